@@ -1,0 +1,1 @@
+"""The Wheelyard index server: request -> access -> catalog -> storage."""

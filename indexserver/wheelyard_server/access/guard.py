@@ -1,0 +1,82 @@
+"""The catalog as one principal may see and change it. Handlers get this, never the catalog itself.
+
+Rights are checked against the project under which a file is stored, never against what a URL claims: every
+method looks the file up in the document of the project that it has checked.
+"""
+
+from collections.abc import AsyncIterator
+
+from wheelyard_server.access.rules import Principal, Rules, Verb
+from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.publish import Upload
+from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from wheelyard_server.model import File
+from wheelyard_server.names import NormalizedName
+
+
+class GuardedCatalog:
+    """What `principal` may do with `catalog` by `rules`.
+
+    Besides the catalog's own errors, every method raises `UnauthenticatedError` where somebody who logs in may
+    be allowed to do this, `ForbiddenError` where the principal may know the project but not do this, and
+    `NotFoundError` where it may not even know.
+    """
+
+    def __init__(self, catalog: Catalog, rules: Rules, principal: Principal) -> None:
+        self.principal = principal
+        self._catalog = catalog
+        self._rules = rules
+
+    async def project_names(self) -> list[str]:
+        """Return the names of all projects that may be read, sorted."""
+        self._require_some(Verb.READ)
+        names = await self._catalog.project_names()
+        return [name for name in names if self._may(Verb.READ, NormalizedName(name))]
+
+    async def project(self, name: NormalizedName) -> Listing:
+        """Return a project as it is now."""
+        self._require(Verb.READ, name)
+        return await self._catalog.project(name)
+
+    async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
+        """Return a project's file with this name and digest."""
+        self._require(Verb.READ, name)
+        return await self._catalog.file(name, filename, sha256)
+
+    async def open(self, name: NormalizedName, file: File, start: int, end: int) -> AsyncIterator[bytes]:
+        """Stream a file's bytes from `start` up to and without `end`."""
+        self._require(Verb.READ, name)
+        return await self._catalog.open(name, file, start, end)
+
+    async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
+        """Return a wheel's METADATA, byte for byte."""
+        self._require(Verb.READ, name)
+        return await self._catalog.core_metadata(name, file)
+
+    def require_publisher(self) -> None:
+        """Refuse who may publish nothing at all, before a byte of the upload is read."""
+        self._require_some(Verb.PUBLISH)
+
+    async def publish(self, upload: Upload) -> None:
+        """Add a file to its project."""
+        self._require(Verb.PUBLISH, upload.filename.project)
+        await self._catalog.publish(upload)
+
+    def _may(self, verb: Verb, name: NormalizedName) -> bool:
+        return self._rules.allows(self.principal, verb, name)
+
+    def _require(self, verb: Verb, name: NormalizedName) -> None:
+        if self._may(verb, name):
+            return
+        if verb is Verb.READ and not self.principal.is_anonymous:
+            raise NotFoundError("No such project in this index")
+        self._refuse(verb, f"the project {name}")
+
+    def _require_some(self, verb: Verb) -> None:
+        if not self._rules.allows_some(self.principal, verb):
+            self._refuse(verb, "any project")
+
+    def _refuse(self, verb: Verb, what: str) -> None:
+        if self.principal.is_anonymous:
+            raise UnauthenticatedError(f"Log in to {verb} {what}")
+        raise ForbiddenError(f"The user {self.principal} has no right to {verb} {what}")

@@ -1,0 +1,115 @@
+"""Principals, grants, and the one question that they answer. Grants only allow; the union counts."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import translate
+from functools import cached_property
+from typing import Annotated, Literal
+
+import msgspec
+
+from wheelyard_server.names import NormalizedName
+
+
+class Verb(StrEnum):
+    """What a grant can allow."""
+
+    READ = "read"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever is asking, once that is proven."""
+
+    name: str | None
+    """None is anonymous."""
+    subjects: frozenset[str]
+    """All subjects of grants that mean this principal."""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Tell whether nobody is logged in."""
+        return self.name is None
+
+    def __str__(self) -> str:
+        return self.name or "anonymous"
+
+
+ANONYMOUS = Principal(None, frozenset({"anonymous"}))
+
+
+class _AccessFilePart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    pass
+
+
+Subject = Annotated[str, msgspec.Meta(pattern=r"^(anonymous|authenticated|user:.+|group:.+)$")]
+TokenDigest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class User(_AccessFilePart, frozen=True):
+    """Somebody who can log in."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    groups: tuple[str, ...] = ()
+    token_digests: tuple[TokenDigest, ...] = ()
+
+    @property
+    def principal(self) -> Principal:
+        """The principal that this user is once logged in."""
+        groups = (f"group:{group}" for group in self.groups)
+        return Principal(self.name, frozenset({"anonymous", "authenticated", f"user:{self.name}", *groups}))
+
+
+class Grant(_AccessFilePart, frozen=True, dict=True):
+    """Subjects may do verbs to packages."""
+
+    subjects: tuple[Subject, ...]
+    verbs: tuple[Literal["read", "publish"], ...]
+    packages: tuple[str, ...] = ("*",)
+    """Globs on normalised names."""
+
+    @cached_property
+    def _packages(self) -> re.Pattern[str]:
+        nothing = r"(?!)"
+        return re.compile("|".join(translate(glob) for glob in self.packages) or nothing)
+
+    def allows(self, principal: Principal, verb: Verb) -> bool:
+        """Tell whether this allows the verb on at least some packages."""
+        return verb in self.verbs and not principal.subjects.isdisjoint(self.subjects)
+
+    def covers(self, project: NormalizedName) -> bool:
+        """Tell whether this is about the project."""
+        return self._packages.match(project) is not None
+
+
+class AccessFile(_AccessFilePart, frozen=True):
+    """All of `access.yaml`."""
+
+    users: tuple[User, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one access file says, ready to be asked."""
+
+    grants: tuple[Grant, ...] = ()
+    principals_by_token: Mapping[str, Principal] = field(default_factory=dict)
+    """By token digest."""
+
+    def allows(self, principal: Principal, verb: Verb, project: NormalizedName) -> bool:
+        """Tell whether the principal may do this to the project."""
+        return any(grant.allows(principal, verb) and grant.covers(project) for grant in self.grants)
+
+    def allows_some(self, principal: Principal, verb: Verb) -> bool:
+        """Tell whether the principal may do this to any project at all."""
+        return any(grant.allows(principal, verb) for grant in self.grants)
+
+
+def rules_of(file: AccessFile) -> Rules:
+    """Make the rules of an access file."""
+    by_token = {digest: user.principal for user in file.users for digest in user.token_digests}
+    return Rules(file.grants, by_token)

@@ -1,0 +1,117 @@
+"""The wiring: settings in, a running server out. Nothing else makes collaborators."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from wheelyard_server.access.file import CurrentRules
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.errors import StorageError
+from wheelyard_server.settings import Settings, Shutdown
+from wheelyard_server.storage import Storage, s3
+from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.web.context import CATALOG, RULES, SCRATCH
+from wheelyard_server.web.errors import errors_as_responses
+from wheelyard_server.web.headers import add_headers
+from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
+from wheelyard_server.web.pages import ProjectPages
+from wheelyard_server.web.routes import ROUTES
+from wheelyard_server.web.simple import PROJECT_PAGES
+from wheelyard_server.web.welcome import INDEX_NAME
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_SECONDS = 75
+CLAIM_RETRY_SECONDS = 2
+ACCESS_LOG = '%a "%r" %s %b %Tf'
+"""Without what clients say of themselves: it is long, and theirs to choose."""
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Return the storage that the settings name."""
+    if settings.storage.s3 is not None:
+        return s3.connect(settings.storage.s3)
+    assert settings.storage.folder is not None  # noqa: S101 - Storage.__post_init__ has seen to it
+    return FolderStorage(settings.storage.folder.path)
+
+
+def build(settings: Settings, storage: Storage) -> web.Application:
+    """Make the application; it begins to serve once the storage is found to be ours."""
+    lifecycle = Lifecycle()
+    app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses])
+    app[LIFECYCLE] = lifecycle
+    app[CATALOG] = Catalog(storage)
+    app[RULES] = CurrentRules(settings.access_file)
+    app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
+    app[PROJECT_PAGES] = ProjectPages()
+    app[INDEX_NAME] = settings.index or ""
+    app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining])
+    app.cleanup_ctx.append(_follow_access_file)
+    app.add_routes(ROUTES)
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then let running requests end.
+
+    Raises `InvalidSettingsError` if the storage is another index's, and `OSError` if a port is taken.
+    """
+    stop = _stop_signal()
+    storage = open_storage(settings)
+    app = build(settings, storage)
+    runner = web.AppRunner(
+        app, auto_decompress=False, keepalive_timeout=KEEPALIVE_SECONDS, access_log_format=ACCESS_LOG
+    )
+    await runner.setup()
+    try:
+        listener = settings.listeners.cluster
+        site = web.TCPSite(runner, listener.host, listener.port)
+        await site.start()
+        await _started_or_stopped(app, storage, settings.index, stop)
+        await stop.wait()
+        await _drain(app[LIFECYCLE], site, settings.shutdown)
+    finally:
+        await runner.cleanup()
+
+
+async def _drain(lifecycle: Lifecycle, site: web.TCPSite, shutdown: Shutdown) -> None:
+    """Go on serving until load balancers have noticed, then take nothing new and let what runs end."""
+    log.info("Stopping: draining for %g s, then running requests may end", shutdown.drain_seconds)
+    lifecycle.draining = True
+    await asyncio.sleep(shutdown.drain_seconds)
+    await site.stop()
+    await lifecycle.wait_until_idle(shutdown.grace_seconds)
+
+
+async def _started_or_stopped(
+    app: web.Application, storage: Storage, index: str | None, stop: asyncio.Event
+) -> None:
+    while not stop.is_set():
+        try:
+            await claim(storage, index)
+        except StorageError as error:
+            log.warning("The storage does not answer yet, trying again: %s", error)
+            await asyncio.sleep(CLAIM_RETRY_SECONDS)
+        else:
+            app[LIFECYCLE].started = True
+            log.info("Ready")
+            return
+
+
+async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(app[RULES].watch())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,127 @@
+"""The projects' documents: read fresh, changed by compare-and-swap.
+
+A document is cached with its ETag and revalidated for every request with a conditional read that requests
+share, so an answer is never older than the request, on every replica.
+"""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+import msgspec
+
+from wheelyard_server.catalog.sharing import SharedCalls
+from wheelyard_server.errors import (
+    ObjectNotFoundError,
+    ObjectUnchangedError,
+    PreconditionFailedError,
+    StorageUnavailableError,
+)
+from wheelyard_server.model import FORMAT, Project
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import ETag, Storage, layout
+
+CACHED_DOCUMENTS = 4096
+SWAP_TRIES = 50
+"""Enough for a crowd on one project; each lost round means that somebody else's write went through."""
+
+_decode = msgspec.json.Decoder(Project).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Version(NamedTuple):
+    """A project as some document had it. Without an ETag there is no document yet."""
+
+    project: Project
+    etag: ETag | None
+
+
+class Documents:
+    """All project documents of one storage."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._cache: OrderedDict[str, Version] = OrderedDict()
+        self._revalidate = SharedCalls(self._revalidated)
+
+    async def read(self, name: NormalizedName) -> Version:
+        """Return the project as it is now; an unknown one has no files and no ETag."""
+        return await self._revalidate(name)
+
+    async def names(self) -> AsyncIterator[str]:
+        """Yield the names of all projects, in no particular order."""
+        async for key in self._storage.list(layout.documents()):
+            yield layout.project_of(key)
+
+    async def change(self, name: NormalizedName, change: Callable[[Project], Project]) -> Project:
+        """Apply `change` to the project and return what came of it, once that is in the storage.
+
+        `change` is a pure function; it may be applied several times, to ever newer versions. Returning its
+        argument unchanged means that there is nothing to write. Raises `StorageUnavailableError` where it
+        stays unknown whether the change took effect.
+        """
+        operation = uuid.uuid4().hex
+        for _ in range(SWAP_TRIES):
+            version = await self.read(name)
+            if version.project.operation == operation:
+                # Our own write of an earlier round, whose answer got lost or came back as a conflict.
+                return version.project
+            changed = change(version.project)
+            if changed == version.project:
+                return changed
+            changed = msgspec.structs.replace(changed, operation=operation)
+            if await self._swapped(changed, version.etag):
+                return changed
+        raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
+
+    async def _swapped(self, changed: Project, expected: ETag | None) -> bool:
+        """Try to make `changed` the project's document; False means: read again and see."""
+        try:
+            await self._write(changed, expected)
+        except PreconditionFailedError:
+            return False
+        except StorageUnavailableError:
+            # The write may have taken effect although its answer did not come. Only the document tells.
+            current = await self._revalidated(changed.name)
+            if current.project.operation != changed.operation:
+                raise
+        return True
+
+    async def _write(self, project: Project, expected: ETag | None) -> None:
+        body = _encode(project)
+        etag = await self._storage.write(layout.document(project.name), body, expected=expected)
+        self._remember(Version(project, etag))
+
+    async def _revalidated(self, name: str) -> Version:
+        known = self._cache.get(name)
+        try:
+            body, etag = await self._storage.read(layout.document(name), known=known.etag if known else None)
+        except ObjectUnchangedError:
+            if known is None:
+                raise
+            self._cache.move_to_end(name)
+            return known
+        except ObjectNotFoundError:
+            self._cache.pop(name, None)
+            return Version(Project(name=name), None)
+        version = Version(_parse(body, layout.document(name)), etag)
+        self._remember(version)
+        return version
+
+    def _remember(self, version: Version) -> None:
+        self._cache[version.project.name] = version
+        self._cache.move_to_end(version.project.name)
+        if len(self._cache) > CACHED_DOCUMENTS:
+            self._cache.popitem(last=False)
+
+
+def _parse(body: bytes, key: str) -> Project:
+    """Decode a document; one that is damaged or too new is an outage of this project, not an empty one."""
+    try:
+        project = _decode(body)
+    except msgspec.MsgspecError as error:
+        raise StorageUnavailableError(key, f"not a project document: {error}") from error
+    if project.format > FORMAT:
+        raise StorageUnavailableError(key, f"format {project.format} is newer than this server's {FORMAT}")
+    return project

@@ -1,0 +1,49 @@
+"""`wheelyard.json`: which format a storage has, and whose it is."""
+
+import msgspec
+
+from wheelyard_server.errors import (
+    InvalidSettingsError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+)
+from wheelyard_server.model import FORMAT
+from wheelyard_server.storage import Storage, layout
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `wheelyard.json`."""
+
+    format: int = FORMAT
+    index: str | None = None
+    """`<namespace>/<name>` of the PackageIndex; None where a server without a name made it."""
+
+
+async def claim(storage: Storage, index: str | None) -> None:
+    """Make sure that this storage is ours to serve; mark an empty one as ours.
+
+    Raises `InvalidSettingsError` if it belongs to another index or has a newer format.
+    """
+    try:
+        body, _ = await storage.read(layout.INDEX)
+    except ObjectNotFoundError:
+        await _mark(storage, index)
+        return
+    try:
+        found = msgspec.json.decode(body, type=Identity)
+    except msgspec.MsgspecError as error:
+        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
+    if found.format > FORMAT:
+        raise InvalidSettingsError(f"The storage has format {found.format}, this server knows {FORMAT}: upgrade it")
+    if index is not None and found.index is not None and found.index != index:
+        raise InvalidSettingsError(
+            f"The storage belongs to the index {found.index!r}, not to {index!r}: choose another bucket or prefix"
+        )
+
+
+async def _mark(storage: Storage, index: str | None) -> None:
+    try:
+        await storage.write(layout.INDEX, msgspec.json.encode(Identity(index=index)), expected=None)
+    except PreconditionFailedError:
+        # Another replica was first; see whose it has become.
+        await claim(storage, index)

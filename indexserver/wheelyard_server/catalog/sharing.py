@@ -1,0 +1,45 @@
+"""Many who ask for the same thing at the same time cost one call, and nobody gets an old answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class SharedCalls(Generic[T]):
+    """Calls by key that share the next one, never the one that is under way.
+
+    A call that began before a request may have read what was true before the request. So whoever arrives
+    while a call is running waits for the next, together with all others who arrive until that one starts.
+    """
+
+    def __init__(self, call: Callable[[str], Awaitable[T]]) -> None:
+        self._call = call
+        self._running: dict[str, asyncio.Task[T]] = {}
+        self._next: dict[str, asyncio.Task[T]] = {}
+
+    async def __call__(self, key: str) -> T:
+        """Return the result of a call that began at or after this moment, or raise its error."""
+        task = self._next.get(key)
+        if task is None:
+            task = self._next[key] = asyncio.create_task(self._run(key, self._running.get(key)))
+            task.add_done_callback(_retrieve)
+        # One client that goes away must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def _run(self, key: str, previous: asyncio.Task[T] | None) -> T:
+        if previous is not None:
+            await asyncio.wait([previous])
+        task = self._running[key] = self._next.pop(key)
+        try:
+            return await self._call(key)
+        finally:
+            if self._running[key] is task:
+                del self._running[key]
+
+
+def _retrieve(task: asyncio.Task[T]) -> None:
+    """Look at the task's error, so that asyncio does not complain when every client has gone."""
+    if not task.cancelled():
+        task.exception()

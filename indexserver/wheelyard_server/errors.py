@@ -1,0 +1,66 @@
+"""What can go wrong, in the words of the person who sees it.
+
+Every error that the server raises on purpose is one of these. They know nothing of HTTP: `web/errors.py`
+is the one place that gives each a status. The text of those that reach a client becomes the reason phrase,
+which is what twine and poetry show.
+"""
+
+
+class WheelyardError(Exception):
+    """The base of all errors of the index server."""
+
+
+class InvalidSettingsError(WheelyardError):
+    """A settings or access file does not say what it must; the text names the key."""
+
+
+class NotFoundError(WheelyardError):
+    """What was asked for is not there, or may not be known to whoever asks."""
+
+
+class UnauthenticatedError(WheelyardError):
+    """Nobody is logged in, or the credentials are not valid."""
+
+
+class ForbiddenError(WheelyardError):
+    """The principal is known and has no right to do this."""
+
+
+class InvalidUploadError(WheelyardError):
+    """The upload can never be accepted as it is; the text says what to change."""
+
+
+class FileTooLargeError(WheelyardError):
+    """The upload is larger than the index takes."""
+
+
+class FileExistsWithOtherContentError(WheelyardError):
+    """The filename is taken by other bytes: a filename has one content, for ever."""
+
+    def __init__(self, filename: str) -> None:
+        # pdm, poetry and uv look for these first three words.
+        super().__init__(f"File already exists with other content, raise the version: {filename}")
+
+
+class StorageError(WheelyardError):
+    """The base of what a storage raises; `key` is the object concerned."""
+
+    def __init__(self, key: str, reason: str = "") -> None:
+        super().__init__(f"{key}: {reason}" if reason else key)
+        self.key = key
+
+
+class ObjectNotFoundError(StorageError):
+    """No object has this key."""
+
+
+class ObjectUnchangedError(StorageError):
+    """The object still has the ETag that the reader knows."""
+
+
+class PreconditionFailedError(StorageError):
+    """The object is not, or is no longer, what the writer expected; read it again."""
+
+
+class StorageUnavailableError(StorageError):
+    """The storage did not answer, or refused; whether a write took effect is unknown."""

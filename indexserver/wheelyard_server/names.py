@@ -1,0 +1,68 @@
+"""Names as the packaging specifications define them, checked once at the edge.
+
+A value of type `NormalizedName` proves that it was checked, so code that takes one need not check again.
+Source: https://packaging.python.org/en/latest/specifications/name-normalization/ (PEP 503),
+https://packaging.python.org/en/latest/specifications/binary-distribution-format/ (wheels) and
+https://packaging.python.org/en/latest/specifications/source-distribution-format/ (PEP 625).
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.utils import (
+    InvalidName,
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from wheelyard_server.errors import InvalidUploadError, NotFoundError
+
+__all__ = ["DistributionFilename", "FileType", "NormalizedName", "parse_filename", "parse_project_name"]
+
+_SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+
+
+class FileType(StrEnum):
+    """The `filetype` of the upload API; the two that packaging still builds."""
+
+    WHEEL = "bdist_wheel"
+    SDIST = "sdist"
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionFilename:
+    """What a distribution's filename says about it."""
+
+    filename: str
+    project: NormalizedName
+    version: Version
+    filetype: FileType
+
+
+def parse_project_name(name: str) -> NormalizedName:
+    """Return the normalised form of a project name; raise `NotFoundError` if it is none."""
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise NotFoundError("This is not a valid project name") from None
+
+
+def parse_filename(filename: str) -> DistributionFilename:
+    """Parse a wheel's or sdist's filename; raise `InvalidUploadError` if it is neither."""
+    # Control characters and path separators end here, before the name reaches a key, a header or a page.
+    if not _SAFE_FILENAME.fullmatch(filename):
+        raise InvalidUploadError("The filename has characters that no distribution's filename may have")
+    try:
+        if filename.endswith(".whl"):
+            project, version, _, _ = parse_wheel_filename(filename)
+            return DistributionFilename(filename, project, version, FileType.WHEEL)
+        project, version = parse_sdist_filename(filename)
+        return DistributionFilename(filename, project, version, FileType.SDIST)
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        raise InvalidUploadError(f"Neither a wheel's nor an sdist's filename: {error}") from None

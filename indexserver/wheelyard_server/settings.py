@@ -1,0 +1,103 @@
+"""The server's settings: `index.yaml`, see docs/contract.md.
+
+Unknown keys are refused, so that a typing error, or a file made for a newer server, is seen at once.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from wheelyard_server.errors import InvalidSettingsError
+
+GIB = 1024**3
+
+
+class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    pass
+
+
+class S3(_Settings, frozen=True):
+    """A bucket, or the part of it under `prefix`."""
+
+    bucket: str
+    prefix: str = ""
+    """Empty, or ends in a slash."""
+    region: str = ""
+    """Empty means: from AWS_REGION, AWS_DEFAULT_REGION, else us-east-1."""
+    endpoint: str = ""
+    """URL of an S3-compatible server; empty means AWS, or AWS_ENDPOINT_URL where that is set."""
+
+
+class Folder(_Settings, frozen=True):
+    """A local folder: one server process, or several on the same machine."""
+
+    path: Path
+
+
+class Storage(_Settings, frozen=True):
+    """Where everything is kept: exactly one of the fields."""
+
+    s3: S3 | None = None
+    folder: Folder | None = None
+
+    def __post_init__(self) -> None:
+        if (self.s3 is None) == (self.folder is None):
+            raise ValueError("exactly one of `s3` and `folder` is needed")
+
+
+class Listener(_Settings, frozen=True):
+    """An address to accept connections at."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+class Listeners(_Settings, frozen=True):
+    """The server's listeners, by who they are for."""
+
+    cluster: Listener = Listener()
+
+
+class Shutdown(_Settings, frozen=True):
+    """What happens after SIGTERM, in seconds."""
+
+    drain_seconds: float = 5
+    """Not ready any more, but still accepting, until load balancers have noticed."""
+    grace_seconds: float = 300
+    """Running requests may end within this time."""
+
+
+class Limits(_Settings, frozen=True):
+    """What is too much."""
+
+    file_bytes: int = 5 * GIB
+    """Size of one distribution file."""
+
+
+class Settings(_Settings, frozen=True):
+    """All of `index.yaml`."""
+
+    storage: Storage
+    access_file: Path
+    scratch_folder: Path
+    """Uploads are received and checked here; what is left from a crash is removed at start."""
+    index: str | None = None
+    """`<namespace>/<name>`: whose storage it is. None serves whatever is there."""
+    listeners: Listeners = Listeners()
+    limits: Limits = Limits()
+    shutdown: Shutdown = Shutdown()
+
+
+def parse(text: bytes) -> Settings:
+    """Parse the text of an `index.yaml`; raise `InvalidSettingsError` that names the key."""
+    try:
+        return msgspec.yaml.decode(text, type=Settings, dec_hook=_to_path)
+    except msgspec.MsgspecError as error:
+        raise InvalidSettingsError(f"index.yaml: {error}") from error
+
+
+def _to_path(wanted: type, value: object) -> Path:
+    """Make the one type that YAML does not know."""
+    if wanted is not Path or not isinstance(value, str):
+        raise ValueError(f"not a {wanted.__name__}")
+    return Path(value)

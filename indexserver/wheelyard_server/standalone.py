@@ -1,0 +1,116 @@
+"""`wheelyard serve` without a file: an index on a laptop in one command.
+
+Anonymous may read; the user `admin` may do everything. Its token is made at the first start and printed once.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from wheelyard_server.access import tokens
+from wheelyard_server.access.rules import AccessFile, Grant, User
+from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings import S3, Folder, Listener, Listeners, Settings, Shutdown, Storage
+
+DEFAULT_STORAGE = "file:wheelyard-data"
+DEFAULT_LISTEN = "127.0.0.1:8080"
+TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
+TOKEN_VARIABLE = "WHEELYARD_ADMIN_TOKEN"  # noqa: S105 - a variable's name
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Settings to serve with, and what to tell whoever started it."""
+
+    settings: Settings
+    instructions: str
+
+
+def prepare(storage_url: str, listen: str, given_token: str | None) -> Prepared:
+    """Make the settings for these arguments, and the admin's token where there is none yet.
+
+    `given_token` is used instead of a made one; for S3, which has no place to keep one, it is needed.
+    Raises `InvalidSettingsError` for arguments that cannot be understood.
+    """
+    storage = _storage(storage_url)
+    token, is_new = _admin_token(storage, given_token)
+    listener = _listener(listen)
+    local = Path(tempfile.mkdtemp(prefix="wheelyard-"))
+    settings = Settings(
+        storage=storage,
+        access_file=_write_access_file(local / "access.yaml", tokens.digest(token)),
+        scratch_folder=storage.folder.path / ".scratch" if storage.folder else local / "scratch",
+        listeners=Listeners(cluster=listener),
+        shutdown=Shutdown(drain_seconds=0),
+    )
+    return Prepared(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
+
+
+def _storage(url: str) -> Storage:
+    scheme, _, rest = url.partition(":")
+    if scheme == "file" and rest:
+        return Storage(folder=Folder(path=Path(rest)))
+    if scheme == "s3" and rest.startswith("//") and rest != "//":
+        bucket, _, prefix = rest[2:].partition("/")
+        return Storage(s3=S3(bucket=bucket, prefix=f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""))
+    raise InvalidSettingsError(f"--storage is file:DIR or s3://BUCKET/PREFIX, not {url!r}")
+
+
+def _listener(listen: str) -> Listener:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise InvalidSettingsError(f"--listen is HOST:PORT, not {listen!r}")
+    return Listener(host=host.strip("[]"), port=int(port))
+
+
+def _admin_token(storage: Storage, given: str | None) -> tuple[str, bool]:
+    """Return the token and whether it was made just now."""
+    if given is not None:
+        if not tokens.is_well_formed(given):
+            raise InvalidSettingsError(f"{TOKEN_VARIABLE} is not a token; here is a fresh one: {tokens.make()}")
+        return given, False
+    if storage.folder is None:
+        raise InvalidSettingsError(
+            f"Set {TOKEN_VARIABLE} to the admin's token; here is a fresh one: {tokens.make()}"
+        )
+    return _kept_token(storage.folder.path / TOKEN_FILE)
+
+
+def _kept_token(path: Path) -> tuple[str, bool]:
+    if path.exists():
+        return path.read_text().strip(), False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    token = tokens.make()
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(f"{token}\n")
+    return token, True
+
+
+def _write_access_file(path: Path, digest: str) -> Path:
+    file = AccessFile(
+        users=(User(name="admin", token_digests=(digest,)),),
+        grants=(
+            Grant(subjects=("anonymous",), verbs=("read",)),
+            Grant(subjects=("user:admin",), verbs=("read", "publish")),
+        ),
+    )
+    path.write_bytes(msgspec.yaml.encode(file))
+    return path
+
+
+def _instructions(storage_url: str, listener: Listener, folder: Folder | None, new_token: str | None) -> str:
+    host = f"[{listener.host}]" if ":" in listener.host else listener.host
+    url = f"http://{host}:{listener.port}"
+    token = new_token or (f'"$(cat {folder.path / TOKEN_FILE})"' if folder else f'"${TOKEN_VARIABLE}"')
+    lines = [
+        f"Wheelyard serves {storage_url} at {url}/",
+        "",
+        f"  pip install --index-url {url}/simple/ PACKAGE",
+        f"  twine upload --repository-url {url}/legacy/ --username admin --password {token} dist/*",
+        f"  uv publish --publish-url {url}/legacy/ --username admin --password {token}",
+    ]
+    if new_token and folder:
+        lines += ["", f"The admin's token is shown only now; it is kept in {folder.path / TOKEN_FILE}."]
+    return "\n".join([*lines, ""])

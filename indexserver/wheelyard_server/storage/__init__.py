@@ -1,0 +1,62 @@
+"""The seam to what keeps bytes: S3, a local folder, and in the tests a memory that fails on purpose.
+
+Every implementation passes `tests/contract/test_storage.py`. Keys are relative paths with `/` between the
+parts. Writers never overwrite blindly: a document is written against the ETag that was read, and every other
+object has a key of its own.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple, NewType, Protocol
+
+ETag = NewType("ETag", str)
+"""Opaque version of an object, as its storage gave it."""
+
+
+class Document(NamedTuple):
+    """A small object, read whole."""
+
+    body: bytes
+    etag: ETag
+
+
+class Storage(Protocol):
+    """Strongly consistent objects by key.
+
+    Besides the errors named below, every method raises `StorageUnavailableError` when the storage does not
+    answer or refuses; a write may then have taken effect or not.
+    """
+
+    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+        """Return a small object whole.
+
+        Raises `ObjectNotFoundError`, or `ObjectUnchangedError` if its ETag is still `known`.
+        """
+        ...
+
+    async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
+        """Write a small object if it is still as `expected`; None expects that there is none.
+
+        Raises `PreconditionFailedError`. That is never final: where the answer to an earlier try got lost,
+        the writer's own success looks the same, so the object is to be read again.
+        """
+        ...
+
+    async def store(self, key: str, source: Path | bytes) -> None:
+        """Store a local file of any size, or bytes, under a key that nobody else uses: whole or not at all.
+
+        Unconditional, so that a client library that retries never meets its own success.
+        """
+        ...
+
+    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Stream the bytes from `start` up to and without `end`.
+
+        Raises `ObjectNotFoundError` before the first chunk, and `StorageUnavailableError` if the stream
+        ends early.
+        """
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the keys that start with `prefix`, in no particular order."""
+        ...

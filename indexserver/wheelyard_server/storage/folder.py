@@ -1,0 +1,155 @@
+"""Storage in a local folder: the same layout as in a bucket, atomic renames, and a lock to compare and swap.
+
+Safe for any number of processes on one machine; not for network file systems without locks.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, BinaryIO
+
+from wheelyard_server.errors import (
+    ObjectNotFoundError,
+    ObjectUnchangedError,
+    PreconditionFailedError,
+    StorageUnavailableError,
+)
+from wheelyard_server.storage import Document, ETag
+
+CHUNK_BYTES = 256 * 1024
+_LOCK = ".lock"
+_UNFINISHED = ".unfinished-"
+
+
+class FolderStorage:
+    """Objects as files under `root`, which is made if it is not there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+        """See `Storage.read`."""
+        with _translated(key):
+            body = await asyncio.to_thread(self._path(key).read_bytes)
+        etag = _etag(body)
+        if etag == known:
+            raise ObjectUnchangedError(key)
+        return Document(body, etag)
+
+    async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
+        """See `Storage.write`."""
+        with _translated(key):
+            return await asyncio.to_thread(self._compare_and_swap, key, body, expected)
+
+    async def store(self, key: str, source: Path | bytes) -> None:
+        """See `Storage.store`."""
+        with _translated(key):
+            await asyncio.to_thread(self._copy, key, source)
+
+    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """See `Storage.open`."""
+        with _translated(key):
+            file = await asyncio.to_thread(self._path(key).open, "rb")
+        return _chunks(key, file, start, end)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """See `Storage.list`."""
+        for key in await asyncio.to_thread(lambda: list(self._keys(prefix))):
+            yield key
+
+    def _path(self, key: str) -> Path:
+        return self._root / key
+
+    def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None) -> ETag:
+        path = self._path(key)
+        with self._locked():
+            if _etag_of(path) != expected:
+                raise PreconditionFailedError(key)
+            with _written_whole(path) as unfinished:
+                unfinished.write(body)
+        return _etag(body)
+
+    def _copy(self, key: str, source: Path | bytes) -> None:
+        opened = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        with opened as file, _written_whole(self._path(key)) as unfinished:
+            shutil.copyfileobj(file, unfinished, CHUNK_BYTES)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._root / _LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        # Only the folders that can hold the prefix are walked.
+        start = self._root / prefix.rpartition("/")[0]
+        for path in start.rglob("*"):
+            key = path.relative_to(self._root).as_posix()
+            if key.startswith(prefix) and not path.name.startswith(_UNFINISHED) and path.is_file():
+                yield key
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write to that appears at `path` whole and durable, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=_UNFINISHED, delete=False) as unfinished:
+        try:
+            yield unfinished
+            unfinished.flush()
+            os.fsync(unfinished.fileno())
+            Path(unfinished.name).rename(path)
+        except BaseException:
+            Path(unfinished.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: without it a power cut may undo what was acknowledged."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _etag(body: bytes) -> ETag:
+    return ETag(hashlib.blake2b(body, digest_size=16).hexdigest())
+
+
+def _etag_of(path: Path) -> ETag | None:
+    try:
+        return _etag(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+async def _chunks(key: str, file: BinaryIO, start: int, end: int) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(start)
+        missing = end - start
+        while missing:
+            chunk = await asyncio.to_thread(file.read, min(missing, CHUNK_BYTES))
+            if not chunk:
+                raise StorageUnavailableError(key, f"the file is {missing} bytes too short")
+            missing -= len(chunk)
+            yield chunk
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ObjectNotFoundError(key) from error
+    except OSError as error:
+        raise StorageUnavailableError(key, str(error)) from error

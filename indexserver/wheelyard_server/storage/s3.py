@@ -1,0 +1,130 @@
+"""Storage on S3, and on servers that speak its protocol, through obstore.
+
+Conditional requests as AWS defines them:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    NotModifiedError,
+    PreconditionError,
+)
+from obstore.store import S3Store
+
+from wheelyard_server import settings
+from wheelyard_server.errors import (
+    ObjectNotFoundError,
+    ObjectUnchangedError,
+    PreconditionFailedError,
+    StorageUnavailableError,
+)
+from wheelyard_server.storage import Document, ETag
+
+if TYPE_CHECKING:
+    from obstore import BytesStream, PutMode
+    from obstore.store import ClientConfig, RetryConfig
+
+PART_BYTES = 8 * 1024 * 1024
+PARTS_AT_ONCE = 4
+"""With `PART_BYTES`, bounds the memory that one upload takes."""
+CHUNK_BYTES = 256 * 1024
+
+_RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
+
+
+class S3Storage:
+    """Objects in a bucket, under a prefix."""
+
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
+
+    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+        """See `Storage.read`."""
+        with _translated(key):
+            result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
+            body = bytes(await result.bytes_async())
+            return Document(body, ETag(result.meta["e_tag"] or ""))
+
+    async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
+        """See `Storage.write`."""
+        mode: PutMode = "create" if expected is None else {"e_tag": expected}
+        with _translated(key):
+            result = await self._store.put_async(key, body, mode=mode)
+            return ETag(result["e_tag"] or "")
+
+    async def store(self, key: str, source: Path | bytes) -> None:
+        """See `Storage.store`."""
+        with _translated(key):
+            await self._store.put_async(key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
+
+    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """See `Storage.open`."""
+        if start == end:
+            return _nothing()
+        with _translated(key):
+            result = await self._store.get_async(key, options={"range": (start, end)})
+        return _chunks(key, result.stream(min_chunk_size=CHUNK_BYTES), end - start)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """See `Storage.list`."""
+        with _translated(prefix):
+            async for page in self._store.list(prefix):
+                for item in page:
+                    yield item["path"]
+
+
+def connect(s3: settings.S3) -> S3Storage:
+    """Return the storage that the settings describe; connections are made when they are needed.
+
+    Credentials and what the settings leave open come from the usual AWS environment variables.
+    """
+    # The whole request may take long (a large file to a slow client); silence may not.
+    client: ClientConfig = {
+        "allow_http": s3.endpoint.startswith("http://") or not s3.endpoint,
+        "connect_timeout": "5s",
+        "read_timeout": "30s",
+        "timeout": "6h",
+    }
+    options = {"region": s3.region, "endpoint": s3.endpoint, "prefix": s3.prefix.rstrip("/")}
+    given = {name: value for name, value in options.items() if value}
+    store = S3Store(s3.bucket, client_options=client, retry_config=_RETRIES, **given)  # type: ignore[arg-type]
+    return S3Storage(store)
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Keep obstore's errors inside this file."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise ObjectNotFoundError(key) from error
+    except NotModifiedError as error:
+        raise ObjectUnchangedError(key) from error
+    except (AlreadyExistsError, PreconditionError) as error:
+        raise PreconditionFailedError(key) from error
+    except (BaseError, OSError) as error:
+        raise StorageUnavailableError(key, f"{type(error).__name__}: {error}") from error
+
+
+async def _chunks(key: str, stream: "BytesStream", expected: int) -> AsyncIterator[bytes]:
+    received = 0
+    with _translated(key):
+        async for chunk in stream:
+            received += len(chunk)
+            yield bytes(chunk)
+    if received != expected:
+        raise StorageUnavailableError(key, f"the stream ended after {received} of {expected} bytes")
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    none: tuple[bytes, ...] = ()
+    for chunk in none:
+        yield chunk

@@ -1,0 +1,23 @@
+"""What handlers are given: typed keys of the application and of a request."""
+
+from aiohttp import web
+
+from wheelyard_server.access.authenticate import authenticate
+from wheelyard_server.access.file import CurrentRules
+from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.scratch import Scratch
+
+CATALOG = web.AppKey("catalog", Catalog)
+RULES = web.AppKey("rules", CurrentRules)
+SCRATCH = web.AppKey("scratch", Scratch)
+
+
+def guarded_catalog(request: web.Request) -> GuardedCatalog:
+    """Return the catalog as the sender of this request may see it.
+
+    Raises `UnauthenticatedError` if the request has credentials that are not valid.
+    """
+    rules = request.app[RULES].rules
+    principal = authenticate(request.headers.get("Authorization"), rules)
+    return GuardedCatalog(request.app[CATALOG], rules, principal)

@@ -1,0 +1,52 @@
+"""The one place where errors become statuses.
+
+The reason phrase is written for people: twine and poetry show it. uv asks for JSON and shows its `code`.
+"""
+
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from wheelyard_server import errors
+
+log = logging.getLogger(__name__)
+
+_STATUS: dict[type[errors.WheelyardError], int] = {
+    errors.InvalidUploadError: 400,
+    errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.FileExistsWithOtherContentError: 409,
+    errors.FileTooLargeError: 413,
+}
+_RETRY_AFTER_SECONDS = 5
+_REASON_LENGTH = 300
+
+
+@web.middleware
+async def errors_as_responses(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error of ours with its status; an answer that has begun is cut off instead."""
+    try:
+        return await handler(request)
+    except errors.StorageError as error:
+        log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
+        return _response(request, 503, "The storage does not answer, try again")
+    except errors.WheelyardError as error:
+        status = _STATUS[type(error)]
+        log.info("%s %s refused with %d: %s", request.method, request.path, status, error)
+        return _response(request, status, str(error))
+
+
+def _response(request: web.Request, status: int, message: str) -> web.Response:
+    # What came from outside must not end the header line early, nor leave its character set.
+    reason = "".join(char if " " <= char <= "~" else "?" for char in message)[:_REASON_LENGTH]
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="Wheelyard"'
+    if status == 503:
+        headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    if "json" in request.headers.get("Accept", ""):
+        body = {"code": reason, "message": reason, "title": reason}
+        return web.json_response(body, status=status, reason=reason, headers=headers)
+    return web.Response(text=f"{reason}\n", status=status, reason=reason, headers=headers)

@@ -1,0 +1,88 @@
+"""`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part, and `.metadata` beside them."""
+
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.names import parse_project_name
+from wheelyard_server.web.context import guarded_catalog
+
+log = logging.getLogger(__name__)
+
+METADATA_SUFFIX = ".metadata"
+_HEADERS = {
+    "Accept-Ranges": "bytes",
+    # The digest is in the URL: what it names can never change.
+    "Cache-Control": "max-age=365000000, immutable",
+    "Vary": "Authorization",
+}
+
+
+async def file(request: web.Request) -> web.StreamResponse:
+    """Send a file or its core metadata (PEP 658)."""
+    filename = request.match_info["filename"]
+    if filename.endswith(METADATA_SUFFIX):
+        return await _metadata(request, filename.removesuffix(METADATA_SUFFIX))
+    return await _content(request, filename)
+
+
+async def _metadata(request: web.Request, filename: str) -> web.Response:
+    name, sha256 = parse_project_name(request.match_info["project"]), request.match_info["sha256"]
+    catalog = guarded_catalog(request)
+    file = await catalog.file(name, filename, sha256)
+    body = await catalog.core_metadata(name, file)
+    headers = {
+        **_HEADERS,
+        "ETag": f'"{file.core_metadata_sha256}"',
+        "Content-Type": "application/octet-stream",
+    }
+    return web.Response(body=body, headers=headers)
+
+
+async def _content(request: web.Request, filename: str) -> web.StreamResponse:
+    name, sha256 = parse_project_name(request.match_info["project"]), request.match_info["sha256"]
+    catalog = guarded_catalog(request)
+    file = await catalog.file(name, filename, sha256)
+    response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{sha256}"'})
+    response.content_type = "application/octet-stream"
+    start, end = _range(request, file.size, response)
+    if request.method == "HEAD":
+        response.content_length = end - start
+        await response.prepare(request)
+        return response
+    chunks = await catalog.open(name, file, start, end)
+    response.content_length = end - start
+    await response.prepare(request)
+    await _send(request, response, chunks)
+    return response
+
+
+def _range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:
+    """Return the first byte and the one after the last; set the status. One range is served, as RFC 9110 allows."""
+    if_range = request.headers.get("If-Range")
+    if "Range" not in request.headers or if_range not in (None, response.headers["ETag"]):
+        return 0, size
+    try:
+        start, end, _ = request.http_range.indices(size)
+    except ValueError:
+        # Several ranges, or another unit: the whole file is a valid answer to those.
+        return 0, size
+    if start >= end:
+        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
+    response.set_status(206)
+    response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return start, end
+
+
+async def _send(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> None:
+    try:
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except StorageUnavailableError as error:
+        # The status is out. A cut connection is the only way left to say that this is not the file.
+        log.error("%s was cut off: %s", request.path, error)  # noqa: TRY400
+        if request.transport is not None:
+            request.transport.abort()

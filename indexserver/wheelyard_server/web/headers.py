@@ -1,0 +1,18 @@
+"""Headers that every answer has."""
+
+from aiohttp import web
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # A page shows what strangers uploaded. It runs nothing, loads nothing and is framed by nobody.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Server": "wheelyard",
+}
+
+
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Add them; a signal handler for `Application.on_response_prepare`."""
+    response.headers.update(_ALWAYS)

@@ -1,0 +1,61 @@
+"""From the start of the process to its end: when requests are served, and when the last one has been."""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+
+class Lifecycle:
+    """Where in its life this process is, and how many requests are running."""
+
+    def __init__(self) -> None:
+        self.started = False
+        """The storage was reached and is ours."""
+        self.draining = False
+        """Nothing new should be sent here."""
+        self._running = 0
+        self._ended = asyncio.Event()
+
+    @property
+    def reason(self) -> str | None:
+        """Why no requests should be sent here; None is ready."""
+        if self.draining:
+            return "shutting down"
+        return None if self.started else "the storage was not reached yet"
+
+    async def wait_until_idle(self, seconds: float) -> None:
+        """Wait until no request is running, but no longer than this.
+
+        aiohttp's own shutdown does not serve for this: it stops reading from its connections at once, so that
+        a running upload could never end.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while self._running:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            return
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count the request; serve nothing from a storage that may be another index's."""
+        if not self.started and not request.path.startswith("/-/"):
+            raise web.HTTPServiceUnavailable(text=f"{self.reason}\n", headers={"Retry-After": "2"})
+        self._running += 1
+        try:
+            return await handler(request)
+        finally:
+            self._running -= 1
+            self._ended.set()
+
+    async def close_when_draining(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Ask clients that keep their connection to open the next one elsewhere."""
+        if self.draining:
+            # aiohttp has already decided on its own headers when this signal comes.
+            response.headers["Connection"] = "close"
+            response.force_close()
+
+
+LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

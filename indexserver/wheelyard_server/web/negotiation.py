@@ -1,0 +1,55 @@
+"""Which representation a client gets: content negotiation of PEP 691 by RFC 9110, section 12.5.1."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+
+class MediaType(StrEnum):
+    """What a page of the simple API can be served as; equal wishes are met in this order."""
+
+    TEXT_HTML = "text/html"
+    JSON_V1 = "application/vnd.pypi.simple.v1+json"
+    HTML_V1 = "application/vnd.pypi.simple.v1+html"
+
+    @property
+    def is_html(self) -> bool:
+        """Tell whether the body is HTML."""
+        return self is not MediaType.JSON_V1
+
+
+_LATEST = {
+    "application/vnd.pypi.simple.latest+json": MediaType.JSON_V1,
+    "application/vnd.pypi.simple.latest+html": MediaType.HTML_V1,
+}
+
+
+def choose(accept: str) -> MediaType | None:
+    """Return the representation that an Accept header likes best; None is 406."""
+    qualities = dict(_parse(accept or "*/*"))
+    best = max(MediaType, key=lambda media_type: _quality(media_type, qualities))
+    return best if _quality(best, qualities) > 0 else None
+
+
+def _parse(accept: str) -> Iterator[tuple[str, float]]:
+    for item in accept.split(","):
+        media_range, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = next((value[2:] for value in parameters if value.startswith("q=")), "1")
+        yield _LATEST.get(media_range, media_range), _number(quality)
+
+
+def _quality(media_type: MediaType, qualities: dict[str, float]) -> float:
+    """Return what the most specific range that matches says."""
+    major = media_type.partition("/")[0]
+    return next((qualities[key] for key in (media_type, f"{major}/*", "*/*") if key in qualities), 0)
+
+
+def _number(quality: str) -> float:
+    try:
+        return float(quality)
+    except ValueError:
+        return 0
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether an Accept-Encoding header takes gzip."""
+    return any(name == "gzip" and quality > 0 for name, quality in _parse(accept_encoding))

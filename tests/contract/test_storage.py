@@ -1,0 +1,135 @@
+"""One contract for every storage: memory, folder, and S3 on versitygw."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from support.memory_storage import MemoryStorage
+from wheelyard_server.errors import ObjectNotFoundError, ObjectUnchangedError, PreconditionFailedError
+from wheelyard_server.storage import ETag, Storage
+from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.storage.s3 import PART_BYTES
+
+
+@pytest.fixture(params=["memory", "folder", "s3", "s3 under a prefix"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "memory":
+        return MemoryStorage()
+    if request.param == "folder":
+        return FolderStorage(tmp_path / "data")
+    prefix = "team/" if request.param == "s3 under a prefix" else ""
+    made: Storage = request.getfixturevalue("new_bucket")(prefix)
+    return made
+
+
+async def content(storage: Storage, key: str, start: int, end: int) -> bytes:
+    return b"".join([chunk async for chunk in await storage.open(key, start, end)])
+
+
+async def keys(storage: Storage, prefix: str) -> list[str]:
+    return sorted([key async for key in storage.list(prefix)])
+
+
+async def test_what_was_written_is_read(storage: Storage) -> None:
+    etag = await storage.write("projects/a.json", b"one", expected=None)
+    assert await storage.read("projects/a.json") == (b"one", etag)
+
+
+async def test_a_missing_object_is_not_found(storage: Storage) -> None:
+    with pytest.raises(ObjectNotFoundError):
+        await storage.read("projects/none.json")
+    with pytest.raises(ObjectNotFoundError):
+        await storage.open("files/none", 0, 1)
+
+
+async def test_a_known_etag_is_answered_with_unchanged_until_the_next_write(storage: Storage) -> None:
+    etag = await storage.write("a", b"one", expected=None)
+    with pytest.raises(ObjectUnchangedError):
+        await storage.read("a", known=etag)
+    newer = await storage.write("a", b"two", expected=etag)
+    assert await storage.read("a", known=etag) == (b"two", newer)
+
+
+async def test_a_create_does_not_overwrite(storage: Storage) -> None:
+    await storage.write("a", b"one", expected=None)
+    with pytest.raises(PreconditionFailedError):
+        await storage.write("a", b"two", expected=None)
+    assert (await storage.read("a")).body == b"one"
+
+
+async def test_a_stale_writer_is_refused(storage: Storage) -> None:
+    stale = await storage.write("a", b"one", expected=None)
+    await storage.write("a", b"two", expected=stale)
+    with pytest.raises(PreconditionFailedError):
+        await storage.write("a", b"three", expected=stale)
+    assert (await storage.read("a")).body == b"two"
+
+
+async def test_of_racing_creators_exactly_one_wins(storage: Storage) -> None:
+    async def create(number: int) -> bool:
+        try:
+            await storage.write("a", b"%d" % number, expected=None)
+        except PreconditionFailedError:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(create(number) for number in range(16)))) == 1
+
+
+async def test_no_increment_of_racing_writers_is_lost(storage: Storage) -> None:
+    await storage.write("counter", b"0", expected=None)
+
+    async def increment() -> None:
+        for _ in range(200):
+            body, etag = await storage.read("counter")
+            try:
+                await storage.write("counter", b"%d" % (int(body) + 1), expected=etag)
+            except PreconditionFailedError:
+                continue
+            return
+
+    await asyncio.gather(*(increment() for _ in range(12)))
+    assert (await storage.read("counter")).body == b"12"
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 2 * PART_BYTES + 1])
+async def test_a_stored_file_comes_back_whole_and_in_part(storage: Storage, tmp_path: Path, size: int) -> None:
+    body = bytes(range(256)) * (size // 256 + 1)
+    source = tmp_path / "source"
+    source.write_bytes(body[:size])
+    await storage.store("files/demo/1/demo-1.0+local.tar.gz", source)
+    key = "files/demo/1/demo-1.0+local.tar.gz"
+    assert await content(storage, key, 0, size) == body[:size]
+    assert await content(storage, key, size // 3, size // 2) == body[size // 3 : size // 2]
+
+
+async def test_bytes_are_stored_like_a_file_and_again_without_a_conflict(storage: Storage) -> None:
+    for _ in range(2):
+        await storage.store("files/demo/1/demo.metadata", b"Name: demo")
+    assert (await storage.read("files/demo/1/demo.metadata")).body == b"Name: demo"
+
+
+async def test_keys_are_listed_by_prefix(storage: Storage) -> None:
+    for key in ("projects/a.json", "projects/b.json", "wheelyard.json"):
+        await storage.write(key, b"{}", expected=None)
+    assert await keys(storage, "projects/") == ["projects/a.json", "projects/b.json"]
+    assert await keys(storage, "nothing/") == []
+
+
+async def test_more_keys_than_a_page_of_s3_are_listed(storage: Storage) -> None:
+    wanted = [f"projects/p{number:04}.json" for number in range(1100)]
+    limit = asyncio.Semaphore(50)
+
+    async def write(key: str) -> None:
+        async with limit:
+            await storage.write(key, b"{}", expected=None)
+
+    await asyncio.gather(*(write(key) for key in wanted))
+    assert await keys(storage, "projects/") == wanted
+
+
+async def test_an_etag_that_never_was_is_refused(storage: Storage) -> None:
+    await storage.write("a", b"one", expected=None)
+    with pytest.raises(PreconditionFailedError):
+        await storage.write("a", b"two", expected=ETag('"0123456789abcdef0123456789abcdef"'))

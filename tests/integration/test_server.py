@@ -1,0 +1,167 @@
+"""The server as a process: replicas, reload, and an end that breaks nothing."""
+
+import asyncio
+import hashlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from support import distributions
+from support.access import PUBLISHER
+from support.http import auth, form
+from support.server import READY_SECONDS, Server, StartServer, free_port
+
+JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
+
+
+async def publish(server: Server, path: Path) -> int:
+    async with aiohttp.ClientSession() as session:
+        answer = await session.post(f"{server.url}/legacy/", data=form(path), headers=auth(PUBLISHER))
+        return answer.status
+
+
+async def filenames(server: Server, project: str) -> list[str]:
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(f"{server.url}/simple/{project}/", headers=JSON)
+        page = await answer.json(content_type=None)
+        return [file["filename"] for file in page["files"]]
+
+
+@pytest.mark.parametrize("storage", ["folder", "s3"])
+async def test_what_one_replica_acknowledged_the_other_shows(
+    start_server: StartServer, tmp_path: Path, storage: str
+) -> None:
+    here, there = start_server(storage), start_server(storage)
+    for number in range(10):
+        path = distributions.wheel(tmp_path, version=f"1.{number}")
+        assert await publish(here if number % 2 else there, path) == 200
+        assert path.name in await filenames(there if number % 2 else here, "demo")
+
+
+@pytest.mark.parametrize("storage", ["folder", "s3"])
+async def test_of_racing_uploads_through_three_replicas_one_wins(
+    start_server: StartServer, tmp_path: Path, storage: str
+) -> None:
+    replicas = [start_server(storage) for _ in range(3)]
+    paths = []
+    for number in range(12):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        paths.append(distributions.wheel(folder, module=f"x = {number}"))
+    statuses = await asyncio.gather(*(publish(replicas[i % 3], path) for i, path in enumerate(paths)))
+    assert sorted(statuses) == [200] + [409] * 11
+    assert await filenames(replicas[0], "demo") == ["demo-1.0-py3-none-any.whl"]
+
+
+async def test_a_changed_access_file_is_in_force_within_seconds(server: Server, tmp_path: Path) -> None:
+    path = distributions.wheel(tmp_path)
+    assert await publish(server, path) == 200
+    server.access_file.write_text("grants: []")
+    deadline = time.monotonic() + 5
+    while await publish(server, path) != 401:
+        assert time.monotonic() < deadline, server.log.read_text()
+        await asyncio.sleep(0.05)
+
+
+async def test_running_requests_end_before_the_server_does(server: Server, tmp_path: Path) -> None:
+    path = distributions.wheel(tmp_path, module=os.urandom(4_000_000).hex())
+    assert await publish(server, path) == 200
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    url = f"{server.url}/files/demo/{digest}/{path.name}"
+    async with aiohttp.ClientSession(read_bufsize=2**10) as session:
+        download = await session.get(url)
+        received = await download.content.readexactly(1000)
+        upload = asyncio.create_task(slow_upload(session, server, tmp_path))
+        await asyncio.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(1)
+        assert server.process.poll() is None
+        received += await download.read()
+        assert hashlib.sha256(received).hexdigest() == digest
+        assert await upload == 200
+    assert await asyncio.to_thread(server.process.wait, 30) == 0
+
+
+async def slow_upload(session: aiohttp.ClientSession, server: Server, tmp_path: Path) -> int:
+    """Upload a file in two halves, two seconds apart."""
+    filled = form(distributions.wheel(tmp_path, version="2.0"))()
+    body = await filled.as_bytes()
+
+    async def halves() -> AsyncIterator[bytes]:
+        yield body[: len(body) // 2]
+        await asyncio.sleep(2)
+        yield body[len(body) // 2 :]
+
+    headers = {**auth(PUBLISHER), "Content-Type": filled.content_type}
+    answer = await session.post(f"{server.url}/legacy/", data=halves(), headers=headers)
+    return answer.status
+
+
+@pytest.mark.parametrize("storage", ["folder", "s3"])
+async def test_another_index_s_storage_is_refused(start_server: StartServer, storage: str) -> None:
+    server = start_server(storage)
+    config = server.access_file.with_name("index.yaml")
+    other = config.read_text().replace("packages/main", "packages/other").replace(server.url[-5:], str(free_port()))
+    config.write_text(other)
+    command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
+    refused = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=READY_SECONDS, check=False
+    )
+    assert refused.returncode == 1
+    assert "belongs to the index 'packages/main'" in refused.stderr
+
+
+def test_standalone_works_by_copying_the_lines_that_it_prints(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wheelyard_server", "serve", "--listen", listen],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        lines = _printed_commands(process)
+        (tmp_path / "dist").mkdir()
+        distributions.wheel(tmp_path / "dist", "demo")
+        target = "--target " + shlex.quote(str(tmp_path / "site"))
+        for line in (*lines[1:], lines[0].replace("PACKAGE", f"demo {target}")):
+            done = subprocess.run(
+                ["bash", "-c", line],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, line + done.stdout + done.stderr
+        assert (tmp_path / "site/demo.py").exists()
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _printed_commands(process: "subprocess.Popen[str]") -> list[str]:
+    """Return the command lines that the server prints: pip install, twine upload, uv publish."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while len(lines) < 3:
+        line = process.stdout.readline()
+        assert line, "the server ended early"
+        if re.match(r"  (pip|twine|uv) ", line):
+            lines.append(line.strip())
+    time.sleep(1)
+    return lines

@@ -1,0 +1,1 @@
+"""What tests share: fakes instead of mocks, and real parts made to order."""

@@ -1,0 +1,18 @@
+"""Users of a made-up index, with their tokens, and what each may do."""
+
+from wheelyard_server.access import tokens
+from wheelyard_server.access.rules import AccessFile, Grant, User
+
+PUBLISHER, READER, NOBODY = (tokens.make() for _ in range(3))
+ACCESS = AccessFile(
+    users=(
+        User(name="ci.publisher", token_digests=(tokens.digest(PUBLISHER),)),
+        User(name="web.reader", token_digests=(tokens.digest(READER),)),
+        User(name="web.nobody", token_digests=(tokens.digest(NOBODY),)),
+    ),
+    grants=(
+        Grant(subjects=("anonymous",), packages=("open-*", "demo"), verbs=("read",)),
+        Grant(subjects=("user:web.reader",), packages=("secret-*",), verbs=("read",)),
+        Grant(subjects=("user:ci.publisher",), packages=("demo", "open-*", "secret-*"), verbs=("read", "publish")),
+    ),
+)

@@ -1,0 +1,82 @@
+"""The real server as a process of its own."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from support.access import ACCESS
+
+READY_SECONDS = 20
+
+
+@dataclass
+class Server:
+    """A running `wheelyard serve`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    access_file: Path
+    log: Path
+
+    def url_of(self, token: str) -> str:
+        """Return the URL with credentials in it."""
+        return self.url.replace("http://", f"http://__token__:{token}@")
+
+    def stop(self) -> int:
+        """Stop it as Kubernetes would and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+StartServer = Callable[[str], Server]
+
+
+def start(home: Path, storage: object) -> Server:
+    home.mkdir()
+    port = free_port()
+    access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    settings = {
+        "index": "packages/main",
+        "storage": storage,
+        "listeners": {"cluster": {"host": "127.0.0.1", "port": port}},
+        "accessFile": str(access_file),
+        "scratchFolder": str(home / "scratch"),
+        "shutdown": {"drainSeconds": 0.2, "graceSeconds": 20},
+    }
+    config.write_bytes(msgspec.yaml.encode(settings))
+    command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    server = Server(process, f"http://127.0.0.1:{port}", access_file, log)
+    wait_until_ready(server)
+    return server
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(server: Server) -> None:
+    """Wait until the server takes requests; its log explains if it does not."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/-/readyz", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    pytest.fail(f"the server did not become ready:\n{server.log.read_text()}")

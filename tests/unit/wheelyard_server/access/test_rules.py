@@ -1,0 +1,57 @@
+import pytest
+
+from wheelyard_server.access.rules import ANONYMOUS, Grant, Principal, Rules, User, Verb
+from wheelyard_server.names import parse_project_name
+
+JENKINS = User(name="ci.jenkins", groups=("publishers",)).principal
+READER = User(name="web.reader").principal
+
+
+@pytest.mark.parametrize(
+    ("subject", "allowed"),
+    [
+        ("anonymous", {ANONYMOUS, JENKINS, READER}),
+        ("authenticated", {JENKINS, READER}),
+        ("user:ci.jenkins", {JENKINS}),
+        ("group:publishers", {JENKINS}),
+        ("group:others", set()),
+    ],
+)
+def test_a_grant_is_for_its_subjects(subject: str, allowed: set[Principal]) -> None:
+    rules = Rules((Grant(subjects=(subject,), verbs=("read",)),))
+    project = parse_project_name("demo")
+    assert {p for p in (ANONYMOUS, JENKINS, READER) if rules.allows(p, Verb.READ, project)} == allowed
+    assert {p for p in (ANONYMOUS, JENKINS, READER) if rules.allows_some(p, Verb.READ)} == allowed
+
+
+@pytest.mark.parametrize(
+    ("packages", "project", "covered"),
+    [
+        (("*",), "demo", True),
+        (("acme-*",), "acme-demo", True),
+        (("acme-*",), "acme", False),
+        (("acme-*",), "not-acme-demo", False),
+        (("a", "b"), "b", True),
+        (("a",), "ab", False),
+        ((), "demo", False),
+    ],
+)
+def test_a_grant_is_for_its_packages(packages: tuple[str, ...], project: str, covered: bool) -> None:  # noqa: FBT001
+    rules = Rules((Grant(subjects=("anonymous",), verbs=("read",), packages=packages),))
+    assert rules.allows(ANONYMOUS, Verb.READ, parse_project_name(project)) is covered
+
+
+def test_reading_is_not_publishing_and_the_union_counts() -> None:
+    read = Grant(subjects=("anonymous",), verbs=("read",))
+    publish = Grant(subjects=("user:ci.jenkins",), verbs=("publish",), packages=("acme-*",))
+    rules = Rules((read, publish))
+    acme, other = parse_project_name("acme-a"), parse_project_name("other")
+    assert rules.allows(JENKINS, Verb.READ, other)
+    assert rules.allows(JENKINS, Verb.PUBLISH, acme)
+    assert not rules.allows(JENKINS, Verb.PUBLISH, other)
+    assert not rules.allows(ANONYMOUS, Verb.PUBLISH, acme)
+
+
+def test_without_grants_nobody_may_do_anything() -> None:
+    assert not Rules().allows(JENKINS, Verb.READ, parse_project_name("demo"))
+    assert not Rules().allows_some(JENKINS, Verb.READ)

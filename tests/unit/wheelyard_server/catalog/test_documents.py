@@ -1,0 +1,104 @@
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.model import File, Project
+from wheelyard_server.names import parse_project_name
+
+NAME = parse_project_name("demo")
+
+
+def file(filename: str) -> File:
+    return msgspec.convert(
+        {
+            "filename": filename,
+            "version": "1.0",
+            "upload-id": "1",
+            "size": 1,
+            "sha256": "0" * 64,
+            "upload-time": "2026-01-01T00:00:00Z",
+            "uploader": "admin",
+        },
+        File,
+    )
+
+
+def adding(filename: str) -> Callable[[Project], Project]:
+    """Return a change that is right however often it is applied, as all changes must be."""
+    return lambda project: project if project.file(filename) else project.with_file(file(filename))
+
+
+async def filenames(documents: Documents) -> list[str]:
+    return [file.filename for file in (await documents.read(NAME)).project.files]
+
+
+async def test_an_unknown_project_has_no_document() -> None:
+    version = await Documents(MemoryStorage()).read(NAME)
+    assert version.etag is None
+    assert version.project.files == ()
+
+
+async def test_what_another_replica_wrote_is_seen_at_once() -> None:
+    storage = MemoryStorage()
+    here, there = Documents(storage), Documents(storage)
+    assert await filenames(here) == []
+    await there.change(NAME, adding("a"))
+    assert await filenames(here) == ["a"]
+
+
+async def test_an_unchanged_document_is_not_transferred_again() -> None:
+    storage = MemoryStorage()
+    documents = Documents(storage)
+    await documents.change(NAME, adding("a"))
+    first = await documents.read(NAME)
+    assert await documents.read(NAME) is first
+
+
+async def test_writers_on_two_replicas_lose_nothing() -> None:
+    storage = MemoryStorage()
+    replicas = [Documents(storage) for _ in range(3)]
+    names = [f"file-{number}" for number in range(30)]
+    changes = [replicas[i % 3].change(NAME, adding(name)) for i, name in enumerate(names)]
+    await asyncio.gather(*changes)
+    assert sorted(await filenames(replicas[0])) == sorted(names)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.LOST_ANSWER_THEN_CONFLICT])
+async def test_a_write_whose_answer_got_lost_is_known_by_its_operation(fault: Fault) -> None:
+    storage = MemoryStorage()
+    documents = Documents(storage)
+    storage.fail_at(2, fault)
+    await documents.change(NAME, adding("a"))
+    assert await filenames(documents) == ["a"]
+    assert sum(call.startswith("write") for call in storage.calls) == 1
+
+
+async def test_a_write_that_had_no_effect_is_an_error() -> None:
+    storage = MemoryStorage()
+    documents = Documents(storage)
+    storage.fail_at(2, Fault.LOST_REQUEST)
+    with pytest.raises(StorageUnavailableError):
+        await documents.change(NAME, adding("a"))
+    assert await filenames(documents) == []
+
+
+async def test_a_change_that_changes_nothing_writes_nothing() -> None:
+    storage = MemoryStorage()
+    documents = Documents(storage)
+    await documents.change(NAME, adding("a"))
+    calls = len(storage.calls)
+    await documents.change(NAME, adding("a"))
+    assert [call.split()[0] for call in storage.calls[calls:]] == ["read"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"name": 1}', b'{"name": "demo", "format": 99}'])
+async def test_a_document_that_is_not_understood_is_an_outage_not_an_empty_project(body: bytes) -> None:
+    storage = MemoryStorage()
+    storage.objects["projects/demo.json"] = body
+    with pytest.raises(StorageUnavailableError, match=r"projects/demo\.json"):
+        await Documents(storage).read(NAME)

@@ -1,0 +1,58 @@
+import pytest
+
+from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.catalog.identity import claim
+from wheelyard_server.errors import InvalidSettingsError, StorageUnavailableError
+
+
+async def test_an_empty_storage_becomes_the_index_s_own() -> None:
+    storage = MemoryStorage()
+    await claim(storage, "packages/main")
+    assert storage.objects["wheelyard.json"] == b'{"format":1,"index":"packages/main"}'
+    await claim(storage, "packages/main")
+
+
+async def test_another_index_is_refused_and_told_whose_it_is() -> None:
+    storage = MemoryStorage()
+    await claim(storage, "packages/main")
+    with pytest.raises(InvalidSettingsError, match="packages/main"):
+        await claim(storage, "packages/other")
+
+
+async def test_a_server_without_a_name_serves_whatever_is_there() -> None:
+    storage = MemoryStorage()
+    await claim(storage, "packages/main")
+    await claim(storage, None)
+
+
+async def test_a_newer_format_is_refused() -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b'{"format": 2, "index": null}'
+    with pytest.raises(InvalidSettingsError, match="upgrade"):
+        await claim(storage, None)
+
+
+async def test_a_file_that_is_not_ours_is_refused() -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b"<html>"
+    with pytest.raises(InvalidSettingsError, match=r"wheelyard\.json"):
+        await claim(storage, None)
+
+
+async def test_of_two_indexes_that_start_at_once_one_is_refused() -> None:
+    storage = MemoryStorage()
+
+    def other_is_first(method: str, key: str) -> None:
+        if method == "write":
+            storage.objects[key] = b'{"format":1,"index":"packages/other"}'
+
+    storage.before_call = other_is_first
+    with pytest.raises(InvalidSettingsError, match="packages/other"):
+        await claim(storage, "packages/main")
+
+
+async def test_an_outage_is_passed_on() -> None:
+    storage = MemoryStorage()
+    storage.fail_at(1, Fault.LOST_REQUEST)
+    with pytest.raises(StorageUnavailableError):
+        await claim(storage, None)

@@ -1,0 +1,119 @@
+"""The commit protocol: whatever fails, wherever, the invariants of the design hold and a retry succeeds."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from support import distributions
+from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.publish import Upload
+from wheelyard_server.catalog.scratch import Received, Scratch
+from wheelyard_server.errors import (
+    FileExistsWithOtherContentError,
+    NotFoundError,
+    StorageUnavailableError,
+)
+from wheelyard_server.names import parse_filename, parse_project_name
+
+NAME = parse_project_name("demo")
+CALLS_OF_AN_UPLOAD = 5
+"""Read the document, put the file, put its metadata, read the document again, swap it."""
+
+
+def upload(path: Path) -> Upload:
+    with Scratch(path.parent / "scratch", 10**9).receiver() as receiver:
+        receiver.write(path.read_bytes())
+        received = receiver.finish()
+    return Upload(parse_filename(path.name), Received(path, received.size, received.digests), "admin")
+
+
+async def assert_invariants(storage: MemoryStorage) -> list[str]:
+    """Everything that a fresh replica lists can be downloaded and is what its digests say; return the names."""
+    catalog = Catalog(storage)
+    try:
+        project = (await catalog.project(NAME)).project
+    except NotFoundError:
+        return []
+    for file in project.files:
+        body = b"".join([chunk async for chunk in await catalog.open(NAME, file, 0, file.size)])
+        assert len(body) == file.size
+        await catalog.core_metadata(NAME, file)
+    names = [file.filename for file in project.files]
+    assert len(names) == len(set(names))
+    return names
+
+
+async def test_an_upload_is_there_when_it_is_acknowledged_on_every_replica(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    here, there = Catalog(storage), Catalog(storage)
+    path = distributions.wheel(tmp_path, extra="Requires-Python: >=3.9\n")
+    with pytest.raises(NotFoundError):
+        await there.project(NAME)
+    await here.publish(upload(path))
+    (file,) = (await there.project(NAME)).project.files
+    assert (file.filename, file.version, file.requires_python) == (path.name, "1.0", ">=3.9")
+    assert await assert_invariants(storage) == [path.name]
+
+
+async def test_an_upload_costs_five_calls(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    await Catalog(storage).publish(upload(distributions.wheel(tmp_path)))
+    assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "read", "write"]
+
+
+async def test_the_same_bytes_again_are_a_success_and_store_nothing(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    catalog = Catalog(storage)
+    await catalog.publish(upload(distributions.wheel(tmp_path)))
+    objects = dict(storage.objects)
+    await catalog.publish(upload(distributions.wheel(tmp_path)))
+    assert storage.objects == objects
+
+
+async def test_other_bytes_for_a_filename_are_refused(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    catalog = Catalog(storage)
+    await catalog.publish(upload(distributions.wheel(tmp_path)))
+    objects = dict(storage.objects)
+    with pytest.raises(FileExistsWithOtherContentError, match="File already exists"):
+        await catalog.publish(upload(distributions.wheel(tmp_path, module="x = 1")))
+    assert storage.objects == objects
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("call", range(1, CALLS_OF_AN_UPLOAD + 1))
+async def test_after_any_fault_the_invariants_hold_and_a_retry_succeeds(
+    tmp_path: Path, call: int, fault: Fault
+) -> None:
+    storage = MemoryStorage()
+    await Catalog(storage).publish(upload(distributions.wheel(tmp_path, version="0.9")))
+    faulty = Catalog(storage)
+    path = distributions.wheel(tmp_path)
+    storage.fail_at(call, fault)
+    try:
+        await faulty.publish(upload(path))
+        acknowledged = True
+    except StorageUnavailableError:
+        acknowledged = False
+    listed = await assert_invariants(storage)
+    assert (path.name in listed) or not acknowledged
+    await Catalog(storage).publish(upload(path))
+    assert path.name in await assert_invariants(storage)
+
+
+async def test_of_racing_uploads_with_different_bytes_one_wins(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    replicas = [Catalog(storage) for _ in range(3)]
+    uploads = []
+    for number in range(16):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        uploads.append(upload(distributions.wheel(folder, module=f"x = {number}")))
+    results = await asyncio.gather(
+        *(replicas[number % 3].publish(one) for number, one in enumerate(uploads)), return_exceptions=True
+    )
+    refused = [result for result in results if isinstance(result, FileExistsWithOtherContentError)]
+    assert (results.count(None), len(refused)) == (1, 15)
+    assert len(await assert_invariants(storage)) == 1

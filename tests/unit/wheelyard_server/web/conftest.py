@@ -1,0 +1,38 @@
+"""The whole application on a memory storage, answering over a real socket."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from support.access import ACCESS
+from support.http import Client
+from support.memory_storage import MemoryStorage
+from wheelyard_server import app
+from wheelyard_server.settings import Folder, Limits, Settings, Storage
+from wheelyard_server.web.lifecycle import LIFECYCLE
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    return MemoryStorage()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, storage: MemoryStorage) -> AsyncIterator[Client]:
+    access_file = tmp_path / "access.yaml"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    settings = Settings(
+        storage=Storage(folder=Folder(path=tmp_path / "unused")),
+        access_file=access_file,
+        scratch_folder=tmp_path / "scratch",
+        limits=Limits(file_bytes=200_000),
+    )
+    application = app.build(settings, storage)
+    application[LIFECYCLE].started = True
+    async with TestClient(
+        TestServer(application), auto_decompress=False, headers={"Accept-Encoding": "identity"}
+    ) as test_client:
+        yield test_client

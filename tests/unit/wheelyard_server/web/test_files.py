@@ -1,0 +1,104 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientError
+
+from support import distributions
+from support.access import NOBODY, PUBLISHER, READER
+from support.http import Client, auth, form
+from support.memory_storage import MemoryStorage
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> bytes:
+    return distributions.wheel(tmp_path, "secret_a", module="x = 1\n" * 1000).read_bytes()
+
+
+@pytest.fixture
+async def url(client: Client, tmp_path: Path, body: bytes) -> str:
+    path = tmp_path / "secret_a-1.0-py3-none-any.whl"
+    await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+    return f"/files/secret-a/{hashlib.sha256(body).hexdigest()}/{path.name}"
+
+
+async def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, url: str, body: bytes) -> None:
+    answer = await client.get(url, headers=auth(READER))
+    assert (answer.status, await answer.read()) == (200, body)
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Cache-Control"] == "max-age=365000000, immutable"
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
+    assert "Content-Encoding" not in answer.headers
+
+
+async def test_head_tells_the_size_and_sends_nothing(client: Client, url: str, body: bytes) -> None:
+    answer = await client.head(url, headers=auth(READER))
+    assert (answer.status, await answer.read()) == (200, b"")
+    assert answer.headers["Content-Length"] == str(len(body))
+    assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part"),
+    [("bytes=0-9", slice(0, 10)), ("bytes=10-", slice(10, None)), ("bytes=-7", slice(-7, None))],
+)
+async def test_a_range_is_partial_content(client: Client, url: str, body: bytes, wanted: str, part: slice) -> None:
+    answer = await client.get(url, headers={**auth(READER), "Range": wanted})
+    start, end, _ = part.indices(len(body))
+    assert (answer.status, await answer.read()) == (206, body[part])
+    assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(body)}"
+
+
+async def test_a_range_beyond_the_end_is_416_and_tells_the_size(client: Client, url: str, body: bytes) -> None:
+    answer = await client.get(url, headers={**auth(READER), "Range": "bytes=999999-"})
+    assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{len(body)}")
+
+
+@pytest.mark.parametrize("headers", [{"Range": "bytes=0-1,3-4"}, {"Range": "bytes=0-1", "If-Range": '"old"'}])
+async def test_a_range_that_is_not_served_is_the_whole(
+    client: Client, url: str, body: bytes, headers: dict[str, str]
+) -> None:
+    answer = await client.get(url, headers={**auth(READER), **headers})
+    assert (answer.status, await answer.read()) == (200, body)
+
+
+async def test_the_metadata_of_a_wheel_is_served_byte_for_byte(client: Client, url: str) -> None:
+    answer = await client.get(f"{url}.metadata", headers=auth(READER))
+    expected = distributions.metadata("secret_a", "1.0").encode()
+    assert (answer.status, await answer.read()) == (200, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "token", "status"),
+    [
+        (("", ""), None, 401),
+        (("", ""), NOBODY, 404),
+        (("secret-a", "demo"), None, 404),  # a file is only found under the project that it belongs to
+        (("secret-a", "Secret_A"), READER, 200),
+        (("-1.0-", "-1.1-"), READER, 404),
+        (("/files/secret-a/", "/files/secret-a/0"), READER, 404),
+    ],
+)
+async def test_who_may_have_a_file(
+    client: Client, url: str, change: tuple[str, str], token: str | None, status: int
+) -> None:
+    answer = await client.get(url.replace(*change), headers=auth(token) if token else {})
+    assert answer.status == status
+
+
+async def test_an_sdist_has_no_metadata_file(client: Client, tmp_path: Path) -> None:
+    path = distributions.sdist(tmp_path)
+    await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (await client.get(f"/files/demo/{digest}/{path.name}.metadata")).status == 404
+
+
+@pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda body: body[:50] + b"\x00" + body[51:]])
+async def test_damaged_bytes_never_arrive_as_a_whole_file(
+    client: Client, url: str, storage: MemoryStorage, damage: Callable[[bytes], bytes]
+) -> None:
+    (key,) = (key for key in storage.objects if key.endswith(".whl"))
+    storage.objects[key] = damage(storage.objects[key])
+    with pytest.raises(ClientError):
+        await (await client.get(url, headers=auth(READER))).read()

@@ -1,0 +1,37 @@
+import pytest
+
+from wheelyard_server.web.negotiation import MediaType, accepts_gzip, choose
+
+HTML, JSON, HTML_V1 = MediaType.TEXT_HTML, MediaType.JSON_V1, MediaType.HTML_V1
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", HTML),
+        ("*/*", HTML),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
+        (f"{JSON}, {HTML_V1}; q=0.1, text/html; q=0.01", JSON),  # pip, uv
+        (f"{HTML_V1};q=0.2, text/html;q=0.1", HTML_V1),
+        ("application/vnd.pypi.simple.latest+json", JSON),
+        ("application/vnd.pypi.simple.latest+html", HTML_V1),
+        (f"{JSON};q=0, */*", HTML),
+        (f"text/html;q=0, {JSON};q=0.5", JSON),
+        ("application/*", JSON),
+        (f"TEXT/HTML;Q=0.1, {JSON};q=0.2", JSON),
+        ("application/json", None),
+        ("image/png", None),
+        ("text/html;q=0", None),
+        ("text/html;q=x", None),
+    ],
+)
+def test_the_best_liked_representation_is_chosen(accept: str, chosen: MediaType | None) -> None:
+    assert choose(accept) == chosen
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "accepted"),
+    [("gzip, deflate", True), ("GZIP;q=0.5", True), ("identity", False), ("gzip;q=0", False), ("", False)],
+)
+def test_gzip_is_sent_to_those_who_take_it(accept_encoding: str, *, accepted: bool) -> None:
+    assert accepts_gzip(accept_encoding) is accepted

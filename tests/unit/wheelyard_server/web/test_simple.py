@@ -1,0 +1,118 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from support import distributions
+from support.access import NOBODY, PUBLISHER, READER
+from support.http import Client, auth, form
+from support.memory_storage import Fault, MemoryStorage
+
+JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
+
+
+@pytest.fixture
+async def client(client: Client, tmp_path: Path) -> Client:
+    """Give an index that holds demo, open-a and secret-a."""
+    for name in ("demo", "open_a", "secret_a"):
+        path = distributions.wheel(tmp_path, name, extra="Requires-Python: >=3.9\n")
+        answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+        assert answer.status == 200
+    return client
+
+
+async def test_a_project_as_json(client: Client) -> None:
+    answer = await client.get("/simple/demo/", headers=JSON)
+    assert answer.headers["Content-Type"] == "application/vnd.pypi.simple.v1+json"
+    page = await answer.json(content_type=None)
+    (file,) = page.pop("files")
+    assert page == {"meta": {"api-version": "1.1"}, "name": "demo", "versions": ["1.0"]}
+    assert file["filename"] == "demo-1.0-py3-none-any.whl"
+    assert file["url"] == f"../../files/demo/{file['hashes']['sha256']}/demo-1.0-py3-none-any.whl"
+    assert file["requires-python"] == ">=3.9"
+    assert file["upload-time"].endswith("Z")
+    assert set(file["core-metadata"]) == {"sha256"}
+    assert file["size"] > 100
+
+
+async def test_a_project_as_html_escapes_what_it_shows(client: Client) -> None:
+    answer = await client.get("/simple/demo/")
+    text = await answer.text()
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'data-requires-python="&gt;=3.9"' in text
+    assert '<meta name="pypi:repository-version" content="1.1">' in text
+    assert ">demo-1.0-py3-none-any.whl</a>" in text
+
+
+async def test_the_root_lists_what_may_be_read(client: Client) -> None:
+    async def names(headers: dict[str, str]) -> list[str]:
+        page = await (await client.get("/simple/", headers={**JSON, **headers})).json(content_type=None)
+        return [project["name"] for project in page["projects"]]
+
+    assert await names({}) == ["demo", "open-a"]
+    assert await names(auth(READER)) == ["demo", "open-a", "secret-a"]
+    assert '<a href="open-a/">open-a</a>' in await (await client.get("/simple/")).text()
+
+
+@pytest.mark.parametrize("path", ["/simple/open-a", "/simple/Open_A/", "/simple/OPEN.a"])
+async def test_other_spellings_are_redirected(client: Client, path: str) -> None:
+    answer = await client.get(path, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (301, "/simple/open-a/")
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "status"),
+    [
+        ("/simple/open-none/", None, 404),
+        ("/simple/secret-a/", None, 401),
+        ("/simple/secret-none/", None, 401),
+        ("/simple/secret-a/", NOBODY, 404),
+        ("/simple/secret-none/", READER, 404),
+        ("/simple/secret-a/", READER, 200),
+        ("/simple/demo/", "wrong", 401),
+        ("/simple/a%00b/", None, 404),
+    ],
+)
+async def test_who_may_see_a_project(client: Client, path: str, token: str | None, status: int) -> None:
+    answer = await client.get(path, headers=auth(token) if token else {}, allow_redirects=False)
+    assert answer.status == status
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+async def test_an_unknown_etag_gets_the_page_and_a_known_one_304(client: Client) -> None:
+    etags = set()
+    for headers in ({}, JSON, {"Accept-Encoding": "gzip"}):
+        etag = (await client.get("/simple/demo/", headers=headers)).headers["ETag"]
+        etags.add(etag)
+        again = await client.get("/simple/demo/", headers={**headers, "If-None-Match": f'"x", W/{etag}'})
+        assert (again.status, await again.read()) == (304, b"")
+        assert again.headers["ETag"] == etag
+        assert (await client.get("/simple/demo/", headers={**headers, "If-None-Match": '"x"'})).status == 200
+    assert len(etags) == 3
+
+
+async def test_a_page_is_compressed_for_those_who_take_it(client: Client) -> None:
+    plain = await (await client.get("/simple/demo/", headers={"Accept-Encoding": "identity"})).read()
+    answer = await client.get("/simple/demo/", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(await answer.read()) == plain
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding, Authorization"
+
+
+async def test_nothing_acceptable_is_406(client: Client) -> None:
+    assert (await client.get("/simple/demo/", headers={"Accept": "image/png"})).status == 406
+
+
+async def test_an_outage_is_503_with_a_time_to_come_back(client: Client, storage: MemoryStorage) -> None:
+    storage.fail_at(1, Fault.LOST_REQUEST)
+    answer = await client.get("/simple/demo/")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert (await client.get("/simple/demo/")).status == 200
+
+
+async def test_every_answer_has_the_security_headers(client: Client) -> None:
+    for path in ("/", "/simple/", "/simple/none/", "/none", "/-/healthz"):
+        headers = (await client.get(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["Server"] == "wheelyard"

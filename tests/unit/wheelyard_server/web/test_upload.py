@@ -1,0 +1,117 @@
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from support import distributions
+from support.access import NOBODY, PUBLISHER, READER
+from support.http import Client, auth, form
+from support.memory_storage import Fault, MemoryStorage
+
+
+@pytest.mark.parametrize("path", ["/legacy/", "/", "/simple/", "/pypi/"])
+async def test_every_upload_url_takes_a_file(client: Client, tmp_path: Path, path: str) -> None:
+    for made in (distributions.wheel(tmp_path), distributions.sdist(tmp_path)):
+        answer = await client.post(path, data=form(made), headers=auth(PUBLISHER))
+        assert answer.status == 200
+    page = await (await client.get("/simple/demo/")).text()
+    assert "demo-1.0.tar.gz" in page
+
+
+async def test_the_same_bytes_again_are_200_and_others_409(client: Client, tmp_path: Path) -> None:
+    for _ in range(2):
+        data = form(distributions.wheel(tmp_path))
+        assert (await client.post("/legacy/", data=data, headers=auth(PUBLISHER))).status == 200
+    data = form(distributions.wheel(tmp_path, module="x = 1"))
+    answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
+    assert answer.status == 409
+    assert answer.reason is not None
+    assert answer.reason.startswith("File already exists")
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "status"),
+    [
+        ("demo", None, 401),
+        ("demo", NOBODY, 403),
+        ("demo", READER, 403),
+        ("other", PUBLISHER, 403),
+        ("secret_b", PUBLISHER, 200),
+    ],
+)
+async def test_who_may_publish(
+    client: Client, tmp_path: Path, name: str, token: str | None, status: int, storage: MemoryStorage
+) -> None:
+    data = form(distributions.wheel(tmp_path, name))
+    answer = await client.post("/legacy/", data=data, headers=auth(token) if token else {})
+    assert answer.status == status
+    assert bool(storage.objects) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({":action": "submit"}, "file_upload"),
+        ({":action": None}, "file_upload"),
+        ({"name": "other"}, "not the project"),
+        ({"name": None}, "not the project"),
+        ({"version": "2.0"}, "version"),
+        ({"filetype": "sdist"}, "bdist_wheel"),
+        ({"sha256_digest": "0" * 64}, "sha256"),
+        ({"md5_digest": "0" * 32}, "md5"),
+        ({"blake2_256_digest": "0" * 64}, "blake2_256"),
+    ],
+)
+async def test_a_form_that_disagrees_with_its_file_is_refused_with_the_reason(
+    client: Client, tmp_path: Path, storage: MemoryStorage, changed: dict[str, Any], reason: str
+) -> None:
+    data = form(distributions.wheel(tmp_path), **changed)
+    answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
+    assert answer.status == 400
+    assert reason in (answer.reason or "")
+    assert storage.objects == {}
+
+
+async def test_digests_in_capitals_are_the_same_digests(client: Client, tmp_path: Path) -> None:
+    path = distributions.wheel(tmp_path)
+    upper = form(path)._fields[5][2].upper()
+    answer = await client.post("/legacy/", data=form(path, sha256_digest=upper), headers=auth(PUBLISHER))
+    assert answer.status == 200
+
+
+async def test_a_file_beyond_the_limit_is_413(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0.tar.gz"
+    path.write_bytes(bytes(200_001))
+    answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+    assert answer.status == 413
+    assert "200000" in (answer.reason or "")
+
+
+async def test_forms_that_are_none_are_refused(client: Client) -> None:
+    for data, status in ((b"x", 415), ({"a": "b"}, 415)):
+        assert (await client.post("/legacy/", data=data, headers=auth(PUBLISHER))).status == status
+    without_file = aiohttp.FormData({":action": "file_upload"}, default_to_multipart=True)
+    answer = await client.post("/legacy/", data=without_file, headers=auth(PUBLISHER))
+    assert (answer.status, answer.reason) == (400, "The form has no file in a field `content`")
+
+
+async def test_scratch_space_is_empty_after_every_upload(client: Client, tmp_path: Path) -> None:
+    await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
+    await client.post("/legacy/", data=form(distributions.wheel(tmp_path), name="x"), headers=auth(PUBLISHER))
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_an_outage_is_503_and_the_retry_succeeds(
+    client: Client, tmp_path: Path, storage: MemoryStorage
+) -> None:
+    storage.fail_at(2, Fault.LOST_REQUEST)
+    path = distributions.wheel(tmp_path)
+    assert (await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))).status == 503
+    assert (await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))).status == 200
+
+
+async def test_a_client_that_wants_json_gets_the_reason_as_json(client: Client, tmp_path: Path) -> None:
+    headers = {**auth(NOBODY), "Accept": "application/json"}
+    answer = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=headers)
+    assert "no right to publish" in (await answer.json())["code"]
