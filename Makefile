@@ -1,0 +1,86 @@
+# Everything a developer or CI runs. `make` alone explains.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash -eu -o pipefail
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := operator indexserver tests
+CLUSTER_CLI := PYTHONPATH=tests $(PYTHON) -m cluster
+export CLUSTER ?= local
+
+$(READY): pyproject.toml requirements-dev.txt
+	@echo "Setting up the Python environment in $(VENV) (about 20 seconds)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Make the Python environment
+
+.PHONY: lock
+lock: $(READY) ## Lock the development dependencies anew
+	$(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --custom-compile-command "make lock" \
+	  --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
+
+.PHONY: format
+format: $(READY) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+.PHONY: lint
+lint: $(READY) ## Format, lint, types and layers
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## The quick part: lint, unit and contract tests
+	$(BIN)/pytest tests/unit tests/contract
+
+.PHONY: integration
+integration: $(READY) ## The real server and S3 with the real clients
+	$(BIN)/pytest tests/integration
+
+.PHONY: cluster-up
+cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 12 minutes)
+	@$(CLUSTER_CLI) up
+	@$(CLUSTER_CLI) images
+
+.PHONY: cluster-down
+cluster-down: ## Take the local cluster down; nothing is left but the build cache
+	@$(CLUSTER_CLI) down
+
+.PHONY: e2e
+e2e: cluster-up ## The main job on a real Kubernetes
+	$(BIN)/pytest tests/e2e
+
+.PHONY: test
+test: $(READY) ## All set-up, then every test
+	@$(CLUSTER_CLI) build
+	@$(MAKE) --no-print-directory check integration
+	@$(MAKE) --no-print-directory e2e
+
+.PHONY: demo
+demo: cluster-up ## The main job as a story: apply, publish, install in a pod
+	@PYTHONPATH=tests $(BIN)/python -m demo up
+
+.PHONY: demo-down
+demo-down: ## Take away what `make demo` made
+	@PYTHONPATH=tests $(PYTHON) -m demo down
+
+IMAGE ?= wheelyard:dev
+.PHONY: image
+image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG
+	rm -rf dist/image && mkdir -p dist/image/wheels
+	docker run --rm --volume $(CURDIR):/src:ro --volume $(CURDIR)/dist/image/wheels:/wheels python:3.13-slim \
+	  pip wheel --wheel-dir /wheels --constraint /src/requirements-dev.txt '/src[operator]'
+	docker build --tag $(IMAGE) --file Dockerfile dist/image
+
+.PHONY: help
+help: ## Show this
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -1,0 +1,50 @@
+"""Image builds without a container engine or a registry: a Dockerfile in, an archive out."""
+
+import subprocess
+from pathlib import Path
+
+from .paths import cache
+from .progress import ClusterError, log_tail
+
+
+def build(name: str, dockerfile: Path, context: Path, base: str = "") -> None:
+    """Build an image under this name; `base` is the Dockerfile's argument BASE."""
+    arguments = ["--build-arg", f"BASE={base}"] if base else []
+    options = ["--isolation", "chroot", "--layers=false", "--pull-never", "--quiet"]
+    _run("build", *options, *arguments, "--tag", name, "--file", str(dockerfile), str(context))
+
+
+def images() -> list[str]:
+    """Return the names of the images that were built and not removed."""
+    return _run("images", "--format", "{{.Name}}:{{.Tag}}").split()
+
+
+def save(name: str, archive: Path) -> None:
+    """Write an image to a docker archive, uncompressed: it only moves within this machine."""
+    scratch = archive.with_suffix(".unfinished")
+    scratch.unlink(missing_ok=True)
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    _run("push", "--disable-compression", "--quiet", name, f"docker-archive:{scratch}:{name}")
+    scratch.rename(archive)
+
+
+def remove_others(name: str) -> None:
+    """Forget the images that have this one's name and another tag: they are outdated."""
+    repository = name.rpartition(":")[0]
+    for other in images():
+        if other.rpartition(":")[0] == repository and other != name:
+            _run("rmi", other)
+
+
+def _run(*arguments: str) -> str:
+    # A storage of our own, so that nobody's images are touched.
+    storage = cache() / "buildah"
+    places = ["--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "overlay"]
+    log = storage / "buildah.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as output:
+        command = ["buildah", *places, *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=output, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"buildah {arguments[0]} failed; {log_tail(log)}")
+    return done.stdout

@@ -1,0 +1,8 @@
+# The pod that demos and tests publish and install with: pip, twine, uv and tar.
+ARG BASE=python:3.13-slim
+FROM ${BASE}
+COPY wheels/ /wheels/
+RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels twine uv && rm -rf /wheels
+USER 65532:65532
+WORKDIR /tmp
+CMD ["sleep", "infinity"]

@@ -1,0 +1,145 @@
+"""What comes from Debian: packages of the host, and the root file system that images start from."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .paths import cache, locked
+from .progress import ClusterError, log_tail, say
+
+PACKAGES = (
+    "buildah",
+    "busybox-static",
+    "conntrack",
+    "containerd",
+    "containernetworking-plugins",
+    "debootstrap",
+    "etcd-server",
+    "iproute2",
+    "iptables",
+    "openssl",
+    "python3-pip",
+    "runc",
+)
+_SERVICES = {"containerd": "containerd", "etcd-server": "etcd"}
+ROOT_PACKAGES = ("ca-certificates", "python3", "python3-pip")
+_POLICY = Path("/usr/sbin/policy-rc.d")
+# Of the root, what no image needs at run time.
+_DISPENSABLE = (
+    "usr/share/doc",
+    "usr/share/locale",
+    "usr/share/man",
+    "usr/share/info",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "var/log",
+)
+
+
+def install_packages() -> None:
+    """Install the packages that are missing, without starting the services that some bring along."""
+    missing = _missing()
+    if not missing:
+        return
+    say(f"installing Debian packages: {' '.join(missing)} (once, about half a minute)")
+    log = cache() / "apt.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with locked("apt"), _services_stay_stopped(), log.open("w") as output:
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+        for command in (["apt-get", "update"], install):
+            done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
+    if done.returncode:
+        raise ClusterError(f"installing packages failed; {log_tail(log)}")
+    services = [service for package, service in _SERVICES.items() if package in missing]
+    if services and shutil.which("systemctl"):
+        # Nor shall they start with the machine: the cluster runs its own.
+        subprocess.run(["systemctl", "disable", *services], capture_output=True, check=False)
+
+
+def base_root() -> Path:
+    """Return a directory with `root.tar`, a minimal Debian with Python and pip, made if the cache has none.
+
+    It is the host's own release, so wheels that the host's python3 collects fit the images.
+    """
+    target = cache() / "base" / f"{codename()}-{base_key()}"
+    if target.is_dir():
+        return target
+    with locked("build-base"):
+        if not target.is_dir():
+            _debootstrap(target)
+    return target
+
+
+def base_key() -> str:
+    """Return what tells this root from others: a digest of its recipe."""
+    return hashlib.sha256(repr((codename(), ROOT_PACKAGES, _DISPENSABLE)).encode()).hexdigest()[:12]
+
+
+def codename() -> str:
+    """Return the host's Debian release, such as `bookworm`."""
+    for line in Path("/etc/os-release").read_text().splitlines():
+        if line.startswith("VERSION_CODENAME="):
+            return line.partition("=")[2].strip('"')
+    raise ClusterError("/etc/os-release names no Debian release: use CLUSTER=kind or CLUSTER=current")
+
+
+def _missing() -> list[str]:
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}${Package}\n", *PACKAGES]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
+    return [package for package in PACKAGES if f"ii {package}" not in answer]
+
+
+@contextmanager
+def _services_stay_stopped() -> Iterator[None]:
+    """Deny the start of services by package scripts; a policy of the machine's own stays as it is."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
+
+
+def _debootstrap(target: Path) -> None:
+    say(f"making a Debian {codename()} root for images (once, about 2 minutes)")
+    scratch = target.with_name("unfinished")
+    shutil.rmtree(scratch, ignore_errors=True)
+    root = scratch / "root"
+    root.mkdir(parents=True)
+    log = scratch / "debootstrap.log"
+    packages = f"--include={','.join(ROOT_PACKAGES)}"
+    with log.open("w") as output:
+        command = ["debootstrap", "--variant=minbase", packages, codename(), str(root), *_mirror()]
+        if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:
+            raise ClusterError(f"debootstrap failed; {log_tail(log)}")
+    _slim(root)
+    # A tar, unlike a copied folder, keeps owners.
+    subprocess.run(["tar", "--sort=name", "-C", str(root), "-cf", str(scratch / "root.tar"), "."], check=True)
+    shutil.rmtree(root)
+    log.unlink()
+    scratch.rename(target)
+
+
+def _slim(root: Path) -> None:
+    for folder in _DISPENSABLE:
+        shutil.rmtree(root / folder, ignore_errors=True)
+        (root / folder).mkdir(parents=True)
+    # The image's Python belongs to the application, as in the official python images.
+    for marker in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
+        marker.unlink()
+    (root / "usr/bin/python").symlink_to("python3")
+
+
+def _mirror() -> list[str]:
+    """Return the mirror that the host's apt uses, so that a machine with one of its own works too."""
+    query = ["apt-get", "indextargets", "--format", "$(SITE)", "Origin: Debian", f"Codename: {codename()}"]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()[:1]

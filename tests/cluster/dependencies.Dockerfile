@@ -1,0 +1,6 @@
+# The base with everything that Wheelyard needs but Wheelyard itself, so that a change of the code adds
+# one small layer, and the cluster imports no more than that.
+ARG BASE
+FROM ${BASE}
+COPY wheels/ /wheels/
+RUN python3 -m pip install --no-cache-dir --no-index /wheels/*.whl && rm -rf /wheels

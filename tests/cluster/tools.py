@@ -1,0 +1,143 @@
+"""The Go programs of the local cluster, built from modules and kept by content."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+
+from .paths import HERE, cache, locked
+from .progress import ClusterError, log_tail, say
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Programs that are built together from one module under `tools/`."""
+
+    name: str
+    module: str
+    """The folder under `tools/`, which has a go.mod and a go.sum."""
+    requires: str
+    """The required Go module whose version is the tool's version."""
+    packages: tuple[str, ...]
+    usual_time: str
+    variables: tuple[str, ...] = ()
+    """Go variables to set by the linker, as `path=value`; `{version}` is the tool's version."""
+
+    @property
+    def folder(self) -> Path:
+        """Return where the go.mod lies."""
+        return HERE / "tools" / self.module
+
+    @property
+    def version(self) -> str:
+        """Return the version that go.mod pins, with its leading v."""
+        found = re.search(rf"{re.escape(self.requires)} (v\S+)", (self.folder / "go.mod").read_text())
+        if not found:
+            raise ClusterError(f"{self.folder / 'go.mod'} does not require {self.requires}")
+        return found.group(1)
+
+
+KUBERNETES = Tool(
+    name="kubernetes",
+    module="kubernetes",
+    requires="k8s.io/kubernetes",
+    packages=tuple(
+        f"k8s.io/kubernetes/cmd/{part}"
+        for part in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+    ),
+    usual_time="about 5 minutes on 2 cores",
+    variables=("k8s.io/component-base/version.gitVersion={version}",),
+)
+KUBECTL = Tool(
+    name="kubectl",
+    module="kubernetes",
+    requires="k8s.io/kubernetes",
+    packages=("k8s.io/kubernetes/cmd/kubectl",),
+    usual_time="about a minute",
+    variables=KUBERNETES.variables,
+)
+VERSITYGW = Tool(
+    name="versitygw",
+    module="versitygw",
+    requires="github.com/versity/versitygw",
+    packages=("github.com/versity/versitygw/cmd/versitygw",),
+    usual_time="about 2 minutes",
+)
+HELM = Tool(
+    name="helm",
+    module="helm",
+    requires="helm.sh/helm/v3",
+    packages=("helm.sh/helm/v3/cmd/helm",),
+    usual_time="about 2 minutes",
+    variables=(
+        "helm.sh/helm/v3/internal/version.version={version}",
+        # `helm template` and `helm lint` take the Kubernetes version from these, and else say 1.20.
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=34",
+    ),
+)
+COREDNS = Tool(
+    name="coredns",
+    module="coredns",
+    requires="github.com/coredns/coredns",
+    packages=("github.com/coredns/coredns",),
+    usual_time="about 2 minutes",
+)
+
+
+def built(tool: Tool) -> Path:
+    """Return the directory with the tool's programs, building them if the cache has none.
+
+    What is in the cache is named by the content of everything that decides the result, so clones
+    that want different versions do not disturb each other.
+    """
+    target = cache() / "tools" / f"{tool.name}-{tool.version}-{_key(tool)}"
+    if target.is_dir():
+        return target
+    with locked(f"build-{tool.name}"):
+        if not target.is_dir():
+            _build(tool, target)
+    return target
+
+
+def kubectl() -> Path:
+    """Return the kubectl on PATH, or else one built from the cluster's own version."""
+    found = shutil.which("kubectl")
+    return Path(found) if found else built(KUBECTL) / "kubectl"
+
+
+def _build(tool: Tool, target: Path) -> None:
+    say(f"building {tool.name} {tool.version} (once, {tool.usual_time})")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    log = cache() / "tools" / f"{tool.name}.log"
+    scratch = Path(tempfile.mkdtemp(prefix=f"{tool.name}-", dir=target.parent))
+    flags = " ".join(f"-X {variable.format(version=tool.version)}" for variable in tool.variables)
+    command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {flags}", "-o", f"{scratch}/", *tool.packages]
+    with log.open("w") as output:
+        # Versions are pinned by go.mod; a workspace file above the clone must not change them.
+        environment = os.environ | {"GOWORK": "off"}
+        done = subprocess.run(command, cwd=tool.folder, env=environment, stdout=output, stderr=output, check=False)
+    if done.returncode:
+        shutil.rmtree(scratch)
+        raise ClusterError(f"building {tool.name} failed; {log_tail(log)}")
+    scratch.chmod(0o755)
+    scratch.rename(target)
+
+
+def _key(tool: Tool) -> str:
+    digest = hashlib.sha256(repr((_go_version(), tool.packages, tool.variables)).encode())
+    for name in ("go.mod", "go.sum"):
+        digest.update((tool.folder / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@once
+def _go_version() -> str:
+    if not shutil.which("go"):
+        raise ClusterError("there is no Go to build with: install it, or use CLUSTER=kind or CLUSTER=current")
+    return subprocess.run(["go", "version"], check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,65 @@
+"""The wheels that go into images, collected by the host's Python, which is also the images' Python."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+from .paths import REPOSITORY, cache, locked
+from .progress import ClusterError, log_tail, say
+
+LOCK = REPOSITORY / "requirements-dev.txt"
+"""The versions that all wheels but the project's own are held to."""
+CLIENT_TOOLS = ("twine", "uv")
+# Debian's, not a virtual environment's: images start from the same release's root file system.
+_PIP = ("/usr/bin/python3", "-m", "pip", "--disable-pip-version-check")
+# What would make another Python of Debian's one.
+_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+def of_project() -> Path:
+    """Return a directory with the wheels of all that `wheelyard[operator]` depends on.
+
+    It is kept by what pyproject.toml requires and by the content of the lock file.
+    """
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    return _collected("project", *project["dependencies"], *project["optional-dependencies"]["operator"])
+
+
+def of_client() -> Path:
+    """Return a directory with the wheels of the tools that the client image publishes with."""
+    return _collected("client", *CLIENT_TOOLS)
+
+
+def build_project(target: Path) -> None:
+    """Build the project's own wheel, of this working tree, into a directory."""
+    _pip_wheel("wheelyard", target, "--no-deps", str(REPOSITORY))
+
+
+def _collected(name: str, *requirements: str) -> Path:
+    key = hashlib.sha256(repr((_PIP, requirements)).encode() + LOCK.read_bytes()).hexdigest()[:12]
+    target = cache() / "wheels" / f"{name}-{key}"
+    with locked(f"wheels-{name}"):
+        if not target.is_dir():
+            say(f"collecting the wheels of the {name} image (once, about half a minute)")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=target.parent))
+            _pip_wheel(name, scratch, "--constraint", str(LOCK), *requirements)
+            scratch.chmod(0o755)
+            scratch.rename(target)
+    return target
+
+
+def _pip_wheel(name: str, target: Path, *arguments: str) -> None:
+    log = cache() / "wheels" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    with log.open("w") as output:
+        command = [*_PIP, "wheel", "--wheel-dir", str(target), *arguments]
+        done = subprocess.run(command, stdout=output, stderr=output, env=environment, check=False)
+    if done.returncode:
+        shutil.rmtree(target, ignore_errors=True)
+        raise ClusterError(f"pip failed; {log_tail(log)}")
