@@ -1,0 +1,1 @@
+"""The operator of Wheelyard: custom resource -> observed -> desired -> applied -> status."""

@@ -1,0 +1,129 @@
+"""`wheelyard-operator`: reads its settings, makes everything, and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import kopf
+import kubernetes
+
+from wheelyard_operator.handlers import CHILDREN, Handlers, register
+from wheelyard_operator.kube import RealKube
+from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.reconcile.index import IndexReconciler
+from wheelyard_operator.reconcile.queue import WorkQueue
+from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.user import UserReconciler
+from wheelyard_operator.resource import INDEX, MANAGED_BY_LABEL, OPERATOR
+from wheelyard_operator.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.reconcile.outcome import Outcome
+    from wheelyard_operator.resource import Key
+
+
+def main() -> None:
+    """Run the operator."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It would tell of every event that became a key.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.exit(f"wheelyard-operator: {error}")
+    queue = WorkQueue(reconciler(connect(), settings))
+    registry = kopf.get_default_registry()
+    register(Handlers(queue), registry)
+    _Life(queue).register(registry)
+    kopf.run(
+        registry=registry,
+        settings=kopf_settings(),
+        # By itself, kopf looks for its user in /etc/passwd, where a pod's need not be.
+        identity=cast("Any", OPERATOR),
+        standalone=True,
+        clusterwide=True,
+        liveness_endpoint=settings.health_endpoint,
+    )
+
+
+def connect() -> Kube:
+    """Log in as the pod's ServiceAccount, or as kubectl would."""
+    try:
+        kubernetes.config.load_incluster_config()
+    except kubernetes.config.ConfigException:
+        kubernetes.config.load_kube_config()
+    return RealKube(kubernetes.client.ApiClient())
+
+
+def reconciler(kube: Kube, settings: Settings) -> _Reconciler:
+    """Wire the reconcilers of both kinds."""
+    storage = StorageStage(Clients(settings), settings)
+    return _Reconciler(IndexReconciler(kube, storage, settings, _now), UserReconciler(kube, settings, _now))
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Give kopf's settings: it only watches here."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    # Without these a watch that died silently is never noticed (kopf issues 585, 698, 957, 1120, 1276).
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 30
+    settings.networking.request_timeout = 60
+    for group, plural in CHILDREN:
+        # The API server filters: Secrets of others never come here.
+        settings.watching.label_selectors[group, plural] = f"{MANAGED_BY_LABEL}={OPERATOR}"
+    return settings
+
+
+@dataclass(frozen=True)
+class _Reconciler:
+    index: IndexReconciler
+    user: UserReconciler
+
+    def __call__(self, key: Key) -> Outcome:
+        return self.index(key) if key.kind == INDEX else self.user(key)
+
+
+@dataclass
+class _Life:
+    """Starts and stops the queue with the operator, and tells whether it lives."""
+
+    queue: WorkQueue
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def register(self, registry: kopf.OperatorRegistry) -> None:
+        kopf.on.startup(registry=registry)(self.start)
+        kopf.on.cleanup(registry=registry)(self.stop)
+        kopf.on.probe(registry=registry, id="queue")(self.probe)
+
+    async def start(self, **_: Any) -> None:
+        self.tasks.append(asyncio.create_task(self.queue.run(), name="queue"))
+
+    async def stop(self, **_: Any) -> None:
+        for task in self.tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def probe(self, **_: Any) -> str:
+        if self.queue.is_stuck() or any(task.done() for task in self.tasks):
+            raise kopf.PermanentError("No reconciliation makes progress.")
+        return "working"
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Makes the cluster agree with desired objects: only what differs, and only what is ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.resource import Manifest, Meta
+
+APPLIED = "wheelyard.dev/applied"
+"""Annotation of every child: a digest of what was applied, so that fields that are no longer wanted go."""
+
+
+class NotOursError(Exception):
+    """An object of this name exists and belongs to somebody else: it stays as it is."""
+
+    def __init__(self, live: Manifest) -> None:
+        metadata = live["metadata"]
+        self.object = f"{live['kind']} {metadata['namespace']}/{metadata['name']}"
+        super().__init__(f"{self.object} exists and was not made for this resource")
+
+
+class LeavingError(Exception):
+    """The object of a deleted predecessor is still being removed: try again soon."""
+
+
+class Applier:
+    """Applies and removes the children of one resource."""
+
+    def __init__(self, kube: Kube, owner: Meta) -> None:
+        self._kube = kube
+        self._owner = owner
+
+    def ensure(self, desired: Manifest) -> Manifest:
+        """Give the live object, written only if it differs; raise NotOursError or LeavingError."""
+        metadata = desired["metadata"]
+        live = self._kube.get(desired["kind"], metadata["namespace"], metadata["name"])
+        wanted = _with_digest(desired)
+        if live is None:
+            return self._kube.apply(wanted)
+        self._check(live)
+        if covers(live, wanted):
+            return live
+        # The uid makes the API server refuse, should another object have taken the name meanwhile.
+        return self._kube.apply({**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}})
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """Delete a child that is no longer wanted; what is not ours stays."""
+        live = self._kube.get(kind, namespace, name)
+        if live is not None and is_owned(live, self._owner):
+            self._kube.delete(kind, namespace, name, live["metadata"]["uid"])
+
+    def _check(self, live: Manifest) -> None:
+        if is_owned(live, self._owner):
+            if "deletionTimestamp" in live["metadata"]:
+                raise LeavingError
+            return
+        if _of_predecessor(live, self._owner):
+            raise LeavingError
+        raise NotOursError(live)
+
+
+def is_owned(live: Manifest, owner: Meta) -> bool:
+    """Whether the object was made for exactly this resource, by uid: names come again."""
+    return any(each.get("uid") == owner.uid for each in _controllers(live))
+
+
+def covers(live: Any, desired: Any) -> bool:
+    """Whether the live value has everything of the desired one, whatever else it has.
+
+    Defaults of the API server and fields of others do not count. Of lists of objects each
+    desired item must be covered by some live one; lists of plain values must be equal.
+    """
+    if isinstance(desired, dict):
+        return isinstance(live, dict) and all(
+            key in live and covers(live[key], value) for key, value in desired.items()
+        )
+    if isinstance(desired, list) and desired and all(isinstance(each, dict) for each in desired):
+        return isinstance(live, list) and all(any(covers(item, each) for item in live) for each in desired)
+    return bool(live == desired)
+
+
+def _with_digest(desired: Manifest) -> Manifest:
+    text = json.dumps(desired, sort_keys=True, separators=(",", ":"))
+    annotations = {
+        **desired["metadata"].get("annotations", {}),
+        APPLIED: hashlib.sha256(text.encode()).hexdigest()[:32],
+    }
+    return {**desired, "metadata": {**desired["metadata"], "annotations": annotations}}
+
+
+def _of_predecessor(live: Manifest, owner: Meta) -> bool:
+    return any((each["kind"], each["name"]) == (owner.kind, owner.name) for each in _controllers(live))
+
+
+def _controllers(live: Manifest) -> list[Manifest]:
+    return [each for each in live["metadata"].get("ownerReferences", ()) if each.get("controller")]

@@ -1,0 +1,92 @@
+"""What all children share: names, labels, owners, digests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from wheelyard_operator.resource import (
+    API_VERSION,
+    GROUP,
+    INDEX_LABEL,
+    INDEX_NAMESPACE_LABEL,
+    MANAGED_BY_LABEL,
+    OPERATOR,
+    USER_LABEL,
+)
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import IndexUser, Manifest, Meta, PackageIndex
+
+CONFIG_ANNOTATION = f"{GROUP}/config"
+CREDENTIALS_ANNOTATION = f"{GROUP}/credentials"
+"""On the pod template: digests of what pods read only when they start."""
+ACCESS_ANNOTATION = f"{GROUP}/access"
+"""On pods: the digest of the access file. Touching it makes the kubelet sync the mounted Secret at once."""
+
+
+def selector_labels(index: PackageIndex) -> dict[str, str]:
+    """Give what selects an index's pods: fixed for ever, a Deployment's selector cannot change."""
+    return {
+        "app.kubernetes.io/name": "wheelyard",
+        "app.kubernetes.io/component": "index-server",
+        INDEX_LABEL: index.meta.name,
+    }
+
+
+def index_metadata(index: PackageIndex, name: str) -> Manifest:
+    """Give a child's metadata. The index's own labels are never copied: GitOps tools would prune it."""
+    return {
+        "name": name,
+        "namespace": index.meta.namespace,
+        "labels": {**selector_labels(index), MANAGED_BY_LABEL: OPERATOR},
+        "ownerReferences": [owner_reference(index.meta)],
+    }
+
+
+def user_metadata(user: IndexUser, name: str) -> Manifest:
+    """Give a user's child's metadata; the labels lead from it to the user and to the index."""
+    return {
+        "name": name,
+        "namespace": user.meta.namespace,
+        "labels": {
+            "app.kubernetes.io/name": "wheelyard",
+            MANAGED_BY_LABEL: OPERATOR,
+            USER_LABEL: user.meta.name,
+            INDEX_LABEL: user.index.name,
+            INDEX_NAMESPACE_LABEL: user.index.namespace,
+        },
+        "ownerReferences": [owner_reference(user.meta)],
+    }
+
+
+def owner_reference(meta: Meta) -> Manifest:
+    """Give the reference by which the garbage collector removes a child after its resource."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": meta.kind,
+        "name": meta.name,
+        "uid": meta.uid,
+        "controller": True,
+    }
+
+
+def content_digest(content: Any) -> str:
+    """Give a digest of content alone: no versions and no metadata, which change without it."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def encoded(data: dict[str, str]) -> dict[str, str]:
+    """Give a Secret's `data`."""
+    return {key: base64.b64encode(value.encode()).decode("ascii") for key, value in data.items()}
+
+
+def decoded(secret: Manifest, key: str) -> str:
+    """Give one value of a Secret, "" if it has none or no text."""
+    try:
+        return base64.b64decode(secret.get("data", {}).get(key, ""), validate=True).decode()
+    except ValueError:
+        return ""

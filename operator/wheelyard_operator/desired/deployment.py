@@ -1,0 +1,128 @@
+"""The Deployment of an index's servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import (
+    CONFIG_ANNOTATION,
+    CREDENTIALS_ANNOTATION,
+    index_metadata,
+    selector_labels,
+)
+from wheelyard_operator.desired.index_file import DRAIN_SECONDS, GRACE_SECONDS, PORT
+from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
+from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest, PackageIndex
+    from wheelyard_operator.settings import Settings
+
+_USER = 65532
+_SPARE_SECONDS = 15
+
+
+def deployment(index: PackageIndex, settings: Settings, *, config_digest: str, credentials_digest: str) -> Manifest:
+    """Run `replicas` servers. The digests are of what is only read at start: a change of them rolls."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": index_metadata(index, index.child_name),
+        "spec": {
+            "replicas": index.replicas,
+            "revisionHistoryLimit": 3,
+            "selector": {"matchLabels": selector_labels(index)},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+            },
+            "template": {
+                "metadata": {
+                    "labels": {**selector_labels(index), MANAGED_BY_LABEL: OPERATOR},
+                    "annotations": {
+                        CONFIG_ANNOTATION: config_digest,
+                        CREDENTIALS_ANNOTATION: credentials_digest,
+                    },
+                },
+                "spec": _pod(index, settings),
+            },
+        },
+    }
+
+
+def _pod(index: PackageIndex, settings: Settings) -> Manifest:
+    return {
+        "serviceAccountName": index.child_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": DRAIN_SECONDS + GRACE_SECONDS + _SPARE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": selector_labels(index)},
+            }
+            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        ],
+        "containers": [_container(index, settings)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": index.child_name}},
+            {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    }
+
+
+def _container(index: PackageIndex, settings: Settings) -> Manifest:
+    return {
+        "name": "index",
+        "image": settings.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "command": ["wheelyard", "serve", "--config", "/etc/wheelyard/config/index.yaml"],
+        "env": [
+            _from_secret(index, KEY_ID),
+            _from_secret(index, KEY_SECRET),
+            _from_secret(index, SESSION_TOKEN, optional=True),
+        ],
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "startupProbe": _probe("/-/healthz", periodSeconds=1, failureThreshold=60),
+        "readinessProbe": _probe("/-/readyz", periodSeconds=5, failureThreshold=2),
+        "livenessProbe": _probe("/-/healthz", periodSeconds=10, failureThreshold=6),
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+            "limits": {"memory": "512Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/wheelyard/config", "readOnly": True},
+            {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
+            {"name": "scratch", "mountPath": "/scratch"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod
+        ],
+    }
+
+
+def _probe(path: str, **limits: int) -> Manifest:
+    return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 3, **limits}
+
+
+def _from_secret(index: PackageIndex, key: str, *, optional: bool = False) -> Manifest:
+    # Key by key, never envFrom: the Secret may be somebody else's, and its other keys are not ours.
+    reference = {"name": index.storage_secret_name, "key": key}
+    return {
+        "name": key,
+        "valueFrom": {"secretKeyRef": {**reference, **({"optional": True} if optional else {})}},
+    }

@@ -1,0 +1,37 @@
+"""index.yaml: what the index server serves, as docs/contract.md has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import PackageIndex
+    from wheelyard_operator.settings import Settings
+
+INDEX_FILE = "index.yaml"
+PORT = 8080
+DRAIN_SECONDS = 5
+GRACE_SECONDS = 300
+
+
+def index_file(index: PackageIndex, settings: Settings) -> str:
+    """Render index.yaml."""
+    storage = index.storage
+    content = {
+        "index": index.id,
+        "storage": {
+            "s3": {
+                "bucket": storage.bucket,
+                "prefix": storage.prefix,
+                "region": storage.region or settings.region,
+                "endpoint": storage.endpoint or settings.s3_endpoint,
+            }
+        },
+        "listeners": {"cluster": {"host": "0.0.0.0", "port": PORT}},  # noqa: S104 - a pod's own address
+        "accessFile": "/etc/wheelyard/access/access.yaml",
+        "scratchFolder": "/scratch",
+        "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
+    }
+    return yaml.safe_dump(content, sort_keys=False)

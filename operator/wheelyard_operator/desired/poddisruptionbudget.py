@@ -1,0 +1,22 @@
+"""The PodDisruptionBudget: draining nodes takes one pod at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import index_metadata, selector_labels
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest, PackageIndex
+
+
+def poddisruptionbudget(index: PackageIndex) -> Manifest | None:
+    """Want one only where there is more than one pod: with a single one it would block every drain."""
+    if index.replicas <= 1:
+        return None
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": index_metadata(index, index.child_name),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector_labels(index)}},
+    }

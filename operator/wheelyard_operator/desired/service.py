@@ -1,0 +1,24 @@
+"""The Service in front of an index's pods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import index_metadata, selector_labels
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest, PackageIndex
+
+
+def service(index: PackageIndex) -> Manifest:
+    """Listen on port 80, so that the URL needs none."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": index_metadata(index, index.child_name),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector_labels(index),
+            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+        },
+    }

@@ -1,0 +1,97 @@
+"""Events of the cluster to keys of the work queue: it is only ever said *that* something happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from wheelyard_operator.resource import (
+    GROUP,
+    INDEX,
+    INDEX_LABEL,
+    INDEX_NAMESPACE_LABEL,
+    MANAGED_BY_LABEL,
+    OPERATOR,
+    USER,
+    USER_LABEL,
+    IndexUser,
+    Key,
+)
+
+if TYPE_CHECKING:
+    from wheelyard_operator.reconcile.queue import WorkQueue
+
+CHILDREN = (
+    ("apps", "deployments"),
+    ("policy", "poddisruptionbudgets"),
+    ("", "configmaps"),
+    ("", "pods"),
+    ("", "secrets"),
+    ("", "serviceaccounts"),
+    ("", "services"),
+)
+
+
+class Handlers:
+    """Turns events into keys. What it remembers only saves work: the resync finds whatever it misses."""
+
+    def __init__(self, queue: WorkQueue) -> None:
+        self._queue = queue
+        self._index_of: dict[Key, Key] = {}
+        self._seen: dict[Key, tuple[object, ...]] = {}
+
+    def on_index(self, event: Any, **_: Any) -> None:
+        """Reconcile the index; if it came, went or was edited, its users too."""
+        body = event["object"]
+        key = Key(INDEX, body["metadata"]["namespace"], body["metadata"]["name"])
+        self._queue.add(key)
+        metadata = body["metadata"]
+        gone = event["type"] == "DELETED"
+        state = (metadata["uid"], metadata.get("generation"), "deletionTimestamp" in metadata, gone)
+        if self._seen.get(key) == state:
+            return
+        self._seen[key] = state
+        # A newer index of the same bucket may be waiting for this one's place.
+        for other in self._queue.known(INDEX) if gone else ():
+            self._queue.add(other)
+        for user, index in self._index_of.items():
+            if index == key:
+                self._queue.add(user)
+
+    def on_user(self, event: Any, **_: Any) -> None:
+        """Reconcile the user, and the index of which it is one."""
+        user = IndexUser.parse({"kind": USER, **event["object"]})
+        self._queue.add(user.meta.key)
+        self._queue.add(user.index)
+        if event["type"] == "DELETED":
+            self._index_of.pop(user.meta.key, None)
+        else:
+            self._index_of[user.meta.key] = user.index
+
+    def on_child(self, event: Any, **_: Any) -> None:
+        """Reconcile whom the labels name."""
+        metadata = event["object"]["metadata"]
+        labels, namespace = metadata.get("labels", {}), metadata["namespace"]
+        if USER_LABEL in labels:
+            self._queue.add(Key(USER, namespace, labels[USER_LABEL]))
+        if INDEX_LABEL in labels:
+            home = labels.get(INDEX_NAMESPACE_LABEL, namespace)
+            self._queue.add(Key(INDEX, home, labels[INDEX_LABEL]))
+
+    def on_namespace(self, event: Any, **_: Any) -> None:
+        """Reconcile the users of a namespace, and their indexes: its labels may decide."""
+        name = event["object"]["metadata"]["name"]
+        for user, index in self._index_of.items():
+            if user.namespace == name:
+                self._queue.add(user)
+                self._queue.add(index)
+
+
+def register(handlers: Handlers, registry: kopf.OperatorRegistry) -> None:
+    """Watch everything that may matter; of children only those that carry our label."""
+    kopf.on.event(GROUP, "packageindexes", registry=registry)(handlers.on_index)
+    kopf.on.event(GROUP, "indexusers", registry=registry)(handlers.on_user)
+    kopf.on.event("", "namespaces", registry=registry)(handlers.on_namespace)
+    for group, plural in CHILDREN:
+        kopf.on.event(group, plural, labels={MANAGED_BY_LABEL: OPERATOR}, registry=registry)(handlers.on_child)

@@ -1,0 +1,166 @@
+"""The Kubernetes API, as far as the operator uses it: objects in, objects out, no models."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from wheelyard_operator.resource import API_VERSION, INDEX, USER, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIELD_MANAGER = "wheelyard-operator"
+_TIMEOUT = (5, 20)
+_PAGE = 500
+
+_RESOURCES = {
+    INDEX: (API_VERSION, "packageindexes"),
+    USER: (API_VERSION, "indexusers"),
+    "ConfigMap": ("v1", "configmaps"),
+    "Deployment": ("apps/v1", "deployments"),
+    "Event": ("v1", "events"),
+    "Namespace": ("v1", "namespaces"),
+    "Pod": ("v1", "pods"),
+    "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
+    "Secret": ("v1", "secrets"),
+    "Service": ("v1", "services"),
+    "ServiceAccount": ("v1", "serviceaccounts"),
+}
+
+
+class ApiError(Exception):
+    """The API server refused, or could not be reached."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Kube(Protocol):
+    """What the operator needs of a cluster. Every method raises ApiError."""
+
+    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Give one object, None where there is none."""
+
+    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+        """Give all objects of a kind, of one namespace or of all, with these labels."""
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Apply on the server's side, as the owner of exactly these fields."""
+
+    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+        """Merge into an object; one that is gone stays gone."""
+
+    def create(self, manifest: Manifest) -> None:
+        """Create an object."""
+
+    def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """Delete exactly this object; one that is gone already is fine."""
+
+
+class RealKube:
+    """A cluster, by the official client; safe to share between threads."""
+
+    def __init__(self, client: Any) -> None:
+        """Take a `kubernetes.client.ApiClient` that is logged in."""
+        self._client = client
+
+    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Give one object, None where there is none."""
+        try:
+            return self._call("GET", _path(kind, namespace, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+        """Give all objects of a kind, page by page."""
+        items: list[Manifest] = []
+        query = {"labelSelector": selector, "limit": str(_PAGE)}
+        while True:
+            answer = self._call("GET", _path(kind, namespace), query=query)
+            # The items of a list have no kind of their own.
+            items += [{"kind": kind, "apiVersion": _RESOURCES[kind][0], **each} for each in answer["items"]]
+            token = answer.get("metadata", {}).get("continue", "")
+            if not token:
+                return items
+            query = {**query, "continue": token}
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        """Apply on the server's side."""
+        metadata = manifest["metadata"]
+        return self._call(
+            "PATCH",
+            _path(manifest["kind"], metadata["namespace"], metadata["name"]),
+            body=manifest,
+            content_type="application/apply-patch+yaml",
+            query={"fieldManager": FIELD_MANAGER, "force": "true"},
+        )
+
+    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+        """Merge into an object; one that is gone stays gone."""
+        path = _path(kind, namespace, name) + (f"/{subresource}" if subresource else "")
+        query = {"fieldManager": FIELD_MANAGER}
+        try:
+            self._call("PATCH", path, body=patch, content_type="application/merge-patch+json", query=query)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def create(self, manifest: Manifest) -> None:
+        """Create an object."""
+        self._call("POST", _path(manifest["kind"], manifest["metadata"]["namespace"]), body=manifest)
+
+    def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """Delete exactly this object: another one of its name has another uid."""
+        try:
+            self._call("DELETE", _path(kind, namespace, name), body={"preconditions": {"uid": uid}})
+        except ApiError as error:
+            if error.status not in {404, 409}:
+                raise
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Manifest:
+        try:
+            answer = self._client.call_api(
+                path,
+                method,
+                query_params=[(key, value) for key, value in (query or {}).items() if value],
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=_TIMEOUT,
+            )
+        except ApiException as error:
+            raise ApiError(error.status or 0, f"{method} {path}: {_reason(error)}") from error
+        except (HTTPError, OSError) as error:
+            raise ApiError(0, f"{method} {path}: {type(error).__name__}") from error
+        parsed: Manifest = json.loads(answer.data)
+        return parsed
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    api_version, plural = _RESOURCES[kind]
+    root = "/apis" if "/" in api_version else "/api"
+    parts = [root, api_version, *(["namespaces", namespace] if namespace else []), plural]
+    return "/".join([*parts, name] if name else parts)
+
+
+def _reason(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return f"{error.status} {error.reason}"

@@ -1,0 +1,113 @@
+"""All that a reconciliation reads from the cluster, gathered into frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.resource import (
+    INDEX,
+    INDEX_LABEL,
+    INDEX_NAMESPACE_LABEL,
+    USER,
+    USER_LABEL,
+    IndexUser,
+    PackageIndex,
+)
+
+if TYPE_CHECKING:
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.resource import Key, Manifest
+
+
+@dataclass(frozen=True)
+class ObservedUser:
+    """An IndexUser, the labels of its namespace (None: it is gone), and its Secret as it is."""
+
+    user: IndexUser
+    namespace_labels: dict[str, str] | None
+    secret: Manifest | None
+
+
+@dataclass(frozen=True)
+class ObservedIndex:
+    """A PackageIndex and what surrounds it."""
+
+    index: PackageIndex
+    others: tuple[PackageIndex, ...]
+    users: tuple[ObservedUser, ...]
+    storage_secret: Manifest | None
+    deployment: Manifest | None
+
+
+def read_index(kube: Kube, key: Key) -> PackageIndex | None:
+    """Give the index, None where there is none."""
+    body = kube.get(INDEX, key.namespace, key.name)
+    return PackageIndex.parse(body) if body else None
+
+
+def read_user(kube: Kube, key: Key) -> IndexUser | None:
+    """Give the user, None where there is none."""
+    body = kube.get(USER, key.namespace, key.name)
+    return IndexUser.parse(body) if body else None
+
+
+def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
+    """Read all that decides what an index should be."""
+    namespace = index.meta.namespace
+    others = (PackageIndex.parse(body) for body in kube.list(INDEX))
+    return ObservedIndex(
+        index=index,
+        others=tuple(other for other in others if other.meta.uid != index.meta.uid),
+        users=_users(kube, index),
+        storage_secret=kube.get("Secret", namespace, index.storage_secret_name),
+        deployment=kube.get("Deployment", namespace, index.child_name),
+    )
+
+
+def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
+    """Read all that decides what a user should have."""
+    return ObservedUser(
+        user=user,
+        namespace_labels=_namespace_labels(kube, user.meta.namespace),
+        secret=kube.get("Secret", user.meta.namespace, user.secret_name),
+    )
+
+
+def user_secrets(kube: Kube, user: IndexUser) -> tuple[Manifest, ...]:
+    """Give every Secret that was ever made for a user of this name, under whatever name."""
+    return tuple(kube.list("Secret", user.meta.namespace, f"{USER_LABEL}={user.meta.name}"))
+
+
+def pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
+    """Give the index's pods that are not on their way out."""
+    found = kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}")
+    return tuple(pod for pod in found if "deletionTimestamp" not in pod["metadata"])
+
+
+def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
+    every = (IndexUser.parse(body) for body in kube.list(USER))
+    users = [user for user in every if user.index == index.meta.key and not user.meta.deleting]
+    selector = f"{INDEX_NAMESPACE_LABEL}={index.meta.namespace},{INDEX_LABEL}={index.meta.name}"
+    secrets = {
+        (body["metadata"]["namespace"], body["metadata"]["name"]): body
+        for body in (kube.list("Secret", selector=selector) if users else ())
+    }
+    labels = {namespace: _namespace_labels(kube, namespace) for namespace in _homes(users)}
+    return tuple(
+        ObservedUser(
+            user=user,
+            namespace_labels=labels[user.meta.namespace],
+            secret=secrets.get((user.meta.namespace, user.secret_name)),
+        )
+        for user in users
+    )
+
+
+def _homes(users: list[IndexUser]) -> set[str]:
+    return {user.meta.namespace for user in users}
+
+
+def _namespace_labels(kube: Kube, namespace: str) -> dict[str, str] | None:
+    body = kube.get("Namespace", "", namespace)
+    return None if body is None else dict(body["metadata"].get("labels", {}))

@@ -1,0 +1,1 @@
+"""What lies outside the cluster: buckets, IAM users, their keys."""

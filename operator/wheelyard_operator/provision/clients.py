@@ -1,0 +1,80 @@
+"""boto3 clients that give up early: a reconciliation is tried again anyway."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+
+    from wheelyard_operator.settings import Settings
+
+_LIMITS = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    user_agent_extra="wheelyard-operator",
+)
+# Virtual-host addressing needs a DNS name for every bucket, which other servers than AWS seldom have.
+_PATH_STYLE = Config(s3={"addressing_style": "path"})
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An access key that somebody gave to an index."""
+
+    key_id: str
+    secret: str
+    session_token: str = ""
+
+
+class Clients:
+    """Makes clients; those with the operator's own credentials are kept, they may be shared by threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._making = threading.Lock()
+        self._own_s3: dict[str, S3Client] = {}
+
+    def own_s3(self, region: str) -> S3Client:
+        """Give a client with the operator's own credentials at the operator's own endpoint."""
+        with self._making:
+            if region not in self._own_s3:
+                self._own_s3[region] = self._s3(boto3.Session(), self._settings.s3_endpoint, region)
+            return self._own_s3[region]
+
+    def s3(self, credentials: Credentials, endpoint: str, region: str) -> S3Client:
+        """Give a client with an index's credentials, never with the operator's."""
+        with self._making:
+            session = boto3.Session(
+                aws_access_key_id=credentials.key_id,
+                aws_secret_access_key=credentials.secret,
+                aws_session_token=credentials.session_token or None,
+            )
+            return self._s3(session, endpoint or self._settings.s3_endpoint, region)
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        """Give a client with the operator's own credentials."""
+        with self._making:
+            return boto3.Session().client(
+                "iam",
+                region_name=self._settings.region,
+                endpoint_url=self._settings.iam_endpoint or None,
+                config=_LIMITS,
+            )
+
+    def _s3(self, session: boto3.Session, endpoint: str, region: str) -> S3Client:
+        return session.client(
+            "s3",
+            region_name=region or self._settings.region,
+            endpoint_url=endpoint or None,
+            config=_LIMITS.merge(_PATH_STYLE) if endpoint else _LIMITS,
+        )

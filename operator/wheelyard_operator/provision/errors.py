@@ -1,0 +1,110 @@
+"""Translates what S3 and IAM answer into problems with a reason and a way out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WRONG_KEY = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "ExpiredToken",
+    "UnrecognizedClientException",
+}
+_WRONG_REGION = {
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "301",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "403", "Forbidden", "AllAccessDisabled"}
+_NO_BUCKET = {"NoSuchBucket", "404", "NotFound"}
+
+
+@contextmanager
+def translated(condition: str, what: str, credentials: str) -> Iterator[None]:
+    """Raise Problem instead of boto3's errors.
+
+    `what` is being asked for ("bucket acme"), with these `credentials` ("the keys in Secret x").
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _refused(condition, what, credentials, error_code(error)) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise Problem(
+            CREDENTIALS_READY,
+            "OperatorCredentialsMissing",
+            f"The operator has no AWS credentials for {what}: set aws.credentialsSecret of its Helm chart"
+            " or give its ServiceAccount a role.",
+        ) from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise Problem(
+            condition,
+            "EndpointUnreachable",
+            f"The endpoint of {what} does not answer ({type(error).__name__}): check that it is up,"
+            " the endpoint's address, and network policies. It is tried again.",
+            stalled=False,
+        ) from error
+    except BotoCoreError as error:
+        raise Problem(
+            condition,
+            "RequestFailed",
+            f"{what} cannot be asked for ({type(error).__name__}): check bucket, region and endpoint.",
+        ) from error
+
+
+def error_code(error: ClientError) -> str:
+    """Give S3's or IAM's own word for what is wrong."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def _refused(condition: str, what: str, credentials: str, code: str) -> Problem:
+    if code in _WRONG_KEY:
+        return Problem(
+            CREDENTIALS_READY,
+            "WrongCredentials",
+            f"{credentials} are not accepted for {what} ({code}): put a valid access key there.",
+        )
+    if code in _DENIED:
+        return Problem(
+            condition,
+            "AccessDenied",
+            f"{credentials} may not use {what} ({code}): allow s3:ListBucket on the bucket and"
+            " s3:GetObject, s3:PutObject, s3:DeleteObject below its prefix; the operator's own also"
+            " need what the chart's README lists.",
+        )
+    if code in _NO_BUCKET:
+        return Problem(
+            condition,
+            "BucketNotFound",
+            f"{what} does not exist: create it, or set spec.storage.s3.provision.bucket to true.",
+        )
+    if code in _WRONG_REGION:
+        return Problem(
+            condition,
+            "WrongRegion",
+            f"{what} is in another region ({code}): set spec.storage.s3.region to the bucket's.",
+        )
+    return Problem(
+        condition,
+        "RequestFailed",
+        f"{what} answers {code}: see the operator's log. It is tried again.",
+        stalled=False,
+    )

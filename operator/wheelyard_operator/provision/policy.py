@@ -1,0 +1,31 @@
+"""The rights of one index's IAM user: one bucket, one prefix, nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import S3Storage
+
+_OBJECT_ACTIONS = [
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+]
+
+
+def storage_policy(storage: S3Storage) -> dict[str, Any]:
+    """Give the policy document. The prefix ends in "/", so `team/` never unlocks `team2/`."""
+    bucket = f"arn:aws:s3:::{storage.bucket}"
+    listing: dict[str, Any] = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]}
+    if storage.prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": [f"{storage.prefix}*"]}}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            listing,
+            {"Effect": "Allow", "Action": _OBJECT_ACTIONS, "Resource": [f"{bucket}/{storage.prefix}*"]},
+        ],
+    }

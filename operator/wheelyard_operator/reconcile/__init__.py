@@ -1,0 +1,1 @@
+"""Observe, decide, apply, report: one call for every reason there may be."""

@@ -1,0 +1,79 @@
+"""What an index may ask for at all, before anybody outside is asked: pure rules, in order."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.settings import plain_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wheelyard_operator.resource import PackageIndex, S3Storage
+    from wheelyard_operator.settings import Settings
+
+
+def check_claims(index: PackageIndex, others: Iterable[PackageIndex], settings: Settings) -> None:
+    """Raise Problem for the first rule that is broken."""
+    _check_endpoint(index.storage, settings)
+    _check_bucket(index.storage, settings)
+    _check_rivals(index, others, settings)
+
+
+def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
+    # The operator and the pods connect to it from within the cluster: it must not be just anything.
+    endpoint = plain_endpoint(storage.endpoint)
+    if endpoint and endpoint not in {settings.s3_endpoint, *settings.allowed_endpoints}:
+        raise Problem(
+            STORAGE_READY,
+            "EndpointNotAllowed",
+            f"spec.storage.s3.endpoint {storage.endpoint} is not one that this cluster allows: have it"
+            " added to aws.allowedEndpoints of the operator's Helm chart.",
+        )
+    if endpoint and (storage.provision_bucket or storage.provision_user):
+        raise Problem(
+            STORAGE_READY,
+            "EndpointNotAllowed",
+            "spec.storage.s3.provision works at the operator's own endpoint only: leave endpoint empty.",
+        )
+
+
+def _check_bucket(storage: S3Storage, settings: Settings) -> None:
+    # Otherwise whoever may create a PackageIndex could have any bucket of the account unlocked for it.
+    if not (storage.provision_bucket or storage.provision_user):
+        return
+    if not any(fnmatchcase(storage.bucket, allowed) for allowed in settings.allowed_buckets):
+        raise Problem(
+            STORAGE_READY,
+            "BucketNotAllowed",
+            f"The operator makes and unlocks only buckets named {', '.join(settings.allowed_buckets)}, not"
+            f" {storage.bucket}: choose such a name, or have aws.allowedBuckets of the Helm chart changed.",
+        )
+
+
+def _check_rivals(index: PackageIndex, others: Iterable[PackageIndex], settings: Settings) -> None:
+    older = sorted((other for other in others if _age(other) < _age(index)), key=_age)
+    for other in older:
+        if _overlap(index.storage, other.storage, settings):
+            raise Problem(
+                STORAGE_READY,
+                "StorageInUse",
+                f"Index {other.id} is older and has bucket {other.storage.bucket} with prefix"
+                f" {other.storage.prefix!r}: use another bucket, or a prefix beside it.",
+            )
+
+
+def _age(index: PackageIndex) -> tuple[str, str]:
+    return index.meta.created, index.meta.uid
+
+
+def _overlap(one: S3Storage, two: S3Storage, settings: Settings) -> bool:
+    same_place = one.bucket == two.bucket and _endpoint(one, settings) == _endpoint(two, settings)
+    nested = one.prefix.startswith(two.prefix) or two.prefix.startswith(one.prefix)
+    return same_place and nested
+
+
+def _endpoint(storage: S3Storage, settings: Settings) -> str:
+    return plain_endpoint(storage.endpoint) or settings.s3_endpoint

@@ -1,0 +1,171 @@
+"""Makes one PackageIndex so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.apply import Applier, LeavingError, NotOursError
+from wheelyard_operator.desired.access_file import access_file
+from wheelyard_operator.desired.access_secret import access_secret
+from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest, selector_labels
+from wheelyard_operator.desired.configmap import configmap
+from wheelyard_operator.desired.deployment import deployment
+from wheelyard_operator.desired.index_file import index_file
+from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
+from wheelyard_operator.desired.service import service
+from wheelyard_operator.desired.serviceaccount import serviceaccount
+from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index
+from wheelyard_operator.problems import AVAILABLE, Problem
+from wheelyard_operator.reconcile.logins import logins
+from wheelyard_operator.reconcile.outcome import GONE, Outcome
+from wheelyard_operator.reconcile.report import report
+from wheelyard_operator.reconcile.storage import serves_with
+from wheelyard_operator.resource import FINALIZER, INDEX
+from wheelyard_operator.status.index import IndexFindings, index_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelyard_operator.desired.access_file import Login
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.reconcile.storage import ReadyStorage, StorageStage
+    from wheelyard_operator.resource import Key, Manifest, PackageIndex
+    from wheelyard_operator.settings import Settings
+
+_RETRY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class IndexReconciler:
+    """Brings a PackageIndex, its children and its status together."""
+
+    kube: Kube
+    storage: StorageStage
+    settings: Settings
+    now: Callable[[], str]
+    """RFC 3339."""
+
+    def __call__(self, key: Key) -> Outcome:
+        """Reconcile; whatever it is interrupted after, the next call goes on from there."""
+        index = read_index(self.kube, key)
+        if index is None:
+            return GONE
+        if index.meta.deleting:
+            return self._clean_up(index)
+        if index.storage.provision_user and FINALIZER not in index.meta.finalizers:
+            # Before anything is made that the garbage collector does not know.
+            self._set_finalizers(index, [*index.meta.finalizers, FINALIZER])
+        return self._make(observe_index(self.kube, index))
+
+    def _make(self, observed: ObservedIndex) -> Outcome:
+        index, applier = observed.index, Applier(self.kube, observed.index.meta)
+        accepted = logins(observed)
+        problem, note, live = None, "", observed.deployment
+        try:
+            self._open_doors(index, accepted, applier)
+            ready = self.storage.prepare(observed, applier)
+            note = ready.note
+            live = self._deploy(index, ready, applier)
+            self._let_go(observed, live, ready, applier)
+        except (Problem, NotOursError, LeavingError) as error:
+            problem = _problem(error)
+        findings = IndexFindings(
+            url=index.url(self.settings.cluster_domain),
+            selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
+            users=len(accepted),
+            deployment=live,
+            pods=pods(self.kube, index),
+            problem=problem,
+            storage_note=note,
+        )
+        self._report(index, findings)
+        return Outcome(after=_RETRY_SECONDS if problem else None)
+
+    def _open_doors(self, index: PackageIndex, accepted: tuple[Login, ...], applier: Applier) -> None:
+        """Keep current what serving pods need, whatever is wrong with the storage."""
+        access_yaml = access_file(index, accepted)
+        applier.ensure(access_secret(index, access_yaml))
+        self._touch_pods(index, content_digest(access_yaml))
+        applier.ensure(serviceaccount(index))
+        applier.ensure(service(index))
+        budget = poddisruptionbudget(index)
+        if budget is None:
+            applier.remove("PodDisruptionBudget", index.meta.namespace, index.child_name)
+        else:
+            applier.ensure(budget)
+
+    def _touch_pods(self, index: PackageIndex, digest: str) -> None:
+        """Have the kubelets sync the access file now: by themselves they take a minute or more."""
+        for pod in pods(self.kube, index):
+            metadata = pod["metadata"]
+            if metadata.get("annotations", {}).get(ACCESS_ANNOTATION) != digest:
+                patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: digest}}}
+                self.kube.patch("Pod", metadata["namespace"], metadata["name"], patch)
+
+    def _deploy(self, index: PackageIndex, ready: ReadyStorage, applier: Applier) -> Manifest:
+        index_yaml = index_file(index, self.settings)
+        applier.ensure(configmap(index, index_yaml))
+        return applier.ensure(
+            deployment(
+                index,
+                self.settings,
+                config_digest=content_digest(index_yaml),
+                credentials_digest=ready.credentials_digest,
+            )
+        )
+
+    def _let_go(self, observed: ObservedIndex, live: Manifest, ready: ReadyStorage, applier: Applier) -> None:
+        """Remove the IAM user that an index no longer asks for, once no pod has its key."""
+        index = observed.index
+        if index.storage.provision_user or FINALIZER not in index.meta.finalizers:
+            return
+        if serves_with(live, ready.credentials_digest):
+            self.storage.release(index)
+            if index.storage_secret_name != index.made_secret_name:
+                applier.remove("Secret", index.meta.namespace, index.made_secret_name)
+            self._set_finalizers(index, [each for each in index.meta.finalizers if each != FINALIZER])
+
+    def _clean_up(self, index: PackageIndex) -> Outcome:
+        """Remove what no garbage collector knows; the bucket and all packages stay."""
+        if FINALIZER not in index.meta.finalizers:
+            return GONE
+        try:
+            self.storage.release(index)
+        except Problem as problem:
+            self._report_leaving(index, problem)
+            return Outcome(after=_RETRY_SECONDS)
+        self._set_finalizers(index, [each for each in index.meta.finalizers if each != FINALIZER])
+        return GONE
+
+    def _report_leaving(self, index: PackageIndex, problem: Problem) -> None:
+        message = f"Being deleted, which waits for: {problem.message}"
+        waiting = Problem(problem.condition, problem.reason, message, stalled=problem.stalled)
+        findings = IndexFindings(
+            url=index.url(self.settings.cluster_domain),
+            selector=str(index.status.get("selector", "")),
+            users=0,
+            deployment=self.kube.get("Deployment", index.meta.namespace, index.child_name),
+            pods=(),
+            problem=waiting,
+        )
+        self._report(index, findings)
+
+    def _report(self, index: PackageIndex, findings: IndexFindings) -> None:
+        now = self.now()
+        report(self.kube, index.meta, index.status, index_status(index, findings, now), now)
+
+    def _set_finalizers(self, index: PackageIndex, finalizers: list[str]) -> None:
+        # The version makes the API server refuse, should somebody else have changed the list meanwhile.
+        metadata = {"finalizers": finalizers, "resourceVersion": index.meta.resource_version}
+        self.kube.patch(INDEX, index.meta.namespace, index.meta.name, {"metadata": metadata})
+
+
+def _problem(error: Problem | NotOursError | LeavingError) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, LeavingError):
+        message = "The objects of a deleted index of this name are still being removed: waiting."
+        return Problem(AVAILABLE, "WaitingForDeletion", message, stalled=False)
+    message = f"{error}: rename or delete it, or name the index otherwise. It is left as it is."
+    return Problem(AVAILABLE, "NameConflict", message)

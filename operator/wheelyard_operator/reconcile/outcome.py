@@ -1,0 +1,18 @@
+"""What a reconciliation tells the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """When to come back."""
+
+    after: float | None = None
+    """Seconds; None is the next resync."""
+    gone: bool = False
+    """Never, unless something happens: there is nothing left to look after."""
+
+
+GONE = Outcome(gone=True)

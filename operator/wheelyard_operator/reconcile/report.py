@@ -1,0 +1,55 @@
+"""Writes a status where it says something new, and tells it once as an event."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.resource import API_VERSION, OPERATOR
+from wheelyard_operator.status.conditions import Condition, transitions
+
+if TYPE_CHECKING:
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.resource import Manifest, Meta
+
+log = logging.getLogger(__name__)
+
+_LONGEST_NOTE = 1000
+
+
+def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, now: str) -> None:
+    """Patch the status if it changed, then post an event for each condition that turned."""
+    if new_status == old_status:
+        return
+    kube.patch(meta.kind, meta.namespace, meta.name, {"status": new_status}, "status")
+    for condition in transitions(old_status, new_status):
+        log.info("%s: %s=%s %s", meta.key, condition.type, condition.status, condition.message)
+        _post(kube, meta, condition, now)
+
+
+def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{meta.name}.", "namespace": meta.namespace},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": meta.kind,
+            "namespace": meta.namespace,
+            "name": meta.name,
+            "uid": meta.uid,
+        },
+        "type": "Normal" if condition.status == "True" else "Warning",
+        "reason": condition.reason,
+        "message": f"{condition.type}: {condition.message}"[:_LONGEST_NOTE],
+        "source": {"component": OPERATOR},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+    try:
+        kube.create(event)
+    except ApiError as error:
+        # Events are a courtesy: a namespace that is being deleted takes none.
+        log.warning("%s: no event: %s", meta.key, error)

@@ -1,0 +1,69 @@
+"""What the operator is told by its environment: parsed once, in `__main__`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(ValueError):
+    """The environment lacks something, or says something that makes no sense."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The operator's own settings. Endpoints have no trailing slash; "" stands for AWS."""
+
+    image: str
+    """The image of the index servers."""
+    image_pull_policy: str = "IfNotPresent"
+    cluster_domain: str = "cluster.local"
+    region: str = "us-east-1"
+    """Of every index that names none."""
+    s3_endpoint: str = ""
+    iam_endpoint: str = ""
+    allowed_endpoints: tuple[str, ...] = ()
+    """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
+    allowed_buckets: tuple[str, ...] = ("*",)
+    """Globs on the buckets that an index may have made or unlocked with the operator's own credentials."""
+    health_endpoint: str = "http://0.0.0.0:8080/healthz"
+    """Where the liveness probe is answered."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Raise SettingsError, naming the variable."""
+        image = environment.get("WHEELYARD_IMAGE", "")
+        if not image:
+            raise SettingsError("WHEELYARD_IMAGE is not set: it names the image of the index servers.")
+        endpoint = environment.get("AWS_ENDPOINT_URL", "")
+        return cls(
+            image=image,
+            image_pull_policy=_pull_policy(environment.get("WHEELYARD_IMAGE_PULL_POLICY") or "IfNotPresent"),
+            cluster_domain=environment.get("WHEELYARD_CLUSTER_DOMAIN") or "cluster.local",
+            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+            s3_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_S3") or endpoint),
+            iam_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_IAM") or endpoint),
+            allowed_endpoints=tuple(
+                plain_endpoint(each) for each in _listed(environment.get("WHEELYARD_ALLOWED_ENDPOINTS", ""))
+            ),
+            allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
+            health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
+        )
+
+
+def plain_endpoint(url: str) -> str:
+    """Give the form in which endpoints are compared: no trailing slash, small letters."""
+    return url.strip().rstrip("/").lower()
+
+
+def _pull_policy(value: str) -> str:
+    if value not in {"Always", "IfNotPresent", "Never"}:
+        raise SettingsError(f"WHEELYARD_IMAGE_PULL_POLICY is {value!r}: it must be Always, IfNotPresent or Never.")
+    return value
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())

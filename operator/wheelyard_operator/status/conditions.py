@@ -1,0 +1,59 @@
+"""Conditions by the conventions of Kubernetes (and of kstatus, which Argo CD and Flux read)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wheelyard_operator.resource import Manifest
+
+READY = "Ready"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition; status is True | False | Unknown."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def written(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:
+    """Give the conditions as the API has them; the time changes only when a status does."""
+    old = {each["type"]: each for each in old_status.get("conditions", ())}
+    return [
+        {
+            "type": each.type,
+            "status": each.status,
+            "observedGeneration": generation,
+            "lastTransitionTime": _since(each, old.get(each.type), now),
+            "reason": each.reason,
+            "message": each.message,
+        }
+        for each in conditions
+    ]
+
+
+def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
+    """Give the conditions that are worth an event: those whose status or reason is news."""
+    old = {each["type"]: (each["status"], each["reason"]) for each in old_status.get("conditions", ())}
+    return [
+        Condition(each["type"], each["status"], each["reason"], each["message"])
+        for each in new_status["conditions"]
+        if each["type"] not in {RECONCILING, STALLED}
+        and each["status"] != "Unknown"
+        and old.get(each["type"]) != (each["status"], each["reason"])
+    ]
+
+
+def _since(condition: Condition, old: Manifest | None, now: str) -> str:
+    if old and old["status"] == condition.status:
+        return str(old["lastTransitionTime"])
+    return now

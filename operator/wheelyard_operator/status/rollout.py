@@ -1,0 +1,89 @@
+"""How far a Deployment has come, and why its pods do not start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.problems import AVAILABLE
+from wheelyard_operator.status.conditions import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wheelyard_operator.resource import Manifest
+
+_NO_IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"}
+
+
+def is_rolled_out(deployment: Manifest | None) -> bool:
+    """Whether every wanted pod is of the latest template and available, and no older one is left."""
+    if deployment is None or not is_updated(deployment):
+        return False
+    available: int = deployment.get("status", {}).get("availableReplicas", 0)
+    return available >= _wanted(deployment)
+
+
+def is_updated(deployment: Manifest) -> bool:
+    """Whether only pods of the latest template are left, though some may have fallen ill since."""
+    status: dict[str, int] = deployment.get("status", {})
+    updated = status.get("updatedReplicas", 0)
+    return (
+        status.get("observedGeneration", 0) >= int(deployment["metadata"].get("generation", 0))
+        and updated >= _wanted(deployment)
+        and status.get("replicas", 0) <= updated
+    )
+
+
+def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condition:
+    """Say whether the index can be reached, and if not, why."""
+    if deployment is None:
+        return Condition(AVAILABLE, "False", "NotDeployed", "The index servers are not deployed yet.")
+    wanted = _wanted(deployment)
+    available = deployment.get("status", {}).get("availableReplicas", 0)
+    if wanted == 0:
+        return Condition(AVAILABLE, "False", "ScaledToZero", "spec.replicas is 0: nothing serves.")
+    trouble = _trouble(pods)
+    count = f"{available} of {wanted} index servers are available."
+    if available:
+        return Condition(AVAILABLE, "True", "Serving", " ".join([count, *(text for _, text in trouble[:1])]))
+    reason, text = trouble[0] if trouble else ("Starting", "They are starting.")
+    return Condition(AVAILABLE, "False", reason, f"{count} {text}")
+
+
+def _wanted(deployment: Manifest) -> int:
+    return int(deployment["spec"].get("replicas", 1))
+
+
+def _trouble(pods: Sequence[Manifest]) -> list[tuple[str, str]]:
+    """Give (reason, message) of pods in trouble, in words that stay the same while the trouble does."""
+    found = (_of_pod(pod) for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])))
+    return [each for each in found if each]
+
+
+def _of_pod(pod: Manifest) -> tuple[str, str] | None:
+    status, name = pod.get("status", {}), pod["metadata"]["name"]
+    for each in status.get("conditions", ()):
+        if each["type"] == "PodScheduled" and each["status"] == "False":
+            return "Unschedulable", f"No node takes pod {name}: {each.get('message', 'no reason given')}"
+    for container in status.get("containerStatuses", ()):
+        if found := _of_container(container, name):
+            return found
+    return None
+
+
+def _of_container(container: Manifest, pod: str) -> tuple[str, str] | None:
+    if container.get("ready"):
+        return None
+    waiting = container.get("state", {}).get("waiting", {})
+    if waiting.get("reason") in _NO_IMAGE:
+        return "ImagePullFailed", f"Pod {pod} cannot pull image {container['image']}: set the chart's image."
+    if waiting.get("reason") == "CreateContainerConfigError":
+        return "PodConfigError", f"Pod {pod} cannot start: {waiting.get('message', '')}."
+    ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated")
+    if ended:
+        code, why = ended.get("exitCode"), ended.get("reason", "Error")
+        return (
+            "PodCrashing",
+            f"Pod {pod} keeps ending ({why}, exit code {code}): see kubectl logs {pod} --previous.",
+        )
+    return None

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+from unit.wheelyard_operator.fakes import SETTINGS, an_index, given
+from wheelyard_operator.desired.deployment import deployment
+from wheelyard_operator.resource import Manifest
+
+
+def made(config: str = "c", credentials: str = "k", **changes: Any) -> Manifest:
+    index = an_index(**changes)
+    return deployment(index, SETTINGS, config_digest=config, credentials_digest=credentials)
+
+
+def pod(**changes: Any) -> Any:
+    return made(**changes)["spec"]["template"]["spec"]
+
+
+def container(**changes: Any) -> Any:
+    (container,) = pod(**changes)["containers"]
+    return container
+
+
+def test_runs_the_operators_image_as_the_contract_says() -> None:
+    assert container()["image"] == "registry.example/wheelyard:1"
+    assert container()["command"] == ["wheelyard", "serve", "--config", "/etc/wheelyard/config/index.yaml"]
+    assert container()["readinessProbe"]["httpGet"] == {"path": "/-/readyz", "port": "http"}
+    assert container()["livenessProbe"]["httpGet"] == {"path": "/-/healthz", "port": "http"}
+
+
+def test_pods_are_restricted() -> None:
+    """The Pod Security Standard `restricted`, and no token of the Kubernetes API."""
+    assert pod()["automountServiceAccountToken"] is False
+    assert pod()["securityContext"]["runAsNonRoot"] is True
+    assert pod()["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container()["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_time_to_end_is_longer_than_the_servers_own() -> None:
+    assert pod()["terminationGracePeriodSeconds"] > 5 + 300
+
+
+def test_keys_come_one_by_one_from_the_secret_that_counts() -> None:
+    references = [each["valueFrom"]["secretKeyRef"] for each in container(**given("mine"))["env"]]
+    assert {each["name"] for each in references} == {"mine"}
+    assert [each["key"] for each in references] == [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ]
+    assert "envFrom" not in container()
+
+
+def test_what_is_read_only_at_start_rolls_the_pods() -> None:
+    template = made()["spec"]["template"]
+    assert template != made(config="other")["spec"]["template"]
+    assert template != made(credentials="other")["spec"]["template"]
+    assert template == made(access={"grants": [{"subjects": ["anonymous"], "verbs": ["read"]}]})["spec"]["template"]
+    assert template == made(replicas=5)["spec"]["template"]
+
+
+def test_replicas_and_rollout() -> None:
+    assert made(replicas=5)["spec"]["replicas"] == 5
+    assert made()["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}

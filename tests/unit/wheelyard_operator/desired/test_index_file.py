@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import yaml
+
+from unit.wheelyard_operator.fakes import SETTINGS, an_index
+from wheelyard_operator.desired.index_file import index_file
+
+
+def test_as_in_the_contract() -> None:
+    index = an_index(s3__prefix="team/", s3__region="eu-west-1")
+    assert yaml.safe_load(index_file(index, SETTINGS)) == {
+        "index": "packages/main",
+        "storage": {"s3": {"bucket": "acme", "prefix": "team/", "region": "eu-west-1", "endpoint": ""}},
+        "listeners": {"cluster": {"host": "0.0.0.0", "port": 8080}},  # noqa: S104
+        "accessFile": "/etc/wheelyard/access/access.yaml",
+        "scratchFolder": "/scratch",
+        "shutdown": {"drainSeconds": 5, "graceSeconds": 300},
+    }
+
+
+def test_the_operators_own_stand_in_for_what_is_empty() -> None:
+    settings = replace(SETTINGS, s3_endpoint="http://s3:7070", region="us-west-2")
+    s3 = yaml.safe_load(index_file(an_index(), settings))["storage"]["s3"]
+    assert (s3["endpoint"], s3["region"]) == ("http://s3:7070", "us-west-2")
+    s3 = yaml.safe_load(index_file(an_index(s3__endpoint="https://other"), settings))["storage"]["s3"]
+    assert s3["endpoint"] == "https://other"

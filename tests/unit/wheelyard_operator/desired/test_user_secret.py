@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import configparser
+import netrc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unit.wheelyard_operator.fakes import a_user
+from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.user_secret import user_secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = "http://wheelyard-main.packages.svc.cluster.local/"
+HOST = "wheelyard-main.packages.svc.cluster.local"
+SIMPLE = f"http://ci.jenkins:wy_t@{HOST}/simple/"
+
+
+@pytest.fixture
+def values() -> dict[str, str]:
+    secret = user_secret(a_user(namespace="ci"), URL, "wy_t")
+    return {key: decoded(secret, key) for key in secret["data"]}
+
+
+def test_environment(values: dict[str, str]) -> None:
+    assert {key: value for key, value in values.items() if key.isupper()} == {
+        "PIP_INDEX_URL": SIMPLE,
+        "PIP_TRUSTED_HOST": HOST,
+        "UV_DEFAULT_INDEX": SIMPLE,
+        "UV_PUBLISH_URL": f"{URL}legacy/",
+        "UV_PUBLISH_USERNAME": "ci.jenkins",
+        "UV_PUBLISH_PASSWORD": "wy_t",
+        "TWINE_REPOSITORY_URL": f"{URL}legacy/",
+        "TWINE_USERNAME": "ci.jenkins",
+        "TWINE_PASSWORD": "wy_t",
+    }
+    assert (values["username"], values["password"]) == ("ci.jenkins", "wy_t")
+
+
+def test_pip_conf(values: dict[str, str]) -> None:
+    parser = configparser.RawConfigParser()
+    parser.read_string(values["pip.conf"])
+    assert dict(parser["global"]) == {"index-url": SIMPLE, "trusted-host": HOST}
+
+
+def test_pypirc(values: dict[str, str]) -> None:
+    parser = configparser.RawConfigParser()
+    parser.read_string(values[".pypirc"])
+    assert parser["distutils"]["index-servers"].split() == ["wheelyard"]
+    expected = {"repository": f"{URL}legacy/", "username": "ci.jenkins", "password": "wy_t"}
+    assert dict(parser["wheelyard"]) == expected
+
+
+def test_netrc(values: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text(values[".netrc"])
+    found = netrc.netrc(str(tmp_path / "netrc")).authenticators(HOST)
+    assert found is not None
+    assert (found[0], found[2]) == ("ci.jenkins", "wy_t")

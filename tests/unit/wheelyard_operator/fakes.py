@@ -1,0 +1,194 @@
+"""A cluster in memory, and the resources that most tests start from."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex
+from wheelyard_operator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SETTINGS = Settings(image="registry.example/wheelyard:1")
+NOW = "2026-11-23T12:00:00Z"
+
+
+class CrashError(BaseException):
+    """The process was killed: nothing may catch it."""
+
+
+class Fuse:
+    """Burns through at the n-th write to the outside, right after the write was done."""
+
+    def __init__(self, writes: int | None = None) -> None:
+        self.left = writes
+
+    def __call__(self, model: Any = None, **_: Any) -> None:
+        """Count a write; boto3 tells of every call, with its `model`."""
+        if self.left is None or (model and model.name.startswith(("Get", "Head", "List"))):
+            return
+        self.left -= 1
+        if self.left == 0:
+            self.left = None
+            raise CrashError
+
+
+class FakeKube:
+    """Keeps objects as the API server would, as far as the operator can tell."""
+
+    def __init__(self, *objects: Manifest) -> None:
+        self.objects: dict[tuple[str, str, str], Manifest] = {}
+        self.events: list[Manifest] = []
+        self.writes: list[str] = []
+        self.after_write: Callable[[], None] = Fuse()
+        self._version = 0
+        for each in objects:
+            self.put(each)
+
+    def put(self, body: Manifest) -> None:
+        """Have an object there, without it counting as a write."""
+        body = copy.deepcopy(body)
+        self._version += 1
+        body["metadata"].setdefault("uid", f"uid-{self._version}")
+        body["metadata"].setdefault("creationTimestamp", NOW)
+        body["metadata"].setdefault("generation", 1)
+        body["metadata"]["resourceVersion"] = str(self._version)
+        self.objects[_id(body)] = body
+
+    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        return copy.deepcopy(self.objects.get((kind, namespace, name)))
+
+    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+        wanted = dict(term.split("=") for term in selector.split(",") if term)
+        return [
+            copy.deepcopy(each)
+            for (its_kind, its_namespace, _), each in self.objects.items()
+            if its_kind == kind
+            and namespace in {"", its_namespace}
+            and wanted.items() <= each["metadata"].get("labels", {}).items()
+        ]
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        live = self.objects.get(_id(manifest))
+        uid = manifest["metadata"].get("uid")
+        if live and uid and live["metadata"]["uid"] != uid:
+            raise ApiError(409, "uid")
+        merged = _merged(live or {}, manifest)
+        if live and live.get("spec") != merged.get("spec"):
+            merged["metadata"]["generation"] += 1
+        self.put(merged)
+        self._wrote("apply", manifest)
+        return copy.deepcopy(self.objects[_id(manifest)])
+
+    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+        live = self.objects.get((kind, namespace, name))
+        if live is None:
+            return
+        version = patch.get("metadata", {}).get("resourceVersion", live["metadata"]["resourceVersion"])
+        if version != live["metadata"]["resourceVersion"]:
+            raise ApiError(409, "resourceVersion")
+        self.put(_merged(live, patch))
+        live = self.objects[_id(live)]
+        if "deletionTimestamp" in live["metadata"] and not live["metadata"].get("finalizers"):
+            del self.objects[_id(live)]
+        self._wrote(f"patch {subresource}".strip(), live)
+
+    def create(self, manifest: Manifest) -> None:
+        assert manifest["kind"] == "Event"
+        self.events.append(manifest)
+
+    def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        live = self.objects.get((kind, namespace, name))
+        if live and live["metadata"]["uid"] == uid:
+            del self.objects[_id(live)]
+            self._wrote("delete", live)
+
+    def _wrote(self, verb: str, body: Manifest) -> None:
+        self.writes.append(f"{verb} {body['kind']} {body['metadata']['name']}")
+        self.after_write()
+
+
+def _id(body: Manifest) -> tuple[str, str, str]:
+    return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]
+
+
+def _merged(live: Any, patch: Any) -> Any:
+    if not (isinstance(live, dict) and isinstance(patch, dict)):
+        return copy.deepcopy(patch)
+    merged = {**live, **{key: _merged(live.get(key), value) for key, value in patch.items()}}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def index_body(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
+    """Give a PackageIndex as the API server has it; `s3__bucket="x"`, `access={}`, `uid="u"`..."""
+    s3: Manifest = {
+        "bucket": "acme",
+        "region": "",
+        "prefix": "",
+        "endpoint": "",
+        "provision": {"bucket": True, "user": True},
+    }
+    s3 |= {key.removeprefix("s3__"): value for key, value in changes.items() if key.startswith("s3__")}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": INDEX,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": changes.get("uid", f"uid-of-{name}"),
+            "generation": 1,
+            "creationTimestamp": changes.get("created", NOW),
+            "labels": {"app.kubernetes.io/instance": "argo", "team": "a"},
+        },
+        "spec": {
+            "storage": {"s3": {key: value for key, value in s3.items() if value is not None}},
+            "replicas": changes.get("replicas", 2),
+            "access": changes.get("access", {"grants": [], "users": {"namespaces": {"from": "Same"}}}),
+        },
+    }
+
+
+def given(name: str = "keys") -> Manifest:
+    """Give the s3 changes of an index with its own credentials."""
+    return {"s3__provision": {}, "s3__credentials": {"secretRef": {"name": name}}}
+
+
+def user_body(name: str = "jenkins", namespace: str = "packages", **changes: Any) -> Manifest:
+    """Give an IndexUser as the API server has it."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": USER,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": changes.get("uid", f"uid-of-{namespace}-{name}"),
+            "generation": 1,
+        },
+        "spec": {
+            "indexRef": {"name": "main", "namespace": changes.get("index_namespace", "packages")},
+            "groups": changes.get("groups", []),
+            "grants": changes.get("grants", []),
+            "credentials": {"secretName": changes.get("secret_name", "")},
+        },
+    }
+
+
+def an_index(name: str = "main", namespace: str = "packages", **changes: Any) -> PackageIndex:
+    return PackageIndex.parse(index_body(name, namespace, **changes))
+
+
+def a_user(name: str = "jenkins", namespace: str = "packages", **changes: Any) -> IndexUser:
+    return IndexUser.parse(user_body(name, namespace, **changes))
+
+
+def namespace_body(name: str, **labels: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def condition(body: Manifest, kind: str) -> Manifest:
+    """Give one condition of a live object."""
+    (found,) = (each for each in body["status"]["conditions"] if each["type"] == kind)
+    return dict(found)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from unit.wheelyard_operator.fakes import an_index
+from wheelyard_operator.provision.policy import storage_policy
+
+
+def test_a_prefix_unlocks_nothing_beside_it() -> None:
+    listing, objects = storage_policy(an_index(s3__prefix="team/").storage)["Statement"]
+    assert listing["Resource"] == ["arn:aws:s3:::acme"]
+    (pattern,) = listing["Condition"]["StringLike"]["s3:prefix"]
+    assert fnmatchcase("team/projects/", pattern)
+    assert not fnmatchcase("team2/", pattern)
+    assert not fnmatchcase("", pattern)
+    (resource,) = objects["Resource"]
+    assert fnmatchcase("arn:aws:s3:::acme/team/x", resource)
+    assert not fnmatchcase("arn:aws:s3:::acme/team2/x", resource)
+
+
+def test_the_whole_bucket() -> None:
+    listing, objects = storage_policy(an_index().storage)["Statement"]
+    assert "Condition" not in listing
+    assert objects["Resource"] == ["arn:aws:s3:::acme/*"]
+
+
+def test_no_wildcard_actions() -> None:
+    for statement in storage_policy(an_index().storage)["Statement"]:
+        assert not any("*" in action for action in statement["Action"])

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from unit.wheelyard_operator.fakes import an_index
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.provision.s3 import check_storage, ensure_bucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+INDEX = an_index(s3__prefix="team/")
+KEYS = "The keys in Secret x"
+
+
+def marker(s3: S3Client, content: bytes) -> None:
+    s3.put_object(Bucket="acme", Key="team/wheelyard.json", Body=content)
+
+
+def test_an_absent_bucket_is_made_and_set_up(s3: S3Client) -> None:
+    assert ensure_bucket(s3, INDEX, "us-east-1") == ""
+    assert s3.get_bucket_versioning(Bucket="acme")["Status"] == "Enabled"
+    assert s3.get_public_access_block(Bucket="acme")["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+    assert s3.get_bucket_encryption(Bucket="acme")
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket="acme")["Rules"]
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    tags = {each["Key"]: each["Value"] for each in s3.get_bucket_tagging(Bucket="acme")["TagSet"]}
+    assert tags["wheelyard.dev/index"] == "packages/main"
+
+
+def test_another_region_is_named(s3: S3Client) -> None:
+    ensure_bucket(s3, INDEX, "eu-west-1")
+    assert s3.get_bucket_location(Bucket="acme")["LocationConstraint"] == "eu-west-1"
+
+
+def test_an_existing_bucket_is_used_and_not_changed(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    ensure_bucket(s3, INDEX, "us-east-1")
+    assert "Status" not in s3.get_bucket_versioning(Bucket="acme")
+
+
+def test_setting_up_goes_on_after_a_crash(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    tags = [
+        {"Key": "wheelyard.dev/index", "Value": "packages/main"},
+        {"Key": "wheelyard.dev/state", "Value": "new"},
+    ]
+    s3.put_bucket_tagging(Bucket="acme", Tagging={"TagSet": tags})  # type: ignore[typeddict-item]
+    ensure_bucket(s3, INDEX, "us-east-1")
+    assert s3.get_bucket_versioning(Bucket="acme")["Status"] == "Enabled"
+
+
+def test_a_bucket_that_is_set_up_is_only_read(s3: S3Client) -> None:
+    ensure_bucket(s3, INDEX, "us-east-1")
+    calls: list[str] = []
+    s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    ensure_bucket(s3, INDEX, "us-east-1")
+    assert calls == ["HeadBucket", "GetBucketTagging"]
+
+
+def test_what_the_server_lacks_is_a_note_and_stays_one(s3: S3Client) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "NotImplemented"}}, "PutBucketEncryption")
+
+    s3.meta.events.register("before-call.s3.PutBucketEncryption", refuse)
+    for _ in range(2):
+        assert ensure_bucket(s3, INDEX, "us-east-1") == "The S3 server lacks: encryption."
+
+
+@pytest.mark.parametrize(("call", "code"), [("HeadBucket", "403"), ("CreateBucket", "BucketAlreadyExists")])
+def test_somebody_elses_bucket(s3: S3Client, call: str, code: str) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code}}, call)
+
+    s3.meta.events.register(f"before-call.s3.{call}", refuse)
+    with pytest.raises(Problem, match="acme") as caught:
+        ensure_bucket(s3, INDEX, "us-east-1")
+    assert caught.value.reason == "BucketTaken"
+
+
+def test_an_empty_bucket_and_ones_own_can_be_used(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    check_storage(s3, INDEX, KEYS)
+    marker(s3, json.dumps({"format": 1, "index": "packages/main"}).encode())
+    check_storage(s3, INDEX, KEYS)
+
+
+@pytest.mark.parametrize("content", [b'{"format": 1, "index": "other/one"}', b"{}", b"[]", b"\xff", b"none"])
+def test_a_prefix_of_another_index_is_in_use(s3: S3Client, content: bytes) -> None:
+    s3.create_bucket(Bucket="acme")
+    marker(s3, content)
+    with pytest.raises(Problem) as caught:
+        check_storage(s3, INDEX, KEYS)
+    assert caught.value.reason == "StorageInUse"
+    assert caught.value.stalled
+
+
+def test_no_bucket(s3: S3Client) -> None:
+    with pytest.raises(Problem, match="create it, or set") as caught:
+        check_storage(s3, INDEX, KEYS)
+    assert caught.value.reason == "BucketNotFound"
+
+
+def test_nothing_but_the_prefix_is_asked_for(s3: S3Client) -> None:
+    """The policy of an index's user allows listing below its prefix alone."""
+    s3.create_bucket(Bucket="acme")
+    asked: list[Any] = []
+    s3.meta.events.register("before-parameter-build.s3", lambda params, **_: asked.append(params))
+    check_storage(s3, INDEX, KEYS)
+    assert all(params.get("Prefix", params.get("Key")).startswith("team/") for params in asked)

@@ -1,0 +1,91 @@
+"""A cluster, a cloud, and the operator between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from unit.wheelyard_operator.fakes import NOW, SETTINGS, CrashError, FakeKube, Fuse, condition, namespace_body
+from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.reconcile.index import IndexReconciler
+from wheelyard_operator.reconcile.outcome import Outcome
+from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.user import UserReconciler
+from wheelyard_operator.resource import INDEX, USER, Key, Manifest
+
+MAIN = Key(INDEX, "packages", "main")
+JENKINS = Key(USER, "packages", "jenkins")
+
+
+class World:
+    """Everything that a test needs to let the operator run, be killed, and run again."""
+
+    def __init__(self) -> None:
+        self.kube = FakeKube(namespace_body("packages"), namespace_body("ci", team="ci"))
+        self.settings = SETTINGS
+        self.seconds = 0.0
+        self.clients = self._new_clients()
+        self.boot()
+
+    def boot(self, fuse: Fuse | None = None, **settings: Any) -> None:
+        """Start the operator afresh: it remembers nothing. The fuse kills it after so many writes."""
+        self.kube.after_write = self.fuse = fuse or Fuse()
+        if settings:
+            self.settings = replace(self.settings, **settings)
+            self.clients = self._new_clients()
+        self.storage = StorageStage(self.clients, self.settings, lambda: self.seconds)
+
+    def _new_clients(self) -> Clients:
+        clients = Clients(self.settings)
+        for client in (clients.own_s3("us-east-1"), clients.iam):
+            client.meta.events.register("after-call", lambda model, **_: self.fuse(model))
+        return clients
+
+    def index(self, key: Key = MAIN) -> Outcome:
+        return IndexReconciler(self.kube, self.storage, self.settings, lambda: NOW)(key)
+
+    def user(self, key: Key = JENKINS) -> Outcome:
+        return UserReconciler(self.kube, self.settings, lambda: NOW)(key)
+
+    def settle(self, *keys: Key) -> None:
+        """Let everything come to rest; pods are ready at once."""
+        for _ in range(4):
+            self.seconds += 100
+            for key in keys or (MAIN,):
+                (self.index if key.kind == INDEX else self.user)(key)
+            self.roll_out()
+
+    def killed(self, *keys: Key, writes: int) -> bool:
+        """Run a new operator and kill it after so many writes; whether it did so many."""
+        self.boot(Fuse(writes))
+        try:
+            self.settle(*keys)
+        except CrashError:
+            self.boot()
+            return True
+        self.boot()
+        return False
+
+    def roll_out(self) -> None:
+        for body in self.kube.objects.values():
+            if body["kind"] == "Deployment":
+                wanted = body["spec"]["replicas"]
+                body["status"] = {
+                    "observedGeneration": body["metadata"]["generation"],
+                    **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), wanted),
+                }
+
+    def get(self, kind: str, name: str, namespace: str = "packages") -> Manifest:
+        body = self.kube.get(kind, namespace, name)
+        assert body is not None, f"no {kind} {namespace}/{name}"
+        return body
+
+    def has(self, kind: str, name: str, namespace: str = "packages") -> bool:
+        return self.kube.get(kind, namespace, name) is not None
+
+    def reason(self, key: Key = MAIN, kind: str = "Ready") -> str:
+        return str(condition(self.get(*_place(key)), kind)["reason"])
+
+
+def _place(key: Key) -> tuple[str, str, str]:
+    return key.kind, key.name, key.namespace

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wheelyard_operator.resource import Manifest
+from wheelyard_operator.status.rollout import availability, is_rolled_out, is_updated
+
+
+def deployment(wanted: int = 2, generation: int = 3, **status: int) -> Manifest:
+    fine = {
+        "observedGeneration": 3,
+        "replicas": wanted,
+        "updatedReplicas": wanted,
+        "availableReplicas": wanted,
+    }
+    return {
+        "metadata": {"generation": generation},
+        "spec": {"replicas": wanted},
+        "status": {**fine, **status},
+    }
+
+
+def pod(container: Manifest | None = None, conditions: Any = ()) -> Manifest:
+    statuses = [{"image": "w:1", "ready": False, **container}] if container else []
+    return {"metadata": {"name": "p"}, "status": {"containerStatuses": statuses, "conditions": conditions}}
+
+
+@pytest.mark.parametrize(
+    ("live", "updated", "rolled_out"),
+    [
+        (deployment(), True, True),
+        (deployment(generation=4), False, False),
+        (deployment(updatedReplicas=1), False, False),
+        (deployment(replicas=3), False, False),
+        (deployment(availableReplicas=1), True, False),
+    ],
+)
+def test_rollout(live: Manifest, *, updated: bool, rolled_out: bool) -> None:
+    assert is_updated(live) is updated
+    assert is_rolled_out(live) is rolled_out
+
+
+def test_no_deployment() -> None:
+    assert not is_rolled_out(None)
+    assert availability(None, []).reason == "NotDeployed"
+
+
+def test_none_wanted() -> None:
+    assert availability(deployment(0), []).reason == "ScaledToZero"
+
+
+def test_some_available() -> None:
+    found = availability(deployment(availableReplicas=1), [])
+    assert (found.status, found.message) == ("True", "1 of 2 index servers are available.")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "words"),
+    [
+        (pod({"state": {"waiting": {"reason": "ErrImagePull"}}}), "ImagePullFailed", "w:1"),
+        (pod({"state": {"waiting": {"reason": "ImagePullBackOff"}}}), "ImagePullFailed", "w:1"),
+        (
+            pod({"state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no secret x"}}}),
+            "PodConfigError",
+            "no secret x",
+        ),
+        (
+            pod({"lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}, "state": {}}),
+            "PodCrashing",
+            "exit code 2",
+        ),
+        (
+            pod({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
+            "PodCrashing",
+            "OOMKilled",
+        ),
+        (
+            pod(conditions=[{"type": "PodScheduled", "status": "False", "message": "no room"}]),
+            "Unschedulable",
+            "no room",
+        ),
+        (pod({"state": {"waiting": {"reason": "ContainerCreating"}}}), "Starting", "starting"),
+        (pod({"ready": True}), "Starting", "starting"),
+    ],
+)
+def test_why_pods_do_not_start(trouble: Manifest, reason: str, words: str) -> None:
+    found = availability(deployment(availableReplicas=0), [trouble])
+    assert (found.status, found.reason) == ("False", reason)
+    assert words in found.message
+
+
+def test_the_words_stay_while_the_trouble_does() -> None:
+    """A kubelet alternates between the two: that must not be a write each time."""
+    one = pod({"state": {"waiting": {"reason": "ErrImagePull", "message": "a"}}})
+    two = pod({"state": {"waiting": {"reason": "ImagePullBackOff", "message": "b"}}})
+    live = deployment(availableReplicas=0)
+    assert availability(live, [one]) == availability(live, [two])

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import FakeKube, an_index
+from wheelyard_operator.apply import Applier, LeavingError, NotOursError, covers
+from wheelyard_operator.desired.service import service
+from wheelyard_operator.resource import Manifest
+
+INDEX = an_index()
+ID = ("Service", "packages", "wheelyard-main")
+
+
+def theirs(**owner: Any) -> Manifest:
+    body = service(INDEX)
+    body["metadata"]["ownerReferences"] = [owner] if owner else []
+    return body
+
+
+def test_applied_once() -> None:
+    kube = FakeKube()
+    applier = Applier(kube, INDEX.meta)
+    first = applier.ensure(service(INDEX))
+    assert applier.ensure(service(INDEX)) == first
+    assert kube.writes == ["apply Service wheelyard-main"]
+
+
+def test_a_changed_child_is_repaired() -> None:
+    kube = FakeKube()
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    kube.objects[ID]["spec"]["ports"][0]["port"] = 81
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    assert kube.objects[ID]["spec"]["ports"][0]["port"] == 80
+
+
+def test_a_field_that_is_no_longer_wanted_is_a_difference() -> None:
+    kube = FakeKube()
+    more = service(INDEX)
+    more["spec"]["sessionAffinity"] = "ClientIP"
+    Applier(kube, INDEX.meta).ensure(more)
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    assert len(kube.writes) == 2
+
+
+def test_fields_of_others_are_left_alone() -> None:
+    kube = FakeKube()
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    kube.objects[ID]["spec"]["clusterIP"] = "10.0.0.1"
+    kube.objects[ID]["metadata"]["annotations"]["other"] = "x"
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    assert len(kube.writes) == 1
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        {},
+        {"kind": "PackageIndex", "name": "other", "uid": "u", "controller": True},
+        {"kind": "PackageIndex", "name": "main", "uid": INDEX.meta.uid},
+    ],
+)
+def test_what_is_not_ours_is_never_touched(owner: dict[str, Any]) -> None:
+    kube = FakeKube(theirs(**owner))
+    applier = Applier(kube, INDEX.meta)
+    with pytest.raises(NotOursError, match="Service packages/wheelyard-main"):
+        applier.ensure(service(INDEX))
+    applier.remove(*ID)
+    assert kube.writes == []
+
+
+def test_a_predecessors_child_is_waited_for() -> None:
+    kube = FakeKube(theirs(kind="PackageIndex", name="main", uid="old", controller=True))
+    with pytest.raises(LeavingError):
+        Applier(kube, INDEX.meta).ensure(service(INDEX))
+
+
+def test_a_child_that_is_being_deleted_is_waited_for() -> None:
+    kube = FakeKube()
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    kube.objects[ID]["metadata"]["deletionTimestamp"] = "now"
+    with pytest.raises(LeavingError):
+        Applier(kube, INDEX.meta).ensure(service(INDEX))
+
+
+def test_ours_is_removed() -> None:
+    kube = FakeKube()
+    Applier(kube, INDEX.meta).ensure(service(INDEX))
+    Applier(kube, INDEX.meta).remove(*ID)
+    assert kube.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("live", "desired", "covered"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1}, True),
+        ({"b": 2}, {"a": 1}, False),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 2}}, True),
+        ({"a": [{"n": 1, "default": 2}, {"n": 2}]}, {"a": [{"n": 2}, {"n": 1}]}, True),
+        ({"a": [{"n": 1}]}, {"a": [{"n": 1}, {"n": 2}]}, False),
+        ({"a": ["x", "y"]}, {"a": ["x"]}, False),
+        ({"a": []}, {"a": []}, True),
+        ({"a": ["x"]}, {"a": []}, False),
+        ({"a": {}}, {"a": {}}, True),
+        ({"a": "1"}, {"a": {"b": 1}}, False),
+        ({"a": "1"}, {"a": [{"b": 1}]}, False),
+    ],
+)
+def test_covers(live: Any, desired: Any, *, covered: bool) -> None:
+    assert covers(live, desired) is covered

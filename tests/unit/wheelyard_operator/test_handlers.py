@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import kopf
+import pytest
+
+from unit.wheelyard_operator.fakes import a_user, index_body, namespace_body, user_body
+from wheelyard_operator.__main__ import kopf_settings
+from wheelyard_operator.desired.user_secret import user_secret
+from wheelyard_operator.handlers import CHILDREN, Handlers, register
+from wheelyard_operator.resource import Key
+
+if TYPE_CHECKING:
+    from wheelyard_operator.reconcile.queue import WorkQueue
+
+MAIN = Key("PackageIndex", "packages", "main")
+FAR = Key("IndexUser", "ci", "far")
+
+
+class Keys:
+    """Collects what is added."""
+
+    def __init__(self) -> None:
+        self.added: list[Key] = []
+
+    def add(self, key: Key) -> None:
+        self.added.append(key)
+
+    def known(self, kind: str) -> list[Key]:
+        return [Key(kind, "packages", "second")]
+
+    def taken(self) -> set[Key]:
+        taken = set(self.added)
+        self.added = []
+        return taken
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def handlers(keys: Keys) -> Handlers:
+    return Handlers(cast("WorkQueue", keys))
+
+
+def event(body: dict[str, Any], kind: str = "MODIFIED") -> Any:
+    return {"type": kind, "object": body}
+
+
+def test_a_user_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
+    handlers.on_user(event(user_body("far", "ci")))
+    assert keys.taken() == {FAR, MAIN}
+
+
+def test_an_index_wakes_its_users_only_when_it_was_edited(handlers: Handlers, keys: Keys) -> None:
+    handlers.on_user(event(user_body("far", "ci")))
+    body = index_body()
+    handlers.on_index(event(body))
+    assert FAR in keys.taken()
+    handlers.on_index(event(body))
+    assert keys.taken() == {MAIN}
+    body["metadata"]["generation"] = 2
+    handlers.on_index(event(body))
+    assert keys.taken() == {MAIN, FAR}
+
+
+def test_an_index_that_goes_makes_way_for_others(handlers: Handlers, keys: Keys) -> None:
+    handlers.on_index(event(index_body(), "DELETED"))
+    assert keys.taken() == {MAIN, Key("PackageIndex", "packages", "second")}
+
+
+def test_a_users_secret_wakes_both(handlers: Handlers, keys: Keys) -> None:
+    handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", "t"), "DELETED"))
+    assert keys.taken() == {FAR, MAIN}
+
+
+def test_a_child_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
+    labels = {"wheelyard.dev/index": "main"}
+    handlers.on_child(event({"metadata": {"namespace": "packages", "name": "x", "labels": labels}}))
+    assert keys.taken() == {MAIN}
+
+
+def test_a_namespace_wakes_its_users_and_their_indexes(handlers: Handlers, keys: Keys) -> None:
+    handlers.on_user(event(user_body("far", "ci")))
+    keys.taken()
+    handlers.on_namespace(event(namespace_body("other")))
+    assert keys.taken() == set()
+    handlers.on_namespace(event(namespace_body("ci")))
+    assert keys.taken() == {FAR, MAIN}
+
+
+def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
+    registry = kopf.OperatorRegistry()
+    register(handlers, registry)
+    assert len(registry._watching._handlers) == 3 + len(CHILDREN)
+    assert not registry._changing._handlers
+    assert not registry._spawning._handlers
+
+
+def test_names_of_kopfs_settings_exist() -> None:
+    """Python would let us set anything, and kopf would not notice."""
+    fresh, ours = kopf.OperatorSettings(), kopf_settings()
+    for group in ("posting", "peering", "watching", "networking"):
+        assert vars(getattr(ours, group)).keys() == vars(getattr(fresh, group)).keys()
+    assert not ours.posting.enabled
+    assert ours.peering.standalone
+    assert len(ours.watching.label_selectors) == len(CHILDREN)

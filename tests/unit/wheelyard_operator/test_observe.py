@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from unit.wheelyard_operator.fakes import FakeKube, a_user, an_index, index_body, namespace_body, user_body
+from wheelyard_operator.desired.user_secret import user_secret
+from wheelyard_operator.observe import observe_index, pods
+from wheelyard_operator.resource import Manifest
+
+
+def pod(name: str, **metadata: str) -> Manifest:
+    labels = {"wheelyard.dev/index": "main"}
+    return {"kind": "Pod", "metadata": {"name": name, "namespace": "packages", "labels": labels, **metadata}}
+
+
+def test_an_index_has_the_users_that_name_it() -> None:
+    kube = FakeKube(
+        index_body(),
+        index_body("other"),
+        user_body(),
+        user_body("far", "ci"),
+        user_body("stranger", "ci", index_namespace=""),
+        namespace_body("packages"),
+        namespace_body("ci", team="ci"),
+        user_secret(a_user("far", "ci"), "http://x/", "t"),
+    )
+    observed = observe_index(kube, an_index())
+    assert [other.meta.name for other in observed.others] == ["other"]
+    here, far = observed.users
+    assert (here.user.username, here.secret) == ("packages.jenkins", None)
+    assert far.user.username == "ci.far"
+    assert far.namespace_labels == {"team": "ci"}
+    assert far.secret
+
+
+def test_users_on_their_way_out_do_not_count() -> None:
+    leaving = user_body()
+    leaving["metadata"]["deletionTimestamp"] = "now"
+    assert observe_index(FakeKube(index_body(), leaving), an_index()).users == ()
+
+
+def test_a_namespace_that_is_gone_has_no_labels() -> None:
+    (observed,) = observe_index(FakeKube(index_body(), user_body()), an_index()).users
+    assert observed.namespace_labels is None
+
+
+def test_pods_on_their_way_out_do_not_count() -> None:
+    kube = FakeKube(pod("a"), pod("b", deletionTimestamp="now"))
+    assert [each["metadata"]["name"] for each in pods(kube, an_index())] == ["a"]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from wheelyard_operator.settings import Settings, SettingsError
+
+
+def test_image_alone_is_enough() -> None:
+    settings = Settings.from_environment({"WHEELYARD_IMAGE": "w:1"})
+    assert settings == Settings(image="w:1")
+    assert settings.s3_endpoint == ""
+
+
+def test_everything_is_read() -> None:
+    settings = Settings.from_environment(
+        {
+            "WHEELYARD_IMAGE": "w:1",
+            "WHEELYARD_IMAGE_PULL_POLICY": "Never",
+            "WHEELYARD_CLUSTER_DOMAIN": "k8s.example",
+            "WHEELYARD_ALLOWED_ENDPOINTS": "https://a.example/, http://B:9000",
+            "WHEELYARD_ALLOWED_BUCKETS": "acme-*",
+            "AWS_ENDPOINT_URL_S3": "http://s3:7070/",
+            "AWS_ENDPOINT_URL_IAM": "http://s3:7076",
+            "AWS_REGION": "eu-west-1",
+        }
+    )
+    assert settings == Settings(
+        image="w:1",
+        image_pull_policy="Never",
+        cluster_domain="k8s.example",
+        region="eu-west-1",
+        s3_endpoint="http://s3:7070",
+        iam_endpoint="http://s3:7076",
+        allowed_endpoints=("https://a.example", "http://b:9000"),
+        allowed_buckets=("acme-*",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, "WHEELYARD_IMAGE"),
+        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_IMAGE_PULL_POLICY": "Often"}, "WHEELYARD_IMAGE_PULL_POLICY"),
+    ],
+)
+def test_errors_name_the_variable(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        Settings.from_environment(environment)
