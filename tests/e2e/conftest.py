@@ -1,0 +1,79 @@
+"""The main job, done once for all e2e tests on the cluster that is up."""
+
+import uuid
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+from mypy_boto3_iam import IAMClient
+from mypy_boto3_s3 import S3Client
+
+from cluster import Cluster, connect
+from support.kubectl import Kubectl, eventually
+from support.mainjob import MainJob
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """Find the cluster that `make cluster-up` has brought up; without one these tests fail."""
+    return connect()
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: Cluster) -> Kubectl:
+    return Kubectl(cluster)
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster) -> MainJob:
+    """Run the operator as users do: by its chart."""
+    job = MainJob(cluster)
+    job.install_operator()
+    return job
+
+
+@pytest.fixture(scope="session")
+def main_job(operator: MainJob, tmp_path_factory: pytest.TempPathFactory) -> MainJob:
+    """Give the quick start, ready and with packages published."""
+    operator.apply("quickstart.yaml")
+    operator.wait_until_ready("packageindex", "main", "packages")
+    operator.wait_until_ready("indexuser", "ci", "packages")
+    operator.wait_until_ready("indexuser", "web", "team-web")
+    operator.start_publisher()
+    operator.publish(operator.collect_distributions(tmp_path_factory.mktemp("dist")))
+    return operator
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """Make a namespace of the test's own, gone without a trace afterwards."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+    gone = lambda: kubectl.attempt("get", "namespace", name).returncode  # noqa: E731
+    eventually(gone, f"the namespace {name} is gone", 60)
+
+
+@pytest.fixture(scope="session")
+def s3(cluster: Cluster) -> S3Client:
+    return boto3.client(
+        "s3",
+        endpoint_url=cluster.s3.endpoint,
+        region_name=cluster.s3.region,
+        aws_access_key_id=cluster.s3.access_key,
+        aws_secret_access_key=cluster.s3.secret_key,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.fixture(scope="session")
+def iam(cluster: Cluster) -> IAMClient:
+    return boto3.client(
+        "iam",
+        endpoint_url=cluster.s3.iam_endpoint,
+        region_name=cluster.s3.region,
+        aws_access_key_id=cluster.s3.access_key,
+        aws_secret_access_key=cluster.s3.secret_key,
+    )

@@ -1,0 +1,148 @@
+"""The main job in steps, for `make demo` and for the tests: install, apply, publish, install in a pod."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import Cluster
+from support.kubectl import CommandError, Kubectl, eventually, run
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+SYSTEM = "wheelyard-system"
+CLIENT_IMAGE_OF_EXAMPLES = "python:3.13-slim"
+
+WHEELS = ("requests", "flask")
+"""With all that they need, except what comes as an sdist."""
+SDISTS = ("itsdangerous", "blinker")
+BUILD_TOOLS = ("flit-core>=3.11,<4",)
+"""What those sdists and hello-wheelyard are built with."""
+
+
+@dataclass(frozen=True)
+class MainJob:
+    """The steps, on one cluster."""
+
+    cluster: Cluster
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """Return kubectl on this cluster."""
+        return Kubectl(self.cluster)
+
+    def install_operator(self) -> None:
+        """Install or upgrade the CRDs and the operator; return when it runs."""
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
+        s3 = self.cluster.s3
+        credentials = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "aws", "namespace": SYSTEM},
+            "stringData": {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key},
+        }
+        for manifest in (namespace, credentials):
+            self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+        repository, _, tag = self.cluster.images.wheelyard.rpartition(":")
+        values = {
+            "image.repository": repository,
+            "image.tag": tag,
+            "aws.region": s3.region,
+            "aws.credentialsSecret": "aws",
+            "aws.endpoints.s3": s3.endpoint,
+            "aws.endpoints.iam": s3.iam_endpoint,
+        }
+        sets = [f"--set-string={key}={value}" for key, value in values.items()]
+        chart = str(ROOT / "charts/wheelyard")
+        options = ["--namespace", SYSTEM, "--skip-crds", "--wait", "--timeout", "150s"]
+        done = run(
+            self.cluster, str(self.cluster.helm), "upgrade", "--install", "wheelyard", chart, *options, *sets
+        )
+        if done.returncode:
+            logs = self.kubectl.attempt("-n", SYSTEM, "logs", "deploy/wheelyard-operator", "--tail=50").stdout
+            raise CommandError(f"helm: {done.stdout}{done.stderr}\n{logs}")
+
+    def manifest(self, example: str) -> str:
+        """Return an example with the image that this cluster has."""
+        text = (EXAMPLES / example).read_text()
+        return text.replace(CLIENT_IMAGE_OF_EXAMPLES, self.cluster.images.client)
+
+    def apply(self, example: str) -> str:
+        """Apply an example."""
+        return self.kubectl("apply", "-f", "-", stdin=self.manifest(example))
+
+    def wait_until_ready(self, kind: str, name: str, namespace: str, seconds: int = 150) -> None:
+        """Wait for the condition Ready; a failure shows what the resource says of itself."""
+        waiting = ("wait", "--for=condition=Ready", f"{kind}/{name}", f"--timeout={seconds}s")
+        done = self.kubectl.attempt("-n", namespace, *waiting)
+        if done.returncode:
+            described = self.kubectl("-n", namespace, "describe", kind, name)
+            logs = self.kubectl.attempt("-n", SYSTEM, "logs", "deploy/wheelyard-operator", "--tail=50").stdout
+            raise CommandError(f"{done.stderr}\n{described}\n{logs}")
+
+    def start_publisher(self) -> None:
+        """Start the pod that publishes; one from before may have an older token in its environment."""
+        self.kubectl("-n", "packages", "delete", "pod", "publisher", "--ignore-not-found", "--wait")
+        self.apply("publisher.yaml")
+        self.kubectl("-n", "packages", "wait", "--for=condition=Ready", "pod/publisher", "--timeout=60s")
+
+    def in_publisher(self, script: str) -> str:
+        """Run a shell script in the pod that publishes."""
+        return self.kubectl("-n", "packages", "exec", "publisher", "--", "sh", "-ec", script)
+
+    def collect_distributions(self, folder: Path) -> list[Path]:
+        """Build hello-wheelyard and download what it needs, fit for the publisher's Python; return all files."""
+        ours, theirs = folder / "ours", folder / "theirs"
+        if not (folder / "complete").exists():
+            _python("-m", "build", "--outdir", str(ours), str(EXAMPLES / "hello-wheelyard"))
+            version, machine = self._publisher_s_python()
+            platforms = [f"--platform={each}_{machine}" for each in ("manylinux_2_17", "manylinux2014")]
+            download = ("-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(theirs))
+            binary = ("--only-binary=:all:", f"--python-version={version}", "--implementation=cp", *platforms)
+            _python(*download, *binary, *WHEELS, *BUILD_TOOLS)
+            for sdist in SDISTS:
+                for wheel in theirs.glob(f"{sdist}-*.whl"):
+                    wheel.unlink()
+                _python(*download, "--no-deps", f"--no-binary={sdist}", sdist)
+            (folder / "complete").touch()
+        return sorted([*ours.iterdir(), *theirs.iterdir()])
+
+    def publish(self, files: Sequence[Path]) -> None:
+        """Publish what is ours with twine and what is theirs with uv, by the environment of the pod alone."""
+        self.in_publisher("rm -rf /tmp/dist && mkdir /tmp/dist")
+        for folder in sorted({file.parent for file in files}):
+            self.kubectl("-n", "packages", "cp", str(folder), f"publisher:/tmp/dist/{folder.name}")
+        self.in_publisher("twine upload --non-interactive --disable-progress-bar /tmp/dist/ours/*")
+        self.in_publisher("uv publish --no-cache /tmp/dist/theirs/*")
+
+    def install_in_jobs(self) -> dict[str, str]:
+        """Run the Jobs of install-jobs.yaml anew; return what each printed last, by its name."""
+        jobs = ("install-as-user", "install-anonymously")
+        self.kubectl("-n", "team-web", "delete", "job", *jobs, "--ignore-not-found", "--wait")
+        self.apply("install-jobs.yaml")
+        return {job: self._finished(job) for job in jobs}
+
+    def _finished(self, job: str) -> str:
+        def ended() -> bool:
+            status = self.kubectl.get("-n", "team-web", "job", job)["status"]
+            return bool(status.get("succeeded") or status.get("failed"))
+
+        eventually(ended, f"the Job {job} ends", 150)
+        logs = self.kubectl("-n", "team-web", "logs", f"job/{job}")
+        if not self.kubectl.get("-n", "team-web", "job", job)["status"].get("succeeded"):
+            raise CommandError(f"the Job {job} failed:\n{logs}")
+        return logs.splitlines()[-1]
+
+    def _publisher_s_python(self) -> tuple[str, str]:
+        script = "import platform, sys; print('%d.%d' % sys.version_info[:2], platform.machine())"
+        version, machine = self.in_publisher(f'python3 -c "{script}"').split()
+        return version, machine
+
+
+def _python(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=180, check=False)
+    if done.returncode:
+        raise CommandError(f"python {' '.join(arguments)}: {done.stdout}{done.stderr}")
