@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -10,6 +11,7 @@ from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster, connect
+from support import buckets
 from support.kubectl import Kubectl, eventually
 from support.mainjob import MainJob
 
@@ -34,14 +36,28 @@ def operator(cluster: Cluster) -> MainJob:
 
 
 @pytest.fixture(scope="session")
-def main_job(operator: MainJob, tmp_path_factory: pytest.TempPathFactory) -> MainJob:
-    """Give the quick start, ready and with packages published."""
+def distributions(main_job_ready: MainJob, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Build and download what the main job publishes."""
+    return main_job_ready.collect_distributions(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def main_job(main_job_ready: MainJob, distributions: list[Path]) -> MainJob:
+    """Give the quick start with packages published."""
+    main_job_ready.publish(distributions)
+    return main_job_ready
+
+
+@pytest.fixture(scope="session")
+def main_job_ready(operator: MainJob, s3: S3Client) -> MainJob:
+    """Apply the quick start on an empty bucket, and wait until it is ready."""
+    operator.kubectl.attempt("-n", "packages", "delete", "packageindex", "main", "--ignore-not-found")
+    buckets.empty(s3, "wheelyard-quickstart")
     operator.apply("quickstart.yaml")
     operator.wait_until_ready("packageindex", "main", "packages")
     operator.wait_until_ready("indexuser", "ci", "packages")
     operator.wait_until_ready("indexuser", "web", "team-web")
     operator.start_publisher()
-    operator.publish(operator.collect_distributions(tmp_path_factory.mktemp("dist")))
     return operator
 
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -96,7 +97,9 @@ def _all_ready(kubectl: Kubectl, namespace: str, selector: str) -> bool:
     return bool(pods) and all(each["status"] == "True" for each in conditions)
 
 
-def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops(main_job: MainJob) -> None:
+def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops(
+    main_job: MainJob, distributions: list[Path]
+) -> None:
     kubectl = main_job.kubectl
     old = kubectl.secret("packages", "ci-pypi")["password"]
     assert _status(main_job, "ci", old) == 200
@@ -108,6 +111,7 @@ def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops
     print(f"the old token had stopped after {time.monotonic() - deleted:.1f} s")  # noqa: T201
     eventually(lambda: _on_every_pod(main_job, new) == {200}, "every replica takes the new token", 15)
     main_job.start_publisher()
+    main_job.publish(distributions)
 
 
 def _status(main_job: MainJob, user: str, token: str, host: str = "wheelyard-main") -> int:

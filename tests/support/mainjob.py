@@ -1,6 +1,7 @@
 """The main job in steps, for `make demo` and for the tests: install, apply, publish, install in a pod."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -143,6 +144,10 @@ class MainJob:
 
 
 def _python(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=180, check=False)
+    # With a fixed time stamp, the same source gives the same bytes, which may be published again.
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1767225600"}
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=180, check=False
+    )
     if done.returncode:
         raise CommandError(f"python {' '.join(arguments)}: {done.stdout}{done.stderr}")

@@ -1,5 +1,7 @@
 """`wheelyard.json`: which format a storage has, and whose it is."""
 
+from contextlib import suppress
+
 import msgspec
 
 from wheelyard_server.errors import (
@@ -25,14 +27,10 @@ async def claim(storage: Storage, index: str | None) -> None:
     Raises `InvalidSettingsError` if it belongs to another index or has a newer format.
     """
     try:
-        body, _ = await storage.read(layout.INDEX)
+        found = await _read(storage)
     except ObjectNotFoundError:
         await _mark(storage, index)
-        return
-    try:
-        found = msgspec.json.decode(body, type=Identity)
-    except msgspec.MsgspecError as error:
-        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
+        found = await _read(storage)
     if found.format > FORMAT:
         raise InvalidSettingsError(f"The storage has format {found.format}, this server knows {FORMAT}: upgrade it")
     if index is not None and found.index is not None and found.index != index:
@@ -41,9 +39,15 @@ async def claim(storage: Storage, index: str | None) -> None:
         )
 
 
-async def _mark(storage: Storage, index: str | None) -> None:
+async def _read(storage: Storage) -> Identity:
+    body, _ = await storage.read(layout.INDEX)
     try:
+        return msgspec.json.decode(body, type=Identity)
+    except msgspec.MsgspecError as error:
+        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
+
+
+async def _mark(storage: Storage, index: str | None) -> None:
+    """Mark the storage as ours, unless another replica, or another index, is faster: reading it tells."""
+    with suppress(PreconditionFailedError):
         await storage.write(layout.INDEX, msgspec.json.encode(Identity(index=index)), expected=None)
-    except PreconditionFailedError:
-        # Another replica was first; see whose it has become.
-        await claim(storage, index)

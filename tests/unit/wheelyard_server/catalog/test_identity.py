@@ -2,7 +2,7 @@ import pytest
 
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog.identity import claim
-from wheelyard_server.errors import InvalidSettingsError, StorageUnavailableError
+from wheelyard_server.errors import InvalidSettingsError, ObjectNotFoundError, StorageUnavailableError
 
 
 async def test_an_empty_storage_becomes_the_index_s_own() -> None:
@@ -56,3 +56,17 @@ async def test_an_outage_is_passed_on() -> None:
     storage.fail_at(1, Fault.LOST_REQUEST)
     with pytest.raises(StorageUnavailableError):
         await claim(storage, None)
+
+
+async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage_and_no_endless_loop() -> None:
+    storage = MemoryStorage()
+
+    def appears_and_vanishes(method: str, key: str) -> None:
+        storage.objects.pop(key, None)
+        if method == "write":
+            storage.objects[key] = b""
+
+    storage.before_call = appears_and_vanishes
+    with pytest.raises(ObjectNotFoundError):
+        await claim(storage, None)
+    assert len(storage.calls) == 3
