@@ -85,7 +85,7 @@ def test_killing_a_pod_changes_nothing_for_who_installs(main_job: MainJob, names
     with Installing(main_job) as installing:
         installing.wait_for(1)
         pods = main_job.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "name").split()
-        main_job.kubectl("-n", namespace, "delete", pods[0], "--wait=false")
+        main_job.kubectl("-n", namespace, "delete", pods[0], "--grace-period=0", "--force")
         installing.wait_for(4)
     assert installing.failures == []
     eventually(lambda: _all_ready(main_job.kubectl, namespace, selector), "the pod has a successor")
