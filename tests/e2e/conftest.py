@@ -12,7 +12,7 @@ from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster, connect
 from support import buckets
-from support.kubectl import Kubectl, eventually
+from support.kubectl import Kubectl
 from support.mainjob import MainJob
 
 
@@ -63,13 +63,16 @@ def main_job_ready(operator: MainJob, s3: S3Client) -> MainJob:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """Make a namespace of the test's own, gone without a trace afterwards."""
+    """Make a namespace of the test's own.
+
+    What is in it goes before it does. Kubernetes deletes a namespace's pods first and then comes back for the rest
+    after half of their grace period, which is minutes for an index server.
+    """
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     yield name
+    kubectl("-n", name, "delete", "packageindexes,indexusers", "--all", "--timeout=60s")
     kubectl("delete", "namespace", name, "--wait=false")
-    gone = lambda: kubectl.attempt("get", "namespace", name).returncode  # noqa: E731
-    eventually(gone, f"the namespace {name} is gone", 60)
 
 
 @pytest.fixture(scope="session")
