@@ -1,0 +1,203 @@
+"""Conditions tell what is wrong and what to do about it, and what was mended heals by itself."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from mypy_boto3_iam import IAMClient
+from mypy_boto3_s3 import S3Client
+
+from cluster import Cluster
+from support import buckets
+from support.kubectl import Kubectl, eventually
+from support.mainjob import MainJob
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> Iterator[str]:
+    """Name a bucket that does not exist, and remove it afterwards if it does."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    yield name
+    if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+        buckets.empty(s3, name)
+        s3.delete_bucket(Bucket=name)
+
+
+class Here:
+    """One namespace, and short words for what is done in it."""
+
+    def __init__(self, kubectl: Kubectl, namespace: str) -> None:
+        self.kubectl = kubectl
+        self.namespace = namespace
+
+    def apply(self, kind: str, name: str, spec: dict[str, Any]) -> None:
+        manifest = {"apiVersion": "wheelyard.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        self.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+
+    def index(self, bucket: str, name: str = "main", **s3: Any) -> None:
+        storage = {"s3": {"bucket": bucket, **(s3 or {"provision": {"bucket": True, "user": True}})}}
+        self.apply("PackageIndex", name, {"storage": storage, "replicas": 1})
+
+    def secret(self, name: str, **data: str) -> None:
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+        self.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
+
+    def condition(self, kind: str, name: str, condition_type: str) -> tuple[str, str, str]:
+        """Return status, reason and message of a condition of the current generation."""
+        resource = self.kubectl.get("-n", self.namespace, kind, name)
+        for each in resource.get("status", {}).get("conditions", ()):
+            if each["type"] == condition_type and each["observedGeneration"] == resource["metadata"]["generation"]:
+                return each["status"], each["reason"], each["message"]
+        return "", "", ""
+
+    def wait_for(self, kind: str, name: str, condition_type: str, reason: str, seconds: float = 40) -> str:
+        """Wait until the condition has this reason and return its message."""
+
+        def reached() -> bool:
+            return self.condition(kind, name, condition_type)[1] == reason
+
+        try:
+            eventually(reached, f"{kind} {name} says {reason}", seconds)
+        except AssertionError as error:
+            raise AssertionError(self.kubectl("-n", self.namespace, "describe", kind, name)) from error
+        return self.condition(kind, name, condition_type)[2]
+
+
+@pytest.fixture
+def here(operator: MainJob, namespace: str) -> Here:
+    return Here(operator.kubectl, namespace)
+
+
+def test_a_bucket_that_does_not_exist_and_then_does(here: Here, bucket: str, s3: S3Client) -> None:
+    here.index(bucket, provision={"user": True})
+    message = here.wait_for("packageindex", "main", "StorageReady", "BucketNotFound")
+    assert bucket in message
+    assert here.condition("packageindex", "main", "Ready")[0] == "False"
+    s3.create_bucket(Bucket=bucket)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+
+
+def test_a_missing_secret_then_wrong_keys_then_right_ones(
+    here: Here, bucket: str, s3: S3Client, cluster: Cluster
+) -> None:
+    s3.create_bucket(Bucket=bucket)
+    here.index(bucket, credentials={"secretRef": {"name": "keys"}})
+    assert "keys" in here.wait_for("packageindex", "main", "CredentialsReady", "SecretNotFound")
+    here.secret("keys", AWS_ACCESS_KEY_ID="nobody")
+    message = here.wait_for("packageindex", "main", "CredentialsReady", "SecretKeyMissing")
+    assert "AWS_SECRET_ACCESS_KEY" in message
+    here.secret("keys", AWS_ACCESS_KEY_ID="nobody", AWS_SECRET_ACCESS_KEY="nothing")
+    here.wait_for("packageindex", "main", "CredentialsReady", "WrongCredentials")
+    here.secret("keys", AWS_ACCESS_KEY_ID=cluster.s3.access_key, AWS_SECRET_ACCESS_KEY=cluster.s3.secret_key)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 120)
+
+
+def test_two_indexes_on_one_bucket_and_prefix(here: Here, bucket: str) -> None:
+    here.index(bucket, "first")
+    here.wait_for("packageindex", "first", "Ready", "Serving", 90)
+    here.index(bucket, "second")
+    message = here.wait_for("packageindex", "second", "StorageReady", "StorageInUse")
+    assert f"{here.namespace}/first" in message
+    assert here.condition("packageindex", "second", "Stalled")[0] == "True"
+    assert here.condition("packageindex", "first", "Ready")[0] == "True"
+
+
+def test_an_endpoint_that_is_not_allowed_is_not_connected_to(here: Here, bucket: str) -> None:
+    here.secret("keys", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+    here.index(bucket, endpoint="http://169.254.169.254", credentials={"secretRef": {"name": "keys"}})
+    message = here.wait_for("packageindex", "main", "StorageReady", "EndpointNotAllowed")
+    assert "allowedEndpoints" in message
+
+
+def test_an_index_that_does_not_exist_and_then_does(here: Here, bucket: str) -> None:
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
+    message = here.wait_for("indexuser", "ci", "Ready", "IndexNotFound")
+    assert "main" in message
+    here.index(bucket)
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce", 60)
+
+
+def test_a_namespace_that_the_index_does_not_accept(here: Here, main_job_ready: MainJob) -> None:
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main", "namespace": "packages"}})
+    message = here.wait_for("indexuser", "ci", "Ready", "NamespaceNotAllowed")
+    assert "access.users.namespaces" in message
+    assert "ci-pypi" not in main_job_ready.kubectl("-n", here.namespace, "get", "secrets", "-o", "name")
+
+
+def test_a_secret_of_somebody_else_is_not_touched(here: Here, bucket: str) -> None:
+    here.secret("ci-pypi", password="mine")
+    here.index(bucket)
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
+    assert "ci-pypi" in here.wait_for("indexuser", "ci", "Ready", "SecretNotOwned")
+    assert here.kubectl.secret(here.namespace, "ci-pypi") == {"password": "mine"}
+
+
+def test_what_was_provisioned_reaches_its_own_bucket_alone_and_goes_with_the_index(
+    here: Here, bucket: str, s3: S3Client, iam: IAMClient, cluster: Cluster
+) -> None:
+    here.index(bucket, prefix="team/", provision={"bucket": True, "user": True})
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    keys = here.kubectl.secret(here.namespace, "wheelyard-main-storage")
+    user = boto3.client(
+        "s3",
+        endpoint_url=cluster.s3.endpoint,
+        region_name=cluster.s3.region,
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    assert user.get_object(Bucket=bucket, Key="team/wheelyard.json")["ResponseMetadata"]["HTTPStatusCode"] == 200
+    for key in ("team2/x", "x"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            user.put_object(Bucket=bucket, Key=key, Body=b"")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        user.list_objects_v2(Bucket="wheelyard-quickstart")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        user.create_bucket(Bucket=f"{bucket}-more")
+    mine = [each["UserName"] for each in iam.list_users()["Users"] if here.namespace in each["UserName"]]
+    assert len(mine) == 1
+    here.kubectl("-n", here.namespace, "delete", "packageindex", "main", "--timeout=60s")
+    assert [each["UserName"] for each in iam.list_users()["Users"] if here.namespace in each["UserName"]] == []
+    assert s3.get_object(Bucket=bucket, Key="team/wheelyard.json")["ContentLength"] > 0
+
+
+def test_children_that_somebody_changed_or_deleted_come_back(here: Here, bucket: str) -> None:
+    here.index(bucket)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    mine = ("-n", here.namespace)
+    here.kubectl(*mine, "delete", "service,configmap", "wheelyard-main")
+    here.kubectl(*mine, "set", "image", "deployment/wheelyard-main", "*=broken:1")
+    eventually(lambda: here.kubectl(*mine, "get", "service,configmap", "wheelyard-main"), "they are back", 30)
+
+    def image() -> str:
+        deployment = here.kubectl.get(*mine, "deployment", "wheelyard-main")
+        name: str = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+        return name
+
+    eventually(lambda: image() != "broken:1", "the image is ours again", 30)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+
+
+def test_at_rest_nothing_is_written(here: Here, bucket: str) -> None:
+    here.index(bucket)
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
+    kinds = "packageindex,indexuser,deployment,service,configmap,secret,serviceaccount,pod,event"
+
+    def versions() -> dict[str, str]:
+        items = here.kubectl.get("-n", here.namespace, kinds)["items"]
+        return {f"{each['kind']}/{each['metadata']['name']}": each["metadata"]["resourceVersion"] for each in items}
+
+    def settled() -> bool:
+        before = versions()
+        eventually_passed = here.kubectl.attempt("wait", "--for=delete", "node/none", "--timeout=8s")
+        return eventually_passed.returncode is not None and versions() == before
+
+    eventually(settled, "everything has settled", 60)
+    before = versions()
+    with pytest.raises(AssertionError, match="not within"):
+        eventually(lambda: versions() != before, "something was written", 80)
