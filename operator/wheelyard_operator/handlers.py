@@ -34,14 +34,18 @@ CHILDREN = (
 
 
 class Handlers:
-    """Turns events into keys. What it remembers only saves work: the resync finds whatever it misses."""
+    """Turns events into keys. What it remembers only saves work: the resync finds whatever it misses.
+
+    The methods are coroutines so that kopf calls them in the event loop, where the queue lives: plain functions
+    would run in threads.
+    """
 
     def __init__(self, queue: WorkQueue) -> None:
         self._queue = queue
         self._index_of: dict[Key, Key] = {}
         self._seen: dict[Key, tuple[object, ...]] = {}
 
-    def on_index(self, event: Any, **_: Any) -> None:
+    async def on_index(self, event: Any, **_: Any) -> None:
         """Reconcile the index; if it came, went or was edited, its users too."""
         body = event["object"]
         key = Key(INDEX, body["metadata"]["namespace"], body["metadata"]["name"])
@@ -59,7 +63,7 @@ class Handlers:
             if index == key:
                 self._queue.add(user)
 
-    def on_user(self, event: Any, **_: Any) -> None:
+    async def on_user(self, event: Any, **_: Any) -> None:
         """Reconcile the user, and the index of which it is one."""
         user = IndexUser.parse({"kind": USER, **event["object"]})
         self._queue.add(user.meta.key)
@@ -69,7 +73,7 @@ class Handlers:
         else:
             self._index_of[user.meta.key] = user.index
 
-    def on_child(self, event: Any, **_: Any) -> None:
+    async def on_child(self, event: Any, **_: Any) -> None:
         """Reconcile whom the labels name."""
         metadata = event["object"]["metadata"]
         labels, namespace = metadata.get("labels", {}), metadata["namespace"]
@@ -79,7 +83,7 @@ class Handlers:
             home = labels.get(INDEX_NAMESPACE_LABEL, namespace)
             self._queue.add(Key(INDEX, home, labels[INDEX_LABEL]))
 
-    def on_namespace(self, event: Any, **_: Any) -> None:
+    async def on_namespace(self, event: Any, **_: Any) -> None:
         """Reconcile the users of a namespace, and their indexes: its labels may decide."""
         name = event["object"]["metadata"]["name"]
         for user, index in self._index_of.items():

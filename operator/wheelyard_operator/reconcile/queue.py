@@ -35,7 +35,8 @@ class WorkQueue:
         self._started: dict[Key, float] = {}
 
     def add(self, key: Key) -> None:
-        """Make a key due; to be called from the event loop's thread."""
+        """Make a key due. Raises RuntimeError outside of the event loop, where it would be a race."""
+        asyncio.get_running_loop()
         self._schedule.add(key, time.monotonic())
         self._changed.set()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, cast
 
 import kopf
@@ -50,46 +51,53 @@ def event(body: dict[str, Any], kind: str = "MODIFIED") -> Any:
     return {"type": kind, "object": body}
 
 
-def test_a_user_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
-    handlers.on_user(event(user_body("far", "ci")))
+async def test_a_user_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
+    await handlers.on_user(event(user_body("far", "ci")))
     assert keys.taken() == {FAR, MAIN}
 
 
-def test_an_index_wakes_its_users_only_when_it_was_edited(handlers: Handlers, keys: Keys) -> None:
-    handlers.on_user(event(user_body("far", "ci")))
+async def test_an_index_wakes_its_users_only_when_it_was_edited(handlers: Handlers, keys: Keys) -> None:
+    await handlers.on_user(event(user_body("far", "ci")))
     body = index_body()
-    handlers.on_index(event(body))
+    await handlers.on_index(event(body))
     assert FAR in keys.taken()
-    handlers.on_index(event(body))
+    await handlers.on_index(event(body))
     assert keys.taken() == {MAIN}
     body["metadata"]["generation"] = 2
-    handlers.on_index(event(body))
+    await handlers.on_index(event(body))
     assert keys.taken() == {MAIN, FAR}
 
 
-def test_an_index_that_goes_makes_way_for_others(handlers: Handlers, keys: Keys) -> None:
-    handlers.on_index(event(index_body(), "DELETED"))
+async def test_an_index_that_goes_makes_way_for_others(handlers: Handlers, keys: Keys) -> None:
+    await handlers.on_index(event(index_body(), "DELETED"))
     assert keys.taken() == {MAIN, Key("PackageIndex", "packages", "second")}
 
 
-def test_a_users_secret_wakes_both(handlers: Handlers, keys: Keys) -> None:
-    handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", "t"), "DELETED"))
+async def test_a_users_secret_wakes_both(handlers: Handlers, keys: Keys) -> None:
+    await handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", "t"), "DELETED"))
     assert keys.taken() == {FAR, MAIN}
 
 
-def test_a_child_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
+async def test_a_child_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
     labels = {"wheelyard.dev/index": "main"}
-    handlers.on_child(event({"metadata": {"namespace": "packages", "name": "x", "labels": labels}}))
+    await handlers.on_child(event({"metadata": {"namespace": "packages", "name": "x", "labels": labels}}))
     assert keys.taken() == {MAIN}
 
 
-def test_a_namespace_wakes_its_users_and_their_indexes(handlers: Handlers, keys: Keys) -> None:
-    handlers.on_user(event(user_body("far", "ci")))
+async def test_a_namespace_wakes_its_users_and_their_indexes(handlers: Handlers, keys: Keys) -> None:
+    await handlers.on_user(event(user_body("far", "ci")))
     keys.taken()
-    handlers.on_namespace(event(namespace_body("other")))
+    await handlers.on_namespace(event(namespace_body("other")))
     assert keys.taken() == set()
-    handlers.on_namespace(event(namespace_body("ci")))
+    await handlers.on_namespace(event(namespace_body("ci")))
     assert keys.taken() == {FAR, MAIN}
+
+
+def test_kopf_calls_the_handlers_in_the_event_loop_where_the_queue_lives(handlers: Handlers) -> None:
+    registry = kopf.OperatorRegistry()
+    register(handlers, registry)
+    for handler in registry._watching._handlers:
+        assert inspect.iscoroutinefunction(handler.fn), handler.id
 
 
 def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
