@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from wheelyard_server.access.file import CurrentRules
-from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.catalog import Catalog, Policy
+from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.identity import claim
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import StorageError
@@ -45,7 +46,7 @@ def build(settings: Settings, storage: Storage) -> web.Application:
     lifecycle = Lifecycle()
     app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses])
     app[LIFECYCLE] = lifecycle
-    app[CATALOG] = Catalog(storage)
+    app[CATALOG] = Catalog(storage, _policy(settings))
     app[RULES] = CurrentRules(settings.access_file)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[PROJECT_PAGES] = ProjectPages()
@@ -54,6 +55,11 @@ def build(settings: Settings, storage: Storage) -> web.Application:
     app.cleanup_ctx.append(_follow_access_file)
     app.add_routes(ROUTES)
     return app
+
+
+def _policy(settings: Settings) -> Policy:
+    fresh = settings.freshness
+    return Policy(Freshness(fresh.fresh_seconds, fresh.stale_seconds), settings.limits.project_files)
 
 
 async def serve(settings: Settings) -> None:

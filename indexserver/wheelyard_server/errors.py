@@ -42,6 +42,22 @@ class FileExistsWithOtherContentError(WheelyardError):
         super().__init__(f"File already exists with other content, raise the version: {filename}")
 
 
+class FilenameDeletedError(WheelyardError):
+    """The filename belonged to a file that was deleted: it never comes back with other bytes."""
+
+    def __init__(self, filename: str) -> None:
+        # Not "already exists": a client that skips those would hide that nothing was published.
+        super().__init__(f"A deleted file had this name and other content, raise the version: {filename}")
+
+
+class ProjectClosedError(WheelyardError):
+    """The project's status (PEP 792) does not allow this."""
+
+
+class UnsafeStorageError(WheelyardError):
+    """The storage does not compare and swap, so that writing to it could lose what others wrote."""
+
+
 class StorageError(WheelyardError):
     """The base of what a storage raises; `key` is the object concerned."""
 
@@ -64,3 +80,7 @@ class PreconditionFailedError(StorageError):
 
 class StorageUnavailableError(StorageError):
     """The storage did not answer, or refused; whether a write took effect is unknown."""
+
+
+class DamagedObjectError(StorageUnavailableError):
+    """The object is there and cannot be what was once written: only a person can mend it."""

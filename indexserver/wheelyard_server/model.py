@@ -5,6 +5,7 @@ renamed here needs a new `FORMAT` and a reader for the old one.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Self
 
 import msgspec
@@ -13,8 +14,12 @@ FORMAT = 1
 """Version of the storage layout and of the documents in it."""
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
-    """One distribution file of a project. Immutable once it is in a document."""
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
+    pass
+
+
+class File(_Part, frozen=True):
+    """One distribution file of a project. Once it is in a document, only `yanked` ever changes."""
 
     filename: str
     version: str
@@ -29,25 +34,93 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     """UTC, PEP 700."""
     uploader: str
     """The user's name."""
+    core_metadata_sha256: str
+    """Of `<filename>.metadata`: METADATA or PKG-INFO, byte for byte."""
     requires_python: str | None = None
     """As in the file's core metadata, PEP 503."""
-    core_metadata_sha256: str | None = None
-    """Of `<filename>.metadata`, PEP 658; None for an sdist."""
+    summary: str = ""
+    """As in the file's core metadata."""
+    provenance_sha256: str | None = None
+    """Of `<filename>.provenance`, PEP 740; None where the upload had no attestations."""
+    yanked: str | None = None
+    """Why it should not be chosen any more, maybe empty, PEP 592; None is not yanked."""
+
+    @property
+    def is_wheel(self) -> bool:
+        """Tell a wheel from an sdist."""
+        return self.filename.endswith(".whl")
 
 
-class Project(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
-    """A project's document. `name` is normalised; no two files have the same filename."""
+class DeletedFile(_Part, frozen=True):
+    """What is kept of a deleted file: its name never comes back with other bytes."""
+
+    filename: str
+    sha256: str
+    upload_id: str
+    deleted: datetime
+    """UTC."""
+
+
+class FencedUpload(_Part, frozen=True):
+    """An upload whose objects are being collected, so that it can never be committed any more."""
+
+    upload_id: str
+    fenced: datetime
+    """UTC."""
+
+
+class Status(StrEnum):
+    """The status markers of PEP 792.
+
+    https://packaging.python.org/en/latest/specifications/project-status-markers/
+    """
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    """Takes no uploads; is installed as ever."""
+    QUARANTINED = "quarantined"
+    """Takes no uploads and offers no files."""
+    DEPRECATED = "deprecated"
+    """Takes uploads and is installed as ever; tools may warn."""
+
+    @property
+    def takes_uploads(self) -> bool:
+        """Tell whether files may be added."""
+        return self in (Status.ACTIVE, Status.DEPRECATED)
+
+    @property
+    def offers_files(self) -> bool:
+        """Tell whether files may be listed and downloaded."""
+        return self is not Status.QUARANTINED
+
+
+class Project(_Part, frozen=True):
+    """A project's document. `name` is normalised; no filename is there twice, whether deleted or not."""
 
     name: str
     format: int = FORMAT
     operation: str = ""
     """Id of the write that made this document: how a writer whose answer got lost knows its own work."""
     files: tuple[File, ...] = ()
+    """In the order of upload."""
+    deleted: tuple[DeletedFile, ...] = ()
+    fenced: tuple[FencedUpload, ...] = ()
+    status: Status = Status.ACTIVE
+    status_reason: str = ""
 
     def file(self, filename: str) -> File | None:
         """Return the file of that name, if there is one."""
         return next((file for file in self.files if file.filename == filename), None)
 
-    def with_file(self, file: File) -> Self:
-        """Return this project with one more file, kept in the order of upload."""
-        return msgspec.structs.replace(self, files=(*self.files, file))
+    def deleted_file(self, filename: str) -> DeletedFile | None:
+        """Return what is kept of the deleted file of that name, if there was one."""
+        return next((file for file in self.deleted if file.filename == filename), None)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All versions that have files, in the order of upload."""
+        return tuple(dict.fromkeys(file.version for file in self.files))
+
+    def replace(self, **fields: object) -> Self:
+        """Return this project with other values in some fields."""
+        return msgspec.structs.replace(self, **fields)

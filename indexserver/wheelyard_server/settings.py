@@ -72,6 +72,17 @@ class Limits(_Settings, frozen=True):
 
     file_bytes: int = 5 * GIB
     """Size of one distribution file."""
+    project_files: int = 20_000
+    """Files of one project."""
+
+
+class Freshness(_Settings, frozen=True):
+    """How old an answer to a reader may be, in seconds."""
+
+    fresh_seconds: float = 0
+    """While the storage is well. 0: never older than the request; more saves requests to S3."""
+    stale_seconds: float = 3600
+    """While the storage does not answer: known projects are shown for so long, marked as stale."""
 
 
 class Settings(_Settings, frozen=True):
@@ -85,6 +96,7 @@ class Settings(_Settings, frozen=True):
     """`<namespace>/<name>`: whose storage it is. None serves whatever is there."""
     listeners: Listeners = Listeners()
     limits: Limits = Limits()
+    freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import AccessFile, Grant, User
+from wheelyard_server.access.rules import AccessFile, Grant, User, Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import S3, Folder, Listener, Listeners, Settings, Shutdown, Storage
 
@@ -92,8 +92,8 @@ def _write_access_file(path: Path, digest: str) -> Path:
     file = AccessFile(
         users=(User(name="admin", token_digests=(digest,)),),
         grants=(
-            Grant(subjects=("anonymous",), verbs=("read",)),
-            Grant(subjects=("user:admin",), verbs=("read", "publish")),
+            Grant(subjects=("anonymous",), verbs=(Verb.READ,)),
+            Grant(subjects=("user:admin",), verbs=tuple(Verb)),
         ),
     )
     path.write_bytes(msgspec.yaml.encode(file))

@@ -27,8 +27,8 @@ async def content(storage: Storage, key: str, start: int, end: int) -> bytes:
     return b"".join([chunk async for chunk in await storage.open(key, start, end)])
 
 
-async def keys(storage: Storage, prefix: str) -> list[str]:
-    return sorted([key async for key in storage.list(prefix)])
+async def keys(storage: Storage, folder: str) -> list[str]:
+    return [listed.key async for listed in storage.list(folder)]
 
 
 async def test_what_was_written_is_read(storage: Storage) -> None:
@@ -110,7 +110,7 @@ async def test_bytes_are_stored_like_a_file_and_again_without_a_conflict(storage
     assert (await storage.read("files/demo/1/demo.metadata")).body == b"Name: demo"
 
 
-async def test_keys_are_listed_by_prefix(storage: Storage) -> None:
+async def test_keys_are_listed_by_folder(storage: Storage) -> None:
     for key in ("projects/a.json", "projects/b.json", "wheelyard.json"):
         await storage.write(key, b"{}", expected=None)
     assert await keys(storage, "projects/") == ["projects/a.json", "projects/b.json"]
@@ -133,3 +133,25 @@ async def test_an_etag_that_never_was_is_refused(storage: Storage) -> None:
     await storage.write("a", b"one", expected=None)
     with pytest.raises(PreconditionFailedError):
         await storage.write("a", b"two", expected=ETag('"0123456789abcdef0123456789abcdef"'))
+
+
+async def test_a_listing_tells_size_and_age_and_a_tag_that_changes_with_the_object(storage: Storage) -> None:
+    etag = await storage.write("catalog/a", b"one", expected=None)
+    (before,) = [listed async for listed in storage.list("catalog/")]
+    assert before.size == 3
+    assert before.modified.tzinfo is not None
+    (same,) = [listed async for listed in storage.list("catalog/")]
+    assert same == before
+    await storage.write("catalog/a", b"two", expected=etag)
+    (after,) = [listed async for listed in storage.list("catalog/")]
+    assert after.tag != before.tag
+
+
+async def test_a_deleted_object_is_gone_and_deleting_it_again_is_a_success(storage: Storage) -> None:
+    await storage.store("files/demo/1/demo.whl", b"bytes")
+    await storage.store("files/demo/2/demo.whl", b"bytes")
+    for _ in range(2):
+        await storage.delete("files/demo/1/demo.whl")
+    assert await keys(storage, "files/") == ["files/demo/2/demo.whl"]
+    with pytest.raises(ObjectNotFoundError):
+        await storage.read("files/demo/1/demo.whl")

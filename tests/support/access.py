@@ -1,7 +1,7 @@
 """Users of a made-up index, with their tokens, and what each may do."""
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import AccessFile, Grant, User
+from wheelyard_server.access.rules import AccessFile, Grant, User, Verb
 
 PUBLISHER, READER, NOBODY = (tokens.make() for _ in range(3))
 ACCESS = AccessFile(
@@ -11,8 +11,12 @@ ACCESS = AccessFile(
         User(name="web.nobody", token_digests=(tokens.digest(NOBODY),)),
     ),
     grants=(
-        Grant(subjects=("anonymous",), packages=("open-*", "demo"), verbs=("read",)),
-        Grant(subjects=("user:web.reader",), packages=("secret-*",), verbs=("read",)),
-        Grant(subjects=("user:ci.publisher",), packages=("demo", "open-*", "secret-*"), verbs=("read", "publish")),
+        Grant(subjects=("anonymous",), packages=("open-*", "demo"), verbs=(Verb.READ,)),
+        Grant(subjects=("user:web.reader",), packages=("secret-*",), verbs=(Verb.READ,)),
+        Grant(
+            subjects=("user:ci.publisher",),
+            packages=("demo", "open-*", "secret-*"),
+            verbs=(Verb.READ, Verb.PUBLISH),
+        ),
     ),
 )

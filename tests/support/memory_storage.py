@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag
+from wheelyard_server.storage import Document, ETag, Listed
 
 
 class Fault(Enum):
@@ -32,6 +33,9 @@ class MemoryStorage:
         self.calls: list[str] = []
         self.before_call: Callable[[str, str], None] | None = None
         """Is given the name of the method and the key; may change the objects: another replica at work."""
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.modified: dict[str, datetime] = {}
+        """When an object was written, where that is not `now`."""
         self._fail_at = 0
         self._fault = Fault.LOST_REQUEST
 
@@ -74,12 +78,19 @@ class MemoryStorage:
             raise StorageUnavailableError(key, "made to fail")
         return self._chunks(key, self._get(key)[start:end], end - start)
 
-    async def list(self, prefix: str) -> AsyncIterator[str]:
-        if self._called("list", prefix) is not None:
-            raise StorageUnavailableError(prefix, "made to fail")
-        for key in list(self.objects):
-            if key.startswith(prefix):
-                yield key
+    async def list(self, folder: str) -> AsyncIterator[Listed]:
+        if self._called("list", folder) is not None:
+            raise StorageUnavailableError(folder, "made to fail")
+        for key, body in sorted(self.objects.items()):
+            if key.startswith(folder):
+                yield Listed(key, _etag(body), len(body), self.modified.get(key, self.now))
+
+    async def delete(self, key: str) -> None:
+        fault = self._called("delete", key)
+        if fault is not Fault.LOST_REQUEST:
+            self.objects.pop(key, None)
+        if fault is not None:
+            raise StorageUnavailableError(key, "made to fail")
 
     def _called(self, method: str, key: str) -> Fault | None:
         self.calls.append(f"{method} {key}")

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.project_list import ProjectEntry
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from wheelyard_server.model import File
+from wheelyard_server.model import File, Status
 from wheelyard_server.names import NormalizedName
 
 
@@ -27,11 +29,11 @@ class GuardedCatalog:
         self._catalog = catalog
         self._rules = rules
 
-    async def project_names(self) -> list[str]:
-        """Return the names of all projects that may be read, sorted."""
+    async def projects(self) -> list[ProjectEntry]:
+        """Return all projects that may be read, by name."""
         self._require_some(Verb.READ)
-        names = await self._catalog.project_names()
-        return [name for name in names if self._may(Verb.READ, NormalizedName(name))]
+        projects = await self._catalog.projects()
+        return [each for each in projects if self._may(Verb.READ, NormalizedName(each.name))]
 
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project as it is now."""
@@ -49,9 +51,14 @@ class GuardedCatalog:
         return await self._catalog.open(name, file, start, end)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
-        """Return a wheel's METADATA, byte for byte."""
+        """Return a file's METADATA or PKG-INFO, byte for byte."""
         self._require(Verb.READ, name)
         return await self._catalog.core_metadata(name, file)
+
+    async def provenance(self, name: NormalizedName, file: File) -> bytes:
+        """Return a file's provenance object (PEP 740)."""
+        self._require(Verb.READ, name)
+        return await self._catalog.provenance(name, file)
 
     def require_publisher(self) -> None:
         """Refuse who may publish nothing at all, before a byte of the upload is read."""
@@ -62,6 +69,26 @@ class GuardedCatalog:
         self._require(Verb.PUBLISH, upload.filename.project)
         await self._catalog.publish(upload)
 
+    async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
+        """Yank the selected files and return them."""
+        self._require(Verb.YANK, name)
+        return await self._catalog.yank(name, selection, reason)
+
+    async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
+        """Take back the yanking of the selected files and return them."""
+        self._require(Verb.YANK, name)
+        return await self._catalog.unyank(name, selection)
+
+    async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
+        """Delete the selected files for ever and return them."""
+        self._require(Verb.DELETE, name)
+        return await self._catalog.delete(name, selection)
+
+    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> None:
+        """Set a project's status marker."""
+        self._require(Verb.MANAGE, name)
+        await self._catalog.set_status(name, status, reason)
+
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)
 
@@ -70,6 +97,7 @@ class GuardedCatalog:
             return
         if verb is Verb.READ and not self.principal.is_anonymous:
             raise NotFoundError("No such project in this index")
+        # The name in the answer tells nothing: it is the asker's own, whether the project exists or not.
         self._refuse(verb, f"the project {name}")
 
     def _require_some(self, verb: Verb) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import translate
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -18,6 +18,9 @@ class Verb(StrEnum):
 
     READ = "read"
     PUBLISH = "publish"
+    YANK = "yank"
+    DELETE = "delete"
+    MANAGE = "manage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Grant(_AccessFilePart, frozen=True, dict=True):
     """Subjects may do verbs to packages."""
 
     subjects: tuple[Subject, ...]
-    verbs: tuple[Literal["read", "publish"], ...]
+    verbs: tuple[Verb, ...]
     packages: tuple[str, ...] = ("*",)
     """Globs on normalised names."""
 

@@ -1,14 +1,19 @@
 """The catalog: what the layers above know of projects and files."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NewType
 
-from wheelyard_server.catalog.documents import Documents, Version
-from wheelyard_server.catalog.publish import Publisher, Upload
+from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
+from wheelyard_server.catalog.publish import MOST_FILES, Clock, Publisher, Upload
 from wheelyard_server.catalog.verify import verified
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import File, Project
+from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
 
@@ -22,32 +27,48 @@ class Listing:
 
     project: Project
     revision: Revision
+    stale_seconds: float | None = None
+    """The storage is down and this was so as many seconds ago; None is current."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the settings say about all projects."""
+
+    freshness: Freshness = field(default_factory=Freshness)
+    most_files: int = MOST_FILES
 
 
 class Catalog:
     """Projects and files of one index. It asks nobody who wants to know: see `access`."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, policy: Policy = Policy(), now: Clock = lambda: datetime.now(UTC)) -> None:
         self._storage = storage
+        self._now = now
         self._documents = Documents(storage)
-        self._publisher = Publisher(storage, self._documents)
+        self._reader = FreshReader(self._documents, policy.freshness)
+        self._publisher = Publisher(storage, self._documents, policy.most_files, now)
+        self._projects = ProjectList(storage, self._documents)
 
-    async def project_names(self) -> list[str]:
-        """Return the names of all projects, sorted."""
-        return sorted([name async for name in self._documents.names()])
+    async def projects(self) -> list[ProjectEntry]:
+        """Return all projects that have files, by name."""
+        return await self._projects.read()
 
     async def project(self, name: NormalizedName) -> Listing:
-        """Return a project as it is now; raise `NotFoundError` if there is none."""
-        version: Version = await self._documents.read(name)
-        if version.etag is None or not version.project.files:
+        """Return a project; raise `NotFoundError` if there is none, or it has no files."""
+        seen = await self._reader.read(name)
+        if seen.version.etag is None or not seen.version.project.files:
             raise NotFoundError("No such project in this index")
-        return Listing(version.project, Revision(version.etag))
+        return Listing(seen.version.project, Revision(seen.version.etag), seen.stale_seconds)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
-        """Return a project's file with this name and digest; raise `NotFoundError` if there is none."""
-        file = (await self.project(name)).project.file(filename)
+        """Return a project's file with this name and digest; raise `NotFoundError` if none is offered."""
+        project = (await self.project(name)).project
+        file = project.file(filename)
         if file is None or file.sha256 != sha256:
             raise NotFoundError("No such file in this project")
+        if not project.status.offers_files:
+            raise NotFoundError(f"The project is {project.status}: its files are not offered")
         return file
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> AsyncIterator[bytes]:
@@ -60,11 +81,45 @@ class Catalog:
         return verified(chunks, file.sha256, key) if (start, end) == (0, file.size) else chunks
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
-        """Return a wheel's METADATA, byte for byte (PEP 658); raise `NotFoundError` for an sdist."""
-        if file.core_metadata_sha256 is None:
-            raise NotFoundError("This file has no metadata file")
+        """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""
         return (await self._storage.read(layout.core_metadata(name, file))).body
+
+    async def provenance(self, name: NormalizedName, file: File) -> bytes:
+        """Return a file's provenance object (PEP 740); raise `NotFoundError` if it has none."""
+        if file.provenance_sha256 is None:
+            raise NotFoundError("This file was uploaded without attestations")
+        return (await self._storage.read(layout.provenance(name, file))).body
 
     async def publish(self, upload: Upload) -> None:
         """Add a file; see `Publisher.publish`."""
         await self._publisher.publish(upload)
+
+    async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
+        """Yank the selected files (PEP 592) and return them; raise `NotFoundError` if there are none."""
+        return await self._edit(name, selection, lambda project: edits.with_yanked(project, selection, reason))
+
+    async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
+        """Take back the yanking of the selected files and return them; raise `NotFoundError` if there are none."""
+        return await self._edit(name, selection, lambda project: edits.with_yanked(project, selection, None))
+
+    async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
+        """Delete the selected files for ever and return them; raise `NotFoundError` if there are none.
+
+        Their names never come back with other bytes. The bytes are collected later, see `maintenance`.
+        """
+        now = self._now()
+        return await self._edit(name, selection, lambda project: edits.without(project, selection, now))
+
+    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> None:
+        """Set a project's status marker (PEP 792); raise `NotFoundError` if there is no such project."""
+        everything = Selection()
+        await self._edit(name, everything, lambda project: edits.with_status(project, status, reason))
+
+    async def _edit(
+        self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]
+    ) -> tuple[File, ...]:
+        selected = selection.of((await self._documents.read(name)).project)
+        if not selected:
+            raise NotFoundError("No such file in this project" if selection != Selection() else "No such project")
+        await self._documents.change(name, change)
+        return selected

@@ -31,6 +31,7 @@ class CoreMetadata:
     raw: bytes
     """`METADATA` or `PKG-INFO`, byte for byte."""
     requires_python: str | None
+    summary: str
 
 
 def read_core_metadata(path: Path, filename: DistributionFilename) -> CoreMetadata:
@@ -41,7 +42,7 @@ def read_core_metadata(path: Path, filename: DistributionFilename) -> CoreMetada
     raw = _read_raw(path, filename)
     fields, _ = parse_email(raw)
     _check_agreement(fields.get("name"), fields.get("version"), filename)
-    return CoreMetadata(raw, _checked_specifiers(fields.get("requires_python")))
+    return CoreMetadata(raw, _checked_specifiers(fields.get("requires_python")), fields.get("summary") or "")
 
 
 def _read_raw(path: Path, filename: DistributionFilename) -> bytes:

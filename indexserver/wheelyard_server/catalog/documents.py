@@ -4,15 +4,17 @@ A document is cached with its ETag and revalidated for every request with a cond
 share, so an answer is never older than the request, on every replica.
 """
 
+import time
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import (
+    DamagedObjectError,
     ObjectNotFoundError,
     ObjectUnchangedError,
     PreconditionFailedError,
@@ -26,6 +28,9 @@ CACHED_DOCUMENTS = 4096
 SWAP_TRIES = 50
 """Enough for a crowd on one project; each lost round means that somebody else's write went through."""
 
+Seconds = Callable[[], float]
+"""A clock that only ever goes forward."""
+
 _decode = msgspec.json.Decoder(Project).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -37,22 +42,29 @@ class Version(NamedTuple):
     etag: ETag | None
 
 
+class Known(NamedTuple):
+    """What was read last, and when that was known to be current."""
+
+    version: Version
+    checked: float
+
+
 class Documents:
     """All project documents of one storage."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Seconds = time.monotonic) -> None:
         self._storage = storage
-        self._cache: OrderedDict[str, Version] = OrderedDict()
+        self._clock = clock
+        self._cache: OrderedDict[str, Known] = OrderedDict()
         self._revalidate = SharedCalls(self._revalidated)
 
     async def read(self, name: NormalizedName) -> Version:
         """Return the project as it is now; an unknown one has no files and no ETag."""
         return await self._revalidate(name)
 
-    async def names(self) -> AsyncIterator[str]:
-        """Yield the names of all projects, in no particular order."""
-        async for key in self._storage.list(layout.documents()):
-            yield layout.project_of(key)
+    def known(self, name: NormalizedName) -> Known | None:
+        """Return what was read last, without asking the storage."""
+        return self._cache.get(name)
 
     async def change(self, name: NormalizedName, change: Callable[[Project], Project]) -> Project:
         """Apply `change` to the project and return what came of it, once that is in the storage.
@@ -70,7 +82,7 @@ class Documents:
             changed = change(version.project)
             if changed == version.project:
                 return changed
-            changed = msgspec.structs.replace(changed, operation=operation)
+            changed = changed.replace(operation=operation)
             if await self._swapped(changed, version.etag):
                 return changed
         raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
@@ -95,33 +107,36 @@ class Documents:
 
     async def _revalidated(self, name: str) -> Version:
         known = self._cache.get(name)
+        asked = known.version.etag if known else None
         try:
-            body, etag = await self._storage.read(layout.document(name), known=known.etag if known else None)
+            body, etag = await self._storage.read(layout.document(name), known=asked)
         except ObjectUnchangedError:
             if known is None:
                 raise
-            self._cache.move_to_end(name)
-            return known
+            return self._remember(known.version)
         except ObjectNotFoundError:
             self._cache.pop(name, None)
             return Version(Project(name=name), None)
-        version = Version(_parse(body, layout.document(name)), etag)
-        self._remember(version)
-        return version
+        return self._remember(Version(_parse(body, name), etag))
 
-    def _remember(self, version: Version) -> None:
-        self._cache[version.project.name] = version
-        self._cache.move_to_end(version.project.name)
+    def _remember(self, version: Version) -> Version:
+        name = version.project.name
+        self._cache[name] = Known(version, self._clock())
+        self._cache.move_to_end(name)
         if len(self._cache) > CACHED_DOCUMENTS:
             self._cache.popitem(last=False)
+        return version
 
 
-def _parse(body: bytes, key: str) -> Project:
+def _parse(body: bytes, name: str) -> Project:
     """Decode a document; one that is damaged or too new is an outage of this project, not an empty one."""
+    key = layout.document(name)
     try:
         project = _decode(body)
     except msgspec.MsgspecError as error:
-        raise StorageUnavailableError(key, f"not a project document: {error}") from error
+        raise DamagedObjectError(key, f"not a project document: {error}") from error
     if project.format > FORMAT:
-        raise StorageUnavailableError(key, f"format {project.format} is newer than this server's {FORMAT}")
+        raise DamagedObjectError(key, f"format {project.format} is newer than this server's {FORMAT}")
+    if project.name != name:
+        raise DamagedObjectError(key, f"the document is of the project {project.name!r}")
     return project

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.distribution import CoreMetadata, read_core_metadata
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.scratch import Received
-from wheelyard_server.errors import FileExistsWithOtherContentError
-from wheelyard_server.model import File, Project
-from wheelyard_server.names import DistributionFilename, FileType
+from wheelyard_server.model import File
+from wheelyard_server.names import DistributionFilename
 from wheelyard_server.storage import Storage, layout
 
 Clock = Callable[[], datetime]
+
+MOST_FILES = 20_000
+"""Of one project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +32,44 @@ class Upload:
     filename: DistributionFilename
     content: Received
     uploader: str
+    provenance: bytes | None = None
+    """Provenance object of PEP 740, where the upload had attestations."""
 
 
 class Publisher:
     """Puts uploads into a storage."""
 
-    def __init__(self, storage: Storage, documents: Documents, now: Clock = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        documents: Documents,
+        most_files: int = MOST_FILES,
+        now: Clock = lambda: datetime.now(UTC),
+    ) -> None:
         self._storage = storage
         self._documents = documents
+        self._most_files = most_files
         self._now = now
 
     async def publish(self, upload: Upload) -> None:
         """Return when the file is there for everybody. The same bytes again are a success.
 
-        Raises `InvalidUploadError`, and `FileExistsWithOtherContentError` for a filename that has other bytes.
+        Raises `InvalidUploadError`, `FileExistsWithOtherContentError` and `FilenameDeletedError` for a filename
+        that has or had other bytes, and `ProjectClosedError`.
         """
         name = upload.filename.project
         metadata = await asyncio.to_thread(read_core_metadata, upload.content.path, upload.filename)
-        known = await self._documents.read(name)
-        if _already_there(known.project, upload):
-            return
         file = self._describe(upload, metadata)
+        known = await self._documents.read(name)
+        if edits.with_file(known.project, file, self._most_files) == known.project:
+            return
         await self._storage.store(layout.content(name, file), upload.content.path)
-        if file.core_metadata_sha256 is not None:
-            await self._storage.store(layout.core_metadata(name, file), metadata.raw)
-        await self._documents.change(name, lambda project: _with(project, file, upload))
+        await self._storage.store(layout.core_metadata(name, file), metadata.raw)
+        if upload.provenance is not None:
+            await self._storage.store(layout.provenance(name, file), upload.provenance)
+        await self._documents.change(name, lambda project: edits.with_file(project, file, self._most_files))
 
     def _describe(self, upload: Upload, metadata: CoreMetadata) -> File:
-        is_wheel = upload.filename.filetype is FileType.WHEEL
         return File(
             filename=upload.filename.filename,
             version=str(upload.filename.version),
@@ -65,20 +78,8 @@ class Publisher:
             sha256=upload.content.digests["sha256"],
             upload_time=self._now(),
             uploader=upload.uploader,
+            core_metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
             requires_python=metadata.requires_python,
-            core_metadata_sha256=hashlib.sha256(metadata.raw).hexdigest() if is_wheel else None,
+            summary=metadata.summary,
+            provenance_sha256=hashlib.sha256(upload.provenance).hexdigest() if upload.provenance else None,
         )
-
-
-def _already_there(project: Project, upload: Upload) -> bool:
-    existing = project.file(upload.filename.filename)
-    if existing is None:
-        return False
-    if existing.sha256 != upload.content.digests["sha256"]:
-        raise FileExistsWithOtherContentError(existing.filename)
-    return True
-
-
-def _with(project: Project, file: File, upload: Upload) -> Project:
-    """Return the project with the file in it, unless somebody else was faster with the same bytes."""
-    return project if _already_there(project, upload) else project.with_file(file)

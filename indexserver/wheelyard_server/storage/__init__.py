@@ -6,6 +6,7 @@ object has a key of its own.
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
 
@@ -18,6 +19,18 @@ class Document(NamedTuple):
 
     body: bytes
     etag: ETag
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    tag: str
+    """Changes whenever the object does. Not the ETag of a read, only comparable with another listing's."""
+    size: int
+    """In bytes."""
+    modified: datetime
+    """When it was written, UTC, by the storage's clock."""
 
 
 class Storage(Protocol):
@@ -57,6 +70,10 @@ class Storage(Protocol):
         """
         ...
 
-    def list(self, prefix: str) -> AsyncIterator[str]:
-        """Yield the keys that start with `prefix`, in no particular order."""
+    def list(self, folder: str) -> AsyncIterator[Listed]:
+        """Yield the objects whose keys start with `folder`, which ends in a slash, in ascending order of keys."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Delete an object. One that is not there is a success, so that a delete may always be repeated."""
         ...

@@ -9,8 +9,10 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, BinaryIO
@@ -21,7 +23,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag
+from wheelyard_server.storage import Document, ETag, Listed, layout
 
 CHUNK_BYTES = 256 * 1024
 _LOCK = ".lock"
@@ -60,10 +62,17 @@ class FolderStorage:
             file = await asyncio.to_thread(self._path(key).open, "rb")
         return _chunks(key, file, start, end)
 
-    async def list(self, prefix: str) -> AsyncIterator[str]:
+    async def list(self, folder: str) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
-        for key in await asyncio.to_thread(lambda: list(self._keys(prefix))):
-            yield key
+        with _translated(folder):
+            objects = await asyncio.to_thread(lambda: sorted(self._listed(folder)))
+        for listed in objects:
+            yield listed
+
+    async def delete(self, key: str) -> None:
+        """See `Storage.delete`. The folder of an upload goes with its last object."""
+        with _translated(key):
+            await asyncio.to_thread(self._delete, key)
 
     def _path(self, key: str) -> Path:
         return self._root / key
@@ -88,13 +97,29 @@ class FolderStorage:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _keys(self, prefix: str) -> Iterator[str]:
-        # Only the folders that can hold the prefix are walked.
-        start = self._root / prefix.rpartition("/")[0]
-        for path in start.rglob("*"):
+    def _listed(self, folder: str) -> Iterator[Listed]:
+        for path in (self._root / folder).rglob("*"):
             key = path.relative_to(self._root).as_posix()
-            if key.startswith(prefix) and not path.name.startswith(_UNFINISHED) and path.is_file():
-                yield key
+            if not path.name.startswith(_UNFINISHED):
+                # It may have been replaced or deleted since the folder was read.
+                with suppress(FileNotFoundError):
+                    found = path.stat()
+                    if stat.S_ISREG(found.st_mode):
+                        yield _as_listed(key, found)
+
+    def _delete(self, key: str) -> None:
+        path = self._path(key)
+        path.unlink(missing_ok=True)
+        if key.startswith(layout.FILES):
+            # Nobody else ever writes into the folder of an upload.
+            with suppress(OSError):
+                path.parent.rmdir()
+
+
+def _as_listed(key: str, found: os.stat_result) -> Listed:
+    # Every write makes a new inode, so no two versions of an object have the same tag.
+    tag = f"{found.st_ino}-{found.st_mtime_ns}"
+    return Listed(key, tag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 @contextmanager

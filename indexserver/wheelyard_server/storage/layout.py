@@ -1,34 +1,64 @@
 """Where everything lies in a storage: the one place that spells keys."""
 
+from typing import NamedTuple
+
 from wheelyard_server.model import File
 
 INDEX = "wheelyard.json"
 """Format version and whose storage it is."""
+DOCUMENTS = "projects/"
+"""Prefix of all project documents."""
+FILES = "files/"
+"""Prefix of all files and what lies beside them."""
+CATALOG = "catalog/"
+"""Prefix of what is derived: safe to delete."""
+SNAPSHOT = f"{CATALOG}projects.json"
+"""What the project list knows of every project."""
 
-_PROJECTS = "projects/"
 _DOCUMENT = ".json"
+_METADATA = ".metadata"
+_PROVENANCE = ".provenance"
+
+
+class FileKey(NamedTuple):
+    """The parts of the key of a file, or of what lies beside it."""
+
+    project: str
+    upload_id: str
+    name: str
 
 
 def document(project: str) -> str:
     """Return the key of a project's document, the only mutable object of a project."""
-    return f"{_PROJECTS}{project}{_DOCUMENT}"
-
-
-def documents() -> str:
-    """Return the prefix of all project documents."""
-    return _PROJECTS
+    return f"{DOCUMENTS}{project}{_DOCUMENT}"
 
 
 def project_of(key: str) -> str:
     """Return the project whose document has this key."""
-    return key.removeprefix(_PROJECTS).removesuffix(_DOCUMENT)
+    return key.removeprefix(DOCUMENTS).removesuffix(_DOCUMENT)
 
 
 def content(project: str, file: File) -> str:
     """Return the key of a file's bytes."""
-    return f"files/{project}/{file.upload_id}/{file.filename}"
+    return f"{FILES}{project}/{file.upload_id}/{file.filename}"
 
 
 def core_metadata(project: str, file: File) -> str:
     """Return the key of a file's core metadata."""
-    return content(project, file) + ".metadata"
+    return content(project, file) + _METADATA
+
+
+def provenance(project: str, file: File) -> str:
+    """Return the key of a file's provenance object."""
+    return content(project, file) + _PROVENANCE
+
+
+def parse_file_key(key: str) -> FileKey | None:
+    """Take a key under `FILES` apart; None is not one of ours."""
+    parts = key.removeprefix(FILES).split("/")
+    return FileKey(*parts) if len(parts) == 3 else None
+
+
+def probe(identity: str) -> str:
+    """Return the key of an object that tests whether conditional writes are safe."""
+    return f"{CATALOG}probe/{identity}"

@@ -4,8 +4,9 @@ Conditional requests as AWS defines them:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag
+from wheelyard_server.storage import Document, ETag, Listed
 
 if TYPE_CHECKING:
     from obstore import BytesStream, PutMode
@@ -36,6 +37,8 @@ PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4
 """With `PART_BYTES`, bounds the memory that one upload takes."""
 CHUNK_BYTES = 256 * 1024
+READ_SECONDS = 10
+"""A small object is there by then, or pip has given up anyway: it waits for 15 s."""
 
 _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
@@ -49,8 +52,9 @@ class S3Storage:
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with _translated(key):
-            result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
-            body = bytes(await result.bytes_async())
+            async with asyncio.timeout(READ_SECONDS):
+                result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
+                body = bytes(await result.bytes_async())
             return Document(body, ETag(result.meta["e_tag"] or ""))
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
@@ -73,12 +77,17 @@ class S3Storage:
             result = await self._store.get_async(key, options={"range": (start, end)})
         return _chunks(key, result.stream(min_chunk_size=CHUNK_BYTES), end - start)
 
-    async def list(self, prefix: str) -> AsyncIterator[str]:
+    async def list(self, folder: str) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
-        with _translated(prefix):
-            async for page in self._store.list(prefix):
+        with _translated(folder):
+            async for page in self._store.list(folder):
                 for item in page:
-                    yield item["path"]
+                    yield Listed(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
+
+    async def delete(self, key: str) -> None:
+        """See `Storage.delete`."""
+        with suppress(ObjectNotFoundError), _translated(key):
+            await self._store.delete_async(key)
 
 
 def connect(s3: settings.S3) -> S3Storage:

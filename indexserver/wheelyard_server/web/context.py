@@ -21,3 +21,13 @@ def guarded_catalog(request: web.Request) -> GuardedCatalog:
     rules = request.app[RULES].rules
     principal = authenticate(request.headers.get("Authorization"), rules)
     return GuardedCatalog(request.app[CATALOG], rules, principal)
+
+
+def origin(request: web.Request) -> str:
+    """Return the scheme and host under which the client knows this server.
+
+    A proxy that ends TLS says so in `X-Forwarded-Proto`. Anybody may set it: it must only ever matter for links in
+    the answer to the same request.
+    """
+    forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
+    return f"{forwarded if forwarded in ('http', 'https') else request.scheme}://{request.host}"

@@ -14,11 +14,14 @@ log = logging.getLogger(__name__)
 
 _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.InvalidUploadError: 400,
+    errors.FilenameDeletedError: 400,
     errors.UnauthenticatedError: 401,
     errors.ForbiddenError: 403,
+    errors.ProjectClosedError: 403,
     errors.NotFoundError: 404,
     errors.FileExistsWithOtherContentError: 409,
     errors.FileTooLargeError: 413,
+    errors.UnsafeStorageError: 503,
 }
 _RETRY_AFTER_SECONDS = 5
 _REASON_LENGTH = 300

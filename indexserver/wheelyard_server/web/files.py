@@ -1,4 +1,4 @@
-"""`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part, and `.metadata` beside them."""
+"""`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part; `.metadata` and `.provenance`."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -8,10 +8,13 @@ from aiohttp import web
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.headers import matches
 
 log = logging.getLogger(__name__)
 
 METADATA_SUFFIX = ".metadata"
+PROVENANCE_SUFFIX = ".provenance"
+PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _HEADERS = {
     "Accept-Ranges": "bytes",
     # The digest is in the URL: what it names can never change.
@@ -21,8 +24,10 @@ _HEADERS = {
 
 
 async def file(request: web.Request) -> web.StreamResponse:
-    """Send a file or its core metadata (PEP 658)."""
+    """Send a file, its core metadata (PEP 658) or its provenance object (PEP 740)."""
     filename = request.match_info["filename"]
+    if filename.endswith(PROVENANCE_SUFFIX):
+        return await _provenance(request, filename.removesuffix(PROVENANCE_SUFFIX))
     if filename.endswith(METADATA_SUFFIX):
         return await _metadata(request, filename.removesuffix(METADATA_SUFFIX))
     return await _content(request, filename)
@@ -33,12 +38,22 @@ async def _metadata(request: web.Request, filename: str) -> web.Response:
     catalog = guarded_catalog(request)
     file = await catalog.file(name, filename, sha256)
     body = await catalog.core_metadata(name, file)
-    headers = {
-        **_HEADERS,
-        "ETag": f'"{file.core_metadata_sha256}"',
-        "Content-Type": "application/octet-stream",
-    }
-    return web.Response(body=body, headers=headers)
+    return _small(request, body, file.core_metadata_sha256, "application/octet-stream")
+
+
+async def _provenance(request: web.Request, filename: str) -> web.Response:
+    name, sha256 = parse_project_name(request.match_info["project"]), request.match_info["sha256"]
+    catalog = guarded_catalog(request)
+    file = await catalog.file(name, filename, sha256)
+    body = await catalog.provenance(name, file)
+    return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE)
+
+
+def _small(request: web.Request, body: bytes, sha256: str, content_type: str) -> web.Response:
+    headers = {**_HEADERS, "ETag": f'"{sha256}"'}
+    if matches(request, headers["ETag"]):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Headers that every answer has."""
+"""Headers that every answer has, and what conditional requests compare."""
 
 from aiohttp import web
 
@@ -16,3 +16,9 @@ _ALWAYS = {
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Add them; a signal handler for `Application.on_response_prepare`."""
     response.headers.update(_ALWAYS)
+
+
+def matches(request: web.Request, etag: str) -> bool:
+    """Tell whether the client has this already: If-None-Match compares weakly, RFC 9110 section 13.1.2."""
+    known = request.headers.get("If-None-Match", "")
+    return any(each.strip().removeprefix("W/") in (etag, "*") for each in known.split(","))

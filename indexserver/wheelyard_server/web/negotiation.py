@@ -1,4 +1,4 @@
-"""Which representation a client gets: content negotiation of PEP 691 by RFC 9110, section 12.5.1."""
+"""Which representation a client gets: content negotiation of PEP 691 by RFC 9110, section 12.5."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -50,6 +50,17 @@ def _number(quality: str) -> float:
         return 0
 
 
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether an Accept-Encoding header takes gzip."""
-    return any(name == "gzip" and quality > 0 for name, quality in _parse(accept_encoding))
+class Encoding(StrEnum):
+    """The content codings of pages; equal wishes are met in this order."""
+
+    ZSTD = "zstd"
+    GZIP = "gzip"
+    IDENTITY = "identity"
+
+
+def choose_encoding(accept_encoding: str) -> Encoding:
+    """Return the content coding that an Accept-Encoding header likes best, RFC 9110 section 12.5.3."""
+    qualities = dict(_parse(accept_encoding))
+    best = max(Encoding, key=lambda encoding: qualities.get(encoding, 0))
+    # Whoever names no coding that we have gets none, whatever the quality of identity.
+    return best if qualities.get(best, 0) > 0 else Encoding.IDENTITY

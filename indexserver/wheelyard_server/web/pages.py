@@ -1,7 +1,8 @@
 """The simple repository API's pages as bytes, HTML and JSON.
 
-https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 629, 658, 691, 700, 714).
-Links are relative, so pages are the same under every host name and every replica.
+https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 592, 629, 658, 691, 700, 714,
+740, 792). Links to files are relative, so pages are the same under every host name; PEP 740 wants the link to a
+provenance object to be absolute, so a page that has one is rendered for each origin.
 """
 
 import gzip
@@ -10,18 +11,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
+import zstandard
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wheelyard_server.catalog.catalog import Listing
 from wheelyard_server.model import File, Project
-from wheelyard_server.web.negotiation import MediaType
+from wheelyard_server.web.negotiation import Encoding, MediaType
 
-API_VERSION = "1.1"
+API_VERSION = "1.4"
 CACHED_PAGES = 2048
 
 T = TypeVar("T")
@@ -40,28 +42,48 @@ class Page:
     etag: str
     """Without quotes; of the uncompressed body."""
 
+    def encoded(self, encoding: Encoding) -> bytes:
+        """Return the body in this content coding; it is made once."""
+        match encoding:
+            case Encoding.IDENTITY:
+                return self.body
+            case Encoding.GZIP:
+                return self._gzipped
+            case Encoding.ZSTD:
+                return self._zstandard
+
     @cached_property
-    def gzipped(self) -> bytes:
-        """The body compressed, once."""
+    def _gzipped(self) -> bytes:
         return gzip.compress(self.body, compresslevel=6, mtime=0)
+
+    @cached_property
+    def _zstandard(self) -> bytes:
+        return zstandard.compress(self.body, level=6)
 
 
 class ProjectPages:
     """Project pages, rendered once for each revision and representation."""
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[tuple[str, str, MediaType], Page] = OrderedDict()
+        self._pages: OrderedDict[tuple[str, str, MediaType, str], Page] = OrderedDict()
 
-    def page(self, listing: Listing, media_type: MediaType) -> Page:
-        """Return the page of a project."""
-        key = (listing.project.name, listing.revision, media_type)
+    def page(self, listing: Listing, media_type: MediaType, origin: str) -> Page:
+        """Return the page of a project, as asked for at `https://host:port`."""
+        project = listing.project
+        has_absolute_links = any(file.provenance_sha256 for file in project.files)
+        key = (project.name, listing.revision, media_type, origin if has_absolute_links else "")
         page = self._pages.get(key)
         if page is None:
-            page = self._pages[key] = _page(_project_html, _project_json, listing.project, media_type)
+            page = self._pages[key] = project_page(project, media_type, origin)
             if len(self._pages) > CACHED_PAGES:
                 self._pages.popitem(last=False)
         self._pages.move_to_end(key)
         return page
+
+
+def project_page(project: Project, media_type: MediaType, origin: str) -> Page:
+    """Return the page that lists the files of a project."""
+    return _page(partial(_project_html, origin), partial(_project_json, origin), project, media_type)
 
 
 def root_page(names: Sequence[str], media_type: MediaType) -> Page:
@@ -72,6 +94,11 @@ def root_page(names: Sequence[str], media_type: MediaType) -> Page:
 def file_url(project: str, file: File) -> str:
     """Return a file's URL, relative to the page of a project. It stays the same wherever the bytes move."""
     return f"../../files/{project}/{file.sha256}/{quote(file.filename)}"
+
+
+def provenance_url(origin: str, project: str, file: File) -> str:
+    """Return the absolute URL of a file's provenance object, as PEP 740 wants it."""
+    return f"{origin}/files/{project}/{file.sha256}/{quote(file.filename)}.provenance"
 
 
 def _page(html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType) -> Page:
@@ -87,35 +114,51 @@ def _root_json(names: Sequence[str]) -> dict[str, Any]:
     return {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]}
 
 
-def _project_html(project: Project) -> str:
+def _project_html(origin: str, project: Project) -> str:
     template = templates.get_template("simple_project.html")
-    return template.render(project=project, file_url=file_url, api_version=API_VERSION)
+    return template.render(
+        project=project,
+        files=_offered(project),
+        file_url=file_url,
+        provenance_url=partial(provenance_url, origin),
+        api_version=API_VERSION,
+    )
 
 
-def _project_json(project: Project) -> dict[str, Any]:
+def _project_json(origin: str, project: Project) -> dict[str, Any]:
+    status = {"status": project.status, "reason": project.status_reason}
     return {
         "meta": {"api-version": API_VERSION},
         "name": project.name,
-        "versions": list(dict.fromkeys(file.version for file in project.files)),
-        "files": [_file_json(project.name, file) for file in project.files],
+        "project-status": {key: value for key, value in status.items() if value},
+        "versions": project.versions,
+        "files": [_file_json(origin, project.name, file) for file in _offered(project)],
     }
 
 
-def _file_json(project: str, file: File) -> dict[str, Any]:
-    described = {
+def _offered(project: Project) -> Sequence[File]:
+    return project.files if project.status.offers_files else ()
+
+
+def _file_json(origin: str, project: str, file: File) -> dict[str, Any]:
+    described: dict[str, Any] = {
         "filename": file.filename,
         "url": file_url(project, file),
         "hashes": {"sha256": file.sha256},
         "size": file.size,
-        "upload-time": _timestamp(file.upload_time),
+        "upload-time": timestamp(file.upload_time),
+        # Any text is true for those who read a boolean, also an empty one must be.
+        "yanked": False if file.yanked is None else file.yanked or True,
     }
     if file.requires_python is not None:
         described["requires-python"] = file.requires_python
-    if file.core_metadata_sha256 is not None:
+    if file.is_wheel:
         described["core-metadata"] = {"sha256": file.core_metadata_sha256}
+    if file.provenance_sha256 is not None:
+        described["provenance"] = provenance_url(origin, project, file)
     return described
 
 
-def _timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
     """Format as PEP 700 wants it: UTC, with a Z, and at most six decimals."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

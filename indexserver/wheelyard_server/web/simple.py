@@ -3,8 +3,9 @@
 from aiohttp import web
 
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.web.context import guarded_catalog
-from wheelyard_server.web.negotiation import MediaType, accepts_gzip, choose
+from wheelyard_server.web.context import guarded_catalog, origin
+from wheelyard_server.web.headers import matches
+from wheelyard_server.web.negotiation import Encoding, MediaType, choose, choose_encoding
 from wheelyard_server.web.pages import Page, ProjectPages, root_page
 
 PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
@@ -13,8 +14,8 @@ PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
 async def root(request: web.Request) -> web.Response:
     """List the projects that may be read."""
     media_type = _negotiated(request)
-    names = await guarded_catalog(request).project_names()
-    return _answer(request, root_page(names, media_type))
+    projects = await guarded_catalog(request).projects()
+    return _answer(request, root_page([project.name for project in projects], media_type))
 
 
 async def project(request: web.Request) -> web.Response:
@@ -25,7 +26,8 @@ async def project(request: web.Request) -> web.Response:
         raise web.HTTPMovedPermanently(f"/simple/{name}/")
     media_type = _negotiated(request)
     listing = await guarded_catalog(request).project(name)
-    return _answer(request, request.app[PROJECT_PAGES].page(listing, media_type))
+    page = request.app[PROJECT_PAGES].page(listing, media_type, origin(request))
+    return _answer(request, page, listing.stale_seconds)
 
 
 def _negotiated(request: web.Request) -> MediaType:
@@ -35,23 +37,21 @@ def _negotiated(request: web.Request) -> MediaType:
     return media_type
 
 
-def _answer(request: web.Request, page: Page) -> web.Response:
-    gzipped = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    etag = f'"{page.etag}{"-gzip" if gzipped else ""}"'
+def _answer(request: web.Request, page: Page, stale_seconds: float | None = None) -> web.Response:
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    etag = f'"{page.etag}-{encoding}"'
     headers = {
         "ETag": etag,
         "Vary": "Accept, Accept-Encoding, Authorization",
         # Installers ask every time (and mostly get a 304): what was just published is there for them.
         "Cache-Control": "no-cache",
     }
-    if _matches(request.headers.get("If-None-Match", ""), etag):
+    if stale_seconds is not None:
+        # RFC 9211: served from memory, and out of date for so long.
+        headers["Cache-Status"] = f'Wheelyard; hit; ttl=-{stale_seconds:.0f}; detail="the storage does not answer"'
+    if matches(request, etag):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = f"{page.media_type}; charset=utf-8" if page.media_type.is_html else page.media_type
-    if gzipped:
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(body=page.gzipped if gzipped else page.body, headers=headers)
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    """Compare weakly, as RFC 9110 section 13.1.2 says for If-None-Match."""
-    return any(known.strip().removeprefix("W/") in (etag, "*") for known in if_none_match.split(","))
+    if encoding is not Encoding.IDENTITY:
+        headers["Content-Encoding"] = encoding
+    return web.Response(body=page.encoded(encoding), headers=headers)

@@ -12,6 +12,7 @@ from aiohttp import BodyPartReader, web
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from wheelyard_server.catalog.attestations import provenance
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received, Scratch
 from wheelyard_server.errors import InvalidUploadError
@@ -38,7 +39,7 @@ async def upload(request: web.Request) -> web.Response:
         distribution = parse_filename(filename)
         _check_fields(fields, distribution)
         _check_digests(fields, content)
-        await catalog.publish(Upload(distribution, content, str(catalog.principal)))
+        await catalog.publish(_upload(fields, distribution, content, str(catalog.principal)))
     log.info("%s published %s (sha256 %s)", catalog.principal, filename, content.digests["sha256"])
     return web.Response(text="OK\n")
 
@@ -100,6 +101,16 @@ def _same_version(declared: str, version: Version) -> bool:
         return Version(declared) == version
     except InvalidVersion:
         return False
+
+
+def _upload(fields: Fields, distribution: DistributionFilename, content: Received, uploader: str) -> Upload:
+    attestations = fields.get("attestations")
+    signed = (
+        provenance(attestations, distribution.filename, content.digests["sha256"], uploader)
+        if attestations
+        else None
+    )
+    return Upload(distribution, content, uploader, signed)
 
 
 def _check_digests(fields: Fields, content: Received) -> None:

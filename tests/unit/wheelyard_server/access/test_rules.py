@@ -18,7 +18,7 @@ READER = User(name="web.reader").principal
     ],
 )
 def test_a_grant_is_for_its_subjects(subject: str, allowed: set[Principal]) -> None:
-    rules = Rules((Grant(subjects=(subject,), verbs=("read",)),))
+    rules = Rules((Grant(subjects=(subject,), verbs=(Verb.READ,)),))
     project = parse_project_name("demo")
     assert {p for p in (ANONYMOUS, JENKINS, READER) if rules.allows(p, Verb.READ, project)} == allowed
     assert {p for p in (ANONYMOUS, JENKINS, READER) if rules.allows_some(p, Verb.READ)} == allowed
@@ -37,13 +37,13 @@ def test_a_grant_is_for_its_subjects(subject: str, allowed: set[Principal]) -> N
     ],
 )
 def test_a_grant_is_for_its_packages(packages: tuple[str, ...], project: str, covered: bool) -> None:  # noqa: FBT001
-    rules = Rules((Grant(subjects=("anonymous",), verbs=("read",), packages=packages),))
+    rules = Rules((Grant(subjects=("anonymous",), verbs=(Verb.READ,), packages=packages),))
     assert rules.allows(ANONYMOUS, Verb.READ, parse_project_name(project)) is covered
 
 
 def test_reading_is_not_publishing_and_the_union_counts() -> None:
-    read = Grant(subjects=("anonymous",), verbs=("read",))
-    publish = Grant(subjects=("user:ci.jenkins",), verbs=("publish",), packages=("acme-*",))
+    read = Grant(subjects=("anonymous",), verbs=(Verb.READ,))
+    publish = Grant(subjects=("user:ci.jenkins",), verbs=(Verb.PUBLISH,), packages=("acme-*",))
     rules = Rules((read, publish))
     acme, other = parse_project_name("acme-a"), parse_project_name("other")
     assert rules.allows(JENKINS, Verb.READ, other)

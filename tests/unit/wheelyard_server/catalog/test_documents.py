@@ -23,6 +23,7 @@ def file(filename: str) -> File:
             "sha256": "0" * 64,
             "upload-time": "2026-01-01T00:00:00Z",
             "uploader": "admin",
+            "core-metadata-sha256": "0" * 64,
         },
         File,
     )
@@ -30,7 +31,11 @@ def file(filename: str) -> File:
 
 def adding(filename: str) -> Callable[[Project], Project]:
     """Return a change that is right however often it is applied, as all changes must be."""
-    return lambda project: project if project.file(filename) else project.with_file(file(filename))
+
+    def change(project: Project) -> Project:
+        return project if project.file(filename) else project.replace(files=(*project.files, file(filename)))
+
+    return change
 
 
 async def filenames(documents: Documents) -> list[str]:

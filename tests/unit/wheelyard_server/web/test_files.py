@@ -10,6 +10,8 @@ from support.access import NOBODY, PUBLISHER, READER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 
+JSON = "application/vnd.pypi.simple.v1+json"
+
 
 @pytest.fixture
 def body(tmp_path: Path) -> bytes:
@@ -87,11 +89,15 @@ async def test_who_may_have_a_file(
     assert answer.status == status
 
 
-async def test_an_sdist_has_no_metadata_file(client: Client, tmp_path: Path) -> None:
+async def test_the_metadata_of_an_sdist_is_kept_but_not_announced(client: Client, tmp_path: Path) -> None:
     path = distributions.sdist(tmp_path)
     await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert (await client.get(f"/files/demo/{digest}/{path.name}.metadata")).status == 404
+    answer = await client.get(f"/files/demo/{digest}/{path.name}.metadata")
+    assert (await answer.read()).startswith(b"Metadata-Version")
+    page = await (await client.get("/simple/demo/", headers={"Accept": JSON})).json(content_type=None)
+    announced = {file["filename"]: "core-metadata" in file for file in page["files"]}
+    assert announced == {path.name: False}
 
 
 @pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda body: body[:50] + b"\x00" + body[51:]])

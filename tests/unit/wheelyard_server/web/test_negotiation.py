@@ -1,6 +1,6 @@
 import pytest
 
-from wheelyard_server.web.negotiation import MediaType, accepts_gzip, choose
+from wheelyard_server.web.negotiation import Encoding, MediaType, choose, choose_encoding
 
 HTML, JSON, HTML_V1 = MediaType.TEXT_HTML, MediaType.JSON_V1, MediaType.HTML_V1
 
@@ -30,8 +30,17 @@ def test_the_best_liked_representation_is_chosen(accept: str, chosen: MediaType 
 
 
 @pytest.mark.parametrize(
-    ("accept_encoding", "accepted"),
-    [("gzip, deflate", True), ("GZIP;q=0.5", True), ("identity", False), ("gzip;q=0", False), ("", False)],
+    ("accept_encoding", "chosen"),
+    [
+        ("gzip, deflate", Encoding.GZIP),
+        ("gzip, deflate, zstd", Encoding.ZSTD),
+        ("zstd;q=0.5, gzip", Encoding.GZIP),
+        ("GZIP;q=0.5", Encoding.GZIP),
+        ("identity", Encoding.IDENTITY),
+        ("gzip;q=0", Encoding.IDENTITY),
+        ("br", Encoding.IDENTITY),
+        ("", Encoding.IDENTITY),
+    ],
 )
-def test_gzip_is_sent_to_those_who_take_it(accept_encoding: str, *, accepted: bool) -> None:
-    assert accepts_gzip(accept_encoding) is accepted
+def test_the_best_liked_content_coding_is_chosen(accept_encoding: str, chosen: Encoding) -> None:
+    assert choose_encoding(accept_encoding) is chosen

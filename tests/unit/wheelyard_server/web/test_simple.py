@@ -26,7 +26,13 @@ async def test_a_project_as_json(client: Client) -> None:
     assert answer.headers["Content-Type"] == "application/vnd.pypi.simple.v1+json"
     page = await answer.json(content_type=None)
     (file,) = page.pop("files")
-    assert page == {"meta": {"api-version": "1.1"}, "name": "demo", "versions": ["1.0"]}
+    assert page == {
+        "meta": {"api-version": "1.4"},
+        "name": "demo",
+        "project-status": {"status": "active"},
+        "versions": ["1.0"],
+    }
+    assert file["yanked"] is False
     assert file["filename"] == "demo-1.0-py3-none-any.whl"
     assert file["url"] == f"../../files/demo/{file['hashes']['sha256']}/demo-1.0-py3-none-any.whl"
     assert file["requires-python"] == ">=3.9"
@@ -40,7 +46,7 @@ async def test_a_project_as_html_escapes_what_it_shows(client: Client) -> None:
     text = await answer.text()
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert 'data-requires-python="&gt;=3.9"' in text
-    assert '<meta name="pypi:repository-version" content="1.1">' in text
+    assert '<meta name="pypi:repository-version" content="1.4">' in text
     assert ">demo-1.0-py3-none-any.whl</a>" in text
 
 
@@ -103,11 +109,25 @@ async def test_nothing_acceptable_is_406(client: Client) -> None:
     assert (await client.get("/simple/demo/", headers={"Accept": "image/png"})).status == 406
 
 
-async def test_an_outage_is_503_with_a_time_to_come_back(client: Client, storage: MemoryStorage) -> None:
+async def test_in_an_outage_what_is_not_known_is_503_with_a_time_to_come_back(
+    client: Client, storage: MemoryStorage
+) -> None:
+    storage.fail_at(1, Fault.LOST_REQUEST)
+    answer = await client.get("/simple/open-unknown/")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+
+
+async def test_in_an_outage_a_known_project_is_shown_and_marked_as_stale(
+    client: Client, storage: MemoryStorage
+) -> None:
+    before = await client.get("/simple/demo/")
+    assert "Cache-Status" not in before.headers
     storage.fail_at(1, Fault.LOST_REQUEST)
     answer = await client.get("/simple/demo/")
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-    assert (await client.get("/simple/demo/")).status == 200
+    assert answer.status == 200
+    assert await answer.read() == await before.read()
+    assert answer.headers["Cache-Status"].startswith("Wheelyard; hit; ttl=-")
+    assert "Cache-Status" not in (await client.get("/simple/demo/")).headers
 
 
 async def test_every_answer_has_the_security_headers(client: Client) -> None:

@@ -1,0 +1,92 @@
+"""What can happen to a project, as pure functions from its document to the next one.
+
+Each is right however often it is applied, since a write whose answer got lost is tried again on whatever is
+there by then.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from wheelyard_server.errors import (
+    FileExistsWithOtherContentError,
+    FilenameDeletedError,
+    InvalidUploadError,
+    ProjectClosedError,
+    StorageUnavailableError,
+)
+from wheelyard_server.model import DeletedFile, FencedUpload, File, Project, Status
+from wheelyard_server.storage import layout
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some files of a project: one, those of a version, or with neither given, all."""
+
+    version: str | None = None
+    """Canonical, PEP 440."""
+    filename: str | None = None
+
+    def __contains__(self, file: File) -> bool:
+        return self.version in (None, file.version) and self.filename in (None, file.filename)
+
+    def of(self, project: Project) -> tuple[File, ...]:
+        """Return the selected files that are there."""
+        return tuple(file for file in project.files if file in self)
+
+
+def holds(project: Project, filename: str, sha256: str) -> bool:
+    """Tell whether the file is there; raise if its name is taken, for ever, by other bytes."""
+    existing, deleted = project.file(filename), project.deleted_file(filename)
+    if existing is not None and existing.sha256 != sha256:
+        raise FileExistsWithOtherContentError(filename)
+    if deleted is not None and deleted.sha256 != sha256:
+        raise FilenameDeletedError(filename)
+    return existing is not None
+
+
+def with_file(project: Project, file: File, most_files: int) -> Project:
+    """Return the project with one more file. A deleted file may come back, but only with the same bytes."""
+    if holds(project, file.filename, file.sha256):
+        return project
+    deleted = project.deleted_file(file.filename)
+    if deleted is not None and deleted.upload_id == file.upload_id:
+        # This very upload was there already, unknown to its writer, and somebody has deleted it since.
+        return project
+    if not project.status.takes_uploads:
+        raise ProjectClosedError(f"The project {project.name} is {project.status} and takes no uploads")
+    if any(fenced.upload_id == file.upload_id for fenced in project.fenced):
+        raise StorageUnavailableError(layout.content(project.name, file), "collected before it was committed")
+    if len(project.files) >= most_files:
+        raise InvalidUploadError(f"The project {project.name} has {most_files} files, more are not taken")
+    kept = tuple(other for other in project.deleted if other is not deleted)
+    return project.replace(files=(*project.files, file), deleted=kept)
+
+
+def with_yanked(project: Project, selection: Selection, reason: str | None) -> Project:
+    """Return the project with the selected files yanked for this reason, or with None, not yanked (PEP 592)."""
+    files = (msgspec.structs.replace(file, yanked=reason) if file in selection else file for file in project.files)
+    return project.replace(files=tuple(files))
+
+
+def without(project: Project, selection: Selection, now: datetime) -> Project:
+    """Return the project without the selected files, which leave their names and digests behind."""
+    gone = tuple(
+        DeletedFile(filename=file.filename, sha256=file.sha256, upload_id=file.upload_id, deleted=now)
+        for file in selection.of(project)
+    )
+    kept = tuple(file for file in project.files if file not in selection)
+    return project.replace(files=kept, deleted=(*project.deleted, *gone))
+
+
+def with_status(project: Project, status: Status, reason: str) -> Project:
+    """Return the project with another status (PEP 792)."""
+    return project.replace(status=status, status_reason=reason)
+
+
+def with_fenced(project: Project, upload_ids: frozenset[str], now: datetime) -> Project:
+    """Return the project with these uploads barred from ever being committed. Those that are in use stay so."""
+    used = {file.upload_id for file in project.files} | {fenced.upload_id for fenced in project.fenced}
+    added = (FencedUpload(upload_id=upload_id, fenced=now) for upload_id in sorted(upload_ids - used))
+    return project.replace(fenced=(*project.fenced, *added))

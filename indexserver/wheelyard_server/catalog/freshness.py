@@ -1,0 +1,94 @@
+"""How old an answer may be: not at all by default, a little where that is set, more while the storage is down."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from wheelyard_server.catalog.documents import Documents, Known, Seconds, Version
+from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.names import NormalizedName
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 5.0
+"""How long a reader waits for a storage that was well a moment ago; pip gives up after 15."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What readers accept. Writers always see what is there now."""
+
+    fresh_seconds: float = 0
+    """An answer may be this old. 0: never older than the request."""
+    stale_seconds: float = 3600
+    """While the storage does not answer, what is known of a project is shown for so long, marked as stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A project as a reader sees it."""
+
+    version: Version
+    stale_seconds: float | None = None
+    """Since when nobody knows whether it is still so; None where it is current."""
+
+
+class FreshReader:
+    """Reads documents for those who look at them."""
+
+    def __init__(self, documents: Documents, freshness: Freshness, clock: Seconds = time.monotonic) -> None:
+        self._documents = documents
+        self._freshness = freshness
+        self._clock = clock
+        self._storage_is_down = False
+
+    async def read(self, name: NormalizedName) -> Seen:
+        """Return the project as fresh as it has to be.
+
+        Raises `StorageUnavailableError` if the storage does not answer and nothing recent enough is known.
+        """
+        known = self._documents.known(name)
+        if known is None:
+            return Seen(await self._current(name))
+        if self._age(known) < self._freshness.fresh_seconds:
+            return Seen(known.version)
+        return await self._current_or_known(name, known)
+
+    async def _current_or_known(self, name: NormalizedName, known: Known) -> Seen:
+        """Ask the storage. While it is down, nobody waits for it: the question itself finds out when it is back."""
+        current = asyncio.create_task(self._current(name))
+        current.add_done_callback(_retrieve)
+        try:
+            async with asyncio.timeout(0.05 if self._storage_is_down else PATIENCE_SECONDS):
+                return Seen(await asyncio.shield(current))
+        except (TimeoutError, StorageUnavailableError):
+            self._went_down()
+            if self._age(known) <= self._freshness.stale_seconds:
+                return Seen(known.version, self._age(known))
+        return Seen(await current)
+
+    async def _current(self, name: NormalizedName) -> Version:
+        try:
+            version = await self._documents.read(name)
+        except StorageUnavailableError:
+            self._went_down()
+            raise
+        if self._storage_is_down:
+            log.info("The storage answers again")
+            self._storage_is_down = False
+        return version
+
+    def _went_down(self) -> None:
+        if not self._storage_is_down:
+            log.error("The storage does not answer: known projects are shown as they were")
+            self._storage_is_down = True
+
+    def _age(self, known: Known) -> float:
+        return self._clock() - known.checked
+
+
+def _retrieve(task: asyncio.Task[Version]) -> None:
+    """Look at the task's error, so that asyncio does not complain when nobody waited for it."""
+    if not task.cancelled():
+        task.exception()

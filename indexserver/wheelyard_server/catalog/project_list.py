@@ -1,0 +1,133 @@
+"""The list of all projects, with what a search wants to know of each.
+
+It is derived from the documents alone: a LIST shows which of them have changed since they were last read, and
+only those are read again. So it is right just after an upload, on every replica. A snapshot in the storage keeps
+what was read, so that a new replica need not read every document; where it is missing or old, that costs time
+and nothing else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import msgspec
+from packaging.version import Version
+
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.sharing import SharedCalls
+from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
+from wheelyard_server.model import File, Project, Status
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import Listed, Storage, layout
+
+log = logging.getLogger(__name__)
+
+READS_AT_ONCE = 32
+CHANGES_KEPT_IN_MEMORY = 100
+"""After so many a new snapshot is written."""
+
+
+class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
+    """What the list knows of a project."""
+
+    name: str
+    tag: str
+    """Of the document that this was read from, as a listing shows it."""
+    version: str | None = None
+    """The latest one, by PEP 440, final releases before pre-releases; None where there are no files."""
+    summary: str = ""
+    """Of the latest version."""
+    status: Status = Status.ACTIVE
+    files: int = 0
+
+
+class ProjectList:
+    """Follows the documents of one storage."""
+
+    def __init__(self, storage: Storage, documents: Documents) -> None:
+        self._storage = storage
+        self._documents = documents
+        self._entries: dict[str, ProjectEntry] | None = None
+        self._unsaved = 0
+        self._shared = SharedCalls(self._refreshed)
+
+    async def read(self) -> list[ProjectEntry]:
+        """Return the projects that have files, by name, as they are now."""
+        return await self._shared("")
+
+    async def _refreshed(self, _key: str) -> list[ProjectEntry]:
+        known = self._entries if self._entries is not None else await self._snapshot()
+        listed = [each async for each in self._storage.list(layout.DOCUMENTS)]
+        changed = [each for each in listed if _is_news(each, known)]
+        for entry in await self._read_all(changed):
+            known[entry.name] = entry
+        self._entries = known
+        await self._save_if_due(len(changed))
+        present = (known[layout.project_of(each.key)] for each in listed)
+        return [entry for entry in present if entry.files]
+
+    async def _read_all(self, changed: Iterable[Listed]) -> list[ProjectEntry]:
+        limit = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def read(listed: Listed) -> ProjectEntry:
+            name = NormalizedName(layout.project_of(listed.key))
+            try:
+                async with limit:
+                    version = await self._documents.read(name)
+            except DamagedObjectError as error:
+                # One project's damage must not hide all others.
+                log.error("The project list lacks a project: %s", error)  # noqa: TRY400 - the reason is all there is
+                return ProjectEntry(name=name, tag=listed.tag)
+            # The tag may be older than what was read: then the next listing has another, and it is read again.
+            return _entry(version.project, listed.tag)
+
+        return await asyncio.gather(*map(read, changed))
+
+    async def _snapshot(self) -> dict[str, ProjectEntry]:
+        try:
+            body, _ = await self._storage.read(layout.SNAPSHOT)
+            entries = msgspec.json.decode(body, type=list[ProjectEntry])
+        except ObjectNotFoundError:
+            return {}
+        except msgspec.MsgspecError as error:
+            log.warning("The project list's snapshot is not usable and is made again: %s", error)
+            return {}
+        return {entry.name: entry for entry in entries}
+
+    async def _save_if_due(self, changes: int) -> None:
+        self._unsaved += changes
+        if self._unsaved <= CHANGES_KEPT_IN_MEMORY or self._entries is None:
+            return
+        try:
+            await self._storage.store(layout.SNAPSHOT, msgspec.json.encode(list(self._entries.values())))
+            self._unsaved = 0
+        except StorageError as error:
+            log.warning("The project list's snapshot could not be written: %s", error)
+
+
+def latest(project: Project) -> str | None:
+    """Return the version that an installer would choose: yanked ones and pre-releases only for want of others."""
+
+    def preference(file: File) -> tuple[bool, bool, Version]:
+        version = Version(file.version)
+        return file.yanked is None, not version.is_prerelease, version
+
+    return max(project.files, key=preference).version if project.files else None
+
+
+def _is_news(listed: Listed, known: dict[str, ProjectEntry]) -> bool:
+    entry = known.get(layout.project_of(listed.key))
+    return entry is None or entry.tag != listed.tag
+
+
+def _entry(project: Project, tag: str) -> ProjectEntry:
+    version = latest(project)
+    summaries = (file.summary for file in reversed(project.files) if file.version == version and file.summary)
+    return ProjectEntry(
+        name=project.name,
+        tag=tag,
+        version=version,
+        summary=next(summaries, ""),
+        status=project.status,
+        files=len(project.files),
+    )

@@ -1,0 +1,121 @@
+"""What can happen to a project, and that a filename has one content for ever."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.errors import (
+    FileExistsWithOtherContentError,
+    FilenameDeletedError,
+    InvalidUploadError,
+    ProjectClosedError,
+    StorageUnavailableError,
+)
+from wheelyard_server.model import File, Project, Status
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EMPTY = Project(name="demo")
+
+
+def file(filename: str = "demo-1.0.tar.gz", *, version: str = "1.0", upload: str = "u1", sha256: str = "a") -> File:
+    return File(
+        filename=filename,
+        version=version,
+        upload_id=upload,
+        size=1,
+        sha256=sha256 * 64,
+        upload_time=NOW,
+        uploader="ci.jenkins",
+        core_metadata_sha256="0" * 64,
+    )
+
+
+def added(project: Project, *files: File, most: int = 10) -> Project:
+    for each in files:
+        project = edits.with_file(project, each, most)
+    return project
+
+
+TWO = added(EMPTY, file(), file("demo-2.0.tar.gz", version="2.0", upload="u2"))
+
+
+def test_a_file_is_added_once() -> None:
+    once = added(EMPTY, file())
+    assert once.files == (file(),)
+    assert added(once, file(upload="u2")) is once
+
+
+def test_other_bytes_are_refused_also_after_the_file_was_deleted() -> None:
+    project = added(EMPTY, file())
+    with pytest.raises(FileExistsWithOtherContentError):
+        added(project, file(sha256="b"))
+    deleted = edits.without(project, Selection(), NOW)
+    assert deleted.files == ()
+    with pytest.raises(FilenameDeletedError, match="raise the version"):
+        added(deleted, file(sha256="b"))
+
+
+def test_a_deleted_file_can_be_published_again_with_the_same_bytes() -> None:
+    deleted = edits.without(added(EMPTY, file()), Selection(), NOW)
+    again = added(deleted, file(upload="u2"))
+    assert again.files == (file(upload="u2"),)
+    assert again.deleted == ()
+
+
+def test_an_upload_that_was_deleted_before_its_writer_knew_of_its_success_does_not_resurface() -> None:
+    deleted = edits.without(added(EMPTY, file()), Selection(), NOW)
+    assert added(deleted, file()) is deleted
+
+
+def test_a_fenced_upload_is_never_committed_but_the_next_try_is() -> None:
+    fenced = edits.with_fenced(EMPTY, frozenset({"u1"}), NOW)
+    with pytest.raises(StorageUnavailableError):
+        added(fenced, file())
+    assert added(fenced, file(upload="u2")).files == (file(upload="u2"),)
+
+
+def test_what_is_in_use_cannot_be_fenced() -> None:
+    assert edits.with_fenced(added(EMPTY, file()), frozenset({"u1"}), NOW) == added(EMPTY, file())
+
+
+def test_a_project_takes_so_many_files() -> None:
+    with pytest.raises(InvalidUploadError, match="has 2 files"):
+        added(TWO, file("demo-3.0.tar.gz"), most=2)
+    assert added(TWO, file(), most=2) is TWO
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_only_open_projects_take_new_files_but_known_ones_stay_a_success(status: Status) -> None:
+    project = edits.with_status(TWO, status, "because")
+    assert added(project, file()) is project
+    if status in (Status.ACTIVE, Status.DEPRECATED):
+        assert len(added(project, file("demo-3.0.tar.gz")).files) == 3
+    else:
+        with pytest.raises(ProjectClosedError, match=f"is {status}"):
+            added(project, file("demo-3.0.tar.gz"))
+
+
+@pytest.mark.parametrize(
+    ("selection", "selected"),
+    [
+        (Selection(), ["1.0", "2.0"]),
+        (Selection(version="2.0"), ["2.0"]),
+        (Selection(filename="demo-1.0.tar.gz"), ["1.0"]),
+        (Selection(version="2.0", filename="demo-1.0.tar.gz"), []),
+    ],
+)
+def test_files_are_selected_by_version_and_by_name(selection: Selection, selected: list[str]) -> None:
+    assert [each.version for each in selection.of(TWO)] == selected
+    yanked = edits.with_yanked(TWO, selection, "")
+    assert [each.version for each in yanked.files if each.yanked is not None] == selected
+    assert edits.with_yanked(yanked, selection, None) == TWO
+    gone = edits.without(TWO, selection, NOW)
+    assert sorted(each.filename for each in gone.deleted) == [f"demo-{version}.tar.gz" for version in selected]
+    assert len(gone.files) == 2 - len(selected)
+
+
+def test_deleting_twice_changes_nothing_more() -> None:
+    once = edits.without(TWO, Selection(version="1.0"), NOW)
+    assert edits.without(once, Selection(version="1.0"), NOW) == once

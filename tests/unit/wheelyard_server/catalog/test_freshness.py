@@ -1,0 +1,92 @@
+"""How old an answer may be, with a clock of the test's own."""
+
+import asyncio
+
+import pytest
+
+from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.catalog import freshness
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.model import Project, Status
+from wheelyard_server.names import parse_project_name
+
+NAME = parse_project_name("demo")
+
+
+class World:
+    """A storage, a reader on it, and another replica that changes what is there."""
+
+    def __init__(self, policy: Freshness) -> None:
+        self.now = 1000.0
+        self.storage = MemoryStorage()
+        self.reader = FreshReader(Documents(self.storage, lambda: self.now), policy, lambda: self.now)
+        self.other = Documents(self.storage)
+
+    async def change(self, reason: str) -> None:
+        def changed(project: Project) -> Project:
+            return project.replace(status=Status.DEPRECATED, status_reason=reason)
+
+        await self.other.change(NAME, changed)
+
+    async def seen(self) -> tuple[str, float | None]:
+        seen = await self.reader.read(NAME)
+        return seen.version.project.status_reason, seen.stale_seconds
+
+
+async def test_by_default_every_answer_is_current() -> None:
+    world = World(Freshness())
+    for reason in ("one", "two"):
+        await world.change(reason)
+        assert await world.seen() == (reason, None)
+
+
+async def test_with_freshness_a_recent_answer_serves_again_without_a_request() -> None:
+    world = World(Freshness(fresh_seconds=2))
+    await world.change("one")
+    assert await world.seen() == ("one", None)
+    await world.change("two")
+    calls = len(world.storage.calls)
+    world.now += 1.9
+    assert await world.seen() == ("one", None)
+    assert len(world.storage.calls) == calls
+    world.now += 0.2
+    assert await world.seen() == ("two", None)
+
+
+async def test_in_an_outage_what_is_known_is_shown_as_stale_for_so_long() -> None:
+    world = World(Freshness(stale_seconds=60))
+    await world.change("one")
+    await world.seen()
+    world.now += 50
+    world.storage.fail_at(1, Fault.LOST_REQUEST)
+    assert await world.seen() == ("one", 50)
+    world.now += 20
+    world.storage.fail_at(1, Fault.LOST_REQUEST)
+    with pytest.raises(StorageUnavailableError):
+        await world.seen()
+    assert await world.seen() == ("one", None)
+
+
+async def test_a_storage_that_hangs_keeps_only_the_first_reader_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "PATIENCE_SECONDS", 0.2)
+    world = World(Freshness())
+    await world.change("one")
+    await world.seen()
+    hanging = asyncio.Event()
+    read = world.storage.read
+
+    async def hang(key: str, **known: object) -> object:
+        await hanging.wait()
+        return await read(key, **known)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.storage, "read", hang)
+    for _ in range(5):
+        reason, stale = await world.seen()
+        assert (reason, stale is not None) == ("one", True)
+    hanging.set()
+    await asyncio.sleep(0)
+    monkeypatch.setattr(world.storage, "read", read)
+    await world.change("two")
+    assert await world.seen() == ("two", None)
