@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from wheelyard_server.catalog.documents import Documents, Known, Seconds, Version
-from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,8 @@ class FreshReader:
         try:
             async with asyncio.timeout(0.05 if self._storage_is_down else PATIENCE_SECONDS):
                 return Seen(await asyncio.shield(current))
+        except DamagedObjectError:
+            raise
         except (TimeoutError, StorageUnavailableError):
             self._went_down()
             if self._age(known) <= self._freshness.stale_seconds:
@@ -71,6 +73,9 @@ class FreshReader:
     async def _current(self, name: NormalizedName) -> Version:
         try:
             version = await self._documents.read(name)
+        except DamagedObjectError:
+            # The storage is well. What it holds is not, and an older page would only hide that.
+            raise
         except StorageUnavailableError:
             self._went_down()
             raise

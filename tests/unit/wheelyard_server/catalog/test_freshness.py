@@ -8,7 +8,7 @@ from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog import freshness
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
-from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.model import Project, Status
 from wheelyard_server.names import parse_project_name
 
@@ -90,3 +90,12 @@ async def test_a_storage_that_hangs_keeps_only_the_first_reader_waiting(monkeypa
     monkeypatch.setattr(world.storage, "read", read)
     await world.change("two")
     assert await world.seen() == ("two", None)
+
+
+async def test_a_damaged_document_is_no_outage_and_is_not_hidden_by_an_older_page() -> None:
+    world = World(Freshness())
+    await world.change("one")
+    await world.seen()
+    world.storage.objects["projects/demo.json"] = b"{"
+    with pytest.raises(DamagedObjectError):
+        await world.seen()
