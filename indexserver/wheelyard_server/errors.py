@@ -26,6 +26,10 @@ class ForbiddenError(WheelyardError):
     """The principal is known and has no right to do this."""
 
 
+class InvalidRequestError(WheelyardError):
+    """The request of the management API is not as described; the text says what to change."""
+
+
 class InvalidUploadError(WheelyardError):
     """The upload can never be accepted as it is; the text says what to change."""
 

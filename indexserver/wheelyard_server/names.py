@@ -19,11 +19,18 @@ from packaging.utils import (
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from wheelyard_server.errors import InvalidUploadError, NotFoundError
 
-__all__ = ["DistributionFilename", "FileType", "NormalizedName", "parse_filename", "parse_project_name"]
+__all__ = [
+    "DistributionFilename",
+    "FileType",
+    "NormalizedName",
+    "parse_filename",
+    "parse_project_name",
+    "parse_version",
+]
 
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
 
@@ -51,6 +58,14 @@ def parse_project_name(name: str) -> NormalizedName:
         return canonicalize_name(name, validate=True)
     except InvalidName:
         raise NotFoundError("This is not a valid project name") from None
+
+
+def parse_version(version: str) -> Version:
+    """Return a version (PEP 440), equal to all its spellings; raise `NotFoundError` if it is none."""
+    try:
+        return Version(version)
+    except InvalidVersion:
+        raise NotFoundError("This is not a valid version") from None
 
 
 def parse_filename(filename: str) -> DistributionFilename:

@@ -69,7 +69,11 @@ def test_access_yaml() -> None:
     jenkins = user(
         "jenkins", "ci", groups=["publishers"], grants=[{"packages": ["acme-*"], "verbs": ["read", "publish"]}]
     )
-    group = {"subjects": ["group:publishers"], "packages": ["shared"], "verbs": ["publish"]}
+    group = {
+        "subjects": ["group:publishers"],
+        "packages": ["shared"],
+        "verbs": ["publish", "yank", "delete", "manage"],
+    }
     main = index(access={"grants": [{"subjects": ["anonymous"], "verbs": ["read"]}, group]})
     rules = server_access.parse(access_file(main, [Login(jenkins, operator_tokens.digest(token))]).encode())
     principal = authenticate(f"Bearer {token}", rules)

@@ -72,7 +72,7 @@ def grants(**grant: Any) -> list[dict[str, Any]]:
         ("spec.replicas", 51, "spec.replicas in body should be less than or equal to 50"),
         ("spec.replicas", -1, "spec.replicas in body should be greater than or equal to 0"),
         ("spec.access.grants", grants(subjects=["bob"]), "subjects must be anonymous, authenticated, user:"),
-        ("spec.access.grants", grants(verbs=["yank"]), 'Unsupported value: "yank"'),
+        ("spec.access.grants", grants(verbs=["write"]), 'Unsupported value: "write"'),
         ("spec.access.grants", grants(verbs=[]), "verbs in body should have at least 1 items"),
         ("spec.access.grants", grants(packages=["Foo_Bar"]), "packages must be globs on normalised package names"),
         ("spec.access.users.namespaces", {"from": "Selector"}, "selector must be set if from is Selector"),

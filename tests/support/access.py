@@ -3,11 +3,12 @@
 from wheelyard_server.access import tokens
 from wheelyard_server.access.rules import AccessFile, Grant, User, Verb
 
-PUBLISHER, READER, NOBODY = (tokens.make() for _ in range(3))
+PUBLISHER, READER, NOBODY, OWNER = (tokens.make() for _ in range(4))
 ACCESS = AccessFile(
     users=(
         User(name="ci.publisher", token_digests=(tokens.digest(PUBLISHER),)),
         User(name="web.reader", token_digests=(tokens.digest(READER),)),
+        User(name="team.owner", groups=("owners",), token_digests=(tokens.digest(OWNER),)),
         User(name="web.nobody", token_digests=(tokens.digest(NOBODY),)),
     ),
     grants=(
@@ -18,5 +19,6 @@ ACCESS = AccessFile(
             packages=("demo", "open-*", "secret-*"),
             verbs=(Verb.READ, Verb.PUBLISH),
         ),
+        Grant(subjects=("group:owners",), packages=("demo", "open-*"), verbs=tuple(Verb)),
     ),
 )

@@ -12,7 +12,7 @@ from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectEntry
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from wheelyard_server.model import File, Status
+from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
 
 
@@ -28,6 +28,11 @@ class GuardedCatalog:
         self.principal = principal
         self._catalog = catalog
         self._rules = rules
+
+    @property
+    def verbs(self) -> tuple[Verb, ...]:
+        """All that the principal may do to at least some projects."""
+        return tuple(verb for verb in Verb if self._rules.allows_some(self.principal, verb))
 
     async def projects(self) -> list[ProjectEntry]:
         """Return all projects that may be read, by name."""
@@ -84,10 +89,10 @@ class GuardedCatalog:
         self._require(Verb.DELETE, name)
         return await self._catalog.delete(name, selection)
 
-    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> None:
-        """Set a project's status marker."""
+    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
+        """Set a project's status marker and return the project."""
         self._require(Verb.MANAGE, name)
-        await self._catalog.set_status(name, status, reason)
+        return await self._catalog.set_status(name, status, reason)
 
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)

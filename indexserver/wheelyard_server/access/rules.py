@@ -33,6 +33,11 @@ class Principal:
     """All subjects of grants that mean this principal."""
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that this principal is in, sorted."""
+        return tuple(sorted(each.removeprefix("group:") for each in self.subjects if each.startswith("group:")))
+
+    @property
     def is_anonymous(self) -> bool:
         """Tell whether nobody is logged in."""
         return self.name is None

@@ -110,16 +110,22 @@ class Catalog:
         now = self._now()
         return await self._edit(name, selection, lambda project: edits.without(project, selection, now))
 
-    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> None:
-        """Set a project's status marker (PEP 792); raise `NotFoundError` if there is no such project."""
-        everything = Selection()
-        await self._edit(name, everything, lambda project: edits.with_status(project, status, reason))
+    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
+        """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
+        self._selected((await self._documents.read(name)).project, Selection())
+        return await self._documents.change(name, lambda project: edits.with_status(project, status, reason))
 
     async def _edit(
         self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]
     ) -> tuple[File, ...]:
-        selected = selection.of((await self._documents.read(name)).project)
-        if not selected:
-            raise NotFoundError("No such file in this project" if selection != Selection() else "No such project")
+        selected = self._selected((await self._documents.read(name)).project, selection)
         await self._documents.change(name, change)
+        return selected
+
+    @staticmethod
+    def _selected(project: Project, selection: Selection) -> tuple[File, ...]:
+        selected = selection.of(project)
+        if not selected:
+            what = "project in this index" if selection == Selection() else "file in this project"
+            raise NotFoundError(f"No such {what}")
         return selected

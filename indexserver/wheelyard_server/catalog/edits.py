@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from packaging.version import Version
 
 from wheelyard_server.errors import (
     FileExistsWithOtherContentError,
@@ -24,12 +25,11 @@ from wheelyard_server.storage import layout
 class Selection:
     """Some files of a project: one, those of a version, or with neither given, all."""
 
-    version: str | None = None
-    """Canonical, PEP 440."""
+    version: Version | None = None
     filename: str | None = None
 
     def __contains__(self, file: File) -> bool:
-        return self.version in (None, file.version) and self.filename in (None, file.filename)
+        return self.filename in (None, file.filename) and self.version in (None, Version(file.version))
 
     def of(self, project: Project) -> tuple[File, ...]:
         """Return the selected files that are there."""

@@ -1,9 +1,11 @@
 """The one place where errors become statuses.
 
-The reason phrase is written for people: twine and poetry show it. uv asks for JSON and shows its `code`.
+The reason phrase is written for people: twine and poetry show it. uv asks for JSON and shows its `code`. The
+management API answers with problem details, RFC 9457.
 """
 
 import logging
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,6 +15,7 @@ from wheelyard_server import errors
 log = logging.getLogger(__name__)
 
 _STATUS: dict[type[errors.WheelyardError], int] = {
+    errors.InvalidRequestError: 400,
     errors.InvalidUploadError: 400,
     errors.FilenameDeletedError: 400,
     errors.UnauthenticatedError: 401,
@@ -23,6 +26,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.FileTooLargeError: 413,
     errors.UnsafeStorageError: 503,
 }
+_API = "/api/"
 _RETRY_AFTER_SECONDS = 5
 _REASON_LENGTH = 300
 
@@ -49,6 +53,10 @@ def _response(request: web.Request, status: int, message: str) -> web.Response:
         headers["WWW-Authenticate"] = 'Basic realm="Wheelyard"'
     if status == 503:
         headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    if request.path.startswith(_API):
+        problem = {"status": status, "title": HTTPStatus(status).phrase, "detail": message}
+        return web.json_response(problem, status=status, headers=headers, content_type="application/problem+json")
+    # uv reads an application/problem+json of an upload as final, so the upload API has a form of its own.
     if "json" in request.headers.get("Accept", ""):
         body = {"code": reason, "message": reason, "title": reason}
         return web.json_response(body, status=status, reason=reason, headers=headers)

@@ -5,23 +5,20 @@ https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PE
 provenance object to be absolute, so a page that has one is rendered for each origin.
 """
 
-import gzip
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
-import zstandard
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wheelyard_server.catalog.catalog import Listing
 from wheelyard_server.model import File, Project
-from wheelyard_server.web.negotiation import Encoding, MediaType
+from wheelyard_server.web.negotiation import MediaType
+from wheelyard_server.web.representation import Representation
 
 API_VERSION = "1.4"
 CACHED_PAGES = 2048
@@ -33,41 +30,13 @@ templates = Environment(
 )
 
 
-@dataclass(frozen=True)
-class Page:
-    """A rendered page."""
-
-    body: bytes
-    media_type: MediaType
-    etag: str
-    """Without quotes; of the uncompressed body."""
-
-    def encoded(self, encoding: Encoding) -> bytes:
-        """Return the body in this content coding; it is made once."""
-        match encoding:
-            case Encoding.IDENTITY:
-                return self.body
-            case Encoding.GZIP:
-                return self._gzipped
-            case Encoding.ZSTD:
-                return self._zstandard
-
-    @cached_property
-    def _gzipped(self) -> bytes:
-        return gzip.compress(self.body, compresslevel=6, mtime=0)
-
-    @cached_property
-    def _zstandard(self) -> bytes:
-        return zstandard.compress(self.body, level=6)
-
-
 class ProjectPages:
     """Project pages, rendered once for each revision and representation."""
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[tuple[str, str, MediaType, str], Page] = OrderedDict()
+        self._pages: OrderedDict[tuple[str, str, MediaType, str], Representation] = OrderedDict()
 
-    def page(self, listing: Listing, media_type: MediaType, origin: str) -> Page:
+    def page(self, listing: Listing, media_type: MediaType, origin: str) -> Representation:
         """Return the page of a project, as asked for at `https://host:port`."""
         project = listing.project
         has_absolute_links = any(file.provenance_sha256 for file in project.files)
@@ -81,12 +50,12 @@ class ProjectPages:
         return page
 
 
-def project_page(project: Project, media_type: MediaType, origin: str) -> Page:
+def project_page(project: Project, media_type: MediaType, origin: str) -> Representation:
     """Return the page that lists the files of a project."""
     return _page(partial(_project_html, origin), partial(_project_json, origin), project, media_type)
 
 
-def root_page(names: Sequence[str], media_type: MediaType) -> Page:
+def root_page(names: Sequence[str], media_type: MediaType) -> Representation:
     """Return the page that lists all projects."""
     return _page(_root_html, _root_json, names, media_type)
 
@@ -101,9 +70,10 @@ def provenance_url(origin: str, project: str, file: File) -> str:
     return f"{origin}/files/{project}/{file.sha256}/{quote(file.filename)}.provenance"
 
 
-def _page(html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType) -> Page:
-    body = html(subject).encode() if media_type.is_html else msgspec.json.encode(json(subject))
-    return Page(body, media_type, hashlib.sha256(media_type.encode() + body).hexdigest()[:32])
+def _page(html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType) -> Representation:
+    if media_type.is_html:
+        return Representation(html(subject).encode(), f"{media_type}; charset=utf-8")
+    return Representation(msgspec.json.encode(json(subject)), media_type)
 
 
 def _root_html(names: Sequence[str]) -> str:

@@ -2,7 +2,10 @@
 
 from aiohttp import web
 
-from wheelyard_server.web import files, health, simple, upload, welcome
+from wheelyard_server.web import files, health, json_api, simple, upload, welcome
+from wheelyard_server.web.management import OPERATIONS
+from wheelyard_server.web.openapi import openapi
+from wheelyard_server.web.operations import route
 
 ROUTES = [
     web.get("/", welcome.welcome),
@@ -15,6 +18,10 @@ ROUTES = [
     web.post("/", upload.upload),
     web.post("/simple/", upload.upload),
     web.post("/pypi/", upload.upload),
+    web.get("/pypi/{project}/json", json_api.project),
+    web.get("/pypi/{project}/{version}/json", json_api.version),
+    web.get("/api/v1/openapi.json", openapi),
+    *map(route, OPERATIONS),
     web.get("/-/healthz", health.healthz),
     web.get("/-/readyz", health.readyz),
 ]

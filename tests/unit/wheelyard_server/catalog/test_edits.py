@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from packaging.version import Version
 
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.edits import Selection
@@ -101,9 +102,9 @@ def test_only_open_projects_take_new_files_but_known_ones_stay_a_success(status:
     ("selection", "selected"),
     [
         (Selection(), ["1.0", "2.0"]),
-        (Selection(version="2.0"), ["2.0"]),
+        (Selection(Version("2")), ["2.0"]),
         (Selection(filename="demo-1.0.tar.gz"), ["1.0"]),
-        (Selection(version="2.0", filename="demo-1.0.tar.gz"), []),
+        (Selection(Version("2.0"), "demo-1.0.tar.gz"), []),
     ],
 )
 def test_files_are_selected_by_version_and_by_name(selection: Selection, selected: list[str]) -> None:
@@ -117,5 +118,5 @@ def test_files_are_selected_by_version_and_by_name(selection: Selection, selecte
 
 
 def test_deleting_twice_changes_nothing_more() -> None:
-    once = edits.without(TWO, Selection(version="1.0"), NOW)
-    assert edits.without(once, Selection(version="1.0"), NOW) == once
+    once = edits.without(TWO, Selection(Version("1.0")), NOW)
+    assert edits.without(once, Selection(Version("1.0")), NOW) == once

@@ -1,0 +1,107 @@
+"""A client of the management API, for the command line: it finds index and login where pip, uv and twine do."""
+
+import base64
+import json
+import netrc
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from wheelyard_server.errors import WheelyardError
+
+TIMEOUT_SECONDS = 60
+URL_VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "TWINE_REPOSITORY_URL", "UV_PUBLISH_URL")
+LOGIN_VARIABLES = (
+    ("TWINE_USERNAME", "TWINE_PASSWORD"),
+    ("UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD"),
+)
+_ENDINGS = ("/simple", "/legacy")
+
+
+class ClientError(WheelyardError):
+    """The index did not do what was asked of it; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user's name and token."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The management API of the index at `base`, an URL without a slash at its end."""
+
+    base: str
+    login: Login | None
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Return the answer; raise `ClientError` in the words of the index."""
+        request = urllib.request.Request(f"{self.base}/api/v1{path}", method=method)  # noqa: S310 - see `connect`
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        if self.login is not None:
+            credentials = base64.b64encode(f"{self.login.user}:{self.login.password}".encode()).decode()
+            request.add_header("Authorization", f"Basic {credentials}")
+        try:
+            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise ClientError(_reason(error)) from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise ClientError(f"{self.base} does not answer as an index: {error}") from None
+
+
+def connect(url: str | None, environment: Mapping[str, str]) -> Client:
+    """Return the client for an index, whose URL may be that of its simple or upload API, with or without a login.
+
+    What is not given comes from the variables of pip, uv and twine, and from ~/.netrc. Raises `ClientError`.
+    """
+    found = url or next((environment[name] for name in URL_VARIABLES if environment.get(name)), None)
+    if found is None:
+        raise ClientError(f"Which index? Give --index-url, or set {URL_VARIABLES[0]}")
+    parts = urlsplit(found)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ClientError(f"The index URL must begin with http:// or https://: {parts.scheme}://...")
+    host = parts.netloc.rpartition("@")[2]
+    path = parts.path.rstrip("/")
+    for ending in _ENDINGS:
+        path = path.removesuffix(ending)
+    return Client(f"{parts.scheme}://{host}{path}", _login(parts, environment))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A login is for the host it was given for."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
+
+
+def _login(url: SplitResult, environment: Mapping[str, str]) -> Login | None:
+    if url.username:
+        return Login(unquote(url.username), unquote(url.password or ""))
+    for user, password in LOGIN_VARIABLES:
+        if environment.get(password):
+            return Login(environment.get(user) or "__token__", environment[password])
+    try:
+        found = netrc.netrc().authenticators(url.hostname or "")
+    except (OSError, netrc.NetrcParseError):
+        return None
+    return Login(found[0], found[2]) if found else None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"{error.code} {error.reason}"

@@ -1,0 +1,121 @@
+"""`wheelyard whoami`, `projects`, `yank`, `unyank`, `delete`, `status`: the management API for people."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from wheelyard_server.commands import Subparsers
+from wheelyard_server.commands.client import Client, connect
+from wheelyard_server.model import Status
+
+_ARCHIVES = (".whl", ".tar.gz", ".zip")
+
+Action = Callable[[Client, argparse.Namespace], Any]
+
+
+def add_to(commands: Subparsers) -> None:
+    """Add the commands."""
+    _add(commands, "whoami", whoami, "who am I to the index, and what may I do")
+    projects_parser = _add(commands, "projects", projects, "list projects, or search them")
+    projects_parser.add_argument("words", nargs="*", metavar="WORD", help="must be in the name or the summary")
+    yank_parser = _add(commands, "yank", yank, "keep a version or file from being chosen, though it stays")
+    _add_selection(yank_parser)
+    yank_parser.add_argument("--reason", default="", help="installers show it")
+    _add_selection(_add(commands, "unyank", unyank, "take a yank back"))
+    delete_parser = _add(commands, "delete", delete, "delete a file, a version or a whole project, for ever")
+    _add_selection(delete_parser, or_all=True)
+    delete_parser.add_argument("--yes", action="store_true", help="do not ask")
+    status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)")
+    status_parser.add_argument("project", metavar="PROJECT")
+    status_parser.add_argument("status", choices=[str(each) for each in Status])
+    status_parser.add_argument("--reason", default="", help="tools show it")
+
+
+def whoami(client: Client, _arguments: argparse.Namespace) -> Any:
+    """Show the user."""
+    return client.call("GET", "/whoami")
+
+
+def projects(client: Client, arguments: argparse.Namespace) -> Any:
+    """List projects."""
+    return client.call("GET", f"/projects?{urlencode({'q': ' '.join(arguments.words)})}")
+
+
+def yank(client: Client, arguments: argparse.Namespace) -> Any:
+    """Yank a version or file."""
+    return client.call("PUT", f"{_files(arguments)}/yank", {"reason": arguments.reason})
+
+
+def unyank(client: Client, arguments: argparse.Namespace) -> Any:
+    """Take a yank back."""
+    return client.call("DELETE", f"{_files(arguments)}/yank")
+
+
+def delete(client: Client, arguments: argparse.Namespace) -> Any:
+    """Delete after asking."""
+    path = _files(arguments)
+    if not arguments.yes:
+        what = arguments.what or "all of it"
+        print(  # noqa: T201 - a question to the person at the terminal
+            f"Delete {arguments.project} ({what}) from {client.base}? Its filenames never come back with other "
+            "content. Type the project's name: ",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+        if sys.stdin.readline().strip() != arguments.project:
+            sys.exit("wheelyard: nothing was deleted")
+    return client.call("DELETE", path)
+
+
+def status(client: Client, arguments: argparse.Namespace) -> Any:
+    """Set the status."""
+    body = {"status": arguments.status, "reason": arguments.reason}
+    return client.call("PUT", f"/projects/{quote(arguments.project, safe='')}/status", body)
+
+
+def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=purpose)
+    parser.add_argument(
+        "--index-url", metavar="URL", help="as pip's; the login may be in it, in twine's variables or in ~/.netrc"
+    )
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    def run(arguments: argparse.Namespace) -> int:
+        answer = action(connect(arguments.index_url, os.environ), arguments)
+        print(json.dumps(answer) if arguments.json else _text(answer))  # noqa: T201 - the command's output
+        return 0
+
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_selection(parser: argparse.ArgumentParser, *, or_all: bool = False) -> None:
+    purpose = "a version, or the name of a file" + ("; without it, all of the project" if or_all else "")
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("what", nargs="?" if or_all else None, metavar="VERSION|FILE", help=purpose)
+
+
+def _files(arguments: argparse.Namespace) -> str:
+    path = f"/projects/{quote(arguments.project, safe='')}"
+    if arguments.what is None:
+        return path
+    kind = "files" if arguments.what.endswith(_ARCHIVES) else "versions"
+    return f"{path}/{kind}/{quote(arguments.what, safe='')}"
+
+
+def _text(answer: Any) -> str:
+    """Return the answer for reading: a line for each value, a table for lists of objects."""
+    lines = []
+    for key, value in answer.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            lines += ["  ".join(str(cell) for cell in row.values() if cell is not None) for row in value]
+        elif isinstance(value, list):
+            lines.append(f"{key}: {' '.join(map(str, value)) or '-'}")
+        else:
+            lines.append(f"{key}: {'-' if value in (None, '') else value}")
+    return "\n".join(lines)

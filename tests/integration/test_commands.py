@@ -1,0 +1,110 @@
+"""The command line for people, against a real server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import distributions
+from support.access import OWNER, PUBLISHER
+from support.server import Server, StartServer
+
+
+@pytest.fixture
+def server(start_server: StartServer, tmp_path: Path) -> Server:
+    """Give an index with demo 1.0 and 2.0."""
+    running = start_server("folder")
+    files = [str(distributions.wheel(tmp_path, version=version)) for version in ("1.0", "2.0")]
+    login = ("--username", "__token__", "--password", PUBLISHER)
+    command = ("-m", "twine", "upload", "--non-interactive", "--repository-url", f"{running.url}/legacy/", *login)
+    subprocess.run([sys.executable, *command, *files], check=True, capture_output=True, timeout=60)
+    return running
+
+
+def wheelyard(
+    *arguments: str, stdin: str = "", home: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home or "/nonexistent"), **variables}
+    command = [sys.executable, "-m", "wheelyard_server", *arguments]
+    return subprocess.run(
+        command, input=stdin, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_person_yanks_and_deletes_with_the_variables_of_a_users_secret(server: Server) -> None:
+    secret = {
+        "PIP_INDEX_URL": f"{server.url}/simple/",
+        "TWINE_USERNAME": "team.owner",
+        "TWINE_PASSWORD": OWNER,
+    }
+    assert wheelyard("whoami", **secret).stdout.splitlines() == [
+        "user: team.owner",
+        "groups: owners",
+        "verbs: read publish yank delete manage",
+    ]
+    assert wheelyard("projects", "demo", **secret).stdout == "demo  2.0    active  2\n"
+    files = ["demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"]
+    done = wheelyard("yank", "demo", "1.0", "--reason", "broken", "--json", **secret)
+    assert answer(done) == {"files": [files[0]]}
+    done = wheelyard("yank", "demo", files[1], "--json", **secret)
+    assert answer(done) == {"files": [files[1]]}
+    assert answer(wheelyard("unyank", "demo", "2", "--json", **secret)) == {"files": [files[1]]}
+    status = answer(wheelyard("status", "demo", "deprecated", "--reason", "use other", "--json", **secret))
+    assert (status["status"], status["statusReason"]) == ("deprecated", "use other")
+    assert {file["filename"]: file["yankedReason"] for file in status["files"]} == {
+        files[0]: "broken",
+        files[1]: None,
+    }
+    refused = wheelyard("delete", "demo", stdin="no\n", **secret)
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("wheelyard: nothing was deleted\n")
+    done = wheelyard("delete", "demo", "--json", stdin="demo\n", **secret)
+    assert sorted(answer(done)["files"]) == files
+
+
+@pytest.mark.parametrize(
+    ("login", "code", "message"),
+    [
+        ("", 1, "wheelyard: Log in to delete the project demo"),
+        (PUBLISHER, 1, "wheelyard: The user ci.publisher has no right to delete the project demo"),
+        ("wy_wrong", 1, "wheelyard: The password is not a token of this index; it starts with wy_"),
+    ],
+    ids=["anonymous", "without the right", "wrong token"],
+)
+def test_a_refusal_is_one_line_that_says_why(server: Server, login: str, code: int, message: str) -> None:
+    url = server.url_of(login) if login else server.url
+    done = wheelyard("delete", "demo", "--yes", "--index-url", f"{url}/legacy/")
+    assert (done.returncode, done.stderr.strip()) == (code, message)
+
+
+def test_a_login_is_found_in_the_netrc_file(server: Server, tmp_path: Path) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login team.owner password {OWNER}\n")
+    netrc.chmod(0o600)
+    done = wheelyard("whoami", "--json", "--index-url", server.url, home=tmp_path)
+    assert answer(done)["user"] == "team.owner"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["whoami"], 1, "Which index? Give --index-url, or set PIP_INDEX_URL"),
+        (["whoami", "--index-url", "ftp://x/"], 1, "must begin with http"),
+        (["whoami", "--index-url", "http://127.0.0.1:9/"], 1, "http://127.0.0.1:9 does not answer as an index"),
+        (["yank", "demo"], 2, "the following arguments are required: VERSION|FILE"),
+        (["status", "demo", "gone"], 2, "invalid choice: 'gone'"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(arguments: list[str], code: int, message: str) -> None:
+    done = wheelyard(*arguments)
+    assert done.returncode == code
+    assert message in done.stderr
