@@ -5,10 +5,10 @@ import logging
 import sys
 from importlib.metadata import version
 
-from wheelyard_server.commands import manage, serve
+from wheelyard_server.commands import maintain, manage, serve
 from wheelyard_server.errors import WheelyardError
 
-COMMANDS = (serve, manage)
+COMMANDS = (serve, maintain, manage)
 
 
 def main() -> None:

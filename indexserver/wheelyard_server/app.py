@@ -11,9 +11,11 @@ from wheelyard_server.access.file import CurrentRules
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.scratch import Scratch
-from wheelyard_server.errors import StorageError
+from wheelyard_server.errors import StorageError, UnsafeStorageError
 from wheelyard_server.settings import Settings, Shutdown
+from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import CATALOG, RULES, SCRATCH
@@ -33,12 +35,12 @@ ACCESS_LOG = '%a "%r" %s %b %Tf'
 """Without what clients say of themselves: it is long, and theirs to choose."""
 
 
-def open_storage(settings: Settings) -> Storage:
+def open_storage(where: StorageSettings) -> Storage:
     """Return the storage that the settings name."""
-    if settings.storage.s3 is not None:
-        return s3.connect(settings.storage.s3)
-    assert settings.storage.folder is not None  # noqa: S101 - Storage.__post_init__ has seen to it
-    return FolderStorage(settings.storage.folder.path)
+    if where.s3 is not None:
+        return s3.connect(where.s3)
+    assert where.folder is not None  # noqa: S101 - StorageSettings.__post_init__ has seen to it
+    return FolderStorage(where.folder.path)
 
 
 def build(settings: Settings, storage: Storage) -> web.Application:
@@ -68,7 +70,7 @@ async def serve(settings: Settings) -> None:
     Raises `InvalidSettingsError` if the storage is another index's, and `OSError` if a port is taken.
     """
     stop = _stop_signal()
-    storage = open_storage(settings)
+    storage = open_storage(settings.storage)
     app = build(settings, storage)
     runner = web.AppRunner(
         app, auto_decompress=False, keepalive_timeout=KEEPALIVE_SECONDS, access_log_format=ACCESS_LOG
@@ -100,6 +102,7 @@ async def _started_or_stopped(
     while not stop.is_set():
         try:
             await claim(storage, index)
+            await _check_writes(app[CATALOG], storage)
         except StorageError as error:
             log.warning("The storage does not answer yet, trying again: %s", error)
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
@@ -107,6 +110,14 @@ async def _started_or_stopped(
             app[LIFECYCLE].started = True
             log.info("Ready")
             return
+
+
+async def _check_writes(catalog: Catalog, storage: Storage) -> None:
+    try:
+        await check_conditional_writes(storage)
+    except UnsafeStorageError as error:
+        log.error("%s", error)  # noqa: TRY400 - the reason is all there is
+        catalog.refuse_writes(error)
 
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ Anonymous may read; the user `admin` may do everything. Its token is made at the
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -34,7 +35,7 @@ def prepare(storage_url: str, listen: str, given_token: str | None) -> Prepared:
     `given_token` is used instead of a made one; for S3, which has no place to keep one, it is needed.
     Raises `InvalidSettingsError` for arguments that cannot be understood.
     """
-    storage = _storage(storage_url)
+    storage = storage_of(storage_url)
     token, is_new = _admin_token(storage, given_token)
     listener = _listener(listen)
     local = Path(tempfile.mkdtemp(prefix="wheelyard-"))
@@ -48,14 +49,20 @@ def prepare(storage_url: str, listen: str, given_token: str | None) -> Prepared:
     return Prepared(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
 
 
-def _storage(url: str) -> Storage:
+def storage_of(url: str) -> Storage:
+    """Return the settings for `file:DIR` or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`.
+
+    Raises `InvalidSettingsError` if it is neither.
+    """
     scheme, _, rest = url.partition(":")
     if scheme == "file" and rest:
         return Storage(folder=Folder(path=Path(rest)))
-    if scheme == "s3" and rest.startswith("//") and rest != "//":
-        bucket, _, prefix = rest[2:].partition("/")
-        return Storage(s3=S3(bucket=bucket, prefix=f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""))
-    raise InvalidSettingsError(f"--storage is file:DIR or s3://BUCKET/PREFIX, not {url!r}")
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if scheme == "s3" and parts.netloc and options.keys() <= {"endpoint", "region"}:
+        prefix = parts.path.strip("/")
+        return Storage(s3=S3(bucket=parts.netloc, prefix=f"{prefix}/" if prefix else "", **options))
+    raise InvalidSettingsError(f"A storage is file:DIR or s3://BUCKET/PREFIX[?endpoint=URL], not {url!r}")
 
 
 def _listener(listen: str) -> Listener:

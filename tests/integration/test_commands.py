@@ -1,7 +1,6 @@
 """The command line for people, against a real server."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from support import distributions
 from support.access import OWNER, PUBLISHER
+from support.command_line import wheelyard
 from support.server import Server, StartServer
 
 
@@ -25,16 +25,6 @@ def server(start_server: StartServer, tmp_path: Path) -> Server:
     return running
 
 
-def wheelyard(
-    *arguments: str, stdin: str = "", home: Path | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home or "/nonexistent"), **variables}
-    command = [sys.executable, "-m", "wheelyard_server", *arguments]
-    return subprocess.run(
-        command, input=stdin, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def answer(done: subprocess.CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -43,31 +33,32 @@ def answer(done: subprocess.CompletedProcess[str]) -> Any:
 def test_a_person_yanks_and_deletes_with_the_variables_of_a_users_secret(server: Server) -> None:
     secret = {
         "PIP_INDEX_URL": f"{server.url}/simple/",
+        "TWINE_REPOSITORY_URL": f"{server.url}/legacy/",
         "TWINE_USERNAME": "team.owner",
         "TWINE_PASSWORD": OWNER,
     }
-    assert wheelyard("whoami", **secret).stdout.splitlines() == [
+    assert wheelyard("whoami", variables=secret).stdout.splitlines() == [
         "user: team.owner",
         "groups: owners",
         "verbs: read publish yank delete manage",
     ]
-    assert wheelyard("projects", "demo", **secret).stdout == "demo  2.0    active  2\n"
+    assert wheelyard("projects", "demo", variables=secret).stdout == "demo  2.0    active  2\n"
     files = ["demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"]
-    done = wheelyard("yank", "demo", "1.0", "--reason", "broken", "--json", **secret)
+    done = wheelyard("yank", "demo", "1.0", "--reason", "broken", "--json", variables=secret)
     assert answer(done) == {"files": [files[0]]}
-    done = wheelyard("yank", "demo", files[1], "--json", **secret)
+    done = wheelyard("yank", "demo", files[1], "--json", variables=secret)
     assert answer(done) == {"files": [files[1]]}
-    assert answer(wheelyard("unyank", "demo", "2", "--json", **secret)) == {"files": [files[1]]}
-    status = answer(wheelyard("status", "demo", "deprecated", "--reason", "use other", "--json", **secret))
+    assert answer(wheelyard("unyank", "demo", "2", "--json", variables=secret)) == {"files": [files[1]]}
+    status = answer(wheelyard("status", "demo", "deprecated", "--reason", "use other", "--json", variables=secret))
     assert (status["status"], status["statusReason"]) == ("deprecated", "use other")
     assert {file["filename"]: file["yankedReason"] for file in status["files"]} == {
         files[0]: "broken",
         files[1]: None,
     }
-    refused = wheelyard("delete", "demo", stdin="no\n", **secret)
+    refused = wheelyard("delete", "demo", stdin="no\n", variables=secret)
     assert refused.returncode == 1
     assert refused.stderr.endswith("wheelyard: nothing was deleted\n")
-    done = wheelyard("delete", "demo", "--json", stdin="demo\n", **secret)
+    done = wheelyard("delete", "demo", "--json", stdin="demo\n", variables=secret)
     assert sorted(answer(done)["files"]) == files
 
 
@@ -86,11 +77,17 @@ def test_a_refusal_is_one_line_that_says_why(server: Server, login: str, code: i
     assert (done.returncode, done.stderr.strip()) == (code, message)
 
 
+@pytest.mark.parametrize("elsewhere", ["http://other.example/legacy/", ""])
+def test_a_tools_login_goes_only_where_that_tool_would_send_it(server: Server, elsewhere: str) -> None:
+    variables = {"TWINE_REPOSITORY_URL": elsewhere, "TWINE_PASSWORD": OWNER, "PIP_INDEX_URL": server.url}
+    assert answer(wheelyard("whoami", "--json", variables=variables))["user"] is None
+
+
 def test_a_login_is_found_in_the_netrc_file(server: Server, tmp_path: Path) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text(f"machine 127.0.0.1 login team.owner password {OWNER}\n")
     netrc.chmod(0o600)
-    done = wheelyard("whoami", "--json", "--index-url", server.url, home=tmp_path)
+    done = wheelyard("whoami", "--json", "--index-url", server.url, variables={"HOME": str(tmp_path)})
     assert answer(done)["user"] == "team.owner"
 
 

@@ -12,7 +12,7 @@ from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
 from wheelyard_server.catalog.publish import MOST_FILES, Clock, Publisher, Upload
 from wheelyard_server.catalog.verify import verified
-from wheelyard_server.errors import NotFoundError
+from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
@@ -49,6 +49,11 @@ class Catalog:
         self._reader = FreshReader(self._documents, policy.freshness)
         self._publisher = Publisher(storage, self._documents, policy.most_files, now)
         self._projects = ProjectList(storage, self._documents)
+        self._read_only: UnsafeStorageError | None = None
+
+    def refuse_writes(self, reason: UnsafeStorageError) -> None:
+        """Raise this for whatever would change something from now on."""
+        self._read_only = reason
 
     async def projects(self) -> list[ProjectEntry]:
         """Return all projects that have files, by name."""
@@ -92,6 +97,7 @@ class Catalog:
 
     async def publish(self, upload: Upload) -> None:
         """Add a file; see `Publisher.publish`."""
+        self._require_writable()
         await self._publisher.publish(upload)
 
     async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
@@ -112,15 +118,21 @@ class Catalog:
 
     async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
         """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
+        self._require_writable()
         self._selected((await self._documents.read(name)).project, Selection())
         return await self._documents.change(name, lambda project: edits.with_status(project, status, reason))
 
     async def _edit(
         self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]
     ) -> tuple[File, ...]:
+        self._require_writable()
         selected = self._selected((await self._documents.read(name)).project, selection)
         await self._documents.change(name, change)
         return selected
+
+    def _require_writable(self) -> None:
+        if self._read_only is not None:
+            raise self._read_only
 
     @staticmethod
     def _selected(project: Project, selection: Selection) -> tuple[File, ...]:

@@ -27,10 +27,10 @@ async def claim(storage: Storage, index: str | None) -> None:
     Raises `InvalidSettingsError` if it belongs to another index or has a newer format.
     """
     try:
-        found = await _read(storage)
+        found = await read(storage)
     except ObjectNotFoundError:
         await _mark(storage, index)
-        found = await _read(storage)
+        found = await read(storage)
     if found.format > FORMAT:
         raise InvalidSettingsError(f"The storage has format {found.format}, this server knows {FORMAT}: upgrade it")
     if index is not None and found.index is not None and found.index != index:
@@ -39,7 +39,8 @@ async def claim(storage: Storage, index: str | None) -> None:
         )
 
 
-async def _read(storage: Storage) -> Identity:
+async def read(storage: Storage) -> Identity:
+    """Return `wheelyard.json`; raise `ObjectNotFoundError`, or `InvalidSettingsError` if it is damaged."""
     body, _ = await storage.read(layout.INDEX)
     try:
         return msgspec.json.decode(body, type=Identity)

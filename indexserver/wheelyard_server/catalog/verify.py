@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import AsyncIterator
 
-from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.errors import DamagedObjectError
 
 
 async def verified(chunks: AsyncIterator[bytes], sha256: str, key: str) -> AsyncIterator[bytes]:
     """Pass a file's chunks on, the last one only when the digest of all of them is right.
 
-    Raises `StorageUnavailableError` instead of yielding the last chunk if it is not.
+    Raises `DamagedObjectError` instead of yielding the last chunk if it is not.
     """
     digest = hashlib.sha256()
     held_back = b""
@@ -19,6 +19,6 @@ async def verified(chunks: AsyncIterator[bytes], sha256: str, key: str) -> Async
         digest.update(chunk)
         held_back = chunk
     if digest.hexdigest() != sha256:
-        raise StorageUnavailableError(key, f"the stored bytes have the SHA-256 {digest.hexdigest()}")
+        raise DamagedObjectError(key, f"the stored bytes have the SHA-256 {digest.hexdigest()}")
     if held_back:
         yield held_back

@@ -16,10 +16,10 @@ from wheelyard_server.errors import WheelyardError
 TIMEOUT_SECONDS = 60
 URL_VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "TWINE_REPOSITORY_URL", "UV_PUBLISH_URL")
 LOGIN_VARIABLES = (
-    ("TWINE_USERNAME", "TWINE_PASSWORD"),
-    ("UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD"),
+    ("TWINE_REPOSITORY_URL", "TWINE_USERNAME", "TWINE_PASSWORD"),
+    ("UV_PUBLISH_URL", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD"),
 )
-_ENDINGS = ("/simple", "/legacy")
+_ENDINGS = ("/simple", "/legacy", "/pypi")
 
 
 class ClientError(WheelyardError):
@@ -62,7 +62,8 @@ class Client:
 def connect(url: str | None, environment: Mapping[str, str]) -> Client:
     """Return the client for an index, whose URL may be that of its simple or upload API, with or without a login.
 
-    What is not given comes from the variables of pip, uv and twine, and from ~/.netrc. Raises `ClientError`.
+    What is not given comes from the variables of pip, uv and twine, and from ~/.netrc. A tool's login goes only to
+    where that tool would send it. Raises `ClientError`.
     """
     found = url or next((environment[name] for name in URL_VARIABLES if environment.get(name)), None)
     if found is None:
@@ -90,14 +91,18 @@ _opener = urllib.request.build_opener(_NoRedirect)
 def _login(url: SplitResult, environment: Mapping[str, str]) -> Login | None:
     if url.username:
         return Login(unquote(url.username), unquote(url.password or ""))
-    for user, password in LOGIN_VARIABLES:
-        if environment.get(password):
+    for where, user, password in LOGIN_VARIABLES:
+        if environment.get(password) and _origin(urlsplit(environment.get(where, ""))) == _origin(url):
             return Login(environment.get(user) or "__token__", environment[password])
     try:
         found = netrc.netrc().authenticators(url.hostname or "")
     except (OSError, netrc.NetrcParseError):
         return None
     return Login(found[0], found[2]) if found else None
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

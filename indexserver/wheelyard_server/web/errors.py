@@ -5,9 +5,10 @@ management API answers with problem details, RFC 9457.
 """
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from wheelyard_server import errors
@@ -36,6 +37,11 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
     """Answer every error of ours with its status; an answer that has begun is cut off instead."""
     try:
         return await handler(request)
+    except web.HTTPError as error:
+        if not request.path.startswith(_API):
+            raise
+        allowed = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
+        return _problem(error.status, (error.text or error.reason).strip(), allowed)
     except errors.StorageError as error:
         log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
         return _response(request, 503, "The storage does not answer, try again")
@@ -54,10 +60,15 @@ def _response(request: web.Request, status: int, message: str) -> web.Response:
     if status == 503:
         headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     if request.path.startswith(_API):
-        problem = {"status": status, "title": HTTPStatus(status).phrase, "detail": message}
-        return web.json_response(problem, status=status, headers=headers, content_type="application/problem+json")
+        return _problem(status, message, headers)
     # uv reads an application/problem+json of an upload as final, so the upload API has a form of its own.
     if "json" in request.headers.get("Accept", ""):
         body = {"code": reason, "message": reason, "title": reason}
         return web.json_response(body, status=status, reason=reason, headers=headers)
     return web.Response(text=f"{reason}\n", status=status, reason=reason, headers=headers)
+
+
+def _problem(status: int, detail: str, headers: Mapping[str, str]) -> web.Response:
+    """Return problem details, RFC 9457."""
+    body = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")

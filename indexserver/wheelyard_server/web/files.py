@@ -61,6 +61,10 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     catalog = guarded_catalog(request)
     file = await catalog.file(name, filename, sha256)
     response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{sha256}"'})
+    if matches(request, f'"{sha256}"'):
+        response.set_status(304)
+        await response.prepare(request)
+        return response
     response.content_type = "application/octet-stream"
     start, end = _range(request, file.size, response)
     if request.method == "HEAD":

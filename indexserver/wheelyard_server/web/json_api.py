@@ -42,7 +42,7 @@ _LISTS = ("classifiers", "dynamic", "license_files", "provides_extra", "requires
 
 
 async def project(request: web.Request) -> web.Response:
-    """Describe a project by its latest version, with the files of all."""
+    """Describe a project by its latest version, with the files of all; other spellings are redirected."""
     name, catalog, listing = await _found(request)
     newest = latest(listing.project)
     info, urls = await _release(request, catalog, listing, parse_version(newest or ""))
@@ -61,7 +61,10 @@ async def version(request: web.Request) -> web.Response:
 
 
 async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, Listing]:
-    name = parse_project_name(request.match_info["project"])
+    given = request.match_info["project"]
+    name = parse_project_name(given)
+    if given != name:
+        raise web.HTTPMovedPermanently(f"/pypi/{name}{request.path.removeprefix(f'/pypi/{given}')}")
     catalog = guarded_catalog(request)
     return name, catalog, await catalog.project(name)
 

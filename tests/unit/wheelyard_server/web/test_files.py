@@ -1,4 +1,5 @@
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from aiohttp import ClientError
 
 from support import distributions
 from support.access import NOBODY, PUBLISHER, READER
+from support.attestations import attestation, statement
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 
@@ -108,3 +110,50 @@ async def test_damaged_bytes_never_arrive_as_a_whole_file(
     storage.objects[key] = damage(storage.objects[key])
     with pytest.raises(ClientError):
         await (await client.get(url, headers=auth(READER))).read()
+
+
+async def test_a_file_is_published_with_attestations_and_shown_with_its_provenance(
+    client: Client, tmp_path: Path
+) -> None:
+    path = distributions.wheel(tmp_path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    signed = json.dumps([attestation(statement(path.name, digest))])
+    answer = await client.post("/legacy/", data=form(path, attestations=signed), headers=auth(PUBLISHER))
+    assert answer.status == 200, await answer.text()
+    for host in ("one.example", "two.example:8443"):
+        headers = {"Accept": JSON, "Host": host, "X-Forwarded-Proto": "https"}
+        (file,) = (await (await client.get("/simple/demo/", headers=headers)).json(content_type=None))["files"]
+        assert file["provenance"] == f"https://{host}/files/demo/{digest}/{path.name}.provenance"
+        html = await (await client.get("/simple/demo/", headers={"Host": host})).text()
+        assert f'data-provenance="http://{host}/files/demo/{digest}/{path.name}.provenance"' in html
+    answer = await client.get(f"/files/demo/{digest}/{path.name}.provenance")
+    assert answer.content_type == "application/vnd.pypi.integrity.v1+json"
+    (bundle,) = (await answer.json(content_type=None))["attestation_bundles"]
+    assert bundle["publisher"] == {"kind": "Wheelyard", "user": "ci.publisher"}
+    assert bundle["attestations"] == json.loads(signed)
+
+
+async def test_attestations_of_another_file_are_refused_with_the_file(client: Client, tmp_path: Path) -> None:
+    path = distributions.wheel(tmp_path)
+    signed = json.dumps([attestation(statement(path.name, "0" * 64))])
+    answer = await client.post("/legacy/", data=form(path, attestations=signed), headers=auth(PUBLISHER))
+    assert answer.status == 400
+    assert "about another file" in (answer.reason or "")
+    assert (await client.get("/simple/demo/")).status == 404
+
+
+async def test_a_file_without_attestations_has_no_provenance(client: Client, url: str) -> None:
+    assert (await client.get(f"{url}.provenance", headers=auth(READER))).status == 404
+
+
+@pytest.mark.parametrize("suffix", ["", ".metadata"])
+async def test_head_says_the_same_without_the_body_and_who_has_it_gets_304(
+    client: Client, url: str, suffix: str
+) -> None:
+    whole = await client.get(url + suffix, headers=auth(READER))
+    head = await client.head(url + suffix, headers=auth(READER))
+    assert head.status == 200
+    for name in ("ETag", "Content-Length", "Content-Type", "Cache-Control"):
+        assert head.headers[name] == whole.headers[name]
+    known = {**auth(READER), "If-None-Match": whole.headers["ETag"]}
+    assert (await client.get(url + suffix, headers=known)).status == 304

@@ -53,6 +53,13 @@ async def test_a_file_is_described_so_that_it_can_be_fetched(client: Client, pat
     assert paths[1].read_bytes() == body
 
 
+@pytest.mark.parametrize("path", ["/pypi/{}/json", "/pypi/{}/1.0/json"])
+async def test_other_spellings_of_a_project_are_redirected(client: Client, paths: list[Path], path: str) -> None:
+    assert paths
+    answer = await client.get(path.format("Demo"), allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (301, path.format("demo"))
+
+
 async def test_a_version_has_many_spellings(client: Client, paths: list[Path]) -> None:
     assert paths
     for spelling in ("2.0rc1", "2.0-RC.1", "v2c1"):

@@ -239,7 +239,19 @@ async def test_a_body_that_is_not_as_described_is_refused_by_name(client: Client
 
 async def test_no_form_of_another_site_is_taken(client: Client) -> None:
     answer = await client.put("/api/v1/projects/demo/status", data={"status": "archived"}, headers=auth(OWNER))
-    assert answer.status == 415
+    assert (answer.status, answer.content_type) == (415, "application/problem+json")
+    assert (await page(client))["project-status"] == {"status": "active"}
+
+
+async def test_what_is_no_operation_is_a_problem_too(client: Client) -> None:
+    answer = await client.get("/api/v1/nothing")
+    assert (answer.status, answer.content_type) == (404, "application/problem+json")
+    answer = await client.post("/api/v1/whoami")
+    assert (answer.status, answer.content_type, answer.headers["Allow"]) == (
+        405,
+        "application/problem+json",
+        "GET,HEAD",
+    )
 
 
 def _problem(status: int, detail: str) -> dict[str, Any]:

@@ -1,0 +1,143 @@
+"""`wheelyard verify`, `gc` and `copy`: what is done to a whole storage."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wheelyard_server import settings, standalone
+from wheelyard_server.app import open_storage
+from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.commands import Subparsers
+from wheelyard_server.errors import InvalidSettingsError, WheelyardError
+from wheelyard_server.maintenance.copy import Copier
+from wheelyard_server.maintenance.events import Event, Report, Visited
+from wheelyard_server.maintenance.gc import Collector
+from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.storage import Storage
+
+_STORAGE = "file:DIR|s3://BUCKET/PREFIX"
+_PROGRESS_SECONDS = 10
+_EXIT_CODES = (
+    "Exits with 0 if all is well, with 1 if there is something to look at, with 2 if it could not be done."
+)
+
+Work = Callable[[argparse.Namespace, Report], Coroutine[Any, Any, None]]
+
+
+def add_to(commands: Subparsers) -> None:
+    """Add the commands."""
+    verify_parser = _add(commands, "verify", verify, "check every document and file; reads only")
+    _add_storage(verify_parser)
+    verify_parser.add_argument("--quick", action="store_true", help="do not read the files, only their sizes")
+    gc_parser = _add(commands, "gc", gc, "remove what nothing refers to any more")
+    _add_storage(gc_parser)
+    gc_parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    gc_parser.add_argument(
+        "--grace", type=float, default=24, metavar="HOURS", help="what is younger stays (default: %(default)s)"
+    )
+    copy_parser = _add(commands, "copy", copy, "copy all that is new from one storage into another")
+    copy_parser.add_argument("source", metavar="FROM", help=_STORAGE)
+    copy_parser.add_argument("target", metavar="TO", help=_STORAGE)
+
+
+async def verify(arguments: argparse.Namespace, report: Report) -> None:
+    """Check the storage."""
+    await Verifier(_storage(arguments), report, arguments.quick).run()
+
+
+async def gc(arguments: argparse.Namespace, report: Report) -> None:
+    """Collect the storage's garbage."""
+    grace = timedelta(hours=arguments.grace)
+    await Collector(_storage(arguments), report, datetime.now(UTC), grace, arguments.dry_run).run()
+
+
+async def copy(arguments: argparse.Namespace, report: Report) -> None:
+    """Copy one storage into another."""
+    source, target = (_open(url) for url in (arguments.source, arguments.target))
+    with tempfile.TemporaryDirectory(prefix="wheelyard-copy-") as folder:
+        await Copier(source, target, Scratch(Path(folder), sys.maxsize), report).run()
+
+
+@dataclass
+class _Printer:
+    """Prints results to stdout and, for people, how far it has come to stderr."""
+
+    as_json: bool
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: int = 0
+    told: float = field(default_factory=time.monotonic)
+
+    def __call__(self, event: Event) -> None:
+        self.counts[type(event).__name__.lower()] += 1
+        self.problems += event.is_problem
+        if isinstance(event, Visited):
+            self._tell_progress()
+        elif self.as_json:
+            print(msgspec.json.encode(event).decode(), flush=True)  # noqa: T201 - the command's output
+        elif event.text:
+            print(f"{type(event).__name__.lower()}: {event.text}", flush=True)  # noqa: T201 - the command's output
+
+    def finish(self) -> int:
+        """Print the summary and return the exit code."""
+        names = {"visited": "projects", "finding": "findings"}
+        totals = {names.get(name, name): count for name, count in self.counts.items()}
+        totals = {"projects": 0, "findings": 0, **totals}
+        if self.as_json:
+            print(msgspec.json.encode({"event": "summary", **totals}).decode())  # noqa: T201
+        else:
+            print(", ".join(f"{count} {name}" for name, count in totals.items()))  # noqa: T201
+        return 1 if self.problems else 0
+
+    def _tell_progress(self) -> None:
+        now = time.monotonic()
+        if sys.stderr.isatty():
+            print(f"\r{self.counts['visited']} projects ", end="", file=sys.stderr, flush=True)  # noqa: T201
+        elif now - self.told > _PROGRESS_SECONDS:
+            self.told = now
+            print(f"{self.counts['visited']} projects so far", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _add(commands: Subparsers, name: str, work: Work, purpose: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}. {_EXIT_CODES}")
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each thing found or done")
+
+    def run(arguments: argparse.Namespace) -> int:
+        printer = _Printer(arguments.json)
+        try:
+            asyncio.run(work(arguments, printer))
+        except (WheelyardError, OSError) as error:
+            print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - why it could not be done
+            return 2
+        return printer.finish()
+
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_storage(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--config", type=Path, metavar="FILE", help="the index.yaml of the server")
+    which.add_argument("--storage", metavar=_STORAGE)
+
+
+def _storage(arguments: argparse.Namespace) -> Storage:
+    if arguments.config is not None:
+        return open_storage(settings.parse(arguments.config.read_bytes()).storage)
+    return _open(arguments.storage)
+
+
+def _open(url: str) -> Storage:
+    where = standalone.storage_of(url)
+    if where.folder is not None and not where.folder.path.parent.is_dir():
+        raise InvalidSettingsError(f"There is no folder {where.folder.path.parent}")
+    return open_storage(where)

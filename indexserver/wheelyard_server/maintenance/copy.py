@@ -1,0 +1,131 @@
+"""`wheelyard copy FROM TO`: the backup, the restore, and the way from a folder to S3.
+
+Immutable objects first, then each project's document by compare-and-swap. So the target is a whole index at every
+moment, a copy that was stopped goes on where it was, and one that is repeated brings only what is new. It never
+goes back: a target that has something of its own is left as it is, and that is told.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wheelyard_server.catalog import identity
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.catalog.verify import verified
+from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
+from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
+from wheelyard_server.maintenance.inventory import for_each, projects
+from wheelyard_server.model import File, Project
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import Storage, layout
+
+PROJECTS_AT_ONCE = 8
+
+
+class ConflictError(WheelyardError):
+    """The target has something that the source does not have, or has deleted what the source has."""
+
+
+class _Amount(NamedTuple):
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copier:
+    """Copies one storage into another."""
+
+    source: Storage
+    target: Storage
+    scratch: Scratch
+    report: Report
+
+    async def run(self) -> None:
+        """Copy everything; raise `StorageError` if a storage does not answer."""
+        await identity.claim(self.target, None)
+        here, there = Documents(self.source), Documents(self.target)
+
+        async def names() -> AsyncIterator[NormalizedName]:
+            async for name, _ in projects(self.source):
+                yield name
+
+        async def copy(name: NormalizedName) -> None:
+            await self._copy_project(here, there, name)
+
+        await for_each(names(), copy, PROJECTS_AT_ONCE)
+
+    async def _copy_project(self, here: Documents, there: Documents, name: NormalizedName) -> None:
+        try:
+            project = (await here.read(name)).project
+            check_conflicts(project, (await there.read(name)).project)
+            amount = await self._copy_files(name, project)
+            await there.change(name, lambda current: merged(project, current))
+        except (ConflictError, DamagedObjectError, ObjectNotFoundError) as error:
+            self.report(Finding(layout.document(name), f"was not copied: {error}"))
+            return
+        if amount.files:
+            self.report(Copied(name, *amount))
+        self.report(Visited(name))
+
+    async def _copy_files(self, name: NormalizedName, project: Project) -> _Amount:
+        folder = f"{layout.FILES}{name}/"
+        present = {listed.key: listed.size async for listed in self.target.list(folder)}
+        files = [file for file in project.files if not _is_complete(name, file, present)]
+        for file in files:
+            await self._copy_file(name, file)
+        return _Amount(len(files), sum(file.size for file in files))
+
+    async def _copy_file(self, name: NormalizedName, file: File) -> None:
+        key = layout.content(name, file)
+        with self.scratch.receiver() as receiver:
+            chunks = verified(await self.source.open(key, 0, file.size), file.sha256, key)
+            async for chunk in chunks:
+                await asyncio.to_thread(receiver.write, chunk)
+            received = await asyncio.to_thread(receiver.finish)
+            await self.target.store(key, received.path)
+        await self._copy_small(layout.core_metadata(name, file), file.core_metadata_sha256)
+        if file.provenance_sha256 is not None:
+            await self._copy_small(layout.provenance(name, file), file.provenance_sha256)
+
+    async def _copy_small(self, key: str, sha256: str) -> None:
+        body, _ = await self.source.read(key)
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise DamagedObjectError(key, "the bytes in the source are not those that were uploaded")
+        await self.target.store(key, body)
+
+
+def check_conflicts(project: Project, target: Project) -> None:
+    """Raise `ConflictError` if bringing the target to `project` would take something from it."""
+    for file in target.files:
+        known = project.file(file.filename) or project.deleted_file(file.filename)
+        if known is None or known.sha256 != file.sha256:
+            raise ConflictError(f"the target has a {file.filename} that the source does not have")
+    for deleted in target.deleted:
+        present = project.file(deleted.filename)
+        if present is not None and present.upload_id == deleted.upload_id:
+            raise ConflictError(f"{deleted.filename} was deleted in the target only")
+        if present is None and project.deleted_file(deleted.filename) is None:
+            raise ConflictError(f"the target had a {deleted.filename} that the source never had")
+
+
+def merged(project: Project, target: Project) -> Project:
+    """Return the source's project as the target has to have it; raise `ConflictError` if that may not be."""
+    check_conflicts(project, target)
+    # Fences are about uploads to the storage that they are in.
+    return project.replace(operation=target.operation, fenced=target.fenced)
+
+
+def _is_complete(name: NormalizedName, file: File, present: Mapping[str, int]) -> bool:
+    """Tell whether all objects of the file are there: each was checked before it was stored."""
+    return present.get(layout.content(name, file)) == file.size and all(
+        key in present for key in _beside(name, file)
+    )
+
+
+def _beside(name: NormalizedName, file: File) -> Iterator[str]:
+    yield layout.core_metadata(name, file)
+    if file.provenance_sha256 is not None:
+        yield layout.provenance(name, file)

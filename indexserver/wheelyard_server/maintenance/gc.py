@@ -1,0 +1,104 @@
+"""`wheelyard gc`: removes what uploads that never ended, and deleted files, have left behind.
+
+An upload that was only paused must not be committed after its bytes are gone. So the ids that are about to be
+collected are first written into the project's document, by the same compare-and-swap that commits an upload; from
+then on no commit of theirs can succeed. Stopped at any point, the next run goes on.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.errors import DamagedObjectError
+from wheelyard_server.maintenance.events import Finding, Foreign, Removed, Report, Visited
+from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.model import Project
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import Listed, Storage, layout
+
+PROJECTS_AT_ONCE = 8
+GRACE = timedelta(hours=24)
+"""Longer than any upload takes: a fenced one has to be sent again."""
+FENCES_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Collects the garbage of one storage that is older than `grace`."""
+
+    storage: Storage
+    report: Report
+    now: datetime
+    grace: timedelta = GRACE
+    dry_run: bool = False
+
+    async def run(self) -> None:
+        """Collect everything; raise `StorageError` if the storage does not answer."""
+        documents = Documents(self.storage)
+
+        async def collect(item: tuple[NormalizedName, Objects]) -> None:
+            await self._collect(documents, *item)
+
+        await for_each(projects(self.storage), collect, PROJECTS_AT_ONCE)
+
+    async def _collect(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
+        try:
+            project = (await documents.read(name)).project
+        except DamagedObjectError as error:
+            self.report(Finding(layout.document(name), f"nothing of this project is collected: {error}"))
+            return
+        uploads = self._uploads(objects)
+        garbage = self._garbage(project, uploads)
+        if not self.dry_run:
+            garbage &= await self._fence(documents, name, garbage, uploads)
+        for upload_id in sorted(garbage):
+            await self._remove(name, upload_id, uploads[upload_id])
+        self.report(Visited(name))
+
+    def _uploads(self, objects: Objects) -> dict[str, list[Listed]]:
+        uploads: dict[str, list[Listed]] = {}
+        for key, listed in objects.items():
+            parsed = layout.parse_file_key(key)
+            if parsed is None:
+                self.report(Foreign(key))
+            else:
+                uploads.setdefault(parsed.upload_id, []).append(listed)
+        return uploads
+
+    def _garbage(self, project: Project, uploads: dict[str, list[Listed]]) -> set[str]:
+        used = {file.upload_id for file in project.files}
+        deleted = {file.upload_id: file.deleted for file in project.deleted}
+        youngest = self.now - self.grace
+        return {
+            upload_id
+            for upload_id, objects in uploads.items()
+            if upload_id not in used
+            and max(listed.modified for listed in objects) <= youngest
+            and deleted.get(upload_id, youngest) <= youngest
+        }
+
+    async def _fence(
+        self, documents: Documents, name: NormalizedName, garbage: Iterable[str], present: Iterable[str]
+    ) -> set[str]:
+        """Write the ids into the document, and return those that are fenced now."""
+        wanted, still_there = frozenset(garbage), frozenset(present)
+
+        def change(project: Project) -> Project:
+            return edits.with_fenced(self._without_old_fences(project, still_there), wanted, self.now)
+
+        changed = await documents.change(name, change)
+        return {fenced.upload_id for fenced in changed.fenced}
+
+    def _without_old_fences(self, project: Project, present: frozenset[str]) -> Project:
+        oldest = self.now - FENCES_KEPT
+        kept = tuple(each for each in project.fenced if each.fenced > oldest or each.upload_id in present)
+        return project.replace(fenced=kept)
+
+    async def _remove(self, name: NormalizedName, upload_id: str, objects: list[Listed]) -> None:
+        if not self.dry_run:
+            for listed in objects:
+                await self.storage.delete(listed.key)
+        keys = tuple(listed.key for listed in objects)
+        self.report(Removed(name, upload_id, keys, sum(listed.size for listed in objects)))

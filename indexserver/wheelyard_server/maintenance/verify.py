@@ -1,0 +1,133 @@
+"""`wheelyard verify`: every document and file against its digest and each other. It only reads."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wheelyard_server.catalog import identity
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.errors import (
+    DamagedObjectError,
+    InvalidSettingsError,
+    ObjectNotFoundError,
+    StorageUnavailableError,
+)
+from wheelyard_server.maintenance.events import Finding, Foreign, Report, Unreferenced, Visited
+from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.model import File, Project
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import Storage, layout
+
+PROJECTS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An object that belongs to a file, and what it must be."""
+
+    key: str
+    sha256: str
+    size: int | None
+    """None where the document does not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Checks one storage. With `quick`, that everything is there in its size, without reading the files."""
+
+    storage: Storage
+    report: Report
+    quick: bool = False
+
+    async def run(self) -> None:
+        """Check everything; raise `StorageError` if the storage does not answer."""
+        await self._check_identity()
+        documents = Documents(self.storage)
+
+        async def check(item: tuple[NormalizedName, Objects]) -> None:
+            await self._check_project(documents, *item)
+
+        await for_each(projects(self.storage), check, PROJECTS_AT_ONCE)
+
+    async def _check_identity(self) -> None:
+        try:
+            await identity.read(self.storage)
+        except ObjectNotFoundError:
+            self.report(Finding(layout.INDEX, "is missing: start a server on this storage to make it"))
+        except InvalidSettingsError as error:
+            self.report(Finding(layout.INDEX, str(error)))
+
+    async def _check_project(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
+        try:
+            project = (await documents.read(name)).project
+        except DamagedObjectError as error:
+            self.report(Finding(layout.document(name), str(error)))
+            return
+        for problem in contradictions(project):
+            self.report(Finding(layout.document(name), problem))
+        for file in project.files:
+            for part in _parts(name, file):
+                await self._check_part(documents, name, file, part, objects)
+        self._report_unreferenced(project, objects)
+        self.report(Visited(name))
+
+    async def _check_part(
+        self, documents: Documents, name: NormalizedName, file: File, part: _Part, objects: Objects
+    ) -> None:
+        problem = await self._problem(part, objects)
+        if problem is None:
+            return
+        # It may have been deleted and collected since the document was read.
+        if file in (await documents.read(name)).project.files:
+            self.report(Finding(part.key, problem))
+
+    async def _problem(self, part: _Part, objects: Objects) -> str | None:
+        listed = objects.get(part.key)
+        if listed is not None and part.size not in (None, listed.size):
+            return f"has {listed.size} bytes instead of {part.size}"
+        if self.quick and listed is not None:
+            return None
+        return await self._digest_problem(part, listed.size if listed else part.size)
+
+    async def _digest_problem(self, part: _Part, size: int | None) -> str | None:
+        digest = hashlib.sha256()
+        try:
+            if size is None:
+                digest.update((await self.storage.read(part.key)).body)
+            else:
+                async for chunk in await self.storage.open(part.key, 0, size):
+                    digest.update(chunk)
+        except ObjectNotFoundError:
+            return "is missing"
+        except StorageUnavailableError as error:
+            return f"cannot be read: {error}"
+        return None if digest.hexdigest() == part.sha256 else f"has the SHA-256 {digest.hexdigest()}"
+
+    def _report_unreferenced(self, project: Project, objects: Objects) -> None:
+        used = {file.upload_id for file in project.files}
+        for key, listed in objects.items():
+            parsed = layout.parse_file_key(key)
+            if parsed is None:
+                self.report(Foreign(key))
+            elif parsed.upload_id not in used:
+                self.report(Unreferenced(key, listed.size))
+
+
+def contradictions(project: Project) -> Iterator[str]:
+    """Yield what a document must never say: the invariants of docs/architecture.md."""
+    filenames = [*(file.filename for file in project.files), *(file.filename for file in project.deleted)]
+    for filename, count in Counter(filenames).items():
+        if count > 1:
+            yield f"names {filename} {count} times"
+    fenced = {each.upload_id for each in project.fenced}
+    for file in project.files:
+        if file.upload_id in fenced:
+            yield f"{file.filename} is of an upload that was fenced"
+
+
+def _parts(name: NormalizedName, file: File) -> Iterator[_Part]:
+    yield _Part(layout.content(name, file), file.sha256, file.size)
+    yield _Part(layout.core_metadata(name, file), file.core_metadata_sha256, None)
+    if file.provenance_sha256 is not None:
+        yield _Part(layout.provenance(name, file), file.provenance_sha256, None)

@@ -1,0 +1,45 @@
+"""Catalogs with something in them, and uploads without HTTP."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support import distributions
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.publish import Upload
+from wheelyard_server.catalog.scratch import Received, Scratch
+from wheelyard_server.names import parse_filename, parse_project_name
+from wheelyard_server.storage import Storage
+
+DEMO = parse_project_name("demo")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def upload(path: Path, *, provenance: bytes | None = None) -> Upload:
+    """Receive a file as the server does."""
+    with Scratch(path.parent / "scratch", 10**9).receiver() as receiver:
+        receiver.write(path.read_bytes())
+        received = receiver.finish()
+    content = Received(path, received.size, received.digests)
+    return Upload(parse_filename(path.name), content, "ci.jenkins", provenance)
+
+
+async def publish(storage: Storage, folder: Path, *versions: str, name: str = "demo", module: str = "") -> None:
+    """Publish a wheel of each version."""
+    catalog = Catalog(storage, now=lambda: START)
+    for version in versions:
+        path = distributions.wheel(folder, name, version, module=module)
+        await catalog.publish(upload(path, provenance=b'{"version": 1}'))
+
+
+async def listed(storage: Storage, name: str = "demo") -> dict[str, bytes]:
+    """Return what a fresh replica lists and everything that can be downloaded of it, checked."""
+    catalog, project_name = Catalog(storage), parse_project_name(name)
+    project = (await catalog.project(project_name)).project
+    found = {}
+    for file in project.files:
+        chunks = await catalog.open(project_name, file, 0, file.size)
+        found[file.filename] = b"".join([chunk async for chunk in chunks])
+        await catalog.core_metadata(project_name, file)
+        if file.provenance_sha256 is not None:
+            await catalog.provenance(project_name, file)
+    return found

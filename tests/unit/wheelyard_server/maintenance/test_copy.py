@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import pytest
+
+from support import distributions
+from support.catalogs import DEMO, listed, publish, upload
+from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.errors import NotFoundError, StorageError
+from wheelyard_server.maintenance.copy import Copier
+from wheelyard_server.maintenance.events import Copied, Event, Finding
+from wheelyard_server.maintenance.verify import Verifier
+
+ONE, TWO = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
+
+
+@pytest.fixture
+async def source(tmp_path: Path) -> MemoryStorage:
+    made = MemoryStorage()
+    await claim(made, "packages/main")
+    await publish(made, tmp_path, "1.0", "2.0")
+    await publish(made, tmp_path, "1.0", name="other")
+    return made
+
+
+@pytest.fixture
+def target() -> MemoryStorage:
+    return MemoryStorage()
+
+
+async def copy(source: MemoryStorage, target: MemoryStorage, folder: Path) -> list[Event]:
+    events: list[Event] = []
+    await Copier(source, target, Scratch(folder / "copy", 10**9), events.append).run()
+    return events
+
+
+def copied(events: list[Event]) -> dict[str, int]:
+    return {each.project: each.files for each in events if isinstance(each, Copied)}
+
+
+def problems(events: list[Event]) -> list[str]:
+    return [each.problem for each in events if isinstance(each, Finding)]
+
+
+async def verified(storage: MemoryStorage) -> list[Event]:
+    events: list[Event] = []
+    await Verifier(storage, events.append).run()
+    return [each for each in events if isinstance(each, Finding)]
+
+
+async def test_a_copy_is_a_whole_index_that_anybody_may_claim(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    assert copied(await copy(source, target, tmp_path)) == {"demo": 2, "other": 1}
+    assert await listed(target) == await listed(source)
+    assert await listed(target, "other") == await listed(source, "other")
+    assert await verified(target) == []
+    await claim(target, "restored/index")
+    assert list((tmp_path / "copy").iterdir()) == []
+
+
+async def test_a_second_copy_brings_only_what_is_new(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    await copy(source, target, tmp_path)
+    assert copied(await copy(source, target, tmp_path)) == {}
+    calls = len(target.calls)
+    await copy(source, target, tmp_path)
+    assert not [call for call in target.calls[calls:] if call.split()[0] in ("store", "delete")]
+    assert not [call for call in target.calls[calls:] if call.startswith("write projects/")]
+    catalog = Catalog(source)
+    await publish(source, tmp_path, "3.0")
+    await catalog.yank(DEMO, Selection(filename=TWO), "broken")
+    await catalog.delete(DEMO, Selection(filename=ONE))
+    assert copied(await copy(source, target, tmp_path)) == {"demo": 1}
+    project = (await Catalog(target).project(DEMO)).project
+    assert [(file.filename, file.yanked) for file in project.files] == [
+        (TWO, "broken"),
+        ("demo-3.0-py3-none-any.whl", None),
+    ]
+    assert [file.filename for file in project.deleted] == [ONE]
+
+
+async def test_a_deleted_file_that_was_published_again_is_copied_again(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    await copy(source, target, tmp_path)
+    await Catalog(source).delete(DEMO, Selection())
+    await copy(source, target, tmp_path)
+    with pytest.raises(NotFoundError):
+        await listed(target)
+    await publish(source, tmp_path, "1.0")
+    assert problems(await copy(source, target, tmp_path)) == []
+    assert list(await listed(target)) == [ONE]
+
+
+async def test_a_target_never_goes_back(source: MemoryStorage, target: MemoryStorage, tmp_path: Path) -> None:
+    await copy(source, target, tmp_path)
+    await Catalog(target).publish(upload(distributions.wheel(tmp_path, version="9.0")))
+    (problem,) = problems(await copy(source, target, tmp_path))
+    assert problem == "was not copied: the target has a demo-9.0-py3-none-any.whl that the source does not have"
+    assert "demo-9.0-py3-none-any.whl" in await listed(target)
+    await Catalog(target).delete(DEMO, Selection())
+    (problem,) = problems(await copy(source, target, tmp_path))
+    assert "deleted in the target only" in problem
+    with pytest.raises(NotFoundError):
+        await listed(target)
+
+
+async def test_other_bytes_of_the_same_name_are_a_conflict(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    await publish(target, tmp_path, "1.0", module="x = 1")
+    before = await listed(target)
+    assert problems(await copy(source, target, tmp_path)) == [
+        f"was not copied: the target has a {ONE} that the source does not have"
+    ]
+    assert await listed(target) == before
+    assert list(await listed(target, "other")) == ["other-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("ending", ["whl", "metadata", "provenance"])
+async def test_bytes_that_are_damaged_in_the_source_are_not_written(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path, ending: str
+) -> None:
+    for key in source.objects:
+        if key.startswith("files/demo/") and key.endswith(ending):
+            source.objects[key] = source.objects[key][:-1] + b"?"
+    assert len(problems(await copy(source, target, tmp_path))) == 1
+    assert "projects/demo.json" not in target.objects
+    assert list(await listed(target, "other")) == ["other-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("which", ["source", "target"])
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_a_copy_that_was_stopped_anywhere_goes_on(
+    source: MemoryStorage, tmp_path: Path, which: str, fault: Fault
+) -> None:
+    whole = MemoryStorage()
+    calls = len(source.calls)
+    await copy(source, whole, tmp_path)
+    needed = len(whole.calls) if which == "target" else len(source.calls) - calls
+    for call in range(1, needed + 1):
+        target = MemoryStorage()
+        (target if which == "target" else source).fail_at(call, fault)
+        try:
+            await copy(source, target, tmp_path)
+        except StorageError:
+            # What is in the target is whole, however much that is.
+            if "wheelyard.json" in target.objects:
+                assert await verified(target) == []
+        assert problems(await copy(source, target, tmp_path)) == []
+        assert await listed(target) == await listed(source)
+        assert await verified(target) == []
