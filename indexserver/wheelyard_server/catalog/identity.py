@@ -10,7 +10,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
 )
 from wheelyard_server.model import FORMAT
-from wheelyard_server.storage import Storage, layout
+from wheelyard_server.storage import ETag, Storage, layout
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,19 +18,37 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = FORMAT
     index: str | None = None
-    """`<namespace>/<name>` of the PackageIndex; None where a server without a name made it."""
+    """`<namespace>/<name>` of the PackageIndex; None where nobody has claimed it yet."""
 
 
 async def claim(storage: Storage, index: str | None) -> None:
-    """Make sure that this storage is ours to serve; mark an empty one as ours.
+    """Make sure that this storage is ours to serve; mark one that nobody has claimed as ours.
 
     Raises `InvalidSettingsError` if it belongs to another index or has a newer format.
     """
     try:
-        found = await read(storage)
+        found, etag = await read(storage)
     except ObjectNotFoundError:
-        await _mark(storage, index)
-        found = await read(storage)
+        await _mark(storage, index, None)
+        found, etag = await read(storage)
+    _check(found, index)
+    if found.index is None and index is not None:
+        # It was made by a server without a name, or by `wheelyard copy`.
+        await _mark(storage, index, etag)
+        found, _ = await read(storage)
+        _check(found, index)
+
+
+async def read(storage: Storage) -> tuple[Identity, ETag]:
+    """Return `wheelyard.json`; raise `ObjectNotFoundError`, or `InvalidSettingsError` if it is damaged."""
+    body, etag = await storage.read(layout.INDEX)
+    try:
+        return msgspec.json.decode(body, type=Identity), etag
+    except msgspec.MsgspecError as error:
+        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
+
+
+def _check(found: Identity, index: str | None) -> None:
     if found.format > FORMAT:
         raise InvalidSettingsError(f"The storage has format {found.format}, this server knows {FORMAT}: upgrade it")
     if index is not None and found.index is not None and found.index != index:
@@ -39,16 +57,7 @@ async def claim(storage: Storage, index: str | None) -> None:
         )
 
 
-async def read(storage: Storage) -> Identity:
-    """Return `wheelyard.json`; raise `ObjectNotFoundError`, or `InvalidSettingsError` if it is damaged."""
-    body, _ = await storage.read(layout.INDEX)
-    try:
-        return msgspec.json.decode(body, type=Identity)
-    except msgspec.MsgspecError as error:
-        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
-
-
-async def _mark(storage: Storage, index: str | None) -> None:
+async def _mark(storage: Storage, index: str | None, expected: ETag | None) -> None:
     """Mark the storage as ours, unless another replica, or another index, is faster: reading it tells."""
     with suppress(PreconditionFailedError):
-        await storage.write(layout.INDEX, msgspec.json.encode(Identity(index=index)), expected=None)
+        await storage.write(layout.INDEX, msgspec.json.encode(Identity(index=index)), expected=expected)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import PackageIndex
 
 MARKER = "wheelyard.json"
+PROBE = "catalog/probe/operator"
 OPERATOR_CREDENTIALS = "The operator's own AWS credentials"
 _OWNER_TAG = "wheelyard.dev/index"
 _STATE_TAG = "wheelyard.dev/state"
@@ -36,22 +37,32 @@ _NOT_THERE = {
 """The ways in which servers that are not AWS say that they have no such thing."""
 
 
-def check_storage(s3: S3Client, index: PackageIndex, credentials: str) -> None:
-    """Raise Problem unless these credentials reach the bucket and no other index lives at the prefix.
+_CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict"}
 
-    It asks for nothing that a policy for this prefix alone would refuse (HeadBucket would be).
+
+def check_storage(s3: S3Client, index: PackageIndex, credentials: str) -> None:
+    """Raise Problem unless these credentials reach the bucket, and no other index lives at the prefix.
+
+    As long as the index has not claimed it either, the server is tried out. It asks for nothing that a policy for
+    this prefix alone would refuse (HeadBucket would be).
     """
+    if not _is_claimed(s3, index, credentials):
+        check_conditional_writes(s3, index, credentials)
+
+
+def _is_claimed(s3: S3Client, index: PackageIndex, credentials: str) -> bool:
     storage = index.storage
     key = f"{storage.prefix}{MARKER}"
     with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
         found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=key, MaxKeys=1)
         if all(each.get("Key") != key for each in found.get("Contents", ())):
-            return
+            return False
         marker = s3.get_object(Bucket=storage.bucket, Key=key)["Body"].read(65536)
-    _check_marker(index, marker)
+    return _is_marked(index, marker)
 
 
-def _check_marker(index: PackageIndex, marker: bytes) -> None:
+def _is_marked(index: PackageIndex, marker: bytes) -> bool:
+    """Whether the index has claimed the storage; raise Problem if another one has."""
     place = f"{index.storage.bucket}/{index.storage.prefix}"
     try:
         owner = json.loads(marker)["index"]
@@ -61,13 +72,41 @@ def _check_marker(index: PackageIndex, marker: bytes) -> None:
             "StorageInUse",
             f"{place}{MARKER} is not Wheelyard's: use another bucket or prefix.",
         ) from None
-    if owner != index.id:
+    # Nobody's: a copy by `wheelyard copy`, or what a server on a laptop began.
+    if owner is not None and owner != index.id:
         raise Problem(
             STORAGE_READY,
             "StorageInUse",
             f"{place} holds the packages of index {owner}: use another bucket or prefix. If that index is"
             f" gone for good and this one shall take over, delete {place}{MARKER}.",
         )
+    return owner is not None
+
+
+def check_conditional_writes(s3: S3Client, index: PackageIndex, credentials: str) -> None:
+    """Raise Problem if the server ignores conditional writes, on which all of an index's consistency rests.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html. The index servers try it with a
+    crowd when they start; this says it where the one who chose the server looks.
+    """
+    storage = index.storage
+    key = f"{storage.prefix}{PROBE}"
+    with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
+        s3.put_object(Bucket=storage.bucket, Key=key, Body=b"one")
+        try:
+            s3.put_object(Bucket=storage.bucket, Key=key, Body=b"two", IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) not in _CONDITION_FAILED:
+                raise
+            return
+        finally:
+            s3.delete_object(Bucket=storage.bucket, Key=key)
+    raise Problem(
+        STORAGE_READY,
+        "ConditionalWritesUnsafe",
+        f"The S3 server of bucket {storage.bucket} ignores conditional writes (If-None-Match): two uploads at once"
+        " could lose one. Upgrade it, or use another one.",
+    )
 
 
 def ensure_bucket(s3: S3Client, index: PackageIndex, region: str) -> str:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from unit.wheelyard_operator.fakes import an_index
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.provision.s3 import check_storage, ensure_bucket
+from wheelyard_operator.provision.s3 import check_conditional_writes, check_storage, ensure_bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,6 +87,28 @@ def test_an_empty_bucket_and_ones_own_can_be_used(s3: S3Client) -> None:
     check_storage(s3, INDEX, KEYS)
     marker(s3, json.dumps({"format": 1, "index": "packages/main"}).encode())
     check_storage(s3, INDEX, KEYS)
+
+
+def test_a_copy_that_nobody_has_claimed_can_be_used(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    marker(s3, b'{"format": 1, "index": null}')
+    check_storage(s3, INDEX, KEYS)
+
+
+def test_a_server_that_honours_conditional_writes_is_left_as_it_was(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    check_conditional_writes(s3, INDEX, KEYS)
+    assert "Contents" not in s3.list_objects_v2(Bucket="acme")
+
+
+def test_a_server_that_ignores_conditional_writes_is_named(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    s3.meta.events.register("before-parameter-build.s3.PutObject", lambda params, **_: params.pop("IfNoneMatch", 0))
+    with pytest.raises(Problem, match="two uploads at once could lose one") as caught:
+        check_conditional_writes(s3, INDEX, KEYS)
+    assert caught.value.reason == "ConditionalWritesUnsafe"
+    assert caught.value.stalled
+    assert "Contents" not in s3.list_objects_v2(Bucket="acme")
 
 
 @pytest.mark.parametrize("content", [b'{"format": 1, "index": "other/one"}', b"{}", b"[]", b"\xff", b"none"])

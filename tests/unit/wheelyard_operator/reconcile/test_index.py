@@ -103,7 +103,7 @@ def test_killed_after_any_write_it_converges(world: World) -> None:
         assert not world.has("PackageIndex", "main")
         for each in [each for each in world.kube.objects if each[0] != "Namespace"]:
             del world.kube.objects[each]
-        world.clients.own_s3("us-east-1").delete_bucket(Bucket="acme")
+        world.delete_bucket()
         if not killed:
             break
     assert writes > 20
@@ -172,7 +172,7 @@ def test_a_failing_check_never_hurts_serving_pods(world: World) -> None:
     with_keys(world)
     world.settle()
     before = world.get("Deployment", "wheelyard-main")
-    world.clients.own_s3("us-east-1").delete_bucket(Bucket="acme")
+    world.delete_bucket()
     world.kube.put(user_body())
     world.settle(MAIN, JENKINS)
     assert world.reason() == "BucketNotFound"

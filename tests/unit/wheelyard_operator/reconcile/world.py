@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
+import boto3
+from botocore.exceptions import ClientError
+
+from support import buckets
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, CrashError, FakeKube, Fuse, condition, namespace_body
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.reconcile.index import IndexReconciler
@@ -25,7 +30,13 @@ class World:
         self.settings = SETTINGS
         self.seconds = 0.0
         self.clients = self._new_clients()
+        self._servers_s3 = boto3.client("s3", region_name="us-east-1")
         self.boot()
+
+    def delete_bucket(self) -> None:
+        """Delete the bucket with all that is in it."""
+        buckets.empty(self._servers_s3, "acme")
+        self._servers_s3.delete_bucket(Bucket="acme")
 
     def boot(self, fuse: Fuse | None = None, **settings: Any) -> None:
         """Start the operator afresh: it remembers nothing. The fuse kills it after so many writes."""
@@ -67,8 +78,13 @@ class World:
         return False
 
     def roll_out(self) -> None:
+        """Do what Kubernetes does with Deployments, and what a server does when it starts: it claims its storage."""
         for body in self.kube.objects.values():
             if body["kind"] == "Deployment":
+                with contextlib.suppress(ClientError):
+                    self._servers_s3.put_object(
+                        Bucket="acme", Key="wheelyard.json", Body=b'{"index": "packages/main"}'
+                    )
                 wanted = body["spec"]["replicas"]
                 body["status"] = {
                     "observedGeneration": body["metadata"]["generation"],

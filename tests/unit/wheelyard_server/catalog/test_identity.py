@@ -70,3 +70,25 @@ async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage_and_no
     with pytest.raises(ObjectNotFoundError):
         await claim(storage, None)
     assert len(storage.calls) == 3
+
+
+async def test_a_storage_that_nobody_has_claimed_becomes_the_first_index_s_and_no_other_s() -> None:
+    storage = MemoryStorage()
+    await claim(storage, None)
+    await claim(storage, "packages/main")
+    with pytest.raises(InvalidSettingsError, match="packages/main"):
+        await claim(storage, "packages/other")
+    await claim(storage, None)
+
+
+async def test_of_two_indexes_that_claim_at_once_one_is_refused() -> None:
+    storage = MemoryStorage()
+    await claim(storage, None)
+
+    def other_is_first(method: str, key: str) -> None:
+        if method == "write":
+            storage.objects[key] = b'{"format":1,"index":"packages/other"}'
+
+    storage.before_call = other_is_first
+    with pytest.raises(InvalidSettingsError, match="packages/other"):
+        await claim(storage, "packages/main")
