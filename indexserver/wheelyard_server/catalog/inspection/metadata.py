@@ -1,0 +1,76 @@
+"""Core metadata: what a distribution says of itself.
+
+https://packaging.python.org/en/latest/specifications/core-metadata/
+"""
+
+import re
+from dataclasses import dataclass
+
+from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
+from packaging.utils import canonicalize_name
+
+from wheelyard_server.catalog.inspection.wording import shown
+from wheelyard_server.errors import InvalidUploadError
+from wheelyard_server.names import DistributionFilename
+
+METADATA_VERSIONS = ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
+"""2.0 was never a standard, but is what wheel wrote until 2018."""
+_CHECKED = ("name", "version", "summary", "requires_python", "requires_dist", "provides_extra", "dynamic")
+"""The fields that installers and the pages use; of others, many a real project has one that is wrong."""
+_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class CoreMetadata:
+    """What a distribution says of itself, found to agree with its filename."""
+
+    raw: bytes
+    """`METADATA` or `PKG-INFO`, byte for byte."""
+    metadata_version: str
+    requires_python: str | None
+    """A valid version specifier."""
+    summary: str
+    """One line; untrusted text, as all of this."""
+
+
+def parse_metadata(raw: bytes, filename: DistributionFilename) -> CoreMetadata:
+    """Read core metadata; raise `InvalidUploadError` unless it is valid and that of this filename."""
+    fields = _parse_headers(raw)
+    version = fields.get("metadata_version", "")
+    if version not in METADATA_VERSIONS:
+        newest = METADATA_VERSIONS[-1]
+        raise InvalidUploadError(f"Metadata-Version {shown(version)} is not known here, the newest is {newest}")
+    metadata = _validated(fields)
+    if canonicalize_name(metadata.name) != filename.project:
+        raise InvalidUploadError(f"The metadata names the project {shown(metadata.name)}, the filename another")
+    if metadata.version != filename.version:
+        raise InvalidUploadError(
+            f"The metadata has the version {shown(str(metadata.version))}, the filename another"
+        )
+    # A long header may be folded into several lines.
+    requires_python = " ".join(fields.get("requires_python", "").split())
+    return CoreMetadata(raw, version, requires_python or None, fields.get("summary", ""))
+
+
+def _parse_headers(raw: bytes) -> RawMetadata:
+    """Parse the headers alone: a long description cannot be wrong, but could pretend to be nested mail."""
+    headers = _END_OF_HEADERS.split(raw, maxsplit=1)[0]
+    try:
+        headers.decode()
+        fields, unparsed = parse_email(headers + b"\n\n")
+    except ValueError as error:
+        raise InvalidUploadError(f"The metadata cannot be read: {shown(str(error))}") from None
+    for name in ("metadata-version", "name", "version", "requires-python"):
+        if name in unparsed:
+            raise InvalidUploadError(f"The metadata must have {name.title()} once")
+    return fields
+
+
+def _validated(fields: RawMetadata) -> Metadata:
+    metadata = Metadata.from_raw(fields, validate=False)
+    try:
+        for name in _CHECKED:
+            getattr(metadata, name)
+    except InvalidMetadata as error:
+        raise InvalidUploadError(f"The metadata is not valid: {shown(str(error))}") from None
+    return metadata
