@@ -4,13 +4,20 @@ import gzip
 import io
 import tarfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 PKG_INFO = "demo-1.0/PKG-INFO"
 END = bytes(2 * tarfile.BLOCKSIZE)
 
 
-def member(name: str, content: bytes = b"", *, pax: Mapping[str, str] | None = None, **fields: Any) -> bytes:
+def member(
+    name: str,
+    content: bytes = b"",
+    *,
+    pax: Mapping[str, str] | None = None,
+    format_: Literal[0, 1, 2] = tarfile.PAX_FORMAT,
+    **fields: Any,
+) -> bytes:
     """Return a member: its headers and content. `fields` are those of `tarfile.TarInfo`, such as type and size."""
     info = tarfile.TarInfo(name)
     info.size = len(content)
@@ -18,7 +25,7 @@ def member(name: str, content: bytes = b"", *, pax: Mapping[str, str] | None = N
     for field, value in fields.items():
         setattr(info, field, value)
     padding = bytes(-len(content) % tarfile.BLOCKSIZE)
-    return info.tobuf(tarfile.PAX_FORMAT) + content + padding
+    return info.tobuf(format_) + content + padding
 
 
 def pkg_info(text: str = "Metadata-Version: 2.3\nName: demo\nVersion: 1.0\n\n") -> bytes:

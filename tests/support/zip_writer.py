@@ -24,7 +24,7 @@ def zip_file(
     """Return a zip file.
 
     `both`, `local` and `central` change fields of those headers: name, flags, method, crc, compressed, size, extra,
-    attributes, offset, comment, payload (the raw content) and after (bytes that follow it). `end` changes the end
+    attributes, offset, comment, needed, payload (the raw content) and after (bytes that follow it). `end` changes the end
     record: disk, count, total, size, offset, comment. `gap` stands before the central directory. `zip64` adds the
     end records of zip64, with such changes of its own.
     """
@@ -54,6 +54,7 @@ def _truth(name: str, content: bytes) -> dict[str, Any]:
         "extra": b"",
         "attributes": 0o100644 << 16,
         "comment": b"",
+        "needed": 20,
         "payload": payload,
         "after": b"",
     }
@@ -66,14 +67,14 @@ def stored(content: bytes) -> dict[str, Any]:
 
 def _local(of: Mapping[str, Any]) -> bytes:
     sizes = (of["crc"], of["compressed"], of["size"], len(of["name"]), len(of["extra"]))
-    header = struct.pack("<4s5H3L2H", b"PK\3\4", 20, of["flags"], of["method"], 0, 33, *sizes)
+    header = struct.pack("<4s5H3L2H", b"PK\3\4", of["needed"], of["flags"], of["method"], 0, 33, *sizes)
     return b"".join([header, *(of[part] for part in ("name", "extra", "payload", "after"))])
 
 
 def _central(of: Mapping[str, Any]) -> bytes:
     sizes = (of["crc"], of["compressed"], of["size"], len(of["name"]), len(of["extra"]), len(of["comment"]))
     version = 3 << 8 | 20
-    header = struct.pack("<4s6H3L5H2L", b"PK\1\2", version, 20, of["flags"], of["method"], 0, 33, *sizes, 0, 0,
+    header = struct.pack("<4s6H3L5H2L", b"PK\1\2", version, of["needed"], of["flags"], of["method"], 0, 33, *sizes, 0, 0,
                          of["attributes"], of["offset"])  # fmt: skip
     return b"".join([header, of["name"], of["extra"], of["comment"]])
 

@@ -15,6 +15,8 @@ from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.errors import InvalidUploadError
 
 STORED, DEFLATED = 0, 8
+_ZIP64_VERSION = 45
+"""What a reader must be able to do; installers read no later version."""
 UTF8_NAME = 0x0800
 _KNOWN_FLAGS = UTF8_NAME | 0x0006  # the latter tell how hard deflate tried
 _ENCRYPTED, _DATA_DESCRIPTOR = 0x0001, 0x0008
@@ -120,10 +122,10 @@ def read_entries(file: BinaryIO, directory: Directory, limits: ArchiveLimits) ->
 
 def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
     fields = _HEADER.unpack(exactly(file, _HEADER.size))
-    signature, _, _, flags, method, _, _, crc, compressed, size = fields[:10]
+    signature, _, needed, flags, method, _, _, crc, compressed, size = fields[:10]
     name_size, extra_size, comment_size, disk, _, attributes, offset = fields[10:]
-    if signature != b"PK\1\2" or disk:
-        raise InvalidUploadError("The zip file's directory is damaged")
+    if signature != b"PK\1\2" or disk or needed > _ZIP64_VERSION:
+        raise InvalidUploadError("The zip file's directory is damaged, or for newer programs than pip")
     name = decode_name(exactly(file, name_size), flags)
     extra = extra_fields(exactly(file, extra_size), name)
     exactly(file, comment_size)

@@ -90,6 +90,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "other checksum there": (zip_file(FILES, local={MODULE: {"crc": 1}}), "contradicts"),
     "other method there": (zip_file(FILES, local={MODULE: {"method": 0}}), "contradicts"),
     "other flags there": (zip_file(FILES, local={MODULE: {"flags": 0x0800}}), "contradicts"),
+    "needs a newer program": (zip_file(FILES, central={MODULE: {"needed": 84}}), "for newer programs than pip"),
     "no local header": (GOOD.replace(b"PK\3\4", b"PK\3\5", 1), "contradicts"),
     "wrong checksum": (zip_file(FILES, both={MODULE: {"crc": 1}}), "another size or checksum"),
     "more content than declared": (zip_file(FILES, both={MODULE: {"size": SIZE - 1}}), "another size or checksum"),
