@@ -24,9 +24,9 @@ def zip_file(
     """Return a zip file.
 
     `both`, `local` and `central` change fields of those headers: name, flags, method, crc, compressed, size, extra,
-    attributes, offset, comment, needed, payload (the raw content) and after (bytes that follow it). `end` changes the end
-    record: disk, count, total, size, offset, comment. `gap` stands before the central directory. `zip64` adds the
-    end records of zip64, with such changes of its own.
+    attributes, offset, comment, needed (a version), payload (the raw content) and after (bytes that follow it).
+    `end` changes the end record: disk, count, total, size, offset, comment. `gap` stands before the central
+    directory. `zip64` adds the end records of zip64, with such changes of its own.
     """
     body, directory = b"", b""
     count = 0
@@ -74,8 +74,8 @@ def _local(of: Mapping[str, Any]) -> bytes:
 def _central(of: Mapping[str, Any]) -> bytes:
     sizes = (of["crc"], of["compressed"], of["size"], len(of["name"]), len(of["extra"]), len(of["comment"]))
     version = 3 << 8 | 20
-    header = struct.pack("<4s6H3L5H2L", b"PK\1\2", version, of["needed"], of["flags"], of["method"], 0, 33, *sizes, 0, 0,
-                         of["attributes"], of["offset"])  # fmt: skip
+    first = (version, of["needed"], of["flags"], of["method"], 0, 33)
+    header = struct.pack("<4s6H3L5H2L", b"PK\1\2", *first, *sizes, 0, 0, of["attributes"], of["offset"])
     return b"".join([header, of["name"], of["extra"], of["comment"]])
 
 
