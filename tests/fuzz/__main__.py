@@ -23,7 +23,7 @@ def main(seconds: int, wanted: list[str]) -> int:
     }
     for name, (module, target) in found.items():
         if not _fuzz(module, name, target, max(1, seconds // len(found))):
-            sys.stdout.write(f"{name}: found something, the input is in {_folder(name)}\n")
+            sys.stdout.write(f"{name}: failed, see above; an input that does it is kept in {_folder(name)}\n")
             return 1
         sys.stdout.write(f"{name}: nothing found\n")
     return 0

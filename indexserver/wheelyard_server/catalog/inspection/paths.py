@@ -110,7 +110,8 @@ def check_symbolic_link(path: str, target: str) -> None:
 
 
 def _folded(path: str) -> str:
-    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    folded = path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    return path if folded == path else folded  # memory: most are their own
 
 
 def _folders_above(path: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ _SIGNATURES = (".jws", ".p7s")
 
 
 class _Row(NamedTuple):
+    path: str
     algorithm: str
     digest: bytes
     size: str
@@ -31,21 +32,21 @@ class _Row(NamedTuple):
 
 def check_record(archive: ZipArchive, record: str, limits: ArchiveLimits) -> None:
     """Read the whole archive; raise `InvalidUploadError` unless it holds what RECORD lists, and nothing else."""
-    unlisted = {record, *(record + suffix for suffix in _SIGNATURES)}
-    rows = _read_rows(archive.read(record, limits.record_bytes), unlisted)
-    for path, entry in archive.files.items():
-        if path in unlisted:
-            for _ in archive.content(entry):
-                pass
-        else:
-            _check_file(archive, entry, rows.pop(path, None))
-    if rows:
-        raise InvalidUploadError(f"RECORD lists {shown(next(iter(rows)))}, which is not in the wheel")
+    exempt = {record, *(record + suffix for suffix in _SIGNATURES)}
+    unseen = set(archive.files)
+    for row in _read_rows(archive.read(record, limits.record_bytes), exempt):
+        if row.path not in unseen:
+            known = "more than once" if row.path in archive.files else "which is not in the wheel"
+            raise InvalidUploadError(f"RECORD lists {shown(row.path)}, {known}")
+        unseen.remove(row.path)
+        _check_file(archive, archive.files[row.path], row)
+    if unseen - exempt:
+        raise InvalidUploadError(f"{shown(min(unseen - exempt))} is in the wheel, but not in its RECORD")
+    for path in unseen:
+        archive.check_content(archive.files[path])
 
 
-def _check_file(archive: ZipArchive, entry: Entry, row: _Row | None) -> None:
-    if row is None:
-        raise InvalidUploadError(f"{shown(entry.name)} is in the wheel, but not in its RECORD")
+def _check_file(archive: ZipArchive, entry: Entry, row: _Row) -> None:
     digest = hashlib.new(row.algorithm)
     for chunk in archive.content(entry):
         digest.update(chunk)
@@ -53,29 +54,24 @@ def _check_file(archive: ZipArchive, entry: Entry, row: _Row | None) -> None:
         raise InvalidUploadError(f"{shown(entry.name)} has another digest or size than its wheel's RECORD says")
 
 
-def _read_rows(raw: bytes, unlisted: set[str]) -> dict[str, _Row]:
-    rows: dict[str, _Row] = {}
+def _read_rows(raw: bytes, exempt: set[str]) -> Iterator[_Row]:
+    """Yield the rows of all files that must have a digest."""
     try:
         for fields in csv.reader(io.TextIOWrapper(io.BytesIO(raw), "utf-8", newline=""), strict=True):
-            for path, row in _parse_row(fields, unlisted):
-                if rows.setdefault(path, row) is not row:
-                    raise InvalidUploadError(f"RECORD lists {shown(path)} more than once")
+            if fields and fields[0] not in exempt:
+                yield _parse_row(fields)
     except (csv.Error, UnicodeDecodeError) as error:
         raise InvalidUploadError(f"RECORD is not a CSV file in UTF-8: {error}") from None
-    return rows
 
 
-def _parse_row(fields: list[str], unlisted: set[str]) -> Iterator[tuple[str, _Row]]:
-    """Yield the row; nothing if it is empty or of a file that cannot have a digest."""
-    if not fields or fields[0] in unlisted:
-        return
+def _parse_row(fields: list[str]) -> _Row:
     if len(fields) != 3:
         raise InvalidUploadError(f"RECORD has {len(fields)} columns for {shown(fields[0])}, not 3")
     path, declared, size = fields
     algorithm, _, digest = declared.partition("=")
     if algorithm not in _ALGORITHMS:
         raise InvalidUploadError(f"RECORD must have a sha256 (or 384, 512) digest of {shown(path)}")
-    yield path, _Row(algorithm, _decode(digest), size)
+    return _Row(path, algorithm, _decode(digest), size)
 
 
 def _decode(digest: str) -> bytes:

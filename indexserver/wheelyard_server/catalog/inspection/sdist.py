@@ -33,8 +33,7 @@ def _read_zip(path: Path, filename: DistributionFilename, limits: ArchiveLimits)
     with open_zip(path, limits) as archive:
         root = _one_root(archive.tree, filename)
         for entry in archive.files.values():
-            for _ in archive.content(entry):
-                pass
+            archive.check_content(entry)
         return archive.read(f"{root}/PKG-INFO", limits.metadata_bytes)
 
 

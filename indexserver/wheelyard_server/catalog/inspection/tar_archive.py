@@ -161,15 +161,16 @@ def _parse_header(block: bytes) -> tarfile.TarInfo:
 def _pax_records(raw: bytes) -> dict[str, str]:
     """Return the records of an extended header, each a line `LENGTH KEYWORD=VALUE`."""
     records: dict[str, str] = {}
-    while raw:
-        match = _PAX_RECORD.match(raw)
-        length = int(match[1]) if match else 0
-        if not match or length <= match.end() or raw[length - 1 : length] != b"\n":
+    position = 0
+    while position < len(raw):
+        match = _PAX_RECORD.match(raw, position)
+        end = position + int(match[1]) if match else 0
+        if not match or end <= match.end() or raw[end - 1 : end] != b"\n":
             raise InvalidUploadError("The tar archive has a damaged extended header")
         keyword = _text(match[2])
         if keyword in records or _FORBIDDEN_PAX.fullmatch(keyword):
             raise InvalidUploadError(f"The tar archive's extended header must not have {shown(keyword)} (again)")
-        records[keyword], raw = _text(raw[match.end() : length - 1]), raw[length:]
+        records[keyword], position = _text(raw[match.end() : end - 1]), end
     return records
 
 

@@ -55,7 +55,9 @@ class ZipArchive:
         position = 0
         for entry in sorted(entries, key=lambda entry: entry.offset):
             if entry.offset != position:
-                raise InvalidUploadError(f"{shown(entry.name)} in the archive overlaps another member, or a gap is")
+                raise InvalidUploadError(
+                    f"{shown(entry.name)} in the archive overlaps another member, or lies after a gap"
+                )
             position = self._seek_content(entry) + entry.compressed_size
         if position != end:
             raise InvalidUploadError("The zip file has extra data before its central directory")
@@ -87,6 +89,11 @@ class ZipArchive:
             raise InvalidUploadError(
                 f"{shown(entry.name)} in the archive has another size or checksum than declared"
             )
+
+    def check_content(self, entry: Entry) -> None:
+        """Read a member's content for nothing but its size and checksum."""
+        for _ in self.content(entry):
+            pass
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a member's content, which must be there and at most `limit` bytes long."""

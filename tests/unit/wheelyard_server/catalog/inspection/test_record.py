@@ -23,7 +23,7 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "file not listed": (ROWS.replace(MODULE_ROW, ""), "'demo.py' is in the wheel, but not in its RECORD"),
     "listed file missing": (ROWS + f"gone.py,{DIGEST},6\n", "lists 'gone.py', which is not in the wheel"),
     "listed file elsewhere": (ROWS + f"../../evil.py,{DIGEST},6\n", "which is not in the wheel"),
-    "listed twice": (ROWS + MODULE_ROW, "lists 'demo.py' more than once"),
+    "listed twice": (ROWS + MODULE_ROW, "lists 'demo.py', more than once"),
     "another digest": (ROWS.replace(DIGEST, "sha256=" + "A" * 43), "another digest or size"),
     "digest that is no base64": (ROWS.replace(DIGEST, "sha256=!"), "another digest or size"),
     "empty digest": (ROWS.replace(DIGEST, "sha256="), "another digest or size"),

@@ -63,7 +63,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "comment": (zip_file(FILES, end={"comment": b"hello"}), "trailing data or a comment"),
     "end record in a comment": (zip_file(FILES, end={"comment": GOOD[-22:]}), "before its start"),
     "gap before the directory": (zip_file(FILES, gap=b"gap"), "extra data"),
-    "gap between members": (zip_file(FILES, both={MODULE: {"after": b"gap"}}), "or a gap"),
+    "gap between members": (zip_file(FILES, both={MODULE: {"after": b"gap"}}), "lies after a gap"),
     "overlapping members": (overlapping(), "overlaps another member"),
     "several disks": (zip_file(FILES, end={"disk": 1}), "several disks"),
     "count too small": (zip_file(FILES, end={"count": 3, "total": 3}), "count of members"),
