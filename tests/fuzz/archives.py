@@ -106,5 +106,8 @@ TARGETS = {
         gzip.decompress(tar_gz(pkg_info(), member("demo-1.0/x", type=tarfile.SYMTYPE, linkname="PKG-INFO"))),
     ]),
     "gzip": Target(_gzip, [tar_gz(pkg_info())]),
-    "wheel-parts": Target(_wheel_parts, [bytes([index]) + _FILES[name] for index, name in enumerate(_PARTS)]),
+    "wheel-parts": Target(_wheel_parts, [
+        *(bytes([index]) + _FILES[name] for index, name in enumerate(_PARTS)),
+        b"\0" + metadata("demo", "1.0", "Requires-Dist: a[b]>1; (python_version > '3')\n").encode(),
+    ]),
 }  # fmt: skip

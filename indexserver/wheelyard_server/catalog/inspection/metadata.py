@@ -17,7 +17,14 @@ METADATA_VERSIONS = ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2", "2.3", "2.4", "2.
 """2.0 was never a standard, but is what wheel wrote until 2018."""
 _CHECKED = ("name", "version", "summary", "requires_python", "requires_dist", "provides_extra", "dynamic")
 """The fields that installers and the pages use; of others, many a real project has one that is wrong."""
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r?\n\Z")
+_HEADERS = re.compile(rb"(?:[!-9;-~]++:[^\0\r\n]*+(?:\r?\n[ \t][^\0\r\n]*+)*+(?:\r?\n|\Z))++")
+"""RFC 5322 with UTF-8. After any other line, some parsers go on and others take the rest for the description."""
+_FIELD_NAME = re.compile(rb"^[!-9;-~]+(?=:)", re.MULTILINE)
+_FIELD_NAMES = 100
+"""There are about 30; the time to parse them grows with the square of how many different ones there are."""
+_CHARACTERS = 1000
+"""For what the catalog keeps of each file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,19 @@ def parse_metadata(raw: bytes, filename: DistributionFilename) -> CoreMetadata:
             f"The metadata has the version {shown(str(metadata.version))}, the filename another"
         )
     # A long header may be folded into several lines.
-    requires_python = " ".join(fields.get("requires_python", "").split())
-    return CoreMetadata(raw, version, requires_python or None, fields.get("summary", ""))
+    requires_python, summary = " ".join(fields.get("requires_python", "").split()), fields.get("summary", "")
+    if max(len(requires_python), len(summary)) > _CHARACTERS:
+        raise InvalidUploadError(f"Summary and Requires-Python may have at most {_CHARACTERS} characters each")
+    return CoreMetadata(raw, version, requires_python or None, summary)
 
 
 def _parse_headers(raw: bytes) -> RawMetadata:
     """Parse the headers alone: a long description cannot be wrong, but could pretend to be nested mail."""
     headers = _END_OF_HEADERS.split(raw, maxsplit=1)[0]
+    if not _HEADERS.fullmatch(headers):
+        raise InvalidUploadError("The metadata must be lines like 'Name: demo', an empty line and the description")
+    if len({name.lower() for name in _FIELD_NAME.findall(headers)}) > _FIELD_NAMES:
+        raise InvalidUploadError(f"The metadata has more than {_FIELD_NAMES} different fields")
     try:
         headers.decode()
         fields, unparsed = parse_email(headers + b"\n\n")
@@ -73,4 +86,6 @@ def _validated(fields: RawMetadata) -> Metadata:
             getattr(metadata, name)
     except InvalidMetadata as error:
         raise InvalidUploadError(f"The metadata is not valid: {shown(str(error))}") from None
+    except RecursionError:
+        raise InvalidUploadError("The metadata is not valid: a requirement's marker is nested too deeply") from None
     return metadata

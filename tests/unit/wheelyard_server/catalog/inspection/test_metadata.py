@@ -31,8 +31,16 @@ def test_all_versions_of_metadata_are_read(version: str) -> None:
 
 
 REFUSED: Mapping[str, tuple[str | bytes, str]] = {
-    "empty": ("", "Metadata-Version '' is not known here, the newest is 2.5"),
-    "not metadata": ("# demo\n", "Metadata-Version ''"),
+    "empty": ("", "must be lines like"),
+    "not metadata": ("# demo\n", "must be lines like"),
+    "a line that is no header": (metadata("demo", "1.0", "oops\nName: other\n"), "must be lines like"),
+    "a line that ends in a mere CR": (metadata("demo", "1.0", "Summary: a\rName: other\n"), "must be lines like"),
+    "NUL": (metadata("demo", "1.0", "Summary: a\0b\n"), "must be lines like"),
+    "an empty line first": ("\n" + metadata("demo", "1.0"), "must be lines like"),
+    "no version of metadata": (
+        "Name: demo\nVersion: 1.0\n",
+        "Metadata-Version '' is not known here, the newest is 2.5",
+    ),
     "newer version": ("Metadata-Version: 2.6\nName: demo\nVersion: 1.0\n", "'2.6' is not known here"),
     "next major version": ("Metadata-Version: 3.0\nName: demo\nVersion: 1.0\n", "'3.0' is not known here"),
     "no name": ("Metadata-Version: 2.3\nVersion: 1.0\n", "required field"),
@@ -52,10 +60,20 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "no valid Requires-Python": (metadata("demo", "1.0", "Requires-Python: yes\n"), "is invalid for"),
     "no valid Requires-Dist": (metadata("demo", "1.0", "Requires-Dist: a b\n"), "is invalid for"),
     "no valid extra": (metadata("demo", "1.0", "Provides-Extra: a b\n"), "is invalid for"),
+    "marker without end": (metadata("demo", "1.0", f"Requires-Dist: a; {'(' * 5000}\n"), "nested too deeply"),
+    "fields without end": (
+        metadata("demo", "1.0", "".join(f"X-{n}: a\n" for n in range(100))),
+        "more than 100 different",
+    ),
+    "long summary": (metadata("demo", "1.0", f"Summary: {'s' * 1001}\n"), "at most 1000 characters"),
+    "long Requires-Python": (
+        metadata("demo", "1.0", f"Requires-Python: >{'1' * 1001}\n"),
+        "at most 1000 characters",
+    ),
     "dynamic name": (metadata("demo", "1.0", "Dynamic: Name\n"), "not allowed as a dynamic field"),
     "summary of two lines": (metadata("demo", "1.0", "Summary: a\n b\n"), "must be a single line"),
     "no UTF-8": (metadata("demo", "1.0", "Author: \u00e9\n").encode("latin-1"), "cannot be read"),
-    "UTF-16": (metadata("demo", "1.0").encode("utf-16"), "cannot be read"),
+    "UTF-16": (metadata("demo", "1.0").encode("utf-16"), "must be lines like"),
 }
 
 
