@@ -46,6 +46,11 @@ check: lint ## The quick part: lint, unit and contract tests
 integration: $(READY) ## The real server and S3 with the real clients
 	$(BIN)/pytest tests/integration
 
+.PHONY: fuzz
+fuzz: SECONDS := $(or $(SECONDS),60)
+fuzz: $(READY) ## Feed damaged input to what reads uploads: make fuzz SECONDS=60
+	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz $(SECONDS)
+
 .PHONY: cluster-up
 cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 12 minutes)
 	@$(CLUSTER_CLI) up

@@ -6,6 +6,7 @@ https://packaging.python.org/en/latest/specifications/binary-distribution-format
 https://packaging.python.org/en/latest/specifications/source-distribution-format/ (PEP 625).
 """
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,12 +28,18 @@ __all__ = [
     "DistributionFilename",
     "FileType",
     "NormalizedName",
+    "belongs_to",
     "parse_filename",
     "parse_project_name",
     "parse_version",
+    "standard_sdist_stem",
+    "tag_count",
 ]
 
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+_WHEEL_TAGS = re.compile(r"(-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*){3}\.whl\Z")
+_TAGS = 500
+"""More than any real wheel has; a compressed tag set grows as the product of its parts."""
 
 
 class FileType(StrEnum):
@@ -75,9 +82,34 @@ def parse_filename(filename: str) -> DistributionFilename:
         raise InvalidUploadError("The filename has characters that no distribution's filename may have")
     try:
         if filename.endswith(".whl"):
+            _check_wheel_tags(filename)
             project, version, _, _ = parse_wheel_filename(filename)
             return DistributionFilename(filename, project, version, FileType.WHEEL)
         project, version = parse_sdist_filename(filename)
         return DistributionFilename(filename, project, version, FileType.SDIST)
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
         raise InvalidUploadError(f"Neither a wheel's nor an sdist's filename: {error}") from None
+
+
+def _check_wheel_tags(filename: str) -> None:
+    if not _WHEEL_TAGS.search(filename) or tag_count(filename) > _TAGS:
+        raise InvalidUploadError("The wheel's filename must end in its tags, such as -py3-none-any.whl")
+
+
+def tag_count(compressed: str) -> int:
+    """Return how many tags the compressed tag set at the end of `compressed` stands for."""
+    return math.prod(part.removesuffix(".whl").count(".") + 1 for part in compressed.split("-")[-3:])
+
+
+def belongs_to(folder: str, filename: DistributionFilename) -> bool:
+    """Tell whether `folder`, a `NAME-VERSION`, spells the project and version of a distribution."""
+    name, _, version = folder.rpartition("-")
+    try:
+        return canonicalize_name(name) == filename.project and Version(version) == filename.version
+    except InvalidVersion:
+        return False
+
+
+def standard_sdist_stem(filename: DistributionFilename) -> str:
+    """Return what PEP 625 wants before `.tar.gz`."""
+    return f"{filename.project.replace('-', '_')}-{filename.version}"

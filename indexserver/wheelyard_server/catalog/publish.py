@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.distribution import CoreMetadata, read_core_metadata
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.model import File
 from wheelyard_server.names import DistributionFilename
@@ -58,7 +58,7 @@ class Publisher:
         that has or had other bytes, and `ProjectClosedError`.
         """
         name = upload.filename.project
-        metadata = await asyncio.to_thread(read_core_metadata, upload.content.path, upload.filename)
+        metadata = await asyncio.to_thread(inspect, upload.content.path, upload.filename, ArchiveLimits())
         file = self._describe(upload, metadata)
         known = await self._documents.read(name)
         if edits.with_file(known.project, file, self._most_files) == known.project:

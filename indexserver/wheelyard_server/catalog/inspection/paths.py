@@ -1,0 +1,122 @@
+"""Which paths the members of an archive may have, and which links.
+
+The attack is always the same: an installer that extracts such a member writes somewhere else than everybody
+thinks, or two installers extract different things.
+"""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.inspection.wording import shown
+from wheelyard_server.errors import InvalidUploadError
+
+_PATH_CHARACTERS = 1024
+_FORBIDDEN = tuple(
+    (re.compile(pattern), complaint)
+    for pattern, complaint in [
+        (r"\A\Z", "has no name"),
+        (r"[\x00-\x1f\x7f-\x9f]", "has a control character in its name"),
+        (r"[\ud800-\udfff]", "has a name that is not UTF-8"),
+        (r"\\", "has a backslash in its name: use slashes"),
+        (r"\A/", "has an absolute path"),
+        (r"\A[A-Za-z]:", "has a drive letter in its name"),
+        (r"(\A|/)\.\.(/|\Z)", "climbs out of its folder with .."),
+        (r"//|(\A|/)\.(/|\Z)|/\Z", "has an empty or . part in its path"),
+    ]
+)
+
+
+class Kind(Enum):
+    """What a path of an archive is."""
+
+    FILE = auto()
+    FOLDER = auto()
+    IMPLIED_FOLDER = auto()
+    """No member of its own, but others lie in it."""
+    LINK = auto()
+
+
+def check_path(path: str) -> None:
+    """Raise `InvalidUploadError` unless `path` is relative, plain, and means the same everywhere."""
+    if len(path) > _PATH_CHARACTERS:
+        raise InvalidUploadError(f"{shown(path)} in the archive has more than {_PATH_CHARACTERS} characters")
+    for pattern, complaint in _FORBIDDEN:
+        if pattern.search(path):
+            raise InvalidUploadError(f"{shown(path)} in the archive {complaint}")
+
+
+class Tree:
+    """All paths of an archive: each there once, none below a file or a link, spelling apart.
+
+    Names that differ only in case or Unicode normalisation are one file on macOS and Windows.
+    """
+
+    def __init__(self, limits: ArchiveLimits) -> None:
+        self.roots: set[str] = set()
+        self._limits = limits
+        self._kinds: dict[str, Kind] = {}
+        self._names_bytes = 0
+
+    def add(self, path: str, kind: Kind) -> None:
+        """Take the next member; raise `InvalidUploadError` if it cannot stand beside those before it."""
+        check_path(path)
+        self.roots.add(path.partition("/")[0])
+        key = _folded(path)
+        for folder in _folders_above(key):
+            if not self._stands_in(folder, path):
+                break
+        known = self._kinds.get(key)
+        if known not in {None, Kind.IMPLIED_FOLDER} or (known and kind is not Kind.FOLDER):
+            raise InvalidUploadError(f"{shown(path)} is in the archive more than once, if case does not count")
+        self._keep(key, kind)
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether a file with this path was added."""
+        return self._kinds.get(_folded(path)) is Kind.FILE
+
+    def _stands_in(self, folder: str, path: str) -> bool:
+        """Note the folder; return whether it is new, so that those above it may be, too."""
+        known = self._kinds.get(folder)
+        if known in {Kind.FILE, Kind.LINK}:
+            raise InvalidUploadError(f"{shown(path)} in the archive lies below something that is no folder")
+        if known is None:
+            self._keep(folder, Kind.IMPLIED_FOLDER)
+        return known is None
+
+    def _keep(self, key: str, kind: Kind) -> None:
+        self._names_bytes += len(key)
+        if self._names_bytes > self._limits.names_bytes:
+            raise InvalidUploadError(f"The paths in the archive are longer than {self._limits.names_bytes} bytes")
+        self._kinds[key] = kind
+
+
+def check_symbolic_link(path: str, target: str) -> None:
+    """Raise `InvalidUploadError` if a symbolic link leads out of the archive's one root folder.
+
+    `..` may stand only at the start: after a name that is a link itself, it would not lead where it seems to
+    (CVE-2025-4517).
+    """
+    parts = [part for part in target.split("/") if part not in {"", "."}]
+    below = list(itertools.dropwhile("..".__eq__, parts))
+    folders_up, folders_above = len(parts) - len(below), path.count("/") - 1
+    if not target or target.startswith("/") or ".." in below or folders_up > folders_above:
+        raise InvalidUploadError(f"{shown(path)} in the archive is a link that leads out of it")
+    if below:
+        check_path("/".join(below))
+
+
+def _folded(path: str) -> str:
+    folded = path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+    return path if folded == path else folded  # memory: most are their own
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    """Yield the folders that a path lies in, the nearest first."""
+    end = path.rfind("/")
+    while end > 0:
+        yield path[:end]
+        end = path.rfind("/", 0, end)

@@ -1,0 +1,73 @@
+"""Wheels: https://packaging.python.org/en/latest/specifications/binary-distribution-format/."""
+
+import re
+from email.message import Message
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+from packaging.tags import Tag, parse_tag
+from packaging.utils import parse_wheel_filename
+
+from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.inspection.metadata import CoreMetadata, parse_metadata
+from wheelyard_server.catalog.inspection.record import check_record
+from wheelyard_server.catalog.inspection.wording import shown
+from wheelyard_server.catalog.inspection.zip_archive import ZipArchive, open_zip
+from wheelyard_server.errors import InvalidUploadError
+from wheelyard_server.names import DistributionFilename, belongs_to, tag_count
+
+_FILE_TAGS = 5000
+"""More than any filename can hold by far."""
+_OWNED_FOLDER = re.compile(r".+-.+\.data|.+\.dist-info")
+_NESTED_DIST_INFO = re.compile(r"[^/]+\.data/(purelib|platlib)/[^/]+\.dist-info/", re.IGNORECASE)
+
+
+def inspect_wheel(path: Path, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
+    """Return a wheel's metadata; raise `InvalidUploadError` unless all in it agrees. Reads the whole file."""
+    with open_zip(path, limits) as archive:
+        dist_info = _dist_info(archive, filename)
+        metadata = parse_metadata(archive.read(f"{dist_info}/METADATA", limits.metadata_bytes), filename)
+        _check_wheel_file(archive.read(f"{dist_info}/WHEEL", limits.metadata_bytes), filename)
+        check_record(archive, f"{dist_info}/RECORD", limits)
+        return metadata
+
+
+def _dist_info(archive: ZipArchive, filename: DistributionFilename) -> str:
+    """Return the name of the one .dist-info folder; a .data folder must be the project's, too."""
+    found = [root for root in archive.tree.roots if root.lower().endswith(".dist-info")]
+    if len(found) != 1 or not found[0].endswith(".dist-info"):
+        raise InvalidUploadError(f"A wheel must have one .dist-info folder, this has {len(found)}")
+    for folder in filter(_OWNED_FOLDER.fullmatch, archive.tree.roots):
+        if not belongs_to(folder.rpartition(".")[0], filename):
+            raise InvalidUploadError(f"The wheel's folder {shown(folder)} is not that of its project and version")
+    # Installed, these would be a second project that nobody asked for.
+    for name in archive.files:
+        if _NESTED_DIST_INFO.match(name):
+            raise InvalidUploadError(f"The wheel brings another project's metadata: {shown(name)}")
+    return found[0]
+
+
+def _check_wheel_file(raw: bytes, filename: DistributionFilename) -> None:
+    """Check WHEEL: the version of the format, and the tags, which the filename repeats in short."""
+    fields = BytesHeaderParser().parsebytes(raw)
+    versions = fields.get_all("Wheel-Version", [])
+    if len(versions) != 1 or not re.fullmatch(r"1\.\d{1,3}", str(versions[0])):
+        raise InvalidUploadError("The WHEEL file must have one Wheel-Version, 1.0")
+    _, _, _, named = parse_wheel_filename(filename.filename)
+    listed = _listed_tags(fields)
+    if listed != named:
+        example = min(map(str, listed ^ named))
+        raise InvalidUploadError(f"The tags of the filename and of the WHEEL file differ in {shown(example)}")
+
+
+def _listed_tags(fields: Message) -> frozenset[Tag]:
+    """Return the tags of all `Tag` lines; each may be compressed, as in a filename."""
+    lines = [str(line) for line in fields.get_all("Tag", [])]
+    if sum(tag_count(line) for line in lines) > _FILE_TAGS:
+        raise InvalidUploadError("The WHEEL file has too many tags")
+    try:
+        return frozenset[Tag]().union(*(parse_tag(line) for line in lines))
+    except ValueError:
+        raise InvalidUploadError(
+            "The WHEEL file has a line Tag that is no tag, which is like py3-none-any"
+        ) from None

@@ -1,0 +1,121 @@
+"""A zip file, every byte of which belongs to exactly one member, the directory or its end.
+
+So there is nothing before, between or behind the members, no two of them overlap, and all readers, whether they
+start at the end or stream from the start, see the same archive.
+"""
+
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from wheelyard_server.catalog.inspection.inflate import DEFLATE, inflate, raw_chunks
+from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.inspection.paths import Kind, Tree
+from wheelyard_server.catalog.inspection.wording import shown
+from wheelyard_server.catalog.inspection.zip_directory import (
+    DEFLATED,
+    Entry,
+    decode_name,
+    exactly,
+    extra_fields,
+    find_directory,
+    read_entries,
+    zip64_values,
+)
+from wheelyard_server.errors import InvalidUploadError
+
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+
+
+class ZipArchive:
+    """The members of a zip file whose structure was found sound; contents are checked as they are read."""
+
+    def __init__(self, file: BinaryIO, size: int, limits: ArchiveLimits) -> None:
+        _refuse_tar(file)
+        directory = find_directory(file, size)
+        self._file = file
+        self.tree = Tree(limits)
+        self.files: dict[str, Entry] = {}
+        entries = list(read_entries(file, directory, limits))
+        limits.check_expansion(size, sum(entry.size for entry in entries))
+        for entry in entries:
+            self._add(entry)
+        self._check_layout(entries, directory.offset)
+
+    def _add(self, entry: Entry) -> None:
+        self.tree.add(entry.name.removesuffix("/"), Kind.FOLDER if entry.is_folder else Kind.FILE)
+        if not entry.is_folder:
+            self.files[entry.name] = entry
+
+    def _check_layout(self, entries: list[Entry], end: int) -> None:
+        position = 0
+        for entry in sorted(entries, key=lambda entry: entry.offset):
+            if entry.offset != position:
+                raise InvalidUploadError(
+                    f"{shown(entry.name)} in the archive overlaps another member, or lies after a gap"
+                )
+            position = self._seek_content(entry) + entry.compressed_size
+        if position != end:
+            raise InvalidUploadError("The zip file has extra data before its central directory")
+
+    def _seek_content(self, entry: Entry) -> int:
+        """Go to a member's content and return where that is; the local header says what the directory says."""
+        self._file.seek(entry.offset)
+        fields = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
+        signature, _, flags, method, _, _, crc, compressed, size, name_size, extra_size = fields
+        name = decode_name(exactly(self._file, name_size), flags)
+        extra = extra_fields(exactly(self._file, extra_size), name)
+        size, compressed = zip64_values(extra, (size, compressed), name)
+        local = Entry(name, flags, method, crc, compressed, size, entry.offset)
+        if signature != b"PK\3\4" or local != entry:
+            raise InvalidUploadError(f"The local header of {shown(entry.name)} contradicts the central directory")
+        return self._file.tell()
+
+    def content(self, entry: Entry) -> Iterator[bytes]:
+        """Yield a member's content; raises `InvalidUploadError` unless it has its size and checksum."""
+        self._seek_content(entry)
+        chunks = raw_chunks(self._file, entry.compressed_size)
+        size = crc = 0
+        for chunk in inflate(chunks, DEFLATE) if entry.method == DEFLATED else chunks:
+            size, crc = size + len(chunk), zlib.crc32(chunk, crc)
+            if size > entry.size:
+                break
+            yield chunk
+        if (size, crc) != (entry.size, entry.crc):
+            raise InvalidUploadError(
+                f"{shown(entry.name)} in the archive has another size or checksum than declared"
+            )
+
+    def check_content(self, entry: Entry) -> None:
+        """Read a member's content for nothing but its size and checksum."""
+        for _ in self.content(entry):
+            pass
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return a member's content, which must be there and at most `limit` bytes long."""
+        entry = self.files.get(name)
+        if entry is None:
+            raise InvalidUploadError(f"The archive has no {shown(name)}")
+        if entry.size > limit:
+            raise InvalidUploadError(f"{shown(name)} in the archive is larger than {limit} bytes")
+        return b"".join(self.content(entry))
+
+
+@contextmanager
+def open_zip(path: Path, limits: ArchiveLimits) -> Iterator[ZipArchive]:
+    """Open a zip file; raise `InvalidUploadError` unless it is well-formed."""
+    with path.open("rb") as file:
+        yield ZipArchive(file, path.stat().st_size, limits)
+
+
+def _refuse_tar(file: BinaryIO) -> None:
+    """Refuse a zip file that begins as a tar archive does: pip would extract the one, uv the other."""
+    try:
+        tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return
+    raise InvalidUploadError("The file is both a zip file and a tar archive")

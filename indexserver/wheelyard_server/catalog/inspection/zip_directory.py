@@ -1,0 +1,203 @@
+"""The central directory of a zip file.
+
+https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, section 4.3. `zipfile` forgives what lets two readers
+see two different archives in one file, so this reads the records itself and forgives nothing.
+"""
+
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.inspection.wording import shown
+from wheelyard_server.errors import InvalidUploadError
+
+STORED, DEFLATED = 0, 8
+_ZIP64_VERSION = 45
+"""What a reader must be able to do; installers read no later version."""
+UTF8_NAME = 0x0800
+_KNOWN_FLAGS = UTF8_NAME | 0x0006  # the latter tell how hard deflate tried
+_ENCRYPTED, _DATA_DESCRIPTOR = 0x0001, 0x0008
+_ZIP64_FIELD, _UNICODE_PATH_FIELD = 0x0001, 0x7075
+MAX_16, MAX_32 = 0xFFFF, 0xFFFFFFFF
+
+_HEADER = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_EXTRA = struct.Struct("<2H")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A member as the central directory describes it."""
+
+    name: str
+    flags: int
+    method: int
+    crc: int
+    compressed_size: int
+    size: int
+    offset: int
+    """Of the local header."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Tell a folder from a file."""
+        return self.name.endswith("/")
+
+
+class Directory(NamedTuple):
+    """Where the central directory lies, from the end of the file."""
+
+    entries: int
+    size: int
+    offset: int
+
+
+def find_directory(file: BinaryIO, file_size: int) -> Directory:
+    """Return where the central directory lies; nothing may follow it but its end records, nor those."""
+    start = file_size - _END.size
+    signature, disk, first_disk, here, total, size, offset, comment = _END.unpack(_at(file, start, _END.size))
+    if signature != b"PK\5\6" or comment:
+        raise InvalidUploadError("The file does not end as a zip file does: it has trailing data or a comment")
+    if disk or first_disk or here != total:
+        raise InvalidUploadError("The zip file is split into several disks")
+    directory = Directory(total, size, offset)
+    zip64 = _find_zip64_end(file, start)
+    if zip64 is not None:
+        start, directory = zip64.start, _agreed(directory, zip64.directory)
+    if directory.offset + directory.size != start:
+        raise InvalidUploadError("The zip file has extra data before its start or around its central directory")
+    return directory
+
+
+class _Zip64End(NamedTuple):
+    start: int
+    directory: Directory
+
+
+def _find_zip64_end(file: BinaryIO, end: int) -> _Zip64End | None:
+    locator = end - _END64_LOCATOR.size
+    if locator < _END64.size:
+        return None
+    signature, disk, offset, disks = _END64_LOCATOR.unpack(_at(file, locator, _END64_LOCATOR.size))
+    if signature != b"PK\6\7":
+        return None
+    start = locator - _END64.size
+    fields = _END64.unpack(_at(file, start, _END64.size))
+    here, total, size, directory_offset = fields[6:]
+    # The record has to lie right before its locator, without extensible data.
+    if fields[0] != b"PK\6\6" or offset != start or fields[1] != _END64.size - 12:
+        raise InvalidUploadError("The zip file's zip64 end records contradict each other")
+    if disk or disks > 1 or any(fields[4:6]) or here != total:
+        raise InvalidUploadError("The zip file is split into several disks")
+    return _Zip64End(start, Directory(total, size, directory_offset))
+
+
+def _agreed(classic: Directory, zip64: Directory) -> Directory:
+    """Return the zip64 values; a classic one is the same, or says to look there (CVE-2025-8291)."""
+    for old, new, unknown in zip(classic, zip64, (MAX_16, MAX_32, MAX_32), strict=True):
+        if old not in {new, unknown}:
+            raise InvalidUploadError("The zip file's two end records contradict each other")
+    return zip64
+
+
+def read_entries(file: BinaryIO, directory: Directory, limits: ArchiveLimits) -> Iterator[Entry]:
+    """Yield all entries in their order; they fill the directory to the byte."""
+    limits.check_members(directory.entries)
+    if directory.size > limits.names_bytes:
+        raise InvalidUploadError(f"The zip file's directory is larger than {limits.names_bytes} bytes")
+    file.seek(directory.offset)
+    left = directory.size
+    for _ in range(directory.entries):
+        entry, size = _read_entry(file)
+        left -= size
+        yield entry
+    if left:
+        raise InvalidUploadError("The zip file's count of members is not that of its directory")
+
+
+def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
+    fields = _HEADER.unpack(exactly(file, _HEADER.size))
+    signature, _, needed, flags, method, _, _, crc, compressed, size = fields[:10]
+    name_size, extra_size, comment_size, disk, _, attributes, offset = fields[10:]
+    if signature != b"PK\1\2" or disk or needed > _ZIP64_VERSION:
+        raise InvalidUploadError("The zip file's directory is damaged, or for newer programs than pip")
+    name = decode_name(exactly(file, name_size), flags)
+    extra = extra_fields(exactly(file, extra_size), name)
+    exactly(file, comment_size)
+    size, compressed, offset = zip64_values(extra, (size, compressed, offset), name)
+    entry = Entry(name, flags, method, crc, compressed, size, offset)
+    _check(entry, attributes >> 16)
+    return entry, _HEADER.size + name_size + extra_size + comment_size
+
+
+def _check(entry: Entry, mode: int) -> None:
+    for refused, complaint in (
+        (entry.flags & _ENCRYPTED, "is encrypted"),
+        (entry.flags & _DATA_DESCRIPTOR, "has a data descriptor: write the zip file to a file, not to a pipe"),
+        (entry.flags & ~_KNOWN_FLAGS, "has flags that no installer knows"),
+        (entry.method not in {STORED, DEFLATED}, "is neither stored nor deflated"),
+        (entry.method == STORED and entry.size != entry.compressed_size, "has two sizes"),
+        (entry.is_folder and entry.compressed_size, "is a folder with content"),
+        (stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}, "is a link or a device, not a file"),
+        (stat.S_ISDIR(mode) and not entry.is_folder, "is said to be a folder, but its name ends in no slash"),
+    ):
+        if refused:
+            raise InvalidUploadError(f"{shown(entry.name)} in the archive {complaint}")
+
+
+def decode_name(raw: bytes, flags: int) -> str:
+    """Return a member's name; without the flag for UTF-8, readers differ on all that is not ASCII."""
+    try:
+        return raw.decode("utf-8" if flags & UTF8_NAME else "ascii")
+    except UnicodeDecodeError:
+        raise InvalidUploadError(f"The name {shown(str(raw))} in the archive is not marked as UTF-8") from None
+
+
+def extra_fields(raw: bytes, name: str) -> dict[int, bytes]:
+    """Return the extra fields of a header by their ids."""
+    fields: dict[int, bytes] = {}
+    position = 0
+    while position < len(raw):
+        field, size = _EXTRA.unpack_from(raw, position) if len(raw) - position >= _EXTRA.size else (0, len(raw))
+        start, position = position + _EXTRA.size, position + _EXTRA.size + size
+        # A Unicode path is a second name: some readers believe it, others do not (CVE-2025-54368).
+        if position > len(raw) or field in fields or field == _UNICODE_PATH_FIELD:
+            raise InvalidUploadError(f"{shown(name)} in the archive has damaged or ambiguous extra fields")
+        fields[field] = raw[start:position]
+    return fields
+
+
+def zip64_values(extra: dict[int, bytes], values: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Return the values, those that did not fit into 32 bits from the zip64 field.
+
+    Bazel's wheels have all values in that field, also those that did fit.
+    """
+    field = extra.get(_ZIP64_FIELD, b"")
+    present = [value == MAX_32 or len(field) == 8 * len(values) for value in values]
+    if len(field) != 8 * sum(present):
+        raise InvalidUploadError(f"{shown(name)} in the archive has a zip64 field that does not fit its header")
+    large = iter(struct.unpack(f"<{sum(present)}Q", field))
+    found = tuple(next(large) if there else value for value, there in zip(values, present, strict=True))
+    if any(value not in {MAX_32, real} for value, real in zip(values, found, strict=True)):
+        raise InvalidUploadError(f"{shown(name)} in the archive has a zip64 field that contradicts its header")
+    return found
+
+
+def exactly(file: BinaryIO, size: int) -> bytes:
+    """Read so many bytes."""
+    raw = file.read(size)
+    if len(raw) != size:
+        raise InvalidUploadError("The zip file is damaged or cut off")
+    return raw
+
+
+def _at(file: BinaryIO, offset: int, size: int) -> bytes:
+    if offset < 0:
+        raise InvalidUploadError("The file is too small for a zip file")
+    file.seek(offset)
+    return exactly(file, size)

@@ -1,0 +1,100 @@
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.distributions import metadata
+from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, parse_metadata
+from wheelyard_server.errors import InvalidUploadError
+from wheelyard_server.names import parse_filename
+
+
+def parse(raw: str | bytes) -> CoreMetadata:
+    return parse_metadata(raw if isinstance(raw, bytes) else raw.encode(), parse_filename("demo-1.0.tar.gz"))
+
+
+def test_metadata_tells_what_the_catalog_needs() -> None:
+    text = metadata("Demo", "1.0.0", "Summary: D\u00e9mo\nRequires-Python: >=3.9,\n <4\n")
+    assert parse(text) == CoreMetadata(text.encode(), "2.3", ">=3.9, <4", "D\u00e9mo")
+
+
+def test_what_metadata_need_not_say_is_empty() -> None:
+    assert parse(metadata("demo", "1.0", "Requires-Python:\n")) == CoreMetadata(
+        metadata("demo", "1.0", "Requires-Python:\n").encode(), "2.3", None, ""
+    )
+
+
+@pytest.mark.parametrize("version", METADATA_VERSIONS)
+def test_all_versions_of_metadata_are_read(version: str) -> None:
+    assert parse(f"Metadata-Version: {version}\nName: demo\nVersion: 1.0\n").metadata_version == version
+
+
+REFUSED: Mapping[str, tuple[str | bytes, str]] = {
+    "empty": ("", "must be lines like"),
+    "not metadata": ("# demo\n", "must be lines like"),
+    "a line that is no header": (metadata("demo", "1.0", "oops\nName: other\n"), "must be lines like"),
+    "a line that ends in a mere CR": (metadata("demo", "1.0", "Summary: a\rName: other\n"), "must be lines like"),
+    "NUL": (metadata("demo", "1.0", "Summary: a\0b\n"), "must be lines like"),
+    "an empty line first": ("\n" + metadata("demo", "1.0"), "must be lines like"),
+    "no version of metadata": (
+        "Name: demo\nVersion: 1.0\n",
+        "Metadata-Version '' is not known here, the newest is 2.5",
+    ),
+    "newer version": ("Metadata-Version: 2.6\nName: demo\nVersion: 1.0\n", "'2.6' is not known here"),
+    "next major version": ("Metadata-Version: 3.0\nName: demo\nVersion: 1.0\n", "'3.0' is not known here"),
+    "no name": ("Metadata-Version: 2.3\nVersion: 1.0\n", "required field"),
+    "no version": ("Metadata-Version: 2.3\nName: demo\n", "required field"),
+    "two names": (metadata("demo", "1.0", "Name: demo\n"), "must have Name once"),
+    "two names in two cases": (metadata("demo", "1.0", "NAME: other\n"), "must have Name once"),
+    "two versions": (metadata("demo", "1.0", "Version: 2.0\n"), "must have Version once"),
+    "two of Requires-Python": (
+        metadata("demo", "1.0", "Requires-Python: >3\n" * 2),
+        "must have Requires-Python once",
+    ),
+    "no valid name": (metadata("de mo", "1.0"), "is invalid for"),
+    "another name": (metadata("other", "1.0"), "names the project 'other'"),
+    "no valid version": (metadata("demo", "one"), "is invalid for"),
+    "another version": (metadata("demo", "1.1"), "has the version '1.1'"),
+    "another local version": (metadata("demo", "1.0+local"), "has the version '1.0+local'"),
+    "no valid Requires-Python": (metadata("demo", "1.0", "Requires-Python: yes\n"), "is invalid for"),
+    "no valid Requires-Dist": (metadata("demo", "1.0", "Requires-Dist: a b\n"), "is invalid for"),
+    "no valid extra": (metadata("demo", "1.0", "Provides-Extra: a b\n"), "is invalid for"),
+    "marker without end": (metadata("demo", "1.0", f"Requires-Dist: a; {'(' * 5000}\n"), "nested too deeply"),
+    "fields without end": (
+        metadata("demo", "1.0", "".join(f"X-{n}: a\n" for n in range(100))),
+        "more than 100 different",
+    ),
+    "long summary": (metadata("demo", "1.0", f"Summary: {'s' * 1001}\n"), "at most 1000 characters"),
+    "long Requires-Python": (
+        metadata("demo", "1.0", f"Requires-Python: >{'1' * 1001}\n"),
+        "at most 1000 characters",
+    ),
+    "dynamic name": (metadata("demo", "1.0", "Dynamic: Name\n"), "not allowed as a dynamic field"),
+    "summary of two lines": (metadata("demo", "1.0", "Summary: a\n b\n"), "must be a single line"),
+    "no UTF-8": (metadata("demo", "1.0", "Author: \u00e9\n").encode("latin-1"), "cannot be read"),
+    "UTF-16": (metadata("demo", "1.0").encode("utf-16"), "must be lines like"),
+}
+
+
+@pytest.mark.parametrize(("raw", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_bad_metadata_is_refused(raw: str | bytes, reason: str) -> None:
+    with pytest.raises(InvalidUploadError) as caught:
+        parse(raw)
+    assert reason in str(caught.value)
+
+
+def test_the_description_may_be_anything() -> None:
+    text = metadata("demo", "1.0", 'Content-Type: multipart/mixed; boundary="x"\n')
+    raw = text.encode() + b"Name: other\n\xff\n" + b"--x\nContent-Type: message/rfc822\n\n" * 2000
+    assert parse(raw).raw == raw
+
+
+@given(st.text() | st.binary() | st.lists(st.text(alphabet="NameVrsion: \n=?utf8bq", max_size=40)).map("\n".join))
+def test_whatever_follows_the_headers_is_parsed_or_refused(rest: str | bytes) -> None:
+    start = metadata("demo", "1.0").rstrip("\n").encode() + b"\n"
+    try:
+        found = parse(start + (rest if isinstance(rest, bytes) else rest.encode(errors="surrogatepass")))
+    except InvalidUploadError:
+        return
+    assert found.metadata_version == "2.3"

@@ -1,0 +1,225 @@
+"""Bad `.tar.gz` files, each a small change of a good sdist."""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.distributions import metadata
+from support.inspecting import SDIST, accepted, refusal
+from support.tar_writer import END, PKG_INFO, member, pkg_info, tar_gz
+from support.zip_writer import zip_file
+from wheelyard_server.catalog.inspection import ArchiveLimits
+from wheelyard_server.errors import InvalidUploadError
+
+GOOD = tar_gz(pkg_info(), member("demo-1.0/setup.py", b"pass\n"))
+RAW = gzip.decompress(GOOD)
+TEXT = metadata("demo", "1.0")
+FOLDER, SYMLINK, HARD_LINK = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+
+
+def sdist_with(*members: bytes) -> bytes:
+    return tar_gz(pkg_info(), *members)
+
+
+def symlink(name: str, target: str) -> bytes:
+    return member(name, type=SYMLINK, linkname=target)
+
+
+def extended(type_: bytes, content: bytes) -> bytes:
+    """Return an extended header, as raw as it is given."""
+    return member("demo-1.0/extended", content, type=type_)
+
+
+def pax(record: bytes) -> bytes:
+    return extended(tarfile.XHDTYPE, record)
+
+
+REFUSED: Mapping[str, tuple[bytes, str]] = {
+    "empty": (b"", "cut off"),
+    "no gzip": (RAW, "damaged compressed data"),
+    "cut off": (GOOD[:-1], "cut off"),
+    "cut in the middle": (GOOD[: len(GOOD) // 2], "cut off"),
+    "trailing garbage": (GOOD + b"garbage", "more data after"),
+    "trailing zeros": (GOOD + bytes(10), "more data after"),
+    "several gzip members": (GOOD + GOOD, "more data after"),
+    "wrong checksum of gzip": (GOOD[:-8] + bytes(4) + GOOD[-4:], "damaged compressed data"),
+    "a zip file": (zip_file({PKG_INFO: TEXT.encode()}), "zip programs can read it"),
+    "also a zip file": (gzip.compress(RAW, 0) + zip_file({PKG_INFO: TEXT.encode()}), "zip programs can read it"),
+    "a zip file inside, stored": (
+        gzip.compress(RAW.replace(END, zip_file({}) + END), 0),
+        "zip programs can read it",
+    ),
+    "bzip2": (b"BZh91AY&SY" + bytes(40), "damaged compressed data"),
+    "no members": (tar_gz(), "one folder with all in it, this has 0"),
+    "no end": (tar_gz(pkg_info(), end=b""), "cut off"),
+    "cut member": (tar_gz(pkg_info()[:700], end=b""), "cut off"),
+    "data after the end": (tar_gz(pkg_info(), end=END + member("demo-1.0/evil.py")), "data after its end"),
+    "a second archive after the end": (gzip.compress(RAW + RAW), "data after its end"),
+    "damaged header": (gzip.compress(RAW.replace(b"demo-1.0/setup", b"demo-1.0/SETUP")), "damaged header"),
+    "negative size": (sdist_with(member("demo-1.0/x", size=-512, format_=tarfile.GNU_FORMAT)), "negative size"),
+    "size beyond the end": (sdist_with(member("demo-1.0/x", size=1 << 30)), "cut off"),
+    "size in an extended header": (sdist_with(pax(b"10 size=0\n"), member("demo-1.0/x")), "must not have 'size'"),
+    "sparse file": (sdist_with(member("demo-1.0/x", type=tarfile.GNUTYPE_SPARSE)), "neither a file"),
+    "sparse file of pax": (
+        sdist_with(member("demo-1.0/x", pax={"GNU.sparse.major": "1"})),
+        "must not have 'GNU.sparse.major'",
+    ),
+    "other character set": (sdist_with(pax(b"21 hdrcharset=BINARY\n"), member("demo-1.0/x")), "'hdrcharset'"),
+    "pax record twice": (
+        sdist_with(pax(b"11 path=ab\n" * 2), member("demo-1.0/x")),
+        "must not have 'path' (again)",
+    ),
+    "pax record of wrong length": (
+        sdist_with(pax(b"99 path=a\n"), member("demo-1.0/x")),
+        "damaged extended header",
+    ),
+    "pax record of no length": (sdist_with(pax(b"0 path=a\n"), member("demo-1.0/x")), "damaged extended header"),
+    "pax record without a line end": (sdist_with(pax(b"10 path=abc"), member("demo-1.0/x")), "damaged extended"),
+    "global path": (sdist_with(extended(tarfile.XGLTYPE, b"10 path=a\n")), "more than a comment"),
+    "two names for one member": (
+        sdist_with(
+            extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/a\0"), member("demo-1.0/b", pax={"path": "demo-1.0/c"})
+        ),
+        "two names",
+    ),
+    "large extended header": (sdist_with(pax(b"x" * 70_000)), "too large"),
+    "extended header without a member": (sdist_with(pax(b"9 path=a\n")), "where a member should follow"),
+    "fifo": (sdist_with(member("demo-1.0/x", type=tarfile.FIFOTYPE)), "neither a file, a folder nor a link"),
+    "character device": (sdist_with(member("demo-1.0/x", type=tarfile.CHRTYPE)), "neither a file"),
+    "block device": (sdist_with(member("demo-1.0/x", type=tarfile.BLKTYPE)), "neither a file"),
+    "unknown type": (sdist_with(member("demo-1.0/x", type=b"Z")), "neither a file"),
+    "folder with content": (
+        sdist_with(member("demo-1.0/x", b"hidden", type=FOLDER)),
+        "has content, but is no file",
+    ),
+    "file with a slash at its end": (
+        sdist_with(member("demo-1.0/x", pax={"path": "demo-1.0/x/"})),
+        "empty or . part",
+    ),
+    "duplicate member": (sdist_with(pkg_info()), "more than once"),
+    "member in two cases": (sdist_with(member("demo-1.0/pkg-info")), "more than once"),
+    "file and folder": (sdist_with(member(PKG_INFO, type=FOLDER)), "more than once"),
+    "file below a file": (sdist_with(member(f"{PKG_INFO}/x")), "lies below something that is no folder"),
+    "file below a link": (sdist_with(symlink("demo-1.0/a", "."), member("demo-1.0/a/x")), "lies below something"),
+    "link over a folder": (sdist_with(member("demo-1.0/a/x"), symlink("demo-1.0/a", ".")), "more than once"),
+    "member beside the folder": (sdist_with(member("other/x")), "one folder with all in it, this has 2"),
+    "member that climbs out": (sdist_with(member("demo-1.0/../../x")), "climbs out"),
+    "absolute path": (sdist_with(member("/etc/x")), "absolute path"),
+    "absolute path of pax": (sdist_with(member("demo-1.0/x", pax={"path": "/etc/x"})), "absolute path"),
+    "climbing long name": (
+        sdist_with(extended(tarfile.GNUTYPE_LONGNAME, b"../x\0"), member("demo-1.0/x")),
+        "climbs out",
+    ),
+    "backslash": (sdist_with(member("demo-1.0\\..\\x")), "backslash"),
+    "drive letter": (sdist_with(member("C:/x")), "drive letter"),
+    "NUL in a long name": (
+        sdist_with(extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/a\0b\0"), member("demo-1.0/x")),
+        "control character",
+    ),
+    "name that is no UTF-8": (
+        sdist_with(extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/\xff\0"), member("demo-1.0/x")),
+        "not UTF-8",
+    ),
+    "symbolic link to an absolute path": (sdist_with(symlink("demo-1.0/a", "/etc/passwd")), "link that leads out"),
+    "symbolic link out": (sdist_with(symlink("demo-1.0/a", "../../x")), "link that leads out"),
+    "symbolic link to beside the folder": (sdist_with(symlink("demo-1.0/a", "..")), "link that leads out"),
+    "symbolic link through a link": (
+        sdist_with(symlink("demo-1.0/a/b/up", "../.."), symlink("demo-1.0/x", "a/b/up/../..")),
+        "link that leads out",
+    ),
+    "symbolic link to nothing": (sdist_with(symlink("demo-1.0/a", "")), "link that leads out"),
+    "symbolic link with a drive letter": (sdist_with(symlink("demo-1.0/a", "C:\\x")), "backslash"),
+    "hard link out": (sdist_with(member("demo-1.0/a", type=HARD_LINK, linkname="../x")), "climbs out"),
+    "hard link to an absolute path": (sdist_with(member("demo-1.0/a", type=HARD_LINK, linkname="/x")), "absolute"),
+    "hard link to nothing": (sdist_with(member("demo-1.0/a", type=HARD_LINK, linkname="demo-1.0/b")), "to no file"),
+    "hard link to a symbolic link": (
+        sdist_with(symlink("demo-1.0/b", "PKG-INFO"), member("demo-1.0/a", type=HARD_LINK, linkname="demo-1.0/b")),
+        "to no file",
+    ),
+    "PKG-INFO that is a link": (
+        tar_gz(member("demo-1.0/real", TEXT.encode()), symlink(PKG_INFO, "real")),
+        "has no 'demo-1.0/PKG-INFO'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_bad_tar_archive_is_refused(tmp_path: Path, body: bytes, reason: str) -> None:
+    assert reason in refusal(tmp_path, SDIST, body)
+
+
+ACCEPTED: Mapping[str, bytes] = {
+    "small": GOOD,
+    "one block of zeros at the end": tar_gz(pkg_info(), end=END[:512]),
+    "padded to a record": tar_gz(pkg_info(), end=bytes(10_240)),
+    "folders": tar_gz(member("demo-1.0/", type=FOLDER), pkg_info(), member("demo-1.0/a/", type=FOLDER)),
+    "commit of git": tar_gz(
+        extended(tarfile.XGLTYPE, b"52 comment=0123456789012345678901234567890123456789\n"), pkg_info()
+    ),
+    "time stamps of pax": sdist_with(member("demo-1.0/x", pax={"mtime": "1.5", "path": "demo-1.0/\u00e9"})),
+    "GNU long name": sdist_with(
+        extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/" + b"n" * 200 + b"\0"), member("demo-1.0/n")
+    ),
+    "links inside": sdist_with(
+        symlink("demo-1.0/docs/index", "../PKG-INFO"),
+        symlink("demo-1.0/here", "."),
+        member("demo-1.0/copy", type=HARD_LINK, linkname=PKG_INFO),
+    ),
+    "a zip file inside": sdist_with(member("demo-1.0/test.zip", zip_file({"a": b"b" * 99}) + bytes(70_000))),
+}
+
+
+@pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_a_good_tar_archive_is_accepted(tmp_path: Path, body: bytes) -> None:
+    assert accepted(tmp_path, SDIST, body).raw == TEXT.encode()
+
+
+@pytest.mark.parametrize("format_", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_all_formats_that_tarfile_writes_are_accepted(tmp_path: Path, format_: int) -> None:
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz", format=format_) as archive:
+        for name, content in {PKG_INFO: TEXT.encode(), "demo-1.0/" + "folder/" * 15 + "n" * 90: b"x" * 999}.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), 1.5
+            archive.addfile(info, io.BytesIO(content))
+    assert accepted(tmp_path, SDIST, body.getvalue()).raw == TEXT.encode()
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (ArchiveLimits(members=1), "more than 1 members"),
+        (ArchiveLimits(names_bytes=20), "longer than 20 bytes"),
+        (ArchiveLimits(uncompressed_bytes=1024), "unpacks to more than"),
+        (ArchiveLimits(ratio_from_bytes=1024, ratio=2), "more than 2 times its size"),
+        (ArchiveLimits(metadata_bytes=10), "PKG-INFO' in the archive is larger than 10 bytes"),
+    ],
+    ids=str,
+)
+def test_an_archive_beyond_a_limit_is_refused(tmp_path: Path, limits: ArchiveLimits, reason: str) -> None:
+    assert reason in refusal(tmp_path, SDIST, sdist_with(member("demo-1.0/zeros", bytes(5000))), limits)
+
+
+def test_a_bomb_is_refused_while_it_is_read(tmp_path: Path) -> None:
+    bomb = sdist_with(member("demo-1.0/zeros", bytes(65 * 1024 * 1024)))
+    assert len(bomb) < 200_000
+    assert "more than 50 times its size" in refusal(tmp_path, SDIST, bomb)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, len(RAW) - 1), value=st.integers(1, 255))
+def test_a_changed_byte_never_hides_a_member(tmp_path: Path, position: int, value: int) -> None:
+    raw = bytearray(RAW)
+    raw[position] ^= value
+    try:
+        accepted(tmp_path, SDIST, gzip.compress(bytes(raw)))
+    except InvalidUploadError:
+        return
+    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
+        assert len(archive.getnames()) == 2
