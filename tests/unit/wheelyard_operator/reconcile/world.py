@@ -78,7 +78,7 @@ class World:
         return False
 
     def roll_out(self) -> None:
-        """Do what Kubernetes does with Deployments, and what a server does when it starts: it claims its storage."""
+        """Do what Kubernetes does with Deployments, and a server at its start: it claims its storage."""
         for body in self.kube.objects.values():
             if body["kind"] == "Deployment":
                 with contextlib.suppress(ClientError):
