@@ -4,13 +4,16 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from aiohttp import web
 
 from wheelyard_server.access.file import CurrentRules
+from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import StorageError, UnsafeStorageError
@@ -48,7 +51,7 @@ def build(settings: Settings, storage: Storage) -> web.Application:
     lifecycle = Lifecycle()
     app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses])
     app[LIFECYCLE] = lifecycle
-    app[CATALOG] = Catalog(storage, _policy(settings))
+    app[CATALOG] = Catalog(storage, _policy(settings), cache=_cache(settings))
     app[RULES] = CurrentRules(settings.access_file)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[PROJECT_PAGES] = ProjectPages()
@@ -62,6 +65,12 @@ def build(settings: Settings, storage: Storage) -> web.Application:
 def _policy(settings: Settings) -> Policy:
     fresh = settings.freshness
     return Policy(Freshness(fresh.fresh_seconds, fresh.stale_seconds), settings.limits.project_files)
+
+
+def _cache(settings: Settings) -> FileCache | None:
+    if settings.cache is None:
+        return None
+    return FileCache(settings.cache.folder, settings.cache.max_bytes, LocalFiles(), lambda: datetime.now(UTC))
 
 
 async def serve(settings: Settings) -> None:

@@ -45,6 +45,14 @@ class Storage(_Settings, frozen=True):
             raise ValueError("exactly one of `s3` and `folder` is needed")
 
 
+class Cache(_Settings, frozen=True):
+    """Files that were read from S3, kept on a local disk."""
+
+    folder: Path
+    """Of one server process alone. What is there at start is used."""
+    max_bytes: int = 10 * GIB
+
+
 class Listener(_Settings, frozen=True):
     """An address to accept connections at."""
 
@@ -92,6 +100,8 @@ class Settings(_Settings, frozen=True):
     access_file: Path
     scratch_folder: Path
     """Uploads are received and checked here; what is left from a crash is removed at start."""
+    cache: Cache | None = None
+    """None reads every file from the storage for every client. A storage folder needs none."""
     index: str | None = None
     """`<namespace>/<name>`: whose storage it is. None serves whatever is there."""
     listeners: Listeners = Listeners()

@@ -3,6 +3,8 @@
 Anonymous may read; the user `admin` may do everything. Its token is made at the first start and printed once.
 """
 
+import atexit
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,12 @@ import msgspec
 from wheelyard_server.access import tokens
 from wheelyard_server.access.rules import AccessFile, Grant, User, Verb
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import S3, Folder, Listener, Listeners, Settings, Shutdown, Storage
+from wheelyard_server.settings import GIB, S3, Cache, Folder, Listener, Listeners, Settings, Shutdown, Storage
 
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"
+CACHE_BYTES = 1 * GIB
+"""Of local disk, for S3: on a laptop, until the server ends."""
 TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
 TOKEN_VARIABLE = "WHEELYARD_ADMIN_TOKEN"  # noqa: S105 - a variable's name
 
@@ -39,10 +43,12 @@ def prepare(storage_url: str, listen: str, given_token: str | None) -> Prepared:
     token, is_new = _admin_token(storage, given_token)
     listener = _listener(listen)
     local = Path(tempfile.mkdtemp(prefix="wheelyard-"))
+    atexit.register(shutil.rmtree, local, ignore_errors=True)
     settings = Settings(
         storage=storage,
         access_file=_write_access_file(local / "access.yaml", tokens.digest(token)),
         scratch_folder=storage.folder.path / ".scratch" if storage.folder else local / "scratch",
+        cache=None if storage.folder else Cache(folder=local / "cache", max_bytes=CACHE_BYTES),
         listeners=Listeners(cluster=listener),
         shutdown=Shutdown(drain_seconds=0),
     )

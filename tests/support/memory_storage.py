@@ -1,7 +1,7 @@
 """Storage in memory that can fail on purpose. It passes the same contract as the real ones."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -33,6 +33,8 @@ class MemoryStorage:
         self.calls: list[str] = []
         self.before_call: Callable[[str, str], None] | None = None
         """Is given the name of the method and the key; may change the objects: another replica at work."""
+        self.before_chunk: Callable[[int], Awaitable[None]] | None = None
+        """Is given the position of a chunk of a stream that is about to come; may wait, or raise."""
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.modified: dict[str, datetime] = {}
         """When an object was written, where that is not `now`."""
@@ -78,6 +80,9 @@ class MemoryStorage:
             raise StorageUnavailableError(key, "made to fail")
         return self._chunks(key, self._get(key)[start:end], end - start)
 
+    def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
+        return None
+
     async def list(self, folder: str) -> AsyncIterator[Listed]:
         if self._called("list", folder) is not None:
             raise StorageUnavailableError(folder, "made to fail")
@@ -103,9 +108,10 @@ class MemoryStorage:
             raise ObjectNotFoundError(key)
         return self.objects[key]
 
-    @staticmethod
-    async def _chunks(key: str, body: bytes, expected: int) -> AsyncIterator[bytes]:
+    async def _chunks(self, key: str, body: bytes, expected: int) -> AsyncIterator[bytes]:
         for start in range(0, len(body), 1000):
+            if self.before_chunk is not None:
+                await self.before_chunk(start)
             yield body[start : start + 1000]
         if len(body) != expected:
             raise StorageUnavailableError(key, "too short")

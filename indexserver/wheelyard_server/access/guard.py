@@ -4,10 +4,9 @@ Rights are checked against the project under which a file is stored, never again
 method looks the file up in the document of the project that it has checked.
 """
 
-from collections.abc import AsyncIterator
-
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.content import Content
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectEntry
 from wheelyard_server.catalog.publish import Upload
@@ -50,8 +49,8 @@ class GuardedCatalog:
         self._require(Verb.READ, name)
         return await self._catalog.file(name, filename, sha256)
 
-    async def open(self, name: NormalizedName, file: File, start: int, end: int) -> AsyncIterator[bytes]:
-        """Stream a file's bytes from `start` up to and without `end`."""
+    async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
+        """Open a file's bytes from `start` up to and without `end`."""
         self._require(Verb.READ, name)
         return await self._catalog.open(name, file, start, end)
 

@@ -1,17 +1,19 @@
 """The catalog: what the layers above know of projects and files."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NewType
 
 from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.cache import FileCache
+from wheelyard_server.catalog.content import Content, Contents
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
 from wheelyard_server.catalog.publish import MOST_FILES, Clock, Publisher, Upload
-from wheelyard_server.catalog.verify import verified
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
@@ -42,12 +44,19 @@ class Policy:
 class Catalog:
     """Projects and files of one index. It asks nobody who wants to know: see `access`."""
 
-    def __init__(self, storage: Storage, policy: Policy = Policy(), now: Clock = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        policy: Policy = Policy(),
+        now: Clock = lambda: datetime.now(UTC),
+        cache: FileCache | None = None,
+    ) -> None:
         self._storage = storage
         self._now = now
         self._documents = Documents(storage)
         self._reader = FreshReader(self._documents, policy.freshness)
         self._publisher = Publisher(storage, self._documents, policy.most_files, now)
+        self._contents = Contents(storage, LocalFiles(), cache)
         self._projects = ProjectList(storage, self._documents)
         self._read_only: UnsafeStorageError | None = None
 
@@ -76,14 +85,9 @@ class Catalog:
             raise NotFoundError(f"The project is {project.status}: its files are not offered")
         return file
 
-    async def open(self, name: NormalizedName, file: File, start: int, end: int) -> AsyncIterator[bytes]:
-        """Stream a file's bytes from `start` up to and without `end`.
-
-        A whole file is checked on its way: bytes that are not those of the digest never arrive complete.
-        """
-        key = layout.content(name, file)
-        chunks = await self._storage.open(key, start, end)
-        return verified(chunks, file.sha256, key) if (start, end) == (0, file.size) else chunks
+    async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
+        """Open a file's bytes from `start` up to and without `end`; see `Contents.open`."""
+        return await self._contents.open(layout.content(name, file), file, start, end)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""

@@ -70,6 +70,10 @@ class Storage(Protocol):
         """
         ...
 
+    def path(self, key: str) -> Path | None:
+        """Return where the object lies on this machine, if it is there; None: it lies elsewhere."""
+        ...
+
     def list(self, folder: str) -> AsyncIterator[Listed]:
         """Yield the objects whose keys start with `folder`, which ends in a slash, in ascending order of keys."""
         ...

@@ -40,7 +40,7 @@ class FolderStorage:
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with _translated(key):
-            body = await asyncio.to_thread(self._path(key).read_bytes)
+            body = await asyncio.to_thread(self.path(key).read_bytes)
         etag = _etag(body)
         if etag == known:
             raise ObjectUnchangedError(key)
@@ -59,8 +59,12 @@ class FolderStorage:
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Storage.open`."""
         with _translated(key):
-            file = await asyncio.to_thread(self._path(key).open, "rb")
+            file = await asyncio.to_thread(self.path(key).open, "rb")
         return _chunks(key, file, start, end)
+
+    def path(self, key: str) -> Path:
+        """See `Storage.path`."""
+        return self._root / key
 
     async def list(self, folder: str) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
@@ -74,11 +78,8 @@ class FolderStorage:
         with _translated(key):
             await asyncio.to_thread(self._delete, key)
 
-    def _path(self, key: str) -> Path:
-        return self._root / key
-
     def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None) -> ETag:
-        path = self._path(key)
+        path = self.path(key)
         with self._locked():
             if _etag_of(path) != expected:
                 raise PreconditionFailedError(key)
@@ -88,7 +89,7 @@ class FolderStorage:
 
     def _copy(self, key: str, source: Path | bytes) -> None:
         opened = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
-        with opened as file, _written_whole(self._path(key)) as unfinished:
+        with opened as file, _written_whole(self.path(key)) as unfinished:
             shutil.copyfileobj(file, unfinished, CHUNK_BYTES)
 
     @contextmanager
@@ -108,7 +109,7 @@ class FolderStorage:
                         yield _as_listed(key, found)
 
     def _delete(self, key: str) -> None:
-        path = self._path(key)
+        path = self.path(key)
         path.unlink(missing_ok=True)
         if key.startswith(layout.FILES):
             # Nobody else ever writes into the folder of an upload.

@@ -77,6 +77,10 @@ class S3Storage:
             result = await self._store.get_async(key, options={"range": (start, end)})
         return _chunks(key, result.stream(min_chunk_size=CHUNK_BYTES), end - start)
 
+    def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
+        """See `Storage.path`."""
+        return None
+
     async def list(self, folder: str) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
         with _translated(folder):

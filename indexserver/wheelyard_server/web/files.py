@@ -1,16 +1,11 @@
 """`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part; `.metadata` and `.provenance`."""
 
-import logging
-from collections.abc import AsyncIterator
-
 from aiohttp import web
 
-from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.headers import matches
-
-log = logging.getLogger(__name__)
+from wheelyard_server.web.sending import send
 
 METADATA_SUFFIX = ".metadata"
 PROVENANCE_SUFFIX = ".provenance"
@@ -61,21 +56,15 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     catalog = guarded_catalog(request)
     file = await catalog.file(name, filename, sha256)
     response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{sha256}"'})
-    if matches(request, f'"{sha256}"'):
+    if matches(request, response.headers["ETag"]):
         response.set_status(304)
-        await response.prepare(request)
         return response
     response.content_type = "application/octet-stream"
     start, end = _range(request, file.size, response)
     if request.method == "HEAD":
         response.content_length = end - start
-        await response.prepare(request)
         return response
-    chunks = await catalog.open(name, file, start, end)
-    response.content_length = end - start
-    await response.prepare(request)
-    await _send(request, response, chunks)
-    return response
+    return await send(request, response, await catalog.open(name, file, start, end), start, end)
 
 
 def _range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:
@@ -93,15 +82,3 @@ def _range(request: web.Request, size: int, response: web.StreamResponse) -> tup
     response.set_status(206)
     response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return start, end
-
-
-async def _send(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> None:
-    try:
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except StorageUnavailableError as error:
-        # The status is out. A cut connection is the only way left to say that this is not the file.
-        log.error("%s was cut off: %s", request.path, error)  # noqa: TRY400
-        if request.transport is not None:
-            request.transport.abort()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support import distributions
+from support.contents import received
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
@@ -25,8 +26,8 @@ CALLS_OF_AN_UPLOAD = 5
 def upload(path: Path) -> Upload:
     with Scratch(path.parent / "scratch", 10**9).receiver() as receiver:
         receiver.write(path.read_bytes())
-        received = receiver.finish()
-    return Upload(parse_filename(path.name), Received(path, received.size, received.digests), "admin")
+        content = receiver.finish()
+    return Upload(parse_filename(path.name), Received(path, content.size, content.digests), "admin")
 
 
 async def assert_invariants(storage: MemoryStorage) -> list[str]:
@@ -37,8 +38,7 @@ async def assert_invariants(storage: MemoryStorage) -> list[str]:
     except NotFoundError:
         return []
     for file in project.files:
-        body = b"".join([chunk async for chunk in await catalog.open(NAME, file, 0, file.size)])
-        assert len(body) == file.size
+        assert len(await received(await catalog.open(NAME, file, 0, file.size))) == file.size
         await catalog.core_metadata(NAME, file)
     names = [file.filename for file in project.files]
     assert len(names) == len(set(names))

@@ -1,0 +1,96 @@
+"""Files on this machine that are only opened if their bytes are right; each is read for that once."""
+
+import asyncio
+import hashlib
+import os
+from collections import OrderedDict
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple, Self
+
+MOST_KNOWN = 20_000
+"""Of each so many files the digest is remembered, in about 10 MB."""
+READ_AT_ONCE = 2
+"""Hashing takes a thread and a core: everything else needs some, too."""
+PATIENCE_SECONDS = 2.0
+
+
+class WrongBytesError(Exception):
+    """The file's digest is not what it should be."""
+
+
+class _Version(NamedTuple):
+    """What changes whenever a file's bytes are written."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, descriptor: int) -> Self:
+        found = os.fstat(descriptor)
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class LocalFiles:
+    """Opens files by path and SHA-256 and remembers which were right, until they are written to."""
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience_seconds
+        self._known: OrderedDict[_Version, str] = OrderedDict()
+        self._reading: dict[_Version, asyncio.Task[str]] = {}
+        self._turn = asyncio.Semaphore(READ_AT_ONCE)
+
+    async def open(self, path: Path, sha256: str) -> FileIO:
+        """Open a file whose digest is `sha256`, for the caller to close.
+
+        Raises `WrongBytesError` if it is another, `TimeoutError` if the file is large and was not yet read, which
+        then goes on for those who ask later, and `OSError`.
+        """
+        file = FileIO(path)
+        try:
+            found = await self._digest(file)
+        except BaseException:
+            file.close()
+            raise
+        if found == sha256:
+            file.seek(0)  # Reading it has moved the position of one of those who asked.
+            return file
+        file.close()
+        raise WrongBytesError(f"{path} has the SHA-256 {found}")
+
+    def remember(self, descriptor: int, sha256: str) -> None:
+        """Take the word of whoever has just written the open file that this is its digest."""
+        self._remember(_Version.of(descriptor), sha256)
+
+    async def _digest(self, file: FileIO) -> str:
+        version = _Version.of(file.fileno())
+        known = self._known.get(version)
+        if known is not None:
+            return known
+        task = self._reading.get(version)
+        if task is None:
+            task = self._reading[version] = asyncio.create_task(self._read(version, os.dup(file.fileno())))
+        async with asyncio.timeout(self._patience):
+            return await asyncio.shield(task)
+
+    async def _read(self, version: _Version, descriptor: int) -> str:
+        try:
+            async with self._turn:
+                sha256 = await asyncio.to_thread(_sha256, descriptor)
+            self._remember(version, sha256)
+            return sha256
+        finally:
+            os.close(descriptor)
+            del self._reading[version]
+
+    def _remember(self, version: _Version, sha256: str) -> None:
+        self._known[version] = sha256
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+
+def _sha256(descriptor: int) -> str:
+    with FileIO(descriptor, closefd=False) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

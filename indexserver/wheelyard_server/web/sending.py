@@ -1,0 +1,72 @@
+"""The body of an answer: from this machine's disk by `sendfile`, from elsewhere chunk by chunk."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from io import FileIO
+
+from aiohttp import web
+
+from wheelyard_server.catalog.content import Content
+from wheelyard_server.errors import StorageError, StorageUnavailableError
+
+log = logging.getLogger(__name__)
+
+SMALL_BYTES = 64 * 1024
+"""Up to here, to read and to write once with the headers is quicker than to set up a `sendfile`."""
+
+
+async def send(
+    request: web.Request, response: web.StreamResponse, content: Content, start: int, end: int
+) -> web.StreamResponse:
+    """Send the bytes from `start` up to and without `end` with the status and headers of `response`.
+
+    Raises `StorageError` while the status is not out. Later, only a cut connection can say that this is not
+    the file.
+    """
+    response.content_length = end - start
+    if not isinstance(content, FileIO):
+        return await _send_chunks(request, response, content)
+    with content:
+        if end - start > SMALL_BYTES:
+            return await _send_file(request, response, content, start, end)
+        body = os.pread(content.fileno(), end - start, start)
+    if len(body) < end - start:
+        raise StorageUnavailableError(request.path, "the file became shorter while it was sent")
+    return web.Response(body=body, status=response.status, headers=response.headers)
+
+
+async def _send_chunks(
+    request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    await response.prepare(request)
+    try:
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except StorageError as error:
+        _cut(request, str(error))
+    return response
+
+
+async def _send_file(
+    request: web.Request, response: web.StreamResponse, file: FileIO, start: int, end: int
+) -> web.StreamResponse:
+    await response.prepare(request)
+    transport = request.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("The client has gone")
+    # asyncio copies by itself where the transport has no sendfile, as with TLS.
+    sent = await asyncio.get_running_loop().sendfile(transport, file, start, end - start)
+    if sent < end - start:
+        _cut(request, "the file became shorter while it was sent")
+    else:
+        await response.write_eof()
+    return response
+
+
+def _cut(request: web.Request, reason: str) -> None:
+    log.error("%s was cut off: %s", request.path, reason)
+    if request.transport is not None:
+        request.transport.abort()

@@ -1,0 +1,70 @@
+import hashlib
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+from support.contents import put, received, streamed
+from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog.content import Contents
+from wheelyard_server.catalog.fill import Stored
+from wheelyard_server.catalog.local_files import LocalFiles
+from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageUnavailableError
+from wheelyard_server.storage.folder import FolderStorage
+
+BODY = bytes(range(256)) * 40
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path / "data")
+
+
+@pytest.fixture
+async def stored(folder: FolderStorage) -> Stored:
+    known = put(MemoryStorage(), BODY)
+    await folder.store(known.key, BODY)
+    return known
+
+
+async def test_a_file_of_a_folder_is_opened_where_it_lies(folder: FolderStorage, stored: Stored) -> None:
+    content = await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, 0, len(BODY))
+    assert isinstance(content, FileIO)
+    assert await received(content) == BODY
+
+
+@pytest.mark.parametrize("part", [(0, len(BODY)), (3, 9)])
+async def test_a_damaged_file_of_a_folder_is_refused_before_its_first_byte(
+    folder: FolderStorage, stored: Stored, part: tuple[int, int]
+) -> None:
+    folder.path(stored.key).write_bytes(BODY[:-1] + b"?")
+    with pytest.raises(DamagedObjectError, match=hashlib.sha256(BODY[:-1] + b"?").hexdigest()):
+        await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, *part)
+
+
+async def test_a_file_that_is_gone_from_a_folder_is_the_storage_s_error(
+    folder: FolderStorage, stored: Stored
+) -> None:
+    folder.path(stored.key).unlink()
+    with pytest.raises(ObjectNotFoundError):
+        await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, 0, len(BODY))
+
+
+@pytest.mark.parametrize(("part", "body"), [((0, len(BODY)), BODY), ((3, 9), BODY[3:9])])
+async def test_a_large_file_of_a_folder_does_not_wait_until_it_is_checked(
+    folder: FolderStorage, stored: Stored, part: tuple[int, int], body: bytes
+) -> None:
+    content = await Contents(folder, LocalFiles(patience_seconds=0), None).open(stored.key, stored.file, *part)
+    assert await received(streamed(content)) == body
+
+
+async def test_a_file_from_elsewhere_is_checked_on_its_way_without_a_cache() -> None:
+    storage = MemoryStorage()
+    elsewhere = put(storage, BODY)
+    contents = Contents(storage, LocalFiles(), None)
+    content = await contents.open(elsewhere.key, elsewhere.file, 0, len(BODY))
+    assert await received(streamed(content)) == BODY
+    storage.objects[elsewhere.key] = BODY[:-1] + b"?"
+    damaged = await contents.open(elsewhere.key, elsewhere.file, 0, len(BODY))
+    with pytest.raises(StorageUnavailableError):
+        await received(damaged)
