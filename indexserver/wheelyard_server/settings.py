@@ -4,6 +4,7 @@ Unknown keys are refused, so that a typing error, or a file made for a newer ser
 """
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -50,7 +51,7 @@ class Cache(_Settings, frozen=True):
 
     folder: Path
     """Of one server process alone. What is there at start is used."""
-    max_bytes: int = 10 * GIB
+    max_bytes: Annotated[int, msgspec.Meta(gt=0)] = 10 * GIB
 
 
 class Listener(_Settings, frozen=True):

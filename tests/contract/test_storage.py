@@ -155,3 +155,10 @@ async def test_a_deleted_object_is_gone_and_deleting_it_again_is_a_success(stora
     assert await keys(storage, "files/") == ["files/demo/2/demo.whl"]
     with pytest.raises(ObjectNotFoundError):
         await storage.read("files/demo/1/demo.whl")
+
+
+async def test_what_lies_on_this_machine_can_be_opened_there(storage: Storage) -> None:
+    await storage.store("files/demo/1/demo.whl", b"bytes")
+    path = storage.path("files/demo/1/demo.whl")
+    assert (path is not None) == isinstance(storage, FolderStorage)
+    assert path is None or path.read_bytes() == b"bytes"

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import parse
+from wheelyard_server.settings import GIB, Cache, parse
 
 FOLDER = b"storage: {folder: {path: /data}}\naccessFile: /a.yaml\nscratchFolder: /scratch\n"
 
@@ -11,6 +13,12 @@ def test_defaults_fill_what_is_left_out() -> None:
     assert settings.listeners.cluster.port == 8080
     assert settings.shutdown.grace_seconds == 300
     assert settings.index is None
+    assert settings.cache is None
+
+
+def test_a_cache_is_ten_gib_unless_it_is_said() -> None:
+    cache = parse(FOLDER + b"cache: {folder: /cache}\n").cache
+    assert cache == Cache(folder=Path("/cache"), max_bytes=10 * GIB)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +26,8 @@ def test_defaults_fill_what_is_left_out() -> None:
     [
         (FOLDER + b"storag: {}\n", "storag"),
         (FOLDER + b"listeners: {cluster: {prot: 1}}\n", "prot"),
+        (FOLDER + b"cache: {maxBytes: 1}\n", "folder"),
+        (FOLDER + b"cache: {folder: /c, maxBytes: 0}\n", "maxBytes"),
         (FOLDER + b"listeners: {cluster: {port: many}}\n", "port"),
         (b"storage: {}\naccessFile: /a\nscratchFolder: /s\n", "exactly one"),
         (b"storage: {s3: {}}\naccessFile: /a\nscratchFolder: /s\n", "bucket"),

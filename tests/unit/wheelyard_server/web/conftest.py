@@ -11,6 +11,7 @@ from support.access import ACCESS
 from support.http import Client
 from support.memory_storage import MemoryStorage
 from wheelyard_server import app
+from wheelyard_server import storage as storages
 from wheelyard_server.settings import Folder, Limits, Settings, Storage
 from wheelyard_server.web.lifecycle import LIFECYCLE
 
@@ -21,15 +22,19 @@ def storage() -> MemoryStorage:
 
 
 @pytest.fixture
-async def client(tmp_path: Path, storage: MemoryStorage) -> AsyncIterator[Client]:
+def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
-    settings = Settings(
+    return Settings(
         storage=Storage(folder=Folder(path=tmp_path / "unused")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
         limits=Limits(file_bytes=200_000),
     )
+
+
+@pytest.fixture
+async def client(settings: Settings, storage: storages.Storage) -> AsyncIterator[Client]:
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
     async with TestClient(

@@ -1,8 +1,10 @@
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import ClientError
 
@@ -11,13 +13,38 @@ from support.access import NOBODY, PUBLISHER, READER
 from support.attestations import attestation, statement
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from wheelyard_server.settings import Cache, Settings
+from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.web.sending import SMALL_BYTES
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
 
+PLACES = ["storage", "cache", "folder"]
+ELSEWHERE = pytest.mark.parametrize("place", ["storage", "cache"], indirect=True)
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> str:
+    """Say where the file is served from: a storage elsewhere, a cache of it, a folder of this machine."""
+    made: str = request.param
+    return made
+
+
 @pytest.fixture
-def body(tmp_path: Path) -> bytes:
-    return distributions.wheel(tmp_path, "secret_a", module="x = 1\n" * 1000).read_bytes()
+def storage(place: str, tmp_path: Path) -> MemoryStorage | FolderStorage:
+    return FolderStorage(tmp_path / "data") if place == "folder" else MemoryStorage()
+
+
+@pytest.fixture
+def settings(settings: Settings, place: str, tmp_path: Path) -> Settings:
+    return msgspec.structs.replace(settings, cache=Cache(folder=tmp_path / "cache") if place == "cache" else None)
+
+
+@pytest.fixture(params=[500, 2 * SMALL_BYTES], ids=["small", "large"])
+def body(tmp_path: Path, request: pytest.FixtureRequest) -> bytes:
+    source = hashlib.shake_128(b"seed").hexdigest(request.param)
+    return distributions.wheel(tmp_path, "secret_a", module=f"x = {source!r}").read_bytes()
 
 
 @pytest.fixture
@@ -27,6 +54,17 @@ async def url(client: Client, tmp_path: Path, body: bytes) -> str:
     return f"/files/secret-a/{hashlib.sha256(body).hexdigest()}/{path.name}"
 
 
+@pytest.fixture
+async def known_url(client: Client, url: str) -> str:
+    """Return the URL of a file that was served before."""
+    await (await client.get(url, headers=auth(READER))).read()
+    return url
+
+
+async def fetch(client: Client, url: str) -> bytes:
+    return await (await client.get(url, headers=auth(READER))).read()
+
+
 async def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, url: str, body: bytes) -> None:
     answer = await client.get(url, headers=auth(READER))
     assert (answer.status, await answer.read()) == (200, body)
@@ -34,6 +72,37 @@ async def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, url: 
     assert answer.headers["Cache-Control"] == "max-age=365000000, immutable"
     assert answer.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
     assert "Content-Encoding" not in answer.headers
+
+
+async def test_a_file_that_was_served_comes_again(client: Client, known_url: str, body: bytes) -> None:
+    for _ in range(2):
+        answer = await client.get(known_url, headers=auth(READER))
+        assert (answer.status, await answer.read()) == (200, body)
+        assert answer.headers["Content-Length"] == str(len(body))
+
+
+@ELSEWHERE
+async def test_the_storage_is_read_once_if_there_is_a_cache(
+    client: Client, known_url: str, place: str, storage: MemoryStorage
+) -> None:
+    before = len(storage.calls)
+    await asyncio.gather(*[fetch(client, known_url) for _ in range(10)])
+    opens = sum(call.startswith("open ") for call in storage.calls[before:])
+    assert opens == (0 if place == "cache" else 10)
+
+
+@pytest.mark.parametrize("known", ['"{}"', 'W/"{}"', '"other", "{}"', "*"])
+async def test_who_has_the_file_is_told_so(client: Client, url: str, body: bytes, known: str) -> None:
+    etag = known.format(hashlib.sha256(body).hexdigest())
+    answer = await client.get(url, headers={**auth(READER), "If-None-Match": etag})
+    assert (answer.status, await answer.read()) == (304, b"")
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
+    assert answer.headers["Cache-Control"] == "max-age=365000000, immutable"
+
+
+async def test_who_has_another_file_gets_this_one(client: Client, url: str, body: bytes) -> None:
+    answer = await client.get(url, headers={**auth(READER), "If-None-Match": '"other"'})
+    assert (answer.status, await answer.read()) == (200, body)
 
 
 async def test_head_tells_the_size_and_sends_nothing(client: Client, url: str, body: bytes) -> None:
@@ -47,8 +116,10 @@ async def test_head_tells_the_size_and_sends_nothing(client: Client, url: str, b
     ("wanted", "part"),
     [("bytes=0-9", slice(0, 10)), ("bytes=10-", slice(10, None)), ("bytes=-7", slice(-7, None))],
 )
-async def test_a_range_is_partial_content(client: Client, url: str, body: bytes, wanted: str, part: slice) -> None:
-    answer = await client.get(url, headers={**auth(READER), "Range": wanted})
+async def test_a_range_is_partial_content(
+    client: Client, known_url: str, body: bytes, wanted: str, part: slice
+) -> None:
+    answer = await client.get(known_url, headers={**auth(READER), "Range": wanted})
     start, end, _ = part.indices(len(body))
     assert (answer.status, await answer.read()) == (206, body[part])
     assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(body)}"
@@ -102,14 +173,34 @@ async def test_the_metadata_of_an_sdist_is_kept_but_not_announced(client: Client
     assert announced == {path.name: False}
 
 
-@pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda body: body[:50] + b"\x00" + body[51:]])
+DAMAGE = pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda body: body[:50] + b"\x00" + body[51:]])
+
+
+@ELSEWHERE
+@DAMAGE
 async def test_damaged_bytes_never_arrive_as_a_whole_file(
     client: Client, url: str, storage: MemoryStorage, damage: Callable[[bytes], bytes]
 ) -> None:
     (key,) = (key for key in storage.objects if key.endswith(".whl"))
     storage.objects[key] = damage(storage.objects[key])
     with pytest.raises(ClientError):
-        await (await client.get(url, headers=auth(READER))).read()
+        await fetch(client, url)
+
+
+@DAMAGE
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_damaged_bytes_of_a_folder_are_an_error(
+    client: Client,
+    known_url: str,
+    tmp_path: Path,
+    damage: Callable[[bytes], bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (path,) = (tmp_path / "data").rglob("*.whl")
+    path.write_bytes(damage(path.read_bytes()))
+    answer = await client.get(known_url, headers=auth(READER))
+    assert answer.status == 503
+    assert "the SHA-256" in caplog.text
 
 
 async def test_a_file_is_published_with_attestations_and_shown_with_its_provenance(
