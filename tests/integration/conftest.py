@@ -12,14 +12,18 @@ from support.server import Server, StartServer
 
 
 @pytest.fixture
-def start_server(
-    tmp_path: Path, s3_server: S3Server, bucket_names: Iterator[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StartServer]:
-    """Start servers on "folder" or "s3"; those of one test share their storage."""
+def bucket(s3_server: S3Server, bucket_names: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make an empty bucket, to which this process and its children have access."""
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     bucket = next(bucket_names)
     boto3.client("s3").create_bucket(Bucket=bucket)
+    return bucket
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, s3_server: S3Server, bucket: str) -> Iterator[StartServer]:
+    """Start servers on "folder" or "s3"; those of one test share their storage."""
     storages = {
         "folder": {"folder": {"path": str(tmp_path / "data")}},
         "s3": {"s3": {"bucket": bucket, "prefix": "team/", "endpoint": s3_server.endpoint}},

@@ -52,6 +52,7 @@ def start(home: Path, storage: object) -> Server:
         "listeners": {"cluster": {"host": "127.0.0.1", "port": port}},
         "accessFile": str(access_file),
         "scratchFolder": str(home / "scratch"),
+        "cache": {"folder": str(home / "cache")},
         "shutdown": {"drainSeconds": 0.2, "graceSeconds": 20},
     }
     config.write_bytes(msgspec.yaml.encode(settings))

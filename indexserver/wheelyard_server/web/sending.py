@@ -26,44 +26,51 @@ async def send(
     the file.
     """
     response.content_length = end - start
-    if not isinstance(content, FileIO):
+    try:
+        if isinstance(content, FileIO):
+            with content:
+                return await _send_file(request, response, content, start, end)
         return await _send_chunks(request, response, content)
-    with content:
-        if end - start > SMALL_BYTES:
-            return await _send_file(request, response, content, start, end)
-        body = os.pread(content.fileno(), end - start, start)
-    if len(body) < end - start:
-        raise StorageUnavailableError(request.path, "the file became shorter while it was sent")
-    return web.Response(body=body, status=response.status, headers=response.headers)
+    except ConnectionError:
+        return response  # The client has gone: there is nobody to tell.
+    except StorageError as error:
+        if not response.prepared:
+            raise
+        _cut(request, str(error))
+        return response
 
 
 async def _send_chunks(
     request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]
 ) -> web.StreamResponse:
     await response.prepare(request)
-    try:
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except StorageError as error:
-        _cut(request, str(error))
+    async for chunk in chunks:
+        await response.write(chunk)
+    await response.write_eof()
     return response
 
 
 async def _send_file(
     request: web.Request, response: web.StreamResponse, file: FileIO, start: int, end: int
 ) -> web.StreamResponse:
+    if end - start <= SMALL_BYTES:
+        body = os.pread(file.fileno(), end - start, start)
+        _require_all(request, len(body), end - start)
+        return web.Response(body=body, status=response.status, headers=response.headers)
     await response.prepare(request)
     transport = request.transport
     if transport is None or transport.is_closing():
-        raise ConnectionResetError("The client has gone")
+        raise ConnectionResetError
     # asyncio copies by itself where the transport has no sendfile, as with TLS.
     sent = await asyncio.get_running_loop().sendfile(transport, file, start, end - start)
-    if sent < end - start:
-        _cut(request, "the file became shorter while it was sent")
-    else:
-        await response.write_eof()
+    _require_all(request, sent, end - start)
+    await response.write_eof()
     return response
+
+
+def _require_all(request: web.Request, found: int, wanted: int) -> None:
+    if found < wanted:
+        raise StorageUnavailableError(request.path, "the file became shorter while it was sent")
 
 
 def _cut(request: web.Request, reason: str) -> None:

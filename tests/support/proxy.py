@@ -1,0 +1,46 @@
+"""A proxy that counts what passes, to see what a server really fetches from S3."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+BLOCK_BYTES = 1 << 20
+
+
+class CountingProxy:
+    """Passes TCP connections on to `endpoint`, a URL."""
+
+    def __init__(self, endpoint: str) -> None:
+        target = urlsplit(endpoint)
+        self._target = target.hostname, target.port
+        self.url = ""
+        self.received = 0
+        """Bytes that came back from the endpoint."""
+
+    async def connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        endpoint, to_endpoint = await asyncio.open_connection(*self._target)
+        requests = asyncio.create_task(_pass_on(client, to_endpoint))
+        while block := await endpoint.read(BLOCK_BYTES):
+            self.received += len(block)
+            to_client.write(block)
+            await to_client.drain()
+        to_client.close()
+        await requests
+
+
+@asynccontextmanager
+async def counting_proxy(endpoint: str) -> AsyncIterator[CountingProxy]:
+    """Run a proxy on a free port of this machine."""
+    proxy = CountingProxy(endpoint)
+    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield proxy
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while block := await reader.read(BLOCK_BYTES):
+        writer.write(block)
+        await writer.drain()
+    writer.close()
