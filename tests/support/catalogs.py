@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support import distributions
+from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received, Scratch
@@ -37,8 +38,7 @@ async def listed(storage: Storage, name: str = "demo") -> dict[str, bytes]:
     project = (await catalog.project(project_name)).project
     found = {}
     for file in project.files:
-        chunks = await catalog.open(project_name, file, 0, file.size)
-        found[file.filename] = b"".join([chunk async for chunk in chunks])
+        found[file.filename] = await received(await catalog.open(project_name, file, 0, file.size))
         await catalog.core_metadata(project_name, file)
         if file.provenance_sha256 is not None:
             await catalog.provenance(project_name, file)
