@@ -1,7 +1,9 @@
 """The command line `wheelyard`."""
 
 import argparse
+import atexit
 import logging
+import os
 import sys
 from importlib.metadata import version
 
@@ -16,9 +18,23 @@ def main() -> None:
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        sys.exit(arguments.run(arguments))
+        code = arguments.run(arguments)
     except (WheelyardError, OSError) as error:
-        sys.exit(f"wheelyard: {error}")
+        print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - why it ends
+        code = 1
+    _end(code)
+
+
+def _end(code: int) -> None:
+    """End the process without taking the interpreter apart.
+
+    The threads of obstore's runtime go on until the process ends; one that needs an interpreter that is gone aborts
+    the process instead (https://github.com/PyO3/pyo3-async-runtimes/issues/40).
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter itself would call here
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:

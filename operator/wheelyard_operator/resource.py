@@ -177,12 +177,45 @@ class S3Storage:
         )
 
 
+_UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+
+
+def parse_bytes(quantity: str) -> int:
+    """Give the number of bytes of a quantity such as 5Gi; the schema allows no other units."""
+    unit = _UNITS.get(quantity[-2:])
+    return int(quantity[:-2]) * unit if unit else int(quantity)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How the index servers serve."""
+
+    fresh_seconds: int
+    stale_seconds: int
+    file_bytes: int
+    project_files: int
+    cache_bytes: int
+
+    @classmethod
+    def parse(cls, spec: Manifest) -> Serving:
+        """Take it from `spec`."""
+        freshness, limits = spec.get("freshness", {}), spec.get("limits", {})
+        return cls(
+            fresh_seconds=freshness.get("freshSeconds", 0),
+            stale_seconds=freshness.get("staleSeconds", 3600),
+            file_bytes=parse_bytes(limits.get("fileSize", "5Gi")),
+            project_files=limits.get("projectFiles", 20_000),
+            cache_bytes=parse_bytes(spec.get("cache", {}).get("size", "5Gi")),
+        )
+
+
 @dataclass(frozen=True)
 class PackageIndex:
     """One package index."""
 
     meta: Meta
     storage: S3Storage
+    serving: Serving
     replicas: int
     grants: tuple[Grant, ...]
     consent: Consent
@@ -196,6 +229,7 @@ class PackageIndex:
         return cls(
             meta=Meta.parse(body),
             storage=S3Storage.parse(spec["storage"]["s3"]),
+            serving=Serving.parse(spec),
             replicas=spec.get("replicas", 2),
             grants=tuple(Grant.parse(each) for each in access.get("grants", ())),
             consent=Consent.parse(access.get("users", {}).get("namespaces", {})),

@@ -61,7 +61,23 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
     )
     assert read.listeners.cluster == server_settings.Listener(host="0.0.0.0", port=PORT)  # noqa: S104
     assert (read.access_file, read.scratch_folder) == (Path("/etc/wheelyard/access/access.yaml"), Path("/scratch"))
+    assert read.cache == server_settings.Cache(folder=Path("/cache"), max_bytes=5 * server_settings.GIB)
+    assert read.limits == server_settings.Limits()
+    assert read.freshness == server_settings.Freshness()
     assert (read.shutdown.drain_seconds, read.shutdown.grace_seconds) == (5, 300)
+
+
+def test_index_yaml_says_how_to_serve() -> None:
+    made = index(
+        freshness={"freshSeconds": 2, "staleSeconds": 60},
+        limits={"fileSize": "500Mi", "projectFiles": 10},
+        cache={"size": "123456"},
+    )
+    read = server_settings.parse(index_file(made, OPERATOR).encode())
+    assert read.cache is not None
+    assert read.cache.max_bytes == 123456
+    assert (read.limits.file_bytes, read.limits.project_files) == (500 * 1024**2, 10)
+    assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 
 def test_access_yaml() -> None:

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from cluster.versitygw import S3Server
 from support import distributions
@@ -82,10 +81,8 @@ def peak_memory(server: Server) -> int:
 
 
 async def test_twenty_clients_at_once_cost_one_read_of_s3_and_little_memory(
-    tmp_path: Path, s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, s3_server: S3Server, bucket: str
 ) -> None:
-    # obstore takes it before the endpoint of the settings.
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
     async with counting_proxy(s3_server.endpoint) as proxy:
         storage = {"s3": {"bucket": bucket, "endpoint": proxy.url}}
         async with running(tmp_path / "uploads", storage) as server:

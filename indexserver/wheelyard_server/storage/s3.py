@@ -106,7 +106,12 @@ def connect(s3: settings.S3) -> S3Storage:
         "read_timeout": "30s",
         "timeout": "6h",
     }
-    options = {"region": s3.region, "endpoint": s3.endpoint, "prefix": s3.prefix.rstrip("/")}
+    options = {
+        "region": s3.region,
+        # Under this name it wins over AWS_ENDPOINT_URL_S3 of the environment, as settings should.
+        "aws_endpoint_url_s3": s3.endpoint,
+        "prefix": s3.prefix.rstrip("/"),
+    }
     given = {name: value for name, value in options.items() if value}
     store = S3Store(s3.bucket, client_options=client, retry_config=_RETRIES, **given)  # type: ignore[arg-type]
     return S3Storage(store)
@@ -124,7 +129,8 @@ def _translated(key: str) -> Iterator[None]:
     except (AlreadyExistsError, PreconditionError) as error:
         raise PreconditionFailedError(key) from error
     except (BaseError, OSError) as error:
-        raise StorageUnavailableError(key, f"{type(error).__name__}: {error}") from error
+        # What follows the first line is for debugging obstore.
+        raise StorageUnavailableError(key, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
 
 
 async def _chunks(key: str, stream: "BytesStream", expected: int) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from wheelyard_operator.desired.common import (
     index_metadata,
     selector_labels,
 )
-from wheelyard_operator.desired.index_file import DRAIN_SECONDS, GRACE_SECONDS, PORT
+from wheelyard_operator.desired.index_file import CACHE_FOLDER, DRAIN_SECONDS, GRACE_SECONDS, PORT
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
 from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR
 
@@ -77,6 +77,7 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
             {"name": "config", "configMap": {"name": index.child_name}},
             {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
             {"name": "scratch", "emptyDir": {}},
+            {"name": "cache", "emptyDir": {}},
             {"name": "tmp", "emptyDir": {}},
         ],
     }
@@ -110,6 +111,7 @@ def _container(index: PackageIndex, settings: Settings) -> Manifest:
             {"name": "config", "mountPath": "/etc/wheelyard/config", "readOnly": True},
             {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
             {"name": "scratch", "mountPath": "/scratch"},
+            {"name": "cache", "mountPath": CACHE_FOLDER},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod
         ],
     }

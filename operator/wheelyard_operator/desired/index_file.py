@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 INDEX_FILE = "index.yaml"
 PORT = 8080
+CACHE_FOLDER = "/cache"
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
 
 
 def index_file(index: PackageIndex, settings: Settings) -> str:
     """Render index.yaml."""
-    storage = index.storage
+    storage, serving = index.storage, index.serving
     content = {
         "index": index.id,
         "storage": {
@@ -32,6 +33,9 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "listeners": {"cluster": {"host": "0.0.0.0", "port": PORT}},  # noqa: S104 - a pod's own address
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
+        "cache": {"folder": CACHE_FOLDER, "maxBytes": serving.cache_bytes},
+        "limits": {"fileBytes": serving.file_bytes, "projectFiles": serving.project_files},
+        "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)

@@ -16,6 +16,9 @@ def test_as_in_the_contract() -> None:
         "listeners": {"cluster": {"host": "0.0.0.0", "port": 8080}},  # noqa: S104
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
+        "cache": {"folder": "/cache", "maxBytes": 5 * 1024**3},
+        "limits": {"fileBytes": 5 * 1024**3, "projectFiles": 20_000},
+        "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
         "shutdown": {"drainSeconds": 5, "graceSeconds": 300},
     }
 
