@@ -13,15 +13,17 @@ from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.probe import check_conditional_writes
+from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import StorageError, UnsafeStorageError
 from wheelyard_server.settings import Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.web.context import CATALOG, RULES, SCRATCH
+from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT, RULES, SCRATCH
 from wheelyard_server.web.errors import errors_as_responses
 from wheelyard_server.web.headers import add_headers
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
@@ -54,6 +56,7 @@ def build(settings: Settings, storage: Storage) -> web.Application:
     app[CATALOG] = Catalog(storage, _policy(settings), cache=_cache(settings))
     app[RULES] = CurrentRules(settings.access_file)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
+    app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
     app[PROJECT_PAGES] = ProjectPages()
     app[INDEX_NAME] = settings.index or ""
     app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining])
@@ -63,8 +66,11 @@ def build(settings: Settings, storage: Storage) -> web.Application:
 
 
 def _policy(settings: Settings) -> Policy:
-    fresh = settings.freshness
-    return Policy(Freshness(fresh.fresh_seconds, fresh.stale_seconds), settings.limits.project_files)
+    fresh, limits = settings.freshness, settings.limits
+    return Policy(
+        Freshness(fresh.fresh_seconds, fresh.stale_seconds),
+        UploadLimits(limits.project_files, ArchiveLimits(metadata_bytes=limits.metadata_bytes)),
+    )
 
 
 def _cache(settings: Settings) -> FileCache | None:
@@ -86,22 +92,22 @@ async def serve(settings: Settings) -> None:
     )
     await runner.setup()
     try:
-        listener = settings.listeners.cluster
-        site = web.TCPSite(runner, listener.host, listener.port)
-        await site.start()
+        for listener in filter(None, (settings.listeners.cluster, settings.listeners.external)):
+            await web.TCPSite(runner, listener.host, listener.port).start()
         await _started_or_stopped(app, storage, settings.index, stop)
         await stop.wait()
-        await _drain(app[LIFECYCLE], site, settings.shutdown)
+        await _drain(app[LIFECYCLE], runner, settings.shutdown)
     finally:
         await runner.cleanup()
 
 
-async def _drain(lifecycle: Lifecycle, site: web.TCPSite, shutdown: Shutdown) -> None:
+async def _drain(lifecycle: Lifecycle, runner: web.AppRunner, shutdown: Shutdown) -> None:
     """Go on serving until load balancers have noticed, then take nothing new and let what runs end."""
     log.info("Stopping: draining for %g s, then running requests may end", shutdown.drain_seconds)
     lifecycle.draining = True
     await asyncio.sleep(shutdown.drain_seconds)
-    await site.stop()
+    for site in list(runner.sites):
+        await site.stop()
     await lifecycle.wait_until_idle(shutdown.grace_seconds)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
 
+MIB = 1024**2
 GIB = 1024**3
 
 
@@ -62,9 +63,12 @@ class Listener(_Settings, frozen=True):
 
 
 class Listeners(_Settings, frozen=True):
-    """The server's listeners, by who they are for."""
+    """The server's listeners, by who they are for: each has grants of its own for anonymous."""
 
     cluster: Listener = Listener()
+    """For clients inside, such as the pods of a cluster."""
+    external: Listener | None = None
+    """For clients that come through an Ingress or HTTPRoute; None listens on one address only."""
 
 
 class Shutdown(_Settings, frozen=True):
@@ -81,6 +85,8 @@ class Limits(_Settings, frozen=True):
 
     file_bytes: int = 5 * GIB
     """Size of one distribution file."""
+    metadata_bytes: int = 2 * MIB
+    """Size of the METADATA or PKG-INFO of a distribution file."""
     project_files: int = 20_000
     """Files of one project."""
 

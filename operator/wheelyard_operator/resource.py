@@ -193,6 +193,7 @@ class Serving:
     fresh_seconds: int
     stale_seconds: int
     file_bytes: int
+    metadata_bytes: int
     project_files: int
     cache_bytes: int
 
@@ -204,6 +205,7 @@ class Serving:
             fresh_seconds=freshness.get("freshSeconds", 0),
             stale_seconds=freshness.get("staleSeconds", 3600),
             file_bytes=parse_bytes(limits.get("fileSize", "5Gi")),
+            metadata_bytes=parse_bytes(limits.get("metadataSize", "2Mi")),
             project_files=limits.get("projectFiles", 20_000),
             cache_bytes=parse_bytes(spec.get("cache", {}).get("size", "5Gi")),
         )
@@ -218,6 +220,8 @@ class PackageIndex:
     serving: Serving
     replicas: int
     grants: tuple[Grant, ...]
+    external_grants: tuple[Grant, ...]
+    """On the external listener they stand in for what `grants` allow to anonymous."""
     consent: Consent
     status: Manifest
 
@@ -232,6 +236,7 @@ class PackageIndex:
             serving=Serving.parse(spec),
             replicas=spec.get("replicas", 2),
             grants=tuple(Grant.parse(each) for each in access.get("grants", ())),
+            external_grants=tuple(Grant.parse(each) for each in access.get("externalGrants", ())),
             consent=Consent.parse(access.get("users", {}).get("namespaces", {})),
             status=body.get("status", {}),
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import Login, access_file
-from wheelyard_operator.desired.index_file import PORT, index_file
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT, PORT, index_file
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.settings import Settings
 from wheelyard_server import settings as server_settings
@@ -60,6 +60,7 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
         bucket="acme", prefix=prefix, region=region or "eu-west-1", endpoint=endpoint or "http://s3.example"
     )
     assert read.listeners.cluster == server_settings.Listener(host="0.0.0.0", port=PORT)  # noqa: S104
+    assert read.listeners.external == server_settings.Listener(host="0.0.0.0", port=EXTERNAL_PORT)  # noqa: S104
     assert (read.access_file, read.scratch_folder) == (Path("/etc/wheelyard/access/access.yaml"), Path("/scratch"))
     assert read.cache == server_settings.Cache(folder=Path("/cache"), max_bytes=5 * server_settings.GIB)
     assert read.limits == server_settings.Limits()
@@ -70,13 +71,13 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
 def test_index_yaml_says_how_to_serve() -> None:
     made = index(
         freshness={"freshSeconds": 2, "staleSeconds": 60},
-        limits={"fileSize": "500Mi", "projectFiles": 10},
+        limits={"fileSize": "500Mi", "metadataSize": "1Mi", "projectFiles": 10},
         cache={"size": "123456"},
     )
     read = server_settings.parse(index_file(made, OPERATOR).encode())
     assert read.cache is not None
     assert read.cache.max_bytes == 123456
-    assert (read.limits.file_bytes, read.limits.project_files) == (500 * 1024**2, 10)
+    assert read.limits == server_settings.Limits(file_bytes=500 * 2**20, metadata_bytes=2**20, project_files=10)
     assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 
@@ -90,7 +91,10 @@ def test_access_yaml() -> None:
         "packages": ["shared"],
         "verbs": ["publish", "yank", "delete", "manage"],
     }
-    main = index(access={"grants": [{"subjects": ["anonymous"], "verbs": ["read"]}, group]})
+    outside = [{"subjects": ["authenticated"], "verbs": ["read"], "packages": ["shared"]}]
+    main = index(
+        access={"grants": [{"subjects": ["anonymous"], "verbs": ["read"]}, group], "externalGrants": outside}
+    )
     rules = server_access.parse(access_file(main, [Login(jenkins, operator_tokens.digest(token))]).encode())
     principal = authenticate(f"Bearer {token}", rules)
     assert principal.name == "ci.jenkins"
@@ -100,6 +104,8 @@ def test_access_yaml() -> None:
         assert rules.allows(principal, Verb.READ, project)
         assert rules.allows(ANONYMOUS, Verb.READ, project)
         assert not rules.allows(ANONYMOUS, Verb.PUBLISH, project)
+        assert not rules.external.allows(ANONYMOUS, Verb.READ, project)
+        assert rules.external.allows(principal, Verb.READ, project) is publishes
 
 
 @pytest.mark.parametrize("names", [(), ("a",), ("a", "b")])

@@ -24,8 +24,17 @@ def bucket(s3: S3Client) -> Iterator[str]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     yield name
     if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
-        buckets.empty(s3, name)
-        s3.delete_bucket(Bucket=name)
+        eventually(lambda: _deleted(s3, name), "the bucket can be deleted", 30)
+
+
+def _deleted(s3: S3Client, bucket: str) -> bool:
+    """Try it: a server that is just starting or ending may still write to the bucket."""
+    buckets.empty(s3, bucket)
+    try:
+        s3.delete_bucket(Bucket=bucket)
+    except s3.exceptions.ClientError:
+        return False
+    return True
 
 
 class Here:

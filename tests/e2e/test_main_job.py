@@ -12,7 +12,7 @@ from support.kubectl import Kubectl, eventually
 from support.mainjob import EXAMPLES, SYSTEM, MainJob
 
 HELLO = r"hello from wheelyard 1\.0\.0 \(flask \d+\.\d+\.\d+, requests \d+\.\d+\.\d+\)"
-USED_BY_TESTS = {"quickstart.yaml", "install-jobs.yaml", "publisher.yaml"}
+USED_BY_TESTS = {"quickstart.yaml", "install-jobs.yaml", "publisher.yaml", "inside-and-outside.yaml"}
 
 
 def test_pods_of_another_namespace_install_as_a_user_and_with_no_credentials(main_job: MainJob) -> None:
@@ -102,7 +102,7 @@ def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops
 ) -> None:
     kubectl = main_job.kubectl
     old = kubectl.secret("packages", "ci-pypi")["password"]
-    assert _status(main_job, "ci", old) == 200
+    assert _status(main_job, "packages.ci", old) == 200
     kubectl("-n", "packages", "delete", "secret", "ci-pypi")
     deleted = time.monotonic()
     new = eventually(lambda: kubectl.secret("packages", "ci-pypi")["password"], "the Secret is back", 15)
@@ -115,11 +115,12 @@ def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops
 
 
 def _status(main_job: MainJob, user: str, token: str, host: str = "wheelyard-main") -> int:
-    """Return the status of an authenticated request, made in the publisher's pod."""
+    """Return the status of a request with a login, or with none for no user, made in the publisher's pod."""
     script = f"""
 import base64, urllib.error, urllib.request
-login = base64.b64encode(b"packages.{user}:{token}").decode()
-request = urllib.request.Request("http://{host}/simple/", headers={{"Authorization": "Basic " + login}})
+login = base64.b64encode(b"{user}:{token}").decode()
+headers = {{"Authorization": "Basic " + login}} if "{user}" else {{}}
+request = urllib.request.Request("http://{host}/simple/", headers=headers)
 try:
     print(urllib.request.urlopen(request, timeout=10).status)
 except urllib.error.HTTPError as error:
@@ -131,7 +132,7 @@ except urllib.error.HTTPError as error:
 def _on_every_pod(main_job: MainJob, token: str) -> set[int]:
     pods = main_job.kubectl.get("-n", "packages", "pods", "-l", "wheelyard.dev/index=main")["items"]
     addresses = [pod["status"]["podIP"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    return {_status(main_job, "ci", token, f"{address}:8080") for address in addresses}
+    return {_status(main_job, "packages.ci", token, f"{address}:8080") for address in addresses}
 
 
 def test_a_reader_may_not_publish(main_job: MainJob) -> None:
@@ -162,6 +163,30 @@ def _children(kubectl: Kubectl) -> list[str]:
     return [
         name for name in kubectl("-n", "packages", "get", kinds, "-o", "name").split() if "/wheelyard-main" in name
     ]
+
+
+def test_inside_pods_read_without_a_login_and_from_outside_one_has_to_log_in(main_job: MainJob) -> None:
+    kubectl = main_job.kubectl
+    try:
+        main_job.apply("inside-and-outside.yaml")
+        main_job.wait_until_ready("packageindex", "main", "two-doors")
+        main_job.wait_until_ready("indexuser", "developer", "two-doors")
+        inside = "wheelyard-main.two-doors"
+        # The Ingress sends its requests to this port of the same Service.
+        backend = kubectl.get("-n", "two-doors", "ingress", "pypi")["spec"]["rules"][0]["http"]["paths"][0][
+            "backend"
+        ]
+        (port,) = (
+            each["port"]
+            for each in kubectl.get("-n", "two-doors", "service", backend["service"]["name"])["spec"]["ports"]
+            if each["name"] == backend["service"]["port"]["name"]
+        )
+        assert _status(main_job, "", "", inside) == 200
+        assert _status(main_job, "", "", f"{inside}:{port}") == 401
+        token = kubectl.secret("two-doors", "developer-pypi")["password"]
+        assert _status(main_job, "two-doors.developer", token, f"{inside}:{port}") == 200
+    finally:
+        kubectl("-n", "two-doors", "delete", "packageindexes,indexusers", "--all", "--timeout=60s")
 
 
 def test_every_example_is_applied_here(main_job: MainJob) -> None:

@@ -110,7 +110,9 @@ async def slow_upload(session: aiohttp.ClientSession, server: Server, tmp_path: 
 async def test_another_index_s_storage_is_refused(start_server: StartServer, storage: str) -> None:
     server = start_server(storage)
     config = server.access_file.with_name("index.yaml")
-    other = config.read_text().replace("packages/main", "packages/other").replace(server.url[-5:], str(free_port()))
+    other = config.read_text().replace("packages/main", "packages/other")
+    for url in (server.url, server.external_url):
+        other = other.replace(url[-5:], str(free_port()))
     config.write_text(other)
     command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
     refused = await asyncio.to_thread(
@@ -165,3 +167,26 @@ def _printed_commands(process: "subprocess.Popen[str]") -> list[str]:
             lines.append(line.strip())
     time.sleep(1)
     return lines
+
+
+async def test_inside_anybody_reads_and_outside_one_has_to_log_in(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server("folder")
+    assert await publish(server, distributions.wheel(tmp_path)) == 200
+    (filename,) = await filenames(server, "demo")
+    async with aiohttp.ClientSession() as session:
+
+        async def status(url: str, token: str = "") -> int:
+            return (await session.get(url, headers=auth(token) if token else {})).status
+
+        page = await (await session.get(f"{server.url}/simple/demo/", headers=JSON)).json(content_type=None)
+        file = page["files"][0]["url"].removeprefix("../..")
+        for path in ("/simple/", "/simple/demo/", "/pypi/demo/json", file, f"{file}.metadata", "/api/v1/projects"):
+            assert await status(server.url + path) == 200, path
+            assert await status(server.external_url + path) == 401, path
+            assert await status(server.external_url + path, PUBLISHER) == 200, path
+        # Nothing that a client says about itself brings it inside.
+        inside = {"Host": server.url.removeprefix("http://"), "X-Forwarded-Port": server.url[-5:]}
+        assert (await session.get(f"{server.external_url}/simple/demo/", headers=inside)).status == 401
+    assert filename == "demo-1.0-py3-none-any.whl"

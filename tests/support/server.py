@@ -27,6 +27,7 @@ class Server:
     url: str
     access_file: Path
     log: Path
+    external_url: str
 
     def url_of(self, token: str) -> str:
         """Return the URL with credentials in it."""
@@ -43,13 +44,16 @@ StartServer = Callable[[str], Server]
 
 def start(home: Path, storage: object) -> Server:
     home.mkdir()
-    port = free_port()
+    port, external_port = free_port(), free_port()
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     settings = {
         "index": "packages/main",
         "storage": storage,
-        "listeners": {"cluster": {"host": "127.0.0.1", "port": port}},
+        "listeners": {
+            "cluster": {"host": "127.0.0.1", "port": port},
+            "external": {"host": "127.0.0.1", "port": external_port},
+        },
         "accessFile": str(access_file),
         "scratchFolder": str(home / "scratch"),
         "cache": {"folder": str(home / "cache")},
@@ -59,7 +63,7 @@ def start(home: Path, storage: object) -> Server:
     command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    server = Server(process, f"http://127.0.0.1:{port}", access_file, log)
+    server = Server(process, f"http://127.0.0.1:{port}", access_file, log, f"http://127.0.0.1:{external_port}")
     wait_until_ready(server)
     return server
 

@@ -46,7 +46,8 @@ class Principal:
         return self.name or "anonymous"
 
 
-ANONYMOUS = Principal(None, frozenset({"anonymous"}))
+_ANYBODY = "anonymous"
+ANONYMOUS = Principal(None, frozenset({_ANYBODY}))
 
 
 class _AccessFilePart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -68,7 +69,7 @@ class User(_AccessFilePart, frozen=True):
     def principal(self) -> Principal:
         """The principal that this user is once logged in."""
         groups = (f"group:{group}" for group in self.groups)
-        return Principal(self.name, frozenset({"anonymous", "authenticated", f"user:{self.name}", *groups}))
+        return Principal(self.name, frozenset({_ANYBODY, "authenticated", f"user:{self.name}", *groups}))
 
 
 class Grant(_AccessFilePart, frozen=True, dict=True):
@@ -88,6 +89,10 @@ class Grant(_AccessFilePart, frozen=True, dict=True):
         """Tell whether this allows the verb on at least some packages."""
         return verb in self.verbs and not principal.subjects.isdisjoint(self.subjects)
 
+    def without_anonymous(self) -> "Grant":
+        """Return this grant for those of its subjects who have logged in."""
+        return msgspec.structs.replace(self, subjects=tuple(each for each in self.subjects if each != _ANYBODY))
+
     def covers(self, project: NormalizedName) -> bool:
         """Tell whether this is about the project."""
         return self._packages.match(project) is not None
@@ -98,15 +103,24 @@ class AccessFile(_AccessFilePart, frozen=True):
 
     users: tuple[User, ...] = ()
     grants: tuple[Grant, ...] = ()
+    external_grants: tuple[Grant, ...] = ()
+    """On the external listener these stand in for whatever `grants` allow to anonymous."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What one access file says, ready to be asked."""
+    """What one access file says, ready to be asked: as it is for the cluster listener."""
 
     grants: tuple[Grant, ...] = ()
     principals_by_token: Mapping[str, Principal] = field(default_factory=dict)
     """By token digest."""
+    external_grants: tuple[Grant, ...] = ()
+
+    @cached_property
+    def external(self) -> "Rules":
+        """The same for the external listener, where nobody may do anything just because pods inside may."""
+        inherited = (grant.without_anonymous() for grant in self.grants)
+        return Rules((*inherited, *self.external_grants), self.principals_by_token)
 
     def allows(self, principal: Principal, verb: Verb, project: NormalizedName) -> bool:
         """Tell whether the principal may do this to the project."""
@@ -120,4 +134,4 @@ class Rules:
 def rules_of(file: AccessFile) -> Rules:
     """Make the rules of an access file."""
     by_token = {digest: user.principal for user in file.users for digest in user.token_digests}
-    return Rules(file.grants, by_token)
+    return Rules(file.grants, by_token, file.external_grants)

@@ -13,7 +13,7 @@ from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
-from wheelyard_server.catalog.publish import MOST_FILES, Clock, Publisher, Upload
+from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
@@ -38,7 +38,7 @@ class Policy:
     """What the settings say about all projects."""
 
     freshness: Freshness = field(default_factory=Freshness)
-    most_files: int = MOST_FILES
+    uploads: UploadLimits = field(default_factory=UploadLimits)
 
 
 class Catalog:
@@ -55,7 +55,7 @@ class Catalog:
         self._now = now
         self._documents = Documents(storage)
         self._reader = FreshReader(self._documents, policy.freshness)
-        self._publisher = Publisher(storage, self._documents, policy.most_files, now)
+        self._publisher = Publisher(storage, self._documents, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache)
         self._projects = ProjectList(storage, self._documents)
         self._read_only: UnsafeStorageError | None = None

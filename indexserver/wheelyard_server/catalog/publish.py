@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from wheelyard_server.catalog import edits
@@ -21,8 +21,16 @@ from wheelyard_server.storage import Storage, layout
 
 Clock = Callable[[], datetime]
 
-MOST_FILES = 20_000
-"""Of one project."""
+INSPECTIONS_AT_ONCE = 2
+"""Each may take a processor, and for the largest archives 80 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What is taken at all."""
+
+    project_files: int = 20_000
+    archive: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +51,13 @@ class Publisher:
         self,
         storage: Storage,
         documents: Documents,
-        most_files: int = MOST_FILES,
+        limits: UploadLimits,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = storage
         self._documents = documents
-        self._most_files = most_files
+        self._limits = limits
+        self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
         self._now = now
 
     async def publish(self, upload: Upload) -> None:
@@ -58,16 +67,22 @@ class Publisher:
         that has or had other bytes, and `ProjectClosedError`.
         """
         name = upload.filename.project
-        metadata = await asyncio.to_thread(inspect, upload.content.path, upload.filename, ArchiveLimits())
+        metadata = await self._inspected(upload)
         file = self._describe(upload, metadata)
         known = await self._documents.read(name)
-        if edits.with_file(known.project, file, self._most_files) == known.project:
+        if edits.with_file(known.project, file, self._limits.project_files) == known.project:
             return
         await self._storage.store(layout.content(name, file), upload.content.path)
         await self._storage.store(layout.core_metadata(name, file), metadata.raw)
         if upload.provenance is not None:
             await self._storage.store(layout.provenance(name, file), upload.provenance)
-        await self._documents.change(name, lambda project: edits.with_file(project, file, self._most_files))
+        await self._documents.change(
+            name, lambda project: edits.with_file(project, file, self._limits.project_files)
+        )
+
+    async def _inspected(self, upload: Upload) -> CoreMetadata:
+        async with self._inspections:
+            return await asyncio.to_thread(inspect, upload.content.path, upload.filename, self._limits.archive)
 
     def _describe(self, upload: Upload, metadata: CoreMetadata) -> File:
         return File(

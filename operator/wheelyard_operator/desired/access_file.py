@@ -39,6 +39,7 @@ def access_file(index: PackageIndex, logins: Iterable[Login]) -> str:
             for login in in_order
         ],
         "grants": [_grant(grant) for grant in grants],
+        "externalGrants": [_grant(grant) for grant in index.external_grants],
     }
     return yaml.dump(content, Dumper=_DUMPER, sort_keys=False)
 

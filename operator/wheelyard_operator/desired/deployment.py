@@ -10,7 +10,7 @@ from wheelyard_operator.desired.common import (
     index_metadata,
     selector_labels,
 )
-from wheelyard_operator.desired.index_file import CACHE_FOLDER, DRAIN_SECONDS, GRACE_SECONDS, PORT
+from wheelyard_operator.desired.index_file import CACHE_FOLDER, DRAIN_SECONDS, EXTERNAL_PORT, GRACE_SECONDS, PORT
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
 from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR
 
@@ -94,7 +94,10 @@ def _container(index: PackageIndex, settings: Settings) -> Manifest:
             _from_secret(index, KEY_SECRET),
             _from_secret(index, SESSION_TOKEN, optional=True),
         ],
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": PORT, "protocol": "TCP"},
+            {"name": "external", "containerPort": EXTERNAL_PORT, "protocol": "TCP"},
+        ],
         "startupProbe": _probe("/-/healthz", periodSeconds=1, failureThreshold=60),
         "readinessProbe": _probe("/-/readyz", periodSeconds=5, failureThreshold=2),
         "livenessProbe": _probe("/-/healthz", periodSeconds=10, failureThreshold=6),

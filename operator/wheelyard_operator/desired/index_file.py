@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 INDEX_FILE = "index.yaml"
 PORT = 8080
+EXTERNAL_PORT = 8081
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of a pod's own
 CACHE_FOLDER = "/cache"
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
@@ -30,11 +32,18 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
                 "endpoint": storage.endpoint or settings.s3_endpoint,
             }
         },
-        "listeners": {"cluster": {"host": "0.0.0.0", "port": PORT}},  # noqa: S104 - a pod's own address
+        "listeners": {
+            "cluster": {"host": ANY_ADDRESS, "port": PORT},
+            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT},
+        },
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
         "cache": {"folder": CACHE_FOLDER, "maxBytes": serving.cache_bytes},
-        "limits": {"fileBytes": serving.file_bytes, "projectFiles": serving.project_files},
+        "limits": {
+            "fileBytes": serving.file_bytes,
+            "metadataBytes": serving.metadata_bytes,
+            "projectFiles": serving.project_files,
+        },
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.common import index_metadata, selector_labels
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def service(index: PackageIndex) -> Manifest:
-    """Listen on port 80, so that the URL needs none."""
+    """Listen on port 80 for pods, so that their URL needs none, and on `external` for Ingress and HTTPRoute."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -19,6 +20,9 @@ def service(index: PackageIndex) -> Manifest:
         "spec": {
             "type": "ClusterIP",
             "selector": selector_labels(index),
-            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+            "ports": [
+                {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"},
+                {"name": "external", "port": EXTERNAL_PORT, "targetPort": "external", "protocol": "TCP"},
+            ],
         },
     }

@@ -5,7 +5,10 @@ import yaml
 from unit.wheelyard_operator.fakes import a_user, an_index
 from wheelyard_operator.desired.access_file import Login, access_file
 
-GRANTS = {"grants": [{"subjects": ["anonymous"], "verbs": ["read"]}]}
+GRANTS = {
+    "grants": [{"subjects": ["anonymous"], "verbs": ["read"]}],
+    "externalGrants": [{"subjects": ["authenticated"], "verbs": ["read"]}],
+}
 
 
 def test_as_in_the_contract() -> None:
@@ -18,6 +21,7 @@ def test_as_in_the_contract() -> None:
             {"subjects": ["anonymous"], "packages": ["*"], "verbs": ["read"]},
             {"subjects": ["user:ci.jenkins"], "packages": ["acme-*"], "verbs": ["publish", "read"]},
         ],
+        "externalGrants": [{"subjects": ["authenticated"], "packages": ["*"], "verbs": ["read"]}],
     }
 
 
@@ -28,4 +32,4 @@ def test_the_order_of_users_does_not_matter() -> None:
 
 
 def test_nobody() -> None:
-    assert yaml.safe_load(access_file(an_index(), [])) == {"users": [], "grants": []}
+    assert yaml.safe_load(access_file(an_index(), [])) == {"users": [], "grants": [], "externalGrants": []}

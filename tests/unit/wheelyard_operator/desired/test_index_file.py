@@ -13,11 +13,14 @@ def test_as_in_the_contract() -> None:
     assert yaml.safe_load(index_file(index, SETTINGS)) == {
         "index": "packages/main",
         "storage": {"s3": {"bucket": "acme", "prefix": "team/", "region": "eu-west-1", "endpoint": ""}},
-        "listeners": {"cluster": {"host": "0.0.0.0", "port": 8080}},  # noqa: S104
+        "listeners": {
+            "cluster": {"host": "0.0.0.0", "port": 8080},  # noqa: S104
+            "external": {"host": "0.0.0.0", "port": 8081},  # noqa: S104
+        },
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
         "cache": {"folder": "/cache", "maxBytes": 5 * 1024**3},
-        "limits": {"fileBytes": 5 * 1024**3, "projectFiles": 20_000},
+        "limits": {"fileBytes": 5 * 1024**3, "metadataBytes": 2 * 1024**2, "projectFiles": 20_000},
         "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
         "shutdown": {"drainSeconds": 5, "graceSeconds": 300},
     }

@@ -1,6 +1,7 @@
 import pytest
 
-from wheelyard_server.access.rules import ANONYMOUS, Grant, Principal, Rules, User, Verb
+from wheelyard_server.access import tokens
+from wheelyard_server.access.rules import ANONYMOUS, AccessFile, Grant, Principal, Rules, User, Verb, rules_of
 from wheelyard_server.names import parse_project_name
 
 JENKINS = User(name="ci.jenkins", groups=("publishers",)).principal
@@ -55,3 +56,31 @@ def test_reading_is_not_publishing_and_the_union_counts() -> None:
 def test_without_grants_nobody_may_do_anything() -> None:
     assert not Rules().allows(JENKINS, Verb.READ, parse_project_name("demo"))
     assert not Rules().allows_some(JENKINS, Verb.READ)
+
+
+READ_DEMO = Grant(subjects=("anonymous", "group:publishers"), verbs=(Verb.READ,))
+READ_AUTHENTICATED = Grant(subjects=("authenticated",), verbs=(Verb.READ,))
+
+
+@pytest.mark.parametrize(
+    ("external_grants", "outside"),
+    [
+        ((), {JENKINS}),
+        ((READ_AUTHENTICATED,), {JENKINS, READER}),
+        ((READ_DEMO,), {ANONYMOUS, JENKINS, READER}),
+    ],
+)
+def test_outside_nobody_has_a_right_because_pods_inside_have_it(
+    external_grants: tuple[Grant, ...], outside: set[Principal]
+) -> None:
+    rules = rules_of(AccessFile(grants=(READ_DEMO,), external_grants=external_grants))
+    demo, everybody = parse_project_name("demo"), (ANONYMOUS, JENKINS, READER)
+    assert {each for each in everybody if rules.allows(each, Verb.READ, demo)} == set(everybody)
+    assert {each for each in everybody if rules.external.allows(each, Verb.READ, demo)} == outside
+    assert {each for each in everybody if rules.external.allows_some(each, Verb.READ)} == outside
+
+
+def test_the_same_tokens_count_on_both_listeners() -> None:
+    token = tokens.digest(tokens.make())
+    rules = rules_of(AccessFile(users=(User(name="ci.jenkins", token_digests=(token,)),)))
+    assert rules.external.principals_by_token == rules.principals_by_token

@@ -29,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
         storage=Storage(folder=Folder(path=tmp_path / "unused")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
-        limits=Limits(file_bytes=200_000),
+        limits=Limits(file_bytes=200_000, metadata_bytes=20_000, project_files=5),
     )
 
 

@@ -88,6 +88,20 @@ async def test_a_file_beyond_the_limit_is_413(client: Client, tmp_path: Path) ->
     assert "200000" in (answer.reason or "")
 
 
+async def test_metadata_beyond_the_limit_is_refused(client: Client, tmp_path: Path) -> None:
+    path = distributions.wheel(tmp_path, extra=f"Summary: s\n\n{'long ' * 5000}\n")
+    answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+    assert (answer.status, "METADATA" in (answer.reason or "")) == (400, True)
+
+
+async def test_a_project_takes_so_many_files(client: Client, tmp_path: Path) -> None:
+    for number in range(6):
+        path = distributions.wheel(tmp_path, version=f"1.{number}")
+        answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+        assert answer.status == (200 if number < 5 else 400), answer.reason
+    assert answer.reason == "The project demo has 5 files, more are not taken"
+
+
 async def test_forms_that_are_none_are_refused(client: Client) -> None:
     for data, status in ((b"x", 415), ({"a": "b"}, 415)):
         assert (await client.post("/legacy/", data=data, headers=auth(PUBLISHER))).status == status
