@@ -127,15 +127,26 @@ class Catalog:
     async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
         """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
         self._require_writable()
-        self._selected((await self._documents.read(name)).project, Selection())
-        return await self._documents.change(name, lambda project: edits.with_status(project, status, reason))
+
+        def change(project: Project) -> Project:
+            self._selected(project, Selection())
+            return edits.with_status(project, status, reason)
+
+        return await self._documents.change(name, change)
 
     async def _edit(
         self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]
     ) -> tuple[File, ...]:
         self._require_writable()
-        selected = self._selected((await self._documents.read(name)).project, selection)
-        await self._documents.change(name, change)
+        selected: tuple[File, ...] = ()
+
+        def change_selected(project: Project) -> Project:
+            # Of the very version that is changed: of two who delete the same file, one deletes it.
+            nonlocal selected
+            selected = self._selected(project, selection)
+            return change(project)
+
+        await self._documents.change(name, change_selected)
         return selected
 
     def _require_writable(self) -> None:
