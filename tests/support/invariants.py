@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.errors import NotFoundError
+from wheelyard_server.errors import NotFoundError, StorageUnavailableError
 from wheelyard_server.model import Status
 from wheelyard_server.names import NormalizedName
 
@@ -50,13 +50,15 @@ async def downloads(catalog: Catalog, name: NormalizedName) -> dict[str, bytes]:
 
 
 async def listing(catalog: Catalog, name: NormalizedName) -> Page:
-    """Return what can be seen of a project now."""
+    """Return what can be seen of a project now. An old page, which says so, is no answer."""
     try:
-        project = (await catalog.project(name)).project
+        seen = await catalog.project(name)
     except NotFoundError:
         return Page()
-    files = (Shown(file.filename, file.sha256, file.yanked) for file in project.files)
-    return Page(frozenset(files), project.status)
+    if seen.stale_seconds is not None:
+        raise StorageUnavailableError(name, "an old page")
+    files = (Shown(file.filename, file.sha256, file.yanked) for file in seen.project.files)
+    return Page(frozenset(files), seen.project.status)
 
 
 async def page(catalog: Catalog, name: NormalizedName) -> Page:

@@ -15,3 +15,11 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         return function(*arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", run)
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Write a line among the results: figures that a proof is asked for."""
+    reporter: pytest.TerminalReporter | None = pytestconfig.pluginmanager.getplugin("terminalreporter")
+    assert reporter is not None
+    return lambda line: reporter.write_line(f" {line}")

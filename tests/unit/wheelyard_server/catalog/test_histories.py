@@ -4,7 +4,7 @@
 """
 
 import asyncio
-import logging
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +17,7 @@ from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.publish import Upload
 
-log = logging.getLogger(__name__)
-
+Tell = Callable[[str], None]
 Uploads = dict[tuple[str, str], Upload]
 
 
@@ -28,17 +27,17 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Uploads:
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_replicas_that_crash_and_a_storage_that_fails_keep_what_was_promised(uploads: Uploads) -> None:
+def test_replicas_that_crash_and_a_storage_that_fails_keep_what_was_promised(uploads: Uploads, tell: Tell) -> None:
     class Machine(IndexMachine):
         pass
 
     Machine.uploads = uploads
     run_state_machine_as_test(Machine, settings=settings(deadline=None))
-    log.info("%d steps", Machine.steps)
+    tell(f"{Machine.steps} steps")
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_what_happens_at_the_same_time_can_be_explained_by_some_order(uploads: Uploads) -> None:
+def test_what_happens_at_the_same_time_can_be_explained_by_some_order(uploads: Uploads, tell: Tell) -> None:
     races = 0
 
     @settings(deadline=None)
@@ -49,4 +48,4 @@ def test_what_happens_at_the_same_time_can_be_explained_by_some_order(uploads: U
         asyncio.run(Race(seed, uploads, MemoryStorage()).run())
 
     race()
-    log.info("%d races", races)
+    tell(f"{races} races")
