@@ -4,13 +4,14 @@ import itertools
 from collections.abc import Callable
 
 import msgspec
+import pytest
 
 from support import invariants
 from support.catalogs import START
 from support.invariants import Page
-from support.memory_storage import Fault, MemoryStorage
+from support.memory_storage import HANG_SECONDS, Fault, MemoryStorage
 from support.operations import Operation, World
-from wheelyard_server.catalog import edits
+from wheelyard_server.catalog import edits, freshness
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.errors import (
     FileExistsWithOtherContentError,
@@ -60,7 +61,10 @@ async def check(world: World, operation: Operation, trouble: Trouble, *, warm: b
 async def _attempt(operation: Operation, catalog: Catalog, expected: object) -> bool:
     """Return whether the operation was acknowledged. What a read returns is right or an error."""
     try:
-        result = await operation.run(catalog)
+        with pytest.MonkeyPatch.context() as patched:
+            # A hang is longer than readers are patient, and both are short.
+            patched.setattr(freshness, "PATIENCE_SECONDS", HANG_SECONDS / 2)
+            result = await operation.run(catalog)
     except StorageUnavailableError:
         return False
     if operation.may_lack and isinstance(result, frozenset) and isinstance(expected, frozenset):

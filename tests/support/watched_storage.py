@@ -40,6 +40,9 @@ class WatchedStorage:
         await self._after("open", key)
         return chunks
 
+    def path(self, key: str) -> Path | None:
+        return self._storage.path(key)
+
     async def list(self, folder: str) -> AsyncIterator[Listed]:
         await self._before("list", folder)
         async for listed in self._storage.list(folder):

@@ -6,9 +6,7 @@ import pytest
 
 from support import faults
 from support.faults import TROUBLES
-from support.memory_storage import HANG_SECONDS
 from support.operations import World
-from wheelyard_server.catalog import freshness
 
 CALLS = {
     "upload wheel": 6,
@@ -41,9 +39,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("operation", CALLS)
 async def test_after_any_trouble_at_any_call_the_invariants_hold_and_a_retry_succeeds(
-    world: World, operation: str, trouble: str, monkeypatch: pytest.MonkeyPatch
+    world: World, operation: str, trouble: str
 ) -> None:
-    monkeypatch.setattr(freshness, "PATIENCE_SECONDS", HANG_SECONDS / 2)
     for warm in (False, True):
         calls = await faults.check(world, world.operations()[operation], TROUBLES[trouble], warm=warm)
         assert calls >= CALLS[operation]
