@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.errors import NotFoundError, StorageUnavailableError
-from wheelyard_server.model import Status
+from wheelyard_server.errors import NotFoundError, ObjectNotFoundError, StorageUnavailableError
+from wheelyard_server.model import File, Status
 from wheelyard_server.names import NormalizedName
 
 
@@ -41,12 +41,20 @@ async def downloads(catalog: Catalog, name: NormalizedName) -> dict[str, bytes]:
     found = {}
     for file in (await catalog.project(name)).project.files:
         assert file.filename not in found, f"{file.filename} is listed twice"
-        body = found[file.filename] = await received(await catalog.open(name, file, 0, file.size))
-        assert (len(body), _sha256(body)) == (file.size, file.sha256)
-        assert _sha256(await catalog.core_metadata(name, file)) == file.core_metadata_sha256
-        if file.provenance_sha256 is not None:
-            assert _sha256(await catalog.provenance(name, file)) == file.provenance_sha256
+        try:
+            found[file.filename] = await _download(catalog, name, file)
+        except ObjectNotFoundError as error:
+            raise AssertionError(f"{file.filename} is listed and not there") from error
     return found
+
+
+async def _download(catalog: Catalog, name: NormalizedName, file: File) -> bytes:
+    body = await received(await catalog.open(name, file, 0, file.size))
+    assert (len(body), _sha256(body)) == (file.size, file.sha256)
+    assert _sha256(await catalog.core_metadata(name, file)) == file.core_metadata_sha256
+    if file.provenance_sha256 is not None:
+        assert _sha256(await catalog.provenance(name, file)) == file.provenance_sha256
+    return body
 
 
 async def listing(catalog: Catalog, name: NormalizedName) -> Page:

@@ -73,23 +73,23 @@ class MemoryStorage:
         if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
         body = self._get(key)
-        if _etag(body) == known:
+        if etag_of(body) == known:
             raise ObjectUnchangedError(key)
-        return Document(_damaged(body, fault), _etag(body))
+        return Document(_damaged(body, fault), etag_of(body))
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         fault = await self._called("write", key)
         if fault is Fault.LOST_REQUEST:
             raise StorageUnavailableError(key, "made to fail")
         current = self.objects.get(key)
-        if (_etag(current) if current is not None else None) != expected or fault is Fault.CONFLICT:
+        if (etag_of(current) if current is not None else None) != expected or fault is Fault.CONFLICT:
             raise PreconditionFailedError(key)
         self.objects[key] = body
         if fault is Fault.LOST_ANSWER:
             raise StorageUnavailableError(key, "made to fail")
         if fault is Fault.LOST_ANSWER_THEN_CONFLICT:
             raise PreconditionFailedError(key)
-        return _etag(body)
+        return etag_of(body)
 
     async def store(self, key: str, source: Path | bytes) -> None:
         fault = await self._called("store", key)
@@ -112,7 +112,7 @@ class MemoryStorage:
             raise StorageUnavailableError(folder, "made to fail")
         for key, body in sorted(self.objects.items()):
             if key.startswith(folder):
-                yield Listed(key, _etag(body), len(body), self.modified.get(key, self.now))
+                yield Listed(key, etag_of(body), len(body), self.modified.get(key, self.now))
 
     async def delete(self, key: str) -> None:
         fault = await self._called("delete", key)
@@ -153,5 +153,5 @@ def _damaged(body: bytes, fault: Fault | None) -> bytes:
     return body[::-1] if fault is Fault.WRONG_BODY else body
 
 
-def _etag(body: bytes) -> ETag:
+def etag_of(body: bytes) -> ETag:
     return ETag(hashlib.sha256(body).hexdigest())
