@@ -18,8 +18,13 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def tell(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Write a line among the results: figures that a proof is asked for."""
     reporter: pytest.TerminalReporter | None = pytestconfig.pluginmanager.getplugin("terminalreporter")
     assert reporter is not None
-    return lambda line: reporter.write_line(f" {line}")
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            reporter.write_line(f" {line}")
+
+    return write
