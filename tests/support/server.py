@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,12 @@ class Server:
 StartServer = Callable[[str], Server]
 
 
-def start(home: Path, storage: object) -> Server:
-    home.mkdir()
+SERVE = ("wheelyard_server", "serve", "--config")
+
+
+def start(home: Path, storage: object, program: Sequence[str] = SERVE, *point: str) -> Server:
+    """Start a server, or a program that is given the same settings; one of the same home comes after it."""
+    home.mkdir(exist_ok=True)
     port = free_port()
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
@@ -56,8 +60,8 @@ def start(home: Path, storage: object) -> Server:
         "shutdown": {"drainSeconds": 0.2, "graceSeconds": 20},
     }
     config.write_bytes(msgspec.yaml.encode(settings))
-    command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
-    with log.open("wb") as output:
+    command = [sys.executable, "-m", *program, str(config), *point]
+    with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     server = Server(process, f"http://127.0.0.1:{port}", access_file, log)
     wait_until_ready(server)

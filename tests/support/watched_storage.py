@@ -19,9 +19,11 @@ class WatchedStorage:
 
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         await self._before("read", key)
-        document = await self._storage.read(key, known=known)
-        await self._after("read", key)
-        return document
+        try:
+            return await self._storage.read(key, known=known)
+        finally:
+            # "Not there" and "unchanged" are answers too.
+            await self._after("read", key)
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         await self._before("write", key)
