@@ -51,6 +51,10 @@ fuzz: SECONDS := $(or $(SECONDS),60)
 fuzz: $(READY) ## Feed damaged input to what reads uploads: make fuzz SECONDS=60
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz $(SECONDS)
 
+.PHONY: proof
+proof: $(READY) ## Long histories of an index against a model, for about 5 minutes
+	$(BIN)/pytest tests/unit/wheelyard_server/catalog/test_histories.py --hypothesis-profile=proof
+
 .PHONY: cluster-up
 cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 12 minutes)
 	@$(CLUSTER_CLI) up

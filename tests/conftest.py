@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from cluster import versitygw
 from wheelyard_server import settings
 from wheelyard_server.storage import s3
+
+hypothesis_settings.register_profile("proof", max_examples=1500, stateful_step_count=100)
+"""What `make proof` runs: minutes instead of seconds."""
 
 NewBucket = Callable[[str], s3.S3Storage]
 

@@ -22,12 +22,17 @@ def bucket(s3_server: S3Server, bucket_names: Iterator[str], monkeypatch: pytest
 
 
 @pytest.fixture
-def start_server(tmp_path: Path, s3_server: S3Server, bucket: str) -> Iterator[StartServer]:
-    """Start servers on "folder" or "s3"; those of one test share their storage."""
-    storages = {
+def storages(tmp_path: Path, s3_server: S3Server, bucket: str) -> dict[str, object]:
+    """Return the settings of a storage of each kind."""
+    return {
         "folder": {"folder": {"path": str(tmp_path / "data")}},
         "s3": {"s3": {"bucket": bucket, "prefix": "team/", "endpoint": s3_server.endpoint}},
     }
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, storages: dict[str, object]) -> Iterator[StartServer]:
+    """Start servers on "folder" or "s3"; those of one test share their storage."""
     started: list[Server] = []
 
     def start(storage: str) -> Server:

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support import distributions
-from support.contents import received
+from support import distributions, invariants
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received, Scratch
@@ -33,13 +32,5 @@ async def publish(storage: Storage, folder: Path, *versions: str, name: str = "d
 
 
 async def listed(storage: Storage, name: str = "demo") -> dict[str, bytes]:
-    """Return what a fresh replica lists and everything that can be downloaded of it, checked."""
-    catalog, project_name = Catalog(storage), parse_project_name(name)
-    project = (await catalog.project(project_name)).project
-    found = {}
-    for file in project.files:
-        found[file.filename] = await received(await catalog.open(project_name, file, 0, file.size))
-        await catalog.core_metadata(project_name, file)
-        if file.provenance_sha256 is not None:
-            await catalog.provenance(project_name, file)
-    return found
+    """Return what a fresh replica lists, with everything that can be downloaded of it checked."""
+    return await invariants.downloads(Catalog(storage), parse_project_name(name))

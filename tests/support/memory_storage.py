@@ -1,5 +1,6 @@
 """Storage in memory that can fail on purpose. It passes the same contract as the real ones."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.storage import Document, ETag, Listed
 
+HANG_SECONDS = 0.002
+
 
 class Fault(Enum):
     """What can go wrong with one call."""
@@ -23,10 +26,24 @@ class Fault(Enum):
     LOST_ANSWER_THEN_CONFLICT = (
         "the call has its effect, is retried by the client library, and conflicts with itself"
     )
+    CONFLICT = "a conditional write has no effect and conflicts, though nobody else wrote: S3's 409"
+    HANG_THEN_LOST_REQUEST = "nothing happens for long, then as LOST_REQUEST"
+    HANG_THEN_LOST_ANSWER = "nothing happens for long, then as LOST_ANSWER"
+    TRUNCATED_BODY = "a read returns the first half; a stream ends early, which the seam says raises"
+    WRONG_BODY = "a read or a stream returns as many other bytes"
+
+
+_HANGS = {
+    Fault.HANG_THEN_LOST_REQUEST: Fault.LOST_REQUEST,
+    Fault.HANG_THEN_LOST_ANSWER: Fault.LOST_ANSWER,
+}
 
 
 class MemoryStorage:
-    """Objects in a dictionary. `fail_at(n, fault)` makes the n-th call from now fail, counted from 1."""
+    """Objects in a dictionary. `fail_at(n, fault)` makes the n-th call from now fail, counted from 1.
+
+    A fault that means nothing to a call (a conflict of a read, a damaged body of a write) leaves it alone.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -38,70 +55,83 @@ class MemoryStorage:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.modified: dict[str, datetime] = {}
         """When an object was written, where that is not `now`."""
-        self._fail_at = 0
+        self._failing = range(0)
         self._fault = Fault.LOST_REQUEST
 
-    def fail_at(self, call: int, fault: Fault) -> None:
-        self._fail_at = len(self.calls) + call
+    def fail_at(self, call: int, fault: Fault, times: int = 1) -> None:
+        """Let a run of calls fail; the first of them is the one given."""
+        first = len(self.calls) + call
+        self._failing = range(first, first + times)
         self._fault = fault
 
+    def recover(self) -> None:
+        """Let no more calls fail."""
+        self._failing = range(0)
+
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
-        with_fault = self._called("read", key)
-        if with_fault is not None:
+        fault = await self._called("read", key)
+        if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
         body = self._get(key)
-        if _etag(body) == known:
+        if etag_of(body) == known:
             raise ObjectUnchangedError(key)
-        return Document(body, _etag(body))
+        return Document(_damaged(body, fault), etag_of(body))
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
-        fault = self._called("write", key)
+        fault = await self._called("write", key)
         if fault is Fault.LOST_REQUEST:
             raise StorageUnavailableError(key, "made to fail")
         current = self.objects.get(key)
-        if (_etag(current) if current is not None else None) != expected:
+        if (etag_of(current) if current is not None else None) != expected or fault is Fault.CONFLICT:
             raise PreconditionFailedError(key)
         self.objects[key] = body
         if fault is Fault.LOST_ANSWER:
             raise StorageUnavailableError(key, "made to fail")
         if fault is Fault.LOST_ANSWER_THEN_CONFLICT:
             raise PreconditionFailedError(key)
-        return _etag(body)
+        return etag_of(body)
 
     async def store(self, key: str, source: Path | bytes) -> None:
-        fault = self._called("store", key)
+        fault = await self._called("store", key)
         if fault is not Fault.LOST_REQUEST:
             self.objects[key] = source if isinstance(source, bytes) else source.read_bytes()
-        if fault is not None:
+        if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        if self._called("open", key) is not None:
+        fault = await self._called("open", key)
+        if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
-        return self._chunks(key, self._get(key)[start:end], end - start)
+        return self._chunks(key, _damaged(self._get(key)[start:end], fault), end - start)
 
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
         return None
 
     async def list(self, folder: str) -> AsyncIterator[Listed]:
-        if self._called("list", folder) is not None:
+        if await self._called("list", folder) in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(folder, "made to fail")
         for key, body in sorted(self.objects.items()):
             if key.startswith(folder):
-                yield Listed(key, _etag(body), len(body), self.modified.get(key, self.now))
+                yield Listed(key, etag_of(body), len(body), self.modified.get(key, self.now))
 
     async def delete(self, key: str) -> None:
-        fault = self._called("delete", key)
+        fault = await self._called("delete", key)
         if fault is not Fault.LOST_REQUEST:
             self.objects.pop(key, None)
-        if fault is not None:
+        if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
 
-    def _called(self, method: str, key: str) -> Fault | None:
+    async def _called(self, method: str, key: str) -> Fault | None:
+        """Return the fault that this call has, once any hanging is over."""
         self.calls.append(f"{method} {key}")
+        number = len(self.calls)
         if self.before_call is not None:
             self.before_call(method, key)
-        return self._fault if len(self.calls) == self._fail_at else None
+        fault = self._fault if number in self._failing else None
+        if fault in _HANGS:
+            await asyncio.sleep(HANG_SECONDS)
+            return _HANGS[fault]
+        return fault
 
     def _get(self, key: str) -> bytes:
         if key not in self.objects:
@@ -117,5 +147,11 @@ class MemoryStorage:
             raise StorageUnavailableError(key, "too short")
 
 
-def _etag(body: bytes) -> ETag:
+def _damaged(body: bytes, fault: Fault | None) -> bytes:
+    if fault is Fault.TRUNCATED_BODY:
+        return body[: len(body) // 2]
+    return body[::-1] if fault is Fault.WRONG_BODY else body
+
+
+def etag_of(body: bytes) -> ETag:
     return ETag(hashlib.sha256(body).hexdigest())

@@ -1,5 +1,6 @@
 """The real server as a process of its own."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import pytest
 from support.access import ACCESS
 
 READY_SECONDS = 20
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+"""So that programs of the tests themselves can be started as well."""
 
 
 @dataclass
@@ -42,8 +45,12 @@ class Server:
 StartServer = Callable[[str], Server]
 
 
-def start(home: Path, storage: object) -> Server:
-    home.mkdir()
+SERVE = ("wheelyard_server", "serve", "--config")
+
+
+def start(home: Path, storage: object, program: Sequence[str] = SERVE, *point: str) -> Server:
+    """Start a server, or a program that is given the same settings; one of the same home comes after it."""
+    home.mkdir(exist_ok=True)
     port, external_port = free_port(), free_port()
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
@@ -60,9 +67,9 @@ def start(home: Path, storage: object) -> Server:
         "shutdown": {"drainSeconds": 0.2, "graceSeconds": 20},
     }
     config.write_bytes(msgspec.yaml.encode(settings))
-    command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    command = [sys.executable, "-m", *program, str(config), *point]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=ENVIRONMENT | os.environ)
     server = Server(process, f"http://127.0.0.1:{port}", access_file, log, f"http://127.0.0.1:{external_port}")
     wait_until_ready(server)
     return server

@@ -14,6 +14,7 @@ from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
 from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
+from wheelyard_server.catalog.verify import checked
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
@@ -91,13 +92,16 @@ class Catalog:
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""
-        return (await self._storage.read(layout.core_metadata(name, file))).body
+        return await self._small(layout.core_metadata(name, file), file.core_metadata_sha256)
 
     async def provenance(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's provenance object (PEP 740); raise `NotFoundError` if it has none."""
         if file.provenance_sha256 is None:
             raise NotFoundError("This file was uploaded without attestations")
-        return (await self._storage.read(layout.provenance(name, file))).body
+        return await self._small(layout.provenance(name, file), file.provenance_sha256)
+
+    async def _small(self, key: str, sha256: str) -> bytes:
+        return checked((await self._storage.read(key)).body, sha256, key)
 
     async def publish(self, upload: Upload) -> None:
         """Add a file; see `Publisher.publish`."""
@@ -123,15 +127,26 @@ class Catalog:
     async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
         """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
         self._require_writable()
-        self._selected((await self._documents.read(name)).project, Selection())
-        return await self._documents.change(name, lambda project: edits.with_status(project, status, reason))
+
+        def change(project: Project) -> Project:
+            self._selected(project, Selection())
+            return edits.with_status(project, status, reason)
+
+        return await self._documents.change(name, change)
 
     async def _edit(
         self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]
     ) -> tuple[File, ...]:
         self._require_writable()
-        selected = self._selected((await self._documents.read(name)).project, selection)
-        await self._documents.change(name, change)
+        selected: tuple[File, ...] = ()
+
+        def change_selected(project: Project) -> Project:
+            # Of the very version that is changed: of two who delete the same file, one deletes it.
+            nonlocal selected
+            selected = self._selected(project, selection)
+            return change(project)
+
+        await self._documents.change(name, change_selected)
         return selected
 
     def _require_writable(self) -> None:

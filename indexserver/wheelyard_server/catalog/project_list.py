@@ -77,7 +77,8 @@ class ProjectList:
             except DamagedObjectError as error:
                 # One project's damage must not hide all others.
                 log.error("The project list lacks a project: %s", error)  # noqa: TRY400 - the reason is all there is
-                return ProjectEntry(name=name, tag=listed.tag)
+                # Without its tag it is read again next time: one bad answer must not hide it for good.
+                return ProjectEntry(name=name, tag="")
             # The tag may be older than what was read: then the next listing has another, and it is read again.
             return _entry(version.project, listed.tag)
 

@@ -22,3 +22,11 @@ async def verified(chunks: AsyncIterator[bytes], sha256: str, key: str) -> Async
         raise DamagedObjectError(key, f"the stored bytes have the SHA-256 {digest.hexdigest()}")
     if held_back:
         yield held_back
+
+
+def checked(body: bytes, sha256: str, key: str) -> bytes:
+    """Return the bytes of a small object; raise `DamagedObjectError` if the digest is not theirs."""
+    digest = hashlib.sha256(body).hexdigest()
+    if digest != sha256:
+        raise DamagedObjectError(key, f"the stored bytes have the SHA-256 {digest}")
+    return body

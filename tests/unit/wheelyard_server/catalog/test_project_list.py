@@ -78,6 +78,15 @@ async def test_one_damaged_document_hides_no_other() -> None:
     assert [entry.name for entry in await new_list(storage).read()] == ["a"]
 
 
+async def test_a_project_whose_document_was_once_read_damaged_is_back_with_the_next_answer() -> None:
+    storage = MemoryStorage()
+    await publish(storage, "a")
+    projects = new_list(storage)
+    storage.fail_at(3, Fault.TRUNCATED_BODY)
+    assert await projects.read() == []
+    assert [entry.name for entry in await projects.read()] == ["a"]
+
+
 async def test_a_storage_that_fails_is_an_error_and_not_a_shorter_list() -> None:
     storage = MemoryStorage()
     await publish(storage, "a")

@@ -1,0 +1,52 @@
+"""Serve as `wheelyard serve --config FILE` does, and kill this process at a named point of the catalog's work.
+
+Run as `python -m support.crashing_server FILE METHOD NUMBER before|after`: the point is that call of the storage,
+counted from 1 since the start, before or after its effect.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from support.watched_storage import WatchedStorage
+from wheelyard_server import app
+from wheelyard_server.settings import Settings, parse
+from wheelyard_server.storage import Storage
+
+
+class Killer:
+    """Hooks that kill the process."""
+
+    def __init__(self, method: str, number: int, moment: str) -> None:
+        self._method, self._left, self._moment = method, number, moment
+
+    async def before(self, method: str, _key: str) -> None:
+        self._left -= method == self._method
+        self._kill_at("before", method)
+
+    async def after(self, method: str, _key: str) -> None:
+        self._kill_at("after", method)
+
+    def _kill_at(self, moment: str, method: str) -> None:
+        if (self._left, self._moment, self._method) == (0, moment, method):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve until the point comes."""
+    config, method, number, moment = sys.argv[1:]
+    killer, build = Killer(method, int(number), moment), app.build
+
+    def build_watched(settings: Settings, storage: Storage) -> web.Application:
+        return build(settings, WatchedStorage(storage, killer.before, killer.after))
+
+    app.build = build_watched
+    asyncio.run(app.serve(parse(Path(config).read_bytes())))
+
+
+if __name__ == "__main__":
+    main()

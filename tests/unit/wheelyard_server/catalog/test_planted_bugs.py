@@ -1,0 +1,136 @@
+"""The proofs can fail: each of these bugs, planted on purpose, is found by them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from support import faults
+from support.concurrency import Race
+from support.index_model import small_uploads
+from support.machine import IndexMachine
+from support.memory_storage import MemoryStorage, etag_of
+from support.operations import World
+from wheelyard_server.catalog import catalog, edits, fill
+from wheelyard_server.catalog.documents import Documents, Version
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.inspection import ArchiveLimits, inspect
+from wheelyard_server.catalog.publish import Publisher, Upload
+from wheelyard_server.errors import PreconditionFailedError
+from wheelyard_server.model import Project
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import ETag, layout
+
+QUICK = settings(
+    deadline=None, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False
+)
+"""The first failure will do: nobody reads the smallest one."""
+RACES = 300
+
+pytestmark = pytest.mark.usefixtures("no_threads")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = World(tmp_path_factory.mktemp("world"))
+    asyncio.run(made.fill())
+    return made
+
+
+async def try_all_troubles(world: World, operation: str) -> None:
+    for trouble in faults.TROUBLES.values():
+        await faults.check(world, world.operations()[operation], trouble, warm=True)
+
+
+def run_machine(folder: Path) -> None:
+    class Machine(IndexMachine):
+        uploads = small_uploads(folder)
+
+    run_state_machine_as_test(Machine, settings=QUICK)
+
+
+def run_races(folder: Path, storage: Callable[[], MemoryStorage]) -> None:
+    uploads = small_uploads(folder)
+    for seed in range(RACES):
+        asyncio.run(Race(seed, uploads, storage()).run())
+
+
+async def test_a_commit_before_the_files_are_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def commit_first(self: Publisher, upload: Upload) -> None:
+        name = upload.filename.project
+        metadata = inspect(upload.content.path, upload.filename, ArchiveLimits())
+        file = self._describe(upload, metadata)
+        await self._documents.change(name, lambda project: edits.with_file(project, file, 10))
+        await self._storage.store(layout.content(name, file), upload.content.path)
+        await self._storage.store(layout.core_metadata(name, file), metadata.raw)
+        await self._storage.store(layout.provenance(name, file), upload.provenance or b"")
+
+    monkeypatch.setattr(Publisher, "publish", commit_first)
+    with pytest.raises(AssertionError, match="listed and not there"):
+        await try_all_troubles(world, "upload wheel")
+
+
+class BlindStorage(MemoryStorage):
+    """Writes without a look at what is there."""
+
+    async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
+        current = self.objects.get(key)
+        expected = None if current is None else etag_of(current)
+        return await super().write(key, body, expected=expected)
+
+
+def test_no_compare_and_swap(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        run_races(tmp_path, BlindStorage)
+
+
+def test_tombstones_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = edits.without
+
+    def forget(project: Project, selection: Selection, now: datetime) -> Project:
+        return without(project, selection, now).replace(deleted=())
+
+    monkeypatch.setattr(edits, "without", forget)
+    with pytest.raises(AssertionError):
+        run_machine(tmp_path)
+
+
+async def test_the_operation_id_ignored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def final(self: Documents, changed: Project, expected: ETag | None) -> bool:
+        await self._write(changed, expected)
+        return True
+
+    monkeypatch.setattr(Documents, "_swapped", final)
+    with pytest.raises(PreconditionFailedError):
+        await try_all_troubles(world, "yank")
+
+
+def test_what_a_writer_knew_before_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Documents.read
+
+    async def known(self: Documents, name: NormalizedName) -> Version:
+        seen = self.known(name)
+        return seen.version if seen is not None else await read(self, name)
+
+    monkeypatch.setattr(Documents, "read", known)
+    with pytest.raises(AssertionError):
+        run_machine(tmp_path)
+
+
+async def test_digests_not_checked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def believed(chunks: AsyncIterator[bytes], _sha256: str, _key: str) -> AsyncIterator[bytes]:
+        return chunks
+
+    monkeypatch.setattr(fill, "verified", believed)
+    with pytest.raises(AssertionError):
+        await try_all_troubles(world, "read file")
+
+
+async def test_digests_of_metadata_not_checked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "checked", lambda body, _sha256, _key: body)
+    with pytest.raises(AssertionError):
+        await try_all_troubles(world, "read metadata")
