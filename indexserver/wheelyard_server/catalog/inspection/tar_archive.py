@@ -30,9 +30,8 @@ _KINDS = {
 }
 _LONG_NAMES = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"}
 _PAX_RECORD = re.compile(rb"(\d{1,6}) ([^=\n]+)=")
-# A size in an extended header hides members from readers that ignore it (CVE-2025-62518); sparse files and other
-# character sets are further second opinions on what a member is.
-_FORBIDDEN_PAX = re.compile(r"size|hdrcharset|charset|GNU\.sparse\..*|SCHILY\.realsize|SUN\.holesdata")
+# Sparse files and other character sets are second opinions on what a member is.
+_FORBIDDEN_PAX = re.compile(r"hdrcharset|charset|GNU\.sparse\..*|SCHILY\.realsize|SUN\.holesdata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,8 @@ class TarArchive:
                 extensions = {}
             elif found.keys() & extensions.keys():
                 raise InvalidUploadError("The tar archive gives a member two names")
+            elif "size" in extensions:
+                raise InvalidUploadError("The tar archive has an extended header between a size and its member")
             else:
                 extensions |= found
         if extensions:
@@ -102,6 +103,10 @@ class TarArchive:
         path, kind = extensions.get("path", header.name), _KINDS.get(header.type)
         if kind is None:
             raise InvalidUploadError(f"{shown(path)} in the archive is neither a file, a folder nor a link")
+        # uv's build backend repeats every size in an extended header. One that differs hides members from readers
+        # that ignore it (CVE-2025-62518).
+        if extensions.get("size", str(header.size)) != str(header.size):
+            raise InvalidUploadError(f"{shown(path)} in the archive has two sizes")
         if kind is not Kind.FILE and header.size:
             raise InvalidUploadError(f"{shown(path)} in the archive has content, but is no file")
         self._content_left = _padded(header.size)

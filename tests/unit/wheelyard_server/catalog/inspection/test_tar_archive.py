@@ -64,7 +64,14 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "damaged header": (gzip.compress(RAW.replace(b"demo-1.0/setup", b"demo-1.0/SETUP")), "damaged header"),
     "negative size": (sdist_with(member("demo-1.0/x", size=-512, format_=tarfile.GNU_FORMAT)), "negative size"),
     "size beyond the end": (sdist_with(member("demo-1.0/x", size=1 << 30)), "cut off"),
-    "size in an extended header": (sdist_with(pax(b"10 size=0\n"), member("demo-1.0/x")), "must not have 'size'"),
+    "another size in an extended header": (sdist_with(pax(b"9 size=8\n"), member("demo-1.0/x")), "two sizes"),
+    "a size that may be taken for that of a long name": (
+        sdist_with(
+            pax(b"9 size=0\n"), extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/a\0"), member("demo-1.0/b")
+        ),
+        "between a size and its member",
+    ),
+    "the same size in other digits": (sdist_with(pax(b"11 size=00\n"), member("demo-1.0/x")), "two sizes"),
     "sparse file": (sdist_with(member("demo-1.0/x", type=tarfile.GNUTYPE_SPARSE)), "neither a file"),
     "sparse file of pax": (
         sdist_with(member("demo-1.0/x", pax={"GNU.sparse.major": "1"})),
@@ -161,6 +168,9 @@ ACCEPTED: Mapping[str, bytes] = {
     "folders": tar_gz(member("demo-1.0/", type=FOLDER), pkg_info(), member("demo-1.0/a/", type=FOLDER)),
     "commit of git": tar_gz(
         extended(tarfile.XGLTYPE, b"52 comment=0123456789012345678901234567890123456789\n"), pkg_info()
+    ),
+    "the same size in an extended header, as uv builds it": sdist_with(
+        pax(b"24 path=demo-1.0/longer\n9 size=7\n"), member("demo-1.0/x", b"content")
     ),
     "time stamps of pax": sdist_with(member("demo-1.0/x", pax={"mtime": "1.5", "path": "demo-1.0/\u00e9"})),
     "GNU long name": sdist_with(
