@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from html import escape
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -58,6 +59,12 @@ def project_page(project: Project, media_type: MediaType, origin: str) -> Repres
 def root_page(names: Sequence[str], media_type: MediaType) -> Representation:
     """Return the page that lists all projects."""
     return _page(_root_html, _root_json, names, media_type)
+
+
+def filenames_page(project: Project) -> Representation:
+    """Return the page that names the files of a project, each a link to the project's page."""
+    links = (f'<a href="/simple/{project.name}/">{escape(file.filename)}</a>\n' for file in project.files)
+    return Representation("".join(links).encode(), f"{MediaType.TEXT_HTML}; charset=utf-8")
 
 
 def file_url(project: str, file: File) -> str:

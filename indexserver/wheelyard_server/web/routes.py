@@ -7,17 +7,19 @@ from wheelyard_server.web.management import OPERATIONS
 from wheelyard_server.web.openapi import openapi
 from wheelyard_server.web.operations import route
 
+# pypiserver's and pypicloud's clients have the others than /legacy/; they keep working. A slash too few cannot be
+# answered with a redirect: twine and poetry follow none.
+UPLOAD_PATHS = ("/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi")
+
 ROUTES = [
     web.get("/", welcome.welcome),
     web.get("/simple/", simple.root),
     web.get("/simple/{project}/", simple.project),
     web.get("/simple/{project}", simple.project),
     web.get("/files/{project}/{sha256}/{filename}", files.file),
-    web.post("/legacy/", upload.upload),
-    # pypiserver's and pypicloud's clients have these; they keep working.
-    web.post("/", upload.upload),
-    web.post("/simple/", upload.upload),
-    web.post("/pypi/", upload.upload),
+    *(web.post(path, upload.upload) for path in UPLOAD_PATHS),
+    # hatch looks here, below the upload URL, for what is already published.
+    *(web.get(f"{path}+simple/{{project}}/", simple.filenames) for path in UPLOAD_PATHS if path.endswith("/")),
     web.get("/pypi/{project}/json", json_api.project),
     web.get("/pypi/{project}/{version}/json", json_api.version),
     web.get("/api/v1/openapi.json", openapi),

@@ -5,7 +5,7 @@ from aiohttp import web
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.web.context import guarded_catalog, origin
 from wheelyard_server.web.negotiation import MediaType, choose
-from wheelyard_server.web.pages import ProjectPages, root_page
+from wheelyard_server.web.pages import ProjectPages, filenames_page, root_page
 from wheelyard_server.web.representation import answer
 
 PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
@@ -28,6 +28,12 @@ async def project(request: web.Request) -> web.Response:
     listing = await guarded_catalog(request).project(name)
     page = request.app[PROJECT_PAGES].page(listing, media_type, origin(request))
     return answer(request, page, listing.stale_seconds)
+
+
+async def filenames(request: web.Request) -> web.Response:
+    """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
+    listing = await guarded_catalog(request).project(parse_project_name(request.match_info["project"]))
+    return answer(request, filenames_page(listing.project), listing.stale_seconds)
 
 
 def _negotiated(request: web.Request) -> MediaType:

@@ -136,3 +136,13 @@ async def test_every_answer_has_the_security_headers(client: Client) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert headers["Server"] == "wheelyard"
+
+
+@pytest.mark.parametrize("upload_path", ["/legacy/", "/", "/simple/", "/pypi/"])
+async def test_hatch_finds_what_is_published_below_its_upload_url(client: Client, upload_path: str) -> None:
+    look_up = f"{upload_path}%2Bsimple/"
+    answer = await client.get(f"{look_up}demo/")
+    assert answer.content_type == "text/html"
+    assert await answer.text() == '<a href="/simple/demo/">demo-1.0-py3-none-any.whl</a>\n'
+    assert (await client.get(f"{look_up}secret-a/")).status == 401
+    assert (await client.get(f"{look_up}secret-a/", headers=auth(READER))).status == 200

@@ -10,7 +10,7 @@ from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
 
 
-@pytest.mark.parametrize("path", ["/legacy/", "/", "/simple/", "/pypi/"])
+@pytest.mark.parametrize("path", ["/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi"])
 async def test_every_upload_url_takes_a_file(client: Client, tmp_path: Path, path: str) -> None:
     for made in (distributions.wheel(tmp_path), distributions.sdist(tmp_path)):
         answer = await client.post(path, data=form(made), headers=auth(PUBLISHER))

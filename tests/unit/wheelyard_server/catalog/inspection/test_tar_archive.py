@@ -66,9 +66,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "size beyond the end": (sdist_with(member("demo-1.0/x", size=1 << 30)), "cut off"),
     "another size in an extended header": (sdist_with(pax(b"9 size=8\n"), member("demo-1.0/x")), "two sizes"),
     "a size that may be taken for that of a long name": (
-        sdist_with(
-            pax(b"9 size=0\n"), extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/a\0"), member("demo-1.0/b")
-        ),
+        sdist_with(pax(b"9 size=0\n"), extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/a\0"), member("demo-1.0/b")),
         "between a size and its member",
     ),
     "the same size in other digits": (sdist_with(pax(b"11 size=00\n"), member("demo-1.0/x")), "two sizes"),
