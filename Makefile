@@ -21,10 +21,16 @@ $(READY): pyproject.toml requirements-dev.txt
 .PHONY: setup
 setup: $(READY) ## Make the Python environment
 
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --custom-compile-command "make lock"
+CLIENTS := $(basename $(notdir $(wildcard tests/clients/locks/*.in)))
+
 .PHONY: lock
-lock: $(READY) ## Lock the development dependencies anew
-	$(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --custom-compile-command "make lock" \
-	  --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
+lock: $(READY) ## Lock the development dependencies and the clients of the tests anew
+	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
+	for client in $(CLIENTS); do \
+	  $(COMPILE) tests/clients/locks/$$client.in --output-file tests/clients/locks/$$client.txt; done
+	$(COMPILE) tests/integration/distributions/application.in \
+	  --output-file tests/integration/distributions/application.txt
 
 .PHONY: format
 format: $(READY) ## Format the code and mend what ruff can mend

@@ -1,62 +1,40 @@
-"""Publish and install with the real clients, as their users run them."""
+"""From one end to the other with twine, uv and pip, on a folder and on S3.
 
-import os
-import subprocess
+`test_publishing.py` and `test_installing.py` have all clients, on a folder.
+"""
+
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from clients.command import Done, output, run, succeed
+from clients.environments import TWINE, UV
 from support import distributions
-from support.access import NOBODY, PUBLISHER, READER
+from support.access import PUBLISHER, READER
 from support.server import Server
 
 BIN = Path(sys.executable).parent
 
 
-def run(*command: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a client with nothing in its environment that could come from this machine's settings."""
-    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
-    return subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def twine(server: Server, token: str, *files: Path, cwd: Path) -> Done:
+    login = {
+        "TWINE_USERNAME": "__token__",
+        "TWINE_PASSWORD": token,
+        "TWINE_REPOSITORY_URL": f"{server.url}/legacy/",
+    }
+    upload = (TWINE, "upload", "--non-interactive", "--disable-progress-bar")
+    return run(*upload, *files, cwd=cwd, variables=login)
 
 
-def succeed(*command: object, cwd: Path, **environment: str) -> str:
-    done = run(*command, cwd=cwd, **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+def uv_publish(server: Server, token: str, *files: Path, cwd: Path) -> Done:
+    login = {"UV_PUBLISH_USERNAME": "__token__", "UV_PUBLISH_PASSWORD": token}
+    url = {"UV_PUBLISH_URL": f"{server.url}/legacy/"}
+    return run(UV, "publish", *files, cwd=cwd, variables={**login, **url})
 
 
-def twine(server: Server, token: str, *files: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run(
-        *(BIN / "twine", "upload", "--non-interactive", "--disable-progress-bar", *files),
-        cwd=cwd,
-        TWINE_REPOSITORY_URL=f"{server.url}/legacy/",
-        TWINE_USERNAME="__token__",
-        TWINE_PASSWORD=token,
-    )
-
-
-def uv_publish(server: Server, token: str, *files: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run(
-        *(BIN / "uv", "publish", *files),
-        cwd=cwd,
-        UV_PUBLISH_URL=f"{server.url}/legacy/",
-        UV_PUBLISH_USERNAME="__token__",
-        UV_PUBLISH_PASSWORD=token,
-        UV_NO_CACHE="1",
-    )
-
-
-Publish = Callable[..., subprocess.CompletedProcess[str]]
+Publish = Callable[..., Done]
 PUBLISHERS = pytest.mark.parametrize("publish", [twine, uv_publish])
 
 
@@ -73,43 +51,38 @@ def test_publish_then_install_with_dependencies_with_pip_and_uv(
     )
     for _ in range(2):  # the second time is a retry: the same bytes are a success
         done = publish(server, PUBLISHER, needed, demo, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, output(done)
     pip, uv = tmp_path / "pip", tmp_path / "uv"
     index = f"{server.url}/simple/"
-    succeed(sys.executable, "-m", "pip", "install", "--target", pip, "demo", cwd=tmp_path, PIP_INDEX_URL=index)
-    succeed(BIN / "uv", "pip", "install", "--target", uv, "demo", cwd=tmp_path, UV_DEFAULT_INDEX=index)
+    succeed(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--target",
+        pip,
+        "demo",
+        cwd=tmp_path,
+        variables={"PIP_INDEX_URL": index},
+    )
+    succeed(UV, "pip", "install", "--target", uv, "demo", cwd=tmp_path, variables={"UV_DEFAULT_INDEX": index})
     for target in (pip, uv):
         check = "import demo; print(demo.open_needed.answer)"
-        assert succeed(sys.executable, "-c", check, cwd=tmp_path, PYTHONPATH=str(target)) == "42\n"
-
-
-@PUBLISHERS
-def test_other_bytes_are_refused_in_words_that_their_author_sees(
-    server: Server, tmp_path: Path, publish: Publish
-) -> None:
-    publish(server, PUBLISHER, distributions.wheel(tmp_path), cwd=tmp_path)
-    again = publish(server, PUBLISHER, distributions.wheel(tmp_path, module="x = 1"), cwd=tmp_path)
-    assert again.returncode != 0
-    assert "File already exists" in again.stdout + again.stderr
-
-
-@PUBLISHERS
-def test_who_has_no_right_is_told_so(server: Server, tmp_path: Path, publish: Publish) -> None:
-    refused = publish(server, NOBODY, distributions.wheel(tmp_path), cwd=tmp_path)
-    assert refused.returncode != 0
-    assert "no right to publish" in " ".join((refused.stdout + refused.stderr).split())
+        assert succeed(sys.executable, "-c", check, cwd=tmp_path, variables={"PYTHONPATH": str(target)}) == "42\n"
 
 
 def test_a_reader_installs_what_anonymous_cannot_see(server: Server, tmp_path: Path) -> None:
     wheel = distributions.wheel(tmp_path, "secret_a")
     assert twine(server, PUBLISHER, wheel, cwd=tmp_path).returncode == 0
     install = (sys.executable, "-m", "pip", "install", "--no-input", "--target", tmp_path / "t", "secret-a")
-    anonymous = run(*install, cwd=tmp_path, PIP_INDEX_URL=f"{server.url}/simple/")
+    anonymous = run(*install, cwd=tmp_path, variables={"PIP_INDEX_URL": f"{server.url}/simple/"})
     assert anonymous.returncode != 0
-    succeed(*install, cwd=tmp_path, PIP_INDEX_URL=f"{server.url_of(READER)}/simple/")
+    succeed(*install, cwd=tmp_path, variables={"PIP_INDEX_URL": f"{server.url_of(READER)}/simple/"})
     target = tmp_path / "uv"
     index = f"{server.url_of(READER)}/simple/"
-    succeed(BIN / "uv", "pip", "install", "--target", target, "secret-a", cwd=tmp_path, UV_DEFAULT_INDEX=index)
+    succeed(
+        UV, "pip", "install", "--target", target, "secret-a", cwd=tmp_path, variables={"UV_DEFAULT_INDEX": index}
+    )
 
 
 def test_an_sdist_is_built_and_installed(server: Server, tmp_path: Path) -> None:
@@ -126,7 +99,7 @@ def test_an_sdist_is_built_and_installed(server: Server, tmp_path: Path) -> None
     succeed(
         *(sys.executable, "-m", "pip", "install", "--no-binary", "demo", "--target", tmp_path / "t", "demo"),
         cwd=tmp_path,
-        PIP_INDEX_URL=f"{server.url}/simple/",
+        variables={"PIP_INDEX_URL": f"{server.url}/simple/"},
     )
     assert (tmp_path / "t/demo.py").exists()
 

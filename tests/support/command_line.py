@@ -10,7 +10,8 @@ def wheelyard(
     *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with nothing of this process's environment but what the storage needs."""
-    inherited = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("AWS_")}
+    kept = ("PATH", "PYTHONPATH")
+    inherited = {name: value for name, value in os.environ.items() if name in kept or name.startswith("AWS_")}
     environment = {**inherited, "HOME": "/nonexistent", **(variables or {})}
     command = [sys.executable, "-m", "wheelyard_server", *arguments]
     return subprocess.run(

@@ -1,6 +1,8 @@
 """The real server as a process of its own."""
 
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
@@ -8,7 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import msgspec
 import pytest
 
 from support.access import ACCESS
+from wheelyard_server.access.rules import AccessFile
 
 READY_SECONDS = 20
 ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -36,6 +40,17 @@ class Server:
         """Return the URL with credentials in it."""
         return self.url.replace("http://", f"http://__token__:{token}@")
 
+    def requests(self) -> list[tuple[str, int]]:
+        """Return all requests so far (`GET /simple/`), and how they were answered, from its log."""
+        # The server has one thread: what it answered before this, it has logged by then.
+        urllib.request.urlopen(f"{self.url}/-/healthz").close()
+        logged = re.findall(r'"(\S+ \S+) HTTP/1\.1" (\d+) ', self.log.read_text())
+        return [(request, int(status)) for request, status in logged if "/-/" not in request]
+
+    def statuses(self, beginning: str) -> list[int]:
+        """Return how all requests so far that begin like this (`GET /files/`) were answered."""
+        return [status for request, status in self.requests() if request.startswith(beginning)]
+
     def stop(self) -> int:
         """Stop it as Kubernetes would and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
@@ -48,12 +63,22 @@ StartServer = Callable[[str], Server]
 SERVE = ("wheelyard_server", "serve", "--config")
 
 
-def start(home: Path, storage: object, program: Sequence[str] = SERVE, *point: str) -> Server:
+@contextmanager
+def running(home: Path, storage: object, access: AccessFile = ACCESS) -> Iterator[Server]:
+    """Run a server for as long as a block takes."""
+    server = start(home, storage, access=access)
+    yield server
+    assert server.stop() == 0, server.log.read_text()
+
+
+def start(
+    home: Path, storage: object, program: Sequence[str] = SERVE, *point: str, access: AccessFile = ACCESS
+) -> Server:
     """Start a server, or a program that is given the same settings; one of the same home comes after it."""
     home.mkdir(exist_ok=True)
     port, external_port = free_port(), free_port()
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
-    access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    access_file.write_bytes(msgspec.yaml.encode(access))
     settings = {
         "index": "packages/main",
         "storage": storage,
@@ -76,10 +101,12 @@ def start(home: Path, storage: object, program: Sequence[str] = SERVE, *point: s
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that no connection of somebody else's can get in the meantime: they are given higher ones."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until_ready(server: Server) -> None:

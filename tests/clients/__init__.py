@@ -1,0 +1,1 @@
+"""Package clients at pinned versions, run as their users run them."""
