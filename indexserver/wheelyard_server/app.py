@@ -23,9 +23,13 @@ from wheelyard_server.settings import Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT, RULES, SCRATCH
+from wheelyard_server.web.admission import Admission
+from wheelyard_server.web.connections import Runner
+from wheelyard_server.web.context import ADMISSION, CATALOG, EXTERNAL_PORT, RULES, SCRATCH
 from wheelyard_server.web.errors import errors_as_responses
+from wheelyard_server.web.expectations import close_unless_continued
 from wheelyard_server.web.headers import add_headers
+from wheelyard_server.web.interpreter import refuse_guessing, require_safe_interpreter
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.routes import ROUTES
@@ -34,10 +38,7 @@ from wheelyard_server.web.welcome import INDEX_NAME
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_SECONDS = 75
 CLAIM_RETRY_SECONDS = 2
-ACCESS_LOG = '%a "%r" %s %b %Tf'
-"""Without what clients say of themselves: it is long, and theirs to choose."""
 
 
 def open_storage(where: StorageSettings) -> Storage:
@@ -57,9 +58,10 @@ def build(settings: Settings, storage: Storage) -> web.Application:
     app[RULES] = CurrentRules(settings.access_file)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
+    app[ADMISSION] = Admission(settings.limits)
     app[PROJECT_PAGES] = ProjectPages()
     app[INDEX_NAME] = settings.index or ""
-    app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining])
+    app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining, close_unless_continued])
     app.cleanup_ctx.append(_follow_access_file)
     app.add_routes(ROUTES)
     return app
@@ -82,14 +84,15 @@ def _cache(settings: Settings) -> FileCache | None:
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end.
 
-    Raises `InvalidSettingsError` if the storage is another index's, and `OSError` if a port is taken.
+    Raises `UnsafeInterpreterError`, `InvalidSettingsError` if the storage is another index's, and `OSError` if a
+    port is taken.
     """
+    require_safe_interpreter()
+    refuse_guessing()
     stop = _stop_signal()
     storage = open_storage(settings.storage)
     app = build(settings, storage)
-    runner = web.AppRunner(
-        app, auto_decompress=False, keepalive_timeout=KEEPALIVE_SECONDS, access_log_format=ACCESS_LOG
-    )
+    runner = Runner(app, settings.limits)
     await runner.setup()
     try:
         for listener in filter(None, (settings.listeners.cluster, settings.listeners.external)):

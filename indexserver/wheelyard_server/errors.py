@@ -14,6 +14,14 @@ class InvalidSettingsError(WheelyardError):
     """A settings or access file does not say what it must; the text names the key."""
 
 
+class UnsafeInterpreterError(WheelyardError):
+    """This Python would read requests in a way that is known to be unsafe; the text says what to change."""
+
+
+class BusyError(WheelyardError):
+    """There is no room for this now; there will be soon."""
+
+
 class NotFoundError(WheelyardError):
     """What was asked for is not there, or may not be known to whoever asks."""
 

@@ -89,6 +89,24 @@ class Limits(_Settings, frozen=True):
     """Size of the METADATA or PKG-INFO of a distribution file."""
     project_files: int = 20_000
     """Files of one project."""
+    uploads: Annotated[int, msgspec.Meta(gt=0)] = 100
+    """Uploads that one server receives at a time; further ones are told to come back."""
+    scratch_bytes: Annotated[int, msgspec.Meta(gt=0)] = 20 * GIB
+    """Size of all uploads that one server receives at a time. One is taken even if it is larger."""
+    connections: Annotated[int, msgspec.Meta(gt=0)] = 5_000
+    """Connections to one server. It takes fewer where the process may not open twice as many files."""
+    connections_per_address: Annotated[int, msgspec.Meta(gt=0)] = 1_000
+    """Connections from one IPv4 address or one IPv6 /64. A proxy or a NAT is one address for many clients."""
+    header_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10
+    """From the first byte of a request, or from a new connection, to the end of the request's headers."""
+    header_bytes: Annotated[int, msgspec.Meta(gt=0)] = 64 * 1024
+    """Size of a request's headers together; one line has at most 8190 bytes, and there are at most 100."""
+    body_bytes_per_second: Annotated[int, msgspec.Meta(gt=0)] = 1024
+    """How fast a request's body must come, on average over every `body_seconds`."""
+    body_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30
+    """How long a client may send less than that."""
+    send_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60
+    """How long a client may take nothing of its answer."""
 
 
 class Freshness(_Settings, frozen=True):

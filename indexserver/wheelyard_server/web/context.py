@@ -7,7 +7,9 @@ from wheelyard_server.access.file import CurrentRules
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.web.admission import Admission
 
+ADMISSION = web.AppKey("admission", Admission)
 CATALOG = web.AppKey("catalog", Catalog)
 RULES = web.AppKey("rules", CurrentRules)
 EXTERNAL_PORT: web.AppKey[int | None] = web.AppKey("external_port", object)  # type: ignore[arg-type]
@@ -36,7 +38,7 @@ def origin(request: web.Request) -> str:
     """Return the scheme and host under which the client knows this server.
 
     A proxy that ends TLS says so in `X-Forwarded-Proto`. Anybody may set it: it must only ever matter for links in
-    the answer to the same request.
+    the answer to the same request. No other header of proxies is read, see docs/security.md.
     """
     forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
     return f"{forwarded if forwarded in ('http', 'https') else request.scheme}://{request.host}"

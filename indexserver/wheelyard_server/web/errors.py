@@ -25,6 +25,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.NotFoundError: 404,
     errors.FileExistsWithOtherContentError: 409,
     errors.FileTooLargeError: 413,
+    errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
 }
 _API = "/api/"
@@ -42,6 +43,9 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
             raise
         allowed = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
         return _problem(error.status, (error.text or error.reason).strip(), allowed)
+    except ConnectionError:
+        # Nobody is there to read it; the access log tells it from a request that was served.
+        return web.Response(status=400, text="The connection ended before the request did\n")
     except errors.StorageError as error:
         log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
         return _response(request, 503, "The storage does not answer, try again")

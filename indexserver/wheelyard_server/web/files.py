@@ -15,6 +15,8 @@ _HEADERS = {
     # The digest is in the URL: what it names can never change.
     "Cache-Control": "max-age=365000000, immutable",
     "Vary": "Authorization",
+    # Strangers uploaded it: no browser is to show it.
+    "Content-Disposition": "attachment",
 }
 
 

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.expectations import go_ahead, wait
 
 BODY_BYTES = 64 * 1024
 
@@ -56,13 +57,14 @@ def route(operation: Operation) -> web.RouteDef:
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))
         return web.Response(body=msgspec.json.encode(result), content_type="application/json")
 
-    return web.route(operation.method, operation.path, serve)
+    return web.route(operation.method, operation.path, serve, expect_handler=wait)
 
 
 async def _body(request: web.Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
     # Only JSON: no form of another site's page can send that, whatever a browser adds to it.
     if request.content_type != "application/json" or hdrs.CONTENT_ENCODING in request.headers:
         raise web.HTTPUnsupportedMediaType(text="Send application/json, not compressed\n")
+    await go_ahead(request)
     text = await request.content.read(BODY_BYTES + 1)
     while len(text) <= BODY_BYTES and (more := await request.content.read(BODY_BYTES + 1)):
         text += more
@@ -70,5 +72,5 @@ async def _body(request: web.Request, wanted: type[msgspec.Struct]) -> msgspec.S
         raise InvalidRequestError(f"The body is larger than {BODY_BYTES} bytes")
     try:
         return msgspec.json.decode(text, type=wanted)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidRequestError(f"The body is not as described: {error}") from None

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from wheelyard_server.web import files, health, json_api, simple, upload, welcome
+from wheelyard_server.web.expectations import wait
 from wheelyard_server.web.management import OPERATIONS
 from wheelyard_server.web.openapi import openapi
 from wheelyard_server.web.operations import route
@@ -17,7 +18,7 @@ ROUTES = [
     web.get("/simple/{project}/", simple.project),
     web.get("/simple/{project}", simple.project),
     web.get("/files/{project}/{sha256}/{filename}", files.file),
-    *(web.post(path, upload.upload) for path in UPLOAD_PATHS),
+    *(web.post(path, upload.upload, expect_handler=wait) for path in UPLOAD_PATHS),
     # hatch looks here, below the upload URL, for what is already published.
     *(web.get(f"{path}+simple/{{project}}/", simple.filenames) for path in UPLOAD_PATHS if path.endswith("/")),
     web.get("/pypi/{project}/json", json_api.project),

@@ -31,8 +31,8 @@ async def send(
             with content:
                 return await _send_file(request, response, content, start, end)
         return await _send_chunks(request, response, content)
-    except ConnectionError:
-        return response  # The client has gone: there is nobody to tell.
+    except (ConnectionError, TimeoutError):
+        return response  # The client has gone, or took nothing for too long: there is nobody to tell.
     except StorageError as error:
         if not response.prepared:
             raise

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from contextlib import ExitStack
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -17,7 +18,8 @@ from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received, Scratch
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename, parse_filename
-from wheelyard_server.web.context import SCRATCH, guarded_catalog
+from wheelyard_server.web.context import ADMISSION, SCRATCH, guarded_catalog
+from wheelyard_server.web.expectations import go_ahead
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,9 @@ FIELDS_BYTES = 8 * 1024 * 1024
 
 Fields = dict[str, str]
 
+# What aiohttp raises for a form that is none; the last two since `refuse_guessing`.
+_DAMAGED = (ValueError, HttpProcessingError, BadContentDispositionHeader, BadContentDispositionParam)
+
 
 async def upload(request: web.Request) -> web.Response:
     """Take one file. 200 also for the same bytes again, so that a client may always retry."""
@@ -35,6 +40,8 @@ async def upload(request: web.Request) -> web.Response:
     if "Content-Encoding" in request.headers or not request.content_type.startswith("multipart/"):
         raise web.HTTPUnsupportedMediaType(text="Send a multipart/form-data form, as twine and uv do\n")
     with ExitStack() as until_done:
+        until_done.enter_context(request.app[ADMISSION].admit(request.content_length))
+        await go_ahead(request)
         fields, filename, content = await _receive(request, request.app[SCRATCH], until_done)
         distribution = parse_filename(filename)
         _check_fields(fields, distribution)
@@ -61,8 +68,8 @@ async def _receive(request: web.Request, scratch: Scratch, until_done: ExitStack
                 budget -= len(value)
                 # Fields like `classifiers` come many times; none of those is needed.
                 fields.setdefault(part.name, value.decode(errors="replace"))
-    except ValueError as error:
-        raise InvalidUploadError(f"The form is damaged: {error}") from error
+    except _DAMAGED as error:
+        raise InvalidUploadError(f"The form is damaged: {' '.join(str(error).split())}") from error
     if content is None:
         raise InvalidUploadError("The form has no file in a field `content`")
     return fields, filename, content

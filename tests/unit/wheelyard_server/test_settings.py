@@ -8,6 +8,19 @@ from wheelyard_server.settings import GIB, Cache, parse
 FOLDER = b"storage: {folder: {path: /data}}\naccessFile: /a.yaml\nscratchFolder: /scratch\n"
 
 
+POSITIVE = (
+    "uploads",
+    "scratchBytes",
+    "connections",
+    "connectionsPerAddress",
+    "headerSeconds",
+    "headerBytes",
+    "bodyBytesPerSecond",
+    "bodySeconds",
+    "sendSeconds",
+)
+
+
 def test_defaults_fill_what_is_left_out() -> None:
     settings = parse(FOLDER)
     assert settings.listeners.cluster.port == 8080
@@ -29,6 +42,7 @@ def test_a_cache_is_ten_gib_unless_it_is_said() -> None:
         (FOLDER + b"cache: {maxBytes: 1}\n", "folder"),
         (FOLDER + b"cache: {folder: /c, maxBytes: 0}\n", "maxBytes"),
         (FOLDER + b"listeners: {cluster: {port: many}}\n", "port"),
+        *((FOLDER + f"limits: {{{limit}: 0}}\n".encode(), limit) for limit in POSITIVE),
         (b"storage: {}\naccessFile: /a\nscratchFolder: /s\n", "exactly one"),
         (b"storage: {s3: {}}\naccessFile: /a\nscratchFolder: /s\n", "bucket"),
         (b"accessFile: /a\n", "storage"),

@@ -42,6 +42,8 @@ def test_no_header_is_anonymous() -> None:
         "",
         "Basic",
         "Basic ???",
+        "Basic \udc94",
+        "Basic \u00e4",
         "Basic " + base64.b64encode(b"\xff\xfe").decode(),
         basic("ci.jenkins", ""),
         basic("ci.jenkins", "secret"),

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from support.access import ACCESS
 from support.http import Client
 from support.memory_storage import MemoryStorage
+from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server import storage as storages
 from wheelyard_server.settings import Folder, Limits, Settings, Storage
@@ -38,6 +39,6 @@ async def client(settings: Settings, storage: storages.Storage) -> AsyncIterator
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
     async with TestClient(
-        TestServer(application), auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        LimitedServer(application, settings.limits), auto_decompress=False, headers={"Accept-Encoding": "identity"}
     ) as test_client:
         yield test_client

@@ -1,0 +1,36 @@
+"""What the Python that runs the server must be, and do, for requests to be read safely."""
+
+import sys
+import warnings
+
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam
+from aiohttp.http_parser import HttpRequestParser
+
+from wheelyard_server.errors import UnsafeInterpreterError
+
+_C_PARSER = "aiohttp._http_parser"
+
+
+def require_safe_interpreter() -> None:
+    """Raise `UnsafeInterpreterError` where aiohttp would read requests by another parser than the one we test.
+
+    Most advisories of request smuggling in aiohttp are about its parser in Python, and CVE-2025-69227 needs
+    `python -O`.
+    """
+    if sys.flags.optimize:
+        raise UnsafeInterpreterError(
+            "Start Python without -O and PYTHONOPTIMIZE: they switch off checks of requests"
+        )
+    if HttpRequestParser.__module__ != _C_PARSER:
+        raise UnsafeInterpreterError(
+            "aiohttp's parser in C is not in use: unset AIOHTTP_NO_EXTENSIONS, use CPython and a wheel of aiohttp"
+        )
+
+
+def refuse_guessing() -> None:
+    """Make aiohttp raise where it would guess what a form's part is, and warn.
+
+    The warning would go past the log with all that the client wrote, and Python keeps each such text for ever.
+    """
+    for category in (BadContentDispositionHeader, BadContentDispositionParam):
+        warnings.simplefilter("error", category)

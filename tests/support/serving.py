@@ -1,0 +1,53 @@
+"""The application in this process, with the connections of `wheelyard serve`; and bytes sent as they are."""
+
+import asyncio
+import re
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestServer
+
+from wheelyard_server.settings import Limits
+from wheelyard_server.web.connections import Runner
+
+SECONDS = 20
+
+
+class LimitedServer(TestServer):
+    """aiohttp's test server with our connections."""
+
+    __test__ = False
+
+    def __init__(self, app: web.Application, limits: Limits) -> None:
+        super().__init__(app)
+        self._limits = limits
+
+    async def _make_runner(self, **_kwargs: Any) -> Runner:
+        return Runner(self.app, self._limits)
+
+
+async def send_raw(server: BaseTestServer, request: bytes, *, silence: float | None = None) -> bytes:
+    """Send bytes and return all that comes until the server closes the connection.
+
+    With `silence` the client goes away when nothing comes for so many seconds.
+    """
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    answer = bytearray()
+    try:
+        writer.write(request)
+        async with asyncio.timeout(SECONDS):
+            while chunk := await asyncio.wait_for(reader.read(65536), silence):
+                answer += chunk
+    except ConnectionError:
+        pass  # What came before the reset counts.
+    except TimeoutError:
+        if silence is None:
+            raise
+    finally:
+        writer.close()
+    return bytes(answer)
+
+
+def statuses(answers: bytes) -> list[int]:
+    """Return the statuses of all answers in a row."""
+    return [int(each) for each in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answers)]

@@ -1,0 +1,68 @@
+"""`Expect: 100-continue`: no byte of a body is asked for before it is wanted."""
+
+import asyncio
+import base64
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support import distributions
+from support.access import NOBODY, PUBLISHER
+from support.http import Client, form
+from support.serving import send_raw, statuses
+from wheelyard_server.settings import Limits
+from wheelyard_server.web.context import ADMISSION
+
+
+def head(
+    token: str, length: int, *, expect: str = "100-continue", content_type: str = "multipart/form-data"
+) -> bytes:
+    login = base64.b64encode(f"__token__:{token}".encode()).decode()
+    lines = [
+        "POST /legacy/ HTTP/1.1",
+        "Host: a",
+        f"Authorization: Basic {login}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {length}",
+        f"Expect: {expect}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (head("wrong", 1000), 401),
+        (head(NOBODY, 1000), 403),
+        (head(PUBLISHER, 1000, content_type="text/plain"), 415),
+        (head(PUBLISHER, 10**12), 413),
+        (head(PUBLISHER, 1000, expect="a-miracle"), 417),
+    ],
+)
+async def test_who_is_refused_is_not_asked_for_the_body(client: Client, request_head: bytes, status: int) -> None:
+    answer = await send_raw(client.server, request_head, silence=0.5)
+    assert statuses(answer) == [status]
+    assert b"Connection: close" in answer
+
+
+async def test_while_there_is_no_space_nobody_is_asked_for_a_body(client: Client) -> None:
+    with ExitStack() as running:
+        for _ in range(Limits().uploads):
+            running.enter_context(client.server.app[ADMISSION].admit(1))  # type: ignore[attr-defined]
+        answer = await send_raw(client.server, head(PUBLISHER, 1000), silence=0.5)
+    assert statuses(answer) == [503]
+    assert b"Retry-After: " in answer
+
+
+async def test_who_is_let_in_is_asked_and_then_answered(client: Client, tmp_path: Path) -> None:
+    filled = form(distributions.wheel(tmp_path))()
+    body = await filled.as_bytes()
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    writer.write(head(PUBLISHER, len(body), content_type=filled.content_type))
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    assert statuses(answer) == [200]
+    assert b"Connection: close" not in answer
+    writer.close()
