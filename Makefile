@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := operator indexserver tests
+PARALLEL := --numprocesses 2 --dist loadfile
 CLUSTER_CLI := PYTHONPATH=tests $(PYTHON) -m cluster
 export CLUSTER ?= local
 
@@ -50,7 +51,7 @@ check: lint ## The quick part: lint, unit and contract tests
 
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest $(PARALLEL) tests/integration
 
 .PHONY: fuzz
 fuzz: SECONDS := $(or $(SECONDS),60)

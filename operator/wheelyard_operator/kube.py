@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
@@ -155,8 +156,15 @@ class RealKube:
 def _path(kind: str, namespace: str, name: str = "") -> str:
     api_version, plural = _RESOURCES[kind]
     root = "/apis" if "/" in api_version else "/api"
-    parts = [root, api_version, *(["namespaces", namespace] if namespace else []), plural]
-    return "/".join([*parts, name] if name else parts)
+    place = ["namespaces", _segment(namespace)] if namespace else []
+    return "/".join([root, api_version, *place, plural, *([_segment(name)] if name else [])])
+
+
+def _segment(name: str) -> str:
+    """Give a name as one part of a path. What a resource says must never lead to another namespace's objects."""
+    if name in {".", ".."}:
+        raise ApiError(404, f"{name!r} is not the name of an object.")
+    return quote(name, safe="")
 
 
 def _reason(error: ApiException) -> str:

@@ -77,7 +77,9 @@ def test_index_yaml_says_how_to_serve() -> None:
     read = server_settings.parse(index_file(made, OPERATOR).encode())
     assert read.cache is not None
     assert read.cache.max_bytes == 123456
-    assert read.limits == server_settings.Limits(file_bytes=500 * 2**20, metadata_bytes=2**20, project_files=10)
+    assert read.limits == server_settings.Limits(
+        file_bytes=500 * 2**20, metadata_bytes=2**20, project_files=10, scratch_bytes=2000 * 2**20
+    )
     assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 

@@ -105,7 +105,7 @@ def test_other_content_is_refused_in_words_that_its_author_sees(
 
 @only("hatch")
 def test_hatch_finds_out_by_name_alone_what_exists(index: Server, built: Build, client: Publisher) -> None:
-    first, look_up = listed(index, client), "GET /legacy/%2Bsimple/open-hatch/"
+    first, look_up = listed(index, client), "GET /legacy/+simple/open-hatch/"
     before = len(index.statuses(look_up))
     again = client.publish(built(client, OTHER_TEXT), f"{index.url}/legacy/", PUBLISHER)
     assert again.returncode == 0

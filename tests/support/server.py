@@ -44,7 +44,7 @@ class Server:
         """Return all requests so far (`GET /simple/`), and how they were answered, from its log."""
         # The server has one thread: what it answered before this, it has logged by then.
         urllib.request.urlopen(f"{self.url}/-/healthz").close()
-        logged = re.findall(r'"(\S+ \S+) HTTP/1\.1" (\d+) ', self.log.read_text())
+        logged = re.findall(r'"(\S+ \S+)" (\d+) ', self.log.read_text())
         return [(request, int(status)) for request, status in logged if "/-/" not in request]
 
     def statuses(self, beginning: str) -> list[int]:

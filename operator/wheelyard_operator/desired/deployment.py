@@ -10,7 +10,14 @@ from wheelyard_operator.desired.common import (
     index_metadata,
     selector_labels,
 )
-from wheelyard_operator.desired.index_file import CACHE_FOLDER, DRAIN_SECONDS, EXTERNAL_PORT, GRACE_SECONDS, PORT
+from wheelyard_operator.desired.index_file import (
+    CACHE_FOLDER,
+    DRAIN_SECONDS,
+    EXTERNAL_PORT,
+    GRACE_SECONDS,
+    PORT,
+    scratch_bytes,
+)
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
 from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR
 
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 
 _USER = 65532
 _SPARE_SECONDS = 15
+_SPARE_BYTES = 512 * 1024**2
 
 
 def deployment(index: PackageIndex, settings: Settings, *, config_digest: str, credentials_digest: str) -> Manifest:
@@ -76,9 +84,10 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
         "volumes": [
             {"name": "config", "configMap": {"name": index.child_name}},
             {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
-            {"name": "scratch", "emptyDir": {}},
-            {"name": "cache", "emptyDir": {}},
-            {"name": "tmp", "emptyDir": {}},
+            # The server keeps within them by itself; these protect the node from a server that does not.
+            {"name": "scratch", "emptyDir": {"sizeLimit": str(2 * scratch_bytes(index))}},
+            {"name": "cache", "emptyDir": {"sizeLimit": str(index.serving.cache_bytes + _SPARE_BYTES)}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": str(_SPARE_BYTES)}},
         ],
     }
 

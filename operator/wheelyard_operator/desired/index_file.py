@@ -19,6 +19,11 @@ DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
 
 
+def scratch_bytes(index: PackageIndex) -> int:
+    """Give the size of all uploads that a server receives at a time: four of the largest."""
+    return 4 * index.serving.file_bytes
+
+
 def index_file(index: PackageIndex, settings: Settings) -> str:
     """Render index.yaml."""
     storage, serving = index.storage, index.serving
@@ -43,6 +48,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "fileBytes": serving.file_bytes,
             "metadataBytes": serving.metadata_bytes,
             "projectFiles": serving.project_files,
+            "scratchBytes": scratch_bytes(index),
         },
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},

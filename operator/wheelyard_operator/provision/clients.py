@@ -22,6 +22,7 @@ _LIMITS = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     user_agent_extra="wheelyard-operator",
 )
+_MOST_REGIONS = 16
 # Virtual-host addressing needs a DNS name for every bucket, which other servers than AWS seldom have.
 _PATH_STYLE = Config(s3={"addressing_style": "path"})
 
@@ -46,9 +47,16 @@ class Clients:
     def own_s3(self, region: str) -> S3Client:
         """Give a client with the operator's own credentials at the operator's own endpoint."""
         with self._making:
-            if region not in self._own_s3:
-                self._own_s3[region] = self._s3(boto3.Session(), self._settings.s3_endpoint, region)
-            return self._own_s3[region]
+            if region in self._own_s3:
+                return self._own_s3[region]
+            session = boto3.Session()
+            client = self._s3(session, self._settings.s3_endpoint, region)
+            # One that found no credentials would never look for them again; and a region is free text.
+            if session.get_credentials() is not None:
+                if len(self._own_s3) >= _MOST_REGIONS:
+                    self._own_s3.clear()
+                self._own_s3[region] = client
+            return client
 
     def s3(self, credentials: Credentials, endpoint: str, region: str) -> S3Client:
         """Give a client with an index's credentials, never with the operator's."""

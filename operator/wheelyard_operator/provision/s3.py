@@ -46,8 +46,44 @@ def check_storage(s3: S3Client, index: PackageIndex, credentials: str) -> None:
     As long as the index has not claimed it either, the server is tried out. It asks for nothing that a policy for
     this prefix alone would refuse (HeadBucket would be).
     """
-    if not _is_claimed(s3, index, credentials):
-        check_conditional_writes(s3, index, credentials)
+    if _is_claimed(s3, index, credentials):
+        return
+    if index.storage.provision_user:
+        _check_nothing_is_unlocked(s3, index, credentials)
+    check_conditional_writes(s3, index, credentials)
+
+
+def _check_nothing_is_unlocked(s3: S3Client, index: PackageIndex, credentials: str) -> None:
+    """Raise Problem where a key for this place would reach what is not this index's.
+
+    The operator's rights unlock it, not those of whoever made the resource: only an empty place is given away.
+    """
+    storage = index.storage
+    with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
+        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=3).get("Contents", ())
+        # A copy that nobody has claimed is there to be claimed; the probe is the operator's own.
+        known = {f"{storage.prefix}{each}" for each in (MARKER, PROBE)}
+        has_marker = _exists_at(s3, storage.bucket, storage.prefix)
+        above = [place for place in _places_above(storage.prefix) if _exists_at(s3, storage.bucket, place)]
+    if above or (not has_marker and any(each.get("Key") not in known for each in found)):
+        place = f"{storage.bucket}/{above[0] if above else storage.prefix}"
+        raise Problem(
+            STORAGE_READY,
+            "StorageNotEmpty",
+            f"{place} holds what is not this index's, and a key for it would unlock that: use an empty bucket or"
+            " prefix, or give the index credentials of its own (credentials.secretRef).",
+        )
+
+
+def _places_above(prefix: str) -> list[str]:
+    parts = prefix.split("/")[:-1]
+    return ["".join(f"{part}/" for part in parts[:count]) for count in range(len(parts))]
+
+
+def _exists_at(s3: S3Client, bucket: str, place: str) -> bool:
+    key = f"{place}{MARKER}"
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
+    return any(each.get("Key") == key for each in found)
 
 
 def _is_claimed(s3: S3Client, index: PackageIndex, credentials: str) -> bool:

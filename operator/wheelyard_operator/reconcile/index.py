@@ -15,6 +15,7 @@ from wheelyard_operator.desired.index_file import index_file
 from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
+from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index
 from wheelyard_operator.problems import AVAILABLE, Problem
 from wheelyard_operator.reconcile.logins import logins
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from wheelyard_operator.settings import Settings
 
 _RETRY_SECONDS = 10.0
+_REFUSED = {400, 403, 422}
+"""By a quota, a policy, a webhook or a limit of size: somebody has to act."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class IndexReconciler:
         if index.storage.provision_user and FINALIZER not in index.meta.finalizers:
             # Before anything is made that the garbage collector does not know.
             self._set_finalizers(index, [*index.meta.finalizers, FINALIZER])
+            index = read_index(self.kube, key)
+            if index is None or FINALIZER not in index.meta.finalizers:
+                # Deleted meanwhile: what would be made now, nobody would ever remove.
+                return Outcome(after=_RETRY_SECONDS) if index else GONE
         return self._make(observe_index(self.kube, index))
 
     def _make(self, observed: ObservedIndex) -> Outcome:
@@ -70,6 +77,10 @@ class IndexReconciler:
             self._let_go(observed, live, ready, applier)
         except (Problem, NotOursError, LeavingError) as error:
             problem = _problem(error)
+        except ApiError as error:
+            if error.status not in _REFUSED:
+                raise
+            problem = Problem(AVAILABLE, "ApplyRefused", f"The API server refused an object of this index: {error}")
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
             selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),

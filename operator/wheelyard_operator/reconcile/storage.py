@@ -64,7 +64,8 @@ class StorageStage:
         if answer is None or answer.until < self._clock():
             answer = self._ask(observed, applier)
             self._forget_old()
-            self._answers[question] = answer
+            digest = answer.storage.credentials_digest if answer.storage else credentials_digest(observed)
+            self._answers[index.meta.uid, index.meta.generation, digest] = answer
         if answer.problem:
             # A raised exception grows a traceback: each raise gets one of its own.
             raise Problem(
@@ -90,12 +91,13 @@ class StorageStage:
     def _provide(self, observed: ObservedIndex, applier: Applier) -> ReadyStorage:
         index = observed.index
         region = index.storage.region or self._settings.region
-        own_s3 = self._clients.own_s3(region)
-        note = s3.ensure_bucket(own_s3, index, region) if index.storage.provision_bucket else ""
+        note = ""
+        if index.storage.provision_bucket:
+            note = s3.ensure_bucket(self._clients.own_s3(region), index, region)
         if index.storage.provision_user:
             # First, so that nobody is given a key to what belongs to another index. It is not asked
             # with the new key: AWS takes some seconds to know it. The pods' readiness tells if it works.
-            s3.check_storage(own_s3, index, s3.OPERATOR_CREDENTIALS)
+            s3.check_storage(self._clients.own_s3(region), index, s3.OPERATOR_CREDENTIALS)
             observed = self._issue(observed, applier)
         else:
             given = given_credentials(observed)
@@ -117,7 +119,7 @@ class StorageStage:
 
     def _forget_old(self) -> None:
         now = self._clock()
-        self._answers = {key: each for key, each in self._answers.items() if each.until >= now}
+        self._answers = {key: each for key, each in list(self._answers.items()) if each.until >= now}
 
 
 def given_credentials(observed: ObservedIndex) -> Credentials:

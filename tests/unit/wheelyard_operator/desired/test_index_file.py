@@ -20,7 +20,12 @@ def test_as_in_the_contract() -> None:
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
         "cache": {"folder": "/cache", "maxBytes": 5 * 1024**3},
-        "limits": {"fileBytes": 5 * 1024**3, "metadataBytes": 2 * 1024**2, "projectFiles": 20_000},
+        "limits": {
+            "fileBytes": 5 * 1024**3,
+            "metadataBytes": 2 * 1024**2,
+            "projectFiles": 20_000,
+            "scratchBytes": 20 * 1024**3,
+        },
         "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
         "shutdown": {"drainSeconds": 5, "graceSeconds": 300},
     }

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from unit.wheelyard_operator.fakes import SETTINGS
 from wheelyard_operator.provision.clients import Clients, Credentials
 
@@ -17,10 +19,35 @@ def test_endpoints() -> None:
     assert clients.s3(given, "https://other", "").meta.endpoint_url == "https://other"
 
 
+@pytest.fixture
+def with_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+
+
+@pytest.mark.usefixtures("with_credentials")
 def test_own_clients_are_kept() -> None:
     clients = Clients(OTHER)
     assert clients.own_s3("eu-west-1") is clients.own_s3("eu-west-1")
     assert clients.own_s3("eu-west-1") is not clients.own_s3("us-east-1")
+
+
+@pytest.mark.usefixtures("with_credentials")
+def test_a_region_is_free_text_and_clients_for_any_number_of_them_are_not_kept() -> None:
+    clients = Clients(OTHER)
+    first = clients.own_s3("region-0")
+    for number in range(1, 18):
+        clients.own_s3(f"region-{number}")
+    assert clients.own_s3("region-0") is not first
+
+
+def test_a_client_that_found_no_credentials_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    clients = Clients(OTHER)
+    assert clients.own_s3("eu-west-1") is not clients.own_s3("eu-west-1")
 
 
 def test_they_give_up_early() -> None:

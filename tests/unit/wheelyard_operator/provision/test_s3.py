@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from unit.wheelyard_operator.fakes import an_index
+from unit.wheelyard_operator.fakes import an_index, given
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.s3 import check_conditional_writes, check_storage, ensure_bucket
 
@@ -132,5 +132,32 @@ def test_nothing_but_the_prefix_is_asked_for(s3: S3Client) -> None:
     s3.create_bucket(Bucket="acme")
     asked: list[Any] = []
     s3.meta.events.register("before-parameter-build.s3", lambda params, **_: asked.append(params))
-    check_storage(s3, INDEX, KEYS)
+    check_storage(s3, an_index(s3__prefix="team/", **given()), KEYS)
     assert all(params.get("Prefix", params.get("Key")).startswith("team/") for params in asked)
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix"),
+    [
+        ("team/terraform.tfstate", "team/"),
+        ("team/deeper/wheelyard.json", "team/"),
+        ("wheelyard.json", "team/"),
+        ("team/wheelyard.json", "team/a/b/"),
+        ("anything", ""),
+    ],
+)
+def test_the_operators_rights_unlock_nothing_that_is_there_already(s3: S3Client, key: str, prefix: str) -> None:
+    s3.create_bucket(Bucket="acme")
+    s3.put_object(Bucket="acme", Key=key, Body=b'{"index": "packages/other"}')
+    with pytest.raises(Problem, match=r"key for it would unlock that|holds the packages of") as caught:
+        check_storage(s3, an_index(s3__prefix=prefix), KEYS)
+    assert caught.value.stalled
+    if "wheelyard.json" not in key:
+        check_storage(s3, an_index(s3__prefix=prefix, **given()), KEYS)
+
+
+@pytest.mark.parametrize("key", ["team2/file", "other/wheelyard.json", "team/catalog/probe/operator"])
+def test_what_lies_beside_is_in_nobodys_way(s3: S3Client, key: str) -> None:
+    s3.create_bucket(Bucket="acme")
+    s3.put_object(Bucket="acme", Key=key, Body=b"{}")
+    check_storage(s3, INDEX, KEYS)

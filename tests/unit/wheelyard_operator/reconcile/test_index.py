@@ -10,6 +10,7 @@ from unit.wheelyard_operator.fakes import Fuse, condition, given, index_body, us
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded, encoded
+from wheelyard_operator.kube import ApiError
 from wheelyard_operator.provision.iam import user_name
 from wheelyard_operator.reconcile.outcome import GONE
 from wheelyard_operator.resource import FINALIZER, Manifest, PackageIndex
@@ -289,3 +290,31 @@ def test_no_key_is_made_to_what_belongs_to_another_index(world: World) -> None:
     assert world.reason() == "StorageInUse"
     assert not world.has("Secret", "wheelyard-main-storage")
     assert world.clients.iam.list_users()["Users"] == []
+
+
+def test_an_index_that_is_deleted_before_its_finalizer_is_set_leaves_no_user_behind(world: World) -> None:
+    world.kube.put(index_body())
+    real_patch = world.kube.patch
+
+    def deleted_first(kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+        world.kube.objects.pop((kind, namespace, name))
+        real_patch(kind, namespace, name, patch, subresource)
+
+    world.kube.patch = deleted_first  # type: ignore[method-assign]
+    assert world.index() == GONE
+    assert world.clients.iam.list_users()["Users"] == []
+
+
+def test_what_the_api_server_refuses_is_a_condition(world: World) -> None:
+    world.kube.put(index_body())
+    apply = world.kube.apply
+
+    def over_quota(manifest: Manifest) -> Manifest:
+        if manifest["kind"] == "Deployment":
+            raise ApiError(403, "exceeded quota: pods")
+        return apply(manifest)
+
+    world.kube.apply = over_quota  # type: ignore[method-assign]
+    world.settle()
+    assert world.reason() == "ApplyRefused"
+    assert "exceeded quota" in condition(world.get("PackageIndex", "main"), "Ready")["message"]

@@ -2,13 +2,14 @@ import base64
 
 import pytest
 
+from support.access import token_of
 from wheelyard_server.access import tokens
 from wheelyard_server.access.authenticate import authenticate
 from wheelyard_server.access.rules import ANONYMOUS, AccessFile, User, rules_of
 from wheelyard_server.errors import UnauthenticatedError
 
-TOKEN = tokens.make()
-OTHER = tokens.make()
+TOKEN = token_of("jenkins")
+OTHER = token_of("other")
 RULES = rules_of(
     AccessFile(
         users=(
@@ -47,10 +48,10 @@ def test_no_header_is_anonymous() -> None:
         "Basic " + base64.b64encode(b"\xff\xfe").decode(),
         basic("ci.jenkins", ""),
         basic("ci.jenkins", "secret"),
-        basic("ci.jenkins", tokens.make()),
+        basic("ci.jenkins", token_of("unknown")),
         basic("ci.jenkins", OTHER),
         basic("", TOKEN),
-        f"Bearer {tokens.make()}",
+        f"Bearer {token_of('unknown')}",
         f"Digest {TOKEN}",
     ],
 )
