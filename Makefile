@@ -55,8 +55,9 @@ integration: $(READY) ## The real server and S3 with the real clients
 
 .PHONY: fuzz
 fuzz: SECONDS := $(or $(SECONDS),60)
-fuzz: $(READY) ## Feed damaged input to what reads uploads: make fuzz SECONDS=60
+fuzz: $(READY) ## Feed damaged uploads and requests to what reads them: make fuzz SECONDS=60
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz $(SECONDS)
+	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz.requests --seconds $(SECONDS)
 
 .PHONY: proof
 proof: $(READY) ## Long histories of an index against a model, for about 5 minutes

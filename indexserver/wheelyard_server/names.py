@@ -36,7 +36,9 @@ __all__ = [
     "tag_count",
 ]
 
-_SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+PROJECT_NAME_LENGTH = 200
+"""Keys and names of files are made of it."""
+_SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,239}")
 _WHEEL_TAGS = re.compile(r"(-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*){3}\.whl\Z")
 _TAGS = 500
 """More than any real wheel has; a compressed tag set grows as the product of its parts."""
@@ -61,6 +63,8 @@ class DistributionFilename:
 
 def parse_project_name(name: str) -> NormalizedName:
     """Return the normalised form of a project name; raise `NotFoundError` if it is none."""
+    if len(name) > PROJECT_NAME_LENGTH:
+        raise NotFoundError("This is not a valid project name")
     try:
         return canonicalize_name(name, validate=True)
     except InvalidName:
@@ -71,7 +75,8 @@ def parse_version(version: str) -> Version:
     """Return a version (PEP 440), equal to all its spellings; raise `NotFoundError` if it is none."""
     try:
         return Version(version)
-    except InvalidVersion:
+    except ValueError:
+        # Also what Python says of numbers with thousands of digits.
         raise NotFoundError("This is not a valid version") from None
 
 

@@ -139,7 +139,7 @@ def parse(text: bytes) -> Settings:
     """Parse the text of an `index.yaml`; raise `InvalidSettingsError` that names the key."""
     try:
         return msgspec.yaml.decode(text, type=Settings, dec_hook=_to_path)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidSettingsError(f"index.yaml: {error}") from error
 
 

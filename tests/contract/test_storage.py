@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from cluster.versitygw import S3Server
 from support.memory_storage import MemoryStorage
-from wheelyard_server.errors import ObjectNotFoundError, ObjectUnchangedError, PreconditionFailedError
-from wheelyard_server.storage import ETag, Storage
+from wheelyard_server.errors import (
+    ObjectNotFoundError,
+    ObjectUnchangedError,
+    PreconditionFailedError,
+    StorageUnavailableError,
+)
+from wheelyard_server.settings import S3
+from wheelyard_server.storage import ETag, Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.s3 import PART_BYTES
 
@@ -162,3 +169,16 @@ async def test_what_lies_on_this_machine_can_be_opened_there(storage: Storage) -
     path = storage.path("files/demo/1/demo.whl")
     assert (path is not None) == isinstance(storage, FolderStorage)
     assert path is None or path.read_bytes() == b"bytes"
+
+
+async def test_a_missing_bucket_is_an_outage_and_no_missing_object(
+    s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To installers a missing project means: look at the next index."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    storage = s3.connect(S3(bucket="no-such-bucket", endpoint=s3_server.endpoint))
+    with pytest.raises(StorageUnavailableError):
+        await storage.read("projects/demo.json")
+    with pytest.raises(StorageUnavailableError):
+        await storage.open("files/demo", 0, 1)

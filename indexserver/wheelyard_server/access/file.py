@@ -19,7 +19,8 @@ def parse(text: bytes) -> Rules:
     """Parse the text of an `access.yaml`; raise `InvalidSettingsError` that names the key."""
     try:
         return rules_of(msgspec.yaml.decode(text, type=AccessFile))
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        # YAML itself raises plain errors for scalars such as an impossible date.
         raise InvalidSettingsError(f"access.yaml: {error}") from error
 
 

@@ -87,7 +87,7 @@ def _checked_predicate(attestation: _Attestation, filename: str, sha256: str) ->
 def _decoded(text: bytes, wanted: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(text, type=wanted)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidUploadError(f"{what} is not what PEP 740 describes: {error}") from None
 
 

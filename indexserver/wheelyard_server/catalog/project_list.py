@@ -59,17 +59,21 @@ class ProjectList:
         known = self._entries if self._entries is not None else await self._snapshot()
         listed = [each async for each in self._storage.list(layout.DOCUMENTS)]
         changed = [each for each in listed if _is_news(each, known)]
-        for entry in await self._read_all(changed):
-            known[entry.name] = entry
+        # Kept at once: what was read before a failure need not be read again.
         self._entries = known
+        await self._read_all(changed, known)
         await self._save_if_due(len(changed))
         present = (known[layout.project_of(each.key)] for each in listed)
         return [entry for entry in present if entry.files]
 
-    async def _read_all(self, changed: Iterable[Listed]) -> list[ProjectEntry]:
+    async def _read_all(self, changed: Iterable[Listed], known: dict[str, ProjectEntry]) -> None:
         limit = asyncio.Semaphore(READS_AT_ONCE)
 
-        async def read(listed: Listed) -> ProjectEntry:
+        async def read(listed: Listed) -> None:
+            entry = await read_entry(listed)
+            known[entry.name] = entry
+
+        async def read_entry(listed: Listed) -> ProjectEntry:
             name = NormalizedName(layout.project_of(listed.key))
             try:
                 async with limit:
@@ -82,7 +86,7 @@ class ProjectList:
             # The tag may be older than what was read: then the next listing has another, and it is read again.
             return _entry(version.project, listed.tag)
 
-        return await asyncio.gather(*map(read, changed))
+        await asyncio.gather(*map(read, changed))
 
     async def _snapshot(self) -> dict[str, ProjectEntry]:
         try:

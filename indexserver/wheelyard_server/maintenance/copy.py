@@ -105,6 +105,8 @@ def check_conflicts(project: Project, target: Project) -> None:
             raise ConflictError(f"the target has a {file.filename} that the source does not have")
     for deleted in target.deleted:
         present = project.file(deleted.filename)
+        if present is not None and present.sha256 != deleted.sha256:
+            raise ConflictError(f"the target had a {deleted.filename} with other content")
         if present is not None and present.upload_id == deleted.upload_id:
             raise ConflictError(f"{deleted.filename} was deleted in the target only")
         if present is None and project.deleted_file(deleted.filename) is None:
@@ -114,6 +116,11 @@ def check_conflicts(project: Project, target: Project) -> None:
 def merged(project: Project, target: Project) -> Project:
     """Return the source's project as the target has to have it; raise `ConflictError` if that may not be."""
     check_conflicts(project, target)
+    known = {file.upload_id for file in target.files}
+    fenced = {upload.upload_id for upload in target.fenced} - known
+    for file in project.files:
+        if file.upload_id in fenced:
+            raise ConflictError(f"{file.filename} is being collected in the target, publish it there again")
     # Fences are about uploads to the storage that they are in.
     return project.replace(operation=target.operation, fenced=target.fenced)
 

@@ -123,14 +123,21 @@ def _translated(key: str) -> Iterator[None]:
     try:
         yield
     except (NotFoundError, FileNotFoundError) as error:
-        raise ObjectNotFoundError(key) from error
+        # A missing bucket, or some proxy's 404, is an outage: for installers a 404 means to look elsewhere.
+        if "NoSuchKey" in str(error):
+            raise ObjectNotFoundError(key) from error
+        raise StorageUnavailableError(key, _first_line(error)) from error
     except NotModifiedError as error:
         raise ObjectUnchangedError(key) from error
     except (AlreadyExistsError, PreconditionError) as error:
         raise PreconditionFailedError(key) from error
     except (BaseError, OSError) as error:
-        # What follows the first line is for debugging obstore.
-        raise StorageUnavailableError(key, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+        raise StorageUnavailableError(key, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    """Return what is for people: the rest is for debugging obstore."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 async def _chunks(key: str, stream: "BytesStream", expected: int) -> AsyncIterator[bytes]:

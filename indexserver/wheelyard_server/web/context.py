@@ -31,7 +31,9 @@ def guarded_catalog(request: web.Request) -> GuardedCatalog:
 def _arrived_from_outside(request: web.Request) -> bool:
     """Tell by the socket that the request came to: nothing that a client sends can change that."""
     port = request.app[EXTERNAL_PORT]
-    return port is not None and bool(request.get_extra_info("sockname")[1] == port)
+    socket = request.get_extra_info("sockname")
+    # Of a client that has gone nobody knows any more where it came from: then from outside.
+    return port is not None and (socket is None or bool(socket[1] == port))
 
 
 def origin(request: web.Request) -> str:

@@ -46,10 +46,9 @@ async def project(request: web.Request) -> web.Response:
     name, catalog, listing = await _found(request)
     newest = latest(listing.project)
     info, urls = await _release(request, catalog, listing, parse_version(newest or ""))
-    releases = {
-        each: [_file(origin(request), name, file) for file in listing.project.files if file.version == each]
-        for each in listing.project.versions
-    }
+    base, releases = origin(request), dict[str, list[dict[str, Any]]]()
+    for file in listing.project.files:
+        releases.setdefault(file.version, []).append(_file(base, name, file))
     return _answer(request, {"info": info, "releases": releases, "urls": urls, "vulnerabilities": []}, listing)
 
 

@@ -2,7 +2,7 @@
 
 https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 592, 629, 658, 691, 700, 714,
 740, 792). Links to files are relative, so pages are the same under every host name; PEP 740 wants the link to a
-provenance object to be absolute, so a page that has one is rendered for each origin.
+provenance object to be absolute, so a page that has one is rendered for each request.
 """
 
 from collections import OrderedDict
@@ -32,16 +32,21 @@ templates = Environment(
 
 
 class ProjectPages:
-    """Project pages, rendered once for each revision and representation."""
+    """Project pages, rendered once for each revision and representation.
+
+    A page with absolute links is rendered for each request: its origin is what a client says, and a client
+    that says a thousand of them must not fill the memory.
+    """
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[tuple[str, str, MediaType, str], Representation] = OrderedDict()
+        self._pages: OrderedDict[tuple[str, str, MediaType], Representation] = OrderedDict()
 
     def page(self, listing: Listing, media_type: MediaType, origin: str) -> Representation:
         """Return the page of a project, as asked for at `https://host:port`."""
         project = listing.project
-        has_absolute_links = any(file.provenance_sha256 for file in project.files)
-        key = (project.name, listing.revision, media_type, origin if has_absolute_links else "")
+        if any(file.provenance_sha256 for file in project.files):
+            return project_page(project, media_type, origin)
+        key = (project.name, listing.revision, media_type)
         page = self._pages.get(key)
         if page is None:
             page = self._pages[key] = project_page(project, media_type, origin)

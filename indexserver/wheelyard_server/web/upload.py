@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from wheelyard_server.catalog.attestations import provenance
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received, Scratch
-from wheelyard_server.errors import InvalidUploadError
+from wheelyard_server.errors import BusyError, InvalidUploadError
 from wheelyard_server.names import DistributionFilename, parse_filename
 from wheelyard_server.web.context import ADMISSION, SCRATCH, guarded_catalog
 from wheelyard_server.web.expectations import go_ahead
@@ -26,6 +26,22 @@ log = logging.getLogger(__name__)
 CHUNK_BYTES = 1024 * 1024
 FIELDS_BYTES = 8 * 1024 * 1024
 """All fields of the form besides the file; a long description is the largest of them."""
+
+PART_BYTES = 100
+"""What each part of the form costs besides its name and value."""
+FIELDS = frozenset(
+    {
+        ":action",
+        "name",
+        "version",
+        "filetype",
+        "attestations",
+        "md5_digest",
+        "sha256_digest",
+        "blake2_256_digest",
+    }
+)
+"""What is looked at. The rest of the form repeats the metadata that is in the file."""
 
 Fields = dict[str, str]
 
@@ -46,6 +62,8 @@ async def upload(request: web.Request) -> web.Response:
         distribution = parse_filename(filename)
         _check_fields(fields, distribution)
         _check_digests(fields, content)
+        # The body may have taken long: what counts is the right to publish now.
+        catalog = guarded_catalog(request)
         await catalog.publish(_upload(fields, distribution, content, str(catalog.principal)))
     log.info("%s published %s (sha256 %s)", catalog.principal, filename, content.digests["sha256"])
     return web.Response(text="OK\n")
@@ -64,10 +82,12 @@ async def _receive(request: web.Request, scratch: Scratch, until_done: ExitStack
                     raise InvalidUploadError("The form has more than one file")
                 filename, content = part.filename or "", await _receive_file(part, scratch, until_done)
             else:
+                budget -= len(part.name) + PART_BYTES
                 value = await _receive_field(part, budget)
                 budget -= len(value)
                 # Fields like `classifiers` come many times; none of those is needed.
-                fields.setdefault(part.name, value.decode(errors="replace"))
+                if part.name in FIELDS:
+                    fields.setdefault(part.name, value.decode(errors="replace"))
     except _DAMAGED as error:
         raise InvalidUploadError(f"The form is damaged: {' '.join(str(error).split())}") from error
     if content is None:
@@ -76,19 +96,24 @@ async def _receive(request: web.Request, scratch: Scratch, until_done: ExitStack
 
 
 async def _receive_file(part: BodyPartReader, scratch: Scratch, until_done: ExitStack) -> Received:
-    receiver = until_done.enter_context(scratch.receiver())
-    while chunk := await part.read_chunk(CHUNK_BYTES):
-        await asyncio.to_thread(receiver.write, bytes(chunk))
-    return await asyncio.to_thread(receiver.finish)
+    try:
+        receiver = until_done.enter_context(scratch.receiver())
+        while chunk := await part.read_chunk(CHUNK_BYTES):
+            await asyncio.to_thread(receiver.write, bytes(chunk))
+        return await asyncio.to_thread(receiver.finish)
+    except OSError as error:
+        log.error("An upload could not be received: %s", error)  # noqa: TRY400 - the reason is all there is
+        raise BusyError("The server has no room for the file now, try again") from error
 
 
 async def _receive_field(part: BodyPartReader, budget: int) -> bytes:
     value = bytearray()
-    while chunk := await part.read_chunk():
+    while len(value) <= budget:
+        chunk = await part.read_chunk()
+        if not chunk:
+            return bytes(value)
         value += chunk
-        if len(value) > budget:
-            raise InvalidUploadError(f"The form's fields are larger than {FIELDS_BYTES} bytes together")
-    return bytes(value)
+    raise InvalidUploadError(f"The form's fields are larger than {FIELDS_BYTES} bytes together")
 
 
 def _check_fields(fields: Fields, distribution: DistributionFilename) -> None:
@@ -106,7 +131,7 @@ def _check_fields(fields: Fields, distribution: DistributionFilename) -> None:
 def _same_version(declared: str, version: Version) -> bool:
     try:
         return Version(declared) == version
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

@@ -88,4 +88,7 @@ def _validated(fields: RawMetadata) -> Metadata:
         raise InvalidUploadError(f"The metadata is not valid: {shown(str(error))}") from None
     except RecursionError:
         raise InvalidUploadError("The metadata is not valid: a requirement's marker is nested too deeply") from None
+    except ValueError as error:
+        # What Python says of numbers with thousands of digits.
+        raise InvalidUploadError(f"The metadata is not valid: {shown(str(error))}") from None
     return metadata

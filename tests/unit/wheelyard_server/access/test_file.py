@@ -18,6 +18,8 @@ OPEN = b"grants: [{subjects: [anonymous], verbs: [read]}]"
         (b"grants: [{subjects: [anonymous], verbs: [write]}]", r"verbs"),
         (b"users: [{name: a, tokenDigests: [secret]}]", r"tokenDigests"),
         (b"users: [{name: ''}]", "name"),
+        (b"users: [{name: 2024-99-99}]", "access.yaml"),
+        (b"users: [{name: !!int x}]", "access.yaml"),
     ],
 )
 def test_an_error_names_the_key(text: bytes, named: str) -> None:
@@ -35,7 +37,7 @@ def test_a_changed_file_is_in_force_after_a_reload(tmp_path: Path) -> None:
     assert current.rules.allows_some(ANONYMOUS, Verb.READ)
 
 
-@pytest.mark.parametrize("broken", [b"grants: [", b"grants: nobody", b"\xff", None])
+@pytest.mark.parametrize("broken", [b"grants: [", b"grants: nobody", b"users: [{name: 2024-99-99}]", b"\xff", None])
 def test_a_broken_or_missing_file_neither_opens_nor_closes_the_door(
     tmp_path: Path, broken: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:

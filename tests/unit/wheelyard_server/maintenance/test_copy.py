@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from support import distributions
-from support.catalogs import DEMO, listed, publish, upload
+from support.catalogs import DEMO, START, listed, publish, upload
 from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.identity import claim
 from wheelyard_server.catalog.scratch import Scratch
@@ -155,3 +157,20 @@ async def test_a_copy_that_was_stopped_anywhere_goes_on(
         assert problems(await copy(source, target, tmp_path)) == []
         assert await listed(target) == await listed(source)
         assert await verified(target) == []
+
+
+async def test_a_tombstone_of_other_content_and_what_is_being_collected_stay(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    await publish(target, tmp_path, "1.0", module="x = 1")
+    await Catalog(target).delete(DEMO, Selection())
+    assert problems(await copy(source, target, tmp_path)) == [
+        f"was not copied: the target had a {ONE} with other content"
+    ]
+    fresh = MemoryStorage()
+    upload_ids = frozenset(file.upload_id for file in (await Catalog(source).project(DEMO)).project.files)
+    await Documents(fresh).change(DEMO, lambda project: edits.with_fenced(project, upload_ids, START))
+    (problem,) = problems(await copy(source, fresh, tmp_path))
+    assert "is being collected in the target" in problem
+    with pytest.raises(NotFoundError):
+        await listed(fresh)

@@ -69,7 +69,15 @@ async def test_a_version_has_many_spellings(client: Client, paths: list[Path]) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/pypi/open-none/json", "/pypi/demo/3.0/json", "/pypi/demo/x/json", "/pypi/-/json"]
+    "path",
+    [
+        "/pypi/open-none/json",
+        "/pypi/demo/3.0/json",
+        "/pypi/demo/x/json",
+        "/pypi/-/json",
+        f"/pypi/demo/{'9' * 5000}/json",
+        f"/pypi/{'a' * 201}/json",
+    ],
 )
 async def test_what_is_not_there_is_not_found(client: Client, paths: list[Path], path: str) -> None:
     assert paths

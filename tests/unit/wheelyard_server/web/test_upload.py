@@ -1,3 +1,5 @@
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from support import distributions
 from support.access import NOBODY, PUBLISHER, READER
 from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.access.rules import Rules
+from wheelyard_server.web.context import RULES
 
 
 @pytest.mark.parametrize("path", ["/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi"])
@@ -129,3 +133,36 @@ async def test_a_client_that_wants_json_gets_the_reason_as_json(client: Client, 
     headers = {**auth(NOBODY), "Accept": "application/json"}
     answer = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=headers)
     assert "no right to publish" in (await answer.json())["code"]
+
+
+async def test_what_is_not_looked_at_in_a_form_is_not_kept_but_counted(client: Client, tmp_path: Path) -> None:
+    data = form(distributions.wheel(tmp_path))
+    for number in range(1200):
+        data.add_field(f"field-{number}-{'x' * 7000}", "")
+    answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
+    assert (answer.status, answer.reason) == (400, "The form's fields are larger than 8388608 bytes together")
+
+
+async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(client: Client, tmp_path: Path) -> None:
+    assert client.app is not None
+    rules = client.app[RULES]
+    before = rules.rules
+    path = distributions.wheel(tmp_path)
+    fields = {":action": "file_upload", "name": "demo", "version": "1.0", "filetype": "bdist_wheel"}
+    head = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
+    )
+    head += f'--b\r\nContent-Disposition: form-data; name="content"; filename="{path.name}"\r\n\r\n'
+
+    async def slowly(revoke: bool) -> AsyncIterator[bytes]:  # noqa: FBT001
+        yield head.encode() + path.read_bytes()
+        await asyncio.sleep(0.1)
+        if revoke:
+            rules.rules = Rules()
+        yield b"\r\n--b--\r\n"
+
+    headers = {**auth(PUBLISHER), "Content-Type": "multipart/form-data; boundary=b"}
+    for revoke, status in ((True, 401), (False, 200)):
+        assert (await client.post("/legacy/", data=slowly(revoke), headers=headers)).status == status
+        rules.rules = before
+        assert (await client.get("/simple/demo/")).status == (404 if revoke else 200)
