@@ -4,7 +4,7 @@ Unknown keys are refused, so that a typing error, or a file made for a newer ser
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from wheelyard_server.errors import InvalidSettingsError
 
 MIB = 1024**2
 GIB = 1024**3
+
+T = TypeVar("T")
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -137,10 +139,16 @@ class Settings(_Settings, frozen=True):
 
 def parse(text: bytes) -> Settings:
     """Parse the text of an `index.yaml`; raise `InvalidSettingsError` that names the key."""
+    return decode_yaml(text, Settings, "index.yaml")
+
+
+def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
+    """Decode a file of the contract; raise `InvalidSettingsError` that names the file and the key."""
     try:
-        return msgspec.yaml.decode(text, type=Settings, dec_hook=_to_path)
+        return msgspec.yaml.decode(text, type=wanted, dec_hook=_to_path)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InvalidSettingsError(f"index.yaml: {error}") from error
+        # YAML itself raises plain errors for scalars such as an impossible date.
+        raise InvalidSettingsError(f"{filename}: {error}") from error
 
 
 def _to_path(wanted: type, value: object) -> Path:

@@ -4,12 +4,10 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import boto3
 import pytest
 
 from cluster.versitygw import S3Server
@@ -23,12 +21,8 @@ UPLOADS = 20
 
 
 @pytest.fixture
-def bucket_url(s3_server: S3Server, bucket_names: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make an empty bucket and return it as the command line takes it."""
-    for name, value in s3_server.environment().items():
-        monkeypatch.setenv(name, value)
-    bucket = next(bucket_names)
-    boto3.client("s3").create_bucket(Bucket=bucket)
+def bucket_url(s3_server: S3Server, bucket: str) -> str:
+    """Return an empty bucket as the command line takes it."""
     return f"s3://{bucket}/team?endpoint={s3_server.endpoint}"
 
 

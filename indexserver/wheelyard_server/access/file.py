@@ -4,10 +4,9 @@ import asyncio
 import logging
 from pathlib import Path
 
-import msgspec
-
 from wheelyard_server.access.rules import AccessFile, Rules, rules_of
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings import decode_yaml
 
 log = logging.getLogger(__name__)
 
@@ -17,11 +16,7 @@ CHECK_SECONDS = 0.5
 
 def parse(text: bytes) -> Rules:
     """Parse the text of an `access.yaml`; raise `InvalidSettingsError` that names the key."""
-    try:
-        return rules_of(msgspec.yaml.decode(text, type=AccessFile))
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        # YAML itself raises plain errors for scalars such as an impossible date.
-        raise InvalidSettingsError(f"access.yaml: {error}") from error
+    return rules_of(decode_yaml(text, AccessFile, "access.yaml"))
 
 
 class CurrentRules:

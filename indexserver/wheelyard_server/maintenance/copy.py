@@ -6,15 +6,14 @@ goes back: a target that has something of its own is left as it is, and that is 
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from wheelyard_server.catalog import identity
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.scratch import Scratch
-from wheelyard_server.catalog.verify import verified
+from wheelyard_server.catalog.verify import checked, verified
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
 from wheelyard_server.maintenance.inventory import for_each, projects
@@ -86,15 +85,9 @@ class Copier:
                 await asyncio.to_thread(receiver.write, chunk)
             received = await asyncio.to_thread(receiver.finish)
             await self.target.store(key, received.path)
-        await self._copy_small(layout.core_metadata(name, file), file.core_metadata_sha256)
-        if file.provenance_sha256 is not None:
-            await self._copy_small(layout.provenance(name, file), file.provenance_sha256)
-
-    async def _copy_small(self, key: str, sha256: str) -> None:
-        body, _ = await self.source.read(key)
-        if hashlib.sha256(body).hexdigest() != sha256:
-            raise DamagedObjectError(key, "the bytes in the source are not those that were uploaded")
-        await self.target.store(key, body)
+        for beside in layout.beside(name, file):
+            body, _ = await self.source.read(beside.key)
+            await self.target.store(beside.key, checked(body, beside.sha256, beside.key))
 
 
 def check_conflicts(project: Project, target: Project) -> None:
@@ -128,11 +121,5 @@ def merged(project: Project, target: Project) -> Project:
 def _is_complete(name: NormalizedName, file: File, present: Mapping[str, int]) -> bool:
     """Tell whether all objects of the file are there: each was checked before it was stored."""
     return present.get(layout.content(name, file)) == file.size and all(
-        key in present for key in _beside(name, file)
+        beside.key in present for beside in layout.beside(name, file)
     )
-
-
-def _beside(name: NormalizedName, file: File) -> Iterator[str]:
-    yield layout.core_metadata(name, file)
-    if file.provenance_sha256 is not None:
-        yield layout.provenance(name, file)

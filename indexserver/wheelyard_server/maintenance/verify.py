@@ -128,6 +128,5 @@ def contradictions(project: Project) -> Iterator[str]:
 
 def _parts(name: NormalizedName, file: File) -> Iterator[_Part]:
     yield _Part(layout.content(name, file), file.sha256, file.size)
-    yield _Part(layout.core_metadata(name, file), file.core_metadata_sha256, None)
-    if file.provenance_sha256 is not None:
-        yield _Part(layout.provenance(name, file), file.provenance_sha256, None)
+    for beside in layout.beside(name, file):
+        yield _Part(beside.key, beside.sha256, None)

@@ -1,5 +1,6 @@
 """Where everything lies in a storage: the one place that spells keys."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from wheelyard_server.model import File
@@ -28,6 +29,13 @@ class FileKey(NamedTuple):
     name: str
 
 
+class Beside(NamedTuple):
+    """A small object that belongs to a file."""
+
+    key: str
+    sha256: str
+
+
 def document(project: str) -> str:
     """Return the key of a project's document, the only mutable object of a project."""
     return f"{DOCUMENTS}{project}{_DOCUMENT}"
@@ -51,6 +59,13 @@ def core_metadata(project: str, file: File) -> str:
 def provenance(project: str, file: File) -> str:
     """Return the key of a file's provenance object."""
     return content(project, file) + _PROVENANCE
+
+
+def beside(project: str, file: File) -> Iterator[Beside]:
+    """Yield what was stored with a file's bytes."""
+    yield Beside(core_metadata(project, file), file.core_metadata_sha256)
+    if file.provenance_sha256 is not None:
+        yield Beside(provenance(project, file), file.provenance_sha256)
 
 
 def parse_file_key(key: str) -> FileKey | None:

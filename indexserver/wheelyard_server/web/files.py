@@ -2,7 +2,9 @@
 
 from aiohttp import web
 
-from wheelyard_server.names import parse_project_name
+from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.model import File
+from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.headers import matches
 from wheelyard_server.web.sending import send
@@ -30,18 +32,21 @@ async def file(request: web.Request) -> web.StreamResponse:
     return await _content(request, filename)
 
 
-async def _metadata(request: web.Request, filename: str) -> web.Response:
-    name, sha256 = parse_project_name(request.match_info["project"]), request.match_info["sha256"]
+async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, NormalizedName, File]:
+    """Return the file that the URL names, as far as the sender may have it."""
+    name = parse_project_name(request.match_info["project"])
     catalog = guarded_catalog(request)
-    file = await catalog.file(name, filename, sha256)
+    return catalog, name, await catalog.file(name, filename, request.match_info["sha256"])
+
+
+async def _metadata(request: web.Request, filename: str) -> web.Response:
+    catalog, name, file = await _found(request, filename)
     body = await catalog.core_metadata(name, file)
     return _small(request, body, file.core_metadata_sha256, "application/octet-stream")
 
 
 async def _provenance(request: web.Request, filename: str) -> web.Response:
-    name, sha256 = parse_project_name(request.match_info["project"]), request.match_info["sha256"]
-    catalog = guarded_catalog(request)
-    file = await catalog.file(name, filename, sha256)
+    catalog, name, file = await _found(request, filename)
     body = await catalog.provenance(name, file)
     return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE)
 
@@ -54,10 +59,8 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str) ->
 
 
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:
-    name, sha256 = parse_project_name(request.match_info["project"]), request.match_info["sha256"]
-    catalog = guarded_catalog(request)
-    file = await catalog.file(name, filename, sha256)
-    response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{sha256}"'})
+    catalog, name, file = await _found(request, filename)
+    response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{file.sha256}"'})
     if matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response

@@ -5,7 +5,6 @@ What PyPI counts and this index does not (downloads, serials, vulnerabilities) i
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -21,7 +20,7 @@ from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog, origin
-from wheelyard_server.web.pages import timestamp
+from wheelyard_server.web.pages import file_url, timestamp
 from wheelyard_server.web.representation import Representation, answer
 
 _TEXTS = (
@@ -116,7 +115,7 @@ def _file(origin: str, project: str, file: File) -> dict[str, Any]:
         "size": file.size,
         "upload_time": timestamp(file.upload_time).partition(".")[0],
         "upload_time_iso_8601": timestamp(file.upload_time),
-        "url": f"{origin}/files/{project}/{file.sha256}/{quote(file.filename)}",
+        "url": file_url(origin, project, file),
         "yanked": file.yanked is not None,
         "yanked_reason": file.yanked or None,
     }

@@ -23,6 +23,8 @@ from wheelyard_server.web.representation import Representation
 
 API_VERSION = "1.4"
 CACHED_PAGES = 2048
+ROOT = "../.."
+"""Of the index, seen from the page of a project."""
 
 T = TypeVar("T")
 
@@ -44,15 +46,16 @@ class ProjectPages:
     def page(self, listing: Listing, media_type: MediaType, origin: str) -> Representation:
         """Return the page of a project, as asked for at `https://host:port`."""
         project = listing.project
-        if any(file.provenance_sha256 for file in project.files):
-            return project_page(project, media_type, origin)
         key = (project.name, listing.revision, media_type)
         page = self._pages.get(key)
-        if page is None:
-            page = self._pages[key] = project_page(project, media_type, origin)
+        if page is not None:
+            self._pages.move_to_end(key)
+            return page
+        page = project_page(project, media_type, origin)
+        if not any(file.provenance_sha256 for file in project.files):
+            self._pages[key] = page
             if len(self._pages) > CACHED_PAGES:
                 self._pages.popitem(last=False)
-        self._pages.move_to_end(key)
         return page
 
 
@@ -72,14 +75,14 @@ def filenames_page(project: Project) -> Representation:
     return Representation("".join(links).encode(), f"{MediaType.TEXT_HTML}; charset=utf-8")
 
 
-def file_url(project: str, file: File) -> str:
-    """Return a file's URL, relative to the page of a project. It stays the same wherever the bytes move."""
-    return f"../../files/{project}/{file.sha256}/{quote(file.filename)}"
+def file_url(root: str, project: str, file: File) -> str:
+    """Return a file's URL below the index's `root`. It stays the same wherever the bytes move."""
+    return f"{root}/files/{project}/{file.sha256}/{quote(file.filename)}"
 
 
 def provenance_url(origin: str, project: str, file: File) -> str:
     """Return the absolute URL of a file's provenance object, as PEP 740 wants it."""
-    return f"{origin}/files/{project}/{file.sha256}/{quote(file.filename)}.provenance"
+    return f"{file_url(origin, project, file)}.provenance"
 
 
 def _page(html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType) -> Representation:
@@ -101,7 +104,7 @@ def _project_html(origin: str, project: Project) -> str:
     return template.render(
         project=project,
         files=_offered(project),
-        file_url=file_url,
+        file_url=partial(file_url, ROOT),
         provenance_url=partial(provenance_url, origin),
         api_version=API_VERSION,
     )
@@ -125,7 +128,7 @@ def _offered(project: Project) -> Sequence[File]:
 def _file_json(origin: str, project: str, file: File) -> dict[str, Any]:
     described: dict[str, Any] = {
         "filename": file.filename,
-        "url": file_url(project, file),
+        "url": file_url(ROOT, project, file),
         "hashes": {"sha256": file.sha256},
         "size": file.size,
         "upload-time": timestamp(file.upload_time),

@@ -35,8 +35,6 @@ _NOT_THERE = {
     "405",
 }
 """The ways in which servers that are not AWS say that they have no such thing."""
-
-
 _CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict"}
 
 
@@ -46,26 +44,26 @@ def check_storage(s3: S3Client, index: PackageIndex, credentials: str) -> None:
     As long as the index has not claimed it either, the server is tried out. It asks for nothing that a policy for
     this prefix alone would refuse (HeadBucket would be).
     """
-    if _is_claimed(s3, index, credentials):
+    marker = _read_marker(s3, index, credentials)
+    if marker is not None and _is_own(index, marker):
         return
     if index.storage.provision_user:
-        _check_nothing_is_unlocked(s3, index, credentials)
+        _check_nothing_is_unlocked(s3, index, credentials, is_copy=marker is not None)
     check_conditional_writes(s3, index, credentials)
 
 
-def _check_nothing_is_unlocked(s3: S3Client, index: PackageIndex, credentials: str) -> None:
+def _check_nothing_is_unlocked(s3: S3Client, index: PackageIndex, credentials: str, *, is_copy: bool) -> None:
     """Raise Problem where a key for this place would reach what is not this index's.
 
-    The operator's rights unlock it, not those of whoever made the resource: only an empty place is given away.
+    The operator's rights unlock it, not those of whoever made the resource: only an empty place is given away, or a
+    copy that nobody has claimed, which is there to be claimed.
     """
     storage = index.storage
     with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
-        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=3).get("Contents", ())
-        # A copy that nobody has claimed is there to be claimed; the probe is the operator's own.
-        known = {f"{storage.prefix}{each}" for each in (MARKER, PROBE)}
-        has_marker = _exists_at(s3, storage.bucket, storage.prefix)
+        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=2).get("Contents", ())
+        foreign = [each for each in found if each.get("Key") != f"{storage.prefix}{PROBE}"]
         above = [place for place in _places_above(storage.prefix) if _exists_at(s3, storage.bucket, place)]
-    if above or (not has_marker and any(each.get("Key") not in known for each in found)):
+    if above or (foreign and not is_copy):
         place = f"{storage.bucket}/{above[0] if above else storage.prefix}"
         raise Problem(
             STORAGE_READY,
@@ -86,18 +84,15 @@ def _exists_at(s3: S3Client, bucket: str, place: str) -> bool:
     return any(each.get("Key") == key for each in found)
 
 
-def _is_claimed(s3: S3Client, index: PackageIndex, credentials: str) -> bool:
-    storage = index.storage
-    key = f"{storage.prefix}{MARKER}"
-    with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
-        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=key, MaxKeys=1)
-        if all(each.get("Key") != key for each in found.get("Contents", ())):
-            return False
-        marker = s3.get_object(Bucket=storage.bucket, Key=key)["Body"].read(65536)
-    return _is_marked(index, marker)
+def _read_marker(s3: S3Client, index: PackageIndex, credentials: str) -> bytes | None:
+    bucket, prefix = index.storage.bucket, index.storage.prefix
+    with translated(STORAGE_READY, f"Bucket {bucket}", credentials):
+        if not _exists_at(s3, bucket, prefix):
+            return None
+        return s3.get_object(Bucket=bucket, Key=f"{prefix}{MARKER}")["Body"].read(65536)
 
 
-def _is_marked(index: PackageIndex, marker: bytes) -> bool:
+def _is_own(index: PackageIndex, marker: bytes) -> bool:
     """Whether the index has claimed the storage; raise Problem if another one has."""
     place = f"{index.storage.bucket}/{index.storage.prefix}"
     try:

@@ -5,6 +5,14 @@ from wheelyard_server.catalog.identity import claim
 from wheelyard_server.errors import InvalidSettingsError, ObjectNotFoundError, StorageUnavailableError
 
 
+def another_index_is_faster(storage: MemoryStorage) -> None:
+    def write_first(method: str, key: str) -> None:
+        if method == "write":
+            storage.objects[key] = b'{"format":1,"index":"packages/other"}'
+
+    storage.before_call = write_first
+
+
 async def test_an_empty_storage_becomes_the_index_s_own() -> None:
     storage = MemoryStorage()
     await claim(storage, "packages/main")
@@ -41,12 +49,7 @@ async def test_a_file_that_is_not_ours_is_refused() -> None:
 
 async def test_of_two_indexes_that_start_at_once_one_is_refused() -> None:
     storage = MemoryStorage()
-
-    def other_is_first(method: str, key: str) -> None:
-        if method == "write":
-            storage.objects[key] = b'{"format":1,"index":"packages/other"}'
-
-    storage.before_call = other_is_first
+    another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
         await claim(storage, "packages/main")
 
@@ -84,11 +87,6 @@ async def test_a_storage_that_nobody_has_claimed_becomes_the_first_index_s_and_n
 async def test_of_two_indexes_that_claim_at_once_one_is_refused() -> None:
     storage = MemoryStorage()
     await claim(storage, None)
-
-    def other_is_first(method: str, key: str) -> None:
-        if method == "write":
-            storage.objects[key] = b'{"format":1,"index":"packages/other"}'
-
-    storage.before_call = other_is_first
+    another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
         await claim(storage, "packages/main")
