@@ -1,5 +1,6 @@
 """Whatever the operator writes, the server reads to the same values: docs/contract.md."""
 
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,14 @@ def test_tokens_are_the_same_on_both_sides() -> None:
         broken = token[:-1] + ("0" if token[-1] != "0" else "1")
         assert not server_tokens.is_well_formed(broken)
         assert not operator_tokens.is_token(broken)
+
+
+def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
+    text = (Path(__file__).parents[2] / "docs/contract.md").read_text()
+    index_yaml, limits, access_yaml = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    read = server_settings.parse(index_yaml.encode())
+    assert read.index == "packages/main"
+    storage = index_yaml.replace(re.findall(r"limits: .*", index_yaml)[0], limits)
+    assert server_settings.parse(storage.encode()).limits == server_settings.Limits()
+    access = access_yaml.replace("sha256:9f86d0...", "sha256:" + "0" * 64)
+    assert server_access.parse(access.encode()).grants[0].subjects == ("anonymous",)

@@ -1,0 +1,82 @@
+"""Every value of the chart ends up where its description says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import Cluster
+from support.kubectl import run
+from support.mainjob import ROOT
+
+CHART = str(ROOT / "charts/wheelyard")
+VALUES = {
+    "image": {"repository": "mirror/wheelyard", "tag": "9.9", "pullPolicy": "Always"},
+    "aws": {
+        "region": "eu-west-1",
+        "credentialsSecret": "keys",
+        "endpoints": {"s3": "http://s3:1", "iam": "http://iam:2"},
+        "allowedEndpoints": ["http://a:1", "http://b:2"],
+        "allowedBuckets": ["acme-*", "team-*"],
+    },
+    "clusterDomain": "corp.local",
+    "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/r"}},
+    "resources": {"requests": {"cpu": "70m", "memory": "99Mi"}, "limits": {"memory": "1Gi"}},
+    "nodeSelector": {"kubernetes.io/arch": "amd64"},
+    "tolerations": [{"key": "infra", "operator": "Exists"}],
+}
+
+
+@pytest.fixture
+def rendered(cluster: Cluster, tmp_path: Path) -> dict[str, Any]:
+    """Render the chart with a value of ours for each of its own; return the objects by kind."""
+    values = tmp_path / "values.yaml"
+    values.write_text(json.dumps(VALUES))
+    done = run(cluster, str(cluster.helm), "template", "release", CHART, "--values", str(values))
+    assert done.returncode == 0, done.stderr
+    return {each["kind"]: each for each in yaml.safe_load_all(done.stdout) if each}
+
+
+def test_no_value_is_left_out_here() -> None:
+    def keys(values: Any, path: str = "") -> set[str]:
+        if isinstance(values, dict) and path not in OPEN:
+            return {key for name, value in values.items() for key in keys(value, f"{path}.{name}")}
+        return {path}
+
+    assert keys(yaml.safe_load((ROOT / "charts/wheelyard/values.yaml").read_text())) == keys(VALUES)
+
+
+OPEN = {".serviceAccount.annotations", ".resources", ".nodeSelector"}
+"""Values that are objects as users like."""
+
+
+def test_the_operator_is_told_every_value(rendered: dict[str, Any]) -> None:
+    pod = rendered["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    environment = {each["name"]: each.get("value") for each in container["env"]}
+    assert (container["image"], container["imagePullPolicy"]) == ("mirror/wheelyard:9.9", "Always")
+    assert {name: value for name, value in environment.items() if value is not None} == {
+        "WHEELYARD_IMAGE": "mirror/wheelyard:9.9",
+        "WHEELYARD_IMAGE_PULL_POLICY": "Always",
+        "WHEELYARD_CLUSTER_DOMAIN": "corp.local",
+        "WHEELYARD_ALLOWED_ENDPOINTS": "http://a:1,http://b:2",
+        "WHEELYARD_ALLOWED_BUCKETS": "acme-*,team-*",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL_S3": "http://s3:1",
+        "AWS_ENDPOINT_URL_IAM": "http://iam:2",
+    }
+    secrets = {each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if "valueFrom" in each}
+    assert secrets == {"keys"}
+    assert container["resources"] == VALUES["resources"]
+    assert (pod["nodeSelector"], pod["tolerations"]) == (VALUES["nodeSelector"], VALUES["tolerations"])
+    assert rendered["ServiceAccount"]["metadata"]["annotations"] == {
+        "eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/r"
+    }
+
+
+def test_a_value_that_there_is_not_is_refused(cluster: Cluster) -> None:
+    done = run(cluster, str(cluster.helm), "template", "release", CHART, "--set", "aws.regoin=eu-west-1")
+    assert done.returncode != 0
+    assert "regoin" in done.stderr
