@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import translate
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -56,6 +56,24 @@ class _AccessFilePart(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
 
 Subject = Annotated[str, msgspec.Meta(pattern=r"^(anonymous|authenticated|user:.+|group:.+)$")]
 TokenDigest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+MintingKey = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}=?$")]
+"""32 bytes in URL-safe base 64."""
+
+
+class Password(_AccessFilePart, frozen=True):
+    """What is kept of a password: a slow hash in the PHC format or of bcrypt."""
+
+    hash: str
+    over: str = ""
+    """Settings of the older hash from which `hash` was made; empty: it is of the password itself."""
+
+
+class Identity(_AccessFilePart, frozen=True):
+    """Whoever has a signed token of this issuer with these claims."""
+
+    issuer: str
+    claims: Annotated[dict[str, str], msgspec.Meta(min_length=1)]
+    """Each must be there with this value, or start with it up to the `*` at its end."""
 
 
 class User(_AccessFilePart, frozen=True):
@@ -64,6 +82,11 @@ class User(_AccessFilePart, frozen=True):
     name: Annotated[str, msgspec.Meta(min_length=1)]
     groups: tuple[str, ...] = ()
     token_digests: tuple[TokenDigest, ...] = ()
+    passwords: tuple[Password, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    """Whose signed tokens log in as this user, such as a ServiceAccount's."""
+    trusted_publishers: tuple[Identity, ...] = ()
+    """Whose signed tokens can be changed for a short-lived token of this user."""
 
     @property
     def principal(self) -> Principal:
@@ -79,11 +102,16 @@ class Grant(_AccessFilePart, frozen=True, dict=True):
     verbs: tuple[Verb, ...]
     packages: tuple[str, ...] = ("*",)
     """Globs on normalised names."""
+    within: tuple[str, ...] = ("*",)
+    """The same, of whoever limits this grant: both must match."""
 
     @cached_property
     def _packages(self) -> re.Pattern[str]:
-        nothing = r"(?!)"
-        return re.compile("|".join(translate(glob) for glob in self.packages) or nothing)
+        return _pattern(self.packages)
+
+    @cached_property
+    def _within(self) -> re.Pattern[str]:
+        return _pattern(self.within)
 
     def allows(self, principal: Principal, verb: Verb) -> bool:
         """Tell whether this allows the verb on at least some packages."""
@@ -95,7 +123,21 @@ class Grant(_AccessFilePart, frozen=True, dict=True):
 
     def covers(self, project: NormalizedName) -> bool:
         """Tell whether this is about the project."""
-        return self._packages.match(project) is not None
+        return self._packages.match(project) is not None and self._within.match(project) is not None
+
+
+def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
+    nothing = r"(?!)"
+    return re.compile("|".join(translate(glob) for glob in globs) or nothing)
+
+
+class Issuer(_AccessFilePart, frozen=True):
+    """Somebody whose signed tokens are believed."""
+
+    issuer: str
+    """As it stands in the tokens' `iss`."""
+    keys: tuple[dict[str, Any], ...]
+    """Public keys (RFC 7517)."""
 
 
 class AccessFile(_AccessFilePart, frozen=True):
@@ -105,6 +147,11 @@ class AccessFile(_AccessFilePart, frozen=True):
     grants: tuple[Grant, ...] = ()
     external_grants: tuple[Grant, ...] = ()
     """On the external listener these stand in for whatever `grants` allow to anonymous."""
+    audience: str = ""
+    """For whom signed tokens must have been made; empty believes none."""
+    minting_keys: tuple[MintingKey, ...] = ()
+    """The first signs the short-lived tokens of this index, all verify; empty mints none."""
+    issuers: tuple[Issuer, ...] = ()
 
 
 @dataclass(frozen=True)
