@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from wheelyard_server.access.file import CurrentRules
+from wheelyard_server.access.current import CurrentAccess
+from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.freshness import Freshness
@@ -25,7 +27,7 @@ from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.connections import Runner
-from wheelyard_server.web.context import ADMISSION, CATALOG, EXTERNAL_PORT, RULES, SCRATCH
+from wheelyard_server.web.context import ACCESS, ADMISSION, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
 from wheelyard_server.web.errors import errors_as_responses
 from wheelyard_server.web.expectations import close_unless_continued
 from wheelyard_server.web.headers import add_headers
@@ -55,7 +57,8 @@ def build(settings: Settings, storage: Storage) -> web.Application:
     app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses])
     app[LIFECYCLE] = lifecycle
     app[CATALOG] = Catalog(storage, _policy(settings), cache=_cache(settings))
-    app[RULES] = CurrentRules(settings.access_file)
+    app[ACCESS] = CurrentAccess(settings.access_file)
+    app[PASSWORDS] = PasswordChecker(time.monotonic)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
     app[ADMISSION] = Admission(settings.limits)
@@ -139,7 +142,7 @@ async def _check_writes(catalog: Catalog, storage: Storage) -> None:
 
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(app[RULES].watch())
+    task = asyncio.create_task(app[ACCESS].watch())
     yield
     task.cancel()
     await asyncio.wait([task])

@@ -30,6 +30,22 @@ class UnauthenticatedError(WheelyardError):
     """Nobody is logged in, or the credentials are not valid."""
 
 
+class TooManyAttemptsError(WheelyardError):
+    """Somebody guesses at passwords, or a client keeps sending an old one."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many wrong passwords, try again in {seconds} seconds; tokens work at any time")
+        self.seconds = seconds
+
+
+class InvalidPublisherError(WheelyardError):
+    """A CI's token cannot be changed for one of this index; the text says what to change."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
 class ForbiddenError(WheelyardError):
     """The principal is known and has no right to do this."""
 

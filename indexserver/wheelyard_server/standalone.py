@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import AccessFile, Grant, User, Verb
+from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import GIB, S3, Cache, Folder, Listener, Listeners, Settings, Shutdown, Storage
 

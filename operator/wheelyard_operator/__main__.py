@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any, cast
 import kopf
 import kubernetes
 
-from wheelyard_operator.handlers import CHILDREN, Handlers, register
+from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import RealKube
 from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.queue import WorkQueue
 from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
-from wheelyard_operator.resource import INDEX, MANAGED_BY_LABEL, OPERATOR
+from wheelyard_operator.resource import INDEX, OPERATOR
 from wheelyard_operator.settings import Settings, SettingsError
+from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
@@ -66,7 +69,10 @@ def connect() -> Kube:
 def reconciler(kube: Kube, settings: Settings) -> _Reconciler:
     """Wire the reconcilers of both kinds."""
     storage = StorageStage(Clients(settings), settings)
-    return _Reconciler(IndexReconciler(kube, storage, settings, _now), UserReconciler(kube, settings, _now))
+    trust = TrustStage(Issuers(Web(), from_cluster(kube)), settings)
+    return _Reconciler(
+        IndexReconciler(kube, storage, trust, settings, _now), UserReconciler(kube, trust, settings, _now)
+    )
 
 
 def kopf_settings() -> kopf.OperatorSettings:
@@ -80,8 +86,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 30
     settings.networking.request_timeout = 60
     for group, plural in CHILDREN:
-        # The API server filters: Secrets of others never come here.
-        settings.watching.label_selectors[group, plural] = f"{MANAGED_BY_LABEL}={OPERATOR}"
+        # The API server filters: objects of others never come here.
+        settings.watching.label_selectors[group, plural] = label_of(plural)
     return settings
 
 
@@ -122,7 +128,7 @@ class _Life:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(datetime.now(UTC))
 
 
 if __name__ == "__main__":

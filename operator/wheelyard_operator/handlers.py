@@ -33,6 +33,12 @@ CHILDREN = (
 )
 
 
+def label_of(plural: str) -> str:
+    """Give the label selector of the children that are watched."""
+    # People label the Secret of a password so, too: the name of the index that it is for.
+    return INDEX_LABEL if plural == "secrets" else f"{MANAGED_BY_LABEL}={OPERATOR}"
+
+
 class Handlers:
     """Turns events into keys. What it remembers only saves work: the resync finds whatever it misses.
 
@@ -93,9 +99,9 @@ class Handlers:
 
 
 def register(handlers: Handlers, registry: kopf.OperatorRegistry) -> None:
-    """Watch everything that may matter; of children only those that carry our label."""
+    """Watch everything that may matter; of children only those that carry `label_of` their kind."""
     kopf.on.event(GROUP, "packageindexes", registry=registry)(handlers.on_index)
     kopf.on.event(GROUP, "indexusers", registry=registry)(handlers.on_user)
     kopf.on.event("", "namespaces", registry=registry)(handlers.on_namespace)
     for group, plural in CHILDREN:
-        kopf.on.event(group, plural, labels={MANAGED_BY_LABEL: OPERATOR}, registry=registry)(handlers.on_child)
+        kopf.on.event(group, plural, labels={INDEX_LABEL: kopf.PRESENT}, registry=registry)(handlers.on_child)

@@ -50,6 +50,9 @@ class Kube(Protocol):
     def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
         """Give all objects of a kind, of one namespace or of all, with these labels."""
 
+    def document(self, path: str) -> Manifest:
+        """Give what the API server says of itself at a path such as /openid/v1/jwks."""
+
     def apply(self, manifest: Manifest) -> Manifest:
         """Apply on the server's side, as the owner of exactly these fields."""
 
@@ -91,6 +94,10 @@ class RealKube:
             if not token:
                 return items
             query = {**query, "continue": token}
+
+    def document(self, path: str) -> Manifest:
+        """Give what the API server says of itself."""
+        return self._call("GET", path)
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Apply on the server's side."""

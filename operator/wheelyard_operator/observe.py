@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObservedUser:
-    """An IndexUser, the labels of its namespace (None: it is gone), and its Secret as it is."""
+    """An IndexUser, the labels of its namespace (None: it is gone), and its Secrets as they are."""
 
     user: IndexUser
     namespace_labels: dict[str, str] | None
-    secret: Manifest | None
+    secrets: tuple[Manifest, ...]
+    """Whatever has its label: its own under the present name and under earlier ones, and what else people label."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ObservedIndex:
     others: tuple[PackageIndex, ...]
     users: tuple[ObservedUser, ...]
     storage_secret: Manifest | None
+    access_secret: Manifest | None
     deployment: Manifest | None
 
 
@@ -61,22 +63,19 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
         others=tuple(other for other in others if other.meta.uid != index.meta.uid),
         users=_users(kube, index),
         storage_secret=kube.get("Secret", namespace, index.storage_secret_name),
+        access_secret=kube.get("Secret", namespace, index.access_secret_name),
         deployment=kube.get("Deployment", namespace, index.child_name),
     )
 
 
 def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
     """Read all that decides what a user should have."""
+    namespace = user.meta.namespace
     return ObservedUser(
         user=user,
-        namespace_labels=_namespace_labels(kube, user.meta.namespace),
-        secret=kube.get("Secret", user.meta.namespace, user.secret_name),
+        namespace_labels=_namespace_labels(kube, namespace),
+        secrets=tuple(kube.list("Secret", namespace, f"{USER_LABEL}={user.meta.name}")),
     )
-
-
-def user_secrets(kube: Kube, user: IndexUser) -> tuple[Manifest, ...]:
-    """Give every Secret that was ever made for a user of this name, under whatever name."""
-    return tuple(kube.list("Secret", user.meta.namespace, f"{USER_LABEL}={user.meta.name}"))
 
 
 def pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
@@ -89,16 +88,16 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
     every = (IndexUser.parse(body) for body in kube.list(USER))
     users = [user for user in every if user.index == index.meta.key and not user.meta.deleting]
     selector = f"{INDEX_NAMESPACE_LABEL}={index.meta.namespace},{INDEX_LABEL}={index.meta.name}"
-    secrets = {
-        (body["metadata"]["namespace"], body["metadata"]["name"]): body
-        for body in (kube.list("Secret", selector=selector) if users else ())
-    }
+    secrets: dict[tuple[str, str], list[Manifest]] = {}
+    for body in kube.list("Secret", selector=selector) if users else ():
+        metadata = body["metadata"]
+        secrets.setdefault((metadata["namespace"], metadata["labels"].get(USER_LABEL, "")), []).append(body)
     labels = {namespace: _namespace_labels(kube, namespace) for namespace in _homes(users)}
     return tuple(
         ObservedUser(
             user=user,
             namespace_labels=labels[user.meta.namespace],
-            secret=secrets.get((user.meta.namespace, user.secret_name)),
+            secrets=tuple(secrets.get((user.meta.namespace, user.meta.name), ())),
         )
         for user in users
     )

@@ -29,6 +29,8 @@ class Settings:
     """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
     allowed_buckets: tuple[str, ...] = ("*",)
     """Globs on the buckets that an index may have made or unlocked with the operator's own credentials."""
+    allowed_issuers: tuple[str, ...] = ()
+    """OpenID Connect issuers whose CI jobs may be trusted: the operator fetches keys from no others."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
     """Where the liveness probe is answered."""
 
@@ -50,8 +52,13 @@ class Settings:
                 plain_endpoint(each) for each in _listed(environment.get("WHEELYARD_ALLOWED_ENDPOINTS", ""))
             ),
             allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
+            allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
         )
+
+    def trusts(self, issuer: str) -> bool:
+        """Tell whether users may trust what this issuer signs."""
+        return issuer in self.allowed_issuers
 
 
 def plain_endpoint(url: str) -> str:

@@ -1,7 +1,10 @@
 """Whatever the operator writes, the server reads to the same values: docs/contract.md."""
 
+import base64
 import re
 import secrets
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +12,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.issuers import TestIssuer
+from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
-from wheelyard_operator.desired.access_file import Login, access_file
+from wheelyard_operator.desired.access_file import Login, Trust, access_file
+from wheelyard_operator.desired.credentials import ChosenPassword, Credentials
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, PORT, index_file
 from wheelyard_operator.resource import IndexUser, PackageIndex
+from wheelyard_operator.resource.publishers import GITHUB_ISSUER
+from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
 from wheelyard_server import settings as server_settings
 from wheelyard_server.access import file as server_access
 from wheelyard_server.access import tokens as server_tokens
-from wheelyard_server.access.authenticate import authenticate
-from wheelyard_server.access.rules import ANONYMOUS, Verb
+from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.current import Access, access_of
+from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
 from wheelyard_server.names import parse_project_name
 
 OPERATOR = Settings(image="image", region="eu-west-1", s3_endpoint="http://s3.example")
+PASSWORDS = PasswordChecker(time.monotonic)
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 
 
@@ -41,6 +52,10 @@ def index(name: str = "main", namespace: str = "packages", **spec: Any) -> Packa
 
 def user(name: str, namespace: str, **spec: Any) -> IndexUser:
     return IndexUser.parse(resource("IndexUser", name, namespace, {"indexRef": {"name": "main"}, **spec}))
+
+
+def login(who: IndexUser, where: PackageIndex, token: str) -> Login:
+    return Login(who, rights(where, who), Credentials(token, "2026-01-01T00:00:00Z"))
 
 
 @given(
@@ -84,22 +99,33 @@ def test_index_yaml_says_how_to_serve() -> None:
     assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 
-def test_access_yaml() -> None:
+def read(text: str) -> Access:
+    return access_of(server_access.parse(text.encode()))
+
+
+def show(authorization: str) -> Showing:
+    return Showing(authorization, "192.0.2.1", datetime.now(UTC))
+
+
+async def test_access_yaml() -> None:
     token = operator_tokens.new_token(secrets.token_bytes)
-    jenkins = user(
-        "jenkins", "ci", groups=["publishers"], grants=[{"packages": ["acme-*"], "verbs": ["read", "publish"]}]
-    )
+    jenkins = user("jenkins", "ci", groups=["publishers"], grants=[{"verbs": ["read", "publish", "delete"]}])
     group = {
         "subjects": ["group:publishers"],
         "packages": ["shared"],
         "verbs": ["publish", "yank", "delete", "manage"],
     }
     outside = [{"subjects": ["authenticated"], "verbs": ["read"], "packages": ["shared"]}]
+    maximum = {"groups": ["publishers"], "grants": [{"packages": ["acme-*"], "verbs": ["read", "publish"]}]}
     main = index(
-        access={"grants": [{"subjects": ["anonymous"], "verbs": ["read"]}, group], "externalGrants": outside}
+        access={
+            "grants": [{"subjects": ["anonymous"], "verbs": ["read"]}, group],
+            "externalGrants": outside,
+            "users": {"namespaces": {"from": "All"}, "maximum": maximum},
+        }
     )
-    rules = server_access.parse(access_file(main, [Login(jenkins, operator_tokens.digest(token))]).encode())
-    principal = authenticate(f"Bearer {token}", rules)
+    access = read(access_file(main, [login(jenkins, main, token)], Trust()))
+    rules, principal = access.rules, await authenticate(show(f"Bearer {token}"), access.logins, PASSWORDS)
     assert principal.name == "ci.jenkins"
     acme, shared, other = (parse_project_name(name) for name in ("acme-lib", "shared", "other"))
     for project, publishes in ((acme, True), (shared, True), (other, False)):
@@ -109,17 +135,44 @@ def test_access_yaml() -> None:
         assert not rules.allows(ANONYMOUS, Verb.PUBLISH, project)
         assert not rules.external.allows(ANONYMOUS, Verb.READ, project)
         assert rules.external.allows(principal, Verb.READ, project) is publishes
+        assert rules.allows(principal, Verb.DELETE, project) is (project == shared)
 
 
 @pytest.mark.parametrize("names", [(), ("a",), ("a", "b")])
 def test_an_access_file_without_rights_is_one_too(names: tuple[str, ...]) -> None:
-    logins = [
-        Login(user(name, "ci"), operator_tokens.digest(operator_tokens.new_token(secrets.token_bytes)))
-        for name in names
+    logins = [login(user(name, "ci"), index(), operator_tokens.new_token(secrets.token_bytes)) for name in names]
+    access = read(access_file(index(), logins, Trust()))
+    assert len(access.logins.by_token) == len(names)
+    assert access.rules.grants == ()
+
+
+async def test_all_ways_to_log_in() -> None:
+    cluster, github = TestIssuer("https://kubernetes.default.svc"), TestIssuer(GITHUB_ISSUER, number=1)
+    publisher = {"github": {"repository": "acme/app", "workflow": "release.yml", "environment": "pypi"}}
+    jenkins = user("jenkins", "ci", serviceAccounts=[{"name": "agent"}], trustedPublishers=[publisher])
+    password = operator_passwords.hashed("correct horse")
+    credentials = Credentials(password=ChosenPassword(password.hash, password.over, "uid/1"))
+    keys = ((cluster.url, cluster.public.keys), (github.url, github.public.keys))
+    trust = Trust(cluster.url, keys, base64.urlsafe_b64encode(bytes(32)).decode())
+    access = read(access_file(index(), [Login(jenkins, rights(index(), jenkins), credentials)], trust))
+    agent = cluster.sign(sub="system:serviceaccount:ci:agent")
+    claims: dict[str, Any] = {
+        "repository": "acme/app",
+        "job_workflow_ref": "acme/app/.github/workflows/release.yml@refs/tags/v1",
+        "environment": "pypi",
+    }
+    job = access.logins.verifier.verify(github.sign(**claims), datetime.now(UTC))
+    minted = access.logins.mint.mint(*access.logins.mint.user_for(job), datetime.now(UTC)).token
+    basic = base64.b64encode(b"ci.jenkins:correct horse").decode()
+    methods = [
+        await authenticate(show(each), access.logins, PASSWORDS)
+        for each in (f"Basic {basic}", f"Bearer {agent}", f"Bearer {minted}")
     ]
-    rules = server_access.parse(access_file(index(), logins).encode())
-    assert len(rules.principals_by_token) == len(names)
-    assert rules.grants == ()
+    assert [(each.name, each.method) for each in methods] == [
+        ("ci.jenkins", Method.PASSWORD),
+        ("ci.jenkins", Method.SERVICE_ACCOUNT),
+        ("ci.jenkins", Method.TRUSTED_PUBLISHER),
+    ]
 
 
 def test_tokens_are_the_same_on_both_sides() -> None:

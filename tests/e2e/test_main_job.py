@@ -12,7 +12,15 @@ from support.kubectl import Kubectl, eventually
 from support.mainjob import EXAMPLES, SYSTEM, MainJob
 
 HELLO = r"hello from wheelyard 1\.0\.0 \(flask \d+\.\d+\.\d+, requests \d+\.\d+\.\d+\)"
-USED_BY_TESTS = {"quickstart.yaml", "install-jobs.yaml", "publisher.yaml", "inside-and-outside.yaml"}
+USED_BY_TESTS = {
+    "quickstart.yaml",
+    "install-jobs.yaml",
+    "publisher.yaml",
+    "inside-and-outside.yaml",
+    "serviceaccount.yaml",
+    "trusted-publishing.yaml",
+    "password.yaml",
+}
 
 
 def test_pods_of_another_namespace_install_as_a_user_and_with_no_credentials(main_job: MainJob) -> None:

@@ -3,7 +3,8 @@
 import hashlib
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import AccessFile, Grant, User, Verb
+from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.rules import Grant, Verb
 
 
 def token_of(name: str) -> str:

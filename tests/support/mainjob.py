@@ -14,6 +14,8 @@ from support.kubectl import CommandError, Kubectl, eventually, run
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SYSTEM = "wheelyard-system"
+ISSUER = "http://issuer.trusted.svc.cluster.local"
+"""The CI service that the e2e tests play."""
 CLIENT_IMAGE_OF_EXAMPLES = "python:3.13-slim"
 
 WHEELS = ("requests", "flask")
@@ -55,6 +57,7 @@ class MainJob:
             "aws.credentialsSecret": "aws",
             "aws.endpoints.s3": s3.endpoint,
             "aws.endpoints.iam": s3.iam_endpoint,
+            "oidc.allowedIssuers[0]": ISSUER,
         }
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
         chart = str(ROOT / "charts/wheelyard")

@@ -1,31 +1,69 @@
 """Find out who is asking: from an Authorization header to a principal."""
 
 import base64
+from dataclasses import dataclass
+from datetime import datetime
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import ANONYMOUS, Principal, Rules
+from wheelyard_server.access.file import User
+from wheelyard_server.access.logins import Logins, principal
+from wheelyard_server.access.minting import is_minted
+from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.rules import ANONYMOUS, Method, Principal
+from wheelyard_server.access.signed_tokens import is_signed_token
 from wheelyard_server.errors import UnauthenticatedError
 
 TOKEN_USER = "__token__"  # noqa: S105 - the name that PyPI's clients send beside any token
 
 
-def authenticate(authorization: str | None, rules: Rules) -> Principal:
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What a client shows of itself."""
+
+    authorization: str | None
+    """The header."""
+    address: str
+    at: datetime
+    """When the request came: a token that expires while its upload is on the way was good."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    user: str | None
+    """None where only a token was given, so that it says itself whose it is."""
+    secret: str
+
+    def check_name(self, name: str | None) -> None:
+        if self.user not in (None, name):
+            raise UnauthenticatedError("The user name and the token do not belong together")
+
+
+async def authenticate(showing: Showing, logins: Logins, passwords: PasswordChecker) -> Principal:
     """Return the principal of a request; without the header it is anonymous.
 
-    Takes `Basic user:token`, `Basic __token__:token` (RFC 7617) and `Bearer token` (RFC 6750). Raises
-    `UnauthenticatedError` for credentials that are not valid, also where anonymous could do the same.
+    Takes `Basic user:secret` and `Basic __token__:token` (RFC 7617), and `Bearer token` (RFC 6750). A
+    secret is a token of this index, a signed token (JWT) of a ServiceAccount or minted for a CI job, or a password.
+
+    Raises `UnauthenticatedError` for credentials that are not valid, also where anonymous could do the same, and
+    for passwords `TooManyAttemptsError` and `BusyError`.
     """
-    if authorization is None:
+    if showing.authorization is None:
         return ANONYMOUS
+    given = _given(showing.authorization)
+    if is_signed_token(given.secret):
+        return _by_signed_token(given, logins, showing.at)
+    if given.user is None or given.secret.startswith(tokens.PREFIX):
+        return _by_token(given, logins)
+    return await _by_password(given, logins, passwords, showing.address)
+
+
+def _given(authorization: str) -> _Given:
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
-        return _by_token(credentials.strip(), rules)
+        return _Given(None, credentials.strip())
     if scheme.lower() == "basic":
-        user, token = _basic(credentials.strip())
-        principal = _by_token(token, rules)
-        if user not in (TOKEN_USER, principal.name):
-            raise UnauthenticatedError("The user name and the token do not belong together")
-        return principal
+        user, secret = _basic(credentials.strip())
+        return _Given(None if user == TOKEN_USER else user, secret)
     raise UnauthenticatedError("Log in with a user name and a token, or with a Bearer token")
 
 
@@ -37,11 +75,41 @@ def _basic(credentials: str) -> tuple[str, str]:
     return user, password
 
 
-def _by_token(unverified_token: str, rules: Rules) -> Principal:
-    if not tokens.is_well_formed(unverified_token):
+def _by_token(given: _Given, logins: Logins) -> Principal:
+    if not tokens.is_well_formed(given.secret):
         raise UnauthenticatedError("The password is not a token of this index; it starts with wy_")
     # A look-up by digest takes no time that tells anything about the token.
-    principal = rules.principals_by_token.get(tokens.digest(unverified_token))
-    if principal is None:
+    found = logins.by_token.get(tokens.digest(given.secret))
+    if found is None:
         raise UnauthenticatedError("The token is not valid any more, or belongs to another index")
-    return principal
+    given.check_name(found.name)
+    return found
+
+
+def _by_signed_token(given: _Given, logins: Logins, now: datetime) -> Principal:
+    if is_minted(given.secret):
+        user = logins.mint.user_of(given.secret, now)
+        given.check_name(user.name)
+        return principal(user, Method.TRUSTED_PUBLISHER)
+    claims = logins.verifier.verify(given.secret, now)
+    return principal(_named(given, logins.by_claims(claims), claims.claims.get("sub")), Method.SERVICE_ACCOUNT)
+
+
+def _named(given: _Given, users: tuple[User, ...], subject: object) -> User:
+    """Choose among the users that somebody is, by the name that was given."""
+    if not users:
+        raise UnauthenticatedError(f"No IndexUser of this index has {str(subject)[:200]} among its serviceAccounts")
+    named = [user for user in users if given.user in (None, user.name)]
+    if len(named) == 1:
+        return named[0]
+    names = ", ".join(user.name for user in users)
+    raise UnauthenticatedError(f"Give the user name with the token: it is one of {names}")
+
+
+async def _by_password(given: _Given, logins: Logins, passwords: PasswordChecker, address: str) -> Principal:
+    user = logins.by_name.get(given.user or "")
+    stored = user.passwords if user else ()
+    right = await passwords.check(given.user or "", given.secret, stored, address)
+    if user is None or not right:
+        raise UnauthenticatedError("The user name and the password do not belong together, or the token is none")
+    return principal(user, Method.PASSWORD)

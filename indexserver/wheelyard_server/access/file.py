@@ -1,49 +1,77 @@
-"""`access.yaml`: read at start, read again when it changes, and never believed when it is broken."""
+"""What `access.yaml` says, see docs/contract.md. Unknown keys are refused."""
 
-import asyncio
-import logging
-from pathlib import Path
+from typing import Annotated, Any
 
-from wheelyard_server.access.rules import AccessFile, Rules, rules_of
-from wheelyard_server.errors import InvalidSettingsError
+import msgspec
+
+from wheelyard_server.access.rules import Grant
 from wheelyard_server.settings import decode_yaml
 
-log = logging.getLogger(__name__)
+TokenDigest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+MintingKey = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}=?$")]
+"""32 bytes in URL-safe base 64."""
 
-CHECK_SECONDS = 0.5
-"""The kubelet needs about a second to bring a change into the pod; looking for it adds this much."""
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    pass
 
 
-def parse(text: bytes) -> Rules:
+class Password(_Part, frozen=True):
+    """What is kept of a password: a slow hash in the PHC format or of bcrypt."""
+
+    hash: str
+    over: str = ""
+    """Settings of the older hash from which `hash` was made; empty: it is of the password itself."""
+
+
+class Identity(_Part, frozen=True):
+    """Whoever has a signed token of this issuer with these claims."""
+
+    issuer: str
+    claims: Annotated[dict[str, str], msgspec.Meta(min_length=1)]
+    """Each must be there with this value, or start with it up to the `*` at its end."""
+
+
+class User(_Part, frozen=True):
+    """Somebody who can log in."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    groups: tuple[str, ...] = ()
+    token_digests: tuple[TokenDigest, ...] = ()
+    passwords: tuple[Password, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    """Whose signed tokens log in as this user, such as a ServiceAccount's."""
+    trusted_publishers: tuple[Identity, ...] = ()
+    """Whose signed tokens can be changed for a short-lived token of this user."""
+
+    def __post_init__(self) -> None:
+        if any(identity.claims.get("sub", "*").endswith("*") for identity in self.identities):
+            raise ValueError("each of `identities` needs the claim `sub`, without a `*`")
+
+
+class Issuer(_Part, frozen=True):
+    """Somebody whose signed tokens are believed."""
+
+    issuer: str
+    """As it stands in the tokens' `iss`."""
+    keys: tuple[dict[str, Any], ...]
+    """Public keys (RFC 7517)."""
+
+
+class AccessFile(_Part, frozen=True):
+    """All of `access.yaml`."""
+
+    users: tuple[User, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    external_grants: tuple[Grant, ...] = ()
+    """On the external listener these stand in for whatever `grants` allow to anonymous."""
+    audience: str = ""
+    """For whom signed tokens must have been made; empty believes none."""
+    minting_keys: tuple[MintingKey, ...] = ()
+    """The first signs the short-lived tokens of this index, all verify; empty mints none."""
+    issuers: tuple[Issuer, ...] = ()
+
+
+def parse(text: bytes) -> AccessFile:
     """Parse the text of an `access.yaml`; raise `InvalidSettingsError` that names the key."""
-    return rules_of(decode_yaml(text, AccessFile, "access.yaml"))
-
-
-class CurrentRules:
-    """The rules in force: those of the last good access file."""
-
-    def __init__(self, path: Path) -> None:
-        """Read the file; raise `InvalidSettingsError` or `OSError` if that fails, since nothing is in force yet."""
-        self._path = path
-        self._text = path.read_bytes()
-        self.rules = parse(self._text)
-
-    async def watch(self) -> None:
-        """Follow the file for ever."""
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            self.reload()
-
-    def reload(self) -> None:
-        """Take over what the file says now, if it has changed and is good."""
-        try:
-            # Whole reads rather than time stamps: a Secret's volume is swapped by a link.
-            text = self._path.read_bytes()
-            if text == self._text:
-                return
-            self._text = text
-            self.rules = parse(text)
-        except (OSError, InvalidSettingsError) as error:
-            log.error("The access file is not usable, the last good one stays in force: %s", error)  # noqa: TRY400
-        else:
-            log.info("The access file has changed and is in force")
+    return decode_yaml(text, AccessFile, "access.yaml")

@@ -14,6 +14,7 @@ from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
 from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
+from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.verify import checked
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
@@ -59,6 +60,7 @@ class Catalog:
         self._publisher = Publisher(storage, self._documents, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache)
         self._projects = ProjectList(storage, self._documents)
+        self._single_use = SingleUse(storage)
         self._read_only: UnsafeStorageError | None = None
 
     def refuse_writes(self, reason: UnsafeStorageError) -> None:
@@ -133,6 +135,11 @@ class Catalog:
             return edits.with_status(project, status, reason)
 
         return await self._documents.change(name, change)
+
+    async def use_once(self, thing: str, until: datetime) -> bool:
+        """Tell whether this is the first time that a thing is used; see `SingleUse.use`."""
+        self._require_writable()
+        return await self._single_use.use(thing, until)
 
     async def _edit(
         self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]

@@ -42,6 +42,14 @@ class Collector:
             await self._collect(documents, *item)
 
         await for_each(projects(self.storage), collect, PROJECTS_AT_ONCE)
+        await self._forget_spent()
+
+    async def _forget_spent(self) -> None:
+        """Remove the marks of single use of days that are over, with a day for clocks that differ."""
+        yesterday = (self.now - timedelta(days=1)).date()
+        async for listed in self.storage.list(layout.SPENT):
+            if layout.is_past(listed.key, yesterday) and not self.dry_run:
+                await self.storage.delete(listed.key)
 
     async def _collect(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
         try:

@@ -1,6 +1,7 @@
 """Where everything lies in a storage: the one place that spells keys."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 from wheelyard_server.model import File
@@ -15,6 +16,8 @@ CATALOG = "catalog/"
 """Prefix of what is derived: safe to delete."""
 SNAPSHOT = f"{CATALOG}projects.json"
 """What the project list knows of every project."""
+SPENT = "spent/"
+"""Prefix of what marks something as used up, by the day after which it does not matter any more."""
 
 _DOCUMENT = ".json"
 _METADATA = ".metadata"
@@ -72,6 +75,16 @@ def parse_file_key(key: str) -> FileKey | None:
     """Take a key under `FILES` apart; None is not one of ours."""
     parts = key.removeprefix(FILES).split("/")
     return FileKey(*parts) if len(parts) == 3 else None
+
+
+def spent(last_day: date, digest: str) -> str:
+    """Return the key of the mark that something was used."""
+    return f"{SPENT}{last_day.isoformat()}/{digest}"
+
+
+def is_past(spent_key: str, today: date) -> bool:
+    """Tell whether a mark does not matter any more."""
+    return spent_key.removeprefix(SPENT) < today.isoformat()
 
 
 def probe(identity: str) -> str:

@@ -1,31 +1,43 @@
 """What handlers are given: typed keys of the application and of a request."""
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
-from wheelyard_server.access.authenticate import authenticate
-from wheelyard_server.access.file import CurrentRules
+from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.web.admission import Admission
 
 ADMISSION = web.AppKey("admission", Admission)
 CATALOG = web.AppKey("catalog", Catalog)
-RULES = web.AppKey("rules", CurrentRules)
+ACCESS = web.AppKey("access", CurrentAccess)
 EXTERNAL_PORT: web.AppKey[int | None] = web.AppKey("external_port", object)  # type: ignore[arg-type]
+PASSWORDS = web.AppKey("passwords", PasswordChecker)
 SCRATCH = web.AppKey("scratch", Scratch)
+_SHOWING = web.RequestKey("showing", Showing)
 
 
-def guarded_catalog(request: web.Request) -> GuardedCatalog:
-    """Return the catalog as the sender of this request may see it.
+async def guarded_catalog(request: web.Request) -> GuardedCatalog:
+    """Return the catalog as the sender of this request may see it by the rules of this moment.
 
-    Raises `UnauthenticatedError` if the request has credentials that are not valid.
+    Raises what `authenticate` raises for credentials that are not valid.
     """
-    rules = request.app[RULES].rules
-    if _arrived_from_outside(request):
-        rules = rules.external
-    principal = authenticate(request.headers.get("Authorization"), rules)
+    access = request.app[ACCESS].access
+    rules = access.rules.external if _arrived_from_outside(request) else access.rules
+    principal = await authenticate(_showing(request), access.logins, request.app[PASSWORDS])
     return GuardedCatalog(request.app[CATALOG], rules, principal)
+
+
+def _showing(request: web.Request) -> Showing:
+    showing = request.get(_SHOWING)
+    if showing is None:
+        header = request.headers.get("Authorization")
+        showing = request[_SHOWING] = Showing(header, request.remote or "", datetime.now(UTC))
+    return showing
 
 
 def _arrived_from_outside(request: web.Request) -> bool:

@@ -25,6 +25,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.NotFoundError: 404,
     errors.FileExistsWithOtherContentError: 409,
     errors.FileTooLargeError: 413,
+    errors.TooManyAttemptsError: 429,
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
 }
@@ -52,17 +53,20 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
     except errors.WheelyardError as error:
         status = _STATUS[type(error)]
         log.info("%s %s refused with %d: %s", request.method, request.path, status, error)
-        return _response(request, status, str(error))
+        wait = error.seconds if isinstance(error, errors.TooManyAttemptsError) else _RETRY_AFTER_SECONDS
+        return _response(request, status, str(error), wait)
 
 
-def _response(request: web.Request, status: int, message: str) -> web.Response:
+def _response(
+    request: web.Request, status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS
+) -> web.Response:
     # What came from outside must not end the header line early, nor leave its character set.
     reason = "".join(char if " " <= char <= "~" else "?" for char in message)[:_REASON_LENGTH]
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="Wheelyard"'
-    if status == 503:
-        headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    if status in (429, 503):
+        headers["Retry-After"] = str(retry_after)
     if request.path.startswith(_API):
         return _problem(status, message, headers)
     # uv reads an application/problem+json of an upload as final, so the upload API has a form of its own.

@@ -35,7 +35,7 @@ async def file(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, NormalizedName, File]:
     """Return the file that the URL names, as far as the sender may have it."""
     name = parse_project_name(request.match_info["project"])
-    catalog = guarded_catalog(request)
+    catalog = await guarded_catalog(request)
     return catalog, name, await catalog.file(name, filename, request.match_info["sha256"])
 
 

@@ -63,7 +63,7 @@ async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, 
     name = parse_project_name(given)
     if given != name:
         raise web.HTTPMovedPermanently(f"/pypi/{name}{request.path.removeprefix(f'/pypi/{given}')}")
-    catalog = guarded_catalog(request)
+    catalog = await guarded_catalog(request)
     return name, catalog, await catalog.project(name)
 
 

@@ -52,7 +52,7 @@ def route(operation: Operation) -> web.RouteDef:
     """Return the route that serves an operation."""
 
     async def serve(request: web.Request) -> web.Response:
-        catalog = guarded_catalog(request)
+        catalog = await guarded_catalog(request)
         body = None if operation.body is None else await _body(request, operation.body)
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))
         return web.Response(body=msgspec.json.encode(result), content_type="application/json")

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from wheelyard_server.web import files, health, json_api, simple, upload, welcome
+from wheelyard_server.web import files, health, json_api, simple, trusted_publishing, upload, welcome
 from wheelyard_server.web.expectations import wait
 from wheelyard_server.web.management import OPERATIONS
 from wheelyard_server.web.openapi import openapi
@@ -25,6 +25,8 @@ ROUTES = [
     web.get("/pypi/{project}/{version}/json", json_api.version),
     web.get("/api/v1/openapi.json", openapi),
     *map(route, OPERATIONS),
+    web.get("/_/oidc/audience", trusted_publishing.audience),
+    web.post("/_/oidc/mint-token", trusted_publishing.mint),
     web.get("/-/healthz", health.healthz),
     web.get("/-/readyz", health.readyz),
 ]

@@ -14,7 +14,7 @@ PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
 async def root(request: web.Request) -> web.Response:
     """List the projects that may be read."""
     media_type = _negotiated(request)
-    projects = await guarded_catalog(request).projects()
+    projects = await (await guarded_catalog(request)).projects()
     return answer(request, root_page([project.name for project in projects], media_type))
 
 
@@ -25,14 +25,14 @@ async def project(request: web.Request) -> web.Response:
     if request.path != f"/simple/{name}/":
         raise web.HTTPMovedPermanently(f"/simple/{name}/")
     media_type = _negotiated(request)
-    listing = await guarded_catalog(request).project(name)
+    listing = await (await guarded_catalog(request)).project(name)
     page = request.app[PROJECT_PAGES].page(listing, media_type, origin(request))
     return answer(request, page, listing.stale_seconds)
 
 
 async def filenames(request: web.Request) -> web.Response:
     """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
-    listing = await guarded_catalog(request).project(parse_project_name(request.match_info["project"]))
+    listing = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
     return answer(request, filenames_page(listing.project), listing.stale_seconds)
 
 

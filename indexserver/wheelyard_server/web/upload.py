@@ -51,7 +51,7 @@ _DAMAGED = (ValueError, HttpProcessingError, BadContentDispositionHeader, BadCon
 
 async def upload(request: web.Request) -> web.Response:
     """Take one file. 200 also for the same bytes again, so that a client may always retry."""
-    catalog = guarded_catalog(request)
+    catalog = await guarded_catalog(request)
     catalog.require_publisher()
     if "Content-Encoding" in request.headers or not request.content_type.startswith("multipart/"):
         raise web.HTTPUnsupportedMediaType(text="Send a multipart/form-data form, as twine and uv do\n")
@@ -63,7 +63,7 @@ async def upload(request: web.Request) -> web.Response:
         _check_fields(fields, distribution)
         _check_digests(fields, content)
         # The body may have taken long: what counts is the right to publish now.
-        catalog = guarded_catalog(request)
+        catalog = await guarded_catalog(request)
         await catalog.publish(_upload(fields, distribution, content, str(catalog.principal)))
     log.info("%s published %s (sha256 %s)", catalog.principal, filename, content.digests["sha256"])
     return web.Response(text="OK\n")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wheelyard_operator.resource import Grant, IndexUser, Manifest, PackageIndex
+    from wheelyard_operator.desired.credentials import Credentials
+    from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest, PackageIndex
+    from wheelyard_operator.resource.rights import Rights
 
 ACCESS_FILE = "access.yaml"
 # With many users the pure Python one takes most of a reconciliation's time.
@@ -19,34 +21,78 @@ _DUMPER: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 @dataclass(frozen=True)
 class Login:
-    """A user whom the index accepts, and the digest of the token in its Secret."""
+    """A user whom the index accepts, with what of its wishes counts and by what it logs in."""
 
     user: IndexUser
-    token_digest: str
+    rights: Rights
+    credentials: Credentials
 
 
-def access_file(index: PackageIndex, logins: Iterable[Login]) -> str:
+@dataclass(frozen=True)
+class Trust:
+    """Whose signed tokens an index believes."""
+
+    cluster_issuer: str = ""
+    """Who signs the tokens of ServiceAccounts; "" where nobody logs in by one."""
+    keys: tuple[tuple[str, tuple[Manifest, ...]], ...] = ()
+    """Issuers with their public keys (RFC 7517)."""
+    minting_key: str = ""
+    """What the index servers sign short-lived tokens with, "" where nobody publishes by trust."""
+
+
+def access_file(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> str:
     """Render access.yaml; the same rights always give the same bytes."""
     in_order = sorted(logins, key=lambda login: login.user.username)
-    grants = [*index.grants, *(grant for login in in_order for grant in login.user.grants)]
+    grants = [*index.grants, *(grant for login in in_order for grant in login.rights.grants)]
     content = {
-        "users": [
-            {
-                "name": login.user.username,
-                "groups": sorted(set(login.user.groups)),
-                "tokenDigests": [login.token_digest],
-            }
-            for login in in_order
-        ],
+        "audience": index.audience,
+        "mintingKeys": [trust.minting_key] if trust.minting_key else [],
+        "issuers": [{"issuer": issuer, "keys": list(keys)} for issuer, keys in trust.keys],
+        "users": [_user(login, trust) for login in in_order],
         "grants": [_grant(grant) for grant in grants],
         "externalGrants": [_grant(grant) for grant in index.external_grants],
     }
-    return yaml.dump(content, Dumper=_DUMPER, sort_keys=False)
+    return _dump(content)
+
+
+def is_in_force(access_yaml: str, login: Login, trust: Trust) -> bool:
+    """Tell whether an access file has all of a user, without reading the file: it may have thousands."""
+    own = [[_user(login, trust)], *([_grant(grant)] for grant in login.rights.grants)]
+    return all(_dump(each) in access_yaml for each in own)
+
+
+def _user(login: Login, trust: Trust) -> Manifest:
+    user, password = login.user, login.credentials.password
+    believed = {issuer for issuer, _ in trust.keys}
+    entry = {
+        "name": user.username,
+        "groups": sorted(set(login.rights.groups)),
+        "tokenDigests": list(login.credentials.token_digests),
+        "passwords": [{"hash": password.hash, "over": password.over}] if password else [],
+        "identities": _service_accounts(user, trust),
+        "trustedPublishers": [_identity(each) for each in user.publishers if each.issuer in believed],
+    }
+    return {key: value for key, value in entry.items() if value or key in {"name", "groups", "tokenDigests"}}
+
+
+def _service_accounts(user: IndexUser, trust: Trust) -> list[Manifest]:
+    prefix = f"system:serviceaccount:{user.meta.namespace}:"
+    names = sorted(user.service_accounts) if trust.cluster_issuer else []
+    return [{"issuer": trust.cluster_issuer, "claims": {"sub": prefix + name}} for name in names]
+
+
+def _identity(identity: Identity) -> Manifest:
+    return {"issuer": identity.issuer, "claims": dict(identity.claims)}
 
 
 def _grant(grant: Grant) -> Manifest:
     return {
         "subjects": list(grant.subjects),
         "packages": list(grant.packages),
+        "within": list(grant.within),
         "verbs": list(grant.verbs),
     }
+
+
+def _dump(content: Any) -> str:
+    return yaml.dump(content, Dumper=_DUMPER, sort_keys=False)

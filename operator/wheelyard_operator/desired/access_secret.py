@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 
-def access_secret(index: PackageIndex, access_yaml: str) -> Manifest:
+MINTING_KEY = "minting-key"
+"""The key under which the operator finds again what is in access.yaml as well."""
+
+
+def access_secret(index: PackageIndex, access_yaml: str, minting_key: str) -> Manifest:
     """Hold access.yaml."""
+    kept = {MINTING_KEY: minting_key} if minting_key else {}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": index_metadata(index, index.access_secret_name),
         "type": "Opaque",
-        "data": encoded({ACCESS_FILE: access_yaml}),
+        "data": encoded({ACCESS_FILE: access_yaml, **kept}),
     }

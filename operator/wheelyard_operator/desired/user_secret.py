@@ -6,45 +6,52 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from wheelyard_operator.desired.common import encoded, user_metadata
+from wheelyard_operator.desired.credentials import PASSWORD, STATE
 
 if TYPE_CHECKING:
+    from wheelyard_operator.desired.credentials import Credentials
     from wheelyard_operator.resource import IndexUser, Manifest
 
-PASSWORD = "password"  # noqa: S105 - the name of a field
 
+def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Manifest:
+    """Hold a user's login; `envFrom` this Secret and pip, uv and twine are set up.
 
-def user_secret(user: IndexUser, index_url: str, token: str) -> Manifest:
-    """Hold a user's token; `envFrom` this Secret and pip, uv and twine are set up."""
+    Without a token it has the addresses alone: whoever mounts it brings the login.
+    """
+    token = credentials.token
+    data = _addresses(index_url, user.username, token)
+    if token:
+        data |= _login(token) | _files(user.username, index_url, token)
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": user_metadata(user, user.secret_name),
         "type": "Opaque",
-        "data": encoded({**_environment(user.username, index_url, token), **_files(user, index_url, token)}),
+        "data": encoded({**data, STATE: credentials.state}),
     }
 
 
-def _environment(username: str, index_url: str, token: str) -> dict[str, str]:
-    simple, upload = f"{_with_login(index_url, username, token)}simple/", f"{index_url}legacy/"
+def _addresses(index_url: str, username: str, token: str) -> dict[str, str]:
+    simple, upload = _simple(index_url, username, token), f"{index_url}legacy/"
     return {
         "username": username,
-        PASSWORD: token,
         "PIP_INDEX_URL": simple,
         # Plain HTTP within the cluster: pip ignores such an index unless it is told to trust the host.
         "PIP_TRUSTED_HOST": _host(index_url),
         "UV_DEFAULT_INDEX": simple,
         "UV_PUBLISH_URL": upload,
         "UV_PUBLISH_USERNAME": username,
-        "UV_PUBLISH_PASSWORD": token,
         "TWINE_REPOSITORY_URL": upload,
         "TWINE_USERNAME": username,
-        "TWINE_PASSWORD": token,
     }
 
 
-def _files(user: IndexUser, index_url: str, token: str) -> dict[str, str]:
-    host, username = _host(index_url), user.username
-    simple, upload = f"{_with_login(index_url, username, token)}simple/", f"{index_url}legacy/"
+def _login(token: str) -> dict[str, str]:
+    return {PASSWORD: token, "UV_PUBLISH_PASSWORD": token, "TWINE_PASSWORD": token}
+
+
+def _files(username: str, index_url: str, token: str) -> dict[str, str]:
+    host, simple, upload = _host(index_url), _simple(index_url, username, token), f"{index_url}legacy/"
     return {
         "pip.conf": f"[global]\nindex-url = {simple}\ntrusted-host = {host}\n",
         ".pypirc": (
@@ -55,8 +62,9 @@ def _files(user: IndexUser, index_url: str, token: str) -> dict[str, str]:
     }
 
 
-def _with_login(url: str, username: str, token: str) -> str:
-    return url.replace("://", f"://{quote(username, safe='')}:{quote(token, safe='')}@", 1)
+def _simple(index_url: str, username: str, token: str) -> str:
+    login = f"{quote(username, safe='')}:{quote(token, safe='')}@" if token else ""
+    return f"{index_url.replace('://', f'://{login}', 1)}simple/"
 
 
 def _host(url: str) -> str:

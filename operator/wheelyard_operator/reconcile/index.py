@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.apply import Applier, LeavingError, NotOursError
+from wheelyard_operator.apply import Applier, LeavingError, NotOursError, is_owned
 from wheelyard_operator.desired.access_file import access_file
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest, selector_labels
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wheelyard_operator.desired.access_file import Login
     from wheelyard_operator.kube import Kube
     from wheelyard_operator.reconcile.storage import ReadyStorage, StorageStage
+    from wheelyard_operator.reconcile.trust import TrustStage
     from wheelyard_operator.resource import Key, Manifest, PackageIndex
     from wheelyard_operator.settings import Settings
 
@@ -45,6 +46,7 @@ class IndexReconciler:
 
     kube: Kube
     storage: StorageStage
+    trust: TrustStage
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
@@ -70,7 +72,7 @@ class IndexReconciler:
         accepted = logins(observed)
         problem, note, live = None, "", observed.deployment
         try:
-            self._open_doors(index, accepted, applier)
+            self._open_doors(observed, accepted, applier)
             ready = self.storage.prepare(observed, applier)
             note = ready.note
             live = self._deploy(index, ready, applier)
@@ -93,10 +95,14 @@ class IndexReconciler:
         self._report(index, findings)
         return Outcome(after=_RETRY_SECONDS if problem else None)
 
-    def _open_doors(self, index: PackageIndex, accepted: tuple[Login, ...], applier: Applier) -> None:
+    def _open_doors(self, observed: ObservedIndex, accepted: tuple[Login, ...], applier: Applier) -> None:
         """Keep current what serving pods need, whatever is wrong with the storage."""
-        access_yaml = access_file(index, accepted)
-        applier.ensure(access_secret(index, access_yaml))
+        index, own = observed.index, observed.access_secret
+        trust = self.trust.trust(
+            (login.user for login in accepted), own if own and is_owned(own, index.meta) else None
+        )
+        access_yaml = access_file(index, accepted, trust)
+        applier.ensure(access_secret(index, access_yaml, trust.minting_key))
         self._touch_pods(index, content_digest(access_yaml))
         applier.ensure(serviceaccount(index))
         applier.ensure(service(index))

@@ -1,14 +1,13 @@
-"""Which users an index accepts, and by which token."""
+"""Which users an index accepts, and by what they log in."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelyard_operator import tokens
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_file import Login
-from wheelyard_operator.desired.common import decoded
-from wheelyard_operator.desired.user_secret import PASSWORD
+from wheelyard_operator.desired.credentials import Credentials
+from wheelyard_operator.resource.rights import rights
 
 if TYPE_CHECKING:
     from wheelyard_operator.observe import ObservedIndex, ObservedUser
@@ -21,21 +20,21 @@ def admitted(index: PackageIndex, observed: ObservedUser) -> bool:
     return index.consent.admits(home, namespace, observed.namespace_labels)
 
 
-def live_token(observed: ObservedUser) -> str:
-    """Give the token that the user's own Secret has, "" if it has none that counts."""
-    secret = observed.secret
-    if secret is None or not is_owned(secret, observed.user.meta):
-        return ""
-    if "deletionTimestamp" in secret["metadata"]:
-        return ""
-    token = decoded(secret, PASSWORD)
-    return token if tokens.is_token(token) else ""
+def live_credentials(observed: ObservedUser) -> Credentials | None:
+    """Give what the user's own Secret has, None if there is none that counts.
+
+    Under an earlier name it counts until there is one under the present name: a new name is no new login.
+    """
+    own = [each for each in observed.secrets if is_owned(each, observed.user.meta)]
+    live = [each for each in own if "deletionTimestamp" not in each["metadata"]]
+    live.sort(key=lambda each: each["metadata"]["name"] != observed.user.secret_name)
+    return Credentials.parse(live[0]) if live else None
 
 
 def logins(observed: ObservedIndex) -> tuple[Login, ...]:
     """Give everybody who can log in to the index."""
     return tuple(
-        Login(each.user, tokens.digest(token))
+        Login(each.user, rights(observed.index, each.user), credentials)
         for each in observed.users
-        if admitted(observed.index, each) and (token := live_token(each))
+        if admitted(observed.index, each) and (credentials := live_credentials(each))
     )

@@ -19,8 +19,11 @@ _LONGEST_NOTE = 1000
 
 
 def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, now: str) -> None:
-    """Patch the status if it changed, then post an event for each condition that turned."""
-    if new_status == old_status:
+    """Patch the status if it changed, then post an event for each condition that turned.
+
+    What is None in the new status goes from the old one (RFC 7396).
+    """
+    if {key: value for key, value in new_status.items() if value is not None} == old_status:
         return
     kube.patch(meta.kind, meta.namespace, meta.name, {"status": new_status}, "status")
     for condition in transitions(old_status, new_status):

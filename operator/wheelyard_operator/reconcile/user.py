@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wheelyard_operator import tokens
 from wheelyard_operator.apply import Applier, LeavingError, NotOursError, is_owned
-from wheelyard_operator.desired.access_file import ACCESS_FILE
+from wheelyard_operator.desired.access_file import ACCESS_FILE, Login, Trust, is_in_force
 from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
-from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user, user_secrets
+from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.logins import admitted, live_token
+from wheelyard_operator.reconcile.logins import admitted, live_credentials
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
+from wheelyard_operator.reconcile.password import chosen_password
 from wheelyard_operator.reconcile.report import report
+from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
+from wheelyard_operator.resource.rights import all_grants, rights
 from wheelyard_operator.status.conditions import READY
-from wheelyard_operator.status.user import user_status
+from wheelyard_operator.status.user import UserFindings, user_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wheelyard_operator.desired.credentials import ChosenPassword
     from wheelyard_operator.kube import Kube
+    from wheelyard_operator.reconcile.trust import TrustStage
     from wheelyard_operator.resource import IndexUser, Key, PackageIndex
     from wheelyard_operator.settings import Settings
 
 _PENDING_SECONDS = 1.0
 _RETRY_SECONDS = 15.0
+_RESYNC_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class UserReconciler:
     """Brings an IndexUser, its Secret and its status together."""
 
     kube: Kube
+    trust: TrustStage
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
@@ -44,18 +52,26 @@ class UserReconciler:
         user = read_user(self.kube, key)
         if user is None or user.meta.deleting:
             return GONE
-        url, problem = "", None
+        now, findings, credentials = self.now(), UserFindings(), Credentials()
         try:
-            index = self._find_index(user)
-            observed = observe_user(self.kube, user)
+            index, observed = self._find_index(user), observe_user(self.kube, user)
             self._check_consent(index, observed)
-            url = index.url(self.settings.cluster_domain)
-            self._check_in_force(index, self._keep_secret(observed, url))
+            findings = UserFindings(
+                url=index.url(self.settings.cluster_domain),
+                grants=all_grants(index, user),
+                refused=rights(index, user).refused,
+            )
+            access_yaml = self._access_yaml(index)
+            credentials, problem = self._credentials(observed, access_yaml, now)
+            self._keep_secret(observed, findings.url, credentials)
+            findings = _with_secret(findings, credentials, user)
+            if problem:
+                raise problem
+            self._check_in_force(index, Login(user, rights(index, user), credentials), access_yaml)
         except Problem as error:
-            problem = error
-        now = self.now()
-        report(self.kube, user.meta, user.status, user_status(user, url, problem, now), now)
-        return _outcome(problem)
+            findings = replace(findings, problem=error)
+        report(self.kube, user.meta, user.status, user_status(user, findings, now), now)
+        return _outcome(findings.problem, seconds_to_next(credentials, user.rotation, now))
 
     def _find_index(self, user: IndexUser) -> PackageIndex:
         index = read_index(self.kube, user.index)
@@ -71,7 +87,7 @@ class UserReconciler:
     def _check_consent(self, index: PackageIndex, observed: ObservedUser) -> None:
         if admitted(index, observed):
             return
-        self._prune(observed.user, keep="")
+        self._prune(observed, keep="")
         raise Problem(
             READY,
             "NamespaceNotAllowed",
@@ -79,12 +95,38 @@ class UserReconciler:
             " its owner can allow them in spec.access.users.namespaces.",
         )
 
-    def _keep_secret(self, observed: ObservedUser, url: str) -> str:
-        """Give the token in the Secret, which is made or repaired if need be."""
-        user = observed.user
-        token = live_token(observed) or tokens.new_token(secrets.token_bytes)
+    def _access_yaml(self, index: PackageIndex) -> str:
+        """Give the access file that index servers have, "" if there is none."""
+        secret = self.kube.get("Secret", index.meta.namespace, index.access_secret_name)
+        return decoded(secret, ACCESS_FILE) if secret and is_owned(secret, index.meta) else ""
+
+    def _credentials(
+        self, observed: ObservedUser, access_yaml: str, now: str
+    ) -> tuple[Credentials, Problem | None]:
+        """Give what the user's Secret should hold, and what is wrong with the user's password, if anything is."""
+        user, current = observed.user, live_credentials(observed) or Credentials()
+        password, problem = None, None
         try:
-            Applier(self.kube, user.meta).ensure(user_secret(user, url, token))
+            password = self._password(user, current.password)
+        except Problem as error:
+            problem = error
+        if not user.has_token:
+            return Credentials(password=password), problem
+        step = next_step(
+            current, user.rotation, now, access_yaml.__contains__, lambda: tokens.new_token(secrets.token_bytes)
+        )
+        return replace(step, password=password), problem
+
+    def _password(self, user: IndexUser, before: ChosenPassword | None) -> ChosenPassword | None:
+        if not user.password_secret_name:
+            return None
+        secret = self.kube.get("Secret", user.meta.namespace, user.password_secret_name)
+        return chosen_password(user, secret, before)
+
+    def _keep_secret(self, observed: ObservedUser, url: str, credentials: Credentials) -> None:
+        user = observed.user
+        try:
+            Applier(self.kube, user.meta).ensure(user_secret(user, url, credentials))
         except NotOursError as error:
             raise Problem(
                 READY,
@@ -95,13 +137,17 @@ class UserReconciler:
         except LeavingError:
             message = f"Secret {user.secret_name} is still being deleted: waiting."
             raise Problem(READY, "WaitingForDeletion", message, stalled=False) from None
-        self._prune(user, keep=user.secret_name)
-        return token
+        self._prune(observed, keep=user.secret_name)
 
-    def _check_in_force(self, index: PackageIndex, token: str) -> None:
-        secret = self.kube.get("Secret", index.meta.namespace, index.access_secret_name) or {}
-        in_force = bool(secret) and is_owned(secret, index.meta)
-        if not in_force or tokens.digest(token) not in decoded(secret, ACCESS_FILE):
+    def _check_in_force(self, index: PackageIndex, login: Login, access_yaml: str) -> None:
+        user = login.user
+        for issuer in sorted({each.issuer for each in user.publishers}):
+            self._check_issuer(issuer, access_yaml)
+        cluster_issuer = self.trust.cluster_issuer() if user.service_accounts else ""
+        if user.service_accounts and not cluster_issuer:
+            raise _issuer_unavailable("The API server")
+        believed = Trust(cluster_issuer, tuple((each.issuer, ()) for each in user.publishers))
+        if not is_in_force(access_yaml, login, believed):
             raise Problem(
                 READY,
                 "AccessPending",
@@ -109,14 +155,40 @@ class UserReconciler:
                 stalled=False,
             )
 
-    def _prune(self, user: IndexUser, keep: str) -> None:
-        for secret in user_secrets(self.kube, user):
+    def _check_issuer(self, issuer: str, access_yaml: str) -> None:
+        if not self.settings.trusts(issuer):
+            raise Problem(
+                READY,
+                "IssuerNotAllowed",
+                f"spec.trustedPublishers names {issuer}, which this cluster does not trust: have it added to"
+                " oidc.allowedIssuers of the operator's Helm chart.",
+            )
+        if f"- issuer: {issuer}\n  keys:" not in access_yaml:
+            raise _issuer_unavailable(issuer)
+
+    def _prune(self, observed: ObservedUser, keep: str) -> None:
+        for secret in observed.secrets:
             metadata = secret["metadata"]
-            if metadata["name"] != keep and is_owned(secret, user.meta):
+            if metadata["name"] != keep and is_owned(secret, observed.user.meta):
                 self.kube.delete("Secret", metadata["namespace"], metadata["name"], metadata["uid"])
 
 
-def _outcome(problem: Problem | None) -> Outcome:
-    if problem is None:
-        return Outcome()
-    return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS)
+def _with_secret(findings: UserFindings, credentials: Credentials, user: IndexUser) -> UserFindings:
+    return replace(
+        findings,
+        has_secret=True,
+        token_issued=credentials.issued,
+        next_rotation=next_rotation(credentials, user.rotation),
+        previous_token_until=max((each.until for each in credentials.previous), default=""),
+    )
+
+
+def _outcome(problem: Problem | None, step: float | None) -> Outcome:
+    if problem is not None:
+        return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS)
+    return Outcome(after=None if step is None else min(max(step, _PENDING_SECONDS), _RESYNC_SECONDS))
+
+
+def _issuer_unavailable(who: str) -> Problem:
+    message = f"{who} has not given its public keys yet: see the operator's log."
+    return Problem(READY, "IssuerUnavailable", message, stalled=False)

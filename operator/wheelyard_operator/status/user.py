@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
 
 if TYPE_CHECKING:
     from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import IndexUser, Manifest
+    from wheelyard_operator.resource import Grant, IndexUser, Manifest
+
+GRANTS_ACCEPTED = "GrantsAccepted"
 
 
-def user_status(user: IndexUser, index_url: str, problem: Problem | None, now: str) -> Manifest:
-    """Give the whole status; `index_url` is "" where there is no index for this user."""
-    generation = user.meta.generation
-    has_secret = problem is None or not problem.stalled
+@dataclass(frozen=True)
+class UserFindings:
+    """What a reconciliation found."""
+
+    url: str = ""
+    """"" where there is no index for this user."""
+    grants: tuple[Grant, ...] = ()
+    """All that the user may do."""
+    refused: tuple[str, ...] = ()
+    """What the user asks for beyond what the index lets it have."""
+    has_secret: bool = False
+    token_issued: str = ""
+    """RFC 3339 as all times here, "" where there is none."""
+    next_rotation: str = ""
+    previous_token_until: str = ""
+    problem: Problem | None = None
+
+
+def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
+    """Give the whole status; a None is to go from it."""
+    generation, problem = user.meta.generation, findings.problem
     return {
         "observedGeneration": generation,
         "username": user.username,
-        "secretName": user.secret_name if has_secret else "",
-        "url": index_url,
-        "conditions": written(_conditions(user, problem), user.status, generation, now),
+        "secretName": user.secret_name if findings.has_secret else "",
+        "url": findings.url,
+        "rights": [str(grant) for grant in findings.grants],
+        "tokenIssued": findings.token_issued or None,
+        "nextRotation": findings.next_rotation or None,
+        "previousTokenUntil": findings.previous_token_until or None,
+        "conditions": written(
+            [_ready(user, problem), _accepted(user, findings), *_progress(problem)], user.status, generation, now
+        ),
     }
 
 
-def _conditions(user: IndexUser, problem: Problem | None) -> list[Condition]:
+def _ready(user: IndexUser, problem: Problem | None) -> Condition:
     if problem is None:
         message = f"Secret {user.secret_name} has the login of {user.username}, and it is in force."
+        return Condition(READY, "True", "LoginInForce", message)
+    return Condition(READY, "False", problem.reason, problem.message)
+
+
+def _accepted(user: IndexUser, findings: UserFindings) -> Condition:
+    if not findings.url:
+        return Condition(GRANTS_ACCEPTED, "Unknown", "NotChecked", "Not checked: Ready is False.")
+    if findings.refused:
+        message = (
+            f"PackageIndex {user.index.namespace}/{user.index.name} lets users of other namespaces have less; this"
+            f" counts only within its spec.access.users.maximum: {'; '.join(findings.refused)}."
+        )
+        return Condition(GRANTS_ACCEPTED, "False", "BeyondMaximum", message)
+    return Condition(GRANTS_ACCEPTED, "True", "Accepted", "All groups and grants count.")
+
+
+def _progress(problem: Problem | None) -> list[Condition]:
+    if problem is None:
         return [
-            Condition(READY, "True", "LoginInForce", message),
             Condition(RECONCILING, "False", "Settled", "Nothing is left to do."),
             Condition(STALLED, "False", "Progressing", "Nobody has to act."),
         ]
     return [
-        Condition(READY, "False", problem.reason, problem.message),
         Condition(RECONCILING, str(not problem.stalled), problem.reason, problem.message),
         Condition(STALLED, str(problem.stalled), problem.reason, problem.message),
     ]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from wheelyard_operator import tokens
+from wheelyard_operator.desired.access_file import Login
+from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex
+from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
 
 SETTINGS = Settings(image="registry.example/wheelyard:1")
 NOW = "2026-11-23T12:00:00Z"
+TOKEN = tokens.new_token(bytes)
+
+CLUSTER_ISSUER = "https://kubernetes.default.svc"
+RSA_KEY = {"kty": "RSA", "kid": "one", "alg": "RS256", "use": "sig", "n": "AQAB", "e": "AQAB"}
 
 
 class CrashError(BaseException):
@@ -43,7 +51,12 @@ class FakeKube:
         self.objects: dict[tuple[str, str, str], Manifest] = {}
         self.events: list[Manifest] = []
         self.writes: list[str] = []
+        self.documents: dict[str, Manifest] | None = {
+            "/.well-known/openid-configuration": {"issuer": CLUSTER_ISSUER},
+            "/openid/v1/jwks": {"keys": [RSA_KEY]},
+        }
         self.after_write: Callable[[], None] = Fuse()
+        self._applied: dict[tuple[str, str, str], Manifest] = {}
         self._version = 0
         for each in objects:
             self.put(each)
@@ -71,12 +84,18 @@ class FakeKube:
             and wanted.items() <= each["metadata"].get("labels", {}).items()
         ]
 
+    def document(self, path: str) -> Manifest:
+        if self.documents is None:
+            raise ApiError(403, f"GET {path}: forbidden")
+        return self.documents[path]
+
     def apply(self, manifest: Manifest) -> Manifest:
         live = self.objects.get(_id(manifest))
         uid = manifest["metadata"].get("uid")
         if live and uid and live["metadata"]["uid"] != uid:
             raise ApiError(409, "uid")
-        merged = _merged(live or {}, manifest)
+        merged = _merged(_without(live or {}, self._applied.get(_id(manifest), {}), manifest), manifest)
+        self._applied[_id(manifest)] = copy.deepcopy(manifest)
         if live and live.get("spec") != merged.get("spec"):
             merged["metadata"]["generation"] += 1
         self.put(merged)
@@ -113,6 +132,14 @@ class FakeKube:
 
 def _id(body: Manifest) -> tuple[str, str, str]:
     return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]
+
+
+def _without(live: Any, before: Any, now: Any) -> Any:
+    """Remove what its owner applied before and does not apply now."""
+    if not (isinstance(live, dict) and isinstance(before, dict) and isinstance(now, dict)):
+        return live
+    gone = set(before) - set(now)
+    return {key: _without(value, before.get(key), now.get(key)) for key, value in live.items() if key not in gone}
 
 
 def _merged(live: Any, patch: Any) -> Any:
@@ -166,12 +193,15 @@ def user_body(name: str = "jenkins", namespace: str = "packages", **changes: Any
             "namespace": namespace,
             "uid": changes.get("uid", f"uid-of-{namespace}-{name}"),
             "generation": 1,
+            "annotations": changes.get("annotations", {}),
         },
         "spec": {
             "indexRef": {"name": "main", "namespace": changes.get("index_namespace", "packages")},
             "groups": changes.get("groups", []),
             "grants": changes.get("grants", []),
-            "credentials": {"secretName": changes.get("secret_name", "")},
+            "credentials": {"secretName": changes.get("secret_name", ""), **changes.get("credentials", {})},
+            "serviceAccounts": [{"name": name} for name in changes.get("service_accounts", [])],
+            "trustedPublishers": changes.get("trusted_publishers", []),
         },
     }
 
@@ -182,6 +212,13 @@ def an_index(name: str = "main", namespace: str = "packages", **changes: Any) ->
 
 def a_user(name: str = "jenkins", namespace: str = "packages", **changes: Any) -> IndexUser:
     return IndexUser.parse(user_body(name, namespace, **changes))
+
+
+def a_login(user: IndexUser, index: PackageIndex | None = None, **credentials: Any) -> Login:
+    """Give a user's login at an index, with a token that nobody has."""
+    return Login(
+        user, rights(index or an_index(), user), Credentials(**{"token": TOKEN, "issued": NOW, **credentials})
+    )
 
 
 def namespace_body(name: str, **labels: str) -> Manifest:

@@ -8,6 +8,7 @@ import pytest
 
 from unit.wheelyard_operator.fakes import a_user, index_body, namespace_body, user_body
 from wheelyard_operator.__main__ import kopf_settings
+from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
 from wheelyard_operator.handlers import CHILDREN, Handlers, register
 from wheelyard_operator.resource import Key
@@ -74,7 +75,7 @@ async def test_an_index_that_goes_makes_way_for_others(handlers: Handlers, keys:
 
 
 async def test_a_users_secret_wakes_both(handlers: Handlers, keys: Keys) -> None:
-    await handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", "t"), "DELETED"))
+    await handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", Credentials()), "DELETED"))
     assert keys.taken() == {FAR, MAIN}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from unit.wheelyard_operator.fakes import FakeKube, a_user, an_index, index_body, namespace_body, user_body
+from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
 from wheelyard_operator.observe import observe_index, pods
 from wheelyard_operator.resource import Manifest
@@ -20,15 +21,15 @@ def test_an_index_has_the_users_that_name_it() -> None:
         user_body("stranger", "ci", index_namespace=""),
         namespace_body("packages"),
         namespace_body("ci", team="ci"),
-        user_secret(a_user("far", "ci"), "http://x/", "t"),
+        user_secret(a_user("far", "ci"), "http://x/", Credentials()),
     )
     observed = observe_index(kube, an_index())
     assert [other.meta.name for other in observed.others] == ["other"]
     here, far = observed.users
-    assert (here.user.username, here.secret) == ("packages.jenkins", None)
+    assert (here.user.username, here.secrets) == ("packages.jenkins", ())
     assert far.user.username == "ci.far"
     assert far.namespace_labels == {"team": "ci"}
-    assert far.secret
+    assert [each["metadata"]["name"] for each in far.secrets] == ["far-pypi"]
 
 
 def test_users_on_their_way_out_do_not_count() -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from wheelyard_server import standalone
-from wheelyard_server.access import file, tokens
-from wheelyard_server.access.authenticate import authenticate
+from wheelyard_server.access import tokens
+from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.access.rules import ANONYMOUS, Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.names import parse_project_name
@@ -23,8 +23,9 @@ def test_the_first_start_makes_a_token_and_shows_it_once(tmp_path: Path) -> None
 
 def test_anonymous_reads_and_admin_publishes(tmp_path: Path) -> None:
     prepared = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None)
-    rules = file.CurrentRules(prepared.settings.access_file).rules
-    admin = authenticate(f"Bearer {(tmp_path / 'data/admin-token').read_text().strip()}", rules)
+    access = CurrentAccess(prepared.settings.access_file).access
+    rules, token = access.rules, (tmp_path / "data/admin-token").read_text().strip()
+    admin = access.logins.by_token[tokens.digest(token)]
     demo = parse_project_name("demo")
     assert rules.allows(ANONYMOUS, Verb.READ, demo)
     assert not rules.allows(ANONYMOUS, Verb.PUBLISH, demo)

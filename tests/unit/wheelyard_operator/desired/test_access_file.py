@@ -1,35 +1,101 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import yaml
 
-from unit.wheelyard_operator.fakes import a_user, an_index
-from wheelyard_operator.desired.access_file import Login, access_file
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, TOKEN, a_login, a_user, an_index
+from wheelyard_operator import tokens
+from wheelyard_operator.desired.access_file import Login, Trust, access_file, is_in_force
+from wheelyard_operator.desired.credentials import ChosenPassword
 
 GRANTS = {
     "grants": [{"subjects": ["anonymous"], "verbs": ["read"]}],
     "externalGrants": [{"subjects": ["authenticated"], "verbs": ["read"]}],
 }
+GITHUB = "https://token.actions.githubusercontent.com"
+PUBLISHER = {"oidc": {"issuer": GITHUB, "claims": {"repository": "acme/app"}}}
+NONE = Trust()
+TRUST = Trust(CLUSTER_ISSUER, ((CLUSTER_ISSUER, (RSA_KEY,)), (GITHUB, (RSA_KEY,))), "secret")
+
+
+def read(*logins: Login, trust: Trust = NONE, **changes: Any) -> dict[str, Any]:
+    content = yaml.safe_load(access_file(an_index(**changes), logins, trust))
+    assert isinstance(content, dict)
+    return content
 
 
 def test_as_in_the_contract() -> None:
-    user = a_user(
-        namespace="ci", groups=["b", "a"], grants=[{"packages": ["acme-*"], "verbs": ["publish", "read"]}]
-    )
-    assert yaml.safe_load(access_file(an_index(access=GRANTS), [Login(user, "sha256:1")])) == {
-        "users": [{"name": "ci.jenkins", "groups": ["a", "b"], "tokenDigests": ["sha256:1"]}],
+    user = a_user(groups=["b", "a"], grants=[{"packages": ["acme-*"], "verbs": ["publish", "read"]}])
+    assert read(a_login(user), access=GRANTS) == {
+        "audience": "wheelyard.dev/packages/main",
+        "mintingKeys": [],
+        "issuers": [],
+        "users": [{"name": "packages.jenkins", "groups": ["a", "b"], "tokenDigests": [tokens.digest(TOKEN)]}],
         "grants": [
-            {"subjects": ["anonymous"], "packages": ["*"], "verbs": ["read"]},
-            {"subjects": ["user:ci.jenkins"], "packages": ["acme-*"], "verbs": ["publish", "read"]},
+            {"subjects": ["anonymous"], "packages": ["*"], "within": ["*"], "verbs": ["read"]},
+            {
+                "subjects": ["user:packages.jenkins"],
+                "packages": ["acme-*"],
+                "within": ["*"],
+                "verbs": ["publish", "read"],
+            },
         ],
-        "externalGrants": [{"subjects": ["authenticated"], "packages": ["*"], "verbs": ["read"]}],
+        "externalGrants": [{"subjects": ["authenticated"], "packages": ["*"], "within": ["*"], "verbs": ["read"]}],
     }
 
 
+def test_all_ways_to_log_in() -> None:
+    user = a_user(service_accounts=["agent"], trusted_publishers=[PUBLISHER])
+    content = read(a_login(user, password=ChosenPassword("$argon2id$x", "$1$", "uid/1")), trust=TRUST)
+    (entry,) = content["users"]
+    assert entry["passwords"] == [{"hash": "$argon2id$x", "over": "$1$"}]
+    assert entry["identities"] == [
+        {"issuer": CLUSTER_ISSUER, "claims": {"sub": "system:serviceaccount:packages:agent"}}
+    ]
+    assert entry["trustedPublishers"] == [{"issuer": GITHUB, "claims": {"repository": "acme/app"}}]
+    assert content["mintingKeys"] == ["secret"]
+    assert [(each["issuer"], each["keys"]) for each in content["issuers"]] == [
+        (CLUSTER_ISSUER, [RSA_KEY]),
+        (GITHUB, [RSA_KEY]),
+    ]
+
+
+def test_an_issuer_without_keys_is_trusted_with_nothing() -> None:
+    user = a_user(service_accounts=["agent"], trusted_publishers=[PUBLISHER])
+    (entry,) = read(a_login(user))["users"]
+    assert set(entry) == {"name", "groups", "tokenDigests"}
+
+
 def test_the_order_of_users_does_not_matter() -> None:
-    one = Login(a_user("one", grants=[{"verbs": ["read"]}]), "sha256:1")
-    two = Login(a_user("two", grants=[{"verbs": ["read"]}]), "sha256:2")
-    assert access_file(an_index(), [one, two]) == access_file(an_index(), [two, one])
+    one, two = (a_login(a_user(name, grants=[{"verbs": ["read"]}])) for name in ("one", "two"))
+    assert access_file(an_index(), [one, two], NONE) == access_file(an_index(), [two, one], NONE)
 
 
 def test_nobody() -> None:
-    assert yaml.safe_load(access_file(an_index(), [])) == {"users": [], "grants": [], "externalGrants": []}
+    content = read()
+    assert content["users"] == content["grants"] == content["externalGrants"] == []
+
+
+MANY = [a_login(a_user(f"user{number}", service_accounts=["a"])) for number in range(3)]
+
+
+@pytest.mark.parametrize("login", MANY)
+def test_it_is_seen_that_a_user_is_in_force(login: Login) -> None:
+    assert is_in_force(access_file(an_index(), MANY, TRUST), login, TRUST)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"groups": ["new"]},
+        {"grants": [{"verbs": ["read"]}]},
+        {"service_accounts": ["a", "b"]},
+        {"trusted_publishers": [PUBLISHER]},
+    ],
+)
+def test_it_is_seen_that_a_user_is_not_yet_in_force(changed: dict[str, Any]) -> None:
+    text = access_file(an_index(), MANY, TRUST)
+    assert not is_in_force(text, a_login(a_user("user1", **{"service_accounts": ["a"], **changed})), TRUST)
+    assert not is_in_force(text, a_login(a_user("user1", service_accounts=["a"]), next_token=TOKEN), TRUST)

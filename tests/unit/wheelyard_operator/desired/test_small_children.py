@@ -13,9 +13,11 @@ from wheelyard_operator.desired.storage_secret import storage_secret
 
 
 def test_access_secret() -> None:
-    secret = access_secret(an_index(), "users: []")
+    secret = access_secret(an_index(), "users: []", "")
     assert secret["metadata"]["name"] == "wheelyard-main-access"
     assert decoded(secret, "access.yaml") == "users: []"
+    assert "minting-key" not in secret["data"]
+    assert decoded(access_secret(an_index(), "", "key"), "minting-key") == "key"
 
 
 def test_configmap() -> None:

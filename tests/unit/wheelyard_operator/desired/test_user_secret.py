@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.wheelyard_operator.fakes import a_user
+from unit.wheelyard_operator.fakes import NOW, a_user
 from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SIMPLE = f"http://ci.jenkins:wy_t@{HOST}/simple/"
 
 @pytest.fixture
 def values() -> dict[str, str]:
-    secret = user_secret(a_user(namespace="ci"), URL, "wy_t")
+    secret = user_secret(a_user(namespace="ci"), URL, Credentials("wy_t", NOW))
     return {key: decoded(secret, key) for key in secret["data"]}
 
 
@@ -58,3 +59,12 @@ def test_netrc(values: dict[str, str], tmp_path: Path) -> None:
     found = netrc.netrc(str(tmp_path / "netrc")).authenticators(HOST)
     assert found is not None
     assert (found[0], found[2]) == ("ci.jenkins", "wy_t")
+
+
+def test_without_a_token_there_are_the_addresses_alone() -> None:
+    secret = user_secret(a_user(namespace="ci"), URL, Credentials())
+    values = {key: decoded(secret, key) for key in secret["data"]}
+    assert values["PIP_INDEX_URL"] == values["UV_DEFAULT_INDEX"] == f"http://{HOST}/simple/"
+    assert values["TWINE_USERNAME"] == "ci.jenkins"
+    assert values["wheelyard.json"] == "{}"
+    assert not {"password", "TWINE_PASSWORD", "UV_PUBLISH_PASSWORD", ".netrc", ".pypirc", "pip.conf"} & set(values)

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import argon2
 import pytest
+import yaml
 
-from unit.wheelyard_operator.fakes import condition, index_body, user_body
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, NOW, RSA_KEY, condition, index_body, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.reconcile.outcome import GONE
-from wheelyard_operator.resource import Key
+from wheelyard_operator.resource import ROTATE_ANNOTATION, Key, Manifest
+from wheelyard_operator.times import later
 
 if TYPE_CHECKING:
     from unit.wheelyard_operator.reconcile.world import World
 
 FAR = Key("IndexUser", "ci", "far")
+ISSUER = "https://issuer.example"
 
 
 def consenting(**namespaces: Any) -> dict[str, Any]:
@@ -27,6 +31,10 @@ def password(world: World, name: str = "jenkins-pypi", namespace: str = "package
 
 def access_text(world: World) -> str:
     return decoded(world.get("Secret", "wheelyard-main-access"), "access.yaml")
+
+
+def change(world: World, **credentials: Any) -> None:
+    world.kube.objects["IndexUser", "packages", "jenkins"]["spec"]["credentials"] = credentials
 
 
 def test_a_login_that_is_in_force(world: World) -> None:
@@ -66,15 +74,17 @@ def test_what_is_no_token_is_replaced(world: World, broken: str) -> None:
     assert tokens.is_token(password(world))
 
 
-def test_a_changed_secret_name_leaves_nothing_behind(world: World) -> None:
+def test_a_changed_secret_name_leaves_nothing_behind_and_is_no_new_login(world: World) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body())
     world.settle(MAIN, JENKINS)
     old = password(world)
-    world.kube.objects["IndexUser", "packages", "jenkins"]["spec"]["credentials"] = {"secretName": "new"}
+    change(world, secretName="new")
+    world.index()
+    assert tokens.digest(old) in access_text(world), "there is no moment without a login"
     world.settle(MAIN, JENKINS)
     assert not world.has("Secret", "jenkins-pypi")
-    assert tokens.digest(old) not in access_text(world)
+    assert password(world, "new") == old
     assert world.reason(JENKINS) == "LoginInForce"
 
 
@@ -145,3 +155,209 @@ def test_no_token_anywhere_but_in_its_secret(world: World) -> None:
     everything = {key: body for key, body in world.kube.objects.items() if key[2] != "jenkins-pypi"}
     assert token not in str(everything)
     assert token not in str(world.kube.events)
+
+
+def test_a_token_is_rotated_without_a_moment_in_which_none_works(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body(credentials={"rotateEvery": "24h", "overlap": "1h"}))
+    world.settle(MAIN, JENKINS)
+    old = password(world)
+    assert status(world)["nextRotation"] == later(NOW, 86400)
+    world.now = later(NOW, 86400)
+    for _ in range(20):
+        assert tokens.digest(password(world)) in access_text(world)
+        world.user()
+        world.index()
+        world.now = later(world.now, 1)
+    new = password(world)
+    assert new != old
+    assert tokens.digest(old) in access_text(world), "in the overlap both work"
+    assert status(world)["previousTokenUntil"] > world.now
+    assert world.user().after is not None
+    world.now = later(world.now, 3600)
+    world.settle(MAIN, JENKINS)
+    assert tokens.digest(old) not in access_text(world)
+    assert "previousTokenUntil" not in status(world)
+    assert password(world) == new
+
+
+def test_a_rotation_can_be_asked_for(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body())
+    world.settle(MAIN, JENKINS)
+    old = password(world)
+    world.kube.objects["IndexUser", "packages", "jenkins"]["metadata"]["annotations"] = {ROTATE_ANNOTATION: "1"}
+    for _ in range(3):
+        world.settle(MAIN, JENKINS)
+        world.now = later(world.now, 10)
+    new = password(world)
+    assert new != old
+    world.settle(MAIN, JENKINS)
+    assert password(world) == new
+
+
+def test_a_deleted_secret_ends_the_old_token_also_in_the_overlap(world: World) -> None:
+    test_a_rotation_can_be_asked_for(world)
+    assert len(digests(world)) == 2
+    del world.kube.objects["Secret", "packages", "jenkins-pypi"]
+    world.settle(MAIN, JENKINS)
+    assert len(digests(world)) == 1
+
+
+def test_at_rest_nothing_is_written(world: World) -> None:
+    world.kube.put(index_body())
+    body = password_secret(password="correct horse")
+    world.kube.put(body)
+    world.kube.put(
+        user_body(
+            credentials={"rotateEvery": "24h", "overlap": "1h", "passwordSecretRef": {"name": "mine"}},
+            service_accounts=["agent"],
+        )
+    )
+    world.settle(MAIN, JENKINS)
+    world.kube.writes.clear()
+    world.now = later(NOW, 1000)
+    world.settle(MAIN, JENKINS)
+    assert world.kube.writes == []
+
+
+def password_secret(kind: str = "kubernetes.io/basic-auth", **data: str) -> Manifest:
+    return {
+        "kind": "Secret",
+        "metadata": {"name": "mine", "namespace": "packages"},
+        "type": kind,
+        "data": encoded(data),
+    }
+
+
+def test_a_password_of_the_teams_own(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body(credentials={"passwordSecretRef": {"name": "mine"}}))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "PasswordNotFound"
+    assert tokens.digest(password(world)) in access_text(world), "the token works all the same"
+    world.kube.put(password_secret(password="correct horse"))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "LoginInForce"
+    (kept,) = entry(world)["passwords"]
+    assert argon2.PasswordHasher().verify(kept["hash"], "correct horse")
+    world.kube.put(password_secret(password="battery staple"))
+    world.settle(MAIN, JENKINS)
+    assert entry(world)["passwords"] != [kept]
+    change(world)
+    world.settle(MAIN, JENKINS)
+    assert "passwords" not in entry(world)
+    assert decoded(world.get("Secret", "mine"), "password") == "battery staple", "it is the team's"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (password_secret("Opaque", password="correct horse"), "must be of type kubernetes.io/basic-auth"),
+        (password_secret(), "exactly one of the keys password and passwordHash"),
+        (password_secret(password="correct horse", passwordHash="$1$"), "exactly one of the keys"),
+        (password_secret(password="short"), "short"),
+    ],
+)
+def test_a_password_that_cannot_be_used(world: World, body: Manifest, says: str) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body(credentials={"passwordSecretRef": {"name": "mine"}}))
+    world.kube.put(body)
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "PasswordUnusable"
+    message = condition(world.get("IndexUser", "jenkins"), "Ready")["message"]
+    assert says in message
+    assert "correct horse" not in str(world.get("IndexUser", "jenkins"))
+    assert "passwords" not in entry(world)
+
+
+def test_a_user_without_a_token(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body(credentials={"token": False}, service_accounts=["agent"]))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "LoginInForce"
+    assert digests(world) == []
+    assert entry(world)["identities"] == [
+        {"issuer": CLUSTER_ISSUER, "claims": {"sub": "system:serviceaccount:packages:agent"}}
+    ]
+    assert "password" not in world.get("Secret", "jenkins-pypi")["data"]
+    assert "tokenIssued" not in status(world)
+
+
+def test_a_token_that_is_not_wanted_any_more_ends(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body(service_accounts=["agent"]))
+    world.settle(MAIN, JENKINS)
+    assert len(digests(world)) == 1
+    change(world, token=False)
+    world.settle(MAIN, JENKINS)
+    assert digests(world) == []
+
+
+def test_a_cluster_that_does_not_tell_its_keys(world: World) -> None:
+    world.kube.documents = None
+    world.kube.put(index_body())
+    world.kube.put(user_body(service_accounts=["agent"]))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "IssuerUnavailable"
+    assert tokens.digest(password(world)) in access_text(world), "the token works all the same"
+
+
+def test_trusted_publishers(world: World) -> None:
+    publisher = {"oidc": {"issuer": ISSUER, "claims": {"sub": "release"}}}
+    world.kube.put(index_body())
+    world.kube.put(user_body(trusted_publishers=[publisher]))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "IssuerNotAllowed"
+    assert access(world)["issuers"] == access(world)["mintingKeys"] == []
+    assert "trustedPublishers" not in entry(world)
+    world.boot(allowed_issuers=(ISSUER,))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "IssuerUnavailable"
+    world.web = {
+        f"{ISSUER}/.well-known/openid-configuration": {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"},
+        f"{ISSUER}/keys": {"keys": [RSA_KEY]},
+    }
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "LoginInForce"
+    before = access(world)
+    assert before["issuers"] == [{"issuer": ISSUER, "keys": [RSA_KEY]}]
+    assert len(before["mintingKeys"]) == 1
+    world.web = {}
+    world.boot()
+    world.settle(MAIN, JENKINS)
+    assert access(world) == before, "an issuer that is away, and an operator that forgot, lock nobody out"
+
+
+def test_users_of_other_namespaces_stay_within_the_maximum(world: World) -> None:
+    maximum = {"groups": ["publishers"], "grants": [{"packages": ["acme-*"], "verbs": ["read", "publish"]}]}
+    users = {"namespaces": {"from": "All"}, "maximum": maximum}
+    world.kube.put(index_body(access={"grants": [], "users": users}))
+    world.kube.put(
+        user_body("far", "ci", groups=["publishers", "admins"], grants=[{"verbs": ["publish", "delete"]}])
+    )
+    world.settle(MAIN, FAR)
+    assert world.reason(FAR) == "LoginInForce"
+    assert world.reason(FAR, "GrantsAccepted") == "BeyondMaximum"
+    assert entry(world)["groups"] == ["publishers"]
+    assert access(world)["grants"] == [
+        {"subjects": ["user:ci.far"], "packages": ["*"], "within": ["acme-*"], "verbs": ["publish"]}
+    ]
+    assert world.get("IndexUser", "far", "ci")["status"]["rights"] == ["publish: * (within acme-*)"]
+
+
+def status(world: World) -> Manifest:
+    return dict(world.get("IndexUser", "jenkins")["status"])
+
+
+def access(world: World) -> Any:
+    return yaml.safe_load(access_text(world))
+
+
+def entry(world: World) -> Any:
+    (only,) = access(world)["users"]
+    return only
+
+
+def digests(world: World) -> Any:
+    return entry(world)["tokenDigests"]

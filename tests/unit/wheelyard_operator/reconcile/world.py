@@ -12,9 +12,11 @@ from botocore.exceptions import ClientError
 from support import buckets
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, CrashError, FakeKube, Fuse, condition, namespace_body
 from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key, Manifest
 
@@ -29,6 +31,8 @@ class World:
         self.kube = FakeKube(namespace_body("packages"), namespace_body("ci", team="ci"))
         self.settings = SETTINGS
         self.seconds = 0.0
+        self.now = NOW
+        self.web: dict[str, Manifest] = {}
         self.clients = self._new_clients()
         self._servers_s3 = boto3.client("s3", region_name="us-east-1")
         self.boot()
@@ -45,6 +49,13 @@ class World:
             self.settings = replace(self.settings, **settings)
             self.clients = self._new_clients()
         self.storage = StorageStage(self.clients, self.settings, lambda: self.seconds)
+        issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
+        self.trust = TrustStage(issuers, self.settings)
+
+    def _fetch(self, url: str) -> Manifest:
+        if url not in self.web:
+            raise IssuerError(f"{url} cannot be reached")
+        return self.web[url]
 
     def _new_clients(self) -> Clients:
         clients = Clients(self.settings)
@@ -53,10 +64,10 @@ class World:
         return clients
 
     def index(self, key: Key = MAIN) -> Outcome:
-        return IndexReconciler(self.kube, self.storage, self.settings, lambda: NOW)(key)
+        return IndexReconciler(self.kube, self.storage, self.trust, self.settings, lambda: self.now)(key)
 
     def user(self, key: Key = JENKINS) -> Outcome:
-        return UserReconciler(self.kube, self.settings, lambda: NOW)(key)
+        return UserReconciler(self.kube, self.trust, self.settings, lambda: self.now)(key)
 
     def settle(self, *keys: Key) -> None:
         """Let everything come to rest; pods are ready at once."""

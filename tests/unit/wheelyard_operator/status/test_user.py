@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from unit.wheelyard_operator.fakes import NOW, a_user
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.resource import Manifest
-from wheelyard_operator.status.user import user_status
+from wheelyard_operator.resource import Grant, Manifest
+from wheelyard_operator.status.user import UserFindings, user_status
+
+READ = Grant(("anonymous",), ("*",), ("read",))
+OWN = Grant(("user:x",), ("acme-*", "b"), ("read", "publish"), within=("acme-*",))
 
 
 def seen(status: Manifest) -> dict[str, tuple[str, str]]:
@@ -11,23 +14,44 @@ def seen(status: Manifest) -> dict[str, tuple[str, str]]:
 
 
 def test_in_force() -> None:
-    status = user_status(a_user(), "http://x/", None, NOW)
+    findings = UserFindings(
+        "http://x/", (READ, OWN), has_secret=True, token_issued=NOW, next_rotation="later", previous_token_until="l"
+    )
+    status = user_status(a_user(), findings, NOW)
     assert (status["username"], status["secretName"]) == ("packages.jenkins", "jenkins-pypi")
+    assert status["rights"] == ["read: *", "read, publish: acme-*, b (within acme-*)"]
+    assert (status["tokenIssued"], status["nextRotation"], status["previousTokenUntil"]) == (NOW, "later", "l")
     assert seen(status)["Ready"] == ("True", "LoginInForce")
+    assert seen(status)["GrantsAccepted"] == ("True", "Accepted")
     assert seen(status)["Stalled"][0] == seen(status)["Reconciling"][0] == "False"
 
 
+def test_times_that_there_are_not() -> None:
+    status = user_status(a_user(), UserFindings("http://x/"), NOW)
+    assert status["tokenIssued"] is status["nextRotation"] is status["previousTokenUntil"] is None
+
+
+def test_what_the_index_does_not_let_a_user_have() -> None:
+    status = user_status(a_user(), UserFindings("http://x/", refused=("group admins", "delete: *")), NOW)
+    assert seen(status)["GrantsAccepted"] == ("False", "BeyondMaximum")
+    assert "group admins; delete: *." in status["conditions"][1]["message"]
+    assert seen(status)["Ready"][0] == "True"
+
+
 def test_somebody_has_to_act() -> None:
-    status = user_status(a_user(), "", Problem("Ready", "IndexNotFound", "make it"), NOW)
+    findings = UserFindings(problem=Problem("Ready", "IndexNotFound", "make it"))
+    status = user_status(a_user(), findings, NOW)
     assert status["secretName"] == ""
     assert {kind: state for kind, (state, _) in seen(status).items()} == {
         "Ready": "False",
+        "GrantsAccepted": "Unknown",
         "Reconciling": "False",
         "Stalled": "True",
     }
 
 
 def test_in_a_moment() -> None:
-    status = user_status(a_user(), "http://x/", Problem("Ready", "AccessPending", "", stalled=False), NOW)
+    findings = UserFindings("http://x/", problem=Problem("Ready", "AccessPending", "", stalled=False))
+    status = user_status(a_user(), findings, NOW)
     assert seen(status)["Reconciling"] == ("True", "AccessPending")
     assert seen(status)["Stalled"][0] == "False"

@@ -1,40 +1,96 @@
 import base64
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from support.access import token_of
+from support.issuers import AUDIENCE, TestIssuer
 from wheelyard_server.access import tokens
-from wheelyard_server.access.authenticate import authenticate
-from wheelyard_server.access.rules import ANONYMOUS, AccessFile, User, rules_of
+from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.file import AccessFile, Identity, Password, User
+from wheelyard_server.access.logins import Logins
+from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.rules import ANONYMOUS, Method, Principal
 from wheelyard_server.errors import UnauthenticatedError
 
 TOKEN = token_of("jenkins")
 OTHER = token_of("other")
-RULES = rules_of(
-    AccessFile(
-        users=(
-            User(name="ci.jenkins", groups=("publishers",), token_digests=(tokens.digest(TOKEN),)),
-            User(name="web.reader", token_digests=(tokens.digest(OTHER),)),
-        )
-    )
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CLUSTER = TestIssuer("https://kubernetes.default.svc")
+CI = TestIssuer("https://ci.example", number=1)
+PASSWORD = "correct horse"
+
+
+def account(name: str) -> Identity:
+    return Identity(issuer=CLUSTER.url, claims={"sub": f"system:serviceaccount:ci:{name}"})
+
+
+RELEASE = Identity(issuer=CI.url, claims={"repository": "acme/app"})
+JENKINS = User(
+    name="ci.jenkins",
+    groups=("publishers",),
+    token_digests=(tokens.digest(TOKEN),),
+    passwords=(Password(hash="slow"),),
+    identities=(account("agent"), account("shared")),
+    trusted_publishers=(RELEASE,),
 )
+READER = User(name="web.reader", token_digests=(tokens.digest(OTHER),), identities=(account("shared"),))
+FILE = AccessFile(
+    users=(JENKINS, READER), audience=AUDIENCE, minting_keys=("k" * 43,), issuers=(CLUSTER.public, CI.public)
+)
+LOGINS = Logins(FILE)
 
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+class Checker(PasswordChecker):
+    """Knows one password, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0)
+        self.asked: list[tuple[str, str]] = []
+
+    async def check(self, user: str, password: str, stored: Iterable[Password], address: str) -> bool:
+        self.asked.append((user, address))
+        return bool(tuple(stored)) and password == PASSWORD
+
+
+async def ask(header: str | None, logins: Logins = LOGINS, at: datetime = NOW) -> Principal:
+    return await authenticate(Showing(header, "192.0.2.1", at), logins, Checker())
+
+
+AGENT = CLUSTER.sign(NOW, sub="system:serviceaccount:ci:agent")
+SHARED = CLUSTER.sign(NOW, sub="system:serviceaccount:ci:shared")
+MINTED = LOGINS.mint.mint(JENKINS, RELEASE, NOW).token
+
+
 @pytest.mark.parametrize(
-    "header", [basic("ci.jenkins", TOKEN), basic("__token__", TOKEN), f"Bearer {TOKEN}", f"bearer  {TOKEN} "]
+    ("secret", "method"),
+    [(TOKEN, Method.TOKEN), (AGENT, Method.SERVICE_ACCOUNT), (MINTED, Method.TRUSTED_PUBLISHER)],
+    ids=lambda value: value if isinstance(value, Method) else "",
 )
-def test_every_way_in_leads_to_the_same_principal(header: str) -> None:
-    principal = authenticate(header, RULES)
-    assert principal.name == "ci.jenkins"
-    assert principal.subjects == {"anonymous", "authenticated", "user:ci.jenkins", "group:publishers"}
+async def test_every_way_in_leads_to_the_same_principal(secret: str, method: Method) -> None:
+    for header in (
+        basic("ci.jenkins", secret),
+        basic("__token__", secret),
+        f"Bearer {secret}",
+        f"bearer  {secret} ",
+    ):
+        principal = await ask(header)
+        assert (principal.name, principal.method) == ("ci.jenkins", method)
+        assert principal.subjects == {"anonymous", "authenticated", "user:ci.jenkins", "group:publishers"}
 
 
-def test_no_header_is_anonymous() -> None:
-    assert authenticate(None, RULES) == ANONYMOUS
+async def test_a_password() -> None:
+    principal = await ask(basic("ci.jenkins", PASSWORD))
+    assert (principal.name, principal.method) == ("ci.jenkins", Method.PASSWORD)
+
+
+async def test_no_header_is_anonymous() -> None:
+    assert await ask(None) == ANONYMOUS
 
 
 @pytest.mark.parametrize(
@@ -51,10 +107,85 @@ def test_no_header_is_anonymous() -> None:
         basic("ci.jenkins", token_of("unknown")),
         basic("ci.jenkins", OTHER),
         basic("", TOKEN),
+        basic("web.reader", PASSWORD),
+        basic("web.nobody", PASSWORD),
+        basic("__token__", PASSWORD),
+        f"Bearer {PASSWORD}",
         f"Bearer {token_of('unknown')}",
         f"Digest {TOKEN}",
     ],
 )
-def test_credentials_that_are_not_valid_are_refused(header: str) -> None:
+async def test_credentials_that_are_not_valid_are_refused(header: str) -> None:
     with pytest.raises(UnauthenticatedError):
-        authenticate(header, RULES)
+        await ask(header)
+
+
+@pytest.mark.parametrize("name", ["web.reader", "", "somebody"])
+@pytest.mark.parametrize("secret", [AGENT, MINTED], ids=["agent", "minted"])
+async def test_a_signed_token_is_good_for_its_own_user_only(name: str, secret: str) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await ask(basic(name, secret))
+
+
+async def test_an_identity_of_two_users_needs_the_name() -> None:
+    for header in (f"Bearer {SHARED}", basic("__token__", SHARED)):
+        with pytest.raises(UnauthenticatedError, match=r"one of ci\.jenkins, web\.reader"):
+            await ask(header)
+    for name in ("ci.jenkins", "web.reader"):
+        assert (await ask(basic(name, SHARED))).name == name
+
+
+async def test_an_account_of_nobody() -> None:
+    stranger = CLUSTER.sign(NOW, sub="system:serviceaccount:evil:agent")
+    with pytest.raises(
+        UnauthenticatedError, match="has system:serviceaccount:evil:agent among its serviceAccounts"
+    ):
+        await ask(f"Bearer {stranger}")
+
+
+async def test_an_issuer_cannot_speak_for_another() -> None:
+    forged = CI.sign(NOW, sub="system:serviceaccount:ci:agent")
+    with pytest.raises(UnauthenticatedError):
+        await ask(f"Bearer {forged}")
+
+
+async def test_the_token_of_a_ci_job_is_good_for_nothing_but_being_changed() -> None:
+    with pytest.raises(UnauthenticatedError):
+        await ask(f"Bearer {CI.sign(NOW, repository='acme/app', sub='repo:acme/app')}")
+
+
+async def test_a_minted_token_ends_with_its_time_its_trust_and_its_user() -> None:
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        await ask(f"Bearer {MINTED}", at=NOW + timedelta(minutes=15))
+    for users in ((READER,), (User(name="ci.jenkins"), READER)):
+        changed = Logins(AccessFile(users=users, audience=AUDIENCE, minting_keys=FILE.minting_keys))
+        with pytest.raises(UnauthenticatedError):
+            await ask(f"Bearer {MINTED}", changed)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        AccessFile(users=FILE.users, audience=AUDIENCE, minting_keys=("x" * 43,)),
+        AccessFile(users=FILE.users, audience="wheelyard.dev/packages/other", minting_keys=FILE.minting_keys),
+        AccessFile(users=FILE.users, audience=AUDIENCE),
+    ],
+    ids=["another key", "another index", "no mint"],
+)
+async def test_a_minted_token_is_for_its_index(other: AccessFile) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await ask(f"Bearer {MINTED}", Logins(other))
+
+
+async def test_after_a_change_of_keys_the_old_ones_still_verify() -> None:
+    both = AccessFile(users=FILE.users, audience=AUDIENCE, minting_keys=("x" * 43, *FILE.minting_keys))
+    assert (await ask(f"Bearer {MINTED}", Logins(both))).name == "ci.jenkins"
+
+
+async def test_passwords_are_asked_for_with_the_name_and_the_address() -> None:
+    checker = Checker()
+    with pytest.raises(UnauthenticatedError):
+        await authenticate(Showing(basic("nobody", "x"), "192.0.2.1", NOW), LOGINS, checker)
+    for secret in (TOKEN, AGENT, MINTED):
+        await authenticate(Showing(basic("ci.jenkins", secret), "192.0.2.1", NOW), LOGINS, checker)
+    assert checker.asked == [("nobody", "192.0.2.1")], "tokens never wait for passwords"

@@ -1,11 +1,10 @@
 import pytest
 
-from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import ANONYMOUS, AccessFile, Grant, Principal, Rules, User, Verb, rules_of
+from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Rules, Verb
 from wheelyard_server.names import parse_project_name
 
-JENKINS = User(name="ci.jenkins", groups=("publishers",)).principal
-READER = User(name="web.reader").principal
+JENKINS = Principal.of_user("ci.jenkins", ["publishers"], Method.TOKEN)
+READER = Principal.of_user("web.reader", [], Method.TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -73,14 +72,20 @@ READ_AUTHENTICATED = Grant(subjects=("authenticated",), verbs=(Verb.READ,))
 def test_outside_nobody_has_a_right_because_pods_inside_have_it(
     external_grants: tuple[Grant, ...], outside: set[Principal]
 ) -> None:
-    rules = rules_of(AccessFile(grants=(READ_DEMO,), external_grants=external_grants))
+    rules = Rules((READ_DEMO,), external_grants)
     demo, everybody = parse_project_name("demo"), (ANONYMOUS, JENKINS, READER)
     assert {each for each in everybody if rules.allows(each, Verb.READ, demo)} == set(everybody)
     assert {each for each in everybody if rules.external.allows(each, Verb.READ, demo)} == outside
     assert {each for each in everybody if rules.external.allows_some(each, Verb.READ)} == outside
 
 
-def test_the_same_tokens_count_on_both_listeners() -> None:
-    token = tokens.digest(tokens.make())
-    rules = rules_of(AccessFile(users=(User(name="ci.jenkins", token_digests=(token,)),)))
-    assert rules.external.principals_by_token == rules.principals_by_token
+def test_a_limited_grant_covers_what_both_match() -> None:
+    grant = Grant(
+        subjects=("authenticated",), verbs=(Verb.READ,), packages=("*-lib", "demo"), within=("acme-*", "x")
+    )
+    covered = [
+        name
+        for name in ("acme-lib", "demo", "other-lib", "acme-app", "x")
+        if grant.covers(parse_project_name(name))
+    ]
+    assert covered == ["acme-lib"]

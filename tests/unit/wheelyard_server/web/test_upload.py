@@ -10,8 +10,9 @@ from support import distributions
 from support.access import NOBODY, PUBLISHER, READER
 from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
-from wheelyard_server.access.rules import Rules
-from wheelyard_server.web.context import RULES
+from wheelyard_server.access.current import access_of
+from wheelyard_server.access.file import AccessFile
+from wheelyard_server.web.context import ACCESS
 
 
 @pytest.mark.parametrize("path", ["/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi"])
@@ -145,8 +146,8 @@ async def test_what_is_not_looked_at_in_a_form_is_not_kept_but_counted(client: C
 
 async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(client: Client, tmp_path: Path) -> None:
     assert client.app is not None
-    rules = client.app[RULES]
-    before = rules.rules
+    rules = client.app[ACCESS]
+    before = rules.access
     path = distributions.wheel(tmp_path)
     fields = {":action": "file_upload", "name": "demo", "version": "1.0", "filetype": "bdist_wheel"}
     head = "".join(
@@ -158,11 +159,11 @@ async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(clien
         yield head.encode() + path.read_bytes()
         await asyncio.sleep(0.1)
         if revoke:
-            rules.rules = Rules()
+            rules.access = access_of(AccessFile())
         yield b"\r\n--b--\r\n"
 
     headers = {**auth(PUBLISHER), "Content-Type": "multipart/form-data; boundary=b"}
     for revoke, status in ((True, 401), (False, 200)):
         assert (await client.post("/legacy/", data=slowly(revoke), headers=headers)).status == status
-        rules.rules = before
+        rules.access = before
         assert (await client.get("/simple/demo/")).status == (404 if revoke else 200)

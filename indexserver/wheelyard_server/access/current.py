@@ -1,0 +1,59 @@
+"""`access.yaml`: read at start, read again when it changes, and never believed when it is broken."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelyard_server.access.file import AccessFile, parse
+from wheelyard_server.access.logins import Logins
+from wheelyard_server.access.rules import Rules
+from wheelyard_server.errors import InvalidSettingsError
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS = 0.5
+"""The kubelet needs about a second to bring a change into the pod; looking for it adds this much."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may log in, and who may do what."""
+
+    logins: Logins
+    rules: Rules
+
+
+def access_of(file: AccessFile) -> Access:
+    """Make an access file ready to be asked."""
+    return Access(Logins(file), Rules(file.grants, file.external_grants))
+
+
+class CurrentAccess:
+    """What is in force: the last good access file."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; raise `InvalidSettingsError` or `OSError` if that fails, since nothing is in force yet."""
+        self._path = path
+        self._text = path.read_bytes()
+        self.access = access_of(parse(self._text))
+
+    async def watch(self) -> None:
+        """Follow the file for ever."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            self.reload()
+
+    def reload(self) -> None:
+        """Take over what the file says now, if it has changed and is good."""
+        try:
+            # Whole reads rather than time stamps: a Secret's volume is swapped by a link.
+            text = self._path.read_bytes()
+            if text == self._text:
+                return
+            self._text = text
+            self.access = access_of(parse(text))
+        except (OSError, InvalidSettingsError) as error:
+            log.error("The access file is not usable, the last good one stays in force: %s", error)  # noqa: TRY400
+        else:
+            log.info("The access file has changed and is in force")

@@ -1,0 +1,111 @@
+"""Tokens of our own for CI jobs: short-lived, and known to every replica by the key that they share."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from wheelyard_server.access.file import Identity, User
+from wheelyard_server.access.signed_tokens import SignedClaims
+from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
+
+LIFETIME = timedelta(minutes=15)
+_ALGORITHM = "HS256"
+_TYPE = "wheelyard+jwt"
+"""Told apart by the header, so that an issuer's token is never tried with our key, nor ours with theirs."""
+
+_SHOWN = ("sub", "repository", "job_workflow_ref", "project_path", "ci_config_ref_uri", "environment", "ref")
+"""Claims that help a person to see why nobody is trusted here; others may tell more than a CI log should."""
+
+
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """A token, and when it expires."""
+
+    token: str
+    expires: datetime
+
+
+class Mint:
+    """Changes CI's tokens for ours, by the rules of one access file."""
+
+    def __init__(self, audience: str, keys: Iterable[str], users: Iterable[User]) -> None:
+        """`keys` in URL-safe base 64: the first signs, all verify. Without any, nothing is minted."""
+        self.audience = audience
+        self._keys = tuple(keys)
+        self._publishers = tuple((user, each) for user in users for each in user.trusted_publishers)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is minted here."""
+        return bool(self.audience and self._keys)
+
+    def user_for(self, claims: SignedClaims) -> tuple[User, Identity]:
+        """Return who publishes with these claims, and by which trust; raise `InvalidPublisherError`."""
+        found = [(user, each) for user, each in self._publishers if claims.fit(each)]
+        if not found:
+            seen = ", ".join(f"{name}={claims.claims[name]!s:.200}" for name in _SHOWN if name in claims.claims)
+            raise InvalidPublisherError(
+                "invalid-publisher",
+                f"No IndexUser of this index trusts such a job. Its token says: iss={claims.issuer}, {seen}",
+            )
+        if len({user.name for user, _ in found}) > 1:
+            names = ", ".join(sorted({user.name for user, _ in found}))
+            raise InvalidPublisherError("invalid-publisher", f"More than one IndexUser trusts this job: {names}")
+        return found[0]
+
+    def mint(self, user: User, publisher: Identity, now: datetime) -> MintedToken:
+        """Make a token with which a user's CI job publishes."""
+        expires = now + LIFETIME
+        claims = {
+            "iss": self.audience,
+            "aud": self.audience,
+            "sub": user.name,
+            "exp": int(expires.timestamp()),
+            "jti": secrets.token_urlsafe(16),
+            "publisher": _fingerprint(publisher),
+        }
+        return MintedToken(jwt.encode(claims, self._keys[0], _ALGORITHM, {"typ": _TYPE}), expires)
+
+    def user_of(self, unverified_token: str, now: datetime) -> User:
+        """Return whose token this is; raise `UnauthenticatedError`, also where the trust has ended since."""
+        claims = self._signed(unverified_token)
+        if not isinstance(claims.get("exp"), int) or claims["exp"] <= now.timestamp():
+            raise UnauthenticatedError("The token has expired: they are for one short job")
+        for user, publisher in self._publishers:
+            if (user.name, _fingerprint(publisher)) == (claims.get("sub"), claims.get("publisher")):
+                return user
+        raise UnauthenticatedError("The token is not valid any more: its job is not trusted now")
+
+    def _signed(self, unverified_token: str) -> dict[str, Any]:
+        for key in self._keys:
+            try:
+                return jwt.decode(
+                    unverified_token,
+                    key,
+                    [_ALGORITHM],
+                    audience=self.audience,
+                    issuer=self.audience,
+                    options={"verify_exp": False, "verify_iat": False},
+                )
+            except jwt.PyJWTError:
+                continue
+        raise UnauthenticatedError("The token is not valid any more, or belongs to another index")
+
+
+def is_minted(unverified_token: str) -> bool:
+    """Tell whether this says of itself that it is one of ours."""
+    try:
+        return jwt.get_unverified_header(unverified_token).get("typ") == _TYPE
+    except jwt.PyJWTError:
+        return False
+
+
+def _fingerprint(publisher: Identity) -> str:
+    text = json.dumps([publisher.issuer, sorted(publisher.claims.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

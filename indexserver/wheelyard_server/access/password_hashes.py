@@ -1,0 +1,73 @@
+"""Password hashes, verified: argon2 and bcrypt, and argon2 over an older hash, as `access.yaml` has them."""
+
+import logging
+
+import argon2
+import bcrypt
+from passlib import hash as formats
+
+from wheelyard_server.access.file import Password
+
+log = logging.getLogger(__name__)
+
+BCRYPT_BYTES = 72
+"""What bcrypt looks at of a password; the rest never counted."""
+
+_HASHER = argon2.PasswordHasher()
+_OLD = {
+    "$6$": formats.sha512_crypt,
+    "$5$": formats.sha256_crypt,
+    "$apr1$": formats.apr_md5_crypt,
+    "$1$": formats.md5_crypt,
+    "$pbkdf2-sha256$": formats.pbkdf2_sha256,
+    "$pbkdf2-sha512$": formats.pbkdf2_sha512,
+}
+_BCRYPT = ("$2a$", "$2b$", "$2y$")
+
+NOBODYS = Password(
+    hash="$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3NzYWx0ISE$4vFLXr0f5XUsVJiHfB0VYIYZJC6NSTGzChRj4FR5ZLc"
+)
+"""What is verified where there is nothing to verify, so that the time tells nobody who exists. Nothing fits."""
+
+
+def fits(stored: Password, password: str) -> bool:
+    """Tell whether this is the password. A hash that is damaged fits nothing."""
+    try:
+        if stored.over:
+            return _fits_argon2(stored.hash, _old_digest(stored.over, password))
+        if stored.hash.startswith(_BCRYPT):
+            return bcrypt.checkpw(_for_bcrypt(password), stored.hash.encode())
+        return _fits_argon2(stored.hash, password)
+    except ValueError as error:
+        # Of a hash that is none, and of passwords with a NUL, which the old formats do not take.
+        log.warning("A password could not be compared: %s", type(error).__name__)
+        return False
+
+
+def _fits_argon2(hashed: str, text: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, text)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+
+
+def _old_digest(settings: str, password: str) -> str:
+    """Return the digest that the old hash of the password would have with these settings."""
+    if settings.startswith(_BCRYPT):
+        return bcrypt.hashpw(_for_bcrypt(password), settings.encode()).decode().removeprefix(settings)
+    if settings == "{SHA}":
+        return str(formats.ldap_sha1.hash(password)).removeprefix(settings)
+    for prefix, handler in _OLD.items():
+        if settings.startswith(prefix):
+            return _digest(handler, settings, password)
+    return str(formats.des_crypt.using(salt=settings).hash(password)).removeprefix(settings)
+
+
+def _digest(handler: type, settings: str, password: str) -> str:
+    parsed = handler.from_string(settings)  # type: ignore[attr-defined]
+    rounds = {} if getattr(parsed, "rounds", None) is None else {"rounds": parsed.rounds}
+    return str(parsed.using(salt=parsed.salt, **rounds).hash(password)).rpartition("$")[2]
+
+
+def _for_bcrypt(password: str) -> bytes:
+    return password.encode()[:BCRYPT_BYTES]

@@ -1,0 +1,151 @@
+"""The public keys of whoever signs tokens: of the cluster, and of the CI services that the operator may ask."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+
+from wheelyard_operator.kube import ApiError, Kube
+from wheelyard_operator.resource import Manifest
+
+Fetch = Callable[[str], Manifest]
+
+_FRESH_SECONDS = 120.0
+_DOUBT_SECONDS = 30.0
+_LONGEST_ANSWER = 256 * 1024
+_MOST_KEYS = 50
+_DISCOVERY = "/.well-known/openid-configuration"
+_KEYS = "/openid/v1/jwks"
+_PUBLIC = ("kty", "kid", "alg", "use", "n", "e", "crv", "x", "y")
+"""What a key that verifies has (RFC 7518, 8037). Chains of certificates only make the file long."""
+
+
+class IssuerError(Exception):
+    """An issuer's keys cannot be had now; the text says why."""
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Somebody who signs tokens, with the public keys (RFC 7517) by which to know them."""
+
+    name: str
+    """As in the tokens' `iss`."""
+    keys: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    until: float
+    issuer: Issuer | None
+    error: str = ""
+
+
+class Issuers:
+    """Asks issuers for their keys a few times an hour, however often a reconciliation runs."""
+
+    def __init__(self, web: Fetch, cluster: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+        """`web` gives the JSON object at a URL, `cluster` at a path of the API server; both raise `IssuerError`."""
+        self._web = web
+        self._cluster = cluster
+        self._clock = clock
+        self._answers: dict[str, _Answer] = {}
+
+    def of_cluster(self) -> Issuer:
+        """Give who signs the tokens of ServiceAccounts; raise `IssuerError`.
+
+        https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
+        #service-account-issuer-discovery
+        """
+        return self._known("", lambda: Issuer(_name(self._cluster(_DISCOVERY)), public_keys(self._cluster(_KEYS))))
+
+    def of_web(self, name: str) -> Issuer:
+        """Give an issuer by its URL (OpenID Connect Discovery 1.0); raise `IssuerError`."""
+        return self._known(name, lambda: self._discovered(name))
+
+    def _discovered(self, name: str) -> Issuer:
+        document = self._web(name.rstrip("/") + _DISCOVERY)
+        if _name(document) != name:
+            raise IssuerError(f"{name} does not say that it is this issuer")
+        return Issuer(name, public_keys(self._web(str(document.get("jwks_uri", "")))))
+
+    def _known(self, name: str, ask: Callable[[], Issuer]) -> Issuer:
+        answer = self._answers.get(name)
+        if answer is None or answer.until < self._clock():
+            answer = self._answers[name] = self._asked(ask)
+        if answer.issuer is None:
+            raise IssuerError(answer.error)
+        return answer.issuer
+
+    def _asked(self, ask: Callable[[], Issuer]) -> _Answer:
+        try:
+            return _Answer(self._clock() + _FRESH_SECONDS, ask())
+        except IssuerError as error:
+            return _Answer(self._clock() + _DOUBT_SECONDS, None, str(error))
+
+
+def _name(document: Manifest) -> str:
+    name = document.get("issuer")
+    if not isinstance(name, str):
+        raise IssuerError("the discovery document names no issuer")
+    return name
+
+
+def public_keys(key_set: Manifest) -> tuple[Manifest, ...]:
+    """Give the keys that verify signatures, by `kid`, of a set (RFC 7517); raise `IssuerError` if it has none."""
+    keys = key_set.get("keys", [])
+    found = [_public(each) for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
+    useful = [key for key in found if key.get("kty") in {"RSA", "EC", "OKP"} and key.get("use", "sig") == "sig"]
+    if not useful:
+        raise IssuerError("the issuer has no public keys")
+    return tuple(sorted(useful, key=lambda key: key.get("kid", ""))[:_MOST_KEYS])
+
+
+def _public(key: dict[str, Any]) -> Manifest:
+    return {name: key[name] for name in _PUBLIC if isinstance(key.get(name), str)}
+
+
+def from_cluster(kube: Kube) -> Fetch:
+    """Fetch from the API server."""
+
+    def fetch(path: str) -> Manifest:
+        try:
+            return kube.document(path)
+        except ApiError as error:
+            raise IssuerError(str(error)) from error
+
+    return fetch
+
+
+class Web:
+    """Fetches JSON objects: no redirects, no large answers, no long waits."""
+
+    def __init__(self) -> None:
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=5), retries=False)
+
+    def __call__(self, url: str) -> Manifest:
+        """Fetch; raise `IssuerError`."""
+        if not url.startswith(("https://", "http://")):
+            raise IssuerError(f"{url or 'an empty text'} is not a URL")
+        try:
+            with self._pool.request("GET", url, redirect=False, preload_content=False) as response:
+                if response.status != 200:
+                    raise IssuerError(f"{url} answers with status {response.status}")
+                text = response.read(_LONGEST_ANSWER + 1)
+        except urllib3.exceptions.HTTPError as error:
+            raise IssuerError(f"{url} cannot be reached: {type(error).__name__}") from error
+        return _object(url, text)
+
+
+def _object(url: str, text: bytes) -> Manifest:
+    try:
+        content = json.loads(text) if len(text) <= _LONGEST_ANSWER else None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise IssuerError(f"{url} does not answer with a JSON object of at most {_LONGEST_ANSWER} bytes")
+    return content

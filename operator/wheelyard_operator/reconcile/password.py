@@ -1,0 +1,49 @@
+"""Takes over the password that a team has chosen for its user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator import passwords
+from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.credentials import PASSWORD, ChosenPassword
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.status.conditions import READY
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import IndexUser, Manifest
+
+PASSWORD_HASH = "passwordHash"  # noqa: S105 - the name of a field
+_TYPE = "kubernetes.io/basic-auth"
+
+
+def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPassword | None) -> ChosenPassword:
+    """Give what is kept of the password in `secret`; raise Problem. The Secret itself is the team's, and stays."""
+    name = user.password_secret_name
+    if secret is None:
+        raise Problem(
+            READY,
+            "PasswordNotFound",
+            f"Secret {name} does not exist in namespace {user.meta.namespace}: create it with type {_TYPE} and the"
+            f" key {PASSWORD}, or remove spec.credentials.passwordSecretRef.",
+        )
+    # Only this type is meant for being used so: no other Secret can be tried out by guessing at its content.
+    if secret.get("type") != _TYPE:
+        raise Problem(
+            READY, "PasswordUnusable", f"Secret {name} must be of type {_TYPE}: delete it and create it so."
+        )
+    source = f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
+    if before is not None and before.source == source:
+        return before
+    try:
+        made = _hashed(secret)
+    except ValueError as error:
+        raise Problem(READY, "PasswordUnusable", f"Secret {name}: {error}") from None
+    return ChosenPassword(made.hash, made.over, source)
+
+
+def _hashed(secret: Manifest) -> passwords.PasswordHash:
+    chosen, old_hash = decoded(secret, PASSWORD), decoded(secret, PASSWORD_HASH).strip()
+    if bool(chosen) == bool(old_hash):
+        raise ValueError(f"it needs exactly one of the keys {PASSWORD} and {PASSWORD_HASH}.")
+    return passwords.hashed(chosen) if chosen else passwords.taken_over(old_hash)

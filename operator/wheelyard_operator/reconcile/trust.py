@@ -1,0 +1,85 @@
+"""Finds whose signed tokens an index believes, and by which keys."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from wheelyard_operator.desired.access_file import ACCESS_FILE, Trust
+from wheelyard_operator.desired.access_secret import MINTING_KEY
+from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.provision.issuers import IssuerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wheelyard_operator.provision.issuers import Issuers
+    from wheelyard_operator.resource import IndexUser, Manifest
+    from wheelyard_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class TrustStage:
+    """Gathers keys. An issuer that does not answer keeps those that it had: nobody is locked out by that."""
+
+    issuers: Issuers
+    settings: Settings
+
+    def trust(self, users: Iterable[IndexUser], access_secret: Manifest | None) -> Trust:
+        """Give what these users need; `access_secret` is the one in force."""
+        users, before = tuple(users), _Before(access_secret or {})
+        wanted = {each.issuer for user in users for each in user.publishers if self.settings.trusts(each.issuer)}
+        cluster = self.cluster_issuer() if any(user.service_accounts for user in users) else ""
+        keys = {issuer: self._keys(issuer, cluster) or before.keys(issuer) for issuer in {*wanted, cluster} - {""}}
+        return Trust(
+            cluster_issuer=cluster,
+            keys=tuple((issuer, keys[issuer]) for issuer in sorted(keys) if keys[issuer]),
+            minting_key=before.minting_key or (_new_key() if wanted else ""),
+        )
+
+    def cluster_issuer(self) -> str:
+        """Give who signs the tokens of ServiceAccounts, "" where that cannot be found out now."""
+        try:
+            return self.issuers.of_cluster().name
+        except IssuerError as error:
+            log.warning("The issuer of ServiceAccounts' tokens is unknown: %s", error)
+            return ""
+
+    def _keys(self, issuer: str, cluster: str) -> tuple[Manifest, ...]:
+        try:
+            found = self.issuers.of_cluster() if issuer == cluster else self.issuers.of_web(issuer)
+        except IssuerError as error:
+            log.warning("The keys of issuer %s stay as they are: %s", issuer, error)
+            return ()
+        return found.keys
+
+
+class _Before:
+    """What the access Secret in force has."""
+
+    def __init__(self, secret: Manifest) -> None:
+        self._secret = secret
+
+    @property
+    def minting_key(self) -> str:
+        return decoded(self._secret, MINTING_KEY)
+
+    def keys(self, issuer: str) -> tuple[Manifest, ...]:
+        try:
+            content = yaml.load(decoded(self._secret, ACCESS_FILE), Loader=_LOADER) or {}  # noqa: S506 - a safe one
+            return next(tuple(each["keys"]) for each in content["issuers"] if each["issuer"] == issuer)
+        except (yaml.YAMLError, LookupError, TypeError, StopIteration):
+            return ()
+
+
+def _new_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -1,0 +1,52 @@
+"""The custom resources as frozen values, and the names of everything that is made for them."""
+
+from wheelyard_operator.resource.access import Grant, Maximum
+from wheelyard_operator.resource.consent import Consent, LabelSelector
+from wheelyard_operator.resource.index import PackageIndex, S3Storage, parse_bytes
+from wheelyard_operator.resource.meta import (
+    API_VERSION,
+    FINALIZER,
+    GROUP,
+    INDEX,
+    INDEX_LABEL,
+    INDEX_NAMESPACE_LABEL,
+    MANAGED_BY_LABEL,
+    OPERATOR,
+    ROTATE_ANNOTATION,
+    USER,
+    USER_LABEL,
+    VERSION,
+    Key,
+    Manifest,
+    Meta,
+)
+from wheelyard_operator.resource.publishers import Identity
+from wheelyard_operator.resource.user import IndexUser, Rotation
+
+__all__ = [
+    "API_VERSION",
+    "FINALIZER",
+    "GROUP",
+    "INDEX",
+    "INDEX_LABEL",
+    "INDEX_NAMESPACE_LABEL",
+    "MANAGED_BY_LABEL",
+    "OPERATOR",
+    "ROTATE_ANNOTATION",
+    "USER",
+    "USER_LABEL",
+    "VERSION",
+    "Consent",
+    "Grant",
+    "Identity",
+    "IndexUser",
+    "Key",
+    "LabelSelector",
+    "Manifest",
+    "Maximum",
+    "Meta",
+    "PackageIndex",
+    "Rotation",
+    "S3Storage",
+    "parse_bytes",
+]

@@ -1,0 +1,70 @@
+"""What every resource has, and the labels of all that is made for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+GROUP = "wheelyard.dev"
+VERSION = "v1"
+API_VERSION = f"{GROUP}/{VERSION}"
+INDEX = "PackageIndex"
+USER = "IndexUser"
+FINALIZER = f"{GROUP}/cleanup"
+ROTATE_ANNOTATION = f"{GROUP}/rotate"
+
+INDEX_LABEL = f"{GROUP}/index"
+INDEX_NAMESPACE_LABEL = f"{GROUP}/index-namespace"
+USER_LABEL = f"{GROUP}/user"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+OPERATOR = "wheelyard-operator"
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as the API speaks it."""
+
+
+class Key(NamedTuple):
+    """What one reconciliation is about."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Meta:
+    """The part of an object's metadata that anybody here looks at."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created: str
+    deleting: bool
+    finalizers: tuple[str, ...]
+    resource_version: str
+
+    @classmethod
+    def parse(cls, body: Manifest) -> Meta:
+        """Take it from an object as the API gave it."""
+        metadata = body["metadata"]
+        return cls(
+            kind=body["kind"],
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            created=metadata.get("creationTimestamp", ""),
+            deleting="deletionTimestamp" in metadata,
+            finalizers=tuple(metadata.get("finalizers", ())),
+            resource_version=metadata.get("resourceVersion", ""),
+        )
+
+    @property
+    def key(self) -> Key:
+        """The key that reconciles it."""
+        return Key(self.kind, self.namespace, self.name)

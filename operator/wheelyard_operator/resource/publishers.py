@@ -1,0 +1,60 @@
+"""Trusted publishers: CI jobs that log in by a token which their CI has signed (OpenID Connect).
+
+Each kind declares here which claims of such a token a job must have. All others are ignored; the issuer, the
+audience and the times are always verified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource.meta import Manifest
+
+GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whoever has a token of this issuer with these claims."""
+
+    issuer: str
+    claims: tuple[tuple[str, str], ...]
+    """Names with the values that they must have; a `*` at the end of a value stands for any rest."""
+
+    @classmethod
+    def of_publisher(cls, body: Manifest) -> Identity:
+        """Take it from one of `spec.trustedPublishers`, which has exactly one kind."""
+        if "github" in body:
+            return _github(body["github"])
+        if "gitlab" in body:
+            return _gitlab(body["gitlab"])
+        return cls(body["oidc"]["issuer"], tuple(sorted(body["oidc"]["claims"].items())))
+
+
+def _github(body: Manifest) -> Identity:
+    """https://docs.github.com/en/actions/reference/security/oidc: a workflow, from any branch or tag."""
+    repository = body["repository"]
+    claims = {
+        "repository": repository,
+        "job_workflow_ref": f"{repository}/.github/workflows/{body['workflow']}@*",
+    }
+    return _identity(GITHUB_ISSUER, claims, body)
+
+
+def _gitlab(body: Manifest) -> Identity:
+    """https://docs.gitlab.com/ci/secrets/id_token_authentication/: a CI file, from any branch or tag."""
+    url, project = body.get("url", "https://gitlab.com").rstrip("/"), body["project"]
+    claims = {
+        "project_path": project,
+        "ci_config_ref_uri": f"{urlsplit(url).netloc}/{project}//{body.get('configFile', '.gitlab-ci.yml')}@*",
+    }
+    return _identity(url, claims, body)
+
+
+def _identity(issuer: str, claims: dict[str, str], body: Manifest) -> Identity:
+    if environment := body.get("environment", ""):
+        claims["environment"] = environment
+    return Identity(issuer, tuple(sorted(claims.items())))

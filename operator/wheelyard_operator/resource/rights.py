@@ -1,0 +1,41 @@
+"""What of a user's wishes counts at an index, and what the user may do there in all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource.access import Grant
+    from wheelyard_operator.resource.index import PackageIndex
+    from wheelyard_operator.resource.user import IndexUser
+
+
+@dataclass(frozen=True)
+class Rights:
+    """A user's groups and own grants, as far as the index lets them count."""
+
+    groups: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    refused: tuple[str, ...]
+    """What the user asks for beyond that, in words."""
+
+
+def rights(index: PackageIndex, user: IndexUser) -> Rights:
+    """Take a user of the index's own namespace by its word, and others within the index's maximum."""
+    if user.meta.namespace == index.meta.namespace:
+        return Rights(user.groups, user.grants, ())
+    maximum = index.maximum
+    strange_groups = [f"group {group}" for group in user.groups if group not in maximum.groups]
+    return Rights(
+        groups=tuple(group for group in user.groups if group in maximum.groups),
+        grants=tuple(left for grant in user.grants for left in maximum.limit(grant)),
+        refused=(*strange_groups, *(str(grant) for grant in user.grants if maximum.exceeded_by(grant))),
+    )
+
+
+def all_grants(index: PackageIndex, user: IndexUser) -> tuple[Grant, ...]:
+    """Give every grant that means this user once logged in, from whomever it comes."""
+    own = rights(index, user)
+    subjects = {"anonymous", "authenticated", f"user:{user.username}", *(f"group:{group}" for group in own.groups)}
+    return (*(grant for grant in index.grants if not subjects.isdisjoint(grant.subjects)), *own.grants)

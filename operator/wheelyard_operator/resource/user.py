@@ -1,0 +1,83 @@
+"""An IndexUser, and the names of everything that is made for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wheelyard_operator.resource.access import Grant
+from wheelyard_operator.resource.meta import INDEX, ROTATE_ANNOTATION, Key, Manifest, Meta
+from wheelyard_operator.resource.publishers import Identity
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """When a user's token gives way to a new one."""
+
+    every: int
+    """Seconds; 0 is never by itself."""
+    overlap: int
+    """Seconds for which the old token still works beside the new one."""
+    request: str
+    """Value of the annotation `wheelyard.dev/rotate`: another one than before asks for a new token now."""
+
+    @classmethod
+    def parse(cls, body: Manifest) -> Rotation:
+        """Take it from an IndexUser."""
+        credentials = body["spec"].get("credentials", {})
+        return cls(
+            every=parse_seconds(credentials.get("rotateEvery", "")),
+            overlap=parse_seconds(credentials.get("overlap", "1h")),
+            request=body["metadata"].get("annotations", {}).get(ROTATE_ANNOTATION, ""),
+        )
+
+
+def parse_seconds(duration: str) -> int:
+    """Give the seconds of a duration such as 720h; "" is 0. The schema allows no other units than s, m and h."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]] if duration else 0
+
+
+@dataclass(frozen=True)
+class IndexUser:
+    """One user of one index."""
+
+    meta: Meta
+    index: Key
+    groups: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    secret_name: str
+    has_token: bool
+    """Whether it logs in by a token, among whatever else it has."""
+    rotation: Rotation
+    password_secret_name: str
+    """The Secret with a password of the user's own choice, "" where there is none."""
+    service_accounts: tuple[str, ...]
+    """Names of ServiceAccounts of the user's own namespace: another namespace's are not the user's to name."""
+    publishers: tuple[Identity, ...]
+    status: Manifest
+
+    @classmethod
+    def parse(cls, body: Manifest) -> IndexUser:
+        """Take it from the API's answer; the schema has checked it."""
+        meta, spec = Meta.parse(body), body["spec"]
+        credentials = spec.get("credentials", {})
+        username = f"{meta.namespace}.{meta.name}"
+        return cls(
+            meta=meta,
+            index=Key(INDEX, spec["indexRef"].get("namespace") or meta.namespace, spec["indexRef"]["name"]),
+            groups=tuple(spec.get("groups", ())),
+            grants=tuple(Grant.parse(each, (f"user:{username}",)) for each in spec.get("grants", ())),
+            secret_name=credentials.get("secretName") or f"{meta.name}-pypi",
+            has_token=credentials.get("token", True),
+            rotation=Rotation.parse(body),
+            password_secret_name=credentials.get("passwordSecretRef", {}).get("name", ""),
+            service_accounts=tuple(each["name"] for each in spec.get("serviceAccounts", ())),
+            publishers=tuple(Identity.of_publisher(each) for each in spec.get("trustedPublishers", ())),
+            status=body.get("status", {}),
+        )
+
+    @property
+    def username(self) -> str:
+        """The name to log in with. A namespace has no dots, so no two users share one."""
+        return f"{self.meta.namespace}.{self.meta.name}"

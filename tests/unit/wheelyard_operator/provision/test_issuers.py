@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, FakeKube
+from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster, public_keys
+from wheelyard_operator.resource import Manifest
+
+ISSUER = "https://issuer.example"
+
+
+class Web:
+    """Answers what it was told to, and counts."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Manifest] = {
+            f"{ISSUER}/.well-known/openid-configuration": {"issuer": ISSUER, "jwks_uri": "https://keys.example"},
+            "https://keys.example": {"keys": [RSA_KEY]},
+        }
+        self.asked: list[str] = []
+        self.seconds = 0.0
+
+    def __call__(self, url: str) -> Manifest:
+        self.asked.append(url)
+        if url not in self.pages:
+            raise IssuerError(f"{url} cannot be reached")
+        return self.pages[url]
+
+
+@pytest.fixture
+def web() -> Web:
+    return Web()
+
+
+@pytest.fixture
+def issuers(web: Web) -> Issuers:
+    return Issuers(web, from_cluster(FakeKube()), lambda: web.seconds)
+
+
+def test_keys_are_found_by_the_issuers_own_word(issuers: Issuers) -> None:
+    assert issuers.of_web(ISSUER).keys == (RSA_KEY,)
+
+
+def test_the_clusters_keys(issuers: Issuers) -> None:
+    assert (issuers.of_cluster().name, issuers.of_cluster().keys) == (CLUSTER_ISSUER, (RSA_KEY,))
+
+
+def test_it_is_asked_seldom(issuers: Issuers, web: Web) -> None:
+    for _ in range(100):
+        issuers.of_web(ISSUER)
+    assert len(web.asked) == 2
+    web.seconds = 121
+    issuers.of_web(ISSUER)
+    assert len(web.asked) == 4
+
+
+def test_a_failure_is_remembered_for_a_moment(issuers: Issuers, web: Web) -> None:
+    for _ in range(100):
+        with pytest.raises(IssuerError, match="cannot be reached"):
+            issuers.of_web("https://gone.example")
+    assert len(web.asked) == 1
+    web.seconds = 31
+    with pytest.raises(IssuerError):
+        issuers.of_web("https://gone.example")
+    assert len(web.asked) == 2
+
+
+def test_an_issuer_cannot_speak_for_another(issuers: Issuers, web: Web) -> None:
+    web.pages[f"{ISSUER}/.well-known/openid-configuration"] = {"issuer": "https://other.example"}
+    with pytest.raises(IssuerError, match="does not say that it is this issuer"):
+        issuers.of_web(ISSUER)
+
+
+@pytest.mark.parametrize(
+    "key_set", [{}, {"keys": []}, {"keys": "x"}, {"keys": ["x", {"kty": "oct", "k": "c2VjcmV0"}]}]
+)
+def test_keys_that_verify_nothing(key_set: dict[str, Any]) -> None:
+    with pytest.raises(IssuerError, match="no public keys"):
+        public_keys(key_set)
+
+
+def test_only_what_verifies_is_kept_of_a_key() -> None:
+    long = {**RSA_KEY, "x5c": ["MII..."], "d": "private!"}
+    assert public_keys({"keys": [long, {**RSA_KEY, "kid": "two", "use": "enc"}]}) == (RSA_KEY,)
+
+
+def test_a_cluster_that_does_not_tell(web: Web) -> None:
+    kube = FakeKube()
+    kube.documents = None
+    with pytest.raises(IssuerError, match="forbidden"):
+        Issuers(web, from_cluster(kube)).of_cluster()

@@ -1,0 +1,173 @@
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from support.issuers import AUDIENCE, TestIssuer
+from wheelyard_server.access.file import Identity, Issuer
+from wheelyard_server.access.signed_tokens import SignedClaims, Verifier, is_signed_token
+from wheelyard_server.errors import UnauthenticatedError
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ONE = TestIssuer("https://one.example")
+TWO = TestIssuer("https://two.example", number=1)
+"""With the same key id as the first."""
+VERIFIER = Verifier(AUDIENCE, [ONE.public, TWO.public])
+
+
+def part(content: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
+def test_what_an_issuer_says() -> None:
+    claims = VERIFIER.verify(ONE.sign(NOW, sub="me"), NOW)
+    assert (claims.issuer, claims.claims["sub"]) == (ONE.url, "me")
+    assert claims.expires == NOW + timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256"])
+def test_algorithms(algorithm: str) -> None:
+    issuer = TestIssuer("https://a.example", algorithm=algorithm)
+    assert Verifier(AUDIENCE, [issuer.public]).verify(issuer.sign(NOW), NOW).issuer == issuer.url
+
+
+def test_a_list_of_audiences() -> None:
+    assert VERIFIER.verify(ONE.sign(NOW, aud=["other", AUDIENCE]), NOW)
+
+
+def test_a_key_without_an_id_is_tried() -> None:
+    nameless = Issuer(issuer=ONE.url, keys=({k: v for k, v in ONE.public.keys[0].items() if k != "kid"},))
+    without_id = jwt.encode(
+        jwt.decode(ONE.sign(NOW), options={"verify_signature": False}), ONE.private_key, "RS256"
+    )
+    assert Verifier(AUDIENCE, [ONE.public]).verify(without_id, NOW)
+    assert Verifier(AUDIENCE, [nameless]).verify(without_id, NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"aud": "https://kubernetes.default.svc"}, f"ask for the audience {AUDIENCE}"),
+        ({"aud": None}, "audience"),
+        ({"aud": AUDIENCE + "2"}, "audience"),
+        ({"exp": None}, "no time at which it expires"),
+        ({"exp": True}, "no time at which it expires"),
+        ({"exp": 1e300}, "no time at which it expires"),
+        ({"exp": int(NOW.timestamp()) - 10}, "has expired at 2026-11-23T11:59:50Z"),
+        ({"nbf": int(NOW.timestamp()) + 11}, "not valid yet"),
+        ({"iat": int(NOW.timestamp()) + 11}, "not valid yet"),
+        ({"iss": "https://evil.example"}, "does not know the issuer of the token: https://evil.example"),
+        ({"iss": None}, "does not know the issuer"),
+        ({"iss": TWO.url}, "not signed by its issuer"),
+    ],
+)
+def test_what_is_not_to_be_believed(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(UnauthenticatedError, match=says):
+        VERIFIER.verify(ONE.sign(NOW, **changes), NOW)
+
+
+def test_clocks_may_differ_a_little() -> None:
+    time = int(NOW.timestamp())
+    assert VERIFIER.verify(ONE.sign(NOW, exp=time - 9, nbf=time + 9, iat=time + 9), NOW)
+
+
+def forged() -> dict[str, str]:
+    claims = jwt.decode(ONE.sign(NOW), options={"verify_signature": False})
+    public = ONE.private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    header, body, signature = ONE.sign(NOW).split(".")
+    hmac_key = jwt.encode(claims, "k" * 44, "HS256", {"kid": "one"}).split(".")
+    return {
+        "no algorithm": f"{part({'alg': 'none', 'kid': 'one'})}.{body}.",
+        "the public key as a secret": _hs256(claims, public),
+        "a secret of one's own": ".".join(hmac_key),
+        "another's key": TestIssuer(ONE.url, number=2).sign(NOW),
+        "another's key of the same id": TestIssuer(ONE.url, number=1).sign(NOW),
+        "an unknown key id": TestIssuer(ONE.url, key_id="two").sign(NOW),
+        "another body": f"{header}.{part({**claims, 'sub': 'admin'})}.{signature}",
+        "another algorithm than the key's": TestIssuer(ONE.url, algorithm="RS512").sign(NOW),
+        "no parts": "eyJ",
+        "damaged": f"{header}.{body[:-3]}.{signature}",
+        "a list": f"{header}.{part(['x'])}.{signature}",
+        "a text": f"{header}.{part('x')}.{signature}",
+        "a key of its own": f"{part({'alg': 'RS256', 'jwk': {'kty': 'RSA'}})}.{body}.{signature}",
+        "nothing": "",
+    }
+
+
+def _hs256(claims: dict[str, Any], key: bytes) -> str:
+    text = f"{part({'alg': 'HS256', 'typ': 'JWT', 'kid': 'one'})}.{part(claims)}"
+    return (
+        f"{text}.{base64.urlsafe_b64encode(hmac.digest(key, text.encode(), hashlib.sha256)).rstrip(b'=').decode()}"
+    )
+
+
+FORGED = forged()
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forgeries(name: str) -> None:
+    with pytest.raises(UnauthenticatedError):
+        VERIFIER.verify(FORGED[name], NOW)
+
+
+@pytest.mark.parametrize(
+    "bad", [{}, {"kty": "RSA"}, {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA", "n": "?", "e": "AQAB"}, {"kty": 1}]
+)
+def test_a_bad_key_does_not_shut_out_the_good_ones(bad: dict[str, Any]) -> None:
+    issuer = Issuer(issuer=ONE.url, keys=(bad, *ONE.public.keys))
+    assert Verifier(AUDIENCE, [issuer]).verify(ONE.sign(NOW), NOW)
+
+
+def test_a_symmetric_key_verifies_nothing() -> None:
+    secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"
+    issuer = Issuer(issuer=ONE.url, keys=({"kty": "oct", "k": secret, "alg": "HS256", "kid": "one"},))
+    claims = jwt.decode(ONE.sign(NOW), options={"verify_signature": False})
+    with pytest.raises(UnauthenticatedError):
+        Verifier(AUDIENCE, [issuer]).verify(_hs256(claims, base64.urlsafe_b64decode(secret + "=")), NOW)
+
+
+def test_without_an_audience_nobody_is_believed() -> None:
+    with pytest.raises(UnauthenticatedError):
+        Verifier("", [ONE.public]).verify(ONE.sign(NOW, aud=""), NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "fits"),
+    [
+        ("acme/app", "acme/app", True),
+        ("acme/app2", "acme/app", False),
+        ("acme/app.yml@refs/heads/main", "acme/app.yml@*", True),
+        ("acme/app.yml", "acme/app.yml@*", False),
+        ("*", "acme", False),
+        ("acme", "a*e", False),
+        (["acme"], "acme", False),
+        (True, "True", False),
+        (None, "None", False),
+    ],
+)
+def test_claims_that_an_identity_asks_for(value: Any, wanted: str, *, fits: bool) -> None:
+    identity = Identity(issuer=ONE.url, claims={"repository": wanted, "sub": "me"})
+    assert SignedClaims(ONE.url, {"repository": value, "sub": "me"}).fit(identity) is fits
+    assert not SignedClaims(TWO.url, {"repository": value, "sub": "me"}).fit(identity)
+    assert not SignedClaims(ONE.url, {"repository": value}).fit(identity)
+
+
+@pytest.mark.parametrize(
+    ("text", "looks_so"),
+    [
+        ("eyJhbGciOiJub25lIn0.e30.c2ln", True),
+        ("wy_x.y.z", False),
+        ("eyJh.e30.", False),
+        ("eyJh.e30", False),
+        ("eyJh.e30.x\n", False),
+        ("eyJ" + "a" * 20_000 + ".e30.x", False),
+    ],
+)
+def test_what_can_be_one(text: str, *, looks_so: bool) -> None:
+    assert is_signed_token(text) is looks_so
