@@ -7,11 +7,11 @@ import os
 import sys
 from importlib.metadata import version
 
-from wheelyard_server.commands import maintain, manage, serve
+from wheelyard_server.commands import import_users, maintain, manage, serve
 from wheelyard_server.errors import WheelyardError
 from wheelyard_server.web.logs import LineFormatter
 
-COMMANDS = (serve, maintain, manage)
+COMMANDS = (serve, maintain, manage, import_users)
 
 
 def main() -> None:

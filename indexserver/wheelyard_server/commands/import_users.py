@@ -1,0 +1,105 @@
+"""`wheelyard import users`: users of pypiserver and pypicloud as manifests for Git."""
+
+import argparse
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from passlib.context import CryptContext
+
+from wheelyard_server.commands import Subparsers
+from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.importing import htpasswd, pypicloud
+from wheelyard_server.importing.accounts import Accounts
+from wheelyard_server.importing.manifests import Index, ManifestFile, manifests, resource_names
+
+SOURCES = {
+    "htpasswd": lambda path: htpasswd.parse(path.read_text()),
+    "pypicloud-config": lambda path: pypicloud.parse_config(path.read_text()),
+    "pypicloud-dump": lambda path: pypicloud.parse_dump(path.read_bytes()),
+}
+_KNOWN = CryptContext(
+    schemes=[
+        *("argon2", "bcrypt", "sha512_crypt", "sha256_crypt", "apr_md5_crypt", "md5_crypt"),
+        *("pbkdf2_sha256", "pbkdf2_sha512", "ldap_sha1", "des_crypt"),
+    ]
+)
+
+
+def add_to(commands: Subparsers) -> None:
+    """Add the command."""
+    importing = commands.add_parser("import", help="take over from another package index")
+    kinds = importing.add_subparsers(required=True, metavar="WHAT")
+    parser = kinds.add_parser(
+        "users",
+        help="write IndexUsers, their passwords and rights to a folder for Git",
+        description="Writes users/ (IndexUsers), passwords/ (Secrets with hashes: seal them before they go to Git),"
+        " packageindex-access.yaml (a merge patch) and kustomization.yaml.",
+    )
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="KIND:FILE", help=f"KIND is one of {', '.join(SOURCES)}"
+    )
+    parser.add_argument("--index", required=True, metavar="NAMESPACE/NAME", help="the PackageIndex they are for")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="must be empty or not there")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the files; 1 if some password could not be taken over."""
+    index, found = _index(arguments.index), _read(arguments.source)
+    known, refused = _without_strange_hashes(found)
+    _write(manifests(known, index), arguments.output)
+    print(_summary(known, refused, index, arguments.output))  # noqa: T201 - the command's output
+    return 1 if refused else 0
+
+
+def _read(source: str) -> Accounts:
+    kind, _, path = source.partition(":")
+    if kind not in SOURCES or not path:
+        raise InvalidSettingsError(f"--from is KIND:FILE, KIND one of {', '.join(SOURCES)}")
+    try:
+        return SOURCES[kind](Path(path))
+    except InvalidSettingsError as error:
+        raise InvalidSettingsError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettingsError(f"{path} cannot be read: {error}") from None
+
+
+def _index(text: str) -> Index:
+    found = re.fullmatch(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)/([a-z]([-a-z0-9]*[a-z0-9])?)", text)
+    if found is None:
+        raise InvalidSettingsError("--index is NAMESPACE/NAME of the PackageIndex, such as packages/main")
+    return Index(found[1], found[3])
+
+
+def _without_strange_hashes(accounts: Accounts) -> tuple[Accounts, list[str]]:
+    """Keep all users, but not a password in a format that nobody here knows."""
+    refused = [
+        user.name for user in accounts.users if user.password_hash and not _KNOWN.identify(user.password_hash)
+    ]
+    users = tuple(replace(user, password_hash="") if user.name in refused else user for user in accounts.users)
+    return replace(accounts, users=users), refused
+
+
+def _write(files: list[ManifestFile], folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise InvalidSettingsError(f"{folder} is not empty: choose another folder, nothing is overwritten")
+    for file in files:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600 if file.is_secret else 0o644, exist_ok=False)
+        path.write_text(file.text)
+
+
+def _summary(accounts: Accounts, refused: list[str], index: Index, folder: Path) -> str:
+    names = resource_names(user.name for user in accounts.users)
+    width = max((len(name) for name in names), default=0)
+    lines = [f"{old:<{width}}  logs in as {index.namespace}.{new}" for old, new in sorted(names.items())]
+    lines += ["", f"{len(names)} users are in {folder}. The rights of groups and of everybody:"]
+    patch = f"{folder}/packageindex-access.yaml"
+    lines.append(
+        f"  kubectl -n {index.namespace} patch packageindex {index.name} --type merge --patch-file {patch}"
+    )
+    lines += accounts.notes
+    lines += [f"{name}: the format of the password's hash is not known, so a new one is needed" for name in refused]
+    return "\n".join(lines)

@@ -1,0 +1,24 @@
+"""htpasswd files, which pypiserver reads: a name and a hash on each line, and no rights."""
+
+from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.importing.accounts import WRITE, Account, Accounts, Right
+
+
+def parse(text: str) -> Accounts:
+    """Return the users; at pypiserver each of them may do what is open to users at all.
+
+    Raises `InvalidSettingsError` that names the line.
+    """
+    lines = enumerate(text.splitlines(), 1)
+    users = [
+        _user(number, line.strip()) for number, line in lines if line.strip() and not line.lstrip().startswith("#")
+    ]
+    return Accounts(tuple(users))
+
+
+def _user(number: int, line: str) -> Account:
+    name, colon, password_hash = line.partition(":")
+    if not (name and colon and password_hash):
+        raise InvalidSettingsError(f"line {number} is not NAME:HASH")
+    # Some tools add further fields.
+    return Account(name, password_hash.partition(":")[0], rights=(Right(WRITE),))
