@@ -1,1 +1,1 @@
-"""Users of other package indexes, as manifests for Git: each source is read into `Accounts`, which are written once."""
+"""Users of other package indexes, as manifests for Git: each source becomes `Accounts`, and these become files."""

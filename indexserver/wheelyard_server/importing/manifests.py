@@ -52,7 +52,7 @@ def manifests(accounts: Accounts, index: Index) -> list[ManifestFile]:
 
 
 def resource_names(names: Iterable[str]) -> dict[str, str]:
-    """Return the name that each gets as a resource, the same in every run; names that fall together are told apart."""
+    """Return the name that each gets as a resource, the same in every run; no two get the same."""
     found: dict[str, list[str]] = {}
     for name in sorted(set(names)):
         found.setdefault(_plain(name), []).append(name)
@@ -113,8 +113,8 @@ def _access(accounts: Accounts, groups: Mapping[str, str], index: Index) -> Mani
     ]
     if len(grants) > INDEX_GRANTS:
         raise InvalidSettingsError(
-            f"Groups have rights on too many single packages: {len(grants)} grants, and an index takes {INDEX_GRANTS}."
-            " Give globs such as acme-* in their place."
+            f"Groups have rights on too many single packages: {len(grants)} grants, and an index takes"
+            f" {INDEX_GRANTS}. Give globs such as acme-* in their place."
         )
     content = _resource("PackageIndex", index.name, index, {"access": {"grants": grants}})
     return ManifestFile("packageindex-access.yaml", _dump(content))

@@ -1,13 +1,12 @@
 """pypicloud: the rules of its configuration file, and the dump that its `ppc-export` writes.
 
-https://pypicloud.readthedocs.io/en/latest/topics/access_control.html. A package with rules of its own has only those
-there: the default rights do not count for it. Grants here add up, so defaults that would widen such a package are left
-out, and a note says so.
+https://pypicloud.readthedocs.io/en/latest/topics/access_control.html. A package with rules of its own has
+no others: the default rights do not count for it. Grants here add up, so defaults are left out where that would give
+somebody more, and a note says so.
 """
 
 import configparser
 import gzip
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -60,7 +59,7 @@ def parse_dump(content: bytes) -> Accounts:
 def parse_config(text: str) -> Accounts:
     """Return what a configuration file has; raise `InvalidSettingsError`."""
     parser = configparser.RawConfigParser()
-    parser.optionxform = str  # type: ignore[assignment,method-assign] - names of users have capitals
+    setattr(parser, "optionxform", str)  # noqa: B010 - names of users have capitals; mypy takes it for a method
     try:
         parser.read_string(text)
     except configparser.Error as error:
@@ -102,8 +101,8 @@ def _notes(dump: Dump, defaults: Iterable[tuple[str, Right]], closed: Iterable[s
     if defaults and closed:
         rights = "; ".join(f"{subject}: {', '.join(right.verbs)}" for subject, right in defaults)
         notes.append(
-            f"The default rights ({rights}) are left out: they did not count for {', '.join(sorted(closed)[:10])}, which"
-            " have rules of their own, and would here. Grant them on other packages by hand."
+            f"The default rights ({rights}) are left out: they did not count for {', '.join(sorted(closed)[:10])},"
+            " which have rules of their own, and would here. Grant them on other packages by hand."
         )
     return tuple(notes)
 
