@@ -40,7 +40,7 @@ def origin(request: web.Request) -> str:
     """Return the scheme and host under which the client knows this server.
 
     A proxy that ends TLS says so in `X-Forwarded-Proto`. Anybody may set it: it must only ever matter for links in
-    the answer to the same request. No other header of proxies is read, see docs/security.md.
+    the answer to the same request. See docs/security.md.
     """
     forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
     return f"{forwarded if forwarded in ('http', 'https') else request.scheme}://{request.host}"

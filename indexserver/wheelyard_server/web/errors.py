@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from wheelyard_server import errors
+from wheelyard_server.web import request_ids
 
 log = logging.getLogger(__name__)
 
@@ -74,5 +75,11 @@ def _response(request: web.Request, status: int, message: str) -> web.Response:
 
 def _problem(status: int, detail: str, headers: Mapping[str, str]) -> web.Response:
     """Return problem details, RFC 9457."""
-    body = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    # `instance` would have to be a URI, and what a proxy calls a request is none.
+    body = {
+        "status": status,
+        "title": HTTPStatus(status).phrase,
+        "detail": detail,
+        "requestId": request_ids.current(),
+    }
     return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
