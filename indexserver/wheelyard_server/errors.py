@@ -29,6 +29,11 @@ class NotFoundError(WheelyardError):
 class UnauthenticatedError(WheelyardError):
     """Nobody is logged in, or the credentials are not valid."""
 
+    def __init__(self, message: str, tried: str = "none") -> None:
+        """Remember the way to log in that was `tried`, where that is known: see `access.rules.Method`."""
+        super().__init__(message)
+        self.tried = tried
+
 
 class ForbiddenError(WheelyardError):
     """The principal is known and has no right to do this."""

@@ -1,9 +1,11 @@
 """What `wheelyard serve` would write to its log."""
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -17,3 +19,9 @@ def collected(formatter: logging.Formatter) -> Iterator[io.StringIO]:
     yield lines
     root.removeHandler(handler)
     root.setLevel(level)
+
+
+def audit_lines(log: str) -> list[dict[str, Any]]:
+    """Return what a log in JSON has of the audit."""
+    lines = (json.loads(line) for line in log.splitlines() if line.startswith("{"))
+    return [line for line in lines if line["logger"] == "audit"]

@@ -1,9 +1,10 @@
 """Find out who is asking: from an Authorization header to a principal."""
 
 import base64
+from dataclasses import replace
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.rules import ANONYMOUS, Principal, Rules
+from wheelyard_server.access.rules import ANONYMOUS, Method, Principal, Rules
 from wheelyard_server.errors import UnauthenticatedError
 
 TOKEN_USER = "__token__"  # noqa: S105 - the name that PyPI's clients send beside any token
@@ -24,7 +25,7 @@ def authenticate(authorization: str | None, rules: Rules) -> Principal:
         user, token = _basic(credentials.strip())
         principal = _by_token(token, rules)
         if user not in (TOKEN_USER, principal.name):
-            raise UnauthenticatedError("The user name and the token do not belong together")
+            raise UnauthenticatedError("The user name and the token do not belong together", Method.TOKEN)
         return principal
     raise UnauthenticatedError("Log in with a user name and a token, or with a Bearer token")
 
@@ -43,5 +44,5 @@ def _by_token(unverified_token: str, rules: Rules) -> Principal:
     # A look-up by digest takes no time that tells anything about the token.
     principal = rules.principals_by_token.get(tokens.digest(unverified_token))
     if principal is None:
-        raise UnauthenticatedError("The token is not valid any more, or belongs to another index")
-    return principal
+        raise UnauthenticatedError("The token is not valid any more, or belongs to another index", Method.TOKEN)
+    return replace(principal, method=Method.TOKEN)

@@ -23,6 +23,16 @@ class Verb(StrEnum):
     MANAGE = "manage"
 
 
+class Method(StrEnum):
+    """How somebody logs in."""
+
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105 - a name
+    PASSWORD = "password"  # noqa: S105 - a name
+    SERVICE_ACCOUNT = "serviceaccount"
+    TRUSTED_PUBLISHER = "trusted-publisher"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Whoever is asking, once that is proven."""
@@ -31,6 +41,7 @@ class Principal:
     """None is anonymous."""
     subjects: frozenset[str]
     """All subjects of grants that mean this principal."""
+    method: Method = Method.NONE
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.authenticate import authenticate
 from wheelyard_server.access.file import CurrentRules
 from wheelyard_server.access.guard import GuardedCatalog
@@ -14,6 +15,8 @@ CATALOG = web.AppKey("catalog", Catalog)
 RULES = web.AppKey("rules", CurrentRules)
 EXTERNAL_PORT: web.AppKey[int | None] = web.AppKey("external_port", object)  # type: ignore[arg-type]
 SCRATCH = web.AppKey("scratch", Scratch)
+RECORD = web.RequestKey("record", AuditRecord)
+"""Of every request that reaches a handler."""
 
 
 def guarded_catalog(request: web.Request) -> GuardedCatalog:
@@ -22,13 +25,13 @@ def guarded_catalog(request: web.Request) -> GuardedCatalog:
     Raises `UnauthenticatedError` if the request has credentials that are not valid.
     """
     rules = request.app[RULES].rules
-    if _arrived_from_outside(request):
+    if arrived_from_outside(request):
         rules = rules.external
     principal = authenticate(request.headers.get("Authorization"), rules)
-    return GuardedCatalog(request.app[CATALOG], rules, principal)
+    return GuardedCatalog(request.app[CATALOG], rules, principal, request[RECORD])
 
 
-def _arrived_from_outside(request: web.Request) -> bool:
+def arrived_from_outside(request: web.Request) -> bool:
     """Tell by the socket that the request came to: nothing that a client sends can change that."""
     port = request.app[EXTERNAL_PORT]
     socket = request.get_extra_info("sockname")

@@ -51,9 +51,20 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
         log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
         return _response(request, 503, "The storage does not answer, try again")
     except errors.WheelyardError as error:
-        status = _STATUS[type(error)]
+        status = status_of(error)
         log.info("%s %s refused with %d: %s", request.method, request.path, status, error)
         return _response(request, status, str(error))
+
+
+def status_of(error: BaseException) -> int:
+    """Return the status that an error becomes."""
+    if isinstance(error, web.HTTPException):
+        return error.status
+    if isinstance(error, ConnectionError):
+        return 400
+    if isinstance(error, errors.StorageError):
+        return 503
+    return next((status for each, status in _STATUS.items() if isinstance(error, each)), 500)
 
 
 def _response(request: web.Request, status: int, message: str) -> web.Response:
