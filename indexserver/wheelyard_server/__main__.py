@@ -2,14 +2,14 @@
 
 import argparse
 import atexit
-import logging
 import os
 import sys
 from importlib.metadata import version
 
 from wheelyard_server.commands import import_users, maintain, manage, serve
 from wheelyard_server.errors import WheelyardError
-from wheelyard_server.web.logs import LineFormatter
+from wheelyard_server.settings import LogFormat
+from wheelyard_server.web import logs
 
 COMMANDS = (serve, maintain, manage, import_users)
 
@@ -17,7 +17,7 @@ COMMANDS = (serve, maintain, manage, import_users)
 def main() -> None:
     """Run the command; exits with 1 and one line that says what to do when that fails, with 2 on wrong usage."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.INFO, handlers=[_to_stderr()])
+    logs.set_up(LogFormat.TEXT)
     try:
         code = arguments.run(arguments)
     except (WheelyardError, OSError) as error:
@@ -36,12 +36,6 @@ def _end(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _to_stderr() -> logging.Handler:
-    handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter())
-    return handler
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,6 +26,7 @@ from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.admission import Admission
+from wheelyard_server.web.audit import audited
 from wheelyard_server.web.connections import Runner
 from wheelyard_server.web.context import ACCESS, ADMISSION, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
 from wheelyard_server.web.errors import errors_as_responses
@@ -54,7 +55,7 @@ def open_storage(where: StorageSettings) -> Storage:
 def build(settings: Settings, storage: Storage) -> web.Application:
     """Make the application; it begins to serve once the storage is found to be ours."""
     lifecycle = Lifecycle()
-    app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses])
+    app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses, audited])
     app[LIFECYCLE] = lifecycle
     app[CATALOG] = Catalog(storage, _policy(settings), cache=_cache(settings))
     app[ACCESS] = CurrentAccess(settings.access_file)

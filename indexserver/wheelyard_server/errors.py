@@ -26,11 +26,20 @@ class NotFoundError(WheelyardError):
     """What was asked for is not there, or may not be known to whoever asks."""
 
 
-class UnauthenticatedError(WheelyardError):
+class LoginError(WheelyardError):
+    """The base of what stands between a client and its login."""
+
+    tried = "none"
+    """How it tried to log in, where that is known: see `access.rules.Method`."""
+    claimed = ""
+    """The user that it says to be."""
+
+
+class UnauthenticatedError(LoginError):
     """Nobody is logged in, or the credentials are not valid."""
 
 
-class TooManyAttemptsError(WheelyardError):
+class TooManyAttemptsError(LoginError):
     """Somebody guesses at passwords, or a client keeps sending an old one."""
 
     def __init__(self, seconds: int) -> None:

@@ -3,6 +3,7 @@
 Unknown keys are refused, so that a typing error, or a file made for a newer server, is seen at once.
 """
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -120,6 +121,19 @@ class Freshness(_Settings, frozen=True):
     """While the storage does not answer: known projects are shown for so long, marked as stale."""
 
 
+class LogFormat(StrEnum):
+    """What a line of the log looks like."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Logs(_Settings, frozen=True):
+    """The log, on stderr."""
+
+    format: LogFormat = LogFormat.TEXT
+
+
 class Settings(_Settings, frozen=True):
     """All of `index.yaml`."""
 
@@ -135,6 +149,7 @@ class Settings(_Settings, frozen=True):
     limits: Limits = Limits()
     freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
+    logs: Logs = Logs()
 
 
 def parse(text: bytes) -> Settings:

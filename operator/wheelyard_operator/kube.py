@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "wheelyard-operator"
 _TIMEOUT = (5, 20)
 _PAGE = 500
+_ACCEPT = "application/json, application/jwk-set+json"
+"""The keys of ServiceAccounts' issuer come as nothing but a JWK Set (RFC 7517)."""
 
 _RESOURCES = {
     INDEX: (API_VERSION, "packageindexes"),
@@ -146,7 +148,7 @@ class RealKube:
                 path,
                 method,
                 query_params=[(key, value) for key, value in (query or {}).items() if value],
-                header_params={"Accept": "application/json", "Content-Type": content_type},
+                header_params={"Accept": _ACCEPT, "Content-Type": content_type},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,

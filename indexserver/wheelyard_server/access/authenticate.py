@@ -11,7 +11,7 @@ from wheelyard_server.access.minting import is_minted
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import ANONYMOUS, Method, Principal
 from wheelyard_server.access.signed_tokens import is_signed_token
-from wheelyard_server.errors import UnauthenticatedError
+from wheelyard_server.errors import LoginError, UnauthenticatedError
 
 TOKEN_USER = "__token__"  # noqa: S105 - the name that PyPI's clients send beside any token
 
@@ -33,6 +33,15 @@ class _Given:
     """None where only a token was given, so that it says itself whose it is."""
     secret: str
 
+    @property
+    def method(self) -> Method:
+        """What the secret looks like."""
+        if is_signed_token(self.secret):
+            return Method.TRUSTED_PUBLISHER if is_minted(self.secret) else Method.SERVICE_ACCOUNT
+        if self.user is None or self.secret.startswith(tokens.PREFIX):
+            return Method.TOKEN
+        return Method.PASSWORD
+
     def check_name(self, name: str | None) -> None:
         if self.user not in (None, name):
             raise UnauthenticatedError("The user name and the token do not belong together")
@@ -50,11 +59,19 @@ async def authenticate(showing: Showing, logins: Logins, passwords: PasswordChec
     if showing.authorization is None:
         return ANONYMOUS
     given = _given(showing.authorization)
-    if is_signed_token(given.secret):
-        return _by_signed_token(given, logins, showing.at)
-    if given.user is None or given.secret.startswith(tokens.PREFIX):
-        return _by_token(given, logins)
-    return await _by_password(given, logins, passwords, showing.address)
+    try:
+        match given.method:
+            case Method.TOKEN:
+                return _by_token(given, logins)
+            case Method.TRUSTED_PUBLISHER:
+                return _by_minted_token(given, logins, showing.at)
+            case Method.SERVICE_ACCOUNT:
+                return _by_signed_token(given, logins, showing.at)
+            case _:
+                return await _by_password(given, logins, passwords, showing.address)
+    except LoginError as error:
+        error.tried, error.claimed = given.method, given.user or ""
+        raise
 
 
 def _given(authorization: str) -> _Given:
@@ -86,11 +103,13 @@ def _by_token(given: _Given, logins: Logins) -> Principal:
     return found
 
 
+def _by_minted_token(given: _Given, logins: Logins, now: datetime) -> Principal:
+    user = logins.mint.user_of(given.secret, now)
+    given.check_name(user.name)
+    return principal(user, Method.TRUSTED_PUBLISHER)
+
+
 def _by_signed_token(given: _Given, logins: Logins, now: datetime) -> Principal:
-    if is_minted(given.secret):
-        user = logins.mint.user_of(given.secret, now)
-        given.check_name(user.name)
-        return principal(user, Method.TRUSTED_PUBLISHER)
     claims = logins.verifier.verify(given.secret, now)
     return principal(_named(given, logins.by_claims(claims), claims.claims.get("sub")), Method.SERVICE_ACCOUNT)
 

@@ -4,6 +4,7 @@ Rights are checked against the project under which a file is stored, never again
 method looks the file up in the document of the project that it has checked.
 """
 
+from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog, Listing
 from wheelyard_server.catalog.content import Content
@@ -16,15 +17,17 @@ from wheelyard_server.names import NormalizedName
 
 
 class GuardedCatalog:
-    """What `principal` may do with `catalog` by `rules`.
+    """What `principal` may do with `catalog` by `rules`; `record` is told what was tried.
 
     Besides the catalog's own errors, every method raises `UnauthenticatedError` where somebody who logs in may
     be allowed to do this, `ForbiddenError` where the principal may know the project but not do this, and
     `NotFoundError` where it may not even know.
     """
 
-    def __init__(self, catalog: Catalog, rules: Rules, principal: Principal) -> None:
+    def __init__(self, catalog: Catalog, rules: Rules, principal: Principal, record: AuditRecord) -> None:
         self.principal = principal
+        self._record = record
+        record.principal, record.method = principal, principal.method
         self._catalog = catalog
         self._rules = rules
 
@@ -46,22 +49,22 @@ class GuardedCatalog:
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest."""
-        self._require(Verb.READ, name)
+        self._require(Verb.READ, name, filename)
         return await self._catalog.file(name, filename, sha256)
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to and without `end`."""
-        self._require(Verb.READ, name)
+        self._require(Verb.READ, name, file.filename)
         return await self._catalog.open(name, file, start, end)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte."""
-        self._require(Verb.READ, name)
+        self._require(Verb.READ, name, file.filename)
         return await self._catalog.core_metadata(name, file)
 
     async def provenance(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's provenance object (PEP 740)."""
-        self._require(Verb.READ, name)
+        self._require(Verb.READ, name, file.filename)
         return await self._catalog.provenance(name, file)
 
     def require_publisher(self) -> None:
@@ -70,23 +73,24 @@ class GuardedCatalog:
 
     async def publish(self, upload: Upload) -> None:
         """Add a file to its project."""
-        self._require(Verb.PUBLISH, upload.filename.project)
+        self._record.sha256 = upload.content.digests["sha256"]
+        self._require(Verb.PUBLISH, upload.filename.project, upload.filename.filename)
         await self._catalog.publish(upload)
 
     async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
         """Yank the selected files and return them."""
-        self._require(Verb.YANK, name)
-        return await self._catalog.yank(name, selection, reason)
+        self._require(Verb.YANK, name, *_named(selection))
+        return self._noted(await self._catalog.yank(name, selection, reason))
 
     async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
         """Take back the yanking of the selected files and return them."""
-        self._require(Verb.YANK, name)
-        return await self._catalog.unyank(name, selection)
+        self._require(Verb.YANK, name, *_named(selection))
+        return self._noted(await self._catalog.unyank(name, selection))
 
     async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
         """Delete the selected files for ever and return them."""
-        self._require(Verb.DELETE, name)
-        return await self._catalog.delete(name, selection)
+        self._require(Verb.DELETE, name, *_named(selection))
+        return self._noted(await self._catalog.delete(name, selection))
 
     async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
         """Set a project's status marker and return the project."""
@@ -96,10 +100,16 @@ class GuardedCatalog:
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)
 
-    def _require(self, verb: Verb, name: NormalizedName) -> None:
+    def _noted(self, files: tuple[File, ...]) -> tuple[File, ...]:
+        self._record.files = tuple(file.filename for file in files)
+        return files
+
+    def _require(self, verb: Verb, name: NormalizedName, *filenames: str) -> None:
+        self._record.project, self._record.files = name, filenames
         if self._may(verb, name):
             return
         if verb is Verb.READ and not self.principal.is_anonymous:
+            self._record.hidden = True
             raise NotFoundError("No such project in this index")
         # The name in the answer tells nothing: it is the asker's own, whether the project exists or not.
         self._refuse(verb, f"the project {name}")
@@ -112,3 +122,7 @@ class GuardedCatalog:
         if self.principal.is_anonymous:
             raise UnauthenticatedError(f"Log in to {verb} {what}")
         raise ForbiddenError(f"The user {self.principal} has no right to {verb} {what}")
+
+
+def _named(selection: Selection) -> tuple[str, ...]:
+    return () if selection.filename is None else (selection.filename,)

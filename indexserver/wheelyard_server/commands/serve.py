@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wheelyard_server import app, settings, standalone
 from wheelyard_server.commands import Subparsers
+from wheelyard_server.web import logs
 
 _DESCRIPTION = (
     "Without --config: anybody may read, and the user admin, who is made at the first start, may do everything."
@@ -34,7 +35,9 @@ def add_to(commands: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    asyncio.run(app.serve(_settings(arguments)))
+    read = _settings(arguments)
+    logs.set_up(read.logs.format)
+    asyncio.run(app.serve(read))
     return 0
 
 

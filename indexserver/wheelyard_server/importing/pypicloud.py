@@ -1,8 +1,8 @@
 """pypicloud: the rules of its configuration file, and the dump that its `ppc-export` writes.
 
 https://pypicloud.readthedocs.io/en/latest/topics/access_control.html. A package with rules of its own has
-no others: the default rights do not count for it. Grants here add up, so defaults are left out where that would give
-somebody more, and a note says so.
+no others: the default rights do not count for it. Grants here add up, so defaults are left out where that would
+give somebody more, and a note says so.
 """
 
 import configparser

@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp import web
 
 from wheelyard_server.settings import Limits
+from wheelyard_server.web import request_ids
 from wheelyard_server.web.census import Census, neighbourhood
-from wheelyard_server.web.headers import ALWAYS
+from wheelyard_server.web.headers import always
 from wheelyard_server.web.logs import AccessLog
 from wheelyard_server.web.targets import refusal
 
@@ -48,6 +49,7 @@ class Server(web.Server):
 
     def __init__(self, application: web.Server, limits: Limits) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            request_ids.begin(request)
             return refusal(request, limits.header_bytes) or await application.request_handler(request)
 
         super().__init__(handle, request_factory=application.request_factory)
@@ -152,12 +154,13 @@ class Connection(web.RequestHandler):
         aiohttp would log and send back the malformed line, which may be the one with the token.
         """
         if status == 400:
+            request_ids.begin(request)
             log.info("%s sent what is not HTTP: %s", request.remote, type(exc).__name__)
             response: web.StreamResponse = web.Response(status=400, text="This is not a valid HTTP/1.1 request\n")
             response.force_close()
         else:
             response = super().handle_error(request, status, exc, message)
-        response.headers.update(ALWAYS)
+        response.headers.update(always())
         return response
 
     def _is_receiving(self) -> bool:

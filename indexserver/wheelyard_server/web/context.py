@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.authenticate import Showing, authenticate
 from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.access.guard import GuardedCatalog
@@ -18,6 +19,8 @@ ACCESS = web.AppKey("access", CurrentAccess)
 EXTERNAL_PORT: web.AppKey[int | None] = web.AppKey("external_port", object)  # type: ignore[arg-type]
 PASSWORDS = web.AppKey("passwords", PasswordChecker)
 SCRATCH = web.AppKey("scratch", Scratch)
+RECORD = web.RequestKey("record", AuditRecord)
+"""Of every request that reaches a handler."""
 _SHOWING = web.RequestKey("showing", Showing)
 
 
@@ -27,9 +30,9 @@ async def guarded_catalog(request: web.Request) -> GuardedCatalog:
     Raises what `authenticate` raises for credentials that are not valid.
     """
     access = request.app[ACCESS].access
-    rules = access.rules.external if _arrived_from_outside(request) else access.rules
+    rules = access.rules.external if arrived_from_outside(request) else access.rules
     principal = await authenticate(_showing(request), access.logins, request.app[PASSWORDS])
-    return GuardedCatalog(request.app[CATALOG], rules, principal)
+    return GuardedCatalog(request.app[CATALOG], rules, principal, request[RECORD])
 
 
 def _showing(request: web.Request) -> Showing:
@@ -40,7 +43,7 @@ def _showing(request: web.Request) -> Showing:
     return showing
 
 
-def _arrived_from_outside(request: web.Request) -> bool:
+def arrived_from_outside(request: web.Request) -> bool:
     """Tell by the socket that the request came to: nothing that a client sends can change that."""
     port = request.app[EXTERNAL_PORT]
     socket = request.get_extra_info("sockname")
@@ -52,7 +55,7 @@ def origin(request: web.Request) -> str:
     """Return the scheme and host under which the client knows this server.
 
     A proxy that ends TLS says so in `X-Forwarded-Proto`. Anybody may set it: it must only ever matter for links in
-    the answer to the same request. No other header of proxies is read, see docs/security.md.
+    the answer to the same request. See docs/security.md.
     """
     forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
     return f"{forwarded if forwarded in ('http', 'https') else request.scheme}://{request.host}"

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from wheelyard_server import errors
+from wheelyard_server.web import request_ids
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,21 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
         log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
         return _response(request, 503, "The storage does not answer, try again")
     except errors.WheelyardError as error:
-        status = _STATUS[type(error)]
+        status = status_of(error)
         log.info("%s %s refused with %d: %s", request.method, request.path, status, error)
         wait = error.seconds if isinstance(error, errors.TooManyAttemptsError) else _RETRY_AFTER_SECONDS
         return _response(request, status, str(error), wait)
+
+
+def status_of(error: BaseException) -> int:
+    """Return the status that an error becomes."""
+    if isinstance(error, web.HTTPException):
+        return error.status
+    if isinstance(error, ConnectionError):
+        return 400
+    if isinstance(error, errors.StorageError):
+        return 503
+    return next((status for each, status in _STATUS.items() if isinstance(error, each)), 500)
 
 
 def _response(
@@ -78,5 +90,11 @@ def _response(
 
 def _problem(status: int, detail: str, headers: Mapping[str, str]) -> web.Response:
     """Return problem details, RFC 9457."""
-    body = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    # `instance` would have to be a URI, and what a proxy calls a request is none.
+    body = {
+        "status": status,
+        "title": HTTPStatus(status).phrase,
+        "detail": detail,
+        "requestId": request_ids.current(),
+    }
     return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")

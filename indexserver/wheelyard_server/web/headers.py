@@ -2,7 +2,9 @@
 
 from aiohttp import web
 
-ALWAYS = {
+from wheelyard_server.web import request_ids
+
+_ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     # A page shows what strangers uploaded. It runs nothing, loads nothing and is framed by nobody.
@@ -16,9 +18,14 @@ ALWAYS = {
 }
 
 
+def always() -> dict[str, str]:
+    """Return them, for the request that is being answered."""
+    return {**_ALWAYS, request_ids.HEADER: request_ids.current()}
+
+
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Add them; a signal handler for `Application.on_response_prepare`."""
-    response.headers.update(ALWAYS)
+    response.headers.update(always())
 
 
 def matches(request: web.Request, etag: str) -> bool:

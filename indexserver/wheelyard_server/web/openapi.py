@@ -20,6 +20,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     title: str
     detail: str
+    request_id: str = msgspec.field(name="requestId")
 
 
 async def openapi(request: web.Request) -> web.Response:

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
+from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.errors import InvalidRequestError
-from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.context import RECORD, guarded_catalog
 from wheelyard_server.web.expectations import go_ahead, wait
 
 BODY_BYTES = 64 * 1024
@@ -47,11 +48,18 @@ class Operation:
         """The operation's name."""
         return self.handler.__name__
 
+    @property
+    def verb(self) -> AuditVerb:
+        """What the audit log calls it."""
+        return AuditVerb.READ if self.method == hdrs.METH_GET else AuditVerb(self.id.removeprefix("set_"))
+
 
 def route(operation: Operation) -> web.RouteDef:
     """Return the route that serves an operation."""
+    verb = operation.verb
 
     async def serve(request: web.Request) -> web.Response:
+        request[RECORD].verb = verb
         catalog = await guarded_catalog(request)
         body = None if operation.body is None else await _body(request, operation.body)
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))

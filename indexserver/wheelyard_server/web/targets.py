@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from wheelyard_server.web.headers import ALWAYS
+from wheelyard_server.web.headers import always
 
 # Matched after one decoding that leaves %2F and %25 as they are: an encoded slash or percent sign is refused too.
 # A segment is never "." or "..", and none is empty but the last.
@@ -29,4 +29,4 @@ def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:
 
 
 def _plain(status: HTTPStatus, text: str) -> web.Response:
-    return web.Response(status=status, text=text, headers=ALWAYS)
+    return web.Response(status=status, text=text, headers=always())

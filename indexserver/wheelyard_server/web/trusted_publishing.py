@@ -4,19 +4,18 @@ The two requests are those of PyPI (https://docs.pypi.org/trusted-publishers/int
 action of PyPI speak with any index.
 """
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from aiohttp import web
 
-from wheelyard_server.access.logins import Logins
+from wheelyard_server.access.audit import AuditVerb
+from wheelyard_server.access.logins import Logins, principal
 from wheelyard_server.access.minting import MintedToken
+from wheelyard_server.access.rules import Method
 from wheelyard_server.access.signed_tokens import LONGEST_TOKEN, SignedClaims, is_signed_token
 from wheelyard_server.errors import InvalidPublisherError, NotFoundError, UnauthenticatedError
-from wheelyard_server.web.context import ACCESS, CATALOG
-
-log = logging.getLogger(__name__)
+from wheelyard_server.web.context import ACCESS, CATALOG, RECORD
 
 LONGEST_BODY = LONGEST_TOKEN + 1024
 _LONGEST_LIFE = timedelta(days=1)
@@ -34,12 +33,14 @@ async def audience(request: web.Request) -> web.Response:
 
 async def mint(request: web.Request) -> web.Response:
     """Change a token."""
+    record = request[RECORD]
+    record.verb, record.method = AuditVerb.MINT, Method.TRUSTED_PUBLISHER
     logins, now = _open_logins(request), datetime.now(UTC)
     try:
         minted = await _mint(request, logins, now)
     except (InvalidPublisherError, UnauthenticatedError) as error:
         code = error.code if isinstance(error, InvalidPublisherError) else "invalid-token"
-        log.info("No token was minted: %s: %s", code, error)
+        record.reason = f"{code}: {error}"
         errors = [{"code": code, "description": str(error)}]
         return web.json_response({"message": "Token request failed", "errors": errors}, status=422)
     return web.json_response(
@@ -53,7 +54,7 @@ async def _mint(request: web.Request, logins: Logins, now: datetime) -> MintedTo
     claims = logins.verifier.verify(unverified_token, now)
     user, publisher = logins.mint.user_for(claims)
     await _use_once(request, unverified_token, claims, now)
-    log.info("%s got a token as the trusted publisher %s", user.name, claims.claims.get("sub"))
+    request[RECORD].principal = principal(user, Method.TRUSTED_PUBLISHER)
     return logins.mint.mint(user, publisher, now)
 
 

@@ -13,12 +13,13 @@ from aiohttp.http import HttpProcessingError
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.catalog.attestations import provenance
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received, Scratch
 from wheelyard_server.errors import BusyError, InvalidUploadError
 from wheelyard_server.names import DistributionFilename, parse_filename
-from wheelyard_server.web.context import ADMISSION, SCRATCH, guarded_catalog
+from wheelyard_server.web.context import ADMISSION, RECORD, SCRATCH, guarded_catalog
 from wheelyard_server.web.expectations import go_ahead
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ _DAMAGED = (ValueError, HttpProcessingError, BadContentDispositionHeader, BadCon
 
 async def upload(request: web.Request) -> web.Response:
     """Take one file. 200 also for the same bytes again, so that a client may always retry."""
+    request[RECORD].verb = AuditVerb.PUBLISH
     catalog = await guarded_catalog(request)
     catalog.require_publisher()
     if "Content-Encoding" in request.headers or not request.content_type.startswith("multipart/"):
@@ -65,7 +67,6 @@ async def upload(request: web.Request) -> web.Response:
         # The body may have taken long: what counts is the right to publish now.
         catalog = await guarded_catalog(request)
         await catalog.publish(_upload(fields, distribution, content, str(catalog.principal)))
-    log.info("%s published %s (sha256 %s)", catalog.principal, filename, content.digests["sha256"])
     return web.Response(text="OK\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import urllib3
 
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.resource import Manifest
+
+log = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Manifest]
 
@@ -85,6 +88,7 @@ class Issuers:
         try:
             return _Answer(self._clock() + _FRESH_SECONDS, ask())
         except IssuerError as error:
+            log.warning("The keys of an issuer cannot be had: %s", error)
             return _Answer(self._clock() + _DOUBT_SECONDS, None, str(error))
 
 

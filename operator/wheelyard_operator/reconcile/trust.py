@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from wheelyard_operator.provision.issuers import Issuers
     from wheelyard_operator.resource import IndexUser, Manifest
     from wheelyard_operator.settings import Settings
-
-log = logging.getLogger(__name__)
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -50,15 +47,13 @@ class TrustStage:
         """Give who signs the tokens of ServiceAccounts, "" where that cannot be found out now."""
         try:
             return self.issuers.of_cluster().name
-        except IssuerError as error:
-            log.warning("The issuer of ServiceAccounts' tokens is unknown: %s", error)
+        except IssuerError:
             return ""
 
     def _keys(self, issuer: str, cluster: str) -> tuple[Manifest, ...]:
         try:
             found = self.issuers.of_cluster() if issuer == cluster else self.issuers.of_web(issuer)
-        except IssuerError as error:
-            log.warning("The keys of issuer %s stay as they are: %s", issuer, error)
+        except IssuerError:
             return ()
         return found.keys
 

@@ -16,6 +16,7 @@ from wheelyard_server.web.openapi import document
 from wheelyard_server.web.routes import ROUTES
 
 WHEEL, SDIST = "demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"
+REQUEST_ID = "the-request"
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 
@@ -37,7 +38,7 @@ async def client(client: Client, tmp_path: Path) -> Client:
 
 async def call(client: Client, method: str, path: str, body: Any = None, *, token: str = OWNER) -> tuple[int, Any]:
     """Call an operation; return the status and the answer, which is as the server's own description says."""
-    headers = auth(token) if token else {}
+    headers = {"X-Request-ID": REQUEST_ID, **(auth(token) if token else {})}
     answer = await client.request(method, f"/api/v1{path}", json=body, headers=headers)
     content = await answer.json(content_type=None)
     described = _described(method, f"/api/v1{path}")["responses"]["200" if answer.status == 200 else "default"]
@@ -255,4 +256,4 @@ async def test_what_is_no_operation_is_a_problem_too(client: Client) -> None:
 
 
 def _problem(status: int, detail: str) -> dict[str, Any]:
-    return {"status": status, "title": {404: "Not Found"}[status], "detail": detail}
+    return {"status": status, "title": {404: "Not Found"}[status], "detail": detail, "requestId": REQUEST_ID}

@@ -2,13 +2,13 @@
 
 import base64
 import io
-import logging
 from collections.abc import Iterator
 
 import pytest
 
 from support.access import PUBLISHER
 from support.http import Client
+from support.logs import collected
 from support.serving import send_raw, statuses
 from wheelyard_server.web.logs import LineFormatter
 
@@ -18,15 +18,8 @@ INJECTED = "INFO wheelyard_server.app: injected"
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Collect all lines of all loggers, debugging included."""
-    lines, root = io.StringIO(), logging.getLogger()
-    handler, level = logging.StreamHandler(lines), root.level
-    handler.setFormatter(LineFormatter())
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield lines
-    root.removeHandler(handler)
-    root.setLevel(level)
+    with collected(LineFormatter()) as lines:
+        yield lines
 
 
 def request(line: str, *headers: str, body: str = "") -> bytes:

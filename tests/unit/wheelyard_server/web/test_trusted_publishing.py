@@ -136,6 +136,21 @@ async def test_what_is_no_request(client: Client, body: bytes) -> None:
     assert (await answer.json())["errors"][0]["code"] == "invalid-payload"
 
 
+async def test_every_try_is_audited(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "audit"):
+        good, stranger = CI.sign(), CI.sign(repository="acme/fork")
+        for token in (good, good, stranger):
+            await mint(client, token)
+    lines = [record.fields for record in caplog.records if record.name == "audit"]  # type: ignore[attr-defined]
+    assert [(line["verb"], line["outcome"], line["user"], line["method"]) for line in lines] == [
+        ("mint", "done", "ci.publisher", "trusted-publisher"),
+        ("mint", "refused", "anonymous", "trusted-publisher"),
+        ("mint", "refused", "anonymous", "trusted-publisher"),
+    ]
+    assert lines[1]["reason"].startswith("invalid-reuse-token")
+    assert "repository=acme/fork" in lines[2]["reason"]
+
+
 async def test_when_the_storage_is_away_nothing_is_minted(client: Client, storage: MemoryStorage) -> None:
     storage.fail_at(0, Fault.LOST_REQUEST, times=100)
     assert (await client.post("/_/oidc/mint-token", json={"token": CI.sign()})).status == 503
