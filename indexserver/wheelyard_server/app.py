@@ -34,6 +34,7 @@ from wheelyard_server.web.expectations import close_unless_continued
 from wheelyard_server.web.headers import add_headers
 from wheelyard_server.web.interpreter import refuse_guessing, require_safe_interpreter
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
+from wheelyard_server.web.metrics import Metrics, metrics_app
 from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.simple import PROJECT_PAGES
@@ -42,6 +43,7 @@ from wheelyard_server.web.welcome import INDEX_NAME
 log = logging.getLogger(__name__)
 
 CLAIM_RETRY_SECONDS = 2
+METRICS_APP = web.AppKey("metrics_app", web.Application)
 
 
 def open_storage(where: StorageSettings) -> Storage:
@@ -55,10 +57,13 @@ def open_storage(where: StorageSettings) -> Storage:
 def build(settings: Settings, storage: Storage) -> web.Application:
     """Make the application; it begins to serve once the storage is found to be ours."""
     lifecycle = Lifecycle()
-    app = web.Application(middlewares=[lifecycle.middleware, errors_as_responses, audited])
+    access = CurrentAccess(settings.access_file, time.time)
+    metrics = Metrics(access)
+    app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited])
     app[LIFECYCLE] = lifecycle
     app[CATALOG] = Catalog(storage, _policy(settings), cache=_cache(settings))
-    app[ACCESS] = CurrentAccess(settings.access_file)
+    app[ACCESS] = access
+    app[METRICS_APP] = metrics_app(metrics, access)
     app[PASSWORDS] = PasswordChecker(time.monotonic)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
@@ -96,9 +101,12 @@ async def serve(settings: Settings) -> None:
     stop = _stop_signal()
     storage = open_storage(settings.storage)
     app = build(settings, storage)
-    runner = Runner(app, settings.limits)
+    runner, metrics = Runner(app, settings.limits), web.AppRunner(app[METRICS_APP], access_log=None)
     await runner.setup()
+    await metrics.setup()
     try:
+        if settings.listeners.metrics is not None:
+            await web.TCPSite(metrics, settings.listeners.metrics.host, settings.listeners.metrics.port).start()
         for listener in filter(None, (settings.listeners.cluster, settings.listeners.external)):
             await web.TCPSite(runner, listener.host, listener.port).start()
         await _started_or_stopped(app, storage, settings.index, stop)
@@ -106,6 +114,7 @@ async def serve(settings: Settings) -> None:
         await _drain(app[LIFECYCLE], runner, settings.shutdown)
     finally:
         await runner.cleanup()
+        await metrics.cleanup()
 
 
 async def _drain(lifecycle: Lifecycle, runner: web.AppRunner, shutdown: Shutdown) -> None:

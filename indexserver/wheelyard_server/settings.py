@@ -72,6 +72,8 @@ class Listeners(_Settings, frozen=True):
     """For clients inside, such as the pods of a cluster."""
     external: Listener | None = None
     """For clients that come through an Ingress or HTTPRoute; None listens on one address only."""
+    metrics: Listener | None = None
+    """For Prometheus and the operator; None tells nobody."""
 
 
 class Shutdown(_Settings, frozen=True):

@@ -17,7 +17,7 @@ from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import Login, Trust, access_file
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials
-from wheelyard_operator.desired.index_file import EXTERNAL_PORT, PORT, index_file
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 from wheelyard_operator.resource.rights import rights
@@ -77,6 +77,8 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
     )
     assert read.listeners.cluster == server_settings.Listener(host="0.0.0.0", port=PORT)  # noqa: S104
     assert read.listeners.external == server_settings.Listener(host="0.0.0.0", port=EXTERNAL_PORT)  # noqa: S104
+    assert read.listeners.metrics == server_settings.Listener(host="0.0.0.0", port=METRICS_PORT)  # noqa: S104
+    assert read.logs.format is server_settings.LogFormat.JSON
     assert (read.access_file, read.scratch_folder) == (Path("/etc/wheelyard/access/access.yaml"), Path("/scratch"))
     assert read.cache == server_settings.Cache(folder=Path("/cache"), max_bytes=5 * server_settings.GIB)
     assert read.limits == server_settings.Limits()

@@ -34,7 +34,7 @@ def test_a_jenkins_agent_publishes_and_installs_with_no_stored_secret(main_job: 
         twine = "twine upload --non-interactive --disable-progress-bar"
         kubectl(*agent, f"TWINE_PASSWORD=$(cat $TOKEN_FILE) {twine} /tmp/dist/by_twine*")
         kubectl(*agent, "UV_PUBLISH_PASSWORD=$(cat $TOKEN_FILE) uv publish --no-cache /tmp/dist/by_uv*")
-        index = "http://__token__:$(cat $TOKEN_FILE)@wheelyard-builds/simple/"
+        index = "http://__token__:$(cat $TOKEN_FILE)@$PIP_TRUSTED_HOST/simple/"
         kubectl(*agent, f"PIP_INDEX_URL={index} {INSTALL} by-twine by-uv")
         refused = kubectl.attempt(*agent, f"{INSTALL} by-twine")
         assert refused.returncode != 0, "anonymous may nothing here"

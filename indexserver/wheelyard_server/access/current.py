@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,19 @@ def access_of(file: AccessFile) -> Access:
 class CurrentAccess:
     """What is in force: the last good access file."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the file; raise `InvalidSettingsError` or `OSError` if that fails, since nothing is in force yet."""
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        """Read the file; raise `InvalidSettingsError` or `OSError` if that fails, since nothing is in force yet.
+
+        `clock` gives the time as seconds since 1970.
+        """
         self._path = path
+        self._clock = clock
         self._text = path.read_bytes()
         self.access = access_of(parse(self._text))
+        self.loaded = clock()
+        """When the file that is in force was read."""
+        self.usable = True
+        """Whether the file that is there now is the one in force."""
 
     async def watch(self) -> None:
         """Follow the file for ever."""
@@ -46,14 +55,22 @@ class CurrentAccess:
 
     def reload(self) -> None:
         """Take over what the file says now, if it has changed and is good."""
+        text = self._read()
+        if text == self._text:
+            return
+        self._text = text
         try:
-            # Whole reads rather than time stamps: a Secret's volume is swapped by a link.
-            text = self._path.read_bytes()
-            if text == self._text:
-                return
-            self._text = text
-            self.access = access_of(parse(text))
-        except (OSError, InvalidSettingsError) as error:
+            self.access, self.loaded = access_of(parse(text)), self._clock()
+        except InvalidSettingsError as error:
+            self.usable = False
             log.error("The access file is not usable, the last good one stays in force: %s", error)  # noqa: TRY400
         else:
+            self.usable = True
             log.info("The access file has changed and is in force")
+
+    def _read(self) -> bytes:
+        try:
+            # Whole reads rather than time stamps: a Secret's volume is swapped by a link.
+            return self._path.read_bytes()
+        except OSError as error:
+            return f"{error.strerror}: the file cannot be read".encode()

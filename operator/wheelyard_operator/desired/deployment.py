@@ -15,6 +15,7 @@ from wheelyard_operator.desired.index_file import (
     DRAIN_SECONDS,
     EXTERNAL_PORT,
     GRACE_SECONDS,
+    METRICS_PORT,
     PORT,
     scratch_bytes,
 )
@@ -106,6 +107,7 @@ def _container(index: PackageIndex, settings: Settings) -> Manifest:
         "ports": [
             {"name": "http", "containerPort": PORT, "protocol": "TCP"},
             {"name": "external", "containerPort": EXTERNAL_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "startupProbe": _probe("/-/healthz", periodSeconds=1, failureThreshold=60),
         "readinessProbe": _probe("/-/readyz", periodSeconds=5, failureThreshold=2),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 INDEX_FILE = "index.yaml"
 PORT = 8080
 EXTERNAL_PORT = 8081
+METRICS_PORT = 9090
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of a pod's own
 CACHE_FOLDER = "/cache"
 DRAIN_SECONDS = 5
@@ -40,6 +41,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "listeners": {
             "cluster": {"host": ANY_ADDRESS, "port": PORT},
             "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT},
+            "metrics": {"host": ANY_ADDRESS, "port": METRICS_PORT},
         },
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
@@ -51,6 +53,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "scratchBytes": scratch_bytes(index),
         },
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
+        "logs": {"format": "json"},
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)

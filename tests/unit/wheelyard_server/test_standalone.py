@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_the_first_start_makes_a_token_and_shows_it_once(tmp_path: Path) -> None
 
 def test_anonymous_reads_and_admin_publishes(tmp_path: Path) -> None:
     prepared = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None)
-    access = CurrentAccess(prepared.settings.access_file).access
+    access = CurrentAccess(prepared.settings.access_file, time.time).access
     rules, token = access.rules, (tmp_path / "data/admin-token").read_text().strip()
     admin = access.logins.by_token[tokens.digest(token)]
     demo = parse_project_name("demo")

@@ -16,6 +16,7 @@ def test_as_in_the_contract() -> None:
         "listeners": {
             "cluster": {"host": "0.0.0.0", "port": 8080},  # noqa: S104
             "external": {"host": "0.0.0.0", "port": 8081},  # noqa: S104
+            "metrics": {"host": "0.0.0.0", "port": 9090},  # noqa: S104
         },
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
@@ -27,6 +28,7 @@ def test_as_in_the_contract() -> None:
             "scratchBytes": 20 * 1024**3,
         },
         "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
+        "logs": {"format": "json"},
         "shutdown": {"drainSeconds": 5, "graceSeconds": 300},
     }
 
