@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 import kopf
 import kubernetes
 
+from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import RealKube
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
+from wheelyard_operator.provision.servers import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.queue import WorkQueue
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -71,7 +73,8 @@ def reconciler(kube: Kube, settings: Settings) -> _Reconciler:
     storage = StorageStage(Clients(settings), settings)
     trust = TrustStage(Issuers(Web(), from_cluster(kube)), settings)
     return _Reconciler(
-        IndexReconciler(kube, storage, trust, settings, _now), UserReconciler(kube, trust, settings, _now)
+        IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, _now),
+        UserReconciler(kube, trust, settings, _now),
     )
 
 

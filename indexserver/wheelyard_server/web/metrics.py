@@ -1,4 +1,4 @@
-"""What the server tells Prometheus, by https://prometheus.io/docs/practices/naming/: no names of projects or users."""
+"""What the server tells Prometheus, by https://prometheus.io/docs/practices/naming/: nobody is named."""
 
 import json
 import time

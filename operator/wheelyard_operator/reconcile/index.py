@@ -24,12 +24,14 @@ from wheelyard_operator.reconcile.report import report
 from wheelyard_operator.reconcile.storage import serves_with
 from wheelyard_operator.resource import FINALIZER, INDEX
 from wheelyard_operator.status.index import IndexFindings, index_status
+from wheelyard_operator.status.rollout import is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wheelyard_operator.desired.access_file import Login
     from wheelyard_operator.kube import Kube
+    from wheelyard_operator.provision.servers import Servers
     from wheelyard_operator.reconcile.storage import ReadyStorage, StorageStage
     from wheelyard_operator.reconcile.trust import TrustStage
     from wheelyard_operator.resource import Key, Manifest, PackageIndex
@@ -47,6 +49,7 @@ class IndexReconciler:
     kube: Kube
     storage: StorageStage
     trust: TrustStage
+    servers: Servers
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
@@ -83,14 +86,18 @@ class IndexReconciler:
             if error.status not in _REFUSED:
                 raise
             problem = Problem(AVAILABLE, "ApplyRefused", f"The API server refused an object of this index: {error}")
+        running = pods(self.kube, index)
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
             selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
             users=len(accepted),
             deployment=live,
-            pods=pods(self.kube, index),
+            pods=running,
             problem=problem,
             storage_note=note,
+            access_answers={
+                pod["metadata"]["name"]: self.servers.can_use_access_file(pod) for pod in running if is_ready(pod)
+            },
         )
         self._report(index, findings)
         return Outcome(after=_RETRY_SECONDS if problem else None)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+ACCESS_IN_FORCE = "AccessInForce"
+"""Of every pod anew when it starts: only its being False is worth an event."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
         for each in new_status["conditions"]
         if each["type"] not in {RECONCILING, STALLED}
         and each["status"] != "Unknown"
+        and not (each["type"] == ACCESS_IN_FORCE and each["status"] == "True")
         and old.get(each["type"]) != (each["status"], each["reason"])
     ]
 

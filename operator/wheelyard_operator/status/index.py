@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.problems import AVAILABLE, CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.status.access import access_in_force
 from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
 from wheelyard_operator.status.rollout import availability, is_rolled_out, is_updated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 
@@ -26,6 +29,8 @@ class IndexFindings:
     pods: tuple[Manifest, ...]
     problem: Problem | None
     storage_note: str = ""
+    access_answers: Mapping[str, bool | None] = field(default_factory=dict)
+    """Of the ready pods, by name: whether they understand their access file; None did not answer."""
 
 
 def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Manifest:
@@ -45,7 +50,8 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
 
 def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]:
     parts = [_storage(index, findings), _credentials(index, findings), _available(findings)]
-    return [_ready(findings, parts), *parts, _reconciling(findings), _stalled(findings.problem)]
+    access = access_in_force(findings.access_answers)
+    return [_ready(findings, parts, access), *parts, access, _reconciling(findings), _stalled(findings.problem)]
 
 
 def _storage(index: PackageIndex, findings: IndexFindings) -> Condition:
@@ -78,10 +84,12 @@ def _available(findings: IndexFindings) -> Condition:
     return availability(findings.deployment, findings.pods)
 
 
-def _ready(findings: IndexFindings, parts: list[Condition]) -> Condition:
+def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -> Condition:
     for part in sorted(parts, key=lambda each: each.status):  # False comes before Unknown
         if part.status != "True":
             return Condition(READY, "False", part.reason, part.message)
+    if access.status == "False":
+        return Condition(READY, "False", access.reason, access.message)
     if findings.deployment is None or not is_updated(findings.deployment):
         return Condition(READY, "False", "RollingOut", "The index servers are being replaced; some serve.")
     return Condition(READY, "True", "Serving", f"Serving at {findings.url}simple/")

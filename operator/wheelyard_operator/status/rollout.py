@@ -50,6 +50,12 @@ def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condi
     return Condition(AVAILABLE, "False", reason, f"{count} {text}")
 
 
+def is_ready(pod: Manifest) -> bool:
+    """Whether a pod takes requests."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 def _wanted(deployment: Manifest) -> int:
     return int(deployment["spec"].get("replicas", 1))
 

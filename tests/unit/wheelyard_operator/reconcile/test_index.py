@@ -318,3 +318,27 @@ def test_what_the_api_server_refuses_is_a_condition(world: World) -> None:
     world.settle()
     assert world.reason() == "ApplyRefused"
     assert "exceeded quota" in condition(world.get("PackageIndex", "main"), "Ready")["message"]
+
+
+def test_an_index_server_that_refuses_its_access_file(world: World) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    for name in ("one", "two"):
+        world.kube.put(
+            {
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": "packages", "labels": {"wheelyard.dev/index": "main"}},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+            }
+        )
+    world.answers = {"one": True, "two": True}
+    world.settle()
+    assert world.reason(kind="AccessInForce") == "InForce"
+    world.answers["two"] = False
+    world.settle()
+    assert world.reason() == world.reason(kind="AccessInForce") == "AccessFileRefused"
+    assert "Index server two" in condition(world.get("PackageIndex", "main"), "Ready")["message"]
+    world.answers = {}
+    world.settle()
+    assert world.reason(kind="AccessInForce") == "NotKnown"
+    assert world.reason() == "Serving"

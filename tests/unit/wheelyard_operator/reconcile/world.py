@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.exceptions import ClientError
@@ -13,6 +13,7 @@ from support import buckets
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, CrashError, FakeKube, Fuse, condition, namespace_body
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
+from wheelyard_operator.provision.servers import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -33,6 +34,8 @@ class World:
         self.seconds = 0.0
         self.now = NOW
         self.web: dict[str, Manifest] = {}
+        self.answers: dict[str, bool] = {}
+        """Of pods, when they are asked whether they can use their access file."""
         self.clients = self._new_clients()
         self._servers_s3 = boto3.client("s3", region_name="us-east-1")
         self.boot()
@@ -64,7 +67,11 @@ class World:
         return clients
 
     def index(self, key: Key = MAIN) -> Outcome:
-        return IndexReconciler(self.kube, self.storage, self.trust, self.settings, lambda: self.now)(key)
+        servers = cast("Servers", self)
+        return IndexReconciler(self.kube, self.storage, self.trust, servers, self.settings, lambda: self.now)(key)
+
+    def can_use_access_file(self, pod: Manifest) -> bool | None:
+        return self.answers.get(pod["metadata"]["name"])
 
     def user(self, key: Key = JENKINS) -> Outcome:
         return UserReconciler(self.kube, self.trust, self.settings, lambda: self.now)(key)

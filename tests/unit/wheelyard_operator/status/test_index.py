@@ -18,6 +18,7 @@ def conditions(**changes: Any) -> dict[str, tuple[str, str]]:
         "deployment": deployment(),
         "pods": (),
         "problem": None,
+        "access_answers": {"a": True},
     }
     status = index_status(an_index(), IndexFindings(**{**found, **changes}), NOW)
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
@@ -29,6 +30,7 @@ def test_all_is_well() -> None:
         "StorageReady": ("True", "BucketReady"),
         "CredentialsReady": ("True", "KeyIssued"),
         "Available": ("True", "Serving"),
+        "AccessInForce": ("True", "InForce"),
         "Reconciling": ("False", "Settled"),
         "Stalled": ("False", "Progressing"),
     }
@@ -41,6 +43,7 @@ def test_a_storage_problem_while_pods_serve() -> None:
         "StorageReady": ("False", "BucketNotFound"),
         "CredentialsReady": ("Unknown", "NotChecked"),
         "Available": ("True", "Serving"),
+        "AccessInForce": ("True", "InForce"),
         "Reconciling": ("False", "Stalled"),
         "Stalled": ("True", "BucketNotFound"),
     }

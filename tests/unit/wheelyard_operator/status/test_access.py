@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+from wheelyard_operator.status.access import access_in_force
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "reason"),
+    [
+        ({}, "Unknown", "NotKnown"),
+        ({"a": True, "b": True}, "True", "InForce"),
+        ({"a": True, "b": None}, "Unknown", "NotKnown"),
+        ({"a": None, "b": False, "c": True}, "False", "AccessFileRefused"),
+    ],
+)
+def test_whether_rights_are_in_force(answers: dict[str, bool | None], status: str, reason: str) -> None:
+    condition = access_in_force(answers)
+    assert (condition.status, condition.reason) == (status, reason)
+    assert ("Index server b" in condition.message) is (status == "False")
