@@ -1,0 +1,181 @@
+"""Who may do what, on which listener, by which route: the whole table, against what is written here by hand.
+
+`MAY` was filled in by reading the access file below as a person would, not by any code that decides it.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+
+from support import distributions
+from support.access import token_of
+from support.http import Client, auth, form
+from support.memory_storage import MemoryStorage
+from support.serving import LimitedServer
+from wheelyard_server import app
+from wheelyard_server.access import tokens
+from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.rules import Grant, Verb
+from wheelyard_server.settings import Settings
+from wheelyard_server.web.context import EXTERNAL_PORT
+from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
+
+SUBJECTS = ("anonymous", "guest", "dev", "limited", "boss")
+PROJECTS = ("open-lib", "team-app", "other")
+ACCESS = AccessFile(
+    users=tuple(
+        User(
+            name=f"x.{name}",
+            groups={"dev": ("devs",), "boss": ("devs",)}.get(name, ()),
+            token_digests=(tokens.digest(token_of(name)),),
+        )
+        for name in SUBJECTS[1:]
+    ),
+    grants=(
+        Grant(subjects=("anonymous",), packages=("open-*",), verbs=(Verb.READ,)),
+        Grant(subjects=("authenticated",), packages=("team-*",), verbs=(Verb.READ,)),
+        Grant(subjects=("group:devs",), packages=("team-*", "open-*"), verbs=(Verb.PUBLISH, Verb.YANK)),
+        Grant(subjects=("user:x.limited",), packages=("*",), within=("team-*",), verbs=(Verb.READ, Verb.DELETE)),
+        Grant(subjects=("user:x.boss",), packages=("*",), verbs=tuple(Verb)),
+    ),
+    external_grants=(Grant(subjects=("authenticated",), packages=("other",), verbs=(Verb.READ,)),),
+)
+NOTHING = ("", "", "")
+MAY = {
+    # on the cluster listener, to open-lib, team-app and other: r(ead), p(ublish), y(ank), d(elete), m(anage)
+    ("anonymous", "cluster"): ("r", "", ""),
+    ("guest", "cluster"): ("r", "r", ""),
+    ("dev", "cluster"): ("rpy", "rpy", ""),
+    ("limited", "cluster"): ("r", "rd", ""),
+    ("boss", "cluster"): ("rpydm", "rpydm", "rpydm"),
+    # on the external one, what anonymous may counts for nobody, and whoever logs in may read `other`
+    ("anonymous", "external"): NOTHING,
+    ("guest", "external"): ("", "r", "r"),
+    ("dev", "external"): ("py", "rpy", "r"),
+    ("limited", "external"): ("", "rd", "r"),
+    ("boss", "external"): ("rpydm", "rpydm", "rpydm"),
+}
+WHEEL = "{module}-1.0-py3-none-any.whl"
+ROUTES_BY_VERB = {
+    "r": [
+        ("GET", "/simple/{project}/"),
+        ("GET", "/simple/{project}"),
+        ("GET", "/files/{project}/{sha256}/{wheel}"),
+        ("GET", "/files/{project}/{sha256}/{wheel}.metadata"),
+        *(("GET", f"{path}+simple/{{project}}/") for path in UPLOAD_PATHS if path.endswith("/")),
+        ("GET", "/pypi/{project}/json"),
+        ("GET", "/pypi/{project}/1.0/json"),
+        ("GET", "/api/v1/projects/{project}"),
+    ],
+    "p": [("POST", path) for path in UPLOAD_PATHS],
+    "y": [
+        ("PUT", "/api/v1/projects/{project}/versions/1.0/yank"),
+        ("DELETE", "/api/v1/projects/{project}/versions/1.0/yank"),
+        ("PUT", "/api/v1/projects/{project}/files/{wheel}/yank"),
+        ("DELETE", "/api/v1/projects/{project}/files/{wheel}/yank"),
+    ],
+    "d": [
+        ("DELETE", "/api/v1/projects/{project}"),
+        ("DELETE", "/api/v1/projects/{project}/versions/1.0"),
+        ("DELETE", "/api/v1/projects/{project}/files/{wheel}"),
+    ],
+    "m": [("PUT", "/api/v1/projects/{project}/status")],
+}
+LISTINGS = ("/simple/", "/api/v1/projects")
+FOR_EVERYBODY = {
+    ("GET", "/"),
+    ("GET", "/api/v1/whoami"),
+    ("GET", "/api/v1/openapi.json"),
+    ("GET", "/-/healthz"),
+    ("GET", "/-/readyz"),
+    ("GET", "/_/oidc/audience"),
+    ("POST", "/_/oidc/mint-token"),
+}
+
+
+@pytest.fixture(params=["cluster", "external"])
+def listener(request: pytest.FixtureRequest, client: Client, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let all requests come in at one of the listeners."""
+    name: str = request.param
+    if name == "external":
+        monkeypatch.setitem(client.server.app._state, EXTERNAL_PORT, client.server.port)  # type: ignore[attr-defined]
+    return name
+
+
+@pytest.fixture
+async def client(settings: Settings, storage: MemoryStorage, tmp_path: Path) -> AsyncIterator[Client]:
+    """Give an index with version 1.0 of each project, published by the boss."""
+    settings.access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    application = app.build(settings, storage)
+    application[LIFECYCLE].started = True
+    async with TestClient(LimitedServer(application, settings.limits)) as test_client:
+        for project in PROJECTS:
+            path = distributions.wheel(tmp_path, project.replace("-", "_"))
+            answer = await test_client.post("/legacy/", data=form(path), headers=auth(token_of("boss")))
+            assert answer.status == 200, await answer.text()
+        yield test_client
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_the_whole_table(
+    client: Client, storage: MemoryStorage, listener: str, subject: str, tmp_path: Path
+) -> None:
+    before = dict(storage.objects)
+    headers = {} if subject == "anonymous" else auth(token_of(subject))
+    wrong = []
+    for (project, allowed), verb in product(zip(PROJECTS, MAY[subject, listener], strict=True), "rpydm"):
+        sha256 = json.loads(before[f"projects/{project}.json"])["files"][0]["sha256"]
+        wheel = WHEEL.format(module=project.replace("-", "_"))
+        for method, template in ROUTES_BY_VERB[verb]:
+            path = template.format(project=project, sha256=sha256, wheel=wheel)
+            body: dict[str, Any] = {"data": form(tmp_path / wheel)} if verb == "p" else {}
+            if method == "PUT":
+                body = {"json": {"status": "active"} if verb == "m" else {}}
+            answer = await client.request(method, path, headers=headers, **body)
+            storage.objects.clear()
+            storage.objects.update(before)
+            expected = 200 if verb in allowed else _refusal(subject, verb)
+            if answer.status != expected:
+                wrong.append(f"{subject} {method} {path} on {listener}: {answer.status}, not {expected}")
+    assert wrong == []
+
+
+def _refusal(subject: str, verb: str) -> int:
+    if subject == "anonymous":
+        return 401
+    return 404 if verb == "r" else 403
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("path", LISTINGS)
+async def test_lists_have_what_may_be_read_and_nothing_else(
+    client: Client, listener: str, subject: str, path: str
+) -> None:
+    headers = {"Accept": "application/vnd.pypi.simple.v1+json, application/json"}
+    headers |= {} if subject == "anonymous" else auth(token_of(subject))
+    answer = await client.get(path, headers=headers)
+    readable = {project for project, verbs in zip(PROJECTS, MAY[subject, listener], strict=True) if "r" in verbs}
+    if not readable:
+        assert answer.status == 401
+        return
+    assert {each["name"] for each in json.loads(await answer.read())["projects"]} == readable
+
+
+def test_no_route_is_left_out() -> None:
+    tested = {(method, _generic(path)) for routes in ROUTES_BY_VERB.values() for method, path in routes}
+    listings = {("GET", path) for path in LISTINGS}
+    routes = {(each.method, _generic(each.path)) for each in ROUTES if isinstance(each, web.RouteDef)}
+    assert routes - FOR_EVERYBODY == tested | listings
+
+
+def _generic(path: str) -> str:
+    named = path.replace("{wheel}.metadata", "{wheel}").replace("{wheel}", "{filename}")
+    return named.replace("/1.0", "/{version}")
