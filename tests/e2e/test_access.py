@@ -1,5 +1,6 @@
 """Everybody who logs in, on the real cluster: ServiceAccounts, passwords, CI jobs, rotated tokens."""
 
+import base64
 import json
 import re
 import time
@@ -12,7 +13,7 @@ import pytest
 from support import distributions
 from support.issuers import TestIssuer
 from support.kubectl import Kubectl, eventually
-from support.mainjob import ISSUER, MainJob
+from support.mainjob import ISSUER, SYSTEM, MainJob
 
 INSTALL = "pip install --quiet --no-cache-dir --no-deps --target /tmp/installed"
 SECONDS = 5
@@ -235,6 +236,34 @@ def test_a_user_of_another_namespace_stays_within_the_maximum(main_job: MainJob)
         patch = {"spec": {"grants": [{"verbs": ["read"]}], "groups": []}}
         kubectl("-n", "team-web", "patch", "indexuser", "web", "--type=merge", "-p", json.dumps(patch))
     main_job.wait_until_ready("indexuser", "web", "team-web")
+
+
+def test_no_secret_is_anywhere_but_in_secrets(main_job: MainJob) -> None:
+    """Grep logs, events, and all that the API server shows of objects, for what is in the Secrets that we made."""
+    kubectl = main_job.kubectl
+    kubectl("apply", "-f", "-", stdin=user("watched", credentials={"rotateEvery": "720h"}))
+    main_job.wait_until_ready("indexuser", "watched", "packages")
+    made = kubectl.get("-A", "secrets", "-l", "wheelyard.dev/index")["items"]
+    hidden = {
+        base64.b64decode(value).decode()
+        for secret in made
+        for key, value in secret["data"].items()
+        if key in {"password", "passwordHash", "AWS_SECRET_ACCESS_KEY", "minting-key"}
+    }
+    digests = set(re.findall(r"sha256:[0-9a-f]{64}", "".join(_access_yaml(secret) for secret in made)))
+    assert len(hidden) >= 4
+    assert len(digests) >= 3
+    kinds = "packageindexes,indexusers,pods,deployments,replicasets,configmaps,services,serviceaccounts,events"
+    seen = kubectl("get", kinds, "-A", "-o", "yaml")
+    seen += json.dumps([secret["metadata"] for secret in made])
+    for namespace, pods in ((SYSTEM, "app.kubernetes.io/name=wheelyard"), ("packages", "wheelyard.dev/index=main")):
+        seen += kubectl("-n", namespace, "logs", "-l", pods, "--tail=-1", "--prefix")
+    assert [len(secret) for secret in hidden | digests if secret in seen] == []
+    kubectl("-n", "packages", "delete", "indexuser", "watched")
+
+
+def _access_yaml(secret: Any) -> str:
+    return base64.b64decode(secret["data"].get("access.yaml", "")).decode()
 
 
 LOGIN = """
