@@ -29,7 +29,7 @@ def test_a_jenkins_agent_publishes_and_installs_with_no_stored_secret(main_job: 
         kubectl("-n", "jenkins", "wait", "--for=condition=Ready", "pod/agent", "--timeout=60s")
         assert not [key for key in kubectl.secret("jenkins", "agent-pypi") if "password" in key.lower()]
         for name in ("by_twine", "by_uv"):
-            distributions.wheel(tmp_path, name)
+            distributions.wheel(tmp_path, name, version=f"1.{int(time.time())}")
         kubectl("-n", "jenkins", "cp", str(tmp_path), "agent:/tmp/dist")
         agent = ("-n", "jenkins", "exec", "agent", "--", "sh", "-ec")
         twine = "twine upload --non-interactive --disable-progress-bar"
