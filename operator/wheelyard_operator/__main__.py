@@ -44,9 +44,9 @@ def main() -> None:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         sys.exit(f"wheelyard-operator: {error}")
-    queue = WorkQueue(reconciler(connect(), settings))
+    queue = WorkQueue(reconciler(connect(settings), settings))
     registry = kopf.get_default_registry()
-    register(Handlers(queue), registry)
+    register(Handlers(queue), registry, everywhere=not settings.namespaces)
     _Life(queue).register(registry)
     kopf.run(
         registry=registry,
@@ -54,18 +54,19 @@ def main() -> None:
         # By itself, kopf looks for its user in /etc/passwd, where a pod's need not be.
         identity=cast("Any", OPERATOR),
         standalone=True,
-        clusterwide=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
         liveness_endpoint=settings.health_endpoint,
     )
 
 
-def connect() -> Kube:
+def connect(settings: Settings) -> Kube:
     """Log in as the pod's ServiceAccount, or as kubectl would."""
     try:
         kubernetes.config.load_incluster_config()
     except kubernetes.config.ConfigException:
         kubernetes.config.load_kube_config()
-    return RealKube(kubernetes.client.ApiClient())
+    return RealKube(kubernetes.client.ApiClient(), settings.namespaces)
 
 
 def reconciler(kube: Kube, settings: Settings) -> _Reconciler:

@@ -98,10 +98,14 @@ class Handlers:
                 self._queue.add(index)
 
 
-def register(handlers: Handlers, registry: kopf.OperatorRegistry) -> None:
-    """Watch everything that may matter; of children only those that carry `label_of` their kind."""
+def register(handlers: Handlers, registry: kopf.OperatorRegistry, *, everywhere: bool = True) -> None:
+    """Watch everything that may matter; of children only those that carry `label_of` their kind.
+
+    Namespaces can only be watched all together: an operator of some looks at their labels every minute instead.
+    """
     kopf.on.event(GROUP, "packageindexes", registry=registry)(handlers.on_index)
     kopf.on.event(GROUP, "indexusers", registry=registry)(handlers.on_user)
-    kopf.on.event("", "namespaces", registry=registry)(handlers.on_namespace)
+    if everywhere:
+        kopf.on.event("", "namespaces", registry=registry)(handlers.on_namespace)
     for group, plural in CHILDREN:
         kopf.on.event(group, plural, labels={INDEX_LABEL: kopf.PRESENT}, registry=registry)(handlers.on_child)

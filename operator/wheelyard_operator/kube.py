@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 FIELD_MANAGER = "wheelyard-operator"
 _TIMEOUT = (5, 20)
@@ -71,12 +71,18 @@ class Kube(Protocol):
 class RealKube:
     """A cluster, by the official client; safe to share between threads."""
 
-    def __init__(self, client: Any) -> None:
-        """Take a `kubernetes.client.ApiClient` that is logged in."""
+    def __init__(self, client: Any, namespaces: tuple[str, ...] = ()) -> None:
+        """Take a `kubernetes.client.ApiClient` that is logged in.
+
+        `namespaces` are all that there are for the operator; without any, those of the cluster.
+        """
         self._client = client
+        self._namespaces = namespaces
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Give one object, None where there is none."""
+        if namespace and self._namespaces and namespace not in self._namespaces:
+            return None
         try:
             return self._call("GET", _path(kind, namespace, name))
         except ApiError as error:
@@ -86,15 +92,18 @@ class RealKube:
 
     def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
         """Give all objects of a kind, page by page."""
-        items: list[Manifest] = []
+        places = (namespace,) if namespace else self._namespaces or ("",)
+        return [each for place in places for each in self._pages(kind, place, selector)]
+
+    def _pages(self, kind: str, namespace: str, selector: str) -> Iterator[Manifest]:
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         while True:
             answer = self._call("GET", _path(kind, namespace), query=query)
             # The items of a list have no kind of their own.
-            items += [{"kind": kind, "apiVersion": _RESOURCES[kind][0], **each} for each in answer["items"]]
+            yield from ({"kind": kind, "apiVersion": _RESOURCES[kind][0], **each} for each in answer["items"])
             token = answer.get("metadata", {}).get("continue", "")
             if not token:
-                return items
+                return
             query = {**query, "continue": token}
 
     def document(self, path: str) -> Manifest:

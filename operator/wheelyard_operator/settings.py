@@ -29,6 +29,8 @@ class Settings:
     """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
     allowed_buckets: tuple[str, ...] = ("*",)
     """Globs on the buckets that an index may have made or unlocked with the operator's own credentials."""
+    namespaces: tuple[str, ...] = ()
+    """Where resources are looked after, and objects made and read; empty is everywhere."""
     allowed_issuers: tuple[str, ...] = ()
     """OpenID Connect issuers whose CI jobs may be trusted: the operator fetches keys from no others."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
@@ -52,6 +54,7 @@ class Settings:
                 plain_endpoint(each) for each in _listed(environment.get("WHEELYARD_ALLOWED_ENDPOINTS", ""))
             ),
             allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
+            namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
         )

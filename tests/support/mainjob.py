@@ -36,8 +36,8 @@ class MainJob:
         """Return kubectl on this cluster."""
         return Kubectl(self.cluster)
 
-    def install_operator(self) -> None:
-        """Install or upgrade the CRDs and the operator; return when it runs."""
+    def install_operator(self, *namespaces: str) -> None:
+        """Install or upgrade the CRDs and the operator, for these namespaces or for all; return when it runs."""
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
         s3 = self.cluster.s3
@@ -60,6 +60,7 @@ class MainJob:
             "oidc.allowedIssuers[0]": ISSUER,
         }
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
+        sets += [f"--set-json=namespaces={json.dumps(namespaces)}"]
         chart = str(ROOT / "charts/wheelyard")
         options = ["--namespace", SYSTEM, "--skip-crds", "--wait", "--timeout", "150s"]
         done = run(

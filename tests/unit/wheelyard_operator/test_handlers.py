@@ -109,6 +109,13 @@ def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
     assert not registry._spawning._handlers
 
 
+def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster(handlers: Handlers) -> None:
+    registry = kopf.OperatorRegistry()
+    register(handlers, registry, everywhere=False)
+    assert len(registry._watching._handlers) == 2 + len(CHILDREN)
+    assert "namespaces" not in str([handler.selector for handler in registry._watching._handlers])
+
+
 def test_names_of_kopfs_settings_exist() -> None:
     """Python would let us set anything, and kopf would not notice."""
     fresh, ours = kopf.OperatorSettings(), kopf_settings()

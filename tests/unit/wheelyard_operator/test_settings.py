@@ -19,6 +19,8 @@ def test_everything_is_read() -> None:
             "WHEELYARD_CLUSTER_DOMAIN": "k8s.example",
             "WHEELYARD_ALLOWED_ENDPOINTS": "https://a.example/, http://B:9000",
             "WHEELYARD_ALLOWED_BUCKETS": "acme-*",
+            "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example, https://git.example",
+            "WHEELYARD_NAMESPACES": "packages,ci",
             "AWS_ENDPOINT_URL_S3": "http://s3:7070/",
             "AWS_ENDPOINT_URL_IAM": "http://s3:7076",
             "AWS_REGION": "eu-west-1",
@@ -33,6 +35,8 @@ def test_everything_is_read() -> None:
         iam_endpoint="http://s3:7076",
         allowed_endpoints=("https://a.example", "http://b:9000"),
         allowed_buckets=("acme-*",),
+        allowed_issuers=("https://ci.example", "https://git.example"),
+        namespaces=("packages", "ci"),
     )
 
 
