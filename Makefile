@@ -63,6 +63,10 @@ fuzz: $(READY) ## Feed damaged uploads and requests to what reads them: make fuz
 proof: $(READY) ## Long histories of an index against a model, for about 5 minutes
 	$(BIN)/pytest tests/unit/wheelyard_server/catalog/test_histories.py --hypothesis-profile=proof
 
+.PHONY: bench
+bench: $(READY) ## What things cost; so far, to find out who is asking
+	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.logins
+
 .PHONY: cluster-up
 cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 12 minutes)
 	@$(CLUSTER_CLI) up
