@@ -1,7 +1,6 @@
 """Who can log in, by the users of one access file, and by what."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from wheelyard_server.access.file import AccessFile, Identity, User
 from wheelyard_server.access.minting import Mint
@@ -24,7 +23,8 @@ class Logins:
 
     def by_claims(self, claims: SignedClaims) -> tuple[User, ...]:
         """Return the users that the bearer of a signed token is. More than one may have named the same identity."""
-        candidates = self._by_subject.get((claims.issuer, claims.claims.get("sub")), ())
+        subject = claims.claims.get("sub")
+        candidates = self._by_subject.get((claims.issuer, subject), ()) if isinstance(subject, str) else ()
         return tuple(user for user, identity in candidates if claims.fit(identity))
 
 
@@ -33,8 +33,8 @@ def principal(user: User, method: Method) -> Principal:
     return Principal.of_user(user.name, user.groups, method)
 
 
-def _by_subject(users: Iterable[User]) -> Mapping[tuple[Any, Any], tuple[tuple[User, Identity], ...]]:
-    found: dict[tuple[Any, Any], tuple[tuple[User, Identity], ...]] = {}
+def _by_subject(users: Iterable[User]) -> Mapping[tuple[str, str], tuple[tuple[User, Identity], ...]]:
+    found: dict[tuple[str, str], tuple[tuple[User, Identity], ...]] = {}
     for user in users:
         for identity in user.identities:
             key = (identity.issuer, identity.claims["sub"])

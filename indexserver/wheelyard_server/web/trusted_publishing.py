@@ -70,7 +70,7 @@ async def _token(request: web.Request) -> str:
         raise InvalidPublisherError("invalid-payload", "The body is too large for a token, or has no length")
     try:
         token = msgspec.json.decode(await request.read(), type=_Body).token
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise InvalidPublisherError("invalid-payload", 'Send a JSON object {"token": "..."}') from None
     if not is_signed_token(token):
         raise InvalidPublisherError("invalid-token", "The token is none that a CI has signed")

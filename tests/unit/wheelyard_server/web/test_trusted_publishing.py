@@ -127,9 +127,11 @@ async def test_what_is_no_token(client: Client, token: str) -> None:
     assert (await refused(client, token))[0] == "invalid-token"
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"token": 5}', b"\xff", b'{"token": "' + b"x" * 20_000 + b'"}']
-)
+LONG = b'{"token": "' + b"x" * 20_000 + b'"}'
+DEEP = b'{"x":' + b"[" * 8000 + b"]" * 8000 + b"}"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 5}', b"\xff", LONG, DEEP])
 async def test_what_is_no_request(client: Client, body: bytes) -> None:
     answer = await client.post("/_/oidc/mint-token", data=body)
     assert answer.status == 422
