@@ -47,7 +47,13 @@ lint: $(READY) ## Format, lint, types and layers
 
 .PHONY: check
 check: lint ## The quick part: lint, unit and contract tests
-	$(BIN)/pytest tests/unit tests/contract
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync unit-operator unit-server
+
+.PHONY: unit-operator unit-server
+unit-operator: $(READY) ## Unit tests of the operator
+	$(BIN)/pytest tests/unit/wheelyard_operator
+unit-server: $(READY) ## Unit tests of the index server, and contract tests
+	$(BIN)/pytest tests/unit/wheelyard_server tests/contract
 
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
