@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster import ClusterError, connect
 from cluster.kinds import chosen
-from cluster.paths import cache
+from cluster.paths import cache, locked
 from support.kubectl import CommandError
 from support.mainjob import EXAMPLES, SYSTEM, MainJob
 
@@ -91,7 +91,8 @@ def main(arguments: list[str]) -> None:
     if command is None:
         sys.exit("usage: python -m demo up|down")
     try:
-        command()
+        with locked("main-job"):
+            command()
     except (ClusterError, CommandError, AssertionError) as error:
         sys.exit(f"The demo failed: {error}")
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -11,15 +12,25 @@ from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster, connect
+from cluster.paths import locked
 from support import buckets
 from support.kubectl import Kubectl
 from support.mainjob import MainJob
 
+OURS = "wheelyard.dev/e2e"
+"""Label of the namespaces that tests make."""
+
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    """Find the cluster that `make cluster-up` has brought up; without one these tests fail."""
-    return connect()
+def cluster() -> Iterator[Cluster]:
+    """Find the cluster that `make cluster-up` has brought up; without one these tests fail.
+
+    It is this run's alone. What a killed run has left there is removed.
+    """
+    with locked("main-job"):
+        found = connect()
+        Kubectl(found)("delete", "namespaces", "--selector", OURS, "--wait=false")
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +74,28 @@ def main_job_ready(operator: MainJob, s3: S3Client) -> MainJob:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """Make a namespace of the test's own.
+    """Make a namespace of the test's own."""
+    with new_namespace(kubectl) as name:
+        yield name
+
+
+@pytest.fixture
+def other_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """Make another one."""
+    with new_namespace(kubectl) as name:
+        yield name
+
+
+@contextmanager
+def new_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """Make a namespace and delete it.
 
     What is in it goes before it does. Kubernetes deletes a namespace's pods first and then comes back for the rest
     after half of their grace period, which is minutes for an index server.
     """
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, f"{OURS}=")
     yield name
     kubectl("-n", name, "delete", "packageindexes,indexusers", "--all", "--timeout=60s")
     kubectl("delete", "namespace", name, "--wait=false")

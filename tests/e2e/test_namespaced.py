@@ -1,24 +1,14 @@
 """An operator of single namespaces: Kubernetes itself keeps it out of all others."""
 
 import json
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from support.kubectl import Kubectl, eventually
+from support.kubectl import eventually
 from support.mainjob import SYSTEM, MainJob
 
 OPERATOR = f"system:serviceaccount:{SYSTEM}:wheelyard-operator"
-
-
-@pytest.fixture
-def other(kubectl: Kubectl) -> Iterator[str]:
-    """Make a namespace that the operator is not for."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
@@ -30,9 +20,9 @@ def namespaced(main_job_ready: MainJob, namespace: str) -> Iterator[MainJob]:
 
 
 def test_the_operator_cannot_reach_other_namespaces_and_does_its_work_in_its_own(
-    namespaced: MainJob, namespace: str, other: str
+    namespaced: MainJob, namespace: str, other_namespace: str
 ) -> None:
-    kubectl = namespaced.kubectl
+    kubectl, other = namespaced.kubectl, other_namespace
 
     def may(verb: str, resource: str, where: str) -> bool:
         return (

@@ -59,6 +59,7 @@ class MainJob:
             "aws.endpoints.iam": s3.iam_endpoint,
             "oidc.allowedIssuers[0]": ISSUER,
         }
+        self._forget_interrupted_install()
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
         sets += [f"--set-json=namespaces={json.dumps(namespaces)}"]
         chart = str(ROOT / "charts/wheelyard")
@@ -69,6 +70,11 @@ class MainJob:
         if done.returncode:
             logs = self.kubectl.attempt("-n", SYSTEM, "logs", "deploy/wheelyard-operator", "--tail=50").stdout
             raise CommandError(f"helm: {done.stdout}{done.stderr}\n{logs}")
+
+    def _forget_interrupted_install(self) -> None:
+        """Remove helm's note of a run that was killed: it refuses every other run as long as that stands there."""
+        pending = "owner=helm,name=wheelyard,status in (pending-install,pending-upgrade,pending-rollback)"
+        self.kubectl("-n", SYSTEM, "delete", "secret", "--selector", pending)
 
     def manifest(self, example: str) -> str:
         """Return an example with the image that this cluster has."""
