@@ -115,16 +115,26 @@ def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops
 
 
 def _status(main_job: MainJob, user: str, token: str, host: str = "wheelyard-main") -> int:
-    """Return the status of a request with a login, or with none for no user, made in the publisher's pod."""
+    """Return the status of a request with a login, or with none for no user, made in the publisher's pod.
+
+    A node may refuse connections to a new Service for a second or two, until its kube-proxy knows of it.
+    """
     script = f"""
-import base64, urllib.error, urllib.request
+import base64, time, urllib.error, urllib.request
 login = base64.b64encode(b"{user}:{token}").decode()
 headers = {{"Authorization": "Basic " + login}} if "{user}" else {{}}
 request = urllib.request.Request("http://{host}/simple/", headers=headers)
-try:
-    print(urllib.request.urlopen(request, timeout=10).status)
-except urllib.error.HTTPError as error:
-    print(error.code)
+for attempt in range(10):
+    try:
+        print(urllib.request.urlopen(request, timeout=10).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+    except urllib.error.URLError as error:
+        if attempt == 9 or not isinstance(error.reason, ConnectionRefusedError):
+            raise
+        time.sleep(1)
+        continue
+    break
 """
     return int(main_job.kubectl("-n", "packages", "exec", "publisher", "--", "python3", "-c", script))
 
