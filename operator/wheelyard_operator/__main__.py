@@ -18,6 +18,7 @@ from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import RealKube
 from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.provision.servers import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
@@ -71,7 +72,8 @@ def connect(settings: Settings) -> Kube:
 
 def reconciler(kube: Kube, settings: Settings) -> _Reconciler:
     """Wire the reconcilers of both kinds."""
-    storage = StorageStage(Clients(settings), settings)
+    clients = Clients(settings)
+    storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)
     trust = TrustStage(Issuers(Web(), from_cluster(kube)), settings)
     return _Reconciler(
         IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, _now),

@@ -41,7 +41,7 @@ class Applier:
         wanted = _with_digest(desired)
         if live is None:
             return self._kube.apply(wanted)
-        self._check(live)
+        self._check(live, desired)
         if covers(live, wanted):
             return live
         # The uid makes the API server refuse, should another object have taken the name meanwhile.
@@ -53,8 +53,8 @@ class Applier:
         if live is not None and is_owned(live, self._owner):
             self._kube.delete(kind, namespace, name, live["metadata"]["uid"])
 
-    def _check(self, live: Manifest) -> None:
-        if is_owned(live, self._owner):
+    def _check(self, live: Manifest, desired: Manifest) -> None:
+        if is_owned(live, self._owner) or _is_kept(live, desired):
             if "deletionTimestamp" in live["metadata"]:
                 raise LeavingError
             return
@@ -81,6 +81,13 @@ def covers(live: Any, desired: Any) -> bool:
     if isinstance(desired, list) and desired and all(isinstance(each, dict) for each in desired):
         return isinstance(live, list) and all(any(covers(item, each) for item in live) for each in desired)
     return bool(live == desired)
+
+
+def _is_kept(live: Manifest, desired: Manifest) -> bool:
+    """Whether it is one that outlives its owner, and nobody else has it."""
+    kept = desired["metadata"].get("ownerReferences") == []
+    metadata = live["metadata"]
+    return kept and not _controllers(live) and covers(metadata.get("labels", {}), desired["metadata"]["labels"])
 
 
 def _with_digest(desired: Manifest) -> Manifest:

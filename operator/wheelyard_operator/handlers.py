@@ -26,6 +26,7 @@ CHILDREN = (
     ("apps", "deployments"),
     ("policy", "poddisruptionbudgets"),
     ("", "configmaps"),
+    ("", "persistentvolumeclaims"),
     ("", "pods"),
     ("", "secrets"),
     ("", "serviceaccounts"),

@@ -27,6 +27,7 @@ _RESOURCES = {
     "Deployment": ("apps/v1", "deployments"),
     "Event": ("v1", "events"),
     "Namespace": ("v1", "namespaces"),
+    "PersistentVolumeClaim": ("v1", "persistentvolumeclaims"),
     "Pod": ("v1", "pods"),
     "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
     "Secret": ("v1", "secrets"),

@@ -40,6 +40,8 @@ class ObservedIndex:
     storage_secret: Manifest | None
     access_secret: Manifest | None
     deployment: Manifest | None
+    pods: tuple[Manifest, ...]
+    """Also those that are on their way out."""
 
 
 def read_index(kube: Kube, key: Key) -> PackageIndex | None:
@@ -65,6 +67,7 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
         storage_secret=kube.get("Secret", namespace, index.storage_secret_name),
         access_secret=kube.get("Secret", namespace, index.access_secret_name),
         deployment=kube.get("Deployment", namespace, index.child_name),
+        pods=pods(kube, index),
     )
 
 
@@ -79,8 +82,12 @@ def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
 
 
 def pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
-    """Give the index's pods that are not on their way out."""
-    found = kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}")
+    """Give the index's pods, also those that are on their way out."""
+    return tuple(kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}"))
+
+
+def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
+    """Give those that are not on their way out."""
     return tuple(pod for pod in found if "deletionTimestamp" not in pod["metadata"])
 
 

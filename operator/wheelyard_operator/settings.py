@@ -33,6 +33,8 @@ class Settings:
     """Where resources are looked after, and objects made and read; empty is everywhere."""
     allowed_issuers: tuple[str, ...] = ()
     """OpenID Connect issuers whose CI jobs may be trusted: the operator fetches keys from no others."""
+    key_grace_seconds: int = 60
+    """How long the access key before stays valid after every pod has the new one, and then deactivated."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
     """Where the liveness probe is answered."""
 
@@ -56,6 +58,7 @@ class Settings:
             allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
+            key_grace_seconds=_seconds(environment, "WHEELYARD_KEY_GRACE_SECONDS", cls.key_grace_seconds),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
         )
 
@@ -73,6 +76,13 @@ def _pull_policy(value: str) -> str:
     if value not in {"Always", "IfNotPresent", "Never"}:
         raise SettingsError(f"WHEELYARD_IMAGE_PULL_POLICY is {value!r}: it must be Always, IfNotPresent or Never.")
     return value
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal():
+        raise SettingsError(f"{name} is {text!r}: it must be a number of seconds.")
+    return int(text)
 
 
 def _listed(text: str) -> tuple[str, ...]:

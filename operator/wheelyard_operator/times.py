@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def written(time: datetime) -> str:
@@ -28,6 +29,11 @@ def later(time: str, seconds: int) -> str:
 def seconds_until(time: str, now: str) -> float:
     """Give how long that is from now; negative where it has passed."""
     return (_read(time) - _read(now)).total_seconds()
+
+
+def parse_seconds(duration: str) -> int:
+    """Give the seconds of a duration such as 720h; "" is 0. The schemas allow no other units than s, m and h."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]] if duration else 0
 
 
 def _read(text: str) -> datetime:

@@ -17,10 +17,12 @@ from wheelyard_operator.desired.index_file import (
     GRACE_SECONDS,
     METRICS_PORT,
     PORT,
+    VOLUME_FOLDER,
+    keeps_cache,
     scratch_bytes,
 )
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
-from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR
+from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR, VolumeStorage
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
@@ -33,6 +35,7 @@ _SPARE_BYTES = 512 * 1024**2
 
 def deployment(index: PackageIndex, settings: Settings, *, config_digest: str, credentials_digest: str) -> Manifest:
     """Run `replicas` servers. The digests are of what is only read at start: a change of them rolls."""
+    annotations = {CONFIG_ANNOTATION: config_digest, CREDENTIALS_ANNOTATION: credentials_digest}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -41,22 +44,23 @@ def deployment(index: PackageIndex, settings: Settings, *, config_digest: str, c
             "replicas": index.replicas,
             "revisionHistoryLimit": 3,
             "selector": {"matchLabels": selector_labels(index)},
-            "strategy": {
-                "type": "RollingUpdate",
-                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
-            },
+            "strategy": _strategy(index),
             "template": {
                 "metadata": {
                     "labels": {**selector_labels(index), MANAGED_BY_LABEL: OPERATOR},
-                    "annotations": {
-                        CONFIG_ANNOTATION: config_digest,
-                        CREDENTIALS_ANNOTATION: credentials_digest,
-                    },
+                    "annotations": annotations,
                 },
                 "spec": _pod(index, settings),
             },
         },
     }
+
+
+def _strategy(index: PackageIndex) -> Manifest:
+    if isinstance(index.storage, VolumeStorage):
+        # Two servers must not write to one volume.
+        return {"type": "Recreate"}
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
 def _pod(index: PackageIndex, settings: Settings) -> Manifest:
@@ -82,15 +86,35 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
         "containers": [_container(index, settings)],
-        "volumes": [
-            {"name": "config", "configMap": {"name": index.child_name}},
-            {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
-            # The server keeps within them by itself; these protect the node from a server that does not.
-            {"name": "scratch", "emptyDir": {"sizeLimit": str(2 * scratch_bytes(index))}},
-            {"name": "cache", "emptyDir": {"sizeLimit": str(index.serving.cache_bytes + _SPARE_BYTES)}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": str(_SPARE_BYTES)}},
-        ],
+        "volumes": _volumes(index),
     }
+
+
+def _volumes(index: PackageIndex) -> list[Manifest]:
+    # The server keeps within its limits by itself; these protect the node from a server that does not.
+    volumes: list[Manifest] = [
+        {"name": "config", "configMap": {"name": index.child_name}},
+        {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
+        {"name": "scratch", "emptyDir": {"sizeLimit": str(2 * scratch_bytes(index))}},
+    ]
+    if keeps_cache(index):
+        volumes.append({"name": "cache", "emptyDir": {"sizeLimit": str(index.serving.cache_bytes + _SPARE_BYTES)}})
+    if isinstance(index.storage, VolumeStorage):
+        volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": index.child_name}})
+    return [*volumes, {"name": "tmp", "emptyDir": {"sizeLimit": str(_SPARE_BYTES)}}]
+
+
+def _mounts(index: PackageIndex) -> list[Manifest]:
+    mounts: list[Manifest] = [
+        {"name": "config", "mountPath": "/etc/wheelyard/config", "readOnly": True},
+        {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
+        {"name": "scratch", "mountPath": "/scratch"},
+    ]
+    if keeps_cache(index):
+        mounts.append({"name": "cache", "mountPath": CACHE_FOLDER})
+    if isinstance(index.storage, VolumeStorage):
+        mounts.append({"name": "data", "mountPath": VOLUME_FOLDER})
+    return [*mounts, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir of the pod
 
 
 def _container(index: PackageIndex, settings: Settings) -> Manifest:
@@ -99,11 +123,7 @@ def _container(index: PackageIndex, settings: Settings) -> Manifest:
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
         "command": ["wheelyard", "serve", "--config", "/etc/wheelyard/config/index.yaml"],
-        "env": [
-            _from_secret(index, KEY_ID),
-            _from_secret(index, KEY_SECRET),
-            _from_secret(index, SESSION_TOKEN, optional=True),
-        ],
+        "env": _environment(index),
         "ports": [
             {"name": "http", "containerPort": PORT, "protocol": "TCP"},
             {"name": "external", "containerPort": EXTERNAL_PORT, "protocol": "TCP"},
@@ -121,18 +141,22 @@ def _container(index: PackageIndex, settings: Settings) -> Manifest:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [
-            {"name": "config", "mountPath": "/etc/wheelyard/config", "readOnly": True},
-            {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
-            {"name": "scratch", "mountPath": "/scratch"},
-            {"name": "cache", "mountPath": CACHE_FOLDER},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod
-        ],
+        "volumeMounts": _mounts(index),
     }
 
 
 def _probe(path: str, **limits: int) -> Manifest:
     return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 3, **limits}
+
+
+def _environment(index: PackageIndex) -> list[Manifest]:
+    if isinstance(index.storage, VolumeStorage) or index.storage.identity is not None:
+        return []
+    return [
+        _from_secret(index, KEY_ID),
+        _from_secret(index, KEY_SECRET),
+        _from_secret(index, SESSION_TOKEN, optional=True),
+    ]
 
 
 def _from_secret(index: PackageIndex, key: str, *, optional: bool = False) -> Manifest:

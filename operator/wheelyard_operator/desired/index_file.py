@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from wheelyard_operator.resource import S3Storage, VolumeStorage
+
 if TYPE_CHECKING:
-    from wheelyard_operator.resource import PackageIndex
+    from wheelyard_operator.resource import Manifest, PackageIndex
     from wheelyard_operator.settings import Settings
 
 INDEX_FILE = "index.yaml"
@@ -16,6 +18,7 @@ EXTERNAL_PORT = 8081
 METRICS_PORT = 9090
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of a pod's own
 CACHE_FOLDER = "/cache"
+VOLUME_FOLDER = "/data"
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
 
@@ -27,17 +30,10 @@ def scratch_bytes(index: PackageIndex) -> int:
 
 def index_file(index: PackageIndex, settings: Settings) -> str:
     """Render index.yaml."""
-    storage, serving = index.storage, index.serving
+    serving = index.serving
     content = {
         "index": index.id,
-        "storage": {
-            "s3": {
-                "bucket": storage.bucket,
-                "prefix": storage.prefix,
-                "region": storage.region or settings.region,
-                "endpoint": storage.endpoint or settings.s3_endpoint,
-            }
-        },
+        "storage": _storage(index.storage, settings),
         "listeners": {
             "cluster": {"host": ANY_ADDRESS, "port": PORT},
             "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT},
@@ -45,7 +41,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         },
         "accessFile": "/etc/wheelyard/access/access.yaml",
         "scratchFolder": "/scratch",
-        "cache": {"folder": CACHE_FOLDER, "maxBytes": serving.cache_bytes},
+        **_cache(index),
         "limits": {
             "fileBytes": serving.file_bytes,
             "metadataBytes": serving.metadata_bytes,
@@ -57,3 +53,25 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)
+
+
+def keeps_cache(index: PackageIndex) -> bool:
+    """Whether servers keep copies of files: a volume is as near as a cache would be."""
+    return isinstance(index.storage, S3Storage)
+
+
+def _storage(storage: S3Storage | VolumeStorage, settings: Settings) -> Manifest:
+    if isinstance(storage, VolumeStorage):
+        return {"folder": {"path": VOLUME_FOLDER}}
+    return {
+        "s3": {
+            "bucket": storage.bucket,
+            "prefix": storage.prefix,
+            "region": storage.region or settings.region,
+            "endpoint": storage.endpoint or settings.s3_endpoint,
+        }
+    }
+
+
+def _cache(index: PackageIndex) -> Manifest:
+    return {"cache": {"folder": CACHE_FOLDER, "maxBytes": index.serving.cache_bytes}} if keeps_cache(index) else {}

@@ -1,10 +1,11 @@
-"""The ServiceAccount of an index's pods: a name with no rights and no token."""
+"""The ServiceAccount of an index's pods: no rights in the cluster and no token; at the cloud it may have a role."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.common import index_metadata
+from wheelyard_operator.resource import S3Storage
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
 
 def serviceaccount(index: PackageIndex) -> Manifest:
     """Give the pods an identity of their own, not the namespace's default."""
+    metadata = index_metadata(index, index.child_name)
+    if isinstance(index.storage, S3Storage) and index.storage.identity:
+        metadata["annotations"] = dict(index.storage.identity.annotations)
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": index_metadata(index, index.child_name),
+        "metadata": metadata,
         "automountServiceAccountToken": False,
     }

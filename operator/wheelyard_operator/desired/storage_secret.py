@@ -1,10 +1,13 @@
-"""The Secret with the S3 credentials that the operator made for an index."""
+"""The Secret with the S3 credentials that the operator made for an index, and what it remembers of them."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.desired.common import encoded, index_metadata
+from wheelyard_operator.desired.common import decoded, encoded, index_metadata
+from wheelyard_operator.times import is_time
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
@@ -12,14 +15,50 @@ if TYPE_CHECKING:
 KEY_ID = "AWS_ACCESS_KEY_ID"
 KEY_SECRET = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a field
 SESSION_TOKEN = "AWS_SESSION_TOKEN"  # noqa: S105 - the name of a field
+_STATE = "wheelyard.json"
 
 
-def storage_secret(index: PackageIndex, key_id: str, secret: str) -> Manifest:
+@dataclass(frozen=True)
+class StorageKey:
+    """The access key in force. Times are RFC 3339, "" where there is none."""
+
+    key_id: str = ""
+    """"" is none."""
+    secret: str = ""
+    issued: str = ""
+    request: str = ""
+    """Value of the rotation annotation that this key answers."""
+    deactivated: str = ""
+    """Since when the key before is not valid any more, though it could be made so again by hand."""
+
+    @classmethod
+    def parse(cls, secret: Manifest) -> StorageKey:
+        """Take it from a Secret as the API gave it. What is damaged counts as absent."""
+        key_id, key_secret = decoded(secret, KEY_ID), decoded(secret, KEY_SECRET)
+        if not (key_id and key_secret):
+            return cls()
+        try:
+            state = {**json.loads(decoded(secret, _STATE) or "{}")}
+        except (ValueError, TypeError):
+            state = {}
+        times = {name: state[name] for name in ("issued", "deactivated") if is_time(str(state.get(name)))}
+        issued = secret["metadata"].get("creationTimestamp", "")
+        return cls(key_id, key_secret, **{"issued": issued, "request": str(state.get("request", "")), **times})
+
+    @property
+    def state(self) -> str:
+        """All of this but the key itself."""
+        return json.dumps(
+            {name: value for name, value in asdict(self).items() if value and name not in {"key_id", "secret"}}
+        )
+
+
+def storage_secret(index: PackageIndex, key: StorageKey) -> Manifest:
     """Hold one access key."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": index_metadata(index, index.storage_secret_name),
+        "metadata": index_metadata(index, index.made_secret_name),
         "type": "Opaque",
-        "data": encoded({KEY_ID: key_id, KEY_SECRET: secret}),
+        "data": encoded({KEY_ID: key.key_id, KEY_SECRET: key.secret, _STATE: key.state}),
     }

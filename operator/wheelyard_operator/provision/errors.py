@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ from wheelyard_operator.problems import CREDENTIALS_READY, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+OPERATOR_CREDENTIALS = "The operator's own AWS credentials"
+UNREACHABLE = "EndpointUnreachable"
+"""The one reason that is about a server, and not about what is asked for."""
 
 _WRONG_KEY = {
     "InvalidAccessKeyId",
@@ -46,6 +53,7 @@ def translated(condition: str, what: str, credentials: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        log.info("%s, with %s: %s", what, credentials, error)
         raise _refused(condition, what, credentials, error_code(error)) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise Problem(
@@ -55,19 +63,26 @@ def translated(condition: str, what: str, credentials: str) -> Iterator[None]:
             " or give its ServiceAccount a role.",
         ) from error
     except (ConnectionError, HTTPClientError) as error:
-        raise Problem(
-            condition,
-            "EndpointUnreachable",
-            f"The endpoint of {what} does not answer ({type(error).__name__}): check that it is up,"
-            " the endpoint's address, and network policies. It is tried again.",
-            stalled=False,
-        ) from error
+        log.info("%s: %s", what, error)
+        raise unreachable(condition, what) from error
     except BotoCoreError as error:
+        log.info("%s: %s", what, error)
         raise Problem(
             condition,
             "RequestFailed",
             f"{what} cannot be asked for ({type(error).__name__}): check bucket, region and endpoint.",
         ) from error
+
+
+def unreachable(condition: str, what: str) -> Problem:
+    """Say that a server does not answer."""
+    return Problem(
+        condition,
+        UNREACHABLE,
+        f"The endpoint of {what} does not answer: check that it is up, its address, and network policies. It is"
+        " tried again.",
+        stalled=False,
+    )
 
 
 def error_code(error: ClientError) -> str:

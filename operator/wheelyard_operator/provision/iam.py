@@ -1,39 +1,107 @@
-"""The IAM user of an index: one user, one inline policy, one access key that is written down."""
+"""The IAM user of an index: one user, one inline policy, at most two access keys.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+import boto3
+from botocore.exceptions import ClientError, UnknownRegionError
 
 from wheelyard_operator.problems import CREDENTIALS_READY, Problem
-from wheelyard_operator.provision.errors import error_code, translated
+from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.provision.policy import storage_policy
-from wheelyard_operator.provision.s3 import OPERATOR_CREDENTIALS
+from wheelyard_operator.provision.principals import AccessKey, Capabilities, NewKey
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-    from wheelyard_operator.resource import PackageIndex
+    from wheelyard_operator.provision.clients import Clients
+    from wheelyard_operator.resource import PackageIndex, S3Storage
 
 _PATH = "/wheelyard/"
 _POLICY = "wheelyard-storage"
 _INDEX_TAG = "wheelyard.dev/index"
 _UID_TAG = "wheelyard.dev/uid"
 _NAME_LIMIT = 64
-_MOST_KEYS = 2
-"""AWS allows a user no more."""
 
 
-@dataclass(frozen=True)
-class NewKey:
-    """An access key that was just made: its secret can never be read again."""
+class IamUsers:
+    """Principals at AWS, and at servers that speak its IAM API."""
 
-    key_id: str
-    secret: str
+    def __init__(self, clients: Clients, region: str) -> None:
+        self._clients = clients
+        self._partition = _partition(region)
+
+    def capabilities(self) -> Capabilities:
+        """See `Principals.capabilities`."""
+        return Capabilities(prefixes=True)
+
+    def ensure(self, index: PackageIndex, storage: S3Storage) -> None:
+        """See `Principals.ensure`."""
+        name, wanted = user_name(index), storage_policy(storage, self._partition)
+        with _translated(name):
+            user = _get_user(self._iam, name)
+            if user is None:
+                _create_user(self._iam, index, name)
+            else:
+                _check_owner(index, user)
+            if _get_policy(self._iam, name) == wanted:
+                return
+            self._iam.put_user_policy(UserName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
+            if _get_policy(self._iam, name) != wanted:
+                raise Problem(
+                    CREDENTIALS_READY,
+                    "PolicyUnsupported",
+                    f"The IAM server did not keep the policy of user {name} as it was given, so no key is made: its"
+                    " rights might be wider. Give the index credentials of its own (credentials.secretRef).",
+                )
+
+    def keys(self, index: PackageIndex) -> tuple[AccessKey, ...]:
+        """See `Principals.keys`."""
+        name = user_name(index)
+        with _translated(name):
+            return tuple(_keys(self._iam, name))
+
+    def create_key(self, index: PackageIndex) -> NewKey:
+        """See `Principals.create_key`."""
+        name = user_name(index)
+        with _translated(name):
+            made = self._iam.create_access_key(UserName=name)["AccessKey"]
+        return NewKey(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def deactivate_key(self, index: PackageIndex, key_id: str) -> None:
+        """See `Principals.deactivate_key`."""
+        name = user_name(index)
+        with _translated(name):
+            self._iam.update_access_key(UserName=name, AccessKeyId=key_id, Status="Inactive")
+
+    def delete_key(self, index: PackageIndex, key_id: str) -> None:
+        """See `Principals.delete_key`."""
+        name = user_name(index)
+        with _translated(name):
+            self._iam.delete_access_key(UserName=name, AccessKeyId=key_id)
+
+    def remove(self, index: PackageIndex) -> None:
+        """See `Principals.remove`."""
+        name = user_name(index)
+        with _translated(name):
+            user = _get_user(self._iam, name)
+            if user is None or not _is_ours(index, user):
+                return
+            for key in _keys(self._iam, name):
+                self._iam.delete_access_key(UserName=name, AccessKeyId=key.key_id)
+            if _get_policy(self._iam, name) is not None:
+                self._iam.delete_user_policy(UserName=name, PolicyName=_POLICY)
+            self._iam.delete_user(UserName=name)
+
+    @property
+    def _iam(self) -> IAMClient:
+        return self._clients.iam
 
 
 def user_name(index: PackageIndex) -> str:
@@ -43,59 +111,12 @@ def user_name(index: PackageIndex) -> str:
     return f"{readable[: _NAME_LIMIT - len(digest) - 1]}-{digest}"
 
 
-def ensure_user(iam: IAMClient, index: PackageIndex) -> None:
-    """Make the user and its policy what they should be; raise Problem, also if the user is not ours."""
-    name = user_name(index)
-    with _translated(name):
-        user = _get_user(iam, name)
-        if user is None:
-            _create_user(iam, index, name)
-        else:
-            _check_owner(index, user)
-        wanted = storage_policy(index.storage)
-        if _get_policy(iam, name) != wanted:
-            iam.put_user_policy(UserName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
-
-
-def ensure_key(iam: IAMClient, index: PackageIndex, recorded: str) -> NewKey | None:
-    """Make a key unless the recorded one is alive.
-
-    Keys that are not recorded are left over from a crash between making a key and writing it down,
-    or still in use by pods; where there is no room the youngest goes, which no pod has ever seen.
-    """
-    name = user_name(index)
-    with _translated(name):
-        keys = _keys(iam, name)
-        if recorded in keys:
-            return None
-        if len(keys) >= _MOST_KEYS:
-            iam.delete_access_key(UserName=name, AccessKeyId=keys[-1])
-        made = iam.create_access_key(UserName=name)["AccessKey"]
-    return NewKey(made["AccessKeyId"], made["SecretAccessKey"])
-
-
-def retire_keys(iam: IAMClient, index: PackageIndex, recorded: str) -> None:
-    """Delete every key but the recorded one; to be called when no pod uses another any more."""
-    name = user_name(index)
-    with _translated(name):
-        keys = _keys(iam, name)
-        for key in keys:
-            if recorded in keys and key != recorded:
-                iam.delete_access_key(UserName=name, AccessKeyId=key)
-
-
-def remove_user(iam: IAMClient, index: PackageIndex) -> None:
-    """Remove keys, policy and user; done again after a crash it goes on. A foreign user stays."""
-    name = user_name(index)
-    with _translated(name):
-        user = _get_user(iam, name)
-        if user is None or not _is_ours(index, user):
-            return
-        for key in _keys(iam, name):
-            iam.delete_access_key(UserName=name, AccessKeyId=key)
-        if _get_policy(iam, name) is not None:
-            iam.delete_user_policy(UserName=name, PolicyName=_POLICY)
-        iam.delete_user(UserName=name)
+def _partition(region: str) -> str:
+    try:
+        return boto3.Session().get_partition_for_region(region)
+    except UnknownRegionError:
+        # Of a server that is not AWS: these speak of "aws".
+        return "aws"
 
 
 def _translated(name: str) -> Any:
@@ -145,8 +166,7 @@ def _get_policy(iam: IAMClient, name: str) -> Any:
     return json.loads(document) if isinstance(document, str) else document
 
 
-def _keys(iam: IAMClient, name: str) -> list[str]:
-    """Give the ids of the active keys, oldest first."""
+def _keys(iam: IAMClient, name: str) -> list[AccessKey]:
     found = iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
     ordered = sorted(found, key=lambda each: str(each.get("CreateDate", "")))
-    return [each["AccessKeyId"] for each in ordered]
+    return [AccessKey(each["AccessKeyId"], each.get("Status", "Active") == "Active") for each in ordered]

@@ -16,9 +16,13 @@ _OBJECT_ACTIONS = [
 ]
 
 
-def storage_policy(storage: S3Storage) -> dict[str, Any]:
-    """Give the policy document. The prefix ends in "/", so `team/` never unlocks `team2/`."""
-    bucket = f"arn:aws:s3:::{storage.bucket}"
+def storage_policy(storage: S3Storage, partition: str = "aws") -> dict[str, Any]:
+    """Give the policy document. The prefix ends in "/", so `team/` never unlocks `team2/`.
+
+    `partition` is the region's, such as aws-cn:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    """
+    bucket = f"arn:{partition}:s3:::{storage.bucket}"
     listing: dict[str, Any] = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]}
     if storage.prefix:
         listing["Condition"] = {"StringLike": {"s3:prefix": [f"{storage.prefix}*"]}}

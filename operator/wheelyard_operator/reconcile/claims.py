@@ -6,20 +6,23 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.resource import S3Storage
 from wheelyard_operator.settings import plain_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wheelyard_operator.resource import PackageIndex, S3Storage
+    from wheelyard_operator.resource import PackageIndex
     from wheelyard_operator.settings import Settings
 
 
-def check_claims(index: PackageIndex, others: Iterable[PackageIndex], settings: Settings) -> None:
+def check_claims(
+    index: PackageIndex, storage: S3Storage, others: Iterable[PackageIndex], settings: Settings
+) -> None:
     """Raise Problem for the first rule that is broken."""
-    _check_endpoint(index.storage, settings)
-    _check_bucket(index.storage, settings)
-    _check_rivals(index, others, settings)
+    _check_endpoint(storage, settings)
+    _check_bucket(storage, settings)
+    _check_rivals(index, storage, others, settings)
 
 
 def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
@@ -53,15 +56,18 @@ def _check_bucket(storage: S3Storage, settings: Settings) -> None:
         )
 
 
-def _check_rivals(index: PackageIndex, others: Iterable[PackageIndex], settings: Settings) -> None:
+def _check_rivals(
+    index: PackageIndex, storage: S3Storage, others: Iterable[PackageIndex], settings: Settings
+) -> None:
     older = sorted((other for other in others if _age(other) < _age(index)), key=_age)
     for other in older:
-        if _overlap(index.storage, other.storage, settings):
+        theirs = other.storage
+        if isinstance(theirs, S3Storage) and _overlap(storage, theirs, settings):
             raise Problem(
                 STORAGE_READY,
                 "StorageInUse",
-                f"Index {other.id} is older and has bucket {other.storage.bucket} with prefix"
-                f" {other.storage.prefix!r}: use another bucket, or a prefix beside it.",
+                f"Index {other.id} is older and has bucket {theirs.bucket} with prefix"
+                f" {theirs.prefix!r}: use another bucket, or a prefix beside it.",
             )
 
 

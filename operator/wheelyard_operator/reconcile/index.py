@@ -16,13 +16,13 @@ from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index
+from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index, staying
 from wheelyard_operator.problems import AVAILABLE, Problem
 from wheelyard_operator.reconcile.logins import logins
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
-from wheelyard_operator.reconcile.report import report
+from wheelyard_operator.reconcile.report import report, report_pause
 from wheelyard_operator.reconcile.storage import serves_with
-from wheelyard_operator.resource import FINALIZER, INDEX
+from wheelyard_operator.resource import BUCKET_FINALIZER, FINALIZER, INDEX, S3Storage, VolumeStorage
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.rollout import is_ready
 
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from wheelyard_operator.desired.access_file import Login
     from wheelyard_operator.kube import Kube
     from wheelyard_operator.provision.servers import Servers
-    from wheelyard_operator.reconcile.storage import ReadyStorage, StorageStage
+    from wheelyard_operator.reconcile.storage import StorageStage
     from wheelyard_operator.reconcile.trust import TrustStage
     from wheelyard_operator.resource import Key, Manifest, PackageIndex
     from wheelyard_operator.settings import Settings
+    from wheelyard_operator.status.storage import ReadyStorage
 
 _RETRY_SECONDS = 10.0
+_SOON_SECONDS = 3.0
+_OURS = {BUCKET_FINALIZER, FINALIZER}
 _REFUSED = {400, 403, 422}
 """By a quota, a policy, a webhook or a limit of size: somebody has to act."""
 
@@ -61,11 +64,15 @@ class IndexReconciler:
             return GONE
         if index.meta.deleting:
             return self._clean_up(index)
-        if index.storage.provision_user and FINALIZER not in index.meta.finalizers:
+        if index.meta.paused:
+            report_pause(self.kube, index.meta, index.status, self.now())
+            return Outcome()
+        missing = [each for each in index.finalizers if each not in index.meta.finalizers]
+        if missing:
             # Before anything is made that the garbage collector does not know.
-            self._set_finalizers(index, [*index.meta.finalizers, FINALIZER])
+            self._set_finalizers(index, [*index.meta.finalizers, *missing])
             index = read_index(self.kube, key)
-            if index is None or FINALIZER not in index.meta.finalizers:
+            if index is None or not set(missing) <= set(index.meta.finalizers):
                 # Deleted meanwhile: what would be made now, nobody would ever remove.
                 return Outcome(after=_RETRY_SECONDS) if index else GONE
         return self._make(observe_index(self.kube, index))
@@ -73,11 +80,10 @@ class IndexReconciler:
     def _make(self, observed: ObservedIndex) -> Outcome:
         index, applier = observed.index, Applier(self.kube, observed.index.meta)
         accepted = logins(observed)
-        problem, note, live = None, "", observed.deployment
+        problem, ready, live = None, None, observed.deployment
         try:
             self._open_doors(observed, accepted, applier)
             ready = self.storage.prepare(observed, applier)
-            note = ready.note
             live = self._deploy(index, ready, applier)
             self._let_go(observed, live, ready, applier)
         except (Problem, NotOursError, LeavingError) as error:
@@ -86,7 +92,7 @@ class IndexReconciler:
             if error.status not in _REFUSED:
                 raise
             problem = Problem(AVAILABLE, "ApplyRefused", f"The API server refused an object of this index: {error}")
-        running = pods(self.kube, index)
+        running = staying(pods(self.kube, index))
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
             selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
@@ -94,13 +100,21 @@ class IndexReconciler:
             deployment=live,
             pods=running,
             problem=problem,
-            storage_note=note,
+            storage=ready,
+            claim=self._claim(index),
             access_answers={
                 pod["metadata"]["name"]: self.servers.can_use_access_file(pod) for pod in running if is_ready(pod)
             },
         )
         self._report(index, findings)
-        return Outcome(after=_RETRY_SECONDS if problem else None)
+        if problem:
+            return Outcome(after=_RETRY_SECONDS)
+        return Outcome(after=_SOON_SECONDS if ready and ready.ends_a_key else None)
+
+    def _claim(self, index: PackageIndex) -> Manifest | None:
+        if isinstance(index.storage, VolumeStorage):
+            return self.kube.get("PersistentVolumeClaim", index.meta.namespace, index.child_name)
+        return None
 
     def _open_doors(self, observed: ObservedIndex, accepted: tuple[Login, ...], applier: Applier) -> None:
         """Keep current what serving pods need, whatever is wrong with the storage."""
@@ -140,27 +154,46 @@ class IndexReconciler:
         )
 
     def _let_go(self, observed: ObservedIndex, live: Manifest, ready: ReadyStorage, applier: Applier) -> None:
-        """Remove the IAM user that an index no longer asks for, once no pod has its key."""
+        """Remove what an index no longer asks for, once no pod has it."""
         index = observed.index
-        if index.storage.provision_user or FINALIZER not in index.meta.finalizers:
+        if BUCKET_FINALIZER in index.meta.finalizers and BUCKET_FINALIZER not in index.finalizers:
+            self._finish(index, BUCKET_FINALIZER)
             return
-        if serves_with(live, ready.credentials_digest):
+        if index.has_user or FINALIZER not in index.meta.finalizers:
+            return
+        if serves_with(observed, ready.credentials_digest, live):
             self.storage.release(index)
             if index.storage_secret_name != index.made_secret_name:
                 applier.remove("Secret", index.meta.namespace, index.made_secret_name)
-            self._set_finalizers(index, [each for each in index.meta.finalizers if each != FINALIZER])
+            self._finish(index, FINALIZER)
 
     def _clean_up(self, index: PackageIndex) -> Outcome:
-        """Remove what no garbage collector knows; the bucket and all packages stay."""
-        if FINALIZER not in index.meta.finalizers:
+        """Remove what no garbage collector knows: first the servers, so that nobody writes any more."""
+        if not _OURS & set(index.meta.finalizers):
             return GONE
         try:
-            self.storage.release(index)
+            self._end_servers(index)
+            if BUCKET_FINALIZER in index.meta.finalizers:
+                # It may have been set to Retain since.
+                if isinstance(index.storage, S3Storage) and index.delete_storage:
+                    self.storage.remove(index, index.storage)
+                self._finish(index, BUCKET_FINALIZER)
+            else:
+                self.storage.release(index)
+                self._finish(index, FINALIZER)
         except Problem as problem:
             self._report_leaving(index, problem)
-            return Outcome(after=_RETRY_SECONDS)
-        self._set_finalizers(index, [each for each in index.meta.finalizers if each != FINALIZER])
-        return GONE
+            return Outcome(after=_RETRY_SECONDS if problem.stalled else _SOON_SECONDS)
+        return self(index.meta.key)
+
+    def _end_servers(self, index: PackageIndex) -> None:
+        Applier(self.kube, index.meta).remove("Deployment", index.meta.namespace, index.child_name)
+        if pods(self.kube, index):
+            message = "The index servers are ending: what they are doing now may be finished."
+            raise Problem(AVAILABLE, "WaitingForServers", message, stalled=False)
+
+    def _finish(self, index: PackageIndex, finalizer: str) -> None:
+        self._set_finalizers(index, [each for each in index.meta.finalizers if each != finalizer])
 
     def _report_leaving(self, index: PackageIndex, problem: Problem) -> None:
         message = f"Being deleted, which waits for: {problem.message}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import API_VERSION, OPERATOR
-from wheelyard_operator.status.conditions import Condition, transitions
+from wheelyard_operator.status.conditions import PAUSED, PAUSED_CONDITION, Condition, transitions, written
 
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
@@ -29,6 +29,13 @@ def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, n
     for condition in transitions(old_status, new_status):
         log.info("%s: %s=%s %s", meta.key, condition.type, condition.status, condition.message)
         _post(kube, meta, condition, now)
+
+
+def report_pause(kube: Kube, meta: Meta, status: Manifest, now: str) -> None:
+    """Say that nothing is done for this resource; what else its status says stays as it was."""
+    others = [each for each in status.get("conditions", ()) if each["type"] != PAUSED]
+    (paused,) = written([PAUSED_CONDITION], status, meta.generation, now)
+    report(kube, meta, status, {**status, "conditions": [*others, paused]}, now)
 
 
 def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:

@@ -6,13 +6,28 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.apply import NotOursError, is_owned
 from wheelyard_operator.desired.common import CREDENTIALS_ANNOTATION, content_digest, decoded
-from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN, storage_secret
-from wheelyard_operator.problems import CREDENTIALS_READY, Problem
-from wheelyard_operator.provision import iam, s3
+from wheelyard_operator.desired.storage_secret import (
+    KEY_ID,
+    KEY_SECRET,
+    SESSION_TOKEN,
+    StorageKey,
+    storage_secret,
+)
+from wheelyard_operator.desired.volumeclaim import volumeclaim
+from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.provision import place
+from wheelyard_operator.provision.bucket import ensure_bucket
 from wheelyard_operator.provision.clients import Credentials
+from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, UNREACHABLE, unreachable
+from wheelyard_operator.provision.principals import check_capabilities
+from wheelyard_operator.provision.removal import remove_bucket
 from wheelyard_operator.reconcile.claims import check_claims
+from wheelyard_operator.reconcile.keys import Deactivate, Delete, Make, Note, Situation, next_rotation, next_step
+from wheelyard_operator.resource import VolumeStorage
 from wheelyard_operator.status.rollout import is_rolled_out
+from wheelyard_operator.status.storage import ReadyStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,21 +35,14 @@ if TYPE_CHECKING:
     from wheelyard_operator.apply import Applier
     from wheelyard_operator.observe import ObservedIndex
     from wheelyard_operator.provision.clients import Clients
-    from wheelyard_operator.resource import Manifest, PackageIndex
+    from wheelyard_operator.provision.principals import Principals
+    from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
     from wheelyard_operator.settings import Settings
 
 _TRUST_SECONDS = 45.0
 _DOUBT_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class ReadyStorage:
-    """Storage that can be used."""
-
-    credentials_digest: str
-    """Of the access key, so that another key rolls the pods."""
-    note: str = ""
-    """On what the S3 server lacks."""
+_MOST_STEPS = 4
+_ENDED = {"Succeeded", "Failed"}
 
 
 @dataclass(frozen=True)
@@ -49,23 +57,40 @@ class _Answer:
 class StorageStage:
     """Asks S3 and IAM a few times a minute, however often a reconciliation runs."""
 
-    def __init__(self, clients: Clients, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        principals: Principals,
+        settings: Settings,
+        now: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clients = clients
+        self._principals = principals
         self._settings = settings
+        self._now = now
         self._clock = clock
-        self._answers: dict[tuple[str, int, str], _Answer] = {}
+        self._answers: dict[tuple[str, ...], _Answer] = {}
+        self._silent: dict[tuple[str, str], float] = {}
+        """Endpoints that did not answer a moment ago, and until when none of their indexes asks again."""
 
     def prepare(self, observed: ObservedIndex, applier: Applier) -> ReadyStorage:
-        """Raise Problem, or NotOursError where the name of the storage Secret is taken."""
-        index = observed.index
-        check_claims(index, observed.others, self._settings)
-        question = (index.meta.uid, index.meta.generation, credentials_digest(observed))
+        """Raise Problem, or NotOursError where the name of an object is taken."""
+        index, storage = observed.index, observed.index.storage
+        if isinstance(storage, VolumeStorage):
+            applier.ensure(volumeclaim(index, storage))
+            return ReadyStorage()
+        check_claims(index, storage, observed.others, self._settings)
+        if storage.provision_user and (secret := observed.storage_secret) and not is_owned(secret, index.meta):
+            raise NotOursError(secret)
+        about = (index.meta.uid, str(index.meta.generation), storage.rotation.request)
+        question = (*about, credentials_digest(observed))
         answer = self._answers.get(question)
         if answer is None or answer.until < self._clock():
-            answer = self._ask(observed, applier)
+            answer = self._ask(observed, storage, applier)
             self._forget_old()
             digest = answer.storage.credentials_digest if answer.storage else credentials_digest(observed)
-            self._answers[index.meta.uid, index.meta.generation, digest] = answer
+            self._answers[*about, digest] = answer
         if answer.problem:
             # A raised exception grows a traceback: each raise gets one of its own.
             raise Problem(
@@ -78,44 +103,84 @@ class StorageStage:
         return answer.storage
 
     def release(self, index: PackageIndex) -> None:
-        """Remove what was made for an index outside the cluster, but the bucket; raise Problem."""
-        iam.remove_user(self._clients.iam, index)
+        """Remove the user that was made for an index; raise Problem."""
+        self._principals.remove(index)
 
-    def _ask(self, observed: ObservedIndex, applier: Applier) -> _Answer:
+    def remove(self, index: PackageIndex, storage: S3Storage) -> None:
+        """Remove what the index stored, and its bucket; raise Problem."""
+        remove_bucket(self._clients.own_s3(self._region(storage)), index, storage)
+
+    def _ask(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> _Answer:
         try:
-            storage = self._provide(observed, applier)
+            self._check_silence(storage)
+            ready = self._provide(observed, storage, applier)
         except Problem as problem:
-            return _Answer(self._clock() + _DOUBT_SECONDS, None, problem)
-        return _Answer(self._clock() + _TRUST_SECONDS, storage, None)
+            until = self._clock() + _DOUBT_SECONDS
+            if problem.reason == UNREACHABLE:
+                self._silent[self._endpoint(storage), problem.condition] = until
+            return _Answer(until, None, problem)
+        return _Answer(self._clock() + (_DOUBT_SECONDS if ready.ends_a_key else _TRUST_SECONDS), ready, None)
 
-    def _provide(self, observed: ObservedIndex, applier: Applier) -> ReadyStorage:
-        index = observed.index
-        region = index.storage.region or self._settings.region
-        note = ""
-        if index.storage.provision_bucket:
-            note = s3.ensure_bucket(self._clients.own_s3(region), index, region)
-        if index.storage.provision_user:
+    def _check_silence(self, storage: S3Storage) -> None:
+        asked = [STORAGE_READY, *([CREDENTIALS_READY] if storage.provision_user else [])]
+        for condition in asked:
+            if self._silent.get((self._endpoint(storage), condition), 0) > self._clock():
+                raise unreachable(condition, f"bucket {storage.bucket}" if condition == STORAGE_READY else "IAM")
+
+    def _provide(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> ReadyStorage:
+        index, own_s3, note = observed.index, self._clients.own_s3, ""
+        region = self._region(storage)
+        if storage.provision_bucket:
+            note = ensure_bucket(own_s3(region), index, storage.bucket, region)
+        if storage.provision_user:
             # First, so that nobody is given a key to what belongs to another index. It is not asked
             # with the new key: AWS takes some seconds to know it. The pods' readiness tells if it works.
-            s3.check_storage(self._clients.own_s3(region), index, s3.OPERATOR_CREDENTIALS)
-            observed = self._issue(observed, applier)
-        else:
+            place.check_storage(own_s3(region), index, storage, OPERATOR_CREDENTIALS)
+            return replace(self._keep_key(observed, storage, applier), note=note)
+        if storage.identity is None:
             given = given_credentials(observed)
-            client = self._clients.s3(given, index.storage.endpoint, region)
-            s3.check_storage(client, index, f"The keys in Secret {index.storage_secret_name}")
+            client = self._clients.s3(given, storage.endpoint, region)
+            place.check_storage(client, index, storage, f"The keys in Secret {index.storage_secret_name}")
+        elif storage.provision_bucket:
+            place.check_storage(own_s3(region), index, storage, OPERATOR_CREDENTIALS)
         return ReadyStorage(credentials_digest(observed), note)
 
-    def _issue(self, observed: ObservedIndex, applier: Applier) -> ObservedIndex:
-        index = observed.index
-        recorded = decoded(observed.storage_secret or {}, KEY_ID)
-        iam.ensure_user(self._clients.iam, index)
-        key = iam.ensure_key(self._clients.iam, index, recorded)
-        if key is not None:
-            secret = applier.ensure(storage_secret(index, key.key_id, key.secret))
-            return replace(observed, storage_secret=secret)
-        if serves_with(observed.deployment, credentials_digest(observed)):
-            iam.retire_keys(self._clients.iam, index, recorded)
-        return observed
+    def _keep_key(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> ReadyStorage:
+        index, principals = observed.index, self._principals
+        check_capabilities(principals.capabilities(), storage)
+        principals.ensure(index, storage)
+        for _ in range(_MOST_STEPS):
+            now, in_use = self._now(), serves_with(observed, credentials_digest(observed))
+            key, keys = StorageKey.parse(observed.storage_secret or {}), principals.keys(index)
+            step = next_step(Situation(key, keys, in_use, now), storage.rotation, self._settings.key_grace_seconds)
+            match step:
+                case Make():
+                    if step.in_the_way:
+                        principals.delete_key(index, step.in_the_way)
+                    made = principals.create_key(index)
+                    key = StorageKey(made.key_id, made.secret, issued=now, request=storage.rotation.request)
+                    observed = replace(observed, storage_secret=applier.ensure(storage_secret(index, key)))
+                case Note():
+                    key = replace(key, deactivated=now)
+                    observed = replace(observed, storage_secret=applier.ensure(storage_secret(index, key)))
+                case Deactivate():
+                    principals.deactivate_key(index, step.key_id)
+                case Delete():
+                    principals.delete_key(index, step.key_id)
+                case None:
+                    break
+        return ReadyStorage(
+            credentials_digest(observed),
+            key_issued=key.issued,
+            next_rotation=next_rotation(key, storage.rotation),
+            ends_a_key=len(keys) > 1,
+        )
+
+    def _region(self, storage: S3Storage) -> str:
+        return storage.region or self._settings.region
+
+    def _endpoint(self, storage: S3Storage) -> str:
+        return f"{storage.endpoint} {self._region(storage)}"
 
     def _forget_old(self) -> None:
         now = self._clock()
@@ -143,14 +208,28 @@ def given_credentials(observed: ObservedIndex) -> Credentials:
 
 
 def credentials_digest(observed: ObservedIndex) -> str:
-    """Give a digest of the keys alone: other content of the Secret is none of the pods' business."""
+    """Give a digest of the keys alone, or of who the pods are: nothing else of a Secret is their business."""
+    storage = observed.index.storage
+    if isinstance(storage, VolumeStorage):
+        return ""
+    if storage.identity is not None:
+        # The cloud's webhook looks at a ServiceAccount when a pod starts.
+        return content_digest({"serviceAccount": storage.identity.annotations})
     secret = observed.storage_secret or {}
     return content_digest([decoded(secret, key) for key in (KEY_ID, KEY_SECRET, SESSION_TOKEN)])
 
 
-def serves_with(deployment: Manifest | None, digest: str) -> bool:
-    """Whether all pods run with the credentials of this digest, and none with older ones."""
+def serves_with(observed: ObservedIndex, digest: str, deployment: Manifest | None = None) -> bool:
+    """Whether every pod runs with the credentials of this digest; those that are just ending count, too.
+
+    `deployment` is as it was just applied, else it is the one observed.
+    """
+    deployment = deployment or observed.deployment
     if deployment is None or not is_rolled_out(deployment):
         return False
-    template = deployment["spec"]["template"]["metadata"]
-    return bool(template.get("annotations", {}).get(CREDENTIALS_ANNOTATION) == digest)
+    running = [pod for pod in observed.pods if pod.get("status", {}).get("phase") not in _ENDED]
+    return all(_credentials_of(each) == digest for each in (deployment["spec"]["template"], *running))
+
+
+def _credentials_of(pod: Manifest) -> str:
+    return str(pod["metadata"].get("annotations", {}).get(CREDENTIALS_ANNOTATION, ""))

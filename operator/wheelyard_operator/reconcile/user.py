@@ -17,7 +17,7 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.logins import admitted, live_credentials
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
-from wheelyard_operator.reconcile.report import report
+from wheelyard_operator.reconcile.report import report, report_pause
 from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
 from wheelyard_operator.resource.rights import all_grants, rights
 from wheelyard_operator.status.conditions import READY
@@ -52,6 +52,9 @@ class UserReconciler:
         user = read_user(self.kube, key)
         if user is None or user.meta.deleting:
             return GONE
+        if user.meta.paused:
+            report_pause(self.kube, user.meta, user.status, self.now())
+            return Outcome()
         now, findings, credentials = self.now(), UserFindings(), Credentials()
         try:
             index, observed = self._find_index(user), observe_user(self.kube, user)

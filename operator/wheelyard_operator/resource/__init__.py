@@ -2,9 +2,10 @@
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent, LabelSelector
-from wheelyard_operator.resource.index import PackageIndex, S3Storage, parse_bytes
+from wheelyard_operator.resource.index import PackageIndex, parse_bytes
 from wheelyard_operator.resource.meta import (
     API_VERSION,
+    BUCKET_FINALIZER,
     FINALIZER,
     GROUP,
     INDEX,
@@ -12,6 +13,7 @@ from wheelyard_operator.resource.meta import (
     INDEX_NAMESPACE_LABEL,
     MANAGED_BY_LABEL,
     OPERATOR,
+    PAUSED_ANNOTATION,
     ROTATE_ANNOTATION,
     USER,
     USER_LABEL,
@@ -21,10 +23,12 @@ from wheelyard_operator.resource.meta import (
     Meta,
 )
 from wheelyard_operator.resource.publishers import Identity
+from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.resource.user import IndexUser, Rotation
 
 __all__ = [
     "API_VERSION",
+    "BUCKET_FINALIZER",
     "FINALIZER",
     "GROUP",
     "INDEX",
@@ -32,6 +36,7 @@ __all__ = [
     "INDEX_NAMESPACE_LABEL",
     "MANAGED_BY_LABEL",
     "OPERATOR",
+    "PAUSED_ANNOTATION",
     "ROTATE_ANNOTATION",
     "USER",
     "USER_LABEL",
@@ -48,5 +53,6 @@ __all__ = [
     "PackageIndex",
     "Rotation",
     "S3Storage",
+    "VolumeStorage",
     "parse_bytes",
 ]

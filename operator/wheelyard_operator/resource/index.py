@@ -6,39 +6,8 @@ from dataclasses import dataclass
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent
-from wheelyard_operator.resource.meta import GROUP, Manifest, Meta
-
-
-@dataclass(frozen=True)
-class S3Storage:
-    """Where an index keeps everything."""
-
-    bucket: str
-    region: str
-    """"" is the operator's."""
-    prefix: str
-    """"" or ends in "/"."""
-    endpoint: str
-    """"" is the operator's, which is AWS unless it was told otherwise."""
-    provision_bucket: bool
-    provision_user: bool
-    secret_name: str
-    """The Secret with the credentials, if the operator does not make them itself, else ""."""
-
-    @classmethod
-    def parse(cls, body: Manifest) -> S3Storage:
-        """Take it from `spec.storage.s3`."""
-        provision = body.get("provision", {})
-        return cls(
-            bucket=body["bucket"],
-            region=body.get("region", ""),
-            prefix=body.get("prefix", ""),
-            endpoint=body.get("endpoint", ""),
-            provision_bucket=provision.get("bucket", False),
-            provision_user=provision.get("user", False),
-            secret_name=body.get("credentials", {}).get("secretRef", {}).get("name", ""),
-        )
-
+from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP, Manifest, Meta
+from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 
 _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
@@ -79,7 +48,9 @@ class PackageIndex:
     """One package index."""
 
     meta: Meta
-    storage: S3Storage
+    storage: S3Storage | VolumeStorage
+    delete_storage: bool
+    """Whether the storage goes with the index."""
     serving: Serving
     replicas: int
     grants: tuple[Grant, ...]
@@ -98,7 +69,8 @@ class PackageIndex:
         users = access.get("users", {})
         return cls(
             meta=Meta.parse(body),
-            storage=S3Storage.parse(spec["storage"]["s3"]),
+            storage=_storage(body),
+            delete_storage=spec.get("deletionPolicy", "Retain") == "Delete",
             serving=Serving.parse(spec),
             replicas=spec.get("replicas", 2),
             grants=tuple(Grant.parse(each) for each in access.get("grants", ())),
@@ -120,7 +92,7 @@ class PackageIndex:
 
     @property
     def child_name(self) -> str:
-        """The name of its Deployment, Service, ServiceAccount, ConfigMap and PodDisruptionBudget."""
+        """The name of its Deployment, Service, ServiceAccount, ConfigMap, PodDisruptionBudget and volume claim."""
         return f"wheelyard-{self.meta.name}"
 
     @property
@@ -136,7 +108,19 @@ class PackageIndex:
     @property
     def storage_secret_name(self) -> str:
         """The Secret with the S3 credentials that count: the one that the index names, or the made one."""
-        return self.storage.secret_name or self.made_secret_name
+        given = self.storage.secret_name if isinstance(self.storage, S3Storage) else ""
+        return given or self.made_secret_name
+
+    @property
+    def has_user(self) -> bool:
+        """Whether the operator makes an IAM user for it."""
+        return isinstance(self.storage, S3Storage) and self.storage.provision_user
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        """What must be done before it may go, of which no garbage collector knows."""
+        bucket_goes = self.delete_storage and isinstance(self.storage, S3Storage)
+        return (*([BUCKET_FINALIZER] if bucket_goes else []), *([FINALIZER] if self.has_user else []))
 
     def host(self, cluster_domain: str) -> str:
         """Give the Service's name within the cluster."""
@@ -145,3 +129,10 @@ class PackageIndex:
     def url(self, cluster_domain: str) -> str:
         """Give the index's root within the cluster; `simple/` and `legacy/` lie below it."""
         return f"http://{self.host(cluster_domain)}/"
+
+
+def _storage(body: Manifest) -> S3Storage | VolumeStorage:
+    storage = body["spec"]["storage"]
+    if "volume" in storage:
+        return VolumeStorage.parse(storage["volume"])
+    return S3Storage.parse(storage["s3"], body["metadata"].get("annotations", {}))

@@ -11,7 +11,11 @@ API_VERSION = f"{GROUP}/{VERSION}"
 INDEX = "PackageIndex"
 USER = "IndexUser"
 FINALIZER = f"{GROUP}/cleanup"
+"""Of an index with an IAM user of its own."""
+BUCKET_FINALIZER = f"{GROUP}/bucket"
+"""Of an index whose bucket goes with it."""
 ROTATE_ANNOTATION = f"{GROUP}/rotate"
+PAUSED_ANNOTATION = f"{GROUP}/paused"
 
 INDEX_LABEL = f"{GROUP}/index"
 INDEX_NAMESPACE_LABEL = f"{GROUP}/index-namespace"
@@ -47,6 +51,8 @@ class Meta:
     deleting: bool
     finalizers: tuple[str, ...]
     resource_version: str
+    paused: bool
+    """Whether somebody has asked, by the annotation `wheelyard.dev/paused`, that nothing of it is changed."""
 
     @classmethod
     def parse(cls, body: Manifest) -> Meta:
@@ -62,6 +68,7 @@ class Meta:
             deleting="deletionTimestamp" in metadata,
             finalizers=tuple(metadata.get("finalizers", ())),
             resource_version=metadata.get("resourceVersion", ""),
+            paused=metadata.get("annotations", {}).get(PAUSED_ANNOTATION) == "true",
         )
 
     @property

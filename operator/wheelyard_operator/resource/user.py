@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from wheelyard_operator.resource.access import Grant
 from wheelyard_operator.resource.meta import INDEX, ROTATE_ANNOTATION, Key, Manifest, Meta
 from wheelyard_operator.resource.publishers import Identity
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+from wheelyard_operator.times import parse_seconds
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,6 @@ class Rotation:
             overlap=parse_seconds(credentials.get("overlap", "1h")),
             request=body["metadata"].get("annotations", {}).get(ROTATE_ANNOTATION, ""),
         )
-
-
-def parse_seconds(duration: str) -> int:
-    """Give the seconds of a duration such as 720h; "" is 0. The schema allows no other units than s, m and h."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]] if duration else 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+PAUSED = "Paused"
 ACCESS_IN_FORCE = "AccessInForce"
 """Of every pod anew when it starts: only its being False is worth an event."""
 
@@ -25,6 +26,14 @@ class Condition:
     status: str
     reason: str
     message: str
+
+
+PAUSED_CONDITION = Condition(
+    PAUSED,
+    "True",
+    "PausedByAnnotation",
+    "Nothing is changed, rights included, until the annotation wheelyard.dev/paused is removed. What runs goes on.",
+)
 
 
 def written(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:

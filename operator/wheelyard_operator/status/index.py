@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import AVAILABLE, CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.problems import AVAILABLE, Problem
 from wheelyard_operator.status.access import access_in_force
 from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
 from wheelyard_operator.status.rollout import availability, is_rolled_out, is_updated
+from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +29,17 @@ class IndexFindings:
     deployment: Manifest | None
     pods: tuple[Manifest, ...]
     problem: Problem | None
-    storage_note: str = ""
+    storage: ReadyStorage | None = None
+    """None where it has not been found to be ready."""
+    claim: Manifest | None = None
+    """Of an index on a volume: the claim."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
     """Of the ready pods, by name: whether they understand their access file; None did not answer."""
 
 
 def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Manifest:
-    """Give the whole status; `now` is RFC 3339."""
+    """Give the whole status; a None is to go from it. `now` is RFC 3339."""
+    storage = findings.storage
     deployed = findings.deployment.get("status", {}) if findings.deployment else {}
     generation = index.meta.generation
     return {
@@ -44,37 +49,22 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
         "replicas": deployed.get("replicas", 0),
         "readyReplicas": deployed.get("readyReplicas", 0),
         "selector": findings.selector,
+        # While the storage cannot be asked, what was known of it stays.
+        "accessKeyIssued": storage.key_issued or None if storage else index.status.get("accessKeyIssued"),
+        "nextKeyRotation": storage.next_rotation or None if storage else index.status.get("nextKeyRotation"),
         "conditions": written(_conditions(index, findings), index.status, generation, now),
     }
 
 
 def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]:
-    parts = [_storage(index, findings), _credentials(index, findings), _available(findings)]
+    available = _available(findings)
+    serves = available.status == "True"
+    parts = [
+        *storage_conditions(index, findings.storage, findings.claim, findings.problem, serves=serves),
+        available,
+    ]
     access = access_in_force(findings.access_answers)
     return [_ready(findings, parts, access), *parts, access, _reconciling(findings), _stalled(findings.problem)]
-
-
-def _storage(index: PackageIndex, findings: IndexFindings) -> Condition:
-    storage = index.storage
-    message = f"Bucket {storage.bucket} can be used. {findings.storage_note}".strip()
-    return _part(STORAGE_READY, findings.problem, Condition(STORAGE_READY, "True", "BucketReady", message))
-
-
-def _credentials(index: PackageIndex, findings: IndexFindings) -> Condition:
-    made = index.storage.provision_user
-    message = f"Secret {index.storage_secret_name} has the access key" + (
-        ", for this bucket and prefix alone." if made else "."
-    )
-    reason = "KeyIssued" if made else "SecretFound"
-    return _part(CREDENTIALS_READY, findings.problem, Condition(CREDENTIALS_READY, "True", reason, message))
-
-
-def _part(kind: str, problem: Problem | None, fine: Condition) -> Condition:
-    if problem is None or problem.condition == AVAILABLE:
-        return fine
-    if problem.condition == kind:
-        return Condition(kind, "False", problem.reason, problem.message)
-    return Condition(kind, "Unknown", "NotChecked", f"Not checked: {problem.condition} is False.")
 
 
 def _available(findings: IndexFindings) -> Condition:

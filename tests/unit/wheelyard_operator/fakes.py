@@ -9,7 +9,7 @@ from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import Login
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex
+from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
 
@@ -111,7 +111,8 @@ class FakeKube:
             raise ApiError(409, "resourceVersion")
         self.put(_merged(live, patch))
         live = self.objects[_id(live)]
-        if "deletionTimestamp" in live["metadata"] and not live["metadata"].get("finalizers"):
+        freed = "finalizers" in patch.get("metadata", {}) and not live["metadata"].get("finalizers")
+        if freed and "deletionTimestamp" in live["metadata"]:
             del self.objects[_id(live)]
         self._wrote(f"patch {subresource}".strip(), live)
 
@@ -169,9 +170,13 @@ def index_body(name: str = "main", namespace: str = "packages", **changes: Any) 
             "generation": 1,
             "creationTimestamp": changes.get("created", NOW),
             "labels": {"app.kubernetes.io/instance": "argo", "team": "a"},
+            "annotations": changes.get("annotations", {}),
         },
         "spec": {
-            "storage": {"s3": {key: value for key, value in s3.items() if value is not None}},
+            "storage": changes.get(
+                "storage", {"s3": {key: value for key, value in s3.items() if value is not None}}
+            ),
+            "deletionPolicy": changes.get("deletion_policy", "Retain"),
             "replicas": changes.get("replicas", 2),
             "access": changes.get("access", {"grants": [], "users": {"namespaces": {"from": "Same"}}}),
         },
@@ -208,6 +213,12 @@ def user_body(name: str = "jenkins", namespace: str = "packages", **changes: Any
 
 def an_index(name: str = "main", namespace: str = "packages", **changes: Any) -> PackageIndex:
     return PackageIndex.parse(index_body(name, namespace, **changes))
+
+
+def s3_of(index: PackageIndex) -> S3Storage:
+    """Give the storage of an index that keeps everything in S3."""
+    assert isinstance(index.storage, S3Storage)
+    return index.storage
 
 
 def a_user(name: str = "jenkins", namespace: str = "packages", **changes: Any) -> IndexUser:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from unit.wheelyard_operator.fakes import FakeKube, a_user, an_index, index_body, namespace_body, user_body
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
-from wheelyard_operator.observe import observe_index, pods
+from wheelyard_operator.observe import observe_index, pods, staying
 from wheelyard_operator.resource import Manifest
 
 
@@ -45,4 +45,6 @@ def test_a_namespace_that_is_gone_has_no_labels() -> None:
 
 def test_pods_on_their_way_out_do_not_count() -> None:
     kube = FakeKube(pod("a"), pod("b", deletionTimestamp="now"))
-    assert [each["metadata"]["name"] for each in pods(kube, an_index())] == ["a"]
+    found = pods(kube, an_index())
+    assert [each["metadata"]["name"] for each in found] == ["a", "b"]
+    assert [each["metadata"]["name"] for each in staying(found)] == ["a"]

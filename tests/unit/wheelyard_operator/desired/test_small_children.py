@@ -9,7 +9,8 @@ from wheelyard_operator.desired.configmap import configmap
 from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
-from wheelyard_operator.desired.storage_secret import storage_secret
+from wheelyard_operator.desired.volumeclaim import volumeclaim
+from wheelyard_operator.resource import VolumeStorage
 
 
 def test_access_secret() -> None:
@@ -34,11 +35,23 @@ def test_serviceaccount_has_no_token() -> None:
     assert serviceaccount(an_index())["automountServiceAccountToken"] is False
 
 
-def test_storage_secret() -> None:
-    secret = storage_secret(an_index(), "AK", "s")
-    assert secret["metadata"]["name"] == "wheelyard-main-storage"
-    assert decoded(secret, "AWS_ACCESS_KEY_ID") == "AK"
-    assert decoded(secret, "AWS_SECRET_ACCESS_KEY") == "s"
+def test_a_role_at_the_cloud() -> None:
+    arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/packages"}
+    index = an_index(s3__provision={}, s3__credentials={"serviceAccount": {"annotations": arn}})
+    assert serviceaccount(index)["metadata"]["annotations"] == arn
+    assert "annotations" not in serviceaccount(an_index())["metadata"]
+
+
+def test_volume_claims() -> None:
+    storage = {"volume": {"size": "20Gi", "storageClassName": "fast"}}
+    kept, gone = an_index(storage=storage), an_index(storage=storage, deletion_policy="Delete")
+    assert isinstance(kept.storage, VolumeStorage)
+    claim = volumeclaim(kept, kept.storage)
+    assert claim["metadata"]["ownerReferences"] == [], "the garbage collector must not take it"
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"] == {"requests": {"storage": "20Gi"}}
+    assert volumeclaim(gone, kept.storage)["metadata"]["ownerReferences"][0]["uid"] == gone.meta.uid
+    assert "storageClassName" not in volumeclaim(kept, VolumeStorage("1Gi", ""))["spec"], "the cluster's default"
 
 
 def test_budget_only_where_it_would_not_block_every_drain() -> None:

@@ -1,30 +1,32 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import an_index
+from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.provision.iam import ensure_key, ensure_user, remove_user, retire_keys, user_name
+from wheelyard_operator.provision.iam import IamUsers, user_name
 from wheelyard_operator.provision.policy import storage_policy
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
+    from wheelyard_operator.provision.clients import Clients
+
 INDEX = an_index()
+STORAGE = s3_of(INDEX)
 NAME = user_name(INDEX)
 
 
-def keys(iam: IAMClient) -> set[str]:
-    return {each["AccessKeyId"] for each in iam.list_access_keys(UserName=NAME)["AccessKeyMetadata"]}
+@pytest.fixture
+def users(clients: Clients) -> IamUsers:
+    return IamUsers(clients, "us-east-1")
 
 
-def made(iam: IAMClient, recorded: str = "") -> str:
-    key = ensure_key(iam, INDEX, recorded)
-    assert key
-    return key.key_id
+def policy(iam: IAMClient) -> Any:
+    return iam.get_user_policy(UserName=NAME, PolicyName="wheelyard-storage")["PolicyDocument"]
 
 
 def test_names_are_short_and_never_shared() -> None:
@@ -33,82 +35,72 @@ def test_names_are_short_and_never_shared() -> None:
     assert len(user_name(an_index("n" * 40, "s" * 63))) <= 64
 
 
-def test_a_user_with_a_policy_is_made_once(iam: IAMClient) -> None:
-    ensure_user(iam, INDEX)
+def test_a_user_with_a_policy_is_made_once(users: IamUsers, iam: IAMClient) -> None:
+    users.ensure(INDEX, STORAGE)
     calls: list[str] = []
     iam.meta.events.register("before-call.iam", lambda model, **_: calls.append(model.name))
-    ensure_user(iam, INDEX)
+    users.ensure(INDEX, STORAGE)
     assert calls == ["GetUser", "GetUserPolicy"]
-    policy = iam.get_user_policy(UserName=NAME, PolicyName="wheelyard-storage")["PolicyDocument"]
-    assert policy == storage_policy(INDEX.storage)
+    assert policy(iam) == storage_policy(STORAGE)
 
 
-def test_a_changed_policy_is_repaired(iam: IAMClient) -> None:
-    ensure_user(iam, INDEX)
-    wide = json.dumps(storage_policy(an_index(s3__bucket="other").storage))
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("garage", "aws")])
+def test_the_policy_is_of_the_regions_partition(
+    clients: Clients, iam: IAMClient, region: str, partition: str
+) -> None:
+    IamUsers(clients, region).ensure(INDEX, STORAGE)
+    assert policy(iam) == storage_policy(STORAGE, partition)
+
+
+def test_a_changed_policy_is_repaired(users: IamUsers, iam: IAMClient) -> None:
+    users.ensure(INDEX, STORAGE)
+    wide = json.dumps(storage_policy(s3_of(an_index(s3__bucket="other"))))
     iam.put_user_policy(UserName=NAME, PolicyName="wheelyard-storage", PolicyDocument=wide)
-    ensure_user(iam, INDEX)
-    policy = iam.get_user_policy(UserName=NAME, PolicyName="wheelyard-storage")["PolicyDocument"]
-    assert policy == storage_policy(INDEX.storage)
+    users.ensure(INDEX, STORAGE)
+    assert policy(iam) == storage_policy(STORAGE)
+
+
+def test_a_server_that_keeps_another_policy_than_it_was_given(users: IamUsers, iam: IAMClient) -> None:
+    def widen(params: Any, **_: Any) -> None:
+        params["PolicyDocument"] = json.dumps(storage_policy(s3_of(an_index(s3__bucket="other"))))
+
+    iam.meta.events.register("before-parameter-build.iam.PutUserPolicy", widen)
+    with pytest.raises(Problem, match="no key is made") as caught:
+        users.ensure(INDEX, STORAGE)
+    assert caught.value.reason == "PolicyUnsupported"
 
 
 @pytest.mark.parametrize(
     ("path", "tags"), [("/", {}), ("/wheelyard/", {"wheelyard.dev/uid": "other"}), ("/", {"a": "b"})]
 )
-def test_a_foreign_user_is_not_taken_over(iam: IAMClient, path: str, tags: dict[str, str]) -> None:
+def test_a_foreign_user_is_not_taken_over(users: IamUsers, iam: IAMClient, path: str, tags: dict[str, str]) -> None:
     tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
     iam.create_user(UserName=NAME, Path=path, Tags=tag_list)  # type: ignore[arg-type]
     with pytest.raises(Problem) as caught:
-        ensure_user(iam, INDEX)
+        users.ensure(INDEX, STORAGE)
     assert caught.value.reason == "IAMUserTaken"
-    remove_user(iam, INDEX)
+    users.remove(INDEX)
     assert iam.get_user(UserName=NAME)
 
 
-def test_a_server_without_tags(iam: IAMClient) -> None:
+def test_a_server_without_tags(users: IamUsers, iam: IAMClient) -> None:
     iam.create_user(UserName=NAME, Path="/wheelyard/")
-    ensure_user(iam, INDEX)
+    users.ensure(INDEX, STORAGE)
 
 
-def test_a_recorded_key_is_kept(iam: IAMClient) -> None:
-    ensure_user(iam, INDEX)
-    recorded = made(iam)
-    assert ensure_key(iam, INDEX, recorded) is None
-    retire_keys(iam, INDEX, recorded)
-    assert keys(iam) == {recorded}
+def test_the_life_of_keys(users: IamUsers) -> None:
+    users.ensure(INDEX, STORAGE)
+    first, second = users.create_key(INDEX), users.create_key(INDEX)
+    assert first.secret != second.secret
+    users.deactivate_key(INDEX, first.key_id)
+    assert {each.key_id: each.active for each in users.keys(INDEX)} == {first.key_id: False, second.key_id: True}
+    users.delete_key(INDEX, first.key_id)
+    assert [each.key_id for each in users.keys(INDEX)] == [second.key_id]
 
 
-def test_a_key_that_was_never_written_down_goes(iam: IAMClient) -> None:
-    """Killed between making the key and writing the Secret."""
-    ensure_user(iam, INDEX)
-    lost = made(iam)
-    recorded = made(iam)
-    assert keys(iam) == {lost, recorded}
-    retire_keys(iam, INDEX, recorded)
-    assert keys(iam) == {recorded}
-
-
-def test_killed_again_and_again_the_key_in_use_stays(iam: IAMClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    ensure_user(iam, INDEX)
-    in_use = made(iam)
-    order = [in_use]
-    monkeypatch.setattr("wheelyard_operator.provision.iam._keys", lambda *_: list(order))
-    for _ in range(3):
-        order[1:] = [made(iam)]
-    assert in_use in keys(iam)
-    assert len(keys(iam)) == 2
-
-
-def test_nothing_is_retired_for_a_key_that_is_not_there(iam: IAMClient) -> None:
-    ensure_user(iam, INDEX)
-    in_use = made(iam)
-    retire_keys(iam, INDEX, "unknown")
-    assert keys(iam) == {in_use}
-
-
-def test_removed_with_everything(iam: IAMClient) -> None:
-    ensure_user(iam, INDEX)
-    made(iam)
-    remove_user(iam, INDEX)
+def test_removed_with_everything(users: IamUsers, iam: IAMClient) -> None:
+    users.ensure(INDEX, STORAGE)
+    users.create_key(INDEX)
+    users.remove(INDEX)
     assert iam.list_users()["Users"] == []
-    remove_user(iam, INDEX)
+    users.remove(INDEX)

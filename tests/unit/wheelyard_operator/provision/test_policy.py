@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from unit.wheelyard_operator.fakes import an_index
+from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.provision.policy import storage_policy
 
 
 def test_a_prefix_unlocks_nothing_beside_it() -> None:
-    listing, objects = storage_policy(an_index(s3__prefix="team/").storage)["Statement"]
+    listing, objects = storage_policy(s3_of(an_index(s3__prefix="team/")))["Statement"]
     assert listing["Resource"] == ["arn:aws:s3:::acme"]
     (pattern,) = listing["Condition"]["StringLike"]["s3:prefix"]
     assert fnmatchcase("team/projects/", pattern)
@@ -19,11 +19,16 @@ def test_a_prefix_unlocks_nothing_beside_it() -> None:
 
 
 def test_the_whole_bucket() -> None:
-    listing, objects = storage_policy(an_index().storage)["Statement"]
+    listing, objects = storage_policy(s3_of(an_index()))["Statement"]
     assert "Condition" not in listing
     assert objects["Resource"] == ["arn:aws:s3:::acme/*"]
 
 
 def test_no_wildcard_actions() -> None:
-    for statement in storage_policy(an_index().storage)["Statement"]:
+    for statement in storage_policy(s3_of(an_index()))["Statement"]:
         assert not any("*" in action for action in statement["Action"])
+
+
+def test_in_another_partition() -> None:
+    for statement in storage_policy(s3_of(an_index()), "aws-cn")["Statement"]:
+        assert all(each.startswith("arn:aws-cn:s3:::acme") for each in statement["Resource"])

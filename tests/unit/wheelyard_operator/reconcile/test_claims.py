@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import SETTINGS, an_index, given
+from unit.wheelyard_operator.fakes import SETTINGS, an_index, given, s3_of
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.claims import check_claims
 from wheelyard_operator.resource import PackageIndex
@@ -15,7 +15,7 @@ OLDER = "2026-01-01T00:00:00Z"
 
 def reason(index: PackageIndex, *others: PackageIndex, **settings: Any) -> str:
     try:
-        check_claims(index, others, replace(SETTINGS, **settings))
+        check_claims(index, s3_of(index), others, replace(SETTINGS, **settings))
     except Problem as problem:
         return problem.reason
     return ""
@@ -41,7 +41,11 @@ def test_the_older_index_keeps_its_place(mine: str, theirs: str, *, in_use: bool
 
 def test_the_message_names_the_other() -> None:
     with pytest.raises(Problem, match="Index else/old"):
-        check_claims(an_index(), [an_index("old", "else", created=OLDER)], SETTINGS)
+        check_claims(an_index(), s3_of(an_index()), [an_index("old", "else", created=OLDER)], SETTINGS)
+
+
+def test_a_volume_is_in_nobodys_way() -> None:
+    assert reason(an_index(), an_index("old", storage={"volume": {"size": "1Gi"}}, created=OLDER)) == ""
 
 
 def test_of_the_same_second_the_uid_decides() -> None:

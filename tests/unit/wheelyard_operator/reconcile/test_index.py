@@ -6,14 +6,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from unit.wheelyard_operator.fakes import Fuse, condition, given, index_body, user_body
+from unit.wheelyard_operator.fakes import Fuse, condition, given, index_body, namespace_body, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.provision.iam import user_name
 from wheelyard_operator.reconcile.outcome import GONE
-from wheelyard_operator.resource import FINALIZER, Manifest, PackageIndex
+from wheelyard_operator.resource import (
+    BUCKET_FINALIZER,
+    FINALIZER,
+    INDEX,
+    PAUSED_ANNOTATION,
+    Key,
+    Manifest,
+    PackageIndex,
+)
+from wheelyard_operator.times import later
 
 if TYPE_CHECKING:
     from unit.wheelyard_operator.reconcile.world import World
@@ -30,8 +39,12 @@ CHILDREN = [
 
 
 def keys_of(world: World) -> list[str]:
+    return [each["AccessKeyId"] for each in listed(world)]
+
+
+def listed(world: World) -> Any:
     name = user_name(PackageIndex.parse(world.get("PackageIndex", "main")))
-    return [each["AccessKeyId"] for each in world.clients.iam.list_access_keys(UserName=name)["AccessKeyMetadata"]]
+    return world.clients.iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
 
 
 def recorded(world: World) -> str:
@@ -121,18 +134,184 @@ def test_a_deleted_child_comes_back(world: World, child: tuple[str, str]) -> Non
     assert keys_of(world) == [recorded(world)]
 
 
-def test_a_key_in_use_lives_until_the_pods_have_the_next(world: World) -> None:
+def pod(world: World, name: str, **metadata: Any) -> None:
+    """Have a pod of the index run, with the credentials that the Deployment has now."""
+    template = world.get("Deployment", "wheelyard-main")["spec"]["template"]["metadata"]
+    labels, annotations = {"wheelyard.dev/index": "main"}, dict(template["annotations"])
+    where = {"name": name, "namespace": "packages", "labels": labels, "annotations": annotations}
+    world.kube.put({"kind": "Pod", "metadata": {**where, **metadata}})
+
+
+def rotate(world: World, value: str) -> None:
+    metadata = world.kube.objects["PackageIndex", "packages", "main"]["metadata"]
+    metadata["annotations"] = {"wheelyard.dev/rotate": value}
+
+
+def test_a_key_in_use_lives_until_the_last_pod_with_it_has_ended(world: World) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    pod(world, "old", deletionTimestamp="now")
+    old = recorded(world)
+    rotate(world, "1")
+    world.settle()
+    assert set(keys_of(world)) == {old, recorded(world)}
+    assert world.reason(kind="CredentialsReady") == "KeyRotating"
+    assert world.reason() == "Serving"
+    del world.kube.objects["Pod", "packages", "old"]
+    world.settle()
+    assert keys_of(world) == [recorded(world)]
+    assert world.reason(kind="CredentialsReady") == "KeyIssued"
+
+
+def test_the_old_key_is_first_deactivated(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
     old = recorded(world)
-    del world.kube.objects["Secret", "packages", "wheelyard-main-storage"]
-    world.index()
-    assert set(keys_of(world)) == {old, recorded(world)}
-    world.seconds += 100
-    world.index()
-    assert old in keys_of(world), "the pods are still rolling"
+    rotate(world, "1")
+    states = []
+    for _ in range(30):
+        world.index()
+        world.roll_out()
+        world.seconds += 10
+        world.now = later(world.now, 10)
+        state = [each["Status"] for each in listed(world) if each["AccessKeyId"] == old]
+        if state not in states:
+            states.append(state)
+        assert len(keys_of(world)) <= 2
+    assert states == [["Active"], ["Inactive"], []]
+
+
+def test_keys_rotate_by_schedule_and_say_when(world: World) -> None:
+    world.kube.put(index_body(s3__provision={"bucket": True, "user": True, "rotateEvery": "24h"}))
     world.settle()
+    first, status = recorded(world), world.get("PackageIndex", "main")["status"]
+    assert status["nextKeyRotation"] == later(status["accessKeyIssued"], 86400)
+    world.settle()
+    assert recorded(world) == first
+    world.now = status["nextKeyRotation"]
+    world.settle()
+    world.settle()
+    assert recorded(world) != first
     assert keys_of(world) == [recorded(world)]
+
+
+def test_killed_after_any_write_a_rotation_converges(world: World) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    for writes in itertools.count(1):
+        before = recorded(world)
+        rotate(world, str(writes))
+        killed = world.killed(MAIN, writes=writes)
+        assert len(keys_of(world)) <= 2
+        world.settle()
+        world.settle()
+        assert recorded(world) != before
+        assert keys_of(world) == [recorded(world)]
+        if not killed:
+            break
+    assert writes > 5
+
+
+def test_a_key_that_leaked_and_was_deactivated_by_hand_is_replaced(world: World) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    leaked = recorded(world)
+    name = user_name(PackageIndex.parse(world.get("PackageIndex", "main")))
+    world.clients.iam.update_access_key(UserName=name, AccessKeyId=leaked, Status="Inactive")
+    world.settle()
+    assert recorded(world) != leaked
+    assert world.reason() == "Serving"
+
+
+def test_a_secret_that_somebody_put_in_the_place_of_the_key(world: World) -> None:
+    """No key is made for it again and again."""
+    world.kube.put(index_body())
+    metadata = {"name": "wheelyard-main-storage", "namespace": "packages"}
+    world.kube.put({"kind": "Secret", "metadata": metadata, "data": encoded({"AWS_ACCESS_KEY_ID": "x"})})
+    world.settle()
+    assert world.reason() == "NameConflict"
+    assert world.clients.iam.list_users()["Users"] == []
+
+
+def test_a_role_at_the_cloud_needs_no_secret(world: World) -> None:
+    arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/one"}
+    world.kube.put(index_body(s3__provision={}, s3__credentials={"serviceAccount": {"annotations": arn}}))
+    world.index()
+    assert world.reason(kind="StorageReady") == "NotChecked"
+    world.settle()
+    assert world.reason() == "Serving"
+    assert world.get("ServiceAccount", "wheelyard-main")["metadata"]["annotations"].items() >= arn.items()
+    assert not world.has("Secret", "wheelyard-main-storage")
+    container = world.get("Deployment", "wheelyard-main")["spec"]["template"]["spec"]["containers"][0]
+    assert container["env"] == []
+
+
+def test_an_index_on_a_volume(world: World) -> None:
+    world.kube.put(index_body(storage={"volume": {"size": "1Gi"}}, replicas=1))
+    world.settle()
+    assert world.reason() == "VolumePending"
+    world.kube.objects["PersistentVolumeClaim", "packages", "wheelyard-main"]["status"] = {"phase": "Bound"}
+    world.settle()
+    assert world.reason() == "Serving"
+    deployed = world.get("Deployment", "wheelyard-main")["spec"]
+    assert deployed["strategy"] == {"type": "Recreate"}
+    assert "finalizers" not in world.get("PackageIndex", "main")["metadata"]
+    assert world.clients.iam.list_users()["Users"] == []
+    # An index of the same name finds the volume again; another one's claim stays as it is.
+    world.kube.put(index_body(storage={"volume": {"size": "2Gi"}}, replicas=1, uid="later"))
+    for each in [each for each in world.kube.objects if each[0] not in {"PackageIndex", "PersistentVolumeClaim"}]:
+        del world.kube.objects[each]
+    world.kube.put(namespace_body("packages"))
+    world.settle()
+    assert world.reason() == "Serving"
+    claim = world.get("PersistentVolumeClaim", "wheelyard-main")
+    assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    claim["metadata"]["labels"] = {}
+    world.kube.put(claim)
+    world.settle()
+    assert world.reason() == "NameConflict"
+
+
+def test_while_it_is_paused_nothing_changes(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body())
+    world.settle(MAIN, JENKINS)
+    for key in (MAIN, JENKINS):
+        world.kube.objects[key.kind, "packages", key.name]["metadata"]["annotations"] = {PAUSED_ANNOTATION: "true"}
+    del world.kube.objects["Service", "packages", "wheelyard-main"]
+    del world.kube.objects["Secret", "packages", "jenkins-pypi"]
+    world.settle(MAIN, JENKINS)
+    assert not world.has("Service", "wheelyard-main")
+    assert not world.has("Secret", "jenkins-pypi")
+    for key in (MAIN, JENKINS):
+        assert world.reason(key, "Paused") == "PausedByAnnotation"
+        assert condition(world.get(key.kind, key.name), "Ready")["status"] == "True", "what is known stays"
+    world.kube.writes.clear()
+    world.settle(MAIN, JENKINS)
+    assert world.kube.writes == []
+    for key in (MAIN, JENKINS):
+        world.kube.objects[key.kind, "packages", key.name]["metadata"]["annotations"] = {}
+    world.settle(MAIN, JENKINS)
+    assert world.has("Service", "wheelyard-main")
+    assert "Paused" not in str(world.get("PackageIndex", "main")["status"])
+
+
+def test_one_server_that_does_not_answer_is_asked_once_for_all_its_indexes(world: World) -> None:
+    world.boot(s3_endpoint="http://127.0.0.1:9")
+    for number in range(3):
+        world.kube.put(index_body(f"index-{number}", s3__bucket=f"acme-{number}"))
+        world.index(Key(INDEX, "packages", f"index-{number}"))
+    asked: list[str] = []
+    world.clients.own_s3("us-east-1").meta.events.register(
+        "before-call", lambda model, **_: asked.append(model.name)
+    )
+    for number in range(3):
+        world.index(Key(INDEX, "packages", f"index-{number}"))
+        assert world.reason(Key(INDEX, "packages", f"index-{number}")) == "EndpointUnreachable"
+    assert asked == []
+    world.seconds += 10
+    world.index(Key(INDEX, "packages", "index-1"))
+    assert asked == ["HeadBucket"]
 
 
 def test_a_name_that_is_taken(world: World) -> None:
@@ -256,14 +435,60 @@ def test_the_user_goes_when_it_is_no_longer_asked_for_and_no_longer_used(world: 
     assert world.get("PackageIndex", "main")["metadata"]["finalizers"] == []
 
 
+def deleted(world: World) -> None:
+    world.kube.objects["PackageIndex", "packages", "main"]["metadata"]["deletionTimestamp"] = "now"
+
+
+def bucket_names(world: World) -> list[str]:
+    return [each["Name"] for each in world.clients.own_s3("us-east-1").list_buckets()["Buckets"]]
+
+
 def test_deleting_keeps_the_bucket(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
-    world.kube.objects["PackageIndex", "packages", "main"]["metadata"]["deletionTimestamp"] = "now"
+    deleted(world)
     assert world.index() == GONE
     assert not world.has("PackageIndex", "main")
     assert world.clients.iam.list_users()["Users"] == []
-    assert world.clients.own_s3("us-east-1").list_buckets()["Buckets"]
+    assert bucket_names(world) == ["acme"]
+
+
+def test_deleting_takes_the_bucket_where_that_is_asked_for(world: World) -> None:
+    world.kube.put(index_body(deletion_policy="Delete"))
+    world.settle()
+    assert world.get("PackageIndex", "main")["metadata"]["finalizers"] == [BUCKET_FINALIZER, FINALIZER]
+    pod(world, "one", deletionTimestamp="now")
+    deleted(world)
+    assert world.index().after, "a server that is just ending may still write"
+    assert world.reason() == "WaitingForServers"
+    assert bucket_names(world) == ["acme"]
+    assert world.clients.iam.list_users()["Users"], "and its key still works"
+    del world.kube.objects["Pod", "packages", "one"]
+    assert world.index() == GONE
+    assert bucket_names(world) == []
+    assert world.clients.iam.list_users()["Users"] == []
+
+
+def test_deleting_stops_where_something_else_is_in_the_bucket(world: World) -> None:
+    world.kube.put(index_body(deletion_policy="Delete"))
+    world.settle()
+    world.clients.own_s3("us-east-1").put_object(Bucket="acme", Key="notes.txt", Body=b"")
+    deleted(world)
+    assert world.index().after
+    message = condition(world.get("PackageIndex", "main"), "Ready")["message"]
+    assert "notes.txt" in message
+    assert "Retain" in message
+    world.kube.objects["PackageIndex", "packages", "main"]["spec"]["deletionPolicy"] = "Retain"
+    assert world.index() == GONE
+    assert bucket_names(world) == ["acme"]
+
+
+def test_one_may_think_better_of_it(world: World) -> None:
+    world.kube.put(index_body(deletion_policy="Delete"))
+    world.settle()
+    world.kube.objects["PackageIndex", "packages", "main"]["spec"]["deletionPolicy"] = "Retain"
+    world.settle()
+    assert world.get("PackageIndex", "main")["metadata"]["finalizers"] == [FINALIZER]
 
 
 def test_deleting_waits_for_iam(world: World) -> None:

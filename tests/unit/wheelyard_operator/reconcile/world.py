@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from support import buckets
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, CrashError, FakeKube, Fuse, condition, namespace_body
 from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
 from wheelyard_operator.provision.servers import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
@@ -20,6 +21,7 @@ from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key, Manifest
+from wheelyard_operator.times import later
 
 MAIN = Key(INDEX, "packages", "main")
 JENKINS = Key(USER, "packages", "jenkins")
@@ -51,7 +53,8 @@ class World:
         if settings:
             self.settings = replace(self.settings, **settings)
             self.clients = self._new_clients()
-        self.storage = StorageStage(self.clients, self.settings, lambda: self.seconds)
+        users = IamUsers(self.clients, self.settings.region)
+        self.storage = StorageStage(self.clients, users, self.settings, lambda: self.now, lambda: self.seconds)
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
         self.trust = TrustStage(issuers, self.settings)
 
@@ -80,6 +83,7 @@ class World:
         """Let everything come to rest; pods are ready at once."""
         for _ in range(4):
             self.seconds += 100
+            self.now = later(self.now, 100)
             for key in keys or (MAIN,):
                 (self.index if key.kind == INDEX else self.user)(key)
             self.roll_out()

@@ -8,9 +8,10 @@ from unit.wheelyard_operator.fakes import NOW, an_index
 from unit.wheelyard_operator.status.test_rollout import deployment
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.status.index import IndexFindings, index_status
+from wheelyard_operator.status.storage import ReadyStorage
 
 
-def conditions(**changes: Any) -> dict[str, tuple[str, str]]:
+def conditions(of: Any = None, **changes: Any) -> dict[str, tuple[str, str]]:
     found: dict[str, Any] = {
         "url": "http://x/",
         "selector": "a=b",
@@ -18,9 +19,10 @@ def conditions(**changes: Any) -> dict[str, tuple[str, str]]:
         "deployment": deployment(),
         "pods": (),
         "problem": None,
+        "storage": None if changes.get("problem") else ReadyStorage(),
         "access_answers": {"a": True},
     }
-    status = index_status(an_index(), IndexFindings(**{**found, **changes}), NOW)
+    status = index_status(an_index(**(of or {})), IndexFindings(**{**found, **changes}), NOW)
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
 
 
@@ -59,7 +61,7 @@ def test_a_problem_that_may_pass_by_itself_does_not_stall() -> None:
 def test_a_name_that_is_taken() -> None:
     found = conditions(problem=Problem("Available", "NameConflict", "rename"), deployment=None)
     assert found["Ready"] == found["Available"] == ("False", "NameConflict")
-    assert found["StorageReady"] == ("True", "BucketReady")
+    assert found["StorageReady"] == ("Unknown", "NotChecked")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""The claim of the volume on which an index without S3 keeps everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import index_metadata
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest, PackageIndex, VolumeStorage
+
+
+def volumeclaim(index: PackageIndex, storage: VolumeStorage) -> Manifest:
+    """Claim a volume. One that shall be kept has no owner: the next index of this name finds it again."""
+    metadata = index_metadata(index, index.child_name)
+    if not index.delete_storage:
+        metadata["ownerReferences"] = []
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata,
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": storage.size}},
+            **({"storageClassName": storage.class_name} if storage.class_name else {}),
+        },
+    }

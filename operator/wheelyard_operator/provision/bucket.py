@@ -1,0 +1,192 @@
+"""The bucket of an index, made where the index asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
+from wheelyard_operator.times import written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_s3 import S3Client
+
+    from wheelyard_operator.resource import PackageIndex
+
+_OWNER_TAG = "wheelyard.dev/index"
+_UID_TAG = "wheelyard.dev/uid"
+_STATE_TAG = "wheelyard.dev/state"
+_LACKS_TAG = "wheelyard.dev/lacks"
+_NOT_THERE = {
+    "NotImplemented",
+    "MethodNotAllowed",
+    "InvalidArgument",
+    "InvalidRequest",
+    "MalformedXML",
+    "XNotImplemented",
+    "NoSuchKMSKey",
+    "501",
+    "405",
+}
+"""The ways in which servers that are not AWS say that they have no such thing."""
+
+
+def ensure_bucket(s3: S3Client, index: PackageIndex, bucket: str, region: str) -> str:
+    """Make the bucket if it is absent; give a note on what the server lacks, or "".
+
+    How far setting up has come stands in the bucket's tags, so that it goes on after a crash.
+    A bucket that was there before is used as it is, and not changed.
+    """
+    with translated(STORAGE_READY, f"Bucket {bucket}", OPERATOR_CREDENTIALS):
+        created = not _exists(s3, bucket) and _create(s3, bucket, region)
+        tags = _tags(s3, bucket)
+        unfinished = tags.get(_OWNER_TAG) == index.id and tags.get(_STATE_TAG) != "ready"
+        if created or unfinished or (not tags and _was_just_made(s3, index, bucket)):
+            tags = _set_up(s3, index, bucket)
+    lacking = tags.get(_LACKS_TAG, "").split()
+    return f"The S3 server lacks: {', '.join(lacking)}." if lacking else ""
+
+
+def made_for(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
+    """Tell whether the bucket was made for exactly this index, by uid: names come again."""
+    return _tags(s3, bucket).get(_UID_TAG) == index.meta.uid
+
+
+def _set_up(s3: S3Client, index: PackageIndex, bucket: str) -> dict[str, str]:
+    mine = {_OWNER_TAG: index.id, _UID_TAG: index.meta.uid}
+    _tag(s3, bucket, {**mine, _STATE_TAG: "new"})
+    lacks = _configure(s3, bucket)
+    tags = {**mine, _STATE_TAG: "ready", **({_LACKS_TAG: " ".join(lacks)} if lacks else {})}
+    _tag(s3, bucket, tags)
+    return tags
+
+
+def _was_just_made(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
+    """Tell whether it is ours from before a crash: younger than its index, and empty.
+
+    S3 takes no tags with CreateBucket. Where the server does not say when a bucket was made, it is not ours.
+    """
+    try:
+        found = s3.list_buckets(Prefix=bucket).get("Buckets", ())
+        made = next((each.get("CreationDate") for each in found if each.get("Name") == bucket), None)
+        if made is None or written(made) < index.meta.created:
+            return False
+        return not s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents")
+    except ClientError as error:
+        if error_code(error) in {"AccessDenied", *_NOT_THERE}:
+            return False
+        raise
+
+
+def _exists(s3: S3Client, bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        match error_code(error):
+            case "404" | "NoSuchBucket" | "NotFound":
+                return False
+            case "403" | "Forbidden" | "AccessDenied":
+                raise _taken(bucket) from error
+            case _:
+                raise
+    return True
+
+
+def _create(s3: S3Client, bucket: str, region: str) -> bool:
+    """Whether it was this call that made the bucket."""
+    try:
+        if region == "us-east-1":  # the one region that must not be named
+            s3.create_bucket(Bucket=bucket)
+        else:
+            place = {"LocationConstraint": region}
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)  # type: ignore[arg-type]
+    except ClientError as error:
+        match error_code(error):
+            case "BucketAlreadyOwnedByYou":
+                return False
+            case "BucketAlreadyExists":
+                raise _taken(bucket) from error
+            case _:
+                raise
+    return True
+
+
+def _taken(bucket: str) -> Problem:
+    return Problem(
+        STORAGE_READY,
+        "BucketTaken",
+        f"Bucket {bucket} exists and is not the operator's to use: bucket names are shared by all accounts."
+        " Choose another name, or give the operator's credentials access to it.",
+    )
+
+
+def _configure(s3: S3Client, bucket: str) -> list[str]:
+    steps: dict[str, Callable[[], object]] = {
+        "versioning": lambda: s3.put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+        ),
+        "public-access-block": lambda: s3.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        ),
+        "encryption": lambda: s3.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+        ),
+        "lifecycle": lambda: _put_lifecycle(s3, bucket),
+    }
+    return [name for name, step in steps.items() if not _has(step)]
+
+
+def _put_lifecycle(s3: S3Client, bucket: str) -> None:
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "wheelyard",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+                    "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
+                }
+            ]
+        },
+    )
+
+
+def _has(step: Callable[[], object]) -> bool:
+    try:
+        step()
+    except ClientError as error:
+        if error_code(error) not in _NOT_THERE:
+            raise
+        return False
+    return True
+
+
+def _tags(s3: S3Client, bucket: str) -> dict[str, str]:
+    try:
+        found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    except ClientError as error:
+        # An existing bucket may be one whose tags the operator must not read: then it is not its own.
+        if error_code(error) in {"NoSuchTagSet", "AccessDenied", *_NOT_THERE}:
+            return {}
+        raise
+    return {each["Key"]: each["Value"] for each in found}
+
+
+def _tag(s3: S3Client, bucket: str, tags: dict[str, str]) -> None:
+    tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
+    _has(lambda: s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set}))  # type: ignore[typeddict-item]

@@ -1,0 +1,92 @@
+"""The end of a bucket: only one that was made for exactly this index, and only with what this index put there."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.provision.bucket import made_for
+from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
+from wheelyard_operator.provision.place import MARKER, PROBE, check_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+    from wheelyard_operator.resource import PackageIndex, S3Storage
+
+_OURS = ("projects/", "files/", "catalog/", "spent/")
+"""As docs/contract.md has it."""
+_SECONDS = 20.0
+"""For one call: a large index takes several, so that others have their turn."""
+
+
+def remove_bucket(
+    s3: S3Client, index: PackageIndex, storage: S3Storage, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Remove everything and the bucket itself; raise Problem, also where that takes longer: then call again."""
+    bucket, until = storage.bucket, clock() + _SECONDS
+    with translated(STORAGE_READY, f"Bucket {bucket}", OPERATOR_CREDENTIALS):
+        if not _exists(s3, bucket):
+            return
+        _check_ours(s3, index, storage)
+        for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+            s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for versions in _versions(s3, bucket):
+            # The marker is the last to go: it is what makes all of this ours to remove.
+            if batch := [each for each in versions if each["Key"] != f"{storage.prefix}{MARKER}"]:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})  # type: ignore[typeddict-item]
+            if clock() > until:
+                message = f"Bucket {bucket} is being emptied."
+                raise Problem(STORAGE_READY, "EmptyingBucket", message, stalled=False)
+        for versions in _versions(s3, bucket):
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})  # type: ignore[typeddict-item]
+        s3.delete_bucket(Bucket=bucket)
+
+
+def _check_ours(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:
+    if not made_for(s3, index, storage.bucket):
+        raise _refusal(storage, "it was not made for this index")
+    check_owner(s3, index, storage)
+    foreign = next(
+        (each["Key"] for page in _versions(s3, storage.bucket) for each in page if not _is_ours(each, storage)), ""
+    )
+    if foreign:
+        raise _refusal(storage, f"it holds {foreign}, which is not this index's")
+
+
+def _is_ours(version: dict[str, Any], storage: S3Storage) -> bool:
+    key = str(version["Key"])
+    inner = key.removeprefix(storage.prefix)
+    return key.startswith(storage.prefix) and (inner in {MARKER, PROBE} or inner.startswith(_OURS))
+
+
+def _refusal(storage: S3Storage, why: str) -> Problem:
+    return Problem(
+        STORAGE_READY,
+        "BucketNotDeletable",
+        f"Bucket {storage.bucket} is not deleted: {why}. Remove that, or set spec.deletionPolicy to Retain to keep"
+        " the bucket and let the index go.",
+    )
+
+
+def _versions(s3: S3Client, bucket: str) -> Iterator[list[dict[str, Any]]]:
+    """Give all versions and delete markers, at most 1,000 at a time."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        if found:
+            yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+
+def _exists(s3: S3Client, bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error_code(error) in {"404", "NoSuchBucket", "NotFound"}:
+            return False
+        raise
+    return True

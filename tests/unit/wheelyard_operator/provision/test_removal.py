@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unit.wheelyard_operator.fakes import an_index, s3_of
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.provision.bucket import ensure_bucket
+from wheelyard_operator.provision.removal import remove_bucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+INDEX = an_index(deletion_policy="Delete")
+STORAGE = s3_of(INDEX)
+
+
+def put(s3: S3Client, *keys: str) -> None:
+    for key in keys:
+        s3.put_object(Bucket="acme", Key=key, Body=b'{"index": "packages/main"}')
+
+
+def buckets(s3: S3Client) -> list[str]:
+    return [each["Name"] for each in s3.list_buckets()["Buckets"]]
+
+
+def test_a_bucket_goes_with_all_versions_of_all_that_is_in_it(s3: S3Client) -> None:
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    put(s3, "wheelyard.json", "projects/a.json", "projects/a.json", "files/a/1/a.whl", "spent/2026-01-01/x")
+    s3.delete_object(Bucket="acme", Key="files/a/1/a.whl")
+    s3.create_multipart_upload(Bucket="acme", Key="files/a/2/b.whl")
+    remove_bucket(s3, INDEX, STORAGE)
+    assert buckets(s3) == []
+    remove_bucket(s3, INDEX, STORAGE)
+
+
+@pytest.mark.parametrize("key", ["mine", "team/projects/a.json", "projectsa.json"])
+def test_what_is_foreign_is_in_the_way(s3: S3Client, key: str) -> None:
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    put(s3, "wheelyard.json", "projects/a.json", key)
+    with pytest.raises(Problem, match=rf"it holds {key}.*Retain") as caught:
+        remove_bucket(s3, INDEX, STORAGE)
+    assert caught.value.stalled
+    assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="projects/a.json"), "nothing was removed"
+
+
+def test_beside_a_prefix_everything_is_foreign(s3: S3Client) -> None:
+    index = an_index(s3__prefix="team/", deletion_policy="Delete")
+    ensure_bucket(s3, index, "acme", "us-east-1")
+    put(s3, "team/wheelyard.json", "projects/a.json")
+    with pytest.raises(Problem, match="projects/a"):
+        remove_bucket(s3, index, s3_of(index))
+
+
+def test_a_bucket_that_was_not_made_for_this_index(s3: S3Client) -> None:
+    ensure_bucket(s3, an_index(uid="of-an-earlier-one"), "acme", "us-east-1")
+    with pytest.raises(Problem, match="not made for this index"):
+        remove_bucket(s3, INDEX, STORAGE)
+    assert buckets(s3) == ["acme"]
+
+
+def test_what_another_index_has_claimed(s3: S3Client) -> None:
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    s3.put_object(Bucket="acme", Key="wheelyard.json", Body=b'{"index": "other/one"}')
+    with pytest.raises(Problem, match="other/one"):
+        remove_bucket(s3, INDEX, STORAGE)
+
+
+def test_a_large_one_takes_several_turns(s3: S3Client) -> None:
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    put(s3, "wheelyard.json", *(f"files/a/1/{number}.whl" for number in range(20)))
+    ticks = itertools.count(step=30)
+    with pytest.raises(Problem, match="being emptied") as caught:
+        remove_bucket(s3, INDEX, STORAGE, lambda: float(next(ticks)))
+    assert not caught.value.stalled
+    assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="wheelyard.json"), "it still says whose this is"
+    remove_bucket(s3, INDEX, STORAGE)
+    assert buckets(s3) == []

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import an_index, given
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
+
+ROLE: dict[str, Any] = {"s3__provision": {}, "s3__credentials": {"serviceAccount": {}}}
+VOLUME = {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1}
+
+
+def said(
+    of: dict[str, Any],
+    ready: ReadyStorage | None = None,
+    claim: Any = None,
+    problem: Any = None,
+    *,
+    serves: bool = True,
+) -> list[tuple[str, str]]:
+    found = storage_conditions(an_index(**of), ready, claim, problem, serves=serves)
+    assert [each.type for each in found] == ["StorageReady", "CredentialsReady"]
+    return [(each.status, each.reason) for each in found]
+
+
+def test_a_key_that_the_operator_made() -> None:
+    assert said({}, ReadyStorage()) == [("True", "BucketReady"), ("True", "KeyIssued")]
+    assert said({}, ReadyStorage(ends_a_key=True))[1] == ("True", "KeyRotating")
+
+
+def test_a_key_of_the_teams_own() -> None:
+    assert said(given(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
+
+
+def test_of_a_role_only_the_index_servers_can_tell() -> None:
+    assert said(ROLE, ReadyStorage(), serves=False) == [("Unknown", "NotChecked")] * 2
+    assert said(ROLE, ReadyStorage()) == [("True", "BucketReady"), ("True", "ServiceAccountHasRole")]
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected"),
+    [
+        ("Bound", ("True", "VolumeBound")),
+        ("Pending", ("Unknown", "VolumePending")),
+        ("Lost", ("False", "VolumeLost")),
+    ],
+)
+def test_a_volume(phase: str, expected: tuple[str, str]) -> None:
+    claim = {"status": {"phase": phase}}
+    assert said(VOLUME, ReadyStorage(), claim) == [expected, ("True", "NoneNeeded")]
+    assert said(VOLUME, ReadyStorage())[0] == ("Unknown", "VolumePending")
+
+
+def test_what_was_not_looked_at_is_not_said_to_be_well() -> None:
+    taken = Problem("Available", "NameConflict", "Rename it.")
+    assert said({}, None, problem=taken) == [("Unknown", "NotChecked")] * 2
+    missing = Problem("StorageReady", "BucketNotFound", "Make it.")
+    assert said({}, None, problem=missing) == [("False", "BucketNotFound"), ("Unknown", "NotChecked")]
+
+
+def test_trouble_after_the_storage_was_found_to_be_well() -> None:
+    refused = Problem("Available", "ApplyRefused", "A quota.")
+    assert said({}, ReadyStorage(), problem=refused) == [("True", "BucketReady"), ("True", "KeyIssued")]
