@@ -86,6 +86,14 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
     assert (read.shutdown.drain_seconds, read.shutdown.grace_seconds) == (5, 300)
 
 
+def test_index_yaml_of_a_volume() -> None:
+    spec = {"storage": {"volume": {"size": "1Gi"}}}
+    made = PackageIndex.parse(resource("PackageIndex", "main", "packages", spec))
+    read = server_settings.parse(index_file(made, OPERATOR).encode())
+    assert read.storage == server_settings.Storage(folder=server_settings.Folder(path=Path("/data")))
+    assert read.cache is None
+
+
 def test_index_yaml_says_how_to_serve() -> None:
     made = index(
         freshness={"freshSeconds": 2, "staleSeconds": 60},

@@ -14,7 +14,8 @@ from mypy_boto3_s3 import S3Client
 from cluster import Cluster, connect
 from cluster.paths import locked
 from support import buckets
-from support.kubectl import Kubectl
+from support.here import Here
+from support.kubectl import Kubectl, eventually
 from support.mainjob import MainJob
 
 OURS = "wheelyard.dev/e2e"
@@ -122,3 +123,27 @@ def iam(cluster: Cluster) -> IAMClient:
         aws_access_key_id=cluster.s3.access_key,
         aws_secret_access_key=cluster.s3.secret_key,
     )
+
+
+@pytest.fixture
+def here(operator: MainJob, namespace: str) -> Here:
+    return Here(operator.kubectl, namespace)
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> Iterator[str]:
+    """Name a bucket that does not exist, and remove it afterwards if it does."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    yield name
+    if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+        eventually(lambda: _deleted(s3, name), "the bucket can be deleted", 30)
+
+
+def _deleted(s3: S3Client, bucket: str) -> bool:
+    """Try it: a server that is just starting or ending may still write to the bucket."""
+    buckets.empty(s3, bucket)
+    try:
+        s3.delete_bucket(Bucket=bucket)
+    except s3.exceptions.ClientError:
+        return False
+    return True

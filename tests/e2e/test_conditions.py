@@ -1,10 +1,6 @@
 """Conditions tell what is wrong and what to do about it, and what was mended heals by itself."""
 
-import json
 import time
-import uuid
-from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import pytest
@@ -13,73 +9,9 @@ from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster
-from support import buckets
-from support.kubectl import Kubectl, eventually
+from support.here import Here
+from support.kubectl import eventually
 from support.mainjob import MainJob
-
-
-@pytest.fixture
-def bucket(s3: S3Client) -> Iterator[str]:
-    """Name a bucket that does not exist, and remove it afterwards if it does."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    yield name
-    if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
-        eventually(lambda: _deleted(s3, name), "the bucket can be deleted", 30)
-
-
-def _deleted(s3: S3Client, bucket: str) -> bool:
-    """Try it: a server that is just starting or ending may still write to the bucket."""
-    buckets.empty(s3, bucket)
-    try:
-        s3.delete_bucket(Bucket=bucket)
-    except s3.exceptions.ClientError:
-        return False
-    return True
-
-
-class Here:
-    """One namespace, and short words for what is done in it."""
-
-    def __init__(self, kubectl: Kubectl, namespace: str) -> None:
-        self.kubectl = kubectl
-        self.namespace = namespace
-
-    def apply(self, kind: str, name: str, spec: dict[str, Any]) -> None:
-        manifest = {"apiVersion": "wheelyard.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
-
-    def index(self, bucket: str, name: str = "main", **s3: Any) -> None:
-        storage = {"s3": {"bucket": bucket, **(s3 or {"provision": {"bucket": True, "user": True}})}}
-        self.apply("PackageIndex", name, {"storage": storage, "replicas": 1})
-
-    def secret(self, name: str, **data: str) -> None:
-        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
-        self.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(manifest))
-
-    def condition(self, kind: str, name: str, condition_type: str) -> tuple[str, str, str]:
-        """Return status, reason and message of a condition of the current generation."""
-        resource = self.kubectl.get("-n", self.namespace, kind, name)
-        for each in resource.get("status", {}).get("conditions", ()):
-            if each["type"] == condition_type and each["observedGeneration"] == resource["metadata"]["generation"]:
-                return each["status"], each["reason"], each["message"]
-        return "", "", ""
-
-    def wait_for(self, kind: str, name: str, condition_type: str, reason: str, seconds: float = 40) -> str:
-        """Wait until the condition has this reason and return its message."""
-
-        def reached() -> bool:
-            return self.condition(kind, name, condition_type)[1] == reason
-
-        try:
-            eventually(reached, f"{kind} {name} says {reason}", seconds)
-        except AssertionError as error:
-            raise AssertionError(self.kubectl("-n", self.namespace, "describe", kind, name)) from error
-        return self.condition(kind, name, condition_type)[2]
-
-
-@pytest.fixture
-def here(operator: MainJob, namespace: str) -> Here:
-    return Here(operator.kubectl, namespace)
 
 
 def test_a_bucket_that_does_not_exist_and_then_does(here: Here, bucket: str, s3: S3Client) -> None:

@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from support.kubectl import Kubectl
-from support.mainjob import MainJob
+from support.mainjob import EXAMPLES, MainJob
 
 INDEX = {
     "apiVersion": "wheelyard.dev/v1",
@@ -22,6 +23,7 @@ USER = {
     "spec": {"indexRef": {"name": "main"}},
 }
 REMOVED = object()
+OURS = ("PackageIndex", "IndexUser")
 
 
 def changed(manifest: dict[str, Any], path: str, value: Any) -> str:
@@ -51,6 +53,14 @@ def test_the_manifests_that_the_wrong_ones_are_made_of_are_right(operator: MainJ
         )
 
 
+@pytest.mark.parametrize("example", sorted(each.name for each in EXAMPLES.glob("*.yaml")))
+def test_every_example_is_right(operator: MainJob, example: str) -> None:
+    resources = [each for each in yaml.safe_load_all((EXAMPLES / example).read_text()) if each["kind"] in OURS]
+    for each in resources:
+        each["metadata"]["namespace"] = "default"
+        operator.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=json.dumps(each))
+
+
 def grants(**grant: Any) -> list[dict[str, Any]]:
     return [{"subjects": ["anonymous"], "verbs": ["read"], **grant}]
 
@@ -69,6 +79,23 @@ def grants(**grant: Any) -> list[dict[str, Any]]:
         ("spec.storage.s3.endpoint", "http://minio:9000", "spec.storage.s3.provision works at the operator's own"),
         ("spec.storage.s3.provision", {"bucket": True}, "spec.storage.s3 needs exactly one of provision.user"),
         ("spec.storage.s3.credentials", {"secretRef": {"name": "s"}}, "spec.storage.s3 needs exactly one of"),
+        (
+            "spec.storage.s3.credentials",
+            {"serviceAccount": {"annotations": {"x.kubernetes.io/a": "b"}}},
+            "serviceAccount.annotations must be of your cloud",
+        ),
+        (
+            "spec.storage.s3.credentials",
+            {"secretRef": {"name": "wheelyard-a-access"}},
+            "secretRef.name must be the name of a Secret of yours",
+        ),
+        ("spec.storage.s3.provision.rotateEvery", "1m", "rotateEvery must be empty or at least 15m"),
+        ("spec.storage.s3.provision.rotateEvery", "90d", "rotateEvery must be empty or at least 15m"),
+        ("spec.storage.volume", {"size": "1Gi"}, "spec.storage needs exactly one of s3 and volume"),
+        ("spec.storage", {}, "spec.storage needs exactly one of s3 and volume"),
+        ("spec.storage", {"volume": {"size": "much"}}, "spec.storage.volume.size must be a number with Mi, Gi or"),
+        ("spec.storage", {"volume": {"size": "1Gi"}}, "spec.replicas must be 1 (or 0) with spec.storage.volume"),
+        ("spec.deletionPolicy", "Forget", 'Unsupported value: "Forget"'),
         ("spec.replicas", 51, "spec.replicas in body should be less than or equal to 50"),
         ("spec.replicas", -1, "spec.replicas in body should be greater than or equal to 0"),
         ("spec.freshness.freshSeconds", 301, "should be less than or equal to 300"),

@@ -61,7 +61,7 @@ class MainJob:
         }
         self._forget_interrupted_install()
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
-        sets += [f"--set-json=namespaces={json.dumps(namespaces)}"]
+        sets += [f"--set-json=namespaces={json.dumps(namespaces)}", "--set=aws.keyGraceSeconds=5"]
         chart = str(ROOT / "charts/wheelyard")
         options = ["--namespace", SYSTEM, "--skip-crds", "--wait", "--timeout", "150s"]
         done = run(

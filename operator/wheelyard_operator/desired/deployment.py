@@ -68,6 +68,8 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
         "serviceAccountName": index.child_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # Process 1 does not get a SIGTERM that comes before it handles it, and would then run on for minutes.
+        "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": DRAIN_SECONDS + GRACE_SECONDS + _SPARE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,

@@ -21,6 +21,7 @@ def test_everything_is_read() -> None:
             "WHEELYARD_ALLOWED_BUCKETS": "acme-*",
             "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example, https://git.example",
             "WHEELYARD_NAMESPACES": "packages,ci",
+            "WHEELYARD_KEY_GRACE_SECONDS": "5",
             "AWS_ENDPOINT_URL_S3": "http://s3:7070/",
             "AWS_ENDPOINT_URL_IAM": "http://s3:7076",
             "AWS_REGION": "eu-west-1",
@@ -37,6 +38,7 @@ def test_everything_is_read() -> None:
         allowed_buckets=("acme-*",),
         allowed_issuers=("https://ci.example", "https://git.example"),
         namespaces=("packages", "ci"),
+        key_grace_seconds=5,
     )
 
 
@@ -45,6 +47,8 @@ def test_everything_is_read() -> None:
     [
         ({}, "WHEELYARD_IMAGE"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_IMAGE_PULL_POLICY": "Often"}, "WHEELYARD_IMAGE_PULL_POLICY"),
+        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "-1"}, "WHEELYARD_KEY_GRACE_SECONDS"),
+        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "soon"}, "WHEELYARD_KEY_GRACE_SECONDS"),
     ],
 )
 def test_errors_name_the_variable(environment: dict[str, str], named: str) -> None:

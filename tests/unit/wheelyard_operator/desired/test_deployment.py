@@ -40,6 +40,10 @@ def test_pods_are_restricted() -> None:
     }
 
 
+def test_a_server_that_is_ended_while_it_starts_does_end() -> None:
+    assert pod()["shareProcessNamespace"] is True
+
+
 def test_time_to_end_is_longer_than_the_servers_own() -> None:
     assert pod()["terminationGracePeriodSeconds"] > 5 + 300
 
@@ -66,3 +70,23 @@ def test_what_is_read_only_at_start_rolls_the_pods() -> None:
 def test_replicas_and_rollout() -> None:
     assert made(replicas=5)["spec"]["replicas"] == 5
     assert made()["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+VOLUME: dict[str, Any] = {"storage": {"volume": {"size": "20Gi"}}, "replicas": 1}
+
+
+def test_on_a_volume_one_server_ends_before_the_next_begins() -> None:
+    assert made(**VOLUME)["spec"]["strategy"] == {"type": "Recreate"}
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "wheelyard-main"}} in pod(**VOLUME)["volumes"]
+    assert {"name": "data", "mountPath": "/data"} in container(**VOLUME)["volumeMounts"]
+    assert "cache" not in {each["name"] for each in pod(**VOLUME)["volumes"]}
+    assert container(**VOLUME)["env"] == []
+
+
+def test_a_role_of_the_cloud_needs_no_key() -> None:
+    role: dict[str, Any] = {
+        "s3__provision": {},
+        "s3__credentials": {"serviceAccount": {"annotations": {"a.example/role": "r"}}},
+    }
+    assert container(**role)["env"] == []
+    assert pod(**role)["serviceAccountName"] == "wheelyard-main"

@@ -1,0 +1,97 @@
+"""What is left of an index that was deleted, and of its bucket or volume, is what its deletionPolicy says."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from cluster import Cluster
+from support.here import Here
+from support.kubectl import eventually
+
+USES = {"access": {"grants": [{"subjects": ["authenticated"], "verbs": ["read", "publish"]}]}}
+
+
+def delete_index(here: Here, *options: str) -> None:
+    here.kubectl("-n", here.namespace, "delete", "packageindex", "main", *(options or ("--timeout=60s",)))
+
+
+def publish_something(here: Here) -> None:
+    """Publish a package and read it back."""
+    here.stop_load()
+    result = here.load(10)
+    assert result["failures"] == []
+
+
+def test_delete_takes_the_bucket_but_not_what_is_not_ours(
+    here: Here, bucket: str, s3: S3Client, cluster: Cluster
+) -> None:
+    here.index(bucket, spec={"deletionPolicy": "Delete", **USES})
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
+    here.client_pod(cluster)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
+    publish_something(here)
+    s3.put_object(Bucket=bucket, Key="somebody-else/s", Body=b"")
+    delete_index(here, "--wait=false")
+    message = here.wait_for("packageindex", "main", "StorageReady", "BucketNotDeletable")
+    assert "somebody-else/s" in message
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="wheelyard.json")["KeyCount"] == 1
+    s3.delete_object(Bucket=bucket, Key="somebody-else/s")
+
+    def gone() -> bool:
+        return not here.kubectl("-n", here.namespace, "get", "packageindex", "--ignore-not-found")
+
+    eventually(gone, "the index is gone", 90)
+    assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+
+
+@pytest.fixture
+def volume(here: Here, cluster: Cluster) -> Iterator[None]:
+    """Have a volume for the claim wheelyard-main, in a folder of a node."""
+    folder = {"name": "folder", "hostPath": {"path": f"/var/tmp/{here.namespace}", "type": "DirectoryOrCreate"}}  # noqa: S108
+    mounts = [{"name": "folder", "mountPath": "/folder"}]
+    here.client_pod(cluster, volumes=[folder], container={"volumeMounts": mounts})
+    here.in_client("chmod", "777", "/folder")
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": here.namespace},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": here.namespace,
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": folder["hostPath"],
+        },
+    }
+    here.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    yield
+    here.kubectl("delete", "persistentvolume", here.namespace, "--wait=false")
+    here.in_client("sh", "-c", "rm -rf /folder/*")
+
+
+@pytest.mark.usefixtures("volume")
+def test_on_a_volume_packages_outlive_pods_and_the_index(here: Here) -> None:
+    storage = {"volume": {"size": "1Gi", "storageClassName": here.namespace}}
+    spec = {"storage": storage, "replicas": 1, **USES}
+    here.apply("PackageIndex", "main", spec)
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
+    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+    assert here.condition("packageindex", "main", "StorageReady")[:2] == ("True", "VolumeBound")
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
+    publish_something(here)
+
+    delete_index(here)
+    here.apply("PackageIndex", "main", spec)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
+    publish_something(here)
+    assert here.in_client("sh", "-c", "find /folder -name 'first-1-*.whl'").strip()
+
+    here.apply("PackageIndex", "main", {**spec, "deletionPolicy": "Delete"})
+    here.wait_for("packageindex", "main", "Ready", "Serving", 30)
+    delete_index(here)
+    found = here.kubectl("-n", here.namespace, "get", "persistentvolumeclaims", "--ignore-not-found")
+    assert "wheelyard-main" not in found or "Terminating" in found
