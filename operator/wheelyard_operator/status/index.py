@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wheelyard_operator.problems import AVAILABLE, Problem
 from wheelyard_operator.status.access import access_in_force
 from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
-from wheelyard_operator.status.rollout import availability, is_rolled_out, is_updated
+from wheelyard_operator.status.rollout import availability, is_overdue, is_rolled_out, is_updated
 from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         available,
     ]
     access = access_in_force(findings.access_answers)
-    return [_ready(findings, parts, access), *parts, access, _reconciling(findings), _stalled(findings.problem)]
+    return [_ready(findings, parts, access), *parts, access, _reconciling(findings), _stalled(findings)]
 
 
 def _available(findings: IndexFindings) -> Condition:
@@ -81,13 +81,14 @@ def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -
     if access.status == "False":
         return Condition(READY, "False", access.reason, access.message)
     if findings.deployment is None or not is_updated(findings.deployment):
-        return Condition(READY, "False", "RollingOut", "The index servers are being replaced; some serve.")
+        message = f"The index servers are being replaced. {_available(findings).message}"
+        return Condition(READY, "False", "RollingOut", message)
     return Condition(READY, "True", "Serving", f"Serving at {findings.url}simple/")
 
 
 def _reconciling(findings: IndexFindings) -> Condition:
     problem = findings.problem
-    if problem and problem.stalled:
+    if _stalled(findings).status == "True":
         return Condition(RECONCILING, "False", "Stalled", "Somebody has to act: see Stalled.")
     if problem:
         return Condition(RECONCILING, "True", "Retrying", problem.message)
@@ -96,7 +97,11 @@ def _reconciling(findings: IndexFindings) -> Condition:
     return Condition(RECONCILING, "False", "Settled", "Nothing is left to do.")
 
 
-def _stalled(problem: Problem | None) -> Condition:
+def _stalled(findings: IndexFindings) -> Condition:
+    problem = findings.problem
     if problem and problem.stalled:
         return Condition(STALLED, "True", problem.reason, problem.message)
+    if problem is None and is_overdue(findings.deployment):
+        message = f"The index servers do not start. {_available(findings).message}"
+        return Condition(STALLED, "True", "ProgressDeadlineExceeded", message)
     return Condition(STALLED, "False", "Progressing", "Nobody has to act.")

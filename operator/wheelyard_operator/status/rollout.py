@@ -34,6 +34,18 @@ def is_updated(deployment: Manifest) -> bool:
     )
 
 
+def is_overdue(deployment: Manifest | None) -> bool:
+    """Whether Kubernetes has given up waiting for new pods to start; a new template gets a new deadline.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment
+    """
+    status = (deployment or {}).get("status", {})
+    return any(
+        (each["type"], each["status"], each.get("reason")) == ("Progressing", "False", "ProgressDeadlineExceeded")
+        for each in status.get("conditions", ())
+    )
+
+
 def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condition:
     """Say whether the index can be reached, and if not, why."""
     if deployment is None:

@@ -77,3 +77,16 @@ def test_a_name_that_is_taken() -> None:
 def test_rollout(live: Any, ready: Any, reconciling: Any) -> None:
     found = conditions(deployment=live)
     assert (found["Ready"], found["Reconciling"]) == (ready, reconciling)
+
+
+def test_servers_that_never_start_need_somebody() -> None:
+    live = deployment(updatedReplicas=1)
+    live["status"]["conditions"] = [
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    ]
+    found = conditions(deployment=live)
+    assert found["Stalled"] == ("True", "ProgressDeadlineExceeded")
+    assert found["Reconciling"] == ("False", "Stalled")
+    assert found["Available"] == ("True", "Serving")
+    live["status"]["conditions"][0]["status"] = "True"
+    assert conditions(deployment=live)["Stalled"][0] == "False"
