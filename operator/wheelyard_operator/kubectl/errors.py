@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.resource import GROUP
+
 if TYPE_CHECKING:
     from wheelyard_operator.kube import ApiError
 
@@ -31,6 +33,8 @@ def explained(error: ApiError, server: str) -> PluginError:
         )
     if error.status == 403 and (found := _FORBIDDEN.search(str(error))):
         return PluginError(_refused(**found.groupdict()))
+    if error.status == 404 and f"/apis/{GROUP}/" in str(error):
+        return PluginError(f"The cluster at {server} has no PackageIndexes: install the operator, with its CRDs.")
     return PluginError(f"The API server refused: {error}")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wheelyard_operator.desired.common import SERVER
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.logline import parsed, readable
+from wheelyard_operator.kubectl.logline import is_probe, parsed, readable
 from wheelyard_operator.kubectl.podlogs import Extent, followed
 from wheelyard_operator.kubectl.rotate import seconds_of
 from wheelyard_operator.kubectl.targets import index_named
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 _TAIL = 100
+_PROBES = 20
+"""Lines that are asked for to have one that is of no probe."""
 _LOOK_SECONDS = 1.0
 _COLOURS = ("cyan", "magenta", "yellow", "blue", "green")
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -43,7 +45,12 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     parser.add_argument(
         "--tail", type=int, metavar="LINES", help=f"of each server (default: {_TAIL}; all with --since); -1 is all"
     )
-    parser.add_argument("-o", "--output", choices=["json"], help="a JSON object a line, as the servers wrote it")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=["json"],
+        help="a JSON object a line, as the servers wrote it, Kubernetes' probes too",
+    )
     parser.set_defaults(run=run)
     yield parser
 
@@ -54,8 +61,9 @@ def run(arguments: argparse.Namespace, connection: Connection, terminal: Termina
     if not pods(connection.kube, index) and not arguments.follow:
         raise PluginError(f"PackageIndex {index.id} has no servers now: see kubectl wheelyard status.")
     printer = Printer(terminal, as_json=bool(arguments.output))
-    for pod, line in (_follow if arguments.follow else _present)(connection, index, _extent(arguments)):
-        printer(pod, line)
+    reader = _reader(arguments, connection, index)
+    for pod, entry in reader.follow() if arguments.follow else reader.present():
+        printer(pod, entry.fields)
     return 0
 
 
@@ -67,9 +75,8 @@ class Printer:
     as_json: bool
     colours: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, pod: str, line: Line) -> None:
+    def __call__(self, pod: str, fields: dict[str, Any]) -> None:
         """Print one line."""
-        fields = parsed(line.text)
         if self.as_json:
             print(json.dumps({"pod": pod, **fields}), file=self.terminal.out, flush=True)
             return
@@ -80,80 +87,100 @@ class Printer:
             self.terminal.line(f"{prefix} {self.terminal.paint(text, level) if level else text}")
 
 
-def _extent(arguments: argparse.Namespace) -> Extent:
-    tail = arguments.tail
-    if tail is None and not arguments.since:
-        tail = _TAIL
-    return Extent(
-        follow=arguments.follow,
-        since_seconds=seconds_of(arguments.since) if arguments.since else None,
-        tail=None if tail is None or tail < 0 else tail,
-    )
-
-
-def _present(connection: Connection, index: PackageIndex, extent: Extent) -> Iterator[tuple[str, Line]]:
-    """Give what there is, in the order in which it was written."""
-    found = []
-    for pod in pods(connection.kube, index):
-        name = pod["metadata"]["name"]
-        try:
-            found += [(name, line) for line in connection.logs(index.meta.namespace, name, SERVER, extent)]
-        except ApiError as error:
-            # It has not started, or is gone already: it has no log.
-            if error.status not in {400, 404}:
-                raise
-    yield from sorted(found, key=lambda each: datetime.fromisoformat(each[1].time))
-
-
-def _follow(connection: Connection, index: PackageIndex, extent: Extent) -> Iterator[tuple[str, Line]]:
-    """Give lines as they come, of every server that there is or will be, until somebody interrupts it."""
-    lines: queue.Queue[tuple[str, Line] | ApiError] = queue.Queue()
-    known: set[str] = set()
-    while True:
-        for pod in pods(connection.kube, index):
-            name = pod["metadata"]["name"]
-            if name not in known and _has_started(pod):
-                known.add(name)
-                follower = _Follower(connection, index.meta.namespace, name, lines)
-                threading.Thread(target=follower.run, args=(extent,), daemon=True).start()
-        # Of servers that start from now on, everything is new.
-        extent = Extent(follow=True)
-        until = time.monotonic() + 2 * _LOOK_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            try:
-                each = lines.get(timeout=left)
-            except queue.Empty:
-                break
-            if isinstance(each, ApiError):
-                raise each
-            yield each
+@dataclass(frozen=True)
+class _Entry:
+    time: str
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Follower:
+class _Reader:
+    """Reads the logs of an index's servers."""
+
     connection: Connection
-    namespace: str
-    pod: str
-    lines: queue.Queue[tuple[str, Line] | ApiError]
+    index: PackageIndex
+    since_seconds: int | None
+    tail: int | None
+    """None is all."""
+    with_probes: bool
 
-    def run(self, extent: Extent) -> None:
-        try:
-            for line in followed(self._read, extent, self._ended, lambda: time.sleep(_LOOK_SECONDS)):
-                self.lines.put((self.pod, line))
-        except ApiError as error:
-            self.lines.put(error)
+    def present(self) -> Iterator[tuple[str, _Entry]]:
+        """Give what there is, in the order in which it was written."""
+        names = [str(pod["metadata"]["name"]) for pod in pods(self.connection.kube, self.index)]
+        found = [(name, entry) for name in names for entry in self._past(name)]
+        yield from sorted(found, key=lambda each: datetime.fromisoformat(each[1].time))
 
-    def _read(self, extent: Extent) -> Iterator[Line]:
+    def follow(self) -> Iterator[tuple[str, _Entry]]:
+        """Give also what comes, of every server that there is or will be, until somebody interrupts it."""
+        lines: queue.Queue[tuple[str, _Entry] | ApiError] = queue.Queue()
+        known: set[str] = set()
+        while True:
+            for pod in pods(self.connection.kube, self.index):
+                name = pod["metadata"]["name"]
+                if name not in known and _has_started(pod):
+                    known.add(name)
+                    threading.Thread(target=self._follow_one, args=(name, lines), daemon=True).start()
+            until = time.monotonic() + _LOOK_SECONDS
+            while (left := until - time.monotonic()) > 0:
+                try:
+                    each = lines.get(timeout=left)
+                except queue.Empty:
+                    break
+                if isinstance(each, ApiError):
+                    raise each
+                yield each
+
+    def _past(self, pod: str) -> list[_Entry]:
+        asked = self.tail if self.tail is None or self.with_probes else self.tail * _PROBES
+        found = list(self._entries(self._read(pod, Extent(since_seconds=self.since_seconds, tail=asked))))
+        return found if self.tail is None else found[max(len(found) - self.tail, 0) :]
+
+    def _follow_one(self, pod: str, lines: queue.Queue[tuple[str, _Entry] | ApiError]) -> None:
+        def ended() -> bool:
+            body = self.connection.kube.get("Pod", self.index.meta.namespace, pod)
+            return body is None or body.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
         try:
-            yield from self.connection.logs(self.namespace, self.pod, SERVER, extent)
+            past = self._past(pod)
+            for entry in past:
+                lines.put((pod, entry))
+            # Without a line to go on from, everything is new but what --since or --tail left out.
+            start = past[-1].time if past else self._end_of(pod)
+            coming = followed(
+                lambda extent: self._read(pod, extent), ended, lambda: time.sleep(_LOOK_SECONDS), start
+            )
+            for entry in self._entries(coming):
+                lines.put((pod, entry))
         except ApiError as error:
-            # The container is between two starts, or the pod is gone, which `_ended` finds.
+            lines.put(error)
+
+    def _end_of(self, pod: str) -> str:
+        return max((line.time for line in self._read(pod, Extent(tail=1))), default="")
+
+    def _entries(self, lines: Iterator[Line]) -> Iterator[_Entry]:
+        entries = (_Entry(line.time, parsed(line.text)) for line in lines)
+        return (each for each in entries if self.with_probes or not is_probe(each.fields))
+
+    def _read(self, pod: str, extent: Extent) -> Iterator[Line]:
+        try:
+            yield from self.connection.logs(self.index.meta.namespace, pod, SERVER, extent)
+        except ApiError as error:
+            # It has not started, is between two starts, or is gone already.
             if error.status not in {400, 404}:
                 raise
 
-    def _ended(self) -> bool:
-        pod = self.connection.kube.get("Pod", self.namespace, self.pod)
-        return pod is None or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+def _reader(arguments: argparse.Namespace, connection: Connection, index: PackageIndex) -> _Reader:
+    tail = arguments.tail
+    if tail is None and not arguments.since:
+        tail = _TAIL
+    return _Reader(
+        connection=connection,
+        index=index,
+        since_seconds=seconds_of(arguments.since) if arguments.since else None,
+        tail=None if tail is None or tail < 0 else tail,
+        with_probes=bool(arguments.output),
+    )
 
 
 def _has_started(pod: Manifest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
@@ -49,22 +49,20 @@ class PodLogs(Protocol):
 
 def followed(
     read: Callable[[Extent], Iterator[Line]],
-    extent: Extent,
     ended: Callable[[], bool],
     wait: Callable[[], None],
+    last: str = "",
 ) -> Iterator[Line]:
-    """Give each line once until the container has ended, however often the connection does."""
-    last = ""
+    """Give each line that is later than `last`, once, until the container has ended; connections may end before."""
     while True:
         # Asked before the log is read: what is written up to the end is then in it.
         is_last = ended()
-        for line in read(extent):
+        for line in read(Extent(follow=True, since_time=last)):
             if line.time > last:
                 last = line.time
                 yield line
         if is_last:
             return
-        extent = replace(extent, since_time=last, since_seconds=None, tail=None) if last else extent
         wait()
 
 

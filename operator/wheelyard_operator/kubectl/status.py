@@ -138,7 +138,7 @@ def _show_user(user: IndexUser, terminal: Terminal, now: str) -> None:
     for each, colour in wording.told(user):
         if each["status"] == "False":
             terminal.entry("", f"{each['type']}: {each['message']}", styles=[colour])
-    terminal.entry("rights", "; ".join(status.get("rights", ())) or "none", indent=4)
+    terminal.entry("rights", "; ".join(dict.fromkeys(status.get("rights", ()))) or "none", indent=4)
     terminal.entry("token", _token(user, now), indent=4)
     secret = status.get("secretName")
     terminal.entry("secret", f"{user.meta.namespace}/{secret}" if secret else "none yet", indent=4)

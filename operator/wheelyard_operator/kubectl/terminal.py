@@ -54,21 +54,23 @@ class Terminal:
         self, label: str, text: str, *, indent: int = 2, column: int = 16, styles: Sequence[str] = ()
     ) -> None:
         """Print a label and what it stands for, which keeps to its column when it is wrapped."""
-        space = " " * column
-        # A long URL or name is not broken: it is there to be copied.
-        lines = textwrap.wrap(
-            harmless(text),
-            width=self.width - column,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [""]
-        head = (" " * indent + harmless(label)).ljust(column - 1) + " "
-        if len(head) > column and len(head) + len(lines[0]) > self.width:
+        head = " " * indent + harmless(label)
+        lines = self._wrapped(text, column)
+        if len(head) >= column or any(column + len(line) > self.width for line in lines):
+            # Too long for where it belongs.
             self.line(head)
-            head = space
-        self.line(head + self.paint(lines[0], *styles))
-        for each in lines[1:]:
-            self.line(space + self.paint(each, *styles))
+            head, column = "", indent + 2
+            lines = self._wrapped(text, column)
+        for line in lines:
+            self.line(head.ljust(column) + self.paint(line, *styles))
+            head = ""
+
+    def _wrapped(self, text: str, column: int) -> list[str]:
+        # A long URL or name is not broken: it is there to be copied.
+        wrapped = textwrap.wrap(
+            harmless(text), width=self.width - column, break_long_words=False, break_on_hyphens=False
+        )
+        return wrapped or [""]
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print columns as kubectl does: of those that do not fit, the last ones are left out."""

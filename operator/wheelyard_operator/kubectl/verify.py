@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wheelyard_operator.desired.verify_job import CONTAINER, verify_job
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.podlogs import Extent, followed
+from wheelyard_operator.kubectl.podlogs import followed
 from wheelyard_operator.kubectl.targets import index_named
 from wheelyard_operator.kubectl.terminal import harmless
 from wheelyard_operator.status.rollout import trouble
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.podlogs import Line
+    from wheelyard_operator.kubectl.podlogs import Extent, Line
     from wheelyard_operator.kubectl.terminal import Terminal
     from wheelyard_operator.resource import Manifest, PackageIndex
 
@@ -93,7 +93,7 @@ class Running:
     def exit_code(self, *, as_json: bool) -> int:
         """Print what it says until it ends, and give its exit code; raise PluginError where it tells none."""
         pod = self._started()
-        for line in followed(lambda extent: self._read(pod, extent), Extent(follow=True), self._ended, self.wait):
+        for line in followed(lambda extent: self._read(pod, extent), self._ended, self.wait):
             if as_json and not line.text.startswith("{"):
                 self.terminal.note(line.text)
             else:
