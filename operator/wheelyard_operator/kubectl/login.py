@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.credentials import PASSWORD
 from wheelyard_operator.desired.user_secret import login_variables
@@ -99,9 +100,7 @@ def _quoting(reading: str) -> Callable[[str], str]:
     """Give how a value is written in a shell, with what the shell runs in place of a token that is hidden."""
 
     def quoted(value: str) -> str:
-        if _TOKEN not in value:
-            return shlex.quote(value)
-        return f'"{value.replace(_TOKEN, reading)}"'
+        return f'"{reading}"'.join(shlex.quote(part) if part else "" for part in value.split(_TOKEN))
 
     return quoted
 
@@ -128,7 +127,7 @@ def _secret_name(user: IndexUser) -> str:
 def _token_of(connection: Connection, user: IndexUser, secret_name: str) -> str:
     secret = connection.kube.get("Secret", user.meta.namespace, secret_name)
     token = decoded(secret, PASSWORD) if secret else ""
-    if not token:
+    if not tokens.is_token(token):
         raise PluginError(f"Secret {user.meta.namespace}/{secret_name} has no token now: try again in a moment.")
     return token
 

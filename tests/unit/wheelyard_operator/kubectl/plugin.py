@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unit.wheelyard_operator.fakes import FakeKube, index_body, user_body
+from unit.wheelyard_operator.fakes import TOKEN, FakeKube, index_body, user_body
 from wheelyard_operator.desired.common import encoded
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import commands
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest
 
 SERVER = "https://cluster.example:6443"
-TOKEN = "wy_0123456789"
 
 
 @dataclass(frozen=True)

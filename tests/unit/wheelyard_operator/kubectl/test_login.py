@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unit.wheelyard_operator.kubectl.plugin import TOKEN, Plugin, seen_user
+from unit.wheelyard_operator.fakes import TOKEN
+from unit.wheelyard_operator.kubectl.plugin import Plugin, seen_user
 
 HOST = "wheelyard-main.packages.svc.cluster.local"
 
@@ -62,6 +63,15 @@ def test_a_hidden_token_is_read_when_the_command_runs(plugin: Plugin, tmp_path: 
         "--context=my context -n packages get secret ci-pypi -o go-template={{.data.password | base64decode}}"
     )
     assert plugin("login", "ci", "--hide-token", "-o", "json").code == 1
+
+
+def test_an_address_is_never_run(plugin: Plugin, tmp_path: Path) -> None:
+    url = f'http://host/$(touch {tmp_path}/run)`touch {tmp_path}/run`"/'
+    plugin.kube.put(seen_user(status={"url": url}))
+    for options in ((), ("--hide-token",)):
+        script = plugin("login", "ci", "--for", "env", *options).out.replace("kubectl", "true")
+        assert in_shell(f'{script}\nprintf %s "$UV_PUBLISH_URL"') == f"{url}legacy/"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_secret_is_not_even_read_where_its_token_is_hidden(plugin: Plugin) -> None:
