@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,22 +98,30 @@ def test_all_of_it(jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: 
 
 def test_following_the_log_and_pausing(jane: Jane, here: Here, cluster: Cluster) -> None:
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
-    with subprocess.Popen(
-        jane.command("logs", "main", "--follow", "-o", "json"), env=environment, stdout=subprocess.PIPE, text=True
-    ) as following:
+    command = jane.command("logs", "main", "--follow", "-o", "json")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout
-        pods: set[str] = set()
-        here.kubectl("-n", here.namespace, "delete", "pod", "-l", "wheelyard.dev/index=main", "--wait=false")
-        for line in following.stdout:
-            pods.add(json.loads(line)["pod"])
-            if len(pods) == 4:
-                break
+        watchdog = threading.Timer(120, following.kill)
+        watchdog.start()
+        pods = _new_pods(json.loads(line)["pod"] for line in following.stdout)
+        old = {next(pods), next(pods)}
+        here.kubectl("-n", here.namespace, "delete", "pod", *old, "--wait=false")
+        assert len({next(pods), next(pods)} - old) == 2, "servers that started later are followed as well"
+        watchdog.cancel()
         following.kill()
     assert "is paused" in jane("pause", "index/main")
     here.wait_for("packageindex", "main", "Paused", "PausedByAnnotation")
     assert "is paused: kubectl wheelyard resume" in jane.attempt("rotate", "index/main").stderr
     assert "is resumed" in jane("resume", "index/main")
     eventually(lambda: "paused" not in jane("status", "main"), "it is resumed", 30)
+
+
+def _new_pods(names: Iterator[str]) -> Iterator[str]:
+    known: set[str] = set()
+    for name in names:
+        if name not in known:
+            known.add(name)
+            yield name
 
 
 def _publish_and_install(jane: Jane, here: Here, built: Path) -> None:

@@ -14,6 +14,7 @@ from wheelyard_operator.desired.common import SERVER
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.logline import is_probe, parsed, readable
+from wheelyard_operator.kubectl.patience import passes, patiently
 from wheelyard_operator.kubectl.podlogs import Extent, followed
 from wheelyard_operator.kubectl.rotate import seconds_of
 from wheelyard_operator.kubectl.targets import index_named
@@ -115,7 +116,7 @@ class _Reader:
         lines: queue.Queue[tuple[str, _Entry] | ApiError] = queue.Queue()
         known: set[str] = set()
         while True:
-            for pod in pods(self.connection.kube, self.index):
+            for pod in patiently(lambda: pods(self.connection.kube, self.index), _wait):
                 name = pod["metadata"]["name"]
                 if name not in known and _has_started(pod):
                     known.add(name)
@@ -137,18 +138,16 @@ class _Reader:
 
     def _follow_one(self, pod: str, lines: queue.Queue[tuple[str, _Entry] | ApiError]) -> None:
         def ended() -> bool:
-            body = self.connection.kube.get("Pod", self.index.meta.namespace, pod)
+            body = patiently(lambda: self.connection.kube.get("Pod", self.index.meta.namespace, pod), _wait)
             return body is None or body.get("status", {}).get("phase") in {"Succeeded", "Failed"}
 
         try:
-            past = self._past(pod)
+            past = patiently(lambda: self._past(pod), _wait)
             for entry in past:
                 lines.put((pod, entry))
             # Without a line to go on from, everything is new but what --since or --tail left out.
-            start = past[-1].time if past else self._end_of(pod)
-            coming = followed(
-                lambda extent: self._read(pod, extent), ended, lambda: time.sleep(_LOOK_SECONDS), start
-            )
+            start = past[-1].time if past else patiently(lambda: self._end_of(pod), _wait)
+            coming = followed(lambda extent: self._read(pod, extent), ended, _wait, start)
             for entry in self._entries(coming):
                 lines.put((pod, entry))
         except ApiError as error:
@@ -166,7 +165,7 @@ class _Reader:
             yield from self.connection.logs(self.index.meta.namespace, pod, SERVER, extent)
         except ApiError as error:
             # It has not started, is between two starts, or is gone already.
-            if error.status not in {400, 404}:
+            if error.status not in {400, 404} and not (extent.follow and passes(error)):
                 raise
 
 
@@ -181,6 +180,10 @@ def _reader(arguments: argparse.Namespace, connection: Connection, index: Packag
         tail=None if tail is None or tail < 0 else tail,
         with_probes=bool(arguments.output),
     )
+
+
+def _wait() -> None:
+    time.sleep(_LOOK_SECONDS)
 
 
 def _has_started(pod: Manifest) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.annotations import annotate, named
 from wheelyard_operator.kubectl.errors import PluginError
+from wheelyard_operator.kubectl.patience import patiently
 from wheelyard_operator.kubectl.targets import target
 from wheelyard_operator.problems import CREDENTIALS_READY
 from wheelyard_operator.resource import ROTATE_ANNOTATION, IndexUser, PackageIndex, S3Storage
@@ -93,7 +94,7 @@ class Waiting:
         """Give what has come of it; raise PluginError where nothing does."""
         deadline, told = clock() + seconds, ""
         while True:
-            seen = self.look()
+            seen = patiently(self.look, lambda: sleep(_LOOK_SECONDS))
             progress = done(self.before, seen)
             if progress.is_done:
                 return progress.text

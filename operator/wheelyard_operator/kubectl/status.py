@@ -15,7 +15,7 @@ from wheelyard_operator.times import seconds_until, written
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from wheelyard_operator.kubectl.connection import Connection
     from wheelyard_operator.kubectl.terminal import Terminal
@@ -82,7 +82,7 @@ def _user_bodies(connection: Connection, index: PackageIndex) -> tuple[list[Mani
     return [each for each in bodies if IndexUser.parse(each).index == index.meta.key], is_partial
 
 
-def show_list(indexes: Iterable[PackageIndex], terminal: Terminal, now: str, *, with_namespace: bool) -> None:
+def show_list(indexes: list[PackageIndex], terminal: Terminal, now: str, *, with_namespace: bool) -> None:
     """Print a line for each index."""
     header = ["NAME", "STATE", "SERVERS", "USERS", "AGE", "STORAGE"]
     rows = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wheelyard_operator.desired.verify_job import CONTAINER, verify_job
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl.errors import PluginError
+from wheelyard_operator.kubectl.patience import passes, patiently
 from wheelyard_operator.kubectl.podlogs import followed
 from wheelyard_operator.kubectl.targets import index_named
 from wheelyard_operator.kubectl.terminal import harmless
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from wheelyard_operator.kube import Kube
     from wheelyard_operator.kubectl.connection import Connection
     from wheelyard_operator.kubectl.podlogs import Extent, Line
     from wheelyard_operator.kubectl.terminal import Terminal
@@ -75,9 +77,13 @@ def _check(
         terminal.note(f"Job {namespace}/{name} checks PackageIndex {index.id}.")
         return Running(connection, namespace, name, terminal, wait).exit_code(as_json="--json" in options)
     finally:
-        made = kube.get("Job", namespace, name)
-        if made is not None:
-            kube.delete("Job", namespace, name, made["metadata"]["uid"])
+        patiently(lambda: _remove(kube, namespace, name), wait)
+
+
+def _remove(kube: Kube, namespace: str, name: str) -> None:
+    made = kube.get("Job", namespace, name)
+    if made is not None:
+        kube.delete("Job", namespace, name, made["metadata"]["uid"])
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Running:
     def _hindrance(self, pod: Manifest | None) -> str:
         if pod is not None:
             return next((text for _, text in trouble([pod])), "")
-        job = self.connection.kube.get("Job", self.namespace, self.name)
+        job = patiently(lambda: self.connection.kube.get("Job", self.namespace, self.name), self.wait)
         if job is None:
             raise PluginError(f"Job {self.namespace}/{self.name} was deleted by somebody.")
         failed = [each for each in job.get("status", {}).get("conditions", ()) if each["type"] == "Failed"]
@@ -132,7 +138,8 @@ class Running:
         return ""
 
     def _pod(self) -> Manifest | None:
-        found = self.connection.kube.list("Pod", self.namespace, f"job-name={self.name}")
+        selector = f"job-name={self.name}"
+        found = patiently(lambda: self.connection.kube.list("Pod", self.namespace, selector), self.wait)
         return found[0] if found else None
 
     def _ended(self) -> bool:
@@ -143,7 +150,8 @@ class Running:
         try:
             yield from self.connection.logs(self.namespace, pod, CONTAINER, extent)
         except ApiError as error:
-            if error.status not in {400, 404}:
+            # It is gone, or will be asked again.
+            if error.status not in {400, 404} and not passes(error):
                 raise
 
 
