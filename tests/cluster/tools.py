@@ -1,4 +1,4 @@
-"""The Go programs of the local cluster, built from modules and kept by content."""
+"""The Go programs of the local cluster and of its tests, built from modules and kept by content."""
 
 import hashlib
 import os
@@ -87,6 +87,43 @@ COREDNS = Tool(
     requires="github.com/coredns/coredns",
     packages=("github.com/coredns/coredns",),
     usual_time="about 2 minutes",
+)
+
+ARGOCD = Tool(
+    name="argocd",
+    module="argocd",
+    requires="github.com/argoproj/argo-cd/v3",
+    packages=("github.com/argoproj/argo-cd/v3/cmd",),
+    usual_time="about 4 minutes on 2 cores",
+    variables=("github.com/argoproj/argo-cd/v3/common.version={version}",),
+)
+PROMTOOL = Tool(
+    name="promtool",
+    module="promtool",
+    requires="github.com/prometheus/prometheus",
+    packages=("github.com/prometheus/prometheus/cmd/promtool",),
+    usual_time="about 2 minutes",
+)
+KUBECONFORM = Tool(
+    name="kubeconform",
+    module="kubeconform",
+    requires="github.com/yannh/kubeconform",
+    packages=("github.com/yannh/kubeconform/cmd/kubeconform",),
+    usual_time="some seconds",
+)
+KUBE_SCORE = Tool(
+    name="kube-score",
+    module="kube-score",
+    requires="github.com/zegl/kube-score",
+    packages=("github.com/zegl/kube-score/cmd/kube-score",),
+    usual_time="about half a minute",
+)
+HELM_UNITTEST = Tool(
+    name="helm-unittest",
+    module="helm-unittest",
+    requires="github.com/helm-unittest/helm-unittest",
+    packages=("github.com/helm-unittest/helm-unittest/cmd/helm-unittest",),
+    usual_time="about half a minute",
 )
 
 
