@@ -65,7 +65,7 @@ def test_all_of_it(jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: 
     # Nobody in particular is told which right is missing, Jane which names there are.
     refused = jane.attempt("status", "main", user="nobody")
     assert refused.returncode == 1
-    assert "You (nobody) have not the right to get packageindexes.wheelyard.dev" in refused.stderr
+    assert "You (nobody) do not have the right to get packageindexes.wheelyard.dev" in refused.stderr
     assert "Did you mean main?" in jane.attempt("status", "mani").stderr
 
     shown = jane("status", "main")

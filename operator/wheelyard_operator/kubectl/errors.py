@@ -44,6 +44,6 @@ def _refused(user: str, verb: str, resource: str, group: str, namespace: str | N
     kind += f"/{subresource}" if subresource else ""
     where = f"in namespace {namespace}" if namespace else "in all namespaces"
     return (
-        f"You ({user}) have not the right to {verb} {kind} {where}. Ask whoever looks after the cluster for it;"
+        f"You ({user}) do not have the right to {verb} {kind} {where}. Ask whoever looks after the cluster for it;"
         " docs/kubectl.md lists the rights of each command."
     )

@@ -40,7 +40,7 @@ def target(connection: Connection, text: str) -> PackageIndex | IndexUser:
     """Give what `index/NAME` or `user/NAME` means."""
     kind, slash, name = text.partition("/")
     if not slash or kind.lower() not in _KINDS:
-        raise PluginError(f"{text!r} says not what it is: write index/{name or text} or user/{name or text}.")
+        raise PluginError(f"{text!r} does not say what it is: write index/{name or text} or user/{name or text}.")
     return (index_named if _KINDS[kind.lower()] == INDEX else user_named)(connection, name)
 
 

@@ -21,17 +21,17 @@ def forbidden(verb: str, resource: str, group: str, where: str = 'in the namespa
         (
             403,
             forbidden("list", "packageindexes", "wheelyard.dev"),
-            "You (jane) have not the right to list packageindexes.wheelyard.dev in namespace packages.",
+            "You (jane) do not have the right to list packageindexes.wheelyard.dev in namespace packages.",
         ),
         (
             403,
             forbidden("get", "pods/log", ""),
-            "You (jane) have not the right to get pods/log in namespace packages.",
+            "You (jane) do not have the right to get pods/log in namespace packages.",
         ),
         (
             403,
             forbidden("list", "indexusers", "wheelyard.dev", "at the cluster scope"),
-            "You (jane) have not the right to list indexusers.wheelyard.dev in all namespaces.",
+            "You (jane) do not have the right to list indexusers.wheelyard.dev in all namespaces.",
         ),
         (403, "POST /x: exceeded quota: jobs", "The API server refused: POST /x: exceeded quota: jobs"),
     ],

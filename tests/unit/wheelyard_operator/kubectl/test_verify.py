@@ -151,5 +151,6 @@ def test_who_may_make_no_job_is_told(
     checked()
     monkeypatch.setattr(plugin.kube, "create", refuse)
     assert (
-        "You (jane) have not the right to create jobs.batch in namespace packages." in plugin("verify", "main").err
+        "You (jane) do not have the right to create jobs.batch in namespace packages."
+        in plugin("verify", "main").err
     )
