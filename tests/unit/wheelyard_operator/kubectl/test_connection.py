@@ -55,3 +55,18 @@ def test_kubectl_is_told_of_the_same_cluster(kubeconfig: str) -> None:
 def test_a_cluster_that_is_not_there(kubeconfig: str, flags: tuple[str, ...]) -> None:
     with pytest.raises(PluginError, match=r"No cluster: .* --kubeconfig or KUBECONFIG"):
         connect(parsed("--kubeconfig", kubeconfig, *flags))
+
+
+def test_a_pod_without_a_kubeconfig_is_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("token", "secret"), ("ca.crt", "a certificate"), ("namespace", "ci")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    of_client = "kubernetes.config.incluster_config"
+    monkeypatch.setattr(f"{of_client}.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(f"{of_client}.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setattr("wheelyard_operator.kubectl.connection.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.setattr("kubernetes.client.ApiClient", lambda configuration: configuration)
+    found = connect(parsed())
+    assert (found.server, found.namespace) == ("https://10.0.0.1:443", "ci")
