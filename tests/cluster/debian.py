@@ -22,10 +22,11 @@ PACKAGES = (
     "iproute2",
     "iptables",
     "openssl",
+    "prometheus",
     "python3-pip",
     "runc",
 )
-_SERVICES = {"containerd": "containerd", "etcd-server": "etcd"}
+_SERVICES = {"containerd": "containerd", "etcd-server": "etcd", "prometheus": "prometheus"}
 ROOT_PACKAGES = ("ca-certificates", "python3", "python3-pip")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 # Of the root, what no image needs at run time.

@@ -97,13 +97,6 @@ ARGOCD = Tool(
     usual_time="about 4 minutes on 2 cores",
     variables=("github.com/argoproj/argo-cd/v3/common.version={version}",),
 )
-PROMTOOL = Tool(
-    name="promtool",
-    module="promtool",
-    requires="github.com/prometheus/prometheus",
-    packages=("github.com/prometheus/prometheus/cmd/promtool",),
-    usual_time="about 2 minutes",
-)
 KUBECONFORM = Tool(
     name="kubeconform",
     module="kubeconform",
