@@ -9,6 +9,7 @@ from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import index_named
+from wheelyard_operator.kubectl.terminal import harmless
 from wheelyard_operator.resource import INDEX, USER, IndexUser, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.status.conditions import READY
 from wheelyard_operator.times import seconds_until, written
@@ -132,7 +133,8 @@ def show_users(users: list[IndexUser], terminal: Terminal, now: str, most: int) 
 
 def _show_user(user: IndexUser, terminal: Terminal, now: str) -> None:
     ready, status = wording.condition(user, READY), user.status
-    terminal.entry(user.username, wording.headline(user), styles=wording.styles(user))
+    state = terminal.paint(wording.headline(user), *wording.styles(user))
+    terminal.line(f"  {harmless(user.username)}   {state}")
     if ready["status"] != "True":
         terminal.entry("", str(ready["message"]))
     for each, colour in wording.told(user):
