@@ -26,6 +26,7 @@ _RESOURCES = {
     "ConfigMap": ("v1", "configmaps"),
     "Deployment": ("apps/v1", "deployments"),
     "Event": ("v1", "events"),
+    "Job": ("batch/v1", "jobs"),
     "Namespace": ("v1", "namespaces"),
     "PersistentVolumeClaim": ("v1", "persistentvolumeclaims"),
     "Pod": ("v1", "pods"),
@@ -72,13 +73,16 @@ class Kube(Protocol):
 class RealKube:
     """A cluster, by the official client; safe to share between threads."""
 
-    def __init__(self, client: Any, namespaces: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, client: Any, namespaces: tuple[str, ...] = (), *, field_manager: str = FIELD_MANAGER
+    ) -> None:
         """Take a `kubernetes.client.ApiClient` that is logged in.
 
         `namespaces` are all that there are for the operator; without any, those of the cluster.
         """
         self._client = client
         self._namespaces = namespaces
+        self._field_manager = field_manager
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Give one object, None where there is none."""
@@ -119,13 +123,13 @@ class RealKube:
             _path(manifest["kind"], metadata["namespace"], metadata["name"]),
             body=manifest,
             content_type="application/apply-patch+yaml",
-            query={"fieldManager": FIELD_MANAGER, "force": "true"},
+            query={"fieldManager": self._field_manager, "force": "true"},
         )
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
         """Merge into an object; one that is gone stays gone."""
         path = _path(kind, namespace, name) + (f"/{subresource}" if subresource else "")
-        query = {"fieldManager": FIELD_MANAGER}
+        query = {"fieldManager": self._field_manager}
         try:
             self._call("PATCH", path, body=patch, content_type="application/merge-patch+json", query=query)
         except ApiError as error:
@@ -138,8 +142,10 @@ class RealKube:
 
     def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
         """Delete exactly this object: another one of its name has another uid."""
+        # Without being told so, the API server would leave a Job's pods behind.
+        options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         try:
-            self._call("DELETE", _path(kind, namespace, name), body={"preconditions": {"uid": uid}})
+            self._call("DELETE", _path(kind, namespace, name), body=options)
         except ApiError as error:
             if error.status not in {404, 409}:
                 raise
@@ -165,7 +171,7 @@ class RealKube:
                 _request_timeout=_TIMEOUT,
             )
         except ApiException as error:
-            raise ApiError(error.status or 0, f"{method} {path}: {_reason(error)}") from error
+            raise ApiError(error.status or 0, f"{method} {path}: {reason_of(error)}") from error
         except (HTTPError, OSError) as error:
             raise ApiError(0, f"{method} {path}: {type(error).__name__}") from error
         parsed: Manifest = json.loads(answer.data)
@@ -186,7 +192,8 @@ def _segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def _reason(error: ApiException) -> str:
+def reason_of(error: ApiException) -> str:
+    """Give what the API server says of its refusal."""
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):

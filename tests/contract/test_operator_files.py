@@ -17,11 +17,14 @@ from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import Login, Trust, access_file
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials
+from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
+from wheelyard_operator.desired.verify_job import verify_job
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
+from wheelyard_server import __main__ as server_command_line
 from wheelyard_server import settings as server_settings
 from wheelyard_server.access import file as server_access
 from wheelyard_server.access import tokens as server_tokens
@@ -205,3 +208,14 @@ def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     assert server_settings.parse(storage.encode()).limits == server_settings.Limits()
     access = access_yaml.replace("sha256:9f86d0...", "sha256:" + "0" * 64)
     assert server_access.parse(access.encode()).grants[0].subjects == ("anonymous",)
+
+
+def test_the_check_of_kubectl_wheelyard_is_a_command_of_the_server() -> None:
+    live = deployment(index(), OPERATOR, config_digest="", credentials_digest="")
+    job = verify_job(index(), live, "abc123", ["--quick", "--json"])
+    program, *arguments = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    parsed = server_command_line._parser().parse_args(arguments)
+    assert program == "wheelyard"
+    assert (str(parsed.config), parsed.quick, parsed.json) == ("/etc/wheelyard/config/index.yaml", True, True)
+    (config,) = (each for each in live["spec"]["template"]["spec"]["volumes"] if each["name"] == "config")
+    assert config in job["spec"]["template"]["spec"]["volumes"]

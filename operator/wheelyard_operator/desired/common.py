@@ -26,6 +26,9 @@ CREDENTIALS_ANNOTATION = f"{GROUP}/credentials"
 ACCESS_ANNOTATION = f"{GROUP}/access"
 """On pods: the digest of the access file. Touching it makes the kubelet sync the mounted Secret at once."""
 
+SERVER = "index"
+"""The container of an index server."""
+
 
 def selector_labels(index: PackageIndex) -> dict[str, str]:
     """Give what selects an index's pods: fixed for ever, a Deployment's selector cannot change."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from wheelyard_operator.desired.common import (
     CONFIG_ANNOTATION,
     CREDENTIALS_ANNOTATION,
+    SERVER,
     index_metadata,
     selector_labels,
 )
 from wheelyard_operator.desired.index_file import (
     CACHE_FOLDER,
+    CONFIG_FILE,
+    CONFIG_FOLDER,
     DRAIN_SECONDS,
     EXTERNAL_PORT,
     GRACE_SECONDS,
@@ -108,7 +111,7 @@ def _volumes(index: PackageIndex) -> list[Manifest]:
 
 def _mounts(index: PackageIndex) -> list[Manifest]:
     mounts: list[Manifest] = [
-        {"name": "config", "mountPath": "/etc/wheelyard/config", "readOnly": True},
+        {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
         {"name": "scratch", "mountPath": "/scratch"},
     ]
@@ -121,10 +124,10 @@ def _mounts(index: PackageIndex) -> list[Manifest]:
 
 def _container(index: PackageIndex, settings: Settings) -> Manifest:
     return {
-        "name": "index",
+        "name": SERVER,
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
-        "command": ["wheelyard", "serve", "--config", "/etc/wheelyard/config/index.yaml"],
+        "command": ["wheelyard", "serve", "--config", CONFIG_FILE],
         "env": _environment(index),
         "ports": [
             {"name": "http", "containerPort": PORT, "protocol": "TCP"},

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from wheelyard_operator.settings import Settings
 
 INDEX_FILE = "index.yaml"
+CONFIG_FOLDER = "/etc/wheelyard/config"
+CONFIG_FILE = f"{CONFIG_FOLDER}/{INDEX_FILE}"
 PORT = 8080
 EXTERNAL_PORT = 8081
 METRICS_PORT = 9090

@@ -19,9 +19,9 @@ def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Ma
     Without a token it has the addresses alone: whoever mounts it brings the login.
     """
     token = credentials.token
-    data = _addresses(index_url, user.username, token)
+    data = login_variables(index_url, user.username, token)
     if token:
-        data |= _login(token) | _files(user.username, index_url, token)
+        data |= {PASSWORD: token} | _files(user.username, index_url, token)
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -31,23 +31,21 @@ def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Ma
     }
 
 
-def _addresses(index_url: str, username: str, token: str) -> dict[str, str]:
+def login_variables(index_url: str, username: str, token: str) -> dict[str, str]:
+    """Give the environment of pip, uv and twine; without a token ("") it has no login."""
     simple, upload = _simple(index_url, username, token), f"{index_url}legacy/"
     return {
         "username": username,
         "PIP_INDEX_URL": simple,
         # Plain HTTP within the cluster: pip ignores such an index unless it is told to trust the host.
-        "PIP_TRUSTED_HOST": _host(index_url),
+        **({"PIP_TRUSTED_HOST": _host(index_url)} if urlsplit(index_url).scheme == "http" else {}),
         "UV_DEFAULT_INDEX": simple,
         "UV_PUBLISH_URL": upload,
         "UV_PUBLISH_USERNAME": username,
         "TWINE_REPOSITORY_URL": upload,
         "TWINE_USERNAME": username,
+        **({"UV_PUBLISH_PASSWORD": token, "TWINE_PASSWORD": token} if token else {}),
     }
-
-
-def _login(token: str) -> dict[str, str]:
-    return {PASSWORD: token, "UV_PUBLISH_PASSWORD": token, "TWINE_PASSWORD": token}
 
 
 def _files(username: str, index_url: str, token: str) -> dict[str, str]:

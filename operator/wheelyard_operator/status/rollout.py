@@ -54,11 +54,11 @@ def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condi
     available = deployment.get("status", {}).get("availableReplicas", 0)
     if wanted == 0:
         return Condition(AVAILABLE, "False", "ScaledToZero", "spec.replicas is 0: nothing serves.")
-    trouble = _trouble(pods)
+    troubles = trouble(pods)
     count = f"{available} of {wanted} index servers are available."
     if available:
-        return Condition(AVAILABLE, "True", "Serving", " ".join([count, *(text for _, text in trouble[:1])]))
-    reason, text = trouble[0] if trouble else ("Starting", "They are starting.")
+        return Condition(AVAILABLE, "True", "Serving", " ".join([count, *(text for _, text in troubles[:1])]))
+    reason, text = troubles[0] if troubles else ("Starting", "They are starting.")
     return Condition(AVAILABLE, "False", reason, f"{count} {text}")
 
 
@@ -72,7 +72,7 @@ def _wanted(deployment: Manifest) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 
-def _trouble(pods: Sequence[Manifest]) -> list[tuple[str, str]]:
+def trouble(pods: Sequence[Manifest]) -> list[tuple[str, str]]:
     """Give (reason, message) of pods in trouble, in words that stay the same while the trouble does."""
     found = (_of_pod(pod) for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])))
     return [each for each in found if each]

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from wheelyard_operator.problems import Problem
     from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
 
+KEY_ROTATING = "KeyRotating"
+"""Reason of CredentialsReady while the access key before has not ended."""
+
 
 @dataclass(frozen=True)
 class ReadyStorage:
@@ -83,7 +86,7 @@ def _key(index: PackageIndex, storage: S3Storage, ready: ReadyStorage | None) ->
         return Condition(CREDENTIALS_READY, "True", "SecretFound", f"{has}.")
     if ready and ready.ends_a_key:
         message = f"{has}, for this bucket and prefix alone. The key before ends once no index server uses it."
-        return Condition(CREDENTIALS_READY, "True", "KeyRotating", message)
+        return Condition(CREDENTIALS_READY, "True", KEY_ROTATING, message)
     return Condition(CREDENTIALS_READY, "True", "KeyIssued", f"{has}, for this bucket and prefix alone.")
 
 

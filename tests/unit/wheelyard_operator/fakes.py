@@ -109,6 +109,8 @@ class FakeKube:
         version = patch.get("metadata", {}).get("resourceVersion", live["metadata"]["resourceVersion"])
         if version != live["metadata"]["resourceVersion"]:
             raise ApiError(409, "resourceVersion")
+        if patch.get("metadata", {}).get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
+            raise ApiError(409, "uid")
         self.put(_merged(live, patch))
         live = self.objects[_id(live)]
         freed = "finalizers" in patch.get("metadata", {}) and not live["metadata"].get("finalizers")
@@ -117,8 +119,13 @@ class FakeKube:
         self._wrote(f"patch {subresource}".strip(), live)
 
     def create(self, manifest: Manifest) -> None:
-        assert manifest["kind"] == "Event"
-        self.events.append(manifest)
+        if manifest["kind"] == "Event":
+            self.events.append(manifest)
+            return
+        if _id(manifest) in self.objects:
+            raise ApiError(409, "exists")
+        self.put(manifest)
+        self._wrote("create", manifest)
 
     def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
         live = self.objects.get((kind, namespace, name))

@@ -1,0 +1,1 @@
+"""`kubectl wheelyard`: what people want to see and do, with their own rights and never the operator's."""

@@ -1,0 +1,30 @@
+"""`kubectl-wheelyard`, which kubectl runs for `kubectl wheelyard`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+try:
+    from wheelyard_operator.kubectl.commands import run
+except ModuleNotFoundError as missing:
+    if missing.name != "kubernetes":
+        raise
+    sys.exit("kubectl wheelyard needs the Kubernetes client: pip install 'wheelyard[kubectl]'")
+
+
+def main() -> None:
+    """Run the command; exits with 1 and a line that says what to do when it fails, with 2 on wrong usage."""
+    try:
+        code = run(sys.argv[1:], sys.stdout, sys.stderr, os.environ)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read has seen enough, as `head` does. Nothing may be flushed there any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

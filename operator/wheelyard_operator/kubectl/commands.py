@@ -1,0 +1,49 @@
+"""The commands, and what all of them share: flags, the connection, and errors."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kubectl import connection, login, logs, pause, rotate, status, verify
+from wheelyard_operator.kubectl.errors import PluginError, explained
+from wheelyard_operator.kubectl.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+_COMMANDS = (status, login, logs, rotate, pause, verify)
+_EPILOG = "Flags of kubectl, such as -n and --context, stand behind the command."
+
+
+def run(arguments: Sequence[str], out: TextIO, err: TextIO, environment: Mapping[str, str]) -> int:
+    """Run one command and return the exit code."""
+    parsed = _parser().parse_args(arguments)
+    terminal = Terminal.of(out, err, environment)
+    try:
+        found = connection.connect(parsed)
+        try:
+            code: int = parsed.run(parsed, found, terminal)
+        except ApiError as error:
+            raise explained(error, found.server) from error
+    except PluginError as error:
+        terminal.note(f"kubectl wheelyard: {error}")
+        failure: int = parsed.failure
+        return failure
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kubectl wheelyard", description="Look at package indexes and their users.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"kubectl-wheelyard {version('wheelyard')}")
+    parser.set_defaults(failure=1)
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    for each in _COMMANDS:
+        for command in each.add_to(verbs):
+            connection.add_flags(command)
+    return parser

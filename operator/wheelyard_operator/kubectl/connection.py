@@ -1,0 +1,83 @@
+"""The cluster that kubectl would talk to, by the same kubeconfig, context and namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kubernetes
+from kubernetes.config import ConfigException
+from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME
+
+from wheelyard_operator.kube import RealKube
+from wheelyard_operator.kubectl.errors import PluginError
+from wheelyard_operator.kubectl.podlogs import RealPodLogs
+
+if TYPE_CHECKING:
+    import argparse
+
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.kubectl.podlogs import PodLogs
+
+FIELD_MANAGER = "kubectl-wheelyard"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A cluster, and where the command looks in it."""
+
+    kube: Kube
+    logs: PodLogs
+    namespace: str
+    server: str
+    """The API server's URL."""
+    flags: tuple[str, ...] = ()
+    """Those that have kubectl talk to this cluster."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that kubectl has for this."""
+    parser.add_argument("-n", "--namespace", metavar="NS", help="default: that of the context")
+    parser.add_argument("--context", metavar="NAME", help="the context of the kubeconfig")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="default: KUBECONFIG, or ~/.kube/config")
+    parser.add_argument("--as", dest="impersonated", metavar="USER", help="act as this user")
+
+
+def connect(arguments: argparse.Namespace) -> Connection:
+    """Raise PluginError where there is no such kubeconfig or context."""
+    configuration = kubernetes.client.Configuration()
+    namespace = _load(configuration, arguments.kubeconfig, arguments.context)
+    client: Any = kubernetes.client.ApiClient(configuration)
+    if arguments.impersonated:
+        client.set_default_header("Impersonate-User", arguments.impersonated)
+    given = {"--kubeconfig": arguments.kubeconfig, "--context": arguments.context, "--as": arguments.impersonated}
+    return Connection(
+        kube=RealKube(client, field_manager=FIELD_MANAGER),
+        logs=RealPodLogs(client),
+        namespace=arguments.namespace or namespace,
+        server=configuration.host,
+        flags=tuple(f"{flag}={value}" for flag, value in given.items() if value),
+    )
+
+
+def _load(configuration: Any, file: str | None, context: str | None) -> str:
+    """Log in, and return the namespace."""
+    try:
+        kubernetes.config.load_kube_config(file, context, client_configuration=configuration)
+        contexts, active = kubernetes.config.list_kube_config_contexts(file)
+    except ConfigException as error:
+        if file or context or not _in_pod():
+            raise PluginError(
+                f"No cluster: {error} Name a kubeconfig by --kubeconfig or KUBECONFIG, and a context of it by"
+                " --context."
+            ) from None
+        # A pod without a kubeconfig is its ServiceAccount, as for kubectl.
+        kubernetes.config.load_incluster_config(configuration)
+        return Path(SERVICE_TOKEN_FILENAME).with_name("namespace").read_text()
+    chosen = next((each for each in contexts if each["name"] == context), active)
+    return str(chosen["context"].get("namespace") or "default")
+
+
+def _in_pod() -> bool:
+    return Path(SERVICE_TOKEN_FILENAME).exists()

@@ -1,0 +1,43 @@
+"""A line of an index server's log, for people or for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from wheelyard_operator.kubectl.terminal import harmless
+
+_HEAD = ("time", "level", "logger", "message")
+_PROBE = re.compile(r'"GET /-/(?:healthz|readyz)" 200 ')
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Give the fields of a line; one that is no JSON object is a message."""
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    return fields if isinstance(fields, dict) else {"message": text}
+
+
+def is_probe(fields: dict[str, Any]) -> bool:
+    """Whether it tells of a probe that went well: nearly all lines of an idle server do."""
+    return fields.get("logger") == "aiohttp.access" and bool(_PROBE.search(str(fields.get("message", ""))))
+
+
+def readable(fields: dict[str, Any]) -> str:
+    """Give time, level, logger, message, and what else there is as `key=value`."""
+    time = str(fields.get("time", ""))[:19].replace("T", " ")
+    head = [time, str(fields.get("level", "")), str(fields.get("logger", "")), str(fields.get("message", ""))]
+    rest = [f"{key}={_value(value)}" for key, value in fields.items() if key not in {*_HEAD, "exception"}]
+    lines = [" ".join(part for part in [*head, *rest] if part)]
+    lines += [f"    {line}" for line in str(fields.get("exception", "")).splitlines()]
+    return "\n".join(harmless(line) for line in lines)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or " " in text else text

@@ -1,0 +1,195 @@
+"""`kubectl wheelyard status`: an index with all that belongs to it, or a list of indexes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kubectl import wording
+from wheelyard_operator.kubectl.errors import PluginError
+from wheelyard_operator.kubectl.targets import index_named
+from wheelyard_operator.kubectl.terminal import harmless
+from wheelyard_operator.resource import INDEX, USER, IndexUser, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.status.conditions import READY
+from wheelyard_operator.times import seconds_until, written
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from wheelyard_operator.kubectl.connection import Connection
+    from wheelyard_operator.kubectl.terminal import Terminal
+    from wheelyard_operator.resource import Manifest
+
+_MOST_USERS = 20
+
+
+def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
+    """Add the command."""
+    parser = verbs.add_parser("status", help="an index with its storage, credentials and users; or all indexes")
+    parser.add_argument("index", nargs="?", metavar="INDEX", help="without one: a list of the indexes")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="the list of all namespaces")
+    parser.add_argument("--all-users", action="store_true", help=f"all users, not only {_MOST_USERS}")
+    parser.add_argument("-o", "--output", choices=["json"], help="the resources, as kubectl get -o json has them")
+    parser.set_defaults(run=run)
+    yield parser
+
+
+def run(arguments: argparse.Namespace, connection: Connection, terminal: Terminal) -> int:
+    """Show an index, or the list."""
+    now = written(datetime.now(UTC))
+    if arguments.index is None:
+        _list(arguments, connection, terminal, now)
+        return 0
+    if arguments.all_namespaces:
+        raise PluginError("-A is for the list of indexes: leave it out, or the index.")
+    index = index_named(connection, arguments.index)
+    bodies, is_partial = _user_bodies(connection, index)
+    if arguments.output:
+        own = connection.kube.get(INDEX, index.meta.namespace, index.meta.name)
+        terminal.json(_as_list([*([own] if own else []), *bodies]))
+        return 0
+    show_index(index, terminal, now)
+    most = len(bodies) if arguments.all_users else _MOST_USERS
+    show_users([IndexUser.parse(body) for body in bodies], terminal, now, most)
+    if is_partial:
+        terminal.note(
+            f"Users of other namespaces than {index.meta.namespace} are not shown: you may not list them."
+        )
+    return 0
+
+
+def _list(arguments: argparse.Namespace, connection: Connection, terminal: Terminal, now: str) -> None:
+    namespace = "" if arguments.all_namespaces else connection.namespace
+    bodies = connection.kube.list(INDEX, namespace)
+    if arguments.output:
+        terminal.json(_as_list(bodies))
+    elif bodies:
+        show_list([PackageIndex.parse(each) for each in bodies], terminal, now, with_namespace=not namespace)
+    else:
+        where = f"in namespace {namespace}; -A looks into all" if namespace else "in any namespace"
+        terminal.note(f"There is no PackageIndex {where}.")
+
+
+def _user_bodies(connection: Connection, index: PackageIndex) -> tuple[list[Manifest], bool]:
+    """Give the index's users, and whether that may be only those of its own namespace."""
+    try:
+        bodies, is_partial = connection.kube.list(USER), False
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        bodies, is_partial = connection.kube.list(USER, index.meta.namespace), True
+    return [each for each in bodies if IndexUser.parse(each).index == index.meta.key], is_partial
+
+
+def show_list(indexes: list[PackageIndex], terminal: Terminal, now: str, *, with_namespace: bool) -> None:
+    """Print a line for each index."""
+    header = ["NAME", "STATE", "SERVERS", "USERS", "AGE", "STORAGE"]
+    rows = [
+        [
+            index.meta.name,
+            wording.headline(index),
+            f"{index.status.get('readyReplicas', 0)}/{index.replicas}",
+            str(index.status.get("users", 0)),
+            wording.duration(-seconds_until(index.meta.created, now)),
+            _place(index),
+        ]
+        for index in indexes
+    ]
+    if with_namespace:
+        header = ["NAMESPACE", *header]
+        rows = [[index.meta.namespace, *row] for index, row in zip(indexes, rows, strict=True)]
+    terminal.table(header, rows)
+
+
+def show_index(index: PackageIndex, terminal: Terminal, now: str) -> None:
+    """Print all that an index says of itself."""
+    ready = wording.condition(index, READY)
+    terminal.line(terminal.paint(f"PackageIndex {index.id}", "bold"))
+    terminal.entry("state", wording.headline(index), styles=wording.styles(index))
+    if ready["status"] != "True":
+        terminal.entry("", str(ready["message"]))
+    terminal.entry("url", index.status.get("url") or "none yet")
+    terminal.entry("servers", f"{index.status.get('readyReplicas', 0)} of {index.replicas} ready")
+    terminal.entry("storage", f"{_place(index)}{_details(index)}")
+    terminal.entry("credentials", _credentials(index, now))
+    terminal.line()
+    terminal.line(terminal.paint("Conditions", "bold"))
+    for each, colour in wording.told(index):
+        terminal.entry(each["type"], f"{each['reason']}. {each['message']}", column=20, styles=[colour])
+
+
+def show_users(users: list[IndexUser], terminal: Terminal, now: str, most: int) -> None:
+    """Print at most so many users, those in trouble first."""
+    users = sorted(users, key=lambda user: (wording.is_ready(user), user.username))
+    terminal.line()
+    terminal.line(terminal.paint(f"Users ({len(users)})" if users else "No users", "bold"))
+    for user in users[:most]:
+        _show_user(user, terminal, now)
+    if len(users) > most:
+        terminal.line(f"  and {len(users) - most} more: --all-users")
+
+
+def _show_user(user: IndexUser, terminal: Terminal, now: str) -> None:
+    ready, status = wording.condition(user, READY), user.status
+    state = terminal.paint(wording.headline(user), *wording.styles(user))
+    terminal.line(f"  {harmless(user.username)}   {state}")
+    if ready["status"] != "True":
+        terminal.entry("", str(ready["message"]))
+    for each, colour in wording.told(user):
+        if each["status"] == "False":
+            terminal.entry("", f"{each['type']}: {each['message']}", styles=[colour])
+    terminal.entry("rights", "; ".join(dict.fromkeys(status.get("rights", ()))) or "none", indent=4)
+    terminal.entry("token", _token(user, now), indent=4)
+    secret = status.get("secretName")
+    terminal.entry("secret", f"{user.meta.namespace}/{secret}" if secret else "none yet", indent=4)
+
+
+def _token(user: IndexUser, now: str) -> str:
+    status = user.status
+    if not user.has_token:
+        return "none: it logs in by other means"
+    if not status.get("tokenIssued"):
+        return "none yet"
+    parts = [f"of {wording.ago(status['tokenIssued'], now)}"]
+    due, until = status.get("nextRotation"), status.get("previousTokenUntil")
+    parts.append(f"replaced {wording.ahead(due, now)}" if due else "never replaced by itself")
+    if until and seconds_until(until, now) > 0:
+        parts.append(f"the one before works until {wording.ahead(until, now)}")
+    return ", ".join(parts)
+
+
+def _place(index: PackageIndex) -> str:
+    storage = index.storage
+    if isinstance(storage, VolumeStorage):
+        return f"volume of {storage.size}"
+    return f"s3://{storage.bucket}/{storage.prefix}"
+
+
+def _details(index: PackageIndex) -> str:
+    storage = index.storage
+    parts = [] if isinstance(storage, VolumeStorage) else [storage.region, storage.endpoint]
+    parts.append("deleted with the index" if index.delete_storage else "kept when the index is deleted")
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _credentials(index: PackageIndex, now: str) -> str:
+    storage = index.storage
+    if not isinstance(storage, S3Storage):
+        return "a volume needs none"
+    if storage.identity is not None:
+        return f"the role of ServiceAccount {index.child_name}"
+    if not storage.provision_user:
+        return f"your own, in Secret {index.storage_secret_name}"
+    issued, due = index.status.get("accessKeyIssued"), index.status.get("nextKeyRotation")
+    if not issued:
+        return "an IAM user of its own, no access key yet"
+    when = f"replaced {wording.ahead(due, now)}" if due else "never replaced by itself"
+    return f"an IAM user of its own, access key of {wording.ago(issued, now)}, {when}"
+
+
+def _as_list(bodies: list[Manifest]) -> Manifest:
+    for each in bodies:
+        each["metadata"].pop("managedFields", None)
+    return {"apiVersion": "v1", "kind": "List", "items": bodies}

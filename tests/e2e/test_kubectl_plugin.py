@@ -1,0 +1,138 @@
+"""`kubectl wheelyard`, by somebody who has the rights of examples/kubectl-rights.yaml and no others."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from cluster import Cluster
+from support.distributions import wheel
+from support.here import Here
+from support.kubectl import eventually, run
+from support.mainjob import EXAMPLES
+
+JANE = "jane@acme.example"
+FOLDER = "/tmp"  # noqa: S108 - in a pod of the test's own
+
+
+class Jane:
+    """Somebody at a terminal of 80 columns."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+
+    def command(self, verb: str, *arguments: str, user: str = JANE) -> list[str]:
+        path = f"PATH={Path(sys.executable).parent}:{os.environ['PATH']}"
+        kubectl = ["env", path, "COLUMNS=80", str(self.cluster.kubectl), "wheelyard", verb]
+        return [*kubectl, *arguments, "-n", self.namespace, "--as", user]
+
+    def attempt(self, *arguments: str, user: str = JANE) -> subprocess.CompletedProcess[str]:
+        return run(self.cluster, *self.command(*arguments, user=user))
+
+    def __call__(self, *arguments: str) -> str:
+        done = self.attempt(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
+    """Give Jane her rights, in a namespace with an index, a user and a pod with pip and twine."""
+    grants = [{"subjects": [f"user:{here.namespace}.ci"], "verbs": ["read", "publish"]}]
+    here.index(bucket, spec={"replicas": 2, "access": {"grants": grants}})
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
+    here.client_pod(cluster)
+    rights = (
+        (EXAMPLES / "kubectl-rights.yaml")
+        .read_text()
+        .replace("namespace: packages", f"namespace: {here.namespace}")
+    )
+    here.kubectl("apply", "-f", "-", stdin=rights)
+    here.wait_for("packageindex", "main", "Reconciling", "Settled", 90)
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
+    yield Jane(cluster, here.namespace)
+    here.kubectl("delete", "clusterrole", "wheelyard-view", "wheelyard-operate")
+
+
+def test_all_of_it(jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: Path) -> None:
+    # Nobody in particular is told which right is missing, Jane which names there are.
+    refused = jane.attempt("status", "main", user="nobody")
+    assert refused.returncode == 1
+    assert "You (nobody) do not have the right to get packageindexes.wheelyard.dev" in refused.stderr
+    assert "Did you mean main?" in jane.attempt("status", "mani").stderr
+
+    shown = jane("status", "main")
+    assert "  servers       2 of 2 ready\n" in shown
+    assert f"  {here.namespace}.ci" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert jane("status").splitlines()[1].split()[:3] == ["main", "Ready", "2/2"]
+    kinds = [each["kind"] for each in json.loads(jane("status", "main", "-o", "json"))["items"]]
+    assert kinds == ["PackageIndex", "IndexUser"]
+
+    _publish_and_install(jane, here, wheel(tmp_path, "seen"))
+    eventually(lambda: "audit publish done" in jane("logs", "main"), "the publication is in the log", 15)
+
+    before = jane("login", "ci", "--for", "env")
+    assert "has the new token" in jane("rotate", "user/ci", "--wait")
+    assert jane("login", "ci", "--for", "env") != before
+    _publish_and_install(jane, here, wheel(tmp_path, "later"))
+
+    checked = jane.attempt("verify", "main")
+    assert (checked.returncode, checked.stdout) == (0, "2 projects, 0 findings\n"), checked.stderr
+    (damaged,) = (key for key in _keys(s3, bucket) if key.endswith("/seen-1.0-py3-none-any.whl"))
+    s3.put_object(Bucket=bucket, Key=damaged, Body=b"not what it was")
+    checked = jane.attempt("verify", "main", "-o", "json")
+    assert checked.returncode == 1, checked.stderr
+    findings = [json.loads(line) for line in checked.stdout.splitlines()]
+    assert [each["event"] for each in findings] == ["finding", "summary"]
+    assert findings[0]["key"] == damaged
+    assert here.kubectl("-n", here.namespace, "get", "jobs", "-o", "name") == ""
+
+
+def test_following_the_log_and_pausing(jane: Jane, here: Here, cluster: Cluster) -> None:
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    command = jane.command("logs", "main", "--follow", "-o", "json")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout
+        watchdog = threading.Timer(120, following.kill)
+        watchdog.start()
+        pods = _new_pods(json.loads(line)["pod"] for line in following.stdout)
+        old = {next(pods), next(pods)}
+        here.kubectl("-n", here.namespace, "delete", "pod", *old, "--wait=false")
+        assert len({next(pods), next(pods)} - old) == 2, "servers that started later are followed as well"
+        watchdog.cancel()
+        following.kill()
+    assert "is paused" in jane("pause", "index/main")
+    here.wait_for("packageindex", "main", "Paused", "PausedByAnnotation")
+    assert "is paused: kubectl wheelyard resume" in jane.attempt("rotate", "index/main").stderr
+    assert "is resumed" in jane("resume", "index/main")
+    eventually(lambda: "paused" not in jane("status", "main"), "it is resumed", 30)
+
+
+def _new_pods(names: Iterator[str]) -> Iterator[str]:
+    known: set[str] = set()
+    for name in names:
+        if name not in known:
+            known.add(name)
+            yield name
+
+
+def _publish_and_install(jane: Jane, here: Here, built: Path) -> None:
+    """Run what `login` prints, in a pod."""
+    here.kubectl("-n", here.namespace, "cp", str(built), f"client:{FOLDER}/{built.name}")
+    upload = jane("login", "ci", "--for", "twine").replace("dist/*", f"{FOLDER}/{built.name}")
+    here.in_client("sh", "-euc", upload)
+    name = built.name.partition("-")[0]
+    install = jane("login", "ci", "--for", "pip").replace("PACKAGE", f"--target {FOLDER}/{name} {name}")
+    here.in_client("sh", "-euc", install)
+
+
+def _keys(s3: S3Client, bucket: str) -> list[str]:
+    return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]

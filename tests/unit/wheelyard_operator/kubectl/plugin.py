@@ -1,0 +1,130 @@
+"""The plugin on a cluster in memory: what a person typed, and what was printed."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from unit.wheelyard_operator.fakes import TOKEN, FakeKube, index_body, user_body
+from wheelyard_operator.desired.common import encoded
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kubectl import commands
+from wheelyard_operator.kubectl.connection import Connection
+from wheelyard_operator.kubectl.podlogs import Extent, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from wheelyard_operator.resource import Manifest
+
+SERVER = "https://cluster.example:6443"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class FakeLogs:
+    """The logs of pods, by name: what each reading gives."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[str]] = {}
+        self.extents: list[Extent] = []
+
+    def __call__(self, namespace: str, pod: str, container: str, extent: Extent) -> Iterator[Line]:
+        assert namespace == "packages"
+        assert container in {"index", "verify"}
+        self.extents.append(extent)
+        if pod not in self.of:
+            raise ApiError(400, "container is waiting to start")
+        lines = self.of[pod]
+        for each in lines[-extent.tail :] if extent.tail is not None else lines:
+            time, _, text = each.partition(" ")
+            yield Line(time, text)
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal, or says so."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class Plugin:
+    """Runs commands."""
+
+    monkeypatch: pytest.MonkeyPatch
+    kube: FakeKube = field(default_factory=FakeKube)
+    logs: FakeLogs = field(default_factory=FakeLogs)
+
+    def __call__(self, *arguments: str, tty: bool = False, **environment: str) -> Printed:
+        def connect(parsed: Any) -> Connection:
+            flags = (f"--context={parsed.context}",) if parsed.context else ()
+            return Connection(self.kube, self.logs, parsed.namespace or "packages", SERVER, flags)
+
+        self.monkeypatch.setattr("wheelyard_operator.kubectl.connection.connect", connect)
+        out, err = Terminal() if tty else io.StringIO(), io.StringIO()
+        code = commands.run(arguments, out, err, environment)
+        return Printed(code, out.getvalue(), err.getvalue())
+
+
+def conditions(**statuses: str) -> list[Manifest]:
+    """Give conditions of one status each, with a message."""
+    return [
+        {"type": kind, "status": status, "reason": f"{kind}Reason", "message": f"The message of {kind}."}
+        for kind, status in statuses.items()
+    ]
+
+
+def seen_index(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
+    """Give an index that the operator has made so."""
+    body = index_body(name, namespace, **changes)
+    body["status"] = {
+        "observedGeneration": 1,
+        "url": f"http://wheelyard-{name}.{namespace}.svc.cluster.local/",
+        "users": 1,
+        "readyReplicas": 2,
+        "accessKeyIssued": "2026-11-23T12:00:00Z",
+        "conditions": conditions(
+            Ready="True", StorageReady="True", Available="True", Reconciling="False", Stalled="False"
+        ),
+        **changes.get("status", {}),
+    }
+    return body
+
+
+def seen_user(name: str = "ci", namespace: str = "packages", **changes: Any) -> Manifest:
+    """Give a user that the operator has made so."""
+    body = user_body(name, namespace, **changes)
+    body["status"] = {
+        "observedGeneration": 1,
+        "username": f"{namespace}.{name}",
+        "secretName": f"{name}-pypi",
+        "url": "http://wheelyard-main.packages.svc.cluster.local/",
+        "rights": ["read, publish: acme-*"],
+        "tokenIssued": "2026-11-23T12:00:00Z",
+        "conditions": conditions(Ready="True", GrantsAccepted="True", Reconciling="False", Stalled="False"),
+        **changes.get("status", {}),
+    }
+    return body
+
+
+def secret_of(name: str = "ci", namespace: str = "packages") -> Manifest:
+    """Give a user's Secret."""
+    metadata = {"name": f"{name}-pypi", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded({"password": TOKEN})}
+
+
+def server_pod(name: str, **status: Any) -> Manifest:
+    """Give a pod of the index `main`."""
+    metadata = {"name": name, "namespace": "packages", "labels": {"wheelyard.dev/index": "main"}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": "Running", **status}}

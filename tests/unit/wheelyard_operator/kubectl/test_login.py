@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from unit.wheelyard_operator.fakes import TOKEN
+from unit.wheelyard_operator.kubectl.plugin import Plugin, seen_user
+
+HOST = "wheelyard-main.packages.svc.cluster.local"
+
+
+def in_shell(script: str, path: Path | None = None) -> str:
+    environment = {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
+    return subprocess.run(
+        ["sh", "-euc", script], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_commands_of_all_tools(plugin: Plugin) -> None:
+    shown = plugin("login", "ci")
+    assert shown.code == 0
+    simple, upload = f"http://packages.ci:{TOKEN}@{HOST}/simple/", f"http://{HOST}/legacy/"
+    assert shown.out.splitlines() == [
+        f"PIP_INDEX_URL={simple} PIP_TRUSTED_HOST={HOST} pip install PACKAGE",
+        f"UV_DEFAULT_INDEX={simple} uv pip install PACKAGE",
+        f"UV_PUBLISH_URL={upload} UV_PUBLISH_USERNAME=packages.ci UV_PUBLISH_PASSWORD={TOKEN} uv publish dist/*",
+        f"TWINE_REPOSITORY_URL={upload} TWINE_USERNAME=packages.ci TWINE_PASSWORD={TOKEN} twine upload dist/*",
+    ]
+    assert "This has the token of packages.ci" in shown.err
+    assert TOKEN not in shown.err
+
+
+def test_no_command_has_the_token_among_its_arguments(plugin: Plugin) -> None:
+    for line in plugin("login", "ci").out.splitlines():
+        words = line.split()
+        arguments = words[next(at for at, word in enumerate(words) if "=" not in word) :]
+        assert TOKEN not in " ".join(arguments)
+
+
+def test_one_tool_or_an_environment(plugin: Plugin) -> None:
+    assert plugin("login", "ci", "--for", "twine").out.endswith(" twine upload dist/*\n")
+    script = plugin("login", "ci", "--for", "env").out
+    assert in_shell(f'{script}\necho "$TWINE_PASSWORD $UV_PUBLISH_USERNAME"') == f"{TOKEN} packages.ci\n"
+    variables = json.loads(plugin("login", "ci", "-o", "json").out)
+    assert variables["UV_PUBLISH_PASSWORD"] == TOKEN
+    assert set(variables) == {line.split("=")[0].removeprefix("export ") for line in script.splitlines()}
+
+
+def test_a_hidden_token_is_read_when_the_command_runs(plugin: Plugin, tmp_path: Path) -> None:
+    fake = tmp_path / "kubectl"
+    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nprintf %s {TOKEN}\n')
+    fake.chmod(0o755)
+    shown = plugin("login", "ci", "--hide-token", "--for", "env", "--context", "my context")
+    assert TOKEN not in shown.out
+    printed = in_shell(f'{shown.out}\necho "$PIP_INDEX_URL $TWINE_PASSWORD"', tmp_path)
+    assert printed == f"http://packages.ci:{TOKEN}@{HOST}/simple/ {TOKEN}\n"
+    asked = (tmp_path / "asked").read_text().splitlines()[0]
+    assert asked == (
+        "--context=my context -n packages get secret ci-pypi -o go-template={{.data.password | base64decode}}"
+    )
+    assert plugin("login", "ci", "--hide-token", "-o", "json").code == 1
+
+
+def test_an_address_is_never_run(plugin: Plugin, tmp_path: Path) -> None:
+    url = f'http://host/$(touch {tmp_path}/run)`touch {tmp_path}/run`"/'
+    plugin.kube.put(seen_user(status={"url": url}))
+    for options in ((), ("--hide-token",)):
+        script = plugin("login", "ci", "--for", "env", *options).out.replace("kubectl", "true")
+        assert in_shell(f'{script}\nprintf %s "$UV_PUBLISH_URL"') == f"{url}legacy/"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_secret_is_not_even_read_where_its_token_is_hidden(plugin: Plugin) -> None:
+    del plugin.kube.objects["Secret", "packages", "ci-pypi"]
+    assert plugin("login", "ci", "--hide-token").code == 0
+    assert "has no token now" in plugin("login", "ci").err
+
+
+def test_another_address(plugin: Plugin) -> None:
+    for url in ("https://pypi.example/", "https://pypi.example", "https://pypi.example/simple/"):
+        shown = plugin("login", "ci", "--url", url, "--for", "pip")
+        assert (
+            shown.out == f"PIP_INDEX_URL=https://packages.ci:{TOKEN}@pypi.example/simple/ pip install PACKAGE\n"
+        ), "a host whose certificate is not checked would be given the token"
+        assert "within the cluster" not in shown.err
+    assert "is not the address of an index" in plugin("login", "ci", "--url", "pypi.example").err
+
+
+def test_a_user_without_a_login(plugin: Plugin) -> None:
+    plugin.kube.put(seen_user(status={"secretName": ""}))
+    assert "has no login yet" in plugin("login", "ci").err
+    plugin.kube.put(seen_user(credentials={"token": False}))
+    assert "has no token (spec.credentials.token is false)" in plugin("login", "ci").err
+
+
+@pytest.mark.parametrize("status", [{"observedGeneration": 0}])
+def test_doubts_are_told(plugin: Plugin, status: dict[str, int]) -> None:
+    plugin.kube.put(seen_user(status=status))
+    assert "It may not work now" in plugin("login", "ci").err

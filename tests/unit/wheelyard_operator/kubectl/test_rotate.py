@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import given
+from unit.wheelyard_operator.kubectl.plugin import Plugin, conditions, seen_index, seen_user
+from wheelyard_operator.resource import Manifest
+
+
+def annotation(plugin: Plugin, kind: str, name: str, key: str) -> str | None:
+    body = plugin.kube.get(kind, "packages", name)
+    assert body
+    value: str | None = body["metadata"].get("annotations", {}).get(key)
+    return value
+
+
+@pytest.mark.parametrize(("target", "kind"), [("index/main", "PackageIndex"), ("user/ci", "IndexUser")])
+def test_a_rotation_is_asked_for_by_another_value_each_time(plugin: Plugin, target: str, kind: str) -> None:
+    values = set()
+    for _ in range(3):
+        assert plugin("rotate", target).code == 0
+        values.add(annotation(plugin, kind, target.partition("/")[2], "wheelyard.dev/rotate"))
+    assert len(values) == 3
+    assert None not in values
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "text"),
+    [
+        ("index/main", seen_index(**given()), "write a new one into Secret keys"),
+        ("index/main", seen_index(storage={"volume": {"size": "1Gi"}}), "nothing to rotate"),
+        (
+            "index/main",
+            seen_index(s3__provision={}, s3__credentials={"serviceAccount": {}}),
+            "nothing to rotate",
+        ),
+        ("user/ci", seen_user(credentials={"token": False}), "has no token"),
+        (
+            "user/ci",
+            seen_user(annotations={"wheelyard.dev/paused": "true"}),
+            "is paused: kubectl wheelyard resume user/ci first",
+        ),
+    ],
+)
+def test_what_would_come_to_nothing_is_refused(plugin: Plugin, target: str, body: Manifest, text: str) -> None:
+    plugin.kube.put(body)
+    shown = plugin("rotate", target)
+    assert shown.code == 1
+    assert text in shown.err
+    assert plugin.kube.writes == []
+
+
+def waiting(plugin: Plugin, monkeypatch: pytest.MonkeyPatch, *steps: Manifest) -> None:
+    """Have the cluster go on by one step each time that the plugin waits."""
+    left, clock = list(steps), iter(range(10_000))
+
+    def sleep(_: float) -> None:
+        if left:
+            plugin.kube.put(left.pop(0))
+
+    monkeypatch.setattr("wheelyard_operator.kubectl.rotate.time.sleep", sleep)
+    monkeypatch.setattr("wheelyard_operator.kubectl.rotate.time.monotonic", lambda: float(next(clock)))
+
+
+def test_waiting_for_a_token(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    after: dict[str, Any] = {"tokenIssued": "2026-11-23T13:00:00Z", "previousTokenUntil": "2026-11-23T14:00:00Z"}
+    waiting(
+        plugin,
+        monkeypatch,
+        seen_user(),
+        seen_user(status={**after, "conditions": conditions(Ready="False")}),
+        seen_user(status=after),
+    )
+    shown = plugin("rotate", "user/ci", "--wait")
+    assert shown.code == 0
+    assert (
+        "Secret packages/ci-pypi has the new token; the one before works until 2026-11-23T14:00:00Z." in shown.out
+    )
+
+
+def test_waiting_for_an_access_key_is_over_when_the_one_before_has_ended(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after: dict[str, Any] = {"accessKeyIssued": "2026-11-23T13:00:00Z"}
+    rotating = {"type": "CredentialsReady", "status": "True", "reason": "KeyRotating", "message": "."}
+    waiting(
+        plugin,
+        monkeypatch,
+        seen_index(status={**after, "conditions": conditions(Ready="False", CredentialsReady="True")}),
+        seen_index(status={**after, "conditions": [*conditions(Ready="True"), rotating]}),
+        seen_index(status={**after, "conditions": conditions(Ready="True", CredentialsReady="True")}),
+    )
+    shown = plugin("rotate", "index/main", "--wait")
+    assert shown.code == 0
+    assert shown.err.splitlines()[1:] == [
+        "  waiting for the new access key",
+        "  there is a new access key; The message of Ready.",
+        "  every index server has the new access key; the one before is being ended",
+    ]
+    assert "the access key of 2026-11-23T13:00:00Z is in force, and the one before is gone." in shown.out
+
+
+def test_waiting_ends_where_somebody_has_to_act(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting(plugin, monkeypatch, seen_user(status={"conditions": conditions(Ready="False", Stalled="True")}))
+    shown = plugin("rotate", "user/ci", "--wait")
+    assert shown.code == 1
+    assert "The message of Ready." in shown.err
+
+
+def test_waiting_ends_after_the_time_given(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting(plugin, monkeypatch)
+    shown = plugin("rotate", "user/ci", "--wait", "--timeout", "90s")
+    assert shown.code == 1
+    assert "not done after 90 s" in shown.err
+
+
+@pytest.mark.parametrize("timeout", ["soon", "10", "10d", "h"])
+def test_a_time_that_is_none(plugin: Plugin, timeout: str) -> None:
+    assert "write it as 90s, 10m or 2h" in plugin("rotate", "user/ci", "--timeout", timeout).err
+    assert plugin.kube.writes == []
+
+
+def test_pausing_and_resuming(plugin: Plugin) -> None:
+    assert "is paused" in plugin("pause", "user/ci").out
+    assert annotation(plugin, "IndexUser", "ci", "wheelyard.dev/paused") == "true"
+    assert "paused" in plugin("status", "main").out
+    assert "is resumed" in plugin("resume", "user/ci").out
+    assert annotation(plugin, "IndexUser", "ci", "wheelyard.dev/paused") is None
+    assert "was not paused" in plugin("resume", "user/ci").out

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import SETTINGS, an_index
+from unit.wheelyard_operator.kubectl.plugin import Plugin
+from wheelyard_operator.desired.deployment import deployment
+from wheelyard_operator.kube import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelyard_operator.resource import Manifest
+
+
+@pytest.fixture
+def checked(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have each step happen to the Job when the plugin waits the next time."""
+    plugin.kube.put(deployment(an_index(), SETTINGS, config_digest="c", credentials_digest="k"))
+
+    def happens(*steps: Callable[[Plugin, Manifest], None]) -> None:
+        left = list(steps)
+
+        def sleep(_: float) -> None:
+            (job,) = plugin.kube.list("Job")
+            left.pop(0)(plugin, job)
+
+        monkeypatch.setattr("wheelyard_operator.kubectl.verify.time.sleep", sleep)
+
+    return happens
+
+
+def pod_is(state: dict[str, Any], *lines: str, **status: Any) -> Callable[[Plugin, Manifest], None]:
+    def step(plugin: Plugin, job: Manifest) -> None:
+        name = f"{job['metadata']['name']}-x"
+        metadata = {"name": name, "namespace": "packages", "labels": {"job-name": job["metadata"]["name"]}}
+        container = {"name": "verify", "image": "i", "state": state}
+        body = {"containerStatuses": [container], **status}
+        plugin.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": body})
+        if lines:
+            plugin.logs.of[name] = [f"2026-11-23T12:00:0{at}Z {line}" for at, line in enumerate(lines)]
+
+    return step
+
+
+RUNNING: dict[str, Any] = {"running": {}}
+
+
+def ended(code: int) -> dict[str, Any]:
+    return {"terminated": {"exitCode": code}}
+
+
+@pytest.mark.parametrize(
+    ("code", "exits", "text"),
+    [
+        (0, 0, "nothing is wrong"),
+        (1, 1, "something is wrong"),
+        (2, 2, "could not be checked"),
+        (137, 2, "with 137"),
+    ],
+)
+def test_it_shows_what_the_job_says_and_exits_as_it_did(
+    plugin: Plugin, checked: Callable[..., None], code: int, exits: int, text: str
+) -> None:
+    checked(
+        pod_is({}), pod_is(RUNNING, "finding: a: is missing"), pod_is(ended(code), "finding: a: is missing", "end")
+    )
+    shown = plugin("verify", "main")
+    assert shown.out == "finding: a: is missing\nend\n"
+    assert text in shown.err
+    assert shown.code == exits
+    assert plugin.kube.list("Job") == [], "it is removed"
+
+
+def test_it_is_removed_also_when_it_is_interrupted(plugin: Plugin, checked: Callable[..., None]) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    checked(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        plugin("verify", "main")
+    assert plugin.kube.list("Job") == []
+    assert [each.split()[0] for each in plugin.kube.writes] == ["create", "delete"]
+
+
+def test_what_keeps_it_waiting_is_told_once(plugin: Plugin, checked: Callable[..., None]) -> None:
+    unschedulable = {"type": "PodScheduled", "status": "False", "message": "no room"}
+    keeps = pod_is({"waiting": {}}, conditions=[unschedulable])
+    checked(keeps, keeps, pod_is(ended(0), "fine"))
+    shown = plugin("verify", "main")
+    assert shown.err.count("no room") == 1
+    assert shown.code == 0
+
+
+def test_a_job_that_may_have_no_pod_ends_it(plugin: Plugin, checked: Callable[..., None]) -> None:
+    def fail(plugin: Plugin, job: Manifest) -> None:
+        conditions = [{"type": "Failed", "status": "True", "message": "pods are forbidden: quota"}]
+        plugin.kube.put({**job, "status": {"conditions": conditions}})
+
+    checked(fail)
+    shown = plugin("verify", "main")
+    assert (shown.code, plugin.kube.list("Job")) == (2, [])
+    assert "pods are forbidden: quota" in shown.err
+
+
+def test_a_pod_that_was_taken_away_tells_no_result(plugin: Plugin, checked: Callable[..., None]) -> None:
+    def remove(plugin: Plugin, job: Manifest) -> None:
+        del plugin.kube.objects["Pod", "packages", f"{job['metadata']['name']}-x"]
+
+    checked(pod_is(RUNNING, "line"), remove)
+    shown = plugin("verify", "main")
+    assert shown.code == 2
+    assert "before it could tell a result" in shown.err
+
+
+def test_json_goes_out_and_the_rest_to_who_waits(plugin: Plugin, checked: Callable[..., None]) -> None:
+    checked(pod_is(ended(0), "12 projects so far", '{"event": "summary"}'))
+    shown = plugin("verify", "main", "--quick", "-o", "json")
+    assert shown.out == '{"event": "summary"}\n'
+    assert "12 projects so far" in shown.err
+
+
+def test_options_reach_the_job(plugin: Plugin, checked: Callable[..., None]) -> None:
+    commands = []
+
+    def look(plugin: Plugin, job: Manifest) -> None:
+        commands.append(job["spec"]["template"]["spec"]["containers"][0]["command"])
+        pod_is(ended(0), "fine")(plugin, job)
+
+    checked(look)
+    assert plugin("verify", "main", "--quick", "-o", "json").code == 0
+    assert commands[0][-2:] == ["--quick", "--json"]
+
+
+def test_an_index_that_is_not_deployed(plugin: Plugin) -> None:
+    shown = plugin("verify", "main")
+    assert shown.code == 2
+    assert "is not deployed yet" in shown.err
+
+
+def test_who_may_make_no_job_is_told(
+    plugin: Plugin, checked: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Manifest) -> None:
+        raise ApiError(
+            403, 'User "jane" cannot create resource "jobs" in API group "batch" in the namespace "packages"'
+        )
+
+    checked()
+    monkeypatch.setattr(plugin.kube, "create", refuse)
+    assert (
+        "You (jane) do not have the right to create jobs.batch in namespace packages."
+        in plugin("verify", "main").err
+    )
