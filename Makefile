@@ -55,6 +55,10 @@ unit-operator: $(READY) ## Unit tests of the operator
 unit-server: $(READY) ## Unit tests of the index server, and contract tests
 	$(BIN)/pytest tests/unit/wheelyard_server tests/contract
 
+.PHONY: apiserver
+apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
+	$(BIN)/pytest tests/apiserver
+
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
 	$(BIN)/pytest $(PARALLEL) tests/integration
@@ -89,7 +93,7 @@ e2e: cluster-up ## The main job on a real Kubernetes
 .PHONY: test
 test: $(READY) ## All set-up, then every test
 	@$(CLUSTER_CLI) build
-	@$(MAKE) --no-print-directory check integration
+	@$(MAKE) --no-print-directory check apiserver integration
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: demo

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,12 +15,17 @@ import kubernetes
 from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import RealKube
+from wheelyard_operator.process.calls import Calls, GuardedKube
+from wheelyard_operator.process.leadership import Alone, Leadership
+from wheelyard_operator.process.life import Life
+from wheelyard_operator.process.metrics import Metrics, metrics_app
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.provision.servers import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.queue import WorkQueue
+from wheelyard_operator.reconcile.signs import SignsOfLife
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
@@ -31,9 +34,14 @@ from wheelyard_operator.settings import Settings, SettingsError
 from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.process.leadership import Leader
     from wheelyard_operator.reconcile.outcome import Outcome
     from wheelyard_operator.resource import Key
+
+_LEASE_TIMEOUT = (2, 3)
+"""Two requests of such a length must have their place between two thoughts of giving up."""
+_CONNECTIONS = 24
+"""To the API server: more than there are workers."""
 
 
 def main() -> None:
@@ -45,10 +53,15 @@ def main() -> None:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         sys.exit(f"wheelyard-operator: {error}")
-    queue = WorkQueue(reconciler(connect(settings), settings))
+    client, metrics = connect(), Metrics()
+    leading = leader(client, settings)
+    signs = SignsOfLife()
+    reconcile = reconciler(client, Calls(leading, metrics, signs.note), settings)
+    queue = WorkQueue(metrics.measured(reconcile), signs)
+    metrics.follow(queue, leading)
     registry = kopf.get_default_registry()
-    register(Handlers(queue), registry, everywhere=not settings.namespaces)
-    _Life(queue).register(registry)
+    register(Handlers(queue), registry, metrics.saw_event, everywhere=not settings.namespaces)
+    Life(queue, leading, metrics_app(metrics), settings.metrics_port).register(registry)
     kopf.run(
         registry=registry,
         settings=kopf_settings(),
@@ -61,20 +74,33 @@ def main() -> None:
     )
 
 
-def connect(settings: Settings) -> Kube:
-    """Log in as the pod's ServiceAccount, or as kubectl would."""
+def connect() -> Any:
+    """Log in as the pod's ServiceAccount, or as kubectl would; give the official client's `ApiClient`."""
+    configuration = kubernetes.client.Configuration()
     try:
-        kubernetes.config.load_incluster_config()
+        kubernetes.config.load_incluster_config(configuration)
     except kubernetes.config.ConfigException:
-        kubernetes.config.load_kube_config()
-    return RealKube(kubernetes.client.ApiClient(), settings.namespaces)
+        kubernetes.config.load_kube_config(client_configuration=configuration)
+    # The queue tries again. In here, a request might wait until this operator no longer leads.
+    configuration.retries = False
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    return kubernetes.client.ApiClient(configuration)
 
 
-def reconciler(kube: Kube, settings: Settings) -> _Reconciler:
+def leader(client: Any, settings: Settings) -> Leader:
+    """Give what tells whether this operator leads."""
+    if not settings.lease:
+        return Alone()
+    kube = RealKube(client, timeout=_LEASE_TIMEOUT)
+    return Leadership(kube, settings.pod_namespace, settings.lease, settings.pod_name)
+
+
+def reconciler(client: Any, calls: Calls, settings: Settings) -> _Reconciler:
     """Wire the reconcilers of both kinds."""
-    clients = Clients(settings)
+    kube = GuardedKube(RealKube(client, settings.namespaces), calls)
+    clients = Clients(settings, calls.watch_client)
     storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)
-    trust = TrustStage(Issuers(Web(), from_cluster(kube)), settings)
+    trust = TrustStage(Issuers(calls.of_issuers(Web()), from_cluster(kube)), settings)
     return _Reconciler(
         IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, _now),
         UserReconciler(kube, trust, settings, _now),
@@ -90,6 +116,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
+    # The API server sends a bookmark every minute where nothing else happens.
+    settings.watching.inactivity_timeout = 70
     settings.networking.request_timeout = 60
     for group, plural in CHILDREN:
         # The API server filters: objects of others never come here.
@@ -104,33 +132,6 @@ class _Reconciler:
 
     def __call__(self, key: Key) -> Outcome:
         return self.index(key) if key.kind == INDEX else self.user(key)
-
-
-@dataclass
-class _Life:
-    """Starts and stops the queue with the operator, and tells whether it lives."""
-
-    queue: WorkQueue
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def register(self, registry: kopf.OperatorRegistry) -> None:
-        kopf.on.startup(registry=registry)(self.start)
-        kopf.on.cleanup(registry=registry)(self.stop)
-        kopf.on.probe(registry=registry, id="queue")(self.probe)
-
-    async def start(self, **_: Any) -> None:
-        self.tasks.append(asyncio.create_task(self.queue.run(), name="queue"))
-
-    async def stop(self, **_: Any) -> None:
-        for task in self.tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def probe(self, **_: Any) -> str:
-        if self.queue.is_stuck() or any(task.done() for task in self.tasks):
-            raise kopf.PermanentError("No reconciliation makes progress.")
-        return "working"
 
 
 def _now() -> str:

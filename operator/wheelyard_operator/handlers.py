@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import kopf
@@ -38,6 +39,9 @@ def label_of(plural: str) -> str:
     """Give the label selector of the children that are watched."""
     # People label the Secret of a password so, too: the name of the index that it is for.
     return INDEX_LABEL if plural == "secrets" else f"{MANAGED_BY_LABEL}={OPERATOR}"
+
+
+Handler = Callable[[Any], Awaitable[None]]
 
 
 class Handlers:
@@ -99,14 +103,29 @@ class Handlers:
                 self._queue.add(index)
 
 
-def register(handlers: Handlers, registry: kopf.OperatorRegistry, *, everywhere: bool = True) -> None:
+def register(
+    handlers: Handlers,
+    registry: kopf.OperatorRegistry,
+    saw_event: Callable[[str], None],
+    *,
+    everywhere: bool = True,
+) -> None:
     """Watch everything that may matter; of children only those that carry `label_of` their kind.
 
     Namespaces can only be watched all together: an operator of some looks at their labels every minute instead.
+    `saw_event` is told of what resource, such as "secrets", each event is.
     """
-    kopf.on.event(GROUP, "packageindexes", registry=registry)(handlers.on_index)
-    kopf.on.event(GROUP, "indexusers", registry=registry)(handlers.on_user)
+
+    def watch(group: str, plural: str, handler: Handler, **selectors: Any) -> None:
+        async def noted(event: Any, **_: Any) -> None:
+            saw_event(plural)
+            await handler(event)
+
+        kopf.on.event(group, plural, registry=registry, id=plural, **selectors)(noted)
+
+    watch(GROUP, "packageindexes", handlers.on_index)
+    watch(GROUP, "indexusers", handlers.on_user)
     if everywhere:
-        kopf.on.event("", "namespaces", registry=registry)(handlers.on_namespace)
+        watch("", "namespaces", handlers.on_namespace)
     for group, plural in CHILDREN:
-        kopf.on.event(group, plural, labels={INDEX_LABEL: kopf.PRESENT}, registry=registry)(handlers.on_child)
+        watch(group, plural, handlers.on_child, labels={INDEX_LABEL: kopf.PRESENT})

@@ -27,6 +27,7 @@ _RESOURCES = {
     "Deployment": ("apps/v1", "deployments"),
     "Event": ("v1", "events"),
     "Job": ("batch/v1", "jobs"),
+    "Lease": ("coordination.k8s.io/v1", "leases"),
     "Namespace": ("v1", "namespaces"),
     "PersistentVolumeClaim": ("v1", "persistentvolumeclaims"),
     "Pod": ("v1", "pods"),
@@ -74,15 +75,22 @@ class RealKube:
     """A cluster, by the official client; safe to share between threads."""
 
     def __init__(
-        self, client: Any, namespaces: tuple[str, ...] = (), *, field_manager: str = FIELD_MANAGER
+        self,
+        client: Any,
+        namespaces: tuple[str, ...] = (),
+        timeout: tuple[float, float] = _TIMEOUT,
+        *,
+        field_manager: str = FIELD_MANAGER,
     ) -> None:
         """Take a `kubernetes.client.ApiClient` that is logged in.
 
-        `namespaces` are all that there are for the operator; without any, those of the cluster.
+        `namespaces` are all that there are for the operator; without any, those of the cluster. `timeout` is how
+        long to wait for a connection, and then for an answer.
         """
         self._client = client
         self._namespaces = namespaces
         self._field_manager = field_manager
+        self._timeout = timeout
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Give one object, None where there is none."""
@@ -168,7 +176,7 @@ class RealKube:
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
-                _request_timeout=_TIMEOUT,
+                _request_timeout=self._timeout,
             )
         except ApiException as error:
             raise ApiError(error.status or 0, f"{method} {path}: {reason_of(error)}") from error

@@ -37,6 +37,13 @@ class Settings:
     """How long the access key before stays valid after every pod has the new one, and then deactivated."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
     """Where the liveness probe is answered."""
+    metrics_port: int = 9090
+    """Where Prometheus asks, on all addresses."""
+    lease: str = ""
+    """The name of the Lease whose holder leads. Empty: there is only one operator."""
+    pod_namespace: str = ""
+    """Where the Lease is, and the pod that this operator runs in."""
+    pod_name: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -58,8 +65,13 @@ class Settings:
             allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
-            key_grace_seconds=_seconds(environment, "WHEELYARD_KEY_GRACE_SECONDS", cls.key_grace_seconds),
+            key_grace_seconds=_number(
+                environment, "WHEELYARD_KEY_GRACE_SECONDS", cls.key_grace_seconds, "a number of seconds"
+            ),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
+            metrics_port=_number(environment, "WHEELYARD_METRICS_PORT", cls.metrics_port, "a port"),
+            lease=environment.get("WHEELYARD_LEASE", ""),
+            **_pod(environment),
         )
 
     def trusts(self, issuer: str) -> bool:
@@ -78,11 +90,22 @@ def _pull_policy(value: str) -> str:
     return value
 
 
-def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, what: str) -> int:
     text = environment.get(name) or str(default)
     if not text.isdecimal():
-        raise SettingsError(f"{name} is {text!r}: it must be a number of seconds.")
+        raise SettingsError(f"{name} is {text!r}: it must be {what}.")
     return int(text)
+
+
+def _pod(environment: Mapping[str, str]) -> dict[str, str]:
+    names = {"pod_namespace": "WHEELYARD_POD_NAMESPACE", "pod_name": "WHEELYARD_POD_NAME"}
+    pod = {field: environment.get(name, "") for field, name in names.items()}
+    missing = [names[field] for field, value in pod.items() if not value]
+    if environment.get("WHEELYARD_LEASE") and missing:
+        raise SettingsError(
+            f"{' and '.join(missing)} must be set where WHEELYARD_LEASE is: who holds it, and where."
+        )
+    return pod
 
 
 def _listed(text: str) -> tuple[str, ...]:

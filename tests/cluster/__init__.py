@@ -1,6 +1,7 @@
 """A real Kubernetes and a real S3 with IAM for tests and demos; README.md tells how to use it."""
 
-from . import versitygw
+from . import apiserver, versitygw
+from .apiserver import ApiServer
 from .handle import Cluster
 from .images import Images
 from .kinds import chosen
@@ -9,10 +10,12 @@ from .progress import ClusterError
 from .versitygw import S3Server
 
 __all__ = [
+    "ApiServer",
     "Cluster",
     "ClusterError",
     "Images",
     "S3Server",
+    "apiserver",
     "connect",
     "start_part",
     "stop_part",

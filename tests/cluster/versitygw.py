@@ -48,7 +48,7 @@ def running(directory: Path, *, versitygw_binary: Path | None = None) -> Iterato
     the one of the cache, building it (about 2 minutes) if there is none. On exit it has stopped.
     """
     supervisor = Supervisor(directory)
-    server = new_server("127.0.0.1", _free_port(), _free_port())
+    server = new_server("127.0.0.1", free_port(), free_port())
     # A test's directory may be too deep for a unix socket, which the two processes talk through.
     sockets = Path(tempfile.mkdtemp(prefix="wheelyard-"))
     parts = programs(server, directory, sockets, versitygw_binary)
@@ -123,7 +123,8 @@ def load(file: Path) -> S3Server:
     return S3Server(**json.loads(file.read_text()))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody has at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

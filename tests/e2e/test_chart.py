@@ -13,6 +13,7 @@ from support.mainjob import ROOT
 
 CHART = str(ROOT / "charts/wheelyard")
 VALUES = {
+    "replicas": 3,
     "image": {"repository": "mirror/wheelyard", "tag": "9.9", "pullPolicy": "Always"},
     "aws": {
         "region": "eu-west-1",
@@ -69,12 +70,18 @@ def test_the_operator_is_told_every_value(rendered: dict[str, Any]) -> None:
         "WHEELYARD_NAMESPACES": "packages,ci",
         "WHEELYARD_KEY_GRACE_SECONDS": "7",
         "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example,https://git.example",
+        "WHEELYARD_LEASE": "release-wheelyard-operator",
         "AWS_REGION": "eu-west-1",
         "AWS_ENDPOINT_URL_S3": "http://s3:1",
         "AWS_ENDPOINT_URL_IAM": "http://iam:2",
     }
-    secrets = {each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if "valueFrom" in each}
-    assert secrets == {"keys"}
+    sources = [each["valueFrom"] for each in container["env"] if "valueFrom" in each]
+    assert {each["secretKeyRef"]["name"] for each in sources if "secretKeyRef" in each} == {"keys"}
+    assert [each["fieldRef"]["fieldPath"] for each in sources if "fieldRef" in each] == [
+        "metadata.name",
+        "metadata.namespace",
+    ]
+    assert rendered["Deployment"]["spec"]["replicas"] == 3
     assert container["resources"] == VALUES["resources"]
     assert (pod["nodeSelector"], pod["tolerations"]) == (VALUES["nodeSelector"], VALUES["tolerations"])
     assert rendered["ServiceAccount"]["metadata"]["annotations"] == {
@@ -86,3 +93,25 @@ def test_a_value_that_there_is_not_is_refused(cluster: Cluster) -> None:
     done = run(cluster, str(cluster.helm), "template", "release", CHART, "--set", "aws.regoin=eu-west-1")
     assert done.returncode != 0
     assert "regoin" in done.stderr
+
+
+def test_several_operators_have_a_budget_and_one_has_none(cluster: Cluster) -> None:
+    for replicas, budgets in ((1, 0), (2, 1)):
+        done = run(cluster, str(cluster.helm), "template", "release", CHART, "--set", f"replicas={replicas}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("kind: PodDisruptionBudget") == budgets
+
+
+def test_the_lease_is_the_only_one_that_the_operator_may_change(cluster: Cluster) -> None:
+    done = run(cluster, str(cluster.helm), "template", "release", CHART, "--namespace", "system")
+    roles = [each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] in {"Role", "ClusterRole"}]
+    about = [
+        (role["kind"], role["metadata"].get("namespace"), rule["verbs"], rule.get("resourceNames"))
+        for role in roles
+        for rule in role["rules"]
+        if "leases" in rule.get("resources", ())
+    ]
+    assert about == [
+        ("Role", "system", ["create"], None),
+        ("Role", "system", ["get", "patch"], ["release-wheelyard-operator"]),
+    ]

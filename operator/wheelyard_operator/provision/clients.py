@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
 
@@ -20,6 +22,7 @@ _LIMITS = Config(
     connect_timeout=3,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=16,
     user_agent_extra="wheelyard-operator",
 )
 _MOST_REGIONS = 16
@@ -39,8 +42,10 @@ class Credentials:
 class Clients:
     """Makes clients; those with the operator's own credentials are kept, they may be shared by threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, made: Callable[[Any], None] = lambda _: None) -> None:
+        """`made` is called with each client that is made."""
         self._settings = settings
+        self._made = made
         self._making = threading.Lock()
         self._own_s3: dict[str, S3Client] = {}
 
@@ -72,17 +77,21 @@ class Clients:
     def iam(self) -> IAMClient:
         """Give a client with the operator's own credentials."""
         with self._making:
-            return boto3.Session().client(
+            client = boto3.Session().client(
                 "iam",
                 region_name=self._settings.region,
                 endpoint_url=self._settings.iam_endpoint or None,
                 config=_LIMITS,
             )
+        self._made(client)
+        return client
 
     def _s3(self, session: boto3.Session, endpoint: str, region: str) -> S3Client:
-        return session.client(
+        client = session.client(
             "s3",
             region_name=region or self._settings.region,
             endpoint_url=endpoint or None,
             config=_LIMITS.merge(_PATH_STYLE) if endpoint else _LIMITS,
         )
+        self._made(client)
+        return client

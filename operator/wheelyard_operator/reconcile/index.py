@@ -18,6 +18,7 @@ from wheelyard_operator.desired.serviceaccount import serviceaccount
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index, staying
 from wheelyard_operator.problems import AVAILABLE, Problem
+from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.report import report, report_pause
@@ -59,6 +60,13 @@ class IndexReconciler:
 
     def __call__(self, key: Key) -> Outcome:
         """Reconcile; whatever it is interrupted after, the next call goes on from there."""
+        try:
+            return self._reconcile(key)
+        except BusyError:
+            # Nothing new is known: what the status says stays.
+            return Outcome(after=_SOON_SECONDS)
+
+    def _reconcile(self, key: Key) -> Outcome:
         index = read_index(self.kube, key)
         if index is None:
             return GONE
@@ -184,7 +192,7 @@ class IndexReconciler:
         except Problem as problem:
             self._report_leaving(index, problem)
             return Outcome(after=_RETRY_SECONDS if problem.stalled else _SOON_SECONDS)
-        return self(index.meta.key)
+        return self._reconcile(index.meta.key)
 
     def _end_servers(self, index: PackageIndex) -> None:
         Applier(self.kube, index.meta).remove("Deployment", index.meta.namespace, index.child_name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.reconcile.schedule import Schedule
+from wheelyard_operator.reconcile.signs import SignsOfLife
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,19 +21,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WORKERS = 8
+_WORKERS = 16
 _STUCK_SECONDS = 300.0
+"""Without a sign of life. No call to the outside may take nearly as long: each has a timeout of some seconds."""
+_REST_SECONDS = 0.05
 
 
 class WorkQueue:
     """Calls `reconcile` for each key that is added, one call per key at a time."""
 
-    def __init__(self, reconcile: Callable[[Key], Outcome], workers: int = _WORKERS) -> None:
+    def __init__(
+        self, reconcile: Callable[[Key], Outcome], signs: SignsOfLife | None = None, workers: int = _WORKERS
+    ) -> None:
+        """`signs` is told by reconciliations that they make progress."""
         self._reconcile = reconcile
+        self._signs = signs or SignsOfLife()
         self._workers = workers
         self._schedule = Schedule(lambda: random.uniform(0.75, 1.25))  # noqa: S311 - no secret
         self._changed = asyncio.Event()
-        self._started: dict[Key, float] = {}
+        self._last_start: float | None = None
 
     def add(self, key: Key) -> None:
         """Make a key due. Raises RuntimeError outside of the event loop, where it would be a race."""
@@ -44,26 +51,49 @@ class WorkQueue:
         """Give every key of a kind that is looked after."""
         return self._schedule.known(kind)
 
+    def count_due(self) -> int:
+        """Give how many keys wait for a worker."""
+        return self._schedule.count_due(time.monotonic())
+
+    def count_running(self) -> int:
+        """Give how many reconciliations are under way."""
+        return self._signs.count()
+
     def is_stuck(self) -> bool:
-        """Whether some reconciliation hangs, or something has been due for long and nobody took it."""
+        """Whether some reconciliation hangs, or something has been due for long while none was started."""
         long_ago = time.monotonic() - _STUCK_SECONDS
-        due = self._schedule.next_due()
-        return any(start < long_ago for start in self._started.values()) or (due is not None and due < long_ago)
+        if self._last_start is None:
+            # It was not told to work yet.
+            return False
+        due, sign = self._schedule.next_due(), self._signs.oldest()
+        nobody_takes = due is not None and due < long_ago and self._last_start < long_ago
+        return nobody_takes or (sign is not None and sign < long_ago)
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="reconcile") as threads:
+        """Work until cancelled. What is under way then goes on in its thread: see `comes_to_rest`."""
+        self._last_start = time.monotonic()
+        threads = ThreadPoolExecutor(self._workers, thread_name_prefix="reconcile")
+        try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
                     group.create_task(self._work(threads))
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def comes_to_rest(self, seconds: float) -> bool:
+        """Wait until no reconciliation is under way, for so long at most; whether that is so."""
+        until = time.monotonic() + seconds
+        while self._signs.count() and time.monotonic() < until:  # noqa: ASYNC110 - threads do not tell the loop
+            await asyncio.sleep(_REST_SECONDS)
+        return not self._signs.count()
 
     async def _work(self, threads: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
             key = await self._next()
-            self._started[key] = time.monotonic()
+            self._last_start = time.monotonic()
             try:
-                outcome = await loop.run_in_executor(threads, self._reconcile, key)
+                outcome = await loop.run_in_executor(threads, self._run, key)
             except ApiError as error:
                 log.warning("%s: will be tried again: %s", key, error)
                 self._schedule.failed(key, time.monotonic())
@@ -73,8 +103,11 @@ class WorkQueue:
             else:
                 self._schedule.done(key, outcome, time.monotonic())
             finally:
-                del self._started[key]
                 self._changed.set()
+
+    def _run(self, key: Key) -> Outcome:
+        with self._signs.at_work():
+            return self._reconcile(key)
 
     async def _next(self) -> Key:
         while True:

@@ -70,6 +70,10 @@ class Schedule:
         """Give every key of a kind that is looked after."""
         return [key for key in {*self._due, *self._running} if key.kind == kind]
 
+    def count_due(self, now: float) -> int:
+        """Give how many keys `take` would give out one after another."""
+        return sum(self._due[key] <= now for key in self._waiting())
+
     def _waiting(self) -> list[Key]:
         return [key for key in self._due if key not in self._running]
 

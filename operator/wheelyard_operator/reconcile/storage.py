@@ -20,10 +20,11 @@ from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Proble
 from wheelyard_operator.provision import place
 from wheelyard_operator.provision.bucket import ensure_bucket
 from wheelyard_operator.provision.clients import Credentials
-from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, UNREACHABLE, unreachable
+from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS
 from wheelyard_operator.provision.principals import check_capabilities
 from wheelyard_operator.provision.removal import remove_bucket
 from wheelyard_operator.reconcile.claims import check_claims
+from wheelyard_operator.reconcile.endpoints import Endpoints, Service
 from wheelyard_operator.reconcile.keys import Deactivate, Delete, Make, Note, Situation, next_rotation, next_step
 from wheelyard_operator.resource import VolumeStorage
 from wheelyard_operator.status.rollout import is_rolled_out
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _TRUST_SECONDS = 45.0
 _DOUBT_SECONDS = 5.0
 _MOST_STEPS = 4
+_IAM = Service("iam", CREDENTIALS_READY, "IAM")
 _ENDED = {"Succeeded", "Failed"}
 
 
@@ -71,11 +73,10 @@ class StorageStage:
         self._now = now
         self._clock = clock
         self._answers: dict[tuple[str, ...], _Answer] = {}
-        self._silent: dict[tuple[str, str], float] = {}
-        """Endpoints that did not answer a moment ago, and until when none of their indexes asks again."""
+        self._endpoints = Endpoints(clock)
 
     def prepare(self, observed: ObservedIndex, applier: Applier) -> ReadyStorage:
-        """Raise Problem, or NotOursError where the name of an object is taken."""
+        """Raise Problem, NotOursError where the name of an object is taken, or BusyError."""
         index, storage = observed.index, observed.index.storage
         if isinstance(storage, VolumeStorage):
             applier.ensure(volumeclaim(index, storage))
@@ -103,29 +104,25 @@ class StorageStage:
         return answer.storage
 
     def release(self, index: PackageIndex) -> None:
-        """Remove the user that was made for an index; raise Problem."""
-        self._principals.remove(index)
+        """Remove the user that was made for an index; raise Problem or BusyError."""
+        with self._endpoints.conversation(_IAM):
+            self._principals.remove(index)
 
     def remove(self, index: PackageIndex, storage: S3Storage) -> None:
-        """Remove what the index stored, and its bucket; raise Problem."""
-        remove_bucket(self._clients.own_s3(self._region(storage)), index, storage)
+        """Remove what the index stored, and its bucket; raise Problem or BusyError."""
+        with self._endpoints.conversation(self._s3(storage)):
+            remove_bucket(self._clients.own_s3(self._region(storage)), index, storage)
 
     def _ask(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> _Answer:
+        asked = [self._s3(storage)]
+        if storage.provision_user:
+            asked.append(_IAM)
         try:
-            self._check_silence(storage)
-            ready = self._provide(observed, storage, applier)
+            with self._endpoints.conversation(*asked):
+                ready = self._provide(observed, storage, applier)
         except Problem as problem:
-            until = self._clock() + _DOUBT_SECONDS
-            if problem.reason == UNREACHABLE:
-                self._silent[self._endpoint(storage), problem.condition] = until
-            return _Answer(until, None, problem)
+            return _Answer(self._clock() + _DOUBT_SECONDS, None, problem)
         return _Answer(self._clock() + (_DOUBT_SECONDS if ready.ends_a_key else _TRUST_SECONDS), ready, None)
-
-    def _check_silence(self, storage: S3Storage) -> None:
-        asked = [STORAGE_READY, *([CREDENTIALS_READY] if storage.provision_user else [])]
-        for condition in asked:
-            if self._silent.get((self._endpoint(storage), condition), 0) > self._clock():
-                raise unreachable(condition, f"bucket {storage.bucket}" if condition == STORAGE_READY else "IAM")
 
     def _provide(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> ReadyStorage:
         index, own_s3, note = observed.index, self._clients.own_s3, ""
@@ -179,8 +176,9 @@ class StorageStage:
     def _region(self, storage: S3Storage) -> str:
         return storage.region or self._settings.region
 
-    def _endpoint(self, storage: S3Storage) -> str:
-        return f"{storage.endpoint} {self._region(storage)}"
+    def _s3(self, storage: S3Storage) -> Service:
+        endpoint = f"{storage.endpoint} {self._region(storage)}"
+        return Service(endpoint, STORAGE_READY, f"bucket {storage.bucket}")
 
     def _forget_old(self) -> None:
         now = self._clock()

@@ -56,6 +56,7 @@ class FakeKube:
             "/openid/v1/jwks": {"keys": [RSA_KEY]},
         }
         self.after_write: Callable[[], None] = Fuse()
+        self.before_apply: Callable[[], object] = lambda: None
         self._applied: dict[tuple[str, str, str], Manifest] = {}
         self._version = 0
         for each in objects:
@@ -90,10 +91,12 @@ class FakeKube:
         return self.documents[path]
 
     def apply(self, manifest: Manifest) -> Manifest:
+        self.before_apply()
         live = self.objects.get(_id(manifest))
-        uid = manifest["metadata"].get("uid")
-        if live and uid and live["metadata"]["uid"] != uid:
-            raise ApiError(409, "uid")
+        for field in ("uid", "resourceVersion"):
+            wanted = manifest["metadata"].get(field)
+            if wanted and (live is None or live["metadata"][field] != wanted):
+                raise ApiError(409, field)
         merged = _merged(_without(live or {}, self._applied.get(_id(manifest), {}), manifest), manifest)
         self._applied[_id(manifest)] = copy.deepcopy(manifest)
         if live and live.get("spec") != merged.get("spec"):

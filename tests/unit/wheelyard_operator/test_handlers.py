@@ -96,14 +96,27 @@ async def test_a_namespace_wakes_its_users_and_their_indexes(handlers: Handlers,
 
 def test_kopf_calls_the_handlers_in_the_event_loop_where_the_queue_lives(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
-    register(handlers, registry)
+    register(handlers, registry, lambda _: None)
     for handler in registry._watching._handlers:
         assert inspect.iscoroutinefunction(handler.fn), handler.id
 
 
+async def test_each_event_is_told_with_its_resource(handlers: Handlers, keys: Keys) -> None:
+    """A watch that brings nothing any more is seen by that."""
+    seen: list[str] = []
+    registry = kopf.OperatorRegistry()
+    register(handlers, registry, seen.append)
+    by_id = {str(handler.id): handler for handler in registry._watching._handlers}
+    await cast("Any", by_id["packageindexes"].fn)(event=event(index_body()), memo=None)
+    await cast("Any", by_id["indexusers"].fn)(event=event(user_body("far", "ci")), memo=None)
+    assert seen == ["packageindexes", "indexusers"]
+    assert keys.taken() == {MAIN, FAR}
+    assert set(by_id) == {"packageindexes", "indexusers", "namespaces", *(plural for _, plural in CHILDREN)}
+
+
 def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
-    register(handlers, registry)
+    register(handlers, registry, lambda _: None)
     assert len(registry._watching._handlers) == 3 + len(CHILDREN)
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
@@ -111,7 +124,7 @@ def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
 
 def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
-    register(handlers, registry, everywhere=False)
+    register(handlers, registry, lambda _: None, everywhere=False)
     assert len(registry._watching._handlers) == 2 + len(CHILDREN)
     assert "namespaces" not in str([handler.selector for handler in registry._watching._handlers])
 
@@ -122,5 +135,8 @@ def test_names_of_kopfs_settings_exist() -> None:
     for group in ("posting", "peering", "watching", "networking"):
         assert vars(getattr(ours, group)).keys() == vars(getattr(fresh, group)).keys()
     assert not ours.posting.enabled
+    watching = ours.watching
+    assert None not in {watching.server_timeout, watching.client_timeout, watching.connect_timeout}
+    assert watching.inactivity_timeout < 120, "within which a watch that has died silently is noticed"
     assert ours.peering.standalone
     assert len(ours.watching.label_selectors) == len(CHILDREN)

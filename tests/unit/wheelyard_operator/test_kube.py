@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from wheelyard_operator.__main__ import connect
 from wheelyard_operator.kube import ApiError, RealKube
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Recorder:
@@ -56,3 +62,24 @@ def test_to_an_operator_of_some_namespaces_there_are_no_others() -> None:
     assert len(client.paths) == 2, "nobody is asked for what it may not see"
     assert kube.get("PackageIndex", "ci", "main")
     assert kube.get("Namespace", "", "ci")
+
+
+def test_nothing_is_sent_again_behind_our_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that waits to be sent again might come when this operator no longer leads."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "users": [{"name": "x", "user": {"token": "t"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    client = connect()
+    assert client.configuration.host == "http://127.0.0.1:9"
+    pool = client.rest_client.pool_manager.connection_from_url("http://127.0.0.1:9")
+    assert pool.retries.total is False
+    with pytest.raises(ApiError):
+        RealKube(client).get("Secret", "n", "x")

@@ -22,6 +22,10 @@ def test_everything_is_read() -> None:
             "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example, https://git.example",
             "WHEELYARD_NAMESPACES": "packages,ci",
             "WHEELYARD_KEY_GRACE_SECONDS": "5",
+            "WHEELYARD_LEASE": "wheelyard-operator",
+            "WHEELYARD_POD_NAMESPACE": "system",
+            "WHEELYARD_POD_NAME": "wheelyard-operator-1",
+            "WHEELYARD_METRICS_PORT": "9091",
             "AWS_ENDPOINT_URL_S3": "http://s3:7070/",
             "AWS_ENDPOINT_URL_IAM": "http://s3:7076",
             "AWS_REGION": "eu-west-1",
@@ -39,6 +43,10 @@ def test_everything_is_read() -> None:
         allowed_issuers=("https://ci.example", "https://git.example"),
         namespaces=("packages", "ci"),
         key_grace_seconds=5,
+        lease="wheelyard-operator",
+        pod_namespace="system",
+        pod_name="wheelyard-operator-1",
+        metrics_port=9091,
     )
 
 
@@ -49,6 +57,8 @@ def test_everything_is_read() -> None:
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_IMAGE_PULL_POLICY": "Often"}, "WHEELYARD_IMAGE_PULL_POLICY"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "-1"}, "WHEELYARD_KEY_GRACE_SECONDS"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "soon"}, "WHEELYARD_KEY_GRACE_SECONDS"),
+        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_METRICS_PORT": "http"}, "WHEELYARD_METRICS_PORT"),
+        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_LEASE": "x"}, "WHEELYARD_POD_NAMESPACE and WHEELYARD_POD_NAME"),
     ],
 )
 def test_errors_name_the_variable(environment: dict[str, str], named: str) -> None:

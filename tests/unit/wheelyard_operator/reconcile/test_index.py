@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -567,3 +568,45 @@ def test_an_index_server_that_refuses_its_access_file(world: World) -> None:
     world.settle()
     assert world.reason(kind="AccessInForce") == "NotKnown"
     assert world.reason() == "Serving"
+
+
+@pytest.mark.parametrize(
+    ("dead", "condition_type"), [("s3_endpoint", "StorageReady"), ("iam_endpoint", "CredentialsReady")]
+)
+def test_an_outage_is_named_touches_no_server_and_heals_without_an_edit(
+    world: World, dead: str, condition_type: str
+) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    generation = world.get("Deployment", "wheelyard-main")["metadata"]["generation"]
+    world.boot(None, **{dead: "http://127.0.0.1:9"})
+    outage = [world.index().after for _ in range(3)]
+    assert world.reason(kind=condition_type) == "EndpointUnreachable"
+    assert world.reason(kind="Available") == "Serving"
+    world.kube.writes.clear()
+    for _ in range(20):
+        world.seconds += 30
+        outage.append(world.index().after)
+    assert world.kube.writes == [], "ten minutes later nothing is written"
+    assert {after for after in outage if after} == {10.0}, "and it is asked again every ten seconds"
+    world.boot(None, **{dead: ""})
+    world.settle()
+    assert world.reason() == "Serving"
+    assert world.get("Deployment", "wheelyard-main")["metadata"]["generation"] == generation
+
+
+def test_who_has_to_wait_for_others_of_its_server_says_nothing_new(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    world.seconds += 100
+    world.kube.writes.clear()
+    busy = threading.BoundedSemaphore(1)
+    busy.acquire()
+    monkeypatch.setattr(world.storage._endpoints, "_slots_of", lambda _: busy)
+    monkeypatch.setattr(world.storage._endpoints, "_patience", 0.01)
+    assert world.index().after == 3.0
+    assert world.kube.writes == []
+    busy.release()
+    assert world.index().after is None

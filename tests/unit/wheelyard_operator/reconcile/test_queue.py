@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.queue import WorkQueue
+from wheelyard_operator.reconcile.signs import SignsOfLife
 from wheelyard_operator.resource import Key
 
 if TYPE_CHECKING:
@@ -16,8 +21,10 @@ A, B = Key("PackageIndex", "n", "a"), Key("PackageIndex", "n", "b")
 
 
 @asynccontextmanager
-async def running(reconcile: Callable[[Key], Outcome]) -> AsyncIterator[WorkQueue]:
-    queue = WorkQueue(reconcile, workers=4)
+async def running(
+    reconcile: Callable[[Key], Outcome], signs: SignsOfLife | None = None, workers: int = 4
+) -> AsyncIterator[WorkQueue]:
+    queue = WorkQueue(reconcile, signs, workers)
     task = asyncio.create_task(queue.run())
     yield queue
     task.cancel()
@@ -86,8 +93,105 @@ async def test_an_event_during_a_run_makes_another() -> None:
         await until(lambda: len(calls) == 2)
 
 
-async def test_a_hanging_reconciliation_is_noticed() -> None:
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let time pass for the queue."""
+    past = 0.0
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + past)
+
+    def pass_by(seconds: float) -> None:
+        nonlocal past
+        past += seconds
+
+    return pass_by
+
+
+async def test_a_hanging_reconciliation_is_noticed(late: Callable[[float], None]) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def reconcile(_: Key) -> Outcome:
+        started.set()
+        go.wait(5)
+        return Outcome()
+
+    async with running(reconcile) as queue:
+        queue.add(A)
+        await until(started.is_set)
+        late(200)
+        assert not queue.is_stuck()
+        late(200)
+        assert queue.is_stuck()
+        go.set()
+        await until(lambda: not queue.is_stuck())
+
+
+async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callable[[float], None]) -> None:
+    """A call that ends, by a timeout too, is progress."""
+    calls, signs, made = threading.Semaphore(0), SignsOfLife(time.monotonic), Counter[Key]()
+
+    def reconcile(key: Key) -> Outcome:
+        for _ in range(3):
+            calls.acquire(timeout=5)
+            signs.note()
+            made[key] += 1
+        return Outcome()
+
+    async with running(reconcile, signs) as queue:
+        queue.add(A)
+        await until(lambda: queue.count_running() == 1)
+        for _ in range(3):
+            late(200)
+            before = made.total()
+            calls.release()
+            while made.total() == before:
+                await asyncio.sleep(0.005)
+            assert not queue.is_stuck()
+
+
+async def test_what_nobody_takes_is_noticed(late: Callable[[float], None]) -> None:
+    go, signs = threading.Event(), SignsOfLife(time.monotonic)
+
+    def reconcile(_: Key) -> Outcome:
+        while not go.wait(0.01):
+            signs.note()
+        return Outcome()
+
+    async with running(reconcile, signs, workers=1) as queue:
+        queue.add(A)
+        queue.add(B)
+        await until(lambda: queue.count_running() == 1)
+        assert queue.count_due() == 1
+        late(400)
+        await until(queue.is_stuck)
+        go.set()
+        await until(lambda: queue.count_due() == 0)
+        assert not queue.is_stuck()
+
+
+async def test_before_its_time_it_is_never_stuck(late: Callable[[float], None]) -> None:
+    """An operator that stands by has old keys and is well."""
     queue = WorkQueue(lambda _: Outcome())
+    queue.add(A)
+    late(1e6)
     assert not queue.is_stuck()
-    queue._started[A] = -1e9
-    assert queue.is_stuck()
+    assert queue.count_due() == 1
+
+
+async def test_what_is_under_way_when_the_queue_ends_comes_to_rest() -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def reconcile(_: Key) -> Outcome:
+        started.set()
+        go.wait(5)
+        return Outcome()
+
+    queue = WorkQueue(reconcile)
+    task = asyncio.create_task(queue.run())
+    queue.add(A)
+    await until(started.is_set)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not await queue.comes_to_rest(0.1)
+    go.set()
+    assert await queue.comes_to_rest(5)

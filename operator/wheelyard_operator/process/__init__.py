@@ -1,0 +1,1 @@
+"""What makes of the reconcilers a program that runs for years, beside others of its kind."""

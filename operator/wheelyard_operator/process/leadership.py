@@ -1,0 +1,189 @@
+"""One of several operators leads: the holder of a Lease, by the rules of client-go's leader election.
+
+Nobody compares its clock with another's: by one's own, a Lease has run out when it did not change for its duration.
+https://kubernetes.io/docs/concepts/architecture/leases/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from wheelyard_operator.kube import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.resource import Manifest
+
+log = logging.getLogger(__name__)
+
+LEASE = "Lease"
+LEASE_SECONDS = 15
+DEADLINE_SECONDS = 10.0
+"""Without a renewal for so long, one stops: what was sent just before arrives before anybody else may begin."""
+RETRY_SECONDS = 2.0
+_API_VERSION = "coordination.k8s.io/v1"
+
+
+class LeadershipLostError(Exception):
+    """Somebody else may lead now: nothing more may be written."""
+
+
+class Leader(Protocol):
+    """Whoever may write, or waits for it."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this operator may write now; from any thread."""
+
+    async def acquire(self) -> None:
+        """Return once this operator leads."""
+
+    async def keep(self) -> None:
+        """Go on leading; raise LeadershipLostError when that is over."""
+
+    def resign(self) -> None:
+        """Write nothing any more, from now on and for good."""
+
+    async def release(self) -> None:
+        """Let somebody else lead at once. Only for who has resigned and has nothing under way any more."""
+
+
+class Alone:
+    """Leads from the start: it was told of no Lease, so there is nobody else."""
+
+    def __init__(self) -> None:
+        self.leads = True
+
+    async def acquire(self) -> None:
+        """See `Leader.acquire`."""
+
+    async def keep(self) -> None:
+        """See `Leader.keep`."""
+        await asyncio.Event().wait()
+
+    def resign(self) -> None:
+        """See `Leader.resign`."""
+        self.leads = False
+
+    async def release(self) -> None:
+        """See `Leader.release`."""
+
+
+class Leadership:
+    """Asks for a Lease, and keeps it."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`identity` is the pod's name: a container that starts again in its pod goes on leading."""
+        self._kube = kube
+        self._place = namespace, name
+        self._identity = identity
+        self._clock = clock
+        self._seen = ("", 0.0)
+        """The version of the Lease, and when it was first seen."""
+        self._renewed: float | None = None
+        self._resigned = False
+
+    @property
+    def leads(self) -> bool:
+        """See `Leader.leads`."""
+        renewed = self._renewed
+        return not self._resigned and renewed is not None and self._clock() - renewed < DEADLINE_SECONDS
+
+    async def acquire(self) -> None:
+        """See `Leader.acquire`."""
+        log.info("%s stands by for the Lease %s/%s", self._identity, *self._place)
+        while not await self._try():  # noqa: ASYNC110 - the others are elsewhere
+            await asyncio.sleep(RETRY_SECONDS)
+        log.info("%s leads", self._identity)
+
+    async def keep(self) -> None:
+        """See `Leader.keep`."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            if await self._try() is False or not self.leads:
+                raise LeadershipLostError
+
+    def resign(self) -> None:
+        """See `Leader.resign`."""
+        self._resigned = True
+
+    async def release(self) -> None:
+        """See `Leader.release`."""
+        try:
+            await asyncio.to_thread(self._give_up)
+        except ApiError as error:
+            log.warning("The Lease %s/%s could not be released, it runs out by itself: %s", *self._place, error)
+
+    def attempt(self) -> bool:
+        """Take or renew the Lease if that is possible; whether it is held now. Raises ApiError."""
+        now, lease = self._clock(), self._kube.get(LEASE, *self._place)
+        if lease is None:
+            self._create()
+        elif self._is_taken(lease, now):
+            return False
+        else:
+            self._write(lease, self._identity)
+        # From before the request: it may have been long on its way.
+        self._renewed = now
+        return True
+
+    def _is_taken(self, lease: Manifest, now: float) -> bool:
+        version, spec = lease["metadata"]["resourceVersion"], lease.get("spec", {})
+        if self._seen[0] != version:
+            self._seen = (version, now)
+        if spec.get("holderIdentity", "") in {"", self._identity}:
+            return False
+        return bool(now - self._seen[1] <= spec.get("leaseDurationSeconds", LEASE_SECONDS))
+
+    async def _try(self) -> bool | None:
+        """Attempt; None where that could not be found out in time."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS / 2):
+                return await asyncio.to_thread(self.attempt)
+        except (ApiError, TimeoutError) as error:
+            log.warning("The Lease %s/%s: %s", *self._place, error or type(error).__name__)
+            return None
+
+    def _give_up(self) -> None:
+        lease = self._kube.get(LEASE, *self._place)
+        if lease and lease.get("spec", {}).get("holderIdentity") == self._identity:
+            self._write(lease, "")
+
+    def _create(self) -> None:
+        self._kube.create(self._manifest({}, self._identity, {}))
+
+    def _write(self, lease: Manifest, holder: str) -> None:
+        """Change the Lease, unless somebody else has just done so: the API server compares the version."""
+        metadata = lease["metadata"]
+        version = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+        self._kube.apply(self._manifest(lease.get("spec", {}), holder, version))
+
+    def _manifest(self, before: Manifest, holder: str, version: Manifest) -> Manifest:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        goes_on, transitions = before.get("holderIdentity") == holder, before.get("leaseTransitions", 0)
+        namespace, name = self._place
+        return {
+            "apiVersion": _API_VERSION,
+            "kind": LEASE,
+            "metadata": {"namespace": namespace, "name": name, **version},
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": LEASE_SECONDS,
+                "acquireTime": before.get("acquireTime", now) if goes_on else now,
+                "renewTime": now,
+                "leaseTransitions": transitions + 1 if before and holder and not goes_on else transitions,
+            },
+        }

@@ -1,0 +1,105 @@
+"""From start to end: wait until this operator leads, work, and hand over to another one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import kopf
+from aiohttp import web
+
+from wheelyard_operator.process.leadership import LeadershipLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelyard_operator.process.leadership import Leader
+    from wheelyard_operator.reconcile.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+_FINISH_SECONDS = 5.0
+"""For what runs when the end comes."""
+_INTERRUPT_SECONDS = 10.0
+"""For what runs nonetheless: it ends at its next call. Both together are well within a pod's 30 seconds."""
+
+
+class Life:
+    """Starts and stops the queue with the operator, and tells whether it lives.
+
+    An operator that does not lead watches all the same, so that it knows what is due when its time comes.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        leader: Leader,
+        app: web.Application,
+        port: int,
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
+        """`app` is served at the `port`. `end` ends the process at once, with all its threads."""
+        self._queue = queue
+        self._leader = leader
+        self._app = app
+        self._port = port
+        self._end = end
+        self._leading: asyncio.Task[None] | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._runner: web.AppRunner | None = None
+
+    def register(self, registry: kopf.OperatorRegistry) -> None:
+        """Have kopf call what is here."""
+        kopf.on.startup(registry=registry)(self.start)
+        kopf.on.cleanup(registry=registry)(self.stop)
+        kopf.on.probe(registry=registry, id="queue")(self.probe)
+
+    async def start(self, **_: Any) -> None:
+        """Serve the metrics, and work as soon as this operator leads."""
+        # An access log would tell of every scrape.
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, port=self._port).start()
+        self._leading = asyncio.create_task(self._lead(), name="leadership")
+
+    async def stop(self, **_: Any) -> None:
+        """End what runs, then let another operator lead."""
+        await _cancel(self._working)
+        if not await self._queue.comes_to_rest(_FINISH_SECONDS):
+            log.warning("Reconciliations are interrupted: whoever leads next goes on from what is there.")
+        self._leader.resign()
+        await _cancel(self._leading)
+        rests = await self._queue.comes_to_rest(_INTERRUPT_SECONDS)
+        if rests:
+            await self._leader.release()
+        if self._runner:
+            await self._runner.cleanup()
+        if not rests:
+            # The Lease runs out by itself: only then is it certain that nothing is written any more.
+            log.error("A reconciliation does not end: the operator ends without it.")
+            self._end(1)
+
+    async def probe(self, **_: Any) -> str:
+        """Tell what this operator does; raise where it should be started again."""
+        over = any(task and task.done() for task in (self._leading, self._working))
+        if over or self._queue.is_stuck():
+            raise kopf.PermanentError("No reconciliation makes progress.")
+        return "leads" if self._leader.leads else "stands by"
+
+    async def _lead(self) -> None:
+        await self._leader.acquire()
+        self._working = asyncio.create_task(self._queue.run(), name="queue")
+        try:
+            await self._leader.keep()
+        except LeadershipLostError:
+            # Threads cannot be stopped otherwise. Kubernetes starts this container again, and it stands by.
+            log.error("The Lease is lost, another operator may lead: this one ends at once.")  # noqa: TRY400
+            self._end(1)
+
+
+async def _cancel(task: asyncio.Task[None] | None) -> None:
+    if task:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,115 @@
+"""What the operator tells Prometheus, by https://prometheus.io/docs/practices/naming/: no object is named.
+
+Every label has a handful of values, however many resources there are.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from wheelyard_operator.resource import INDEX, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelyard_operator.process.leadership import Leader
+    from wheelyard_operator.reconcile.outcome import Outcome
+    from wheelyard_operator.reconcile.queue import WorkQueue
+    from wheelyard_operator.resource import Key
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """The metrics of one operator."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.kubernetes_requests = Counter(
+            "wheelyard_operator_kubernetes_requests",
+            "Requests of reconciliations to the API server.",
+            ("verb", "kind", "status"),
+            registry=self.registry,
+        )
+        self.aws_requests = Counter(
+            "wheelyard_operator_aws_requests",
+            "Requests to S3 and IAM, every attempt.",
+            ("service", "operation", "status"),
+            registry=self.registry,
+        )
+        self._reconciliations = Counter(
+            "wheelyard_operator_reconciliations",
+            "Reconciliations that ended, by what came of them.",
+            ("kind", "result"),
+            registry=self.registry,
+        )
+        self._reconcile_seconds = Histogram(
+            "wheelyard_operator_reconcile_seconds",
+            "Time that a reconciliation took.",
+            ("kind",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._last_reconcile = Gauge(
+            "wheelyard_operator_last_reconcile_timestamp_seconds",
+            "When a reconciliation last ended without an error.",
+            ("kind",),
+            registry=self.registry,
+        )
+        self._last_event = Gauge(
+            "wheelyard_operator_last_event_timestamp_seconds",
+            "When a watch last brought something.",
+            ("resource",),
+            registry=self.registry,
+        )
+
+    def saw_event(self, resource: str) -> None:
+        """Note that a watch brought something of a resource such as "secrets"."""
+        self._last_event.labels(resource).set(time.time())
+
+    def measured(self, reconcile: Callable[[Key], Outcome]) -> Callable[[Key], Outcome]:
+        """Have each reconciliation measured."""
+
+        def measured(key: Key) -> Outcome:
+            result, start = "error", time.perf_counter()
+            try:
+                outcome = reconcile(key)
+                result = "gone" if outcome.gone else "settled" if outcome.after is None else "waiting"
+            finally:
+                self._reconcile_seconds.labels(key.kind).observe(time.perf_counter() - start)
+                self._reconciliations.labels(key.kind, result).inc()
+            self._last_reconcile.labels(key.kind).set(time.time())
+            return outcome
+
+        return measured
+
+    def follow(self, queue: WorkQueue, leader: Leader) -> None:
+        """Have the state of the queue and of the leadership told, as it is when somebody asks."""
+        leads = Gauge("wheelyard_operator_leads", "1 if this operator leads, 0 if not.", registry=self.registry)
+        leads.set_function(lambda: float(leader.leads))
+        due = Gauge("wheelyard_operator_queue_due", "Resources that wait for a worker.", registry=self.registry)
+        due.set_function(lambda: float(queue.count_due()))
+        running = Gauge("wheelyard_operator_queue_running", "Reconciliations under way.", registry=self.registry)
+        running.set_function(lambda: float(queue.count_running()))
+        known = Gauge(
+            "wheelyard_operator_resources", "Resources that are looked after.", ("kind",), registry=self.registry
+        )
+        for kind in (INDEX, USER):
+            known.labels(kind).set_function(partial(_count_known, queue, kind))
+
+
+def _count_known(queue: WorkQueue, kind: str) -> float:
+    return float(len(queue.known(kind)))
+
+
+def metrics_app(metrics: Metrics) -> web.Application:
+    """Make what is served to Prometheus."""
+    app = web.Application()
+    app.router.add_get("/metrics", make_aiohttp_handler(metrics.registry))
+    return app

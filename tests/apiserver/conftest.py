@@ -1,0 +1,46 @@
+"""A real API server for all tests of this folder: no kubelet, no containers, no root."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from kubernetes.config import new_client_from_config
+
+from cluster import apiserver
+from support.rest import Rest
+from wheelyard_operator.kube import RealKube
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cluster import ApiServer
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    with apiserver.running(tmp_path_factory.mktemp("apiserver")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rest(api: ApiServer) -> Iterator[Rest]:
+    """Act as a person, or as a controller that is not here."""
+    with closing(Rest(api.url, api.certificate, api.token)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def kube(api: ApiServer) -> RealKube:
+    """Talk to it as the operator does."""
+    return RealKube(new_client_from_config(str(api.kubeconfig)))
+
+
+@pytest.fixture
+def namespace(rest: Rest) -> str:
+    """Make a namespace of the test's own; nobody here would remove it."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    rest.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    return name

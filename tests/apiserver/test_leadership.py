@@ -1,0 +1,97 @@
+"""Of two operators one leads: until it ends, hangs or is killed."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from apiserver.operators import Operator, add_user, ended, lease_of, until_seen
+from support.kubectl import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cluster import ApiServer
+    from support.rest import Rest
+
+TAKEOVER_SECONDS = 30
+"""A Lease of 15 seconds, and who looks at it every 2; the rest is for a machine that is busy."""
+WORK_SECONDS = 30
+
+
+class Pair:
+    """Two operators, of which the first one leads."""
+
+    def __init__(self, rest: Rest, namespace: str, leader: Operator, standby: Operator) -> None:
+        self.rest = rest
+        self.namespace = namespace
+        self.leader = leader
+        self.standby = standby
+
+    def transitions(self) -> int:
+        return int(lease_of(self.rest, self.namespace)["leaseTransitions"])
+
+    def until_leads(self, operator: Operator) -> None:
+        eventually(operator.leads, f"{operator.name} leads", TAKEOVER_SECONDS)
+        assert lease_of(self.rest, self.namespace)["holderIdentity"] == operator.name
+
+    def assert_works(self, name: str) -> None:
+        add_user(self.rest, self.namespace, name)
+        until_seen(self.rest, self.namespace, name, WORK_SECONDS)
+
+
+@pytest.fixture
+def pair(api: ApiServer, rest: Rest, namespace: str, tmp_path: Path) -> Iterator[Pair]:
+    leader = Operator("one", api.kubeconfig, namespace, tmp_path / "one.log")
+    with ended(leader):
+        leader.until_up()
+        standby = Operator("two", api.kubeconfig, namespace, tmp_path / "two.log")
+        with ended(standby):
+            standby.until_up()
+            found = Pair(rest, namespace, leader, standby)
+            found.until_leads(leader)
+            assert not standby.leads()
+            yield found
+
+
+def test_who_ends_hands_over_and_who_stood_by_knows_what_is_due(pair: Pair) -> None:
+    pair.assert_works("first")
+    pair.leader.process.terminate()
+    assert pair.leader.process.wait(30) == 0
+    assert lease_of(pair.rest, pair.namespace)["holderIdentity"] in {"", "two"}, "it was released"
+    pair.until_leads(pair.standby)
+    pair.assert_works("second")
+    assert pair.transitions() == 1
+
+
+def test_who_hangs_is_followed_and_ends_when_it_wakes(pair: Pair) -> None:
+    pair.leader.process.send_signal(signal.SIGSTOP)
+    pair.until_leads(pair.standby)
+    pair.assert_works("meanwhile")
+    pair.leader.process.send_signal(signal.SIGCONT)
+    assert pair.leader.process.wait(30) == 1
+    assert pair.standby.leads()
+    pair.leader.start_again()
+    pair.leader.until_up()
+    assert not pair.leader.leads()
+    assert pair.transitions() == 1
+
+
+def test_who_was_killed_goes_on_when_it_is_started_again(pair: Pair) -> None:
+    pair.leader.process.kill()
+    pair.leader.process.wait(10)
+    pair.leader.start_again()
+    pair.assert_works("afterwards")
+    leading = [each.name for each in (pair.leader, pair.standby) if each.leads()]
+    assert leading == [lease_of(pair.rest, pair.namespace)["holderIdentity"]]
+
+
+def test_a_lease_that_somebody_deleted_comes_back(pair: Pair) -> None:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{pair.namespace}/leases/wheelyard-operator"
+    pair.rest.call("DELETE", path)
+    eventually(lambda: lease_of(pair.rest, pair.namespace), "there is a Lease again", 20)
+    pair.assert_works("afterwards")
+    assert [each.leads() for each in (pair.leader, pair.standby)].count(True) == 1

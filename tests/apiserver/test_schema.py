@@ -1,0 +1,472 @@
+"""Every rule of the schemas, on a real API server: what it refuses, what it accepts, and its message.
+
+No webhook runs: the API server alone refuses a wrong manifest, with a message that names the field and the rule.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from cluster.paths import REPOSITORY
+from support.rest import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cluster import ApiServer
+    from support.rest import Manifest, Rest
+
+EXAMPLES = REPOSITORY / "examples"
+SCHEMAS = sorted((REPOSITORY / "crds").glob("*.yaml"))
+INDEX = {
+    "apiVersion": "wheelyard.dev/v1",
+    "kind": "PackageIndex",
+    "metadata": {"name": "main", "namespace": "default"},
+    "spec": {"storage": {"s3": {"bucket": "acme", "provision": {"bucket": True, "user": True}}}},
+}
+GIVEN = {"bucket": "acme", "credentials": {"secretRef": {"name": "keys"}}}
+USER = {
+    "apiVersion": "wheelyard.dev/v1",
+    "kind": "IndexUser",
+    "metadata": {"name": "jenkins", "namespace": "default"},
+    "spec": {"indexRef": {"name": "main"}},
+}
+REMOVED = object()
+OURS = ("PackageIndex", "IndexUser")
+
+Case = tuple[str, list[Any], list[Any], str]
+"""The path of a field, values that are accepted (`REMOVED` leaves it out), values that are not, and the message."""
+
+
+def changed(manifest: Manifest, path: str, value: Any) -> Manifest:
+    result = copy.deepcopy(manifest)
+    *parents, last = path.split(".")
+    place = result
+    for parent in parents:
+        place = place.setdefault(parent, {})
+    if value is REMOVED:
+        del place[last]
+    else:
+        place[last] = value
+    return result
+
+
+def s3(**fields: Any) -> dict[str, Any]:
+    return {"s3": {"bucket": "acme", "provision": {"bucket": True, "user": True}, **fields}}
+
+
+def provided(**fields: Any) -> dict[str, Any]:
+    return {"s3": {**GIVEN, **fields}}
+
+
+def volume(**fields: Any) -> dict[str, Any]:
+    return {"storage": {"volume": {"size": "1Gi", **fields}}, "replicas": 1}
+
+
+def grants(**grant: Any) -> list[dict[str, Any]]:
+    return [{"subjects": ["anonymous"], "verbs": ["read"], **grant}]
+
+
+def rights(**grant: Any) -> list[dict[str, Any]]:
+    return [{"verbs": ["read"], **grant}]
+
+
+def publisher(kind: str, **fields: str) -> list[dict[str, Any]]:
+    whole: dict[str, dict[str, Any]] = {
+        "github": {"repository": "acme/app", "workflow": "release.yml"},
+        "gitlab": {"project": "acme/app"},
+        "oidc": {"issuer": "https://ci.example", "claims": {"sub": "job"}},
+    }
+    return [{kind: {**whole[kind], **fields}}]
+
+
+def selected(**selector: Any) -> dict[str, Any]:
+    return {"from": "Selector", "selector": selector}
+
+
+def expression(operator: str, **more: Any) -> dict[str, Any]:
+    return selected(matchExpressions=[{"key": "team", "operator": operator, **more}])
+
+
+SIZES = ["1048576", "512Ki", "500Mi", "5Gi"]
+NO_SIZES = ["5 GB", "0", "lots", "1.5Gi"]
+GLOBS, NO_GLOBS = [["*"], ["acme-*", "a?"]], [["Foo_Bar"], ["a.b"]]
+SUBJECTS = [["anonymous"], ["authenticated", "user:ci.jenkins", "group:pub_1.x"]]
+NO_SUBJECTS = [["bob"], ["user:"], ["group:A"]]
+LABELS = {"matchLabels": {"team": "a"}}
+
+OF_INDEX: list[Case] = [
+    (
+        "metadata.name",
+        ["a", "a" * 40, "a-1"],
+        ["a.b", "a" * 41, "1a"],
+        "metadata.name must be at most 40 characters",
+    ),
+    (
+        "spec",
+        [volume()],
+        [{"storage": {}}, {"storage": {**s3(), "volume": {"size": "1Gi"}}}],
+        "exactly one of s3 and",
+    ),
+    (
+        "spec.storage.s3.bucket",
+        ["abc", "a.b-c"],
+        ["a..b", "Abc", "-ab"],
+        "spec.storage.s3.bucket must be an S3 bucket",
+    ),
+    ("spec.storage.s3.bucket", ["abc"], [REMOVED], "spec.storage.s3.bucket: Required value"),
+    ("spec.storage.s3.region", ["", "eu-west-1"], ["EU West"], "spec.storage.s3.region must consist of"),
+    ("spec.storage.s3.prefix", ["", "a/", "a/b/"], ["team"], "spec.storage.s3.prefix must be empty or end in '/'"),
+    (
+        "spec.storage.s3.prefix",
+        ["a.b/"],
+        ["/a/", "a//", "a/../", "./"],
+        "spec.storage.s3.prefix must not start with",
+    ),
+    ("spec.storage.s3.prefix", ["A_b-1./"], ["ä/", "a b/"], "spec.storage.s3.prefix must consist of"),
+    (
+        "spec.storage",
+        [provided(endpoint="https://minio.example:9000"), provided(endpoint="")],
+        [provided(endpoint="minio:9000"), provided(endpoint="https://minio/path")],
+        "spec.storage.s3.endpoint must be empty or a URL",
+    ),
+    (
+        "spec.storage",
+        [s3(endpoint=""), provided(endpoint="http://minio:9000")],
+        [s3(endpoint="http://minio:9000"), provided(endpoint="http://minio:9000", provision={"bucket": True})],
+        "spec.storage.s3.provision works at the operator's own endpoint only",
+    ),
+    (
+        "spec.storage",
+        [s3(), provided(), provided(provision={"bucket": True})],
+        [s3(provision={"bucket": True}), s3(credentials={"secretRef": {"name": "s"}}), s3(provision={})],
+        "spec.storage.s3 needs exactly one of provision.user",
+    ),
+    (
+        "spec.storage",
+        [provided(credentials={"serviceAccount": {}})],
+        [provided(credentials={"serviceAccount": {}, "secretRef": {"name": "s"}})],
+        "must have at most 1",
+    ),
+    (
+        "spec.storage",
+        [provided(credentials={"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "b"}}})],
+        [
+            provided(credentials={"serviceAccount": {"annotations": {each: "b"}}})
+            for each in ("x.kubernetes.io/a", "k8s.io/a", "wheelyard.dev/a", "role")
+        ],
+        "spec.storage.s3.credentials.serviceAccount.annotations must be of your cloud",
+    ),
+    (
+        "spec.storage",
+        [provided(credentials={"secretRef": {"name": "keys.of-acme"}})],
+        [provided(credentials={"secretRef": {"name": each}}) for each in ("wheelyard-a-access", "A")],
+        "spec.storage.s3.credentials.secretRef.name must be the name of a Secret of yours",
+    ),
+    (
+        "spec.storage.s3.provision.rotateEvery",
+        ["", "15m", "2160h"],
+        ["1m", "90d", "h"],
+        "rotateEvery must be empty or at",
+    ),
+    (
+        "spec",
+        [volume(size="20Gi")],
+        [volume(size="much")],
+        "spec.storage.volume.size must be a",
+    ),
+    (
+        "spec",
+        [volume(storageClassName=each) for each in ("", "fast.ssd")],
+        [volume(storageClassName="Fast")],
+        "spec.storage.volume.storageClassName must be empty or the name",
+    ),
+    (
+        "spec",
+        [{"storage": {"volume": {"size": "1Gi"}}, "replicas": each} for each in (0, 1)],
+        [{"storage": {"volume": {"size": "1Gi"}}, "replicas": 2}],
+        "spec.replicas must be 1 (or 0) with spec.storage.volume",
+    ),
+    ("spec.deletionPolicy", ["Retain", "Delete"], ["Forget"], 'Unsupported value: "Forget"'),
+    (
+        "spec",
+        [
+            {"storage": provided(), "deletionPolicy": "Retain"},
+            {"storage": provided(provision={"bucket": True}), "deletionPolicy": "Delete"},
+            {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1, "deletionPolicy": "Delete"},
+        ],
+        [{"storage": provided(), "deletionPolicy": "Delete"}],
+        "spec.deletionPolicy: Delete needs spec.storage.s3.provision.bucket: true",
+    ),
+    ("spec.replicas", [0, 50], [51], "spec.replicas in body should be less than or equal to 50"),
+    ("spec.replicas", [0], [-1], "spec.replicas in body should be greater than or equal to 0"),
+    ("spec.freshness.freshSeconds", [0, 300], [301], "should be less than or equal to 300"),
+    (
+        "spec.limits.fileSize",
+        SIZES,
+        NO_SIZES,
+        "spec.limits.fileSize must be a number of bytes, or one with Ki, Mi or Gi",
+    ),
+    (
+        "spec.limits.metadataSize",
+        SIZES,
+        NO_SIZES,
+        "spec.limits.metadataSize must be a number of bytes, or one with Ki",
+    ),
+    ("spec.limits.projectFiles", [1, 100000], [0], "should be greater than or equal to 1"),
+    ("spec.cache.size", SIZES, NO_SIZES, "spec.cache.size must be a number of bytes, or one with Ki, Mi or Gi"),
+    *(
+        (
+            f"spec.access.{field}",
+            [grants(**{key: value}) for value in good],
+            [grants(**{key: value}) for value in bad],
+            message.format(field),
+        )
+        for field in ("grants", "externalGrants")
+        for key, good, bad, message in (
+            (
+                "subjects",
+                SUBJECTS,
+                NO_SUBJECTS,
+                "spec.access.{}[].subjects must be anonymous, authenticated, user:",
+            ),
+            ("packages", GLOBS, NO_GLOBS, "spec.access.{}[].packages must be globs on normalised package names"),
+            ("verbs", [["read", "publish", "yank", "delete", "manage"]], [["write"]], 'Unsupported value: "write"'),
+            ("verbs", [["read"]], [[]], "verbs in body should have at least 1 items"),
+        )
+    ),
+    (
+        "spec.access.users.namespaces",
+        [{"from": "Same"}, {"from": "All"}, selected(**LABELS)],
+        [{"from": "Selector"}, {"from": "All", "selector": LABELS}],
+        "spec.access.users.namespaces.selector must be set if from is Selector",
+    ),
+    ("spec.access.users.namespaces", [{"from": "All"}], [{"from": "Some"}], 'Unsupported value: "Some"'),
+    (
+        "spec.access.users.namespaces",
+        [expression("In", values=["a"]), expression("NotIn", values=["a"]), expression("Exists")],
+        [expression("In"), expression("NotIn", values=[]), expression("DoesNotExist", values=["a"])],
+        "spec.access.users.namespaces.selector.matchExpressions[].values must be set for In",
+    ),
+    (
+        "spec.access.users.maximum",
+        [{"groups": ["pub_1.x"]}],
+        [{"groups": ["A"]}],
+        "spec.access.users.maximum.groups must",
+    ),
+    (
+        "spec.access.users.maximum",
+        [{"grants": rights(packages=each)} for each in GLOBS],
+        [{"grants": rights(packages=each)} for each in NO_GLOBS],
+        "spec.access.users.maximum.grants[].packages must be globs",
+    ),
+    ("spec.cache", [{}], [{"sise": "1Gi"}], "unknown field"),
+]
+
+OF_USER: list[Case] = [
+    ("metadata.name", ["a" * 63], ["a" * 64], "metadata.name must be at most 63 characters"),
+    ("spec.indexRef", [{"name": "main"}], [{}], "spec.indexRef.name: Required value"),
+    ("spec.indexRef.name", ["m", "a-1"], ["Main", "1a"], "spec.indexRef.name must be the name of a PackageIndex"),
+    (
+        "spec.indexRef.namespace",
+        ["", "a-b"],
+        ["A B"],
+        "spec.indexRef.namespace must be empty or the name of a namespace",
+    ),
+    ("spec.groups", [["pub_1.x"]], [["Pub Lishers"]], "spec.groups must consist of"),
+    ("spec.grants", [rights()], [rights(verbs=["write"])], 'Unsupported value: "write"'),
+    ("spec.grants", [rights()], [rights(subjects=["anonymous"])], "unknown field"),
+    (
+        "spec.grants",
+        [rights(packages=each) for each in GLOBS],
+        [rights(packages=each) for each in NO_GLOBS],
+        "spec.grants[].packages must be globs",
+    ),
+    (
+        "spec",
+        [
+            {"indexRef": {"name": "main"}, "credentials": {"token": False}, "serviceAccounts": [{"name": "agent"}]},
+            {"indexRef": {"name": "main"}, "credentials": {"token": False, "passwordSecretRef": {"name": "a"}}},
+            {
+                "indexRef": {"name": "main"},
+                "credentials": {"token": False},
+                "trustedPublishers": publisher("github"),
+            },
+        ],
+        [{"indexRef": {"name": "main"}, "credentials": {"token": False}}],
+        "spec.credentials.token: false needs another way to log in",
+    ),
+    (
+        "spec.credentials.secretName",
+        ["", "a.b"],
+        ["A_b", "wheelyard-x"],
+        "spec.credentials.secretName must be empty or",
+    ),
+    (
+        "spec.credentials.rotateEvery",
+        ["", "720h", "90m"],
+        ["1d", "0h"],
+        "spec.credentials.rotateEvery must be empty or a",
+    ),
+    ("spec.credentials.overlap", ["10m", "1h"], ["", "1d"], "spec.credentials.overlap must be a number"),
+    (
+        "spec.credentials",
+        [{"rotateEvery": "2h", "overlap": "1h"}, {"overlap": "3h"}],
+        [{"rotateEvery": "1h", "overlap": "1h"}],
+        "spec.credentials.rotateEvery must be longer than spec.credentials.overlap",
+    ),
+    (
+        "spec.credentials.passwordSecretRef.name",
+        ["a.b"],
+        ["A"],
+        "spec.credentials.passwordSecretRef.name must be the name",
+    ),
+    (
+        "spec.serviceAccounts",
+        [[{"name": "a.b"}]],
+        [[{"name": "A"}]],
+        "spec.serviceAccounts[].name must be the name of a",
+    ),
+    (
+        "spec.trustedPublishers",
+        [publisher("github"), publisher("gitlab"), publisher("oidc")],
+        [[{**publisher("github")[0], **publisher("gitlab")[0]}]],
+        "must have at most 1",
+    ),
+    *(
+        (
+            "spec.trustedPublishers",
+            [publisher(kind, **{field: value}) for value in good],
+            [publisher(kind, **{field: value}) for value in bad],
+            f"spec.trustedPublishers[].{kind}.{field} must",
+        )
+        for kind, field, good, bad in (
+            ("github", "repository", ["a/b", "A_1/b.c"], ["acme", "a/b/c"]),
+            ("github", "workflow", ["a.yml", "b.yaml"], ["release", ".github/workflows/a.yml"]),
+            ("github", "environment", ["pypi"], ["*"]),
+            ("gitlab", "url", ["https://gitlab.example:8443"], ["gitlab.example", "https://gitlab.example/x"]),
+            ("gitlab", "project", ["a/b/c"], ["acme"]),
+            ("gitlab", "configFile", ["ci/.gitlab-ci.yml"], ["a b"]),
+            ("gitlab", "environment", ["pypi"], ["*"]),
+            ("oidc", "issuer", ["https://ci.example/tenant"], ["ci.example", "https://ci.example?a"]),
+        )
+    ),
+    (
+        "spec.trustedPublishers",
+        [[*publisher("oidc"), {"oidc": {"issuer": "https://a.b", "claims": {"sub": "job:*"}}}]],
+        [[{"oidc": {"issuer": "https://a.b", "claims": {"sub": each}}}] for each in ("*", "a*b", "")],
+        "spec.trustedPublishers[].oidc.claims must have values with at most one '*'",
+    ),
+]
+
+CASES = [*((INDEX, *case) for case in OF_INDEX), *((USER, *case) for case in OF_USER)]
+
+
+def named(value: object) -> str | None:
+    return value["kind"] if isinstance(value, dict) and "kind" in value else str(value)[:60]
+
+
+@pytest.mark.parametrize(("manifest", "path", "good", "bad", "message"), CASES, ids=named)
+def test_a_rule(rest: Rest, manifest: Manifest, path: str, good: list[Any], bad: list[Any], message: str) -> None:
+    for value in good:
+        rest.create(changed(manifest, path, value), dryRun="All")
+    for value in bad:
+        with pytest.raises(RefusedError) as refused:
+            rest.create(changed(manifest, path, value), dryRun="All")
+        assert message in str(refused.value), value
+
+
+CLASS = "spec.storage.volume.storageClassName"
+VOLUME = {**INDEX, "spec": {"storage": {"volume": {"size": "2Gi", "storageClassName": "fast"}}, "replicas": 1}}
+FOREIGN = {**INDEX, "spec": {"storage": provided(endpoint="https://s3.example", prefix="a/")}}
+CHANGES: list[tuple[Manifest, str, list[Any], list[Any], str]] = [
+    (INDEX, "spec.storage.s3.bucket", ["acme"], ["other"], "spec.storage.s3.bucket cannot be changed"),
+    (FOREIGN, "spec.storage.s3.prefix", ["a/"], ["b/", "", REMOVED], "spec.storage.s3.prefix cannot be changed"),
+    (
+        FOREIGN,
+        "spec.storage.s3.endpoint",
+        ["https://s3.example"],
+        ["https://s3.other", REMOVED],
+        "spec.storage.s3.endpoint cannot be changed",
+    ),
+    (INDEX, "spec.storage.s3.region", ["eu-west-2"], [], ""),
+    (INDEX, "spec", [INDEX["spec"]], [VOLUME["spec"]], "spec.storage cannot be changed from s3 to volume or back"),
+    (VOLUME, "spec", [VOLUME["spec"]], [INDEX["spec"]], "spec.storage cannot be changed from s3 to volume or back"),
+    (VOLUME, CLASS, ["fast"], ["slow"], "spec.storage.volume.storageClassName cannot be changed"),
+    (
+        VOLUME,
+        "spec.storage.volume.size",
+        ["2Gi", "2048Mi", "3Gi"],
+        ["1Gi"],
+        "spec.storage.volume.size cannot become less",
+    ),
+    (USER, "spec.indexRef.name", ["main"], ["other"], "spec.indexRef cannot be changed: make another IndexUser"),
+    (USER, "spec.indexRef.namespace", [""], ["elsewhere"], "spec.indexRef cannot be changed"),
+]
+
+
+@pytest.mark.parametrize(("manifest", "path", "good", "bad", "message"), CHANGES, ids=named)
+def test_a_rule_of_changes(
+    rest: Rest, namespace: str, manifest: Manifest, path: str, good: list[Any], bad: list[Any], message: str
+) -> None:
+    live = rest.create(changed(manifest, "metadata.namespace", namespace))
+    for value in good:
+        rest.replace(changed(live, path, value), dryRun="All")
+    for value in bad:
+        with pytest.raises(RefusedError) as refused:
+            rest.replace(changed(live, path, value), dryRun="All")
+        assert message in str(refused.value), value
+
+
+@pytest.mark.parametrize("file", SCHEMAS, ids=lambda file: file.stem)
+def test_no_rule_is_without_a_case(file: Any) -> None:
+    tested = {message for *_, message in (*CASES, *CHANGES) if message}
+    (version,) = yaml.safe_load(file.read_text())["spec"]["versions"]
+    messages = {each["message"] for each in rules_of(version["schema"]["openAPIV3Schema"])}
+    assert len(messages) > 15
+    assert [each for each in messages if not any(part in each for part in tested)] == []
+
+
+def rules_of(schema: Any) -> Iterator[dict[str, str]]:
+    if isinstance(schema, dict):
+        yield from schema.get("x-kubernetes-validations", ())
+        for each in schema.values():
+            yield from rules_of(each)
+
+
+@pytest.mark.parametrize("example", sorted(each.name for each in EXAMPLES.glob("*.yaml")))
+def test_every_example_is_right(rest: Rest, example: str) -> None:
+    resources = [each for each in yaml.safe_load_all((EXAMPLES / example).read_text()) if each["kind"] in OURS]
+    for each in resources:
+        each["metadata"]["namespace"] = "default"
+        rest.create(each, dryRun="All")
+
+
+@pytest.mark.parametrize("file", SCHEMAS, ids=lambda file: file.stem)
+def test_every_field_is_explained(file: Any) -> None:
+    (version,) = yaml.safe_load(file.read_text())["spec"]["versions"]
+    assert undescribed(version["schema"]["openAPIV3Schema"]["properties"]) == []
+
+
+def undescribed(properties: dict[str, Any], path: str = "") -> list[str]:
+    """Return the paths of all fields without a description, but for those that Kubernetes itself describes."""
+    found = []
+    for name, schema in properties.items():
+        if path == "" and name in ("apiVersion", "kind", "metadata"):
+            continue
+        here = f"{path}.{name}"
+        found += [] if schema.get("description") else [here]
+        inner = schema.get("items", schema)
+        found += undescribed(inner.get("properties", {}), here)
+    return found
+
+
+def test_replicas_can_be_scaled_as_those_of_a_deployment(rest: Rest, api: ApiServer, namespace: str) -> None:
+    rest.create(changed(INDEX, "metadata.namespace", namespace))
+    done = api.kubectl("-n", namespace, "scale", "packageindex", "main", "--replicas=5")
+    assert done.returncode == 0, done.stderr
+    assert rest.get("PackageIndex", namespace, "main")["spec"]["replicas"] == 5

@@ -1,0 +1,43 @@
+"""A watch whose connection is dead, without anybody having said so, is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from apiserver.operators import START_SECONDS, Operator, add_user, ended, until_seen
+from support.proxy import passage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cluster import ApiServer
+    from support.rest import Rest
+
+NOTICED_SECONDS = 120
+
+
+async def test_what_comes_after_the_connections_have_died_is_seen(
+    api: ApiServer, rest: Rest, namespace: str, tmp_path: Path
+) -> None:
+    """A new resource is: changes of known ones are found by looking at them again."""
+    server = urlsplit(api.url)
+    assert server.hostname
+    assert server.port
+    async with passage(server.hostname, server.port) as proxy:
+        # The certificate names this address, whatever the port.
+        config = json.loads(api.kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{proxy.port}"
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(json.dumps(config))
+        operator = await asyncio.to_thread(
+            Operator, "one", kubeconfig, namespace, tmp_path / "one.log", lease=False
+        )
+        with ended(operator):
+            add_user(rest, namespace, "before")
+            await asyncio.to_thread(until_seen, rest, namespace, "before", START_SECONDS)
+            assert proxy.swallow() > 8, "the watches go this way"
+            add_user(rest, namespace, "after")
+            await asyncio.to_thread(until_seen, rest, namespace, "after", NOTICED_SECONDS)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import kopf
+import pytest
+from aiohttp import ClientSession, web
+
+from wheelyard_operator.process import life as life_module
+from wheelyard_operator.process.leadership import Alone, LeadershipLostError
+from wheelyard_operator.process.life import Life
+from wheelyard_operator.process.metrics import Metrics, metrics_app
+from wheelyard_operator.reconcile.outcome import GONE, Outcome
+from wheelyard_operator.reconcile.queue import WorkQueue
+from wheelyard_operator.resource import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+A, B = Key("PackageIndex", "n", "a"), Key("IndexUser", "n", "b")
+
+
+class Leader(Alone):
+    """Leads when it is told so, and loses that when it is told so."""
+
+    def __init__(self) -> None:
+        self.leads = False
+        self.may_lead, self.lost = asyncio.Event(), asyncio.Event()
+        self.released = False
+
+    async def acquire(self) -> None:
+        await self.may_lead.wait()
+        self.leads = True
+
+    async def keep(self) -> None:
+        await self.lost.wait()
+        self.leads = False
+        raise LeadershipLostError
+
+    async def release(self) -> None:
+        assert not self.leads
+        self.released = True
+
+
+class Operator:
+    """An operator whose reconciliations are held until they may go on."""
+
+    def __init__(self) -> None:
+        self.leader = Leader()
+        self.hold, self.done, self.begun = threading.Event(), list[Key](), list[Key]()
+        self.hold.set()
+        self.ends: list[int] = []
+        self.queue = WorkQueue(self.reconcile)
+        self.life = Life(self.queue, self.leader, web.Application(), 0, self.ends.append)
+
+    def has_released(self) -> bool:
+        return self.leader.released
+
+    def reconcile(self, key: Key) -> Outcome:
+        self.begun.append(key)
+        self.hold.wait(10)
+        if not self.leader.leads:
+            # As the next call to the outside would.
+            raise LeadershipLostError
+        self.done.append(key)
+        return Outcome()
+
+
+@pytest.fixture
+async def operator(monkeypatch: pytest.MonkeyPatch) -> Operator:
+    monkeypatch.setattr(life_module, "_FINISH_SECONDS", 0.3)
+    monkeypatch.setattr(life_module, "_INTERRUPT_SECONDS", 0.3)
+    return Operator()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_who_stands_by_is_well_and_does_nothing_until_it_leads(operator: Operator) -> None:
+    await operator.life.start()
+    operator.queue.add(A)
+    await asyncio.sleep(0.1)
+    assert operator.begun == []
+    assert await operator.life.probe() == "stands by"
+    operator.leader.may_lead.set()
+    await until(lambda: operator.done == [A])
+    assert await operator.life.probe() == "leads"
+    await operator.life.stop()
+
+
+async def test_who_has_lost_the_lease_ends_at_once(operator: Operator) -> None:
+    operator.leader.may_lead.set()
+    await operator.life.start()
+    await until(lambda: operator.leader.leads)
+    operator.leader.lost.set()
+    await until(lambda: operator.ends == [1])
+    await operator.life.stop()
+
+
+async def test_at_the_end_what_runs_may_finish_and_then_another_may_lead(operator: Operator) -> None:
+    operator.leader.may_lead.set()
+    operator.hold.clear()
+    await operator.life.start()
+    operator.queue.add(A)
+    await until(lambda: operator.begun == [A])
+    stopping = asyncio.create_task(operator.life.stop())
+    await asyncio.sleep(0.05)
+    operator.queue.add(B)
+    assert not operator.has_released()
+    operator.hold.set()
+    await stopping
+    assert (operator.done, operator.begun) == ([A], [A])
+    assert operator.has_released()
+    assert operator.ends == []
+
+
+async def test_at_the_end_what_does_not_finish_is_interrupted(operator: Operator) -> None:
+    operator.leader.may_lead.set()
+    operator.hold.clear()
+    await operator.life.start()
+    operator.queue.add(A)
+    await until(lambda: operator.begun == [A])
+    stopping = asyncio.create_task(operator.life.stop())
+    await until(lambda: not operator.leader.leads)
+    assert not operator.has_released()
+    operator.hold.set()
+    await stopping
+    assert operator.done == []
+    assert operator.has_released()
+
+
+async def test_as_long_as_something_may_write_the_lease_is_not_released(operator: Operator) -> None:
+    operator.leader.may_lead.set()
+    operator.hold.clear()
+    await operator.life.start()
+    operator.queue.add(A)
+    await until(lambda: operator.begun == [A])
+    await operator.life.stop()
+    assert not operator.has_released(), "it runs out by itself"
+    assert operator.ends == [1]
+    operator.hold.set()
+
+
+async def test_who_stands_by_ends_without_having_led(operator: Operator) -> None:
+    await operator.life.start()
+    await operator.life.stop()
+    assert operator.begun == []
+    assert operator.ends == []
+
+
+async def test_a_queue_that_has_ended_is_not_alive(operator: Operator) -> None:
+    operator.leader.may_lead.set()
+    await operator.life.start()
+    await until(lambda: operator.leader.leads)
+    (working,) = (task for task in asyncio.all_tasks() if task.get_name() == "queue")
+    working.cancel()
+    await asyncio.sleep(0.05)
+    with pytest.raises(kopf.PermanentError):
+        await operator.life.probe()
+    await operator.life.stop()
+
+
+async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
+    metrics, leader = Metrics(), Alone()
+
+    def reconcile(key: Key) -> Outcome:
+        if key == B:
+            raise RuntimeError
+        return GONE if key.name == "gone" else Outcome(after=60 if key.name == "waiting" else None)
+
+    queue = WorkQueue(metrics.measured(reconcile))
+    metrics.follow(queue, leader)
+    life = Life(queue, leader, metrics_app(metrics), unused_tcp_port)
+    await life.start()
+    metrics.saw_event("secrets")
+    for key in (A, B, Key("PackageIndex", "n", "gone"), Key("PackageIndex", "n", "waiting")):
+        queue.add(key)
+
+    async def told() -> str:
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{unused_tcp_port}/metrics") as answer:
+            assert answer.content_type == "text/plain"
+            return await answer.text()
+
+    async with asyncio.timeout(5):
+        while 'reconciliations_total{kind="IndexUser",result="error"}' not in (text := await told()):
+            await asyncio.sleep(0.02)
+    for line in (
+        "wheelyard_operator_leads 1.0",
+        'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="settled"} 1.0',
+        'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="gone"} 1.0',
+        'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="waiting"} 1.0',
+        'wheelyard_operator_reconcile_seconds_count{kind="PackageIndex"} 3.0',
+        'wheelyard_operator_resources{kind="PackageIndex"} 2.0',
+        'wheelyard_operator_resources{kind="IndexUser"} 1.0',
+        'wheelyard_operator_last_event_timestamp_seconds{resource="secrets"} 1.',
+        'wheelyard_operator_last_reconcile_timestamp_seconds{kind="PackageIndex"} 1.',
+        "wheelyard_operator_queue_due ",
+        "wheelyard_operator_queue_running ",
+    ):
+        assert line in text
+    assert 'last_reconcile_timestamp_seconds{kind="IndexUser"}' not in text, "it never went well"
+    await life.stop()

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.provision.errors import unreachable
+from wheelyard_operator.reconcile.endpoints import MOST_AT_ONCE, BusyError, Endpoints, Service
+from wheelyard_operator.reconcile.outcome import Outcome
+from wheelyard_operator.reconcile.queue import _WORKERS, WorkQueue
+from wheelyard_operator.resource import Key
+
+S3 = Service("eu", STORAGE_READY, "bucket acme")
+IAM = Service("iam", CREDENTIALS_READY, "IAM")
+ELSEWHERE = Service("us", STORAGE_READY, "bucket far")
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def endpoints(clock: Clock) -> Endpoints:
+    return Endpoints(clock, patience=0.01)
+
+
+def fail(endpoints: Endpoints, *services: Service, condition: str = STORAGE_READY) -> None:
+    with pytest.raises(Problem, match="does not answer"), endpoints.conversation(*services):
+        raise unreachable(condition, "it")
+
+
+def asked(endpoints: Endpoints, *services: Service) -> bool:
+    """Tell whether a conversation begins."""
+    try:
+        with endpoints.conversation(*services):
+            return True
+    except Problem:
+        return False
+
+
+def test_a_silent_server_is_left_alone_for_a_while(endpoints: Endpoints, clock: Clock) -> None:
+    fail(endpoints, S3)
+    assert not asked(endpoints, S3)
+    assert asked(endpoints, ELSEWHERE)
+    clock.seconds += 6
+    assert asked(endpoints, S3)
+    assert asked(endpoints, S3)
+
+
+def test_iam_may_be_silent_alone(endpoints: Endpoints) -> None:
+    fail(endpoints, S3, IAM, condition=CREDENTIALS_READY)
+    assert asked(endpoints, S3)
+    assert not asked(endpoints, S3, IAM)
+    assert not asked(endpoints, ELSEWHERE, IAM)
+
+
+def test_one_finds_out_whether_it_answers_again_and_nobody_waits_for_that(
+    endpoints: Endpoints, clock: Clock
+) -> None:
+    fail(endpoints, S3)
+    clock.seconds += 6
+    meanwhile: list[bool] = []
+    with pytest.raises(Problem), endpoints.conversation(S3):
+        raise _answered_meanwhile(meanwhile, endpoints)
+    assert meanwhile == [False]
+    assert not asked(endpoints, S3)
+    clock.seconds += 6
+    with endpoints.conversation(S3):
+        assert not asked(endpoints, S3)
+    assert asked(endpoints, S3)
+
+
+def _answered_meanwhile(meanwhile: list[bool], endpoints: Endpoints) -> Problem:
+    meanwhile.append(asked(endpoints, S3))
+    return unreachable(STORAGE_READY, "it")
+
+
+def test_who_finds_out_and_gets_lost_does_not_silence_it_for_ever(endpoints: Endpoints, clock: Clock) -> None:
+    fail(endpoints, S3)
+    clock.seconds += 6
+    with pytest.raises(RuntimeError), endpoints.conversation(S3):
+        raise RuntimeError
+    assert asked(endpoints, S3)
+
+
+def test_another_problem_is_an_answer(endpoints: Endpoints) -> None:
+    with pytest.raises(Problem), endpoints.conversation(S3):
+        raise Problem(STORAGE_READY, "AccessDenied", "no")
+    assert asked(endpoints, S3)
+
+
+def test_a_server_that_hangs_gets_half_of_the_workers_and_no_more(endpoints: Endpoints) -> None:
+    assert MOST_AT_ONCE * 2 == _WORKERS
+    hanging, go = threading.Barrier(MOST_AT_ONCE + 1, timeout=5), threading.Event()
+
+    def hang() -> None:
+        with endpoints.conversation(S3):
+            hanging.wait()
+            go.wait(5)
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
+        waiting = [threads.submit(hang) for _ in range(MOST_AT_ONCE)]
+        hanging.wait()
+        with pytest.raises(BusyError), endpoints.conversation(S3):
+            pytest.fail("nobody else asks it")
+        assert asked(endpoints, ELSEWHERE)
+        go.set()
+        for each in waiting:
+            each.result()
+    assert asked(endpoints, S3)
+
+
+async def test_a_hundred_indexes_of_a_server_that_hangs_starve_nobody(endpoints: Endpoints) -> None:
+    go, done = threading.Event(), list[Key]()
+
+    def reconcile(key: Key) -> Outcome:
+        try:
+            with endpoints.conversation(S3 if key.namespace == "dead" else ELSEWHERE):
+                if key.namespace == "dead":
+                    go.wait(10)
+        except BusyError:
+            return Outcome(after=3)
+        done.append(key)
+        return Outcome()
+
+    queue = WorkQueue(reconcile)
+    working = asyncio.create_task(queue.run())
+    for number in range(100):
+        queue.add(Key("PackageIndex", "dead", f"index-{number}"))
+    healthy = Key("PackageIndex", "healthy", "main")
+    queue.add(healthy)
+    async with asyncio.timeout(8):
+        while healthy not in done:
+            await asyncio.sleep(0.01)
+    assert done == [healthy], "the others still hang"
+    go.set()
+    working.cancel()
+    assert await queue.comes_to_rest(5)
