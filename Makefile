@@ -77,6 +77,10 @@ proof: $(READY) ## Long histories of an index against a model, for about 5 minut
 bench: $(READY) ## What things cost; so far, to find out who is asking
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.logins
 
+.PHONY: pod-templates
+pod-templates: $(READY) ## The pods of indexes are replaced: make pod-templates WHY="SENTENCE OF CHANGELOG.md"
+	@PYTHONPATH=tests $(BIN)/python -m unit.wheelyard_operator.reconcile.pod_templates "$(WHY)"
+
 .PHONY: cluster-up
 cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 12 minutes)
 	@$(CLUSTER_CLI) up
@@ -95,6 +99,10 @@ test: $(READY) ## All set-up, then every test
 	@$(CLUSTER_CLI) build
 	@$(MAKE) --no-print-directory check apiserver integration
 	@$(MAKE) --no-print-directory e2e
+
+.PHONY: chaos
+chaos: cluster-up ## 4 minutes of kills and outages under load, on the local cluster; not part of `make test`
+	@PYTHONPATH=tests $(BIN)/python -m chaos
 
 .PHONY: demo
 demo: cluster-up ## The main job as a story: apply, publish, install in a pod

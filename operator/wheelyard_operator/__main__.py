@@ -64,7 +64,7 @@ def main() -> None:
     Life(queue, leading, metrics_app(metrics), settings.metrics_port).register(registry)
     kopf.run(
         registry=registry,
-        settings=kopf_settings(),
+        settings=kopf_settings(everywhere=not settings.namespaces),
         # By itself, kopf looks for its user in /etc/passwd, where a pod's need not be.
         identity=cast("Any", OPERATOR),
         standalone=True,
@@ -107,9 +107,11 @@ def reconciler(client: Any, calls: Calls, settings: Settings) -> _Reconciler:
     )
 
 
-def kopf_settings() -> kopf.OperatorSettings:
+def kopf_settings(*, everywhere: bool = True) -> kopf.OperatorSettings:
     """Give kopf's settings: it only watches here."""
     settings = kopf.OperatorSettings()
+    # It would ask for all namespaces and CRDs, for which an operator of single namespaces has no right.
+    settings.scanning.disabled = not everywhere
     settings.posting.enabled = False
     settings.peering.standalone = True
     # Without these a watch that died silently is never noticed (kopf issues 585, 698, 957, 1120, 1276).

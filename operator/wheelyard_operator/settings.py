@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
 
 
 class SettingsError(ValueError):
@@ -29,6 +32,8 @@ class Settings:
     """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
     allowed_buckets: tuple[str, ...] = ("*",)
     """Globs on the buckets that an index may have made or unlocked with the operator's own credentials."""
+    allowed_annotations: tuple[str, ...] = _CLOUDS
+    """Globs on KEY=VALUE: the annotations that an index may give its ServiceAccount, by which it gets a role."""
     namespaces: tuple[str, ...] = ()
     """Where resources are looked after, and objects made and read; empty is everywhere."""
     allowed_issuers: tuple[str, ...] = ()
@@ -63,6 +68,7 @@ class Settings:
                 plain_endpoint(each) for each in _listed(environment.get("WHEELYARD_ALLOWED_ENDPOINTS", ""))
             ),
             allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
+            allowed_annotations=_listed(environment.get("WHEELYARD_ALLOWED_ANNOTATIONS", ",".join(_CLOUDS))),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
             key_grace_seconds=_number(
@@ -73,6 +79,10 @@ class Settings:
             lease=environment.get("WHEELYARD_LEASE", ""),
             **_pod(environment),
         )
+
+    def allows_annotation(self, key: str, value: str) -> bool:
+        """Tell whether an index may put this on its ServiceAccount."""
+        return any(fnmatchcase(f"{key}={value}", allowed) for allowed in self.allowed_annotations)
 
     def trusts(self, issuer: str) -> bool:
         """Tell whether users may trust what this issuer signs."""

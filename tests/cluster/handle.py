@@ -17,6 +17,8 @@ class Cluster:
     images: Images
     kubectl: Path
     helm: Path
+    audit_log: Path | None = None
+    """What the operator asked of the API server, a JSON object a line; None where that cannot be read."""
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables, for a child process or a shell."""

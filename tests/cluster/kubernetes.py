@@ -37,7 +37,7 @@ def prepare(state: Path) -> None:
         "SOCKET": containerd.socket_of(state),
         "KUBECONFIG": _kubeconfig(state, "coredns"),
     }
-    for name in ("kubelet.yaml", "Corefile", "system.yaml"):
+    for name in ("kubelet.yaml", "Corefile", "system.yaml", "audit.yaml"):
         render(name, state / "config" / name, **values)
     (state / "config/volumes.json").write_text(json.dumps(_volumes(state)))
 
@@ -61,6 +61,7 @@ def etcd(state: Path) -> Program:
 def api_server(state: Path) -> Program:
     """Describe kube-apiserver with the rights model of a production cluster (Node and RBAC)."""
     issued = certificates_of(state)
+    policy = state / "config/audit.yaml"
     flags = {
         "advertise-address": HOST,
         "bind-address": HOST,
@@ -80,8 +81,18 @@ def api_server(state: Path) -> Program:
         "service-account-issuer": f"https://kubernetes.default.svc.{_LOCAL_ZONE}",
         "service-account-key-file": issued / "tokens.key",
         "service-account-signing-key-file": issued / "tokens.key",
+        "audit-policy-file": policy,
+        "audit-log-path": audit_log(state),
+        # In MiB, of a file that is then moved aside; so many are kept.
+        "audit-log-maxsize": 50,
+        "audit-log-maxbackup": 4,
     }
-    return _part("kube-apiserver", flags, f"{certificates.API}/readyz")
+    return _part("kube-apiserver", flags, f"{certificates.API}/readyz", files=(policy,))
+
+
+def audit_log(state: Path) -> Path:
+    """Return where the API server writes what the operator asks of it (config/audit.yaml)."""
+    return state / "audit/audit.log"
 
 
 def controllers(state: Path) -> tuple[Program, Program]:

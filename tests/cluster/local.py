@@ -59,7 +59,8 @@ def connect(*, with_images: bool) -> Cluster:
     if with_images and not {names.wheelyard, names.client} <= set(containerd.images(state())):
         raise ClusterError("the images are not those of this working tree: run `python -m cluster images` first")
     helm = tools.built(tools.HELM) / "helm"
-    return Cluster(kubeconfig=config, s3=s3(), images=names, kubectl=tools.kubectl(), helm=helm)
+    audit_log = kubernetes.audit_log(state())
+    return Cluster(config, s3(), names, kubectl=tools.kubectl(), helm=helm, audit_log=audit_log)
 
 
 def up_s3() -> None:

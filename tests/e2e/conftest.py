@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
@@ -13,13 +14,44 @@ from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster, connect
 from cluster.paths import locked
-from support import buckets
+from support import buckets, rights
 from support.here import Here
 from support.kubectl import Kubectl, eventually
 from support.mainjob import MainJob
+from support.rights import Verdict
 
 OURS = "wheelyard.dev/e2e"
 """Label of the namespaces that tests make."""
+VERDICT = pytest.StashKey[Verdict]()
+LEFT_OUT = pytest.StashKey[bool]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note that not every test runs."""
+    items[0].config.stash[LEFT_OUT] = True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was found of the operator's rights, and what was not looked at."""
+    if verdict := terminalreporter.config.stash.get(VERDICT, None):
+        terminalreporter.write_line(verdict.summary)
+
+
+def _rights_of(job: MainJob, *, whole_suite: bool) -> Verdict:
+    if job.cluster.audit_log is None:
+        return Verdict((), "the operator's rights were not looked at: this kind of cluster shows no audit log")
+    modes: tuple[tuple[str, ...], ...] = ((), ("one",))
+    grants = {places: rights.granted(job.rendered_chart(*places)) for places in modes}
+    found = rights.requests(job.cluster.audit_log, job.installs[0].begin - timedelta(minutes=1))
+    return rights.verdict(found, job.installs, grants, whole_suite=whole_suite)
+
+
+def _is_whole_suite(session: pytest.Session) -> bool:
+    """Whether every test of this folder was to run, and none has failed."""
+    files = {item.path for item in session.items}
+    every = set(Path(__file__).parent.glob("test_*.py"))
+    selected = any("::" in argument for argument in session.config.args)
+    return every <= files and not (selected or session.testsfailed or session.config.stash.get(LEFT_OUT, False))
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +72,14 @@ def kubectl(cluster: Cluster) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Cluster) -> MainJob:
-    """Run the operator as users do: by its chart."""
+def operator(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[MainJob]:
+    """Run the operator as users do: by its chart. In the end, hold its roles against what it has asked for."""
     job = MainJob(cluster)
     job.install_operator()
-    return job
+    yield job
+    request.config.stash[VERDICT] = found = _rights_of(job, whole_suite=_is_whole_suite(request.session))
+    if found.wrong:
+        pytest.fail("\n".join(found.wrong))
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,14 @@ CHART = str(ROOT / "charts/wheelyard")
 VALUES = {
     "replicas": 3,
     "image": {"repository": "mirror/wheelyard", "tag": "9.9", "pullPolicy": "Always"},
+    "indexServers": {"image": {"repository": "mirror/servers", "tag": "9.8"}},
     "aws": {
         "region": "eu-west-1",
         "credentialsSecret": "keys",
         "endpoints": {"s3": "http://s3:1", "iam": "http://iam:2"},
         "allowedEndpoints": ["http://a:1", "http://b:2"],
         "allowedBuckets": ["acme-*", "team-*"],
+        "allowedAnnotations": ["eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*", "iam.gke.io/*"],
         "keyGraceSeconds": 7,
     },
     "namespaces": ["packages", "ci"],
@@ -62,11 +64,12 @@ def test_the_operator_is_told_every_value(rendered: dict[str, Any]) -> None:
     environment = {each["name"]: each.get("value") for each in container["env"]}
     assert (container["image"], container["imagePullPolicy"]) == ("mirror/wheelyard:9.9", "Always")
     assert {name: value for name, value in environment.items() if value is not None} == {
-        "WHEELYARD_IMAGE": "mirror/wheelyard:9.9",
+        "WHEELYARD_IMAGE": "mirror/servers:9.8",
         "WHEELYARD_IMAGE_PULL_POLICY": "Always",
         "WHEELYARD_CLUSTER_DOMAIN": "corp.local",
         "WHEELYARD_ALLOWED_ENDPOINTS": "http://a:1,http://b:2",
         "WHEELYARD_ALLOWED_BUCKETS": "acme-*,team-*",
+        "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*,iam.gke.io/*",
         "WHEELYARD_NAMESPACES": "packages,ci",
         "WHEELYARD_KEY_GRACE_SECONDS": "7",
         "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example,https://git.example",
@@ -87,6 +90,11 @@ def test_the_operator_is_told_every_value(rendered: dict[str, Any]) -> None:
     assert rendered["ServiceAccount"]["metadata"]["annotations"] == {
         "eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/r"
     }
+
+
+def test_index_servers_have_the_operators_image_unless_another_is_named(cluster: Cluster) -> None:
+    done = run(cluster, str(cluster.helm), "template", "release", CHART, "--set", "image.tag=9.9")
+    assert done.stdout.count('"wheelyard:9.9"') == 2
 
 
 def test_a_value_that_there_is_not_is_refused(cluster: Cluster) -> None:

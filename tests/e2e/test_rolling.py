@@ -28,7 +28,7 @@ class Busy:
         """Stop the load and return what came of it."""
         self.here.stop_load()
         result = self._running.result(60)
-        print(result)  # noqa: T201
+        print({name: value for name, value in result.items() if name != "history"})  # noqa: T201
         return result
 
     def status(self) -> dict[str, Any]:

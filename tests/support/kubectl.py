@@ -22,6 +22,8 @@ class Kubectl:
     """kubectl on one cluster."""
 
     cluster: Cluster
+    user: str = ""
+    """Whom to act as; "" is the administrator."""
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """Run a command and return what it prints; raise `CommandError` if it fails."""
@@ -32,7 +34,8 @@ class Kubectl:
 
     def attempt(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command that may fail."""
-        return run(self.cluster, str(self.cluster.kubectl), *arguments, stdin=stdin)
+        as_user = (f"--as={self.user}",) if self.user else ()
+        return run(self.cluster, str(self.cluster.kubectl), *as_user, *arguments, stdin=stdin)
 
     def get(self, *arguments: str) -> Any:
         """Return objects as the API has them."""

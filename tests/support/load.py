@@ -1,7 +1,7 @@
 """Installs and uploads at a steady rate, until a file appears; prints what came of them.
 
-It needs Python alone: it is run in a pod, by `python3 - URL USER PASSWORD RATE STOP_FILE`. The rate is of pages,
-files, metadata and uploads a second; a file or its metadata takes two requests, as its page is asked for first.
+It needs Python alone: it is run in a pod, by `python3 - URL USER PASSWORD RATE STOP_FILE [SECONDS]`. The rate is of
+pages, files, metadata and uploads a second; a file or its metadata takes two requests: its page is asked for first.
 """
 
 import base64
@@ -22,7 +22,7 @@ from typing import Any
 WORKERS = 12
 UPLOADS_EACH = 40
 """One request of so many is an upload."""
-MOST_SECONDS = 170
+MOST_SECONDS = "170"
 
 
 class Client:
@@ -34,6 +34,8 @@ class Client:
         self._headers = {"Authorization": f"Basic {login}", "User-Agent": "load"}
         self._connection = http.client.HTTPConnection(self._address, timeout=30)
         self.requests = 0
+        self.stale = False
+        """Whether the last answer said that it may be older than the storage."""
 
     def __call__(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
         self.requests += 1
@@ -43,6 +45,7 @@ class Client:
         try:
             self._connection.request(method, path, body or None, {**self._headers, **headers})
             response = self._connection.getresponse()
+            self.stale = "ttl=-" in response.getheader("Cache-Status", "")
             return response.status, response.read()
         except Exception:
             self._connection.close()
@@ -94,15 +97,18 @@ def form(project: str, version: str) -> tuple[bytes, str]:
 class Load:
     """What the workers do, and what came of it."""
 
-    def __init__(self, client: tuple[str, str, str], rate: float, stop: pathlib.Path) -> None:
+    def __init__(self, client: tuple[str, str, str], rate: float, stop: pathlib.Path, most: float) -> None:
         self._client = client
         self._pause = WORKERS / rate
         self._stop = stop
+        self._most = most
         self._lock = threading.Lock()
         self.requests = 0
         self.counts: dict[str, int] = {}
         self.failures: list[str] = []
         self.slowest = 0.0
+        self.history: dict[int, dict[str, int]] = {}
+        """By the second (since 1970) in which it began: how many of a kind, of `KIND failed`, of `KIND stale`."""
 
     def run(self) -> None:
         """Work until the stop file is there."""
@@ -111,7 +117,7 @@ class Load:
         workers = [threading.Thread(target=self._work, args=(each, ended)) for each in range(WORKERS)]
         for worker in workers:
             worker.start()
-        deadline = time.monotonic() + MOST_SECONDS
+        deadline = time.monotonic() + self._most
         while not self._stop.exists() and time.monotonic() < deadline:
             time.sleep(0.2)
         ended.set()
@@ -122,7 +128,7 @@ class Load:
         client, due, count = Client(*self._client), time.monotonic() + number * self._pause / WORKERS, 0
         while not ended.is_set():
             time.sleep(max(0.0, due - time.monotonic()))
-            due, count, begun = due + self._pause, count + 1, time.monotonic()
+            due, count, begun, second = due + self._pause, count + 1, time.monotonic(), int(time.time())
             kind = "upload" if count % UPLOADS_EACH == number else ("page", "file", "metadata")[count % 3]
             try:
                 self._one(client, kind, f"{number}.{count}.{int(time.time())}")
@@ -131,6 +137,9 @@ class Load:
                 failure = f"{time.strftime('%H:%M:%S')} {kind}: {error!r}"
             with self._lock:
                 self.counts[kind] = self.counts.get(kind, 0) + 1
+                counts = self.history.setdefault(second, {})
+                for each in (kind, *([f"{kind} failed"] if failure else [f"{kind} stale"] if client.stale else [])):
+                    counts[each] = counts.get(each, 0) + 1
                 self.failures += [failure] if failure else []
                 self.slowest = max(self.slowest, time.monotonic() - begun)
         with self._lock:
@@ -162,9 +171,9 @@ def _good(answer: tuple[int, bytes]) -> bytes:
     return answer[1]
 
 
-def main(url: str, user: str, password: str, rate: str, stop: str) -> dict[str, Any]:
+def main(url: str, user: str, password: str, rate: str, stop: str, most: str = MOST_SECONDS) -> dict[str, Any]:
     """Run the load."""
-    load = Load((url, user, password), float(rate), pathlib.Path(stop))
+    load = Load((url, user, password), float(rate), pathlib.Path(stop), float(most))
     begun = time.monotonic()
     load.run()
     seconds = time.monotonic() - begun
@@ -175,6 +184,7 @@ def main(url: str, user: str, password: str, rate: str, stop: str) -> dict[str, 
         "seconds": round(seconds, 1),
         "requests": load.requests,
         "slowest": round(load.slowest, 2),
+        "history": load.history,
     }
 
 

@@ -5,14 +5,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from cluster import Cluster
 from support.kubectl import CommandError, Kubectl, eventually, run
+from support.rights import Install
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+CHART = ROOT / "charts/wheelyard"
 SYSTEM = "wheelyard-system"
 ISSUER = "http://issuer.trusted.svc.cluster.local"
 """The CI service that the e2e tests play."""
@@ -30,14 +36,20 @@ class MainJob:
     """The steps, on one cluster."""
 
     cluster: Cluster
+    installs: list[Install] = field(default_factory=list)
+    """When the operator was installed, and for which namespaces."""
 
     @property
     def kubectl(self) -> Kubectl:
         """Return kubectl on this cluster."""
         return Kubectl(self.cluster)
 
-    def install_operator(self, *namespaces: str) -> None:
-        """Install or upgrade the CRDs and the operator, for these namespaces or for all; return when it runs."""
+    def install_operator(self, *namespaces: str, chart: Path = CHART, options: Sequence[str] = ()) -> None:
+        """Install or upgrade the CRDs and the operator, for these namespaces or for all; return when it runs.
+
+        `options` are more of helm's.
+        """
+        begin = datetime.now(UTC)
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
         s3 = self.cluster.s3
@@ -62,14 +74,29 @@ class MainJob:
         self._forget_interrupted_install()
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
         sets += [f"--set-json=namespaces={json.dumps(namespaces)}", "--set=aws.keyGraceSeconds=5"]
-        chart = str(ROOT / "charts/wheelyard")
-        options = ["--namespace", SYSTEM, "--skip-crds", "--wait", "--timeout", "150s"]
-        done = run(
-            self.cluster, str(self.cluster.helm), "upgrade", "--install", "wheelyard", chart, *options, *sets
-        )
+        self._helm("upgrade", "--install", "wheelyard", str(chart), "--skip-crds", *sets, *options)
+        self.installs.append(Install(begin, datetime.now(UTC), namespaces))
+
+    def roll_back_operator(self) -> None:
+        """Go back to what was installed before; return when it runs."""
+        begin = datetime.now(UTC)
+        self._helm("rollback", "wheelyard")
+        self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
+
+    def _helm(self, *arguments: str) -> None:
+        options = ("--namespace", SYSTEM, "--wait", "--timeout", "150s")
+        done = run(self.cluster, str(self.cluster.helm), *arguments, *options)
         if done.returncode:
             logs = self.kubectl.attempt("-n", SYSTEM, "logs", "deploy/wheelyard-operator", "--tail=50").stdout
             raise CommandError(f"helm: {done.stdout}{done.stderr}\n{logs}")
+
+    def rendered_chart(self, *namespaces: str) -> list[Any]:
+        """Return what the chart has for these namespaces, or for all, as objects."""
+        command = (str(self.cluster.helm), "template", "wheelyard", str(CHART))
+        done = run(self.cluster, *command, "--namespace", SYSTEM, f"--set-json=namespaces={json.dumps(namespaces)}")
+        if done.returncode:
+            raise CommandError(f"helm: {done.stderr}")
+        return [each for each in yaml.safe_load_all(done.stdout) if each]
 
     def _forget_interrupted_install(self) -> None:
         """Remove helm's note of a run that was killed: it refuses every other run as long as that stands there."""

@@ -9,13 +9,15 @@ from wheelyard_operator.resource import S3Storage
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
+    from wheelyard_operator.settings import Settings
 
 
-def serviceaccount(index: PackageIndex) -> Manifest:
-    """Give the pods an identity of their own, not the namespace's default."""
+def serviceaccount(index: PackageIndex, settings: Settings) -> Manifest:
+    """Give the pods an identity of their own, not the namespace's default, with no role that is not allowed."""
     metadata = index_metadata(index, index.child_name)
     if isinstance(index.storage, S3Storage) and index.storage.identity:
-        metadata["annotations"] = dict(index.storage.identity.annotations)
+        wanted = index.storage.identity.annotations
+        metadata["annotations"] = {key: value for key, value in wanted if settings.allows_annotation(key, value)}
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",

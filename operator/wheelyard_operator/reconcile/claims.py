@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
 from wheelyard_operator.resource import S3Storage
 from wheelyard_operator.settings import plain_endpoint
 
@@ -22,6 +22,7 @@ def check_claims(
     """Raise Problem for the first rule that is broken."""
     _check_endpoint(storage, settings)
     _check_bucket(storage, settings)
+    _check_annotations(storage, settings)
     _check_rivals(index, storage, others, settings)
 
 
@@ -54,6 +55,18 @@ def _check_bucket(storage: S3Storage, settings: Settings) -> None:
             f"The operator makes and unlocks only buckets named {', '.join(settings.allowed_buckets)}, not"
             f" {storage.bucket}: choose such a name, or have aws.allowedBuckets of the Helm chart changed.",
         )
+
+
+def _check_annotations(storage: S3Storage, settings: Settings) -> None:
+    # A role is given to whom its annotation is on, and other controllers read annotations of ServiceAccounts, too.
+    for key, value in storage.identity.annotations if storage.identity else ():
+        if not settings.allows_annotation(key, value):
+            raise Problem(
+                CREDENTIALS_READY,
+                "AnnotationNotAllowed",
+                f"spec.storage.s3.credentials.serviceAccount.annotations has {key}={value}, which this cluster does"
+                " not allow: have it added to aws.allowedAnnotations of the operator's Helm chart.",
+            )
 
 
 def _check_rivals(

@@ -117,7 +117,7 @@ class IndexReconciler:
         self._report(index, findings)
         if problem:
             return Outcome(after=_RETRY_SECONDS)
-        return Outcome(after=_SOON_SECONDS if ready and ready.ends_a_key else None)
+        return Outcome(after=_SOON_SECONDS if ready and ready.rotates else None)
 
     def _claim(self, index: PackageIndex) -> Manifest | None:
         if isinstance(index.storage, VolumeStorage):
@@ -133,7 +133,7 @@ class IndexReconciler:
         access_yaml = access_file(index, accepted, trust)
         applier.ensure(access_secret(index, access_yaml, trust.minting_key))
         self._touch_pods(index, content_digest(access_yaml))
-        applier.ensure(serviceaccount(index))
+        applier.ensure(serviceaccount(index, self.settings))
         applier.ensure(service(index))
         budget = poddisruptionbudget(index)
         if budget is None:

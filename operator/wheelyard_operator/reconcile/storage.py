@@ -25,7 +25,16 @@ from wheelyard_operator.provision.principals import check_capabilities
 from wheelyard_operator.provision.removal import remove_bucket
 from wheelyard_operator.reconcile.claims import check_claims
 from wheelyard_operator.reconcile.endpoints import Endpoints, Service
-from wheelyard_operator.reconcile.keys import Deactivate, Delete, Make, Note, Situation, next_rotation, next_step
+from wheelyard_operator.reconcile.keys import (
+    Deactivate,
+    Delete,
+    Make,
+    Note,
+    Situation,
+    is_due,
+    next_rotation,
+    next_step,
+)
 from wheelyard_operator.resource import VolumeStorage
 from wheelyard_operator.status.rollout import is_rolled_out
 from wheelyard_operator.status.storage import ReadyStorage
@@ -122,7 +131,7 @@ class StorageStage:
                 ready = self._provide(observed, storage, applier)
         except Problem as problem:
             return _Answer(self._clock() + _DOUBT_SECONDS, None, problem)
-        return _Answer(self._clock() + (_DOUBT_SECONDS if ready.ends_a_key else _TRUST_SECONDS), ready, None)
+        return _Answer(self._clock() + (_DOUBT_SECONDS if ready.rotates else _TRUST_SECONDS), ready, None)
 
     def _provide(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> ReadyStorage:
         index, own_s3, note = observed.index, self._clients.own_s3, ""
@@ -171,6 +180,7 @@ class StorageStage:
             key_issued=key.issued,
             next_rotation=next_rotation(key, storage.rotation),
             ends_a_key=len(keys) > 1,
+            awaits_a_key=is_due(key, storage.rotation, self._now()),
         )
 
     def _region(self, storage: S3Storage) -> str:

@@ -31,6 +31,13 @@ class ReadyStorage:
     """When the key is replaced by itself, RFC 3339, "" for never."""
     ends_a_key: bool = False
     """Whether the key before is still on its way out."""
+    awaits_a_key: bool = False
+    """Whether a new key is due, and waits for the end of a roll-out."""
+
+    @property
+    def rotates(self) -> bool:
+        """Whether something of the keys is to be done soon."""
+        return self.ends_a_key or self.awaits_a_key
 
 
 def storage_conditions(

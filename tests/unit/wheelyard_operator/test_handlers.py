@@ -126,6 +126,7 @@ def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster(handlers:
     registry = kopf.OperatorRegistry()
     register(handlers, registry, lambda _: None, everywhere=False)
     assert len(registry._watching._handlers) == 2 + len(CHILDREN)
+    assert kopf_settings(everywhere=False).scanning.disabled, "it would list namespaces and CRDs, and be refused"
     assert "namespaces" not in str([handler.selector for handler in registry._watching._handlers])
 
 

@@ -19,6 +19,7 @@ def test_everything_is_read() -> None:
             "WHEELYARD_CLUSTER_DOMAIN": "k8s.example",
             "WHEELYARD_ALLOWED_ENDPOINTS": "https://a.example/, http://B:9000",
             "WHEELYARD_ALLOWED_BUCKETS": "acme-*",
+            "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:*",
             "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example, https://git.example",
             "WHEELYARD_NAMESPACES": "packages,ci",
             "WHEELYARD_KEY_GRACE_SECONDS": "5",
@@ -40,6 +41,7 @@ def test_everything_is_read() -> None:
         iam_endpoint="http://s3:7076",
         allowed_endpoints=("https://a.example", "http://b:9000"),
         allowed_buckets=("acme-*",),
+        allowed_annotations=("eks.amazonaws.com/role-arn=arn:*",),
         allowed_issuers=("https://ci.example", "https://git.example"),
         namespaces=("packages", "ci"),
         key_grace_seconds=5,
@@ -48,6 +50,11 @@ def test_everything_is_read() -> None:
         pod_name="wheelyard-operator-1",
         metrics_port=9091,
     )
+
+
+def test_no_annotation_at_all_can_be_allowed() -> None:
+    environment = {"WHEELYARD_IMAGE": "w:1", "WHEELYARD_ALLOWED_ANNOTATIONS": ""}
+    assert Settings.from_environment(environment).allowed_annotations == ()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from unit.wheelyard_operator.fakes import an_index
+from dataclasses import replace
+
+from unit.wheelyard_operator.fakes import SETTINGS, an_index
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import decoded, selector_labels
 from wheelyard_operator.desired.configmap import configmap
@@ -32,14 +34,16 @@ def test_service_selects_the_pods() -> None:
 
 
 def test_serviceaccount_has_no_token() -> None:
-    assert serviceaccount(an_index())["automountServiceAccountToken"] is False
+    assert serviceaccount(an_index(), SETTINGS)["automountServiceAccountToken"] is False
 
 
 def test_a_role_at_the_cloud() -> None:
     arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/packages"}
     index = an_index(s3__provision={}, s3__credentials={"serviceAccount": {"annotations": arn}})
-    assert serviceaccount(index)["metadata"]["annotations"] == arn
-    assert "annotations" not in serviceaccount(an_index())["metadata"]
+    assert serviceaccount(index, SETTINGS)["metadata"]["annotations"] == arn
+    assert "annotations" not in serviceaccount(an_index(), SETTINGS)["metadata"]
+    nothing_allowed = replace(SETTINGS, allowed_annotations=())
+    assert serviceaccount(index, nothing_allowed)["metadata"]["annotations"] == {}
 
 
 def test_volume_claims() -> None:

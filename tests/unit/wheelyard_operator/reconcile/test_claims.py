@@ -85,3 +85,29 @@ def test_only_allowed_buckets_are_unlocked() -> None:
     assert reason(an_index(), allowed_buckets=("pypi-*",)) == "BucketNotAllowed"
     assert reason(an_index(s3__bucket="pypi-a"), allowed_buckets=("pypi-*",)) == ""
     assert reason(an_index(**given()), allowed_buckets=("pypi-*",)) == ""
+
+
+ARN = "arn:aws:iam::1:role/pypi"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "allowed", "expected"),
+    [
+        ({"eks.amazonaws.com/role-arn": ARN}, SETTINGS.allowed_annotations, ""),
+        ({"iam.gke.io/gcp-service-account": "a@b"}, SETTINGS.allowed_annotations, ""),
+        (
+            {"serviceaccounts.openshift.io/oauth-redirecturi.x": "https://x"},
+            SETTINGS.allowed_annotations,
+            "NotAllowed",
+        ),
+        ({"eks.amazonaws.com/role-arn": ARN}, ("eks.amazonaws.com/role-arn=arn:aws:iam::1:role/p*",), ""),
+        ({"eks.amazonaws.com/role-arn": ARN}, ("eks.amazonaws.com/role-arn=arn:aws:iam::2:*",), "NotAllowed"),
+        ({"eks.amazonaws.com/role-arn": ARN}, (), "NotAllowed"),
+        ({}, (), ""),
+    ],
+)
+def test_only_roles_that_the_platform_team_allows(
+    annotations: dict[str, str], allowed: tuple[str, ...], expected: str
+) -> None:
+    index = an_index(s3__provision={}, s3__credentials={"serviceAccount": {"annotations": annotations}})
+    assert reason(index, allowed_annotations=allowed).removeprefix("Annotation") == expected

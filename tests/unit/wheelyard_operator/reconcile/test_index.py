@@ -182,6 +182,22 @@ def test_the_old_key_is_first_deactivated(world: World) -> None:
     assert states == [["Active"], ["Inactive"], []]
 
 
+def test_a_rotation_that_waits_for_a_rollout_is_looked_at_soon(world: World) -> None:
+    world.kube.put(index_body())
+    world.settle()
+    first = recorded(world)
+    world.kube.objects["Deployment", "packages", "wheelyard-main"]["status"]["updatedReplicas"] = 1
+    rotate(world, "1")
+    outcome = world.index()
+    assert recorded(world) == first, "one roll-out after the other"
+    assert outcome.after is not None
+    assert outcome.after < 10, "not only with the next resync"
+    world.roll_out()
+    world.seconds += 6
+    world.index()
+    assert recorded(world) != first, "what was found before is not believed for long"
+
+
 def test_keys_rotate_by_schedule_and_say_when(world: World) -> None:
     world.kube.put(index_body(s3__provision={"bucket": True, "user": True, "rotateEvery": "24h"}))
     world.settle()
