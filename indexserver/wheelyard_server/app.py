@@ -36,6 +36,7 @@ from wheelyard_server.web.interpreter import refuse_guessing, require_safe_inter
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.metrics import Metrics, metrics_app
 from wheelyard_server.web.pages import ProjectPages
+from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.simple import PROJECT_PAGES
 from wheelyard_server.web.welcome import INDEX_NAME
@@ -101,13 +102,15 @@ async def serve(settings: Settings) -> None:
     stop = _stop_signal()
     storage = open_storage(settings.storage)
     app = build(settings, storage)
-    runner, metrics = Runner(app, settings.limits), web.AppRunner(app[METRICS_APP], access_log=None)
+    listeners = settings.listeners
+    runner = Runner(app, settings.limits, Proxies(listeners.cluster, listeners.external))
+    metrics = web.AppRunner(app[METRICS_APP], access_log=None)
     await runner.setup()
     await metrics.setup()
     try:
-        if settings.listeners.metrics is not None:
-            await web.TCPSite(metrics, settings.listeners.metrics.host, settings.listeners.metrics.port).start()
-        for listener in filter(None, (settings.listeners.cluster, settings.listeners.external)):
+        if listeners.metrics is not None:
+            await web.TCPSite(metrics, listeners.metrics.host, listeners.metrics.port).start()
+        for listener in filter(None, (listeners.cluster, listeners.external)):
             await web.TCPSite(runner, listener.host, listener.port).start()
         await _started_or_stopped(app, storage, settings.index, stop)
         await stop.wait()

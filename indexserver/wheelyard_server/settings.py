@@ -4,6 +4,7 @@ Unknown keys are refused, so that a typing error, or a file made for a newer ser
 """
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -63,6 +64,15 @@ class Listener(_Settings, frozen=True):
 
     host: str = "127.0.0.1"
     port: int = 8080
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks such as 10.0.0.0/8 whose word on who a client is counts (`X-Forwarded-For`). Empty: nobody's."""
+
+    def __post_init__(self) -> None:
+        self.networks()
+
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks of the trusted proxies."""
+        return tuple(ip_network(each, strict=False) for each in self.trusted_proxies)
 
 
 class Listeners(_Settings, frozen=True):
@@ -101,7 +111,8 @@ class Limits(_Settings, frozen=True):
     connections: Annotated[int, msgspec.Meta(gt=0)] = 5_000
     """Connections to one server. It takes fewer where the process may not open twice as many files."""
     connections_per_address: Annotated[int, msgspec.Meta(gt=0)] = 1_000
-    """Connections from one IPv4 address or one IPv6 /64. A proxy or a NAT is one address for many clients."""
+    """Connections from one IPv4 address or one IPv6 /64. A NAT is one address for many clients; so is a proxy, and
+    those of a trusted one are not counted."""
     header_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10
     """From the first byte of a request, or from a new connection, to the end of the request's headers."""
     header_bytes: Annotated[int, msgspec.Meta(gt=0)] = 64 * 1024

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from wheelyard_operator.kube import CEDED, FIELD_MANAGER
+
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
     from wheelyard_operator.resource import Manifest, Meta
@@ -46,6 +48,20 @@ class Applier:
             return live
         # The uid makes the API server refuse, should another object have taken the name meanwhile.
         return self._kube.apply({**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}})
+
+    def cede(self, live: Manifest, field: str) -> None:
+        """Leave a field of an object's spec to others, before applying it without: its value stays.
+
+        Without this the API server would set it back to its default, since nobody else has it.
+        https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
+        """
+        metadata = live["metadata"]
+        if is_owned(live, self._owner) and _is_managed(live, field):
+            identity = {key: metadata[key] for key in ("name", "namespace", "uid")}
+            spec = {field: live["spec"][field]}
+            self._kube.apply(
+                {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": identity, "spec": spec}, CEDED
+            )
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete a child that is no longer wanted; what is not ours stays."""
@@ -101,6 +117,14 @@ def _with_digest(desired: Manifest) -> Manifest:
 
 def _of_predecessor(live: Manifest, owner: Meta) -> bool:
     return any((each["kind"], each["name"]) == (owner.kind, owner.name) for each in _controllers(live))
+
+
+def _is_managed(live: Manifest, field: str) -> bool:
+    return any(
+        (each["manager"], each["operation"]) == (FIELD_MANAGER, "Apply")
+        and f"f:{field}" in each["fieldsV1"].get("f:spec", {})
+        for each in live["metadata"].get("managedFields", ())
+    )
 
 
 def _controllers(live: Manifest) -> list[Manifest]:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 CHILDREN = (
     ("apps", "deployments"),
+    ("autoscaling", "horizontalpodautoscalers"),
+    ("gateway.networking.k8s.io", "httproutes"),
+    ("monitoring.coreos.com", "servicemonitors"),
+    ("networking.k8s.io", "ingresses"),
+    ("networking.k8s.io", "networkpolicies"),
     ("policy", "poddisruptionbudgets"),
     ("", "configmaps"),
     ("", "persistentvolumeclaims"),

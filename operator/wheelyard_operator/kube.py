@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FIELD_MANAGER = "wheelyard-operator"
+CEDED = "wheelyard-ceded"
+"""The field manager that holds what is left to others until they take it: a field of nobody's would be removed."""
 _TIMEOUT = (5, 20)
 _PAGE = 500
 _ACCEPT = "application/json, application/jwk-set+json"
@@ -26,15 +28,20 @@ _RESOURCES = {
     "ConfigMap": ("v1", "configmaps"),
     "Deployment": ("apps/v1", "deployments"),
     "Event": ("v1", "events"),
+    "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
+    "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
+    "Ingress": ("networking.k8s.io/v1", "ingresses"),
     "Job": ("batch/v1", "jobs"),
     "Lease": ("coordination.k8s.io/v1", "leases"),
     "Namespace": ("v1", "namespaces"),
+    "NetworkPolicy": ("networking.k8s.io/v1", "networkpolicies"),
     "PersistentVolumeClaim": ("v1", "persistentvolumeclaims"),
     "Pod": ("v1", "pods"),
     "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
     "Secret": ("v1", "secrets"),
     "Service": ("v1", "services"),
     "ServiceAccount": ("v1", "serviceaccounts"),
+    "ServiceMonitor": ("monitoring.coreos.com/v1", "servicemonitors"),
 }
 
 
@@ -58,7 +65,7 @@ class Kube(Protocol):
     def document(self, path: str) -> Manifest:
         """Give what the API server says of itself at a path such as /openid/v1/jwks."""
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
         """Apply on the server's side, as the owner of exactly these fields."""
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
@@ -123,7 +130,7 @@ class RealKube:
         """Give what the API server says of itself."""
         return self._call("GET", path)
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
         """Apply on the server's side."""
         metadata = manifest["metadata"]
         return self._call(
@@ -131,7 +138,7 @@ class RealKube:
             _path(manifest["kind"], metadata["namespace"], metadata["name"]),
             body=manifest,
             content_type="application/apply-patch+yaml",
-            query={"fieldManager": self._field_manager, "force": "true"},
+            query={"fieldManager": manager, "force": "true"},
         )
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:

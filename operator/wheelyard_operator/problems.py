@@ -5,6 +5,8 @@ from __future__ import annotations
 STORAGE_READY = "StorageReady"
 CREDENTIALS_READY = "CredentialsReady"
 AVAILABLE = "Available"
+EXPOSED = "Exposed"
+MONITORED = "Monitored"
 
 
 class Problem(Exception):  # noqa: N818 - it is a finding for the user, not a failure of the program

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 _CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
 
 
+ALLOWED_INGRESS_ANNOTATIONS = (
+    "cert-manager.io/*",
+    "nginx.ingress.kubernetes.io/proxy-*",
+    "nginx.ingress.kubernetes.io/*ssl-redirect",
+    "traefik.ingress.kubernetes.io/router.entrypoints",
+    "traefik.ingress.kubernetes.io/router.tls",
+)
+"""What annotations may do is up to controllers, which run with rights of their own: none but harmless ones."""
+
+
 class SettingsError(ValueError):
     """The environment lacks something, or says something that makes no sense."""
 
@@ -34,6 +44,10 @@ class Settings:
     """Globs on the buckets that an index may have made or unlocked with the operator's own credentials."""
     allowed_annotations: tuple[str, ...] = _CLOUDS
     """Globs on KEY=VALUE: the annotations that an index may give its ServiceAccount, by which it gets a role."""
+    allowed_hosts: tuple[str, ...] = ("*",)
+    """Globs on the hosts under which an index may be reached from outside."""
+    allowed_ingress_annotations: tuple[str, ...] = ALLOWED_INGRESS_ANNOTATIONS
+    """Globs on the annotations that an index may give its Ingress."""
     namespaces: tuple[str, ...] = ()
     """Where resources are looked after, and objects made and read; empty is everywhere."""
     allowed_issuers: tuple[str, ...] = ()
@@ -69,6 +83,8 @@ class Settings:
             ),
             allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
             allowed_annotations=_listed(environment.get("WHEELYARD_ALLOWED_ANNOTATIONS", ",".join(_CLOUDS))),
+            allowed_hosts=_listed(environment.get("WHEELYARD_ALLOWED_HOSTS", "")) or ("*",),
+            allowed_ingress_annotations=_annotations(environment.get("WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS")),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
             key_grace_seconds=_number(
@@ -116,6 +132,11 @@ def _pod(environment: Mapping[str, str]) -> dict[str, str]:
             f"{' and '.join(missing)} must be set where WHEELYARD_LEASE is: who holds it, and where."
         )
     return pod
+
+
+def _annotations(text: str | None) -> tuple[str, ...]:
+    """Give the allowed annotations; an empty list is none at all."""
+    return ALLOWED_INGRESS_ANNOTATIONS if text is None else _listed(text)
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -112,6 +112,15 @@ def test_index_yaml_says_how_to_serve() -> None:
     assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 
+def test_index_yaml_says_whose_word_on_clients_counts() -> None:
+    networks = ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/24"]
+    made = index(external={"trustedProxies": networks})
+    read = server_settings.parse(index_file(made, OPERATOR).encode())
+    assert read.listeners.external is not None
+    assert [str(each) for each in read.listeners.external.networks()] == [*networks[:2], "192.0.2.0/24"]
+    assert read.listeners.cluster.networks() == ()
+
+
 def read(text: str) -> Access:
     return access_of(server_access.parse(text.encode()))
 

@@ -175,30 +175,6 @@ def _children(kubectl: Kubectl) -> list[str]:
     ]
 
 
-def test_inside_pods_read_without_a_login_and_from_outside_one_has_to_log_in(main_job: MainJob) -> None:
-    kubectl = main_job.kubectl
-    try:
-        main_job.apply("inside-and-outside.yaml")
-        main_job.wait_until_ready("packageindex", "main", "two-doors")
-        main_job.wait_until_ready("indexuser", "developer", "two-doors")
-        inside = "wheelyard-main.two-doors"
-        # The Ingress sends its requests to this port of the same Service.
-        backend = kubectl.get("-n", "two-doors", "ingress", "pypi")["spec"]["rules"][0]["http"]["paths"][0][
-            "backend"
-        ]
-        (port,) = (
-            each["port"]
-            for each in kubectl.get("-n", "two-doors", "service", backend["service"]["name"])["spec"]["ports"]
-            if each["name"] == backend["service"]["port"]["name"]
-        )
-        assert _status(main_job, "", "", inside) == 200
-        assert _status(main_job, "", "", f"{inside}:{port}") == 401
-        token = kubectl.secret("two-doors", "developer-pypi")["password"]
-        assert _status(main_job, "two-doors.developer", token, f"{inside}:{port}") == 200
-    finally:
-        kubectl("-n", "two-doors", "delete", "packageindexes,indexusers", "--all", "--timeout=60s")
-
-
 def test_every_example_is_applied_by_some_test() -> None:
     tests = "".join(path.read_text() for path in (*Path(__file__).parent.glob("*.py"), Path(mainjob.__file__)))
     assert [path.name for path in EXAMPLES.glob("*.yaml") if f'apply("{path.name}")' not in tests] == []

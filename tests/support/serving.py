@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
-from wheelyard_server.settings import Limits
+from wheelyard_server.settings import Limits, Listener
 from wheelyard_server.web.connections import Runner
+from wheelyard_server.web.proxies import Proxies
 
 SECONDS = 20
 
@@ -18,12 +19,14 @@ class LimitedServer(TestServer):
 
     __test__ = False
 
-    def __init__(self, app: web.Application, limits: Limits) -> None:
-        super().__init__(app)
+    def __init__(self, app: web.Application, limits: Limits, *trusted_proxies: str) -> None:
+        super().__init__(app, port=unused_port())
         self._limits = limits
+        self._trusted = trusted_proxies
 
     async def _make_runner(self, **_kwargs: Any) -> Runner:
-        return Runner(self.app, self._limits)
+        listener = Listener(port=self.port or 0, trusted_proxies=self._trusted)
+        return Runner(self.app, self._limits, Proxies(listener))
 
 
 async def send_raw(server: BaseTestServer, request: bytes, *, silence: float | None = None) -> bytes:

@@ -1,9 +1,9 @@
-"""TLS in front of a server, as an Ingress would end it, with a certificate that nobody else trusts."""
+"""TLS in front of a server, as an Ingress would end it, with certificates that nobody else trusts."""
 
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Tls:
-    """An https URL, and the file with the certificate to trust."""
+    """An https URL, and the file with the authority to trust."""
 
     url: str
     certificate: Path
@@ -33,8 +33,8 @@ class Tls:
 def tls(url: str, folder: Path) -> Iterator[Tls]:
     """End TLS in front of a server for as long as a block takes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate = _certificate(folder)
-    context.load_cert_chain(certificate, folder / "key.pem")
+    certificate = certify(folder, HOST)
+    context.load_cert_chain(certificate.chain, certificate.key)
     loop, behind = asyncio.new_event_loop(), urlsplit(url)
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,7 +44,7 @@ def tls(url: str, folder: Path) -> Iterator[Tls]:
     server = loop.run_until_complete(asyncio.start_server(pass_on, HOST, 0, ssl=context))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    yield Tls(f"https://{HOST}:{server.sockets[0].getsockname()[1]}", certificate)
+    yield Tls(f"https://{HOST}:{server.sockets[0].getsockname()[1]}", certificate.authority)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     for task in asyncio.all_tasks(loop):
@@ -62,23 +62,67 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def _certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate and key, and the certificate of the authority that clients are to trust."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+
+def certify(folder: Path, *hosts: str) -> Certificate:
+    """Make an authority, and have it certify a server by its names, `*.` ones too, or addresses."""
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Wheelyard's tests")])
+    ca = _signed(name, authority, name, authority, [x509.BasicConstraints(ca=True, path_length=0)])
+    names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+    server = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A server of Wheelyard's tests")])
+    leaf = _signed(server, key, name, authority, [names, x509.BasicConstraints(ca=False, path_length=None)])
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    made = Certificate(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")
+    made.authority.write_bytes(ca.public_bytes(Encoding.PEM))
+    made.chain.write_bytes(leaf.public_bytes(Encoding.PEM))
+    made.key.write_bytes(private)
+    return made
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _signed(
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    by: ec.EllipticCurvePrivateKey,
+    extensions: Sequence[x509.ExtensionType],
+) -> x509.Certificate:
     now = datetime.now(UTC)
-    certificate = (
+    is_authority = key is by
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), critical=False)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
+        .add_extension(_usage(is_authority=is_authority), critical=True)
     )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "key.pem").write_bytes(private)
-    path = folder / "certificate.pem"
-    path.write_bytes(certificate.public_bytes(Encoding.PEM))
-    return path
+    for each in extensions:
+        builder = builder.add_extension(each, critical=is_authority)
+    return builder.sign(by, hashes.SHA256())
+
+
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    never = dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(
+        digital_signature=not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, **never
+    )

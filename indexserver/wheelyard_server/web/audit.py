@@ -11,6 +11,7 @@ from wheelyard_server.access.rules import ANONYMOUS, Method
 from wheelyard_server.errors import LoginError
 from wheelyard_server.web.context import RECORD, arrived_from_outside
 from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.proxies import client_of
 
 log = logging.getLogger("audit")
 
@@ -64,7 +65,7 @@ def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str,
         "project": record.project,
         "files": record.files,
         "sha256": record.sha256,
-        "client": request.remote,
+        "client": client_of(request),
         "listener": "external" if arrived_from_outside(request) else "cluster",
         "reason": record.reason,
     }

@@ -19,8 +19,8 @@ class Census:
         self._count = 0
 
     def enter(self, place: str) -> Callable[[], None] | None:
-        """Count a connection and return what ends it; None where there are enough."""
-        if self._count >= self._most or self._here[place] >= self._most_of_one:
+        """Count a connection and return what ends it; None where there are enough. "" is no place of anybody's."""
+        if self._count >= self._most or (place and self._here[place] >= self._most_of_one):
             return None
         self._here[place] += 1
         self._count += 1

@@ -18,6 +18,7 @@ from wheelyard_server.web import request_ids
 from wheelyard_server.web.census import Census, neighbourhood
 from wheelyard_server.web.headers import always
 from wheelyard_server.web.logs import AccessLog
+from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.targets import refusal
 
 log = logging.getLogger(__name__)
@@ -36,30 +37,33 @@ _OPTIONS = {
 class Runner(web.AppRunner):
     """Serves an application with limits."""
 
-    def __init__(self, app: web.Application, limits: Limits) -> None:
+    def __init__(self, app: web.Application, limits: Limits, proxies: Proxies) -> None:
         super().__init__(app)
         self._limits = limits
+        self._proxies = proxies
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self._limits)
+        return Server(await super()._make_server(), self._limits, self._proxies)
 
 
 class Server(web.Server):
     """Makes a `Connection` for each client and looks once a second whether it does its part."""
 
-    def __init__(self, application: web.Server, limits: Limits) -> None:
+    def __init__(self, application: web.Server, limits: Limits, proxies: Proxies) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             request_ids.begin(request)
+            proxies.begin(request)
             return refusal(request, limits.header_bytes) or await application.request_handler(request)
 
         super().__init__(handle, request_factory=application.request_factory)
         self._limits = limits
+        self._proxies = proxies
         self._census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def __call__(self) -> "Connection":
         """Make the protocol of one connection."""
-        return Connection(self, self._limits, self._census, loop=self._loop, **_OPTIONS)
+        return Connection(self, self._limits, self._census, self._proxies, loop=self._loop, **_OPTIONS)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's signature
         """Close what is open."""
@@ -76,10 +80,11 @@ class Server(web.Server):
 class Connection(web.RequestHandler):
     """A client's connection, cut when the client takes too long or sends too much before a request is whole."""
 
-    def __init__(self, server: Server, limits: Limits, census: Census, **options: Any) -> None:
+    def __init__(self, server: Server, limits: Limits, census: Census, proxies: Proxies, **options: Any) -> None:
         super().__init__(server, **options)
         self._limits = limits
         self._census = census
+        self._proxies = proxies
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
         self._peer = ""
@@ -92,7 +97,9 @@ class Connection(web.RequestHandler):
         """Take the connection, or close it where there are enough."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP listeners make no others
         peername = transport.get_extra_info("peername")
-        self._leave = self._census.enter(neighbourhood(peername))
+        port = transport.get_extra_info("sockname")[1]
+        alone = not self._proxies.trusts(port, peername[0])
+        self._leave = self._census.enter(neighbourhood(peername) if alone else "")
         if self._leave is None:
             transport.close()
             return

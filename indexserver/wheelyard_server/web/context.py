@@ -12,6 +12,7 @@ from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.web.admission import Admission
+from wheelyard_server.web.proxies import client_of
 
 ADMISSION = web.AppKey("admission", Admission)
 CATALOG = web.AppKey("catalog", Catalog)
@@ -39,7 +40,7 @@ def _showing(request: web.Request) -> Showing:
     showing = request.get(_SHOWING)
     if showing is None:
         header = request.headers.get("Authorization")
-        showing = request[_SHOWING] = Showing(header, request.remote or "", datetime.now(UTC))
+        showing = request[_SHOWING] = Showing(header, client_of(request), datetime.now(UTC))
     return showing
 
 

@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web import request_ids
+from wheelyard_server.web.proxies import client_of
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 PATH_LENGTH = 300
@@ -81,7 +82,7 @@ class AccessLog(AbstractAccessLogger):
         """Log a request that was answered in `time` seconds."""
         self.logger.info(
             '%s "%s %s" %d %d %.6f',
-            request.remote,
+            client_of(request),
             request.method,
             request.path[:PATH_LENGTH],
             response.status,

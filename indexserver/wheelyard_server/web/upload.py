@@ -91,6 +91,8 @@ async def _receive(request: web.Request, scratch: Scratch, until_done: ExitStack
                     fields.setdefault(part.name, value.decode(errors="replace"))
     except _DAMAGED as error:
         raise InvalidUploadError(f"The form is damaged: {' '.join(str(error).split())}") from error
+    except ConnectionError as error:
+        raise InvalidUploadError("The client went away before the whole form had arrived") from error
     if content is None:
         raise InvalidUploadError("The form has no file in a field `content`")
     return fields, filename, content
@@ -102,6 +104,8 @@ async def _receive_file(part: BodyPartReader, scratch: Scratch, until_done: Exit
         while chunk := await part.read_chunk(CHUNK_BYTES):
             await asyncio.to_thread(receiver.write, bytes(chunk))
         return await asyncio.to_thread(receiver.finish)
+    except ConnectionError:
+        raise  # The client's end, not the disk's, though it is an OSError too.
     except OSError as error:
         log.error("An upload could not be received: %s", error)  # noqa: TRY400 - the reason is all there is
         raise BusyError("The server has no room for the file now, try again") from error

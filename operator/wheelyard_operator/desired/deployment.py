@@ -28,7 +28,7 @@ from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSIO
 from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR, VolumeStorage
 
 if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+    from wheelyard_operator.resource import Manifest, PackageIndex, Pods
     from wheelyard_operator.settings import Settings
 
 _USER = 65532
@@ -36,15 +36,20 @@ _SPARE_SECONDS = 15
 _SPARE_BYTES = 512 * 1024**2
 
 
-def deployment(index: PackageIndex, settings: Settings, *, config_digest: str, credentials_digest: str) -> Manifest:
-    """Run `replicas` servers. The digests are of what is only read at start: a change of them rolls."""
+def deployment(
+    index: PackageIndex, settings: Settings, *, config_digest: str, credentials_digest: str, scaled: bool = False
+) -> Manifest:
+    """Run the servers. The digests are of what is only read at start: a change of them rolls.
+
+    `scaled`: an autoscaler has the number of them; it is not ours to say.
+    """
     annotations = {CONFIG_ANNOTATION: config_digest, CREDENTIALS_ANNOTATION: credentials_digest}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": index_metadata(index, index.child_name),
         "spec": {
-            "replicas": index.replicas,
+            **({} if scaled else {"replicas": index.fewest_replicas}),
             "revisionHistoryLimit": 3,
             "selector": {"matchLabels": selector_labels(index)},
             "strategy": _strategy(index),
@@ -92,7 +97,17 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
         ],
         "containers": [_container(index, settings)],
         "volumes": _volumes(index),
+        **_placement(index.pods),
     }
+
+
+def _placement(pods: Pods) -> Manifest:
+    wishes = {
+        "nodeSelector": pods.node_selector,
+        "tolerations": list(pods.tolerations),
+        "priorityClassName": pods.priority_class,
+    }
+    return {name: value for name, value in wishes.items() if value}
 
 
 def _volumes(index: PackageIndex) -> list[Manifest]:
@@ -137,10 +152,7 @@ def _container(index: PackageIndex, settings: Settings) -> Manifest:
         "startupProbe": _probe("/-/healthz", periodSeconds=1, failureThreshold=60),
         "readinessProbe": _probe("/-/readyz", periodSeconds=5, failureThreshold=2),
         "livenessProbe": _probe("/-/healthz", periodSeconds=10, failureThreshold=6),
-        "resources": {
-            "requests": {"cpu": "100m", "memory": "128Mi"},
-            "limits": {"memory": "512Mi"},
-        },
+        "resources": index.pods.resources,
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

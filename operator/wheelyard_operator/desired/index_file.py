@@ -38,7 +38,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "storage": _storage(index.storage, settings),
         "listeners": {
             "cluster": {"host": ANY_ADDRESS, "port": PORT},
-            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT},
+            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT, **_proxies(index)},
             "metrics": {"host": ANY_ADDRESS, "port": METRICS_PORT},
         },
         "accessFile": "/etc/wheelyard/access/access.yaml",
@@ -70,9 +70,20 @@ def _storage(storage: S3Storage | VolumeStorage, settings: Settings) -> Manifest
             "bucket": storage.bucket,
             "prefix": storage.prefix,
             "region": storage.region or settings.region,
-            "endpoint": storage.endpoint or settings.s3_endpoint,
+            "endpoint": endpoint(storage, settings),
         }
     }
+
+
+def endpoint(storage: S3Storage, settings: Settings) -> str:
+    """Give the URL of the S3 server, "" for AWS."""
+    return storage.endpoint or settings.s3_endpoint
+
+
+def _proxies(index: PackageIndex) -> Manifest:
+    # Left out where there are none: a new key would replace the servers of every index.
+    trusted = list(index.exposure.trusted_proxies)
+    return {"trustedProxies": trusted} if trusted else {}
 
 
 def _cache(index: PackageIndex) -> Manifest:

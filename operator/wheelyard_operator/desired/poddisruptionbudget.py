@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def poddisruptionbudget(index: PackageIndex) -> Manifest | None:
     """Want one only where there is more than one pod: with a single one it would block every drain."""
-    if index.replicas <= 1:
+    if index.fewest_replicas <= 1:
         return None
     return {
         "apiVersion": "policy/v1",

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.common import index_metadata, selector_labels
-from wheelyard_operator.desired.index_file import EXTERNAL_PORT
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
 
+EXTERNAL = "external"
+METRICS = "metrics"
+"""Names of ports that others point at."""
+
 
 def service(index: PackageIndex) -> Manifest:
-    """Listen on port 80 for pods, so that their URL needs none, and on `external` for Ingress and HTTPRoute."""
+    """Listen on port 80 for pods, so that their URL needs none.
+
+    `external` is for Ingress and HTTPRoute, `metrics` for Prometheus.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -22,7 +29,8 @@ def service(index: PackageIndex) -> Manifest:
             "selector": selector_labels(index),
             "ports": [
                 {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"},
-                {"name": "external", "port": EXTERNAL_PORT, "targetPort": "external", "protocol": "TCP"},
+                {"name": EXTERNAL, "port": EXTERNAL_PORT, "targetPort": "external", "protocol": "TCP"},
+                {"name": METRICS, "port": METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"},
             ],
         },
     }

@@ -37,8 +37,7 @@ def login_variables(index_url: str, username: str, token: str) -> dict[str, str]
     return {
         "username": username,
         "PIP_INDEX_URL": simple,
-        # Plain HTTP within the cluster: pip ignores such an index unless it is told to trust the host.
-        **({"PIP_TRUSTED_HOST": _host(index_url)} if urlsplit(index_url).scheme == "http" else {}),
+        **({"PIP_TRUSTED_HOST": _host(index_url)} if _is_plain(index_url) else {}),
         "UV_DEFAULT_INDEX": simple,
         "UV_PUBLISH_URL": upload,
         "UV_PUBLISH_USERNAME": username,
@@ -50,8 +49,9 @@ def login_variables(index_url: str, username: str, token: str) -> dict[str, str]
 
 def _files(username: str, index_url: str, token: str) -> dict[str, str]:
     host, simple, upload = _host(index_url), _simple(index_url, username, token), f"{index_url}legacy/"
+    trusted = f"trusted-host = {host}\n" if _is_plain(index_url) else ""
     return {
-        "pip.conf": f"[global]\nindex-url = {simple}\ntrusted-host = {host}\n",
+        "pip.conf": f"[global]\nindex-url = {simple}\n{trusted}",
         ".pypirc": (
             "[distutils]\nindex-servers =\n    wheelyard\n\n"
             f"[wheelyard]\nrepository = {upload}\nusername = {username}\npassword = {token}\n"
@@ -63,6 +63,14 @@ def _files(username: str, index_url: str, token: str) -> dict[str, str]:
 def _simple(index_url: str, username: str, token: str) -> str:
     login = f"{quote(username, safe='')}:{quote(token, safe='')}@" if token else ""
     return f"{index_url.replace('://', f'://{login}', 1)}simple/"
+
+
+def _is_plain(url: str) -> bool:
+    """Tell whether it is plain HTTP: pip ignores such an index unless it is told to trust the host.
+
+    Where there is TLS that would have pip not look at certificates.
+    """
+    return urlsplit(url).scheme == "http"
 
 
 def _host(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import FIELD_MANAGER, ApiError
 from wheelyard_operator.process.leadership import LeadershipLostError
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ class GuardedKube:
         with self._calls.counted("get", "document"):
             return self._kube.document(path)
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
         """See `Kube.apply`."""
         self._calls.check()
         with self._calls.counted("apply", manifest["kind"]):
-            return self._kube.apply(manifest)
+            return self._kube.apply(manifest, manager)
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
         """See `Kube.patch`."""

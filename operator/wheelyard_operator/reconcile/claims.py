@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.problems import CREDENTIALS_READY, EXPOSED, STORAGE_READY, Problem
 from wheelyard_operator.resource import S3Storage
 from wheelyard_operator.settings import plain_endpoint
 
@@ -24,6 +24,27 @@ def check_claims(
     _check_bucket(storage, settings)
     _check_annotations(storage, settings)
     _check_rivals(index, storage, others, settings)
+
+
+def check_exposure(index: PackageIndex, settings: Settings) -> None:
+    """Raise Problem if its owner may not be reached so: whoever may make an index need not may make an Ingress."""
+    for host in index.exposure.hosts:
+        if not any(fnmatchcase(host, allowed) for allowed in settings.allowed_hosts):
+            raise Problem(
+                EXPOSED,
+                "HostNotAllowed",
+                f"Indexes of this cluster may be reached as {', '.join(settings.allowed_hosts)}, not as {host}:"
+                " choose such a host, or have exposure.allowedHosts of the operator's Helm chart changed.",
+            )
+    annotations = index.exposure.ingress.annotations if index.exposure.ingress else ()
+    for name, _ in annotations:
+        if not any(fnmatchcase(name, allowed) for allowed in settings.allowed_ingress_annotations):
+            raise Problem(
+                EXPOSED,
+                "AnnotationNotAllowed",
+                f"spec.ingress.annotations has {name}, which this cluster does not allow: remove it, or have it"
+                " added to exposure.allowedIngressAnnotations of the operator's Helm chart.",
+            )
 
 
 def _check_endpoint(storage: S3Storage, settings: Settings) -> None:

@@ -12,7 +12,6 @@ from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest,
 from wheelyard_operator.desired.configmap import configmap
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import index_file
-from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
 from wheelyard_operator.kube import ApiError
@@ -20,11 +19,14 @@ from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_
 from wheelyard_operator.problems import AVAILABLE, Problem
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
+from wheelyard_operator.reconcile.options import Options, make_options
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
+from wheelyard_operator.reconcile.refusals import as_problem
 from wheelyard_operator.reconcile.report import report, report_pause
 from wheelyard_operator.reconcile.storage import serves_with
 from wheelyard_operator.resource import BUCKET_FINALIZER, FINALIZER, INDEX, S3Storage, VolumeStorage
 from wheelyard_operator.status.index import IndexFindings, index_status
+from wheelyard_operator.status.options import exposed, monitored
 from wheelyard_operator.status.rollout import is_ready
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = 10.0
 _SOON_SECONDS = 3.0
 _OURS = {BUCKET_FINALIZER, FINALIZER}
-_REFUSED = {400, 403, 422}
-"""By a quota, a policy, a webhook or a limit of size: somebody has to act."""
 
 
 @dataclass(frozen=True)
@@ -88,21 +88,19 @@ class IndexReconciler:
     def _make(self, observed: ObservedIndex) -> Outcome:
         index, applier = observed.index, Applier(self.kube, observed.index.meta)
         accepted = logins(observed)
-        problem, ready, live = None, None, observed.deployment
+        problem, ready, live, options = None, None, observed.deployment, Options({}, {})
         try:
             self._open_doors(observed, accepted, applier)
+            options = make_options(index, self.settings, applier)
             ready = self.storage.prepare(observed, applier)
-            live = self._deploy(index, ready, applier)
+            live = self._deploy(observed, ready, applier)
             self._let_go(observed, live, ready, applier)
-        except (Problem, NotOursError, LeavingError) as error:
-            problem = _problem(error)
-        except ApiError as error:
-            if error.status not in _REFUSED:
-                raise
-            problem = Problem(AVAILABLE, "ApplyRefused", f"The API server refused an object of this index: {error}")
+        except (Problem, NotOursError, LeavingError, ApiError) as error:
+            problem = as_problem(error)
         running = staying(pods(self.kube, index))
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
+            internal_url=index.internal_url(self.settings.cluster_domain),
             selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
             users=len(accepted),
             deployment=live,
@@ -110,12 +108,14 @@ class IndexReconciler:
             problem=problem,
             storage=ready,
             claim=self._claim(index),
+            exposed=exposed(index, options.live, options.problems),
+            monitored=monitored(index, options.problems),
             access_answers={
                 pod["metadata"]["name"]: self.servers.can_use_access_file(pod) for pod in running if is_ready(pod)
             },
         )
         self._report(index, findings)
-        if problem:
+        if problem or options.problems:
             return Outcome(after=_RETRY_SECONDS)
         return Outcome(after=_SOON_SECONDS if ready and ready.rotates else None)
 
@@ -135,11 +135,6 @@ class IndexReconciler:
         self._touch_pods(index, content_digest(access_yaml))
         applier.ensure(serviceaccount(index, self.settings))
         applier.ensure(service(index))
-        budget = poddisruptionbudget(index)
-        if budget is None:
-            applier.remove("PodDisruptionBudget", index.meta.namespace, index.child_name)
-        else:
-            applier.ensure(budget)
 
     def _touch_pods(self, index: PackageIndex, digest: str) -> None:
         """Have the kubelets sync the access file now: by themselves they take a minute or more."""
@@ -149,15 +144,20 @@ class IndexReconciler:
                 patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: digest}}}
                 self.kube.patch("Pod", metadata["namespace"], metadata["name"], patch)
 
-    def _deploy(self, index: PackageIndex, ready: ReadyStorage, applier: Applier) -> Manifest:
+    def _deploy(self, observed: ObservedIndex, ready: ReadyStorage, applier: Applier) -> Manifest:
+        index, before = observed.index, observed.deployment
         index_yaml = index_file(index, self.settings)
         applier.ensure(configmap(index, index_yaml))
+        scaled = index.autoscaling is not None and before is not None
+        if scaled and before is not None:
+            applier.cede(before, "replicas")
         return applier.ensure(
             deployment(
                 index,
                 self.settings,
                 config_digest=content_digest(index_yaml),
                 credentials_digest=ready.credentials_digest,
+                scaled=scaled,
             )
         )
 
@@ -208,6 +208,7 @@ class IndexReconciler:
         waiting = Problem(problem.condition, problem.reason, message, stalled=problem.stalled)
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
+            internal_url=index.internal_url(self.settings.cluster_domain),
             selector=str(index.status.get("selector", "")),
             users=0,
             deployment=self.kube.get("Deployment", index.meta.namespace, index.child_name),
@@ -224,13 +225,3 @@ class IndexReconciler:
         # The version makes the API server refuse, should somebody else have changed the list meanwhile.
         metadata = {"finalizers": finalizers, "resourceVersion": index.meta.resource_version}
         self.kube.patch(INDEX, index.meta.namespace, index.meta.name, {"metadata": metadata})
-
-
-def _problem(error: Problem | NotOursError | LeavingError) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, LeavingError):
-        message = "The objects of a deleted index of this name are still being removed: waiting."
-        return Problem(AVAILABLE, "WaitingForDeletion", message, stalled=False)
-    message = f"{error}: rename or delete it, or name the index otherwise. It is left as it is."
-    return Problem(AVAILABLE, "NameConflict", message)

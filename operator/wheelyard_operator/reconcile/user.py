@@ -60,7 +60,7 @@ class UserReconciler:
             index, observed = self._find_index(user), observe_user(self.kube, user)
             self._check_consent(index, observed)
             findings = UserFindings(
-                url=index.url(self.settings.cluster_domain),
+                url=self._url(index, user),
                 grants=all_grants(index, user),
                 refused=rights(index, user).refused,
             )
@@ -96,6 +96,18 @@ class UserReconciler:
             "NamespaceNotAllowed",
             f"PackageIndex {index.id} does not accept users of namespace {observed.user.meta.namespace}:"
             " its owner can allow them in spec.access.users.namespaces.",
+        )
+
+    def _url(self, index: PackageIndex, user: IndexUser) -> str:
+        if not user.from_outside:
+            return index.internal_url(self.settings.cluster_domain)
+        if index.exposure.url:
+            return index.exposure.url
+        raise Problem(
+            READY,
+            "NotExposed",
+            f"PackageIndex {index.id} has no address outside of the cluster: set its spec.ingress, spec.httpRoute"
+            " or spec.external.url, or set this user's spec.credentials.url to Internal.",
         )
 
     def _access_yaml(self, index: PackageIndex) -> str:

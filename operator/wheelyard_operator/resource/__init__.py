@@ -2,6 +2,7 @@
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent, LabelSelector
+from wheelyard_operator.resource.exposure import Exposure, IngressWish, RouteWish
 from wheelyard_operator.resource.index import PackageIndex, parse_bytes
 from wheelyard_operator.resource.meta import (
     API_VERSION,
@@ -22,6 +23,9 @@ from wheelyard_operator.resource.meta import (
     Manifest,
     Meta,
 )
+from wheelyard_operator.resource.monitor import Monitor
+from wheelyard_operator.resource.network import Network
+from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.publishers import Identity
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.resource.user import IndexUser, Rotation
@@ -41,17 +45,24 @@ __all__ = [
     "USER",
     "USER_LABEL",
     "VERSION",
+    "Autoscaling",
     "Consent",
+    "Exposure",
     "Grant",
     "Identity",
     "IndexUser",
+    "IngressWish",
     "Key",
     "LabelSelector",
     "Manifest",
     "Maximum",
     "Meta",
+    "Monitor",
+    "Network",
     "PackageIndex",
+    "Pods",
     "Rotation",
+    "RouteWish",
     "S3Storage",
     "VolumeStorage",
     "parse_bytes",

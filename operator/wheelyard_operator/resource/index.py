@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent
+from wheelyard_operator.resource.exposure import Exposure
 from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP, Manifest, Meta
+from wheelyard_operator.resource.monitor import Monitor
+from wheelyard_operator.resource.network import Network
+from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 
 _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
@@ -53,6 +57,13 @@ class PackageIndex:
     """Whether the storage goes with the index."""
     serving: Serving
     replicas: int
+    autoscaling: Autoscaling | None
+    """Where there is one, `replicas` counts for nothing."""
+    pods: Pods
+    exposure: Exposure
+    network: Network | None
+    """None leaves the network to others."""
+    monitor: Monitor | None
     grants: tuple[Grant, ...]
     external_grants: tuple[Grant, ...]
     """On the external listener they stand in for what `grants` allow to anonymous."""
@@ -73,6 +84,11 @@ class PackageIndex:
             delete_storage=spec.get("deletionPolicy", "Retain") == "Delete",
             serving=Serving.parse(spec),
             replicas=spec.get("replicas", 2),
+            autoscaling=Autoscaling.parse(spec["autoscaling"]) if "autoscaling" in spec else None,
+            pods=Pods.parse(spec),
+            exposure=Exposure.parse(spec),
+            network=Network.parse(spec["networkPolicy"]) if "networkPolicy" in spec else None,
+            monitor=_monitor(spec.get("monitoring", {})),
             grants=tuple(Grant.parse(each) for each in access.get("grants", ())),
             external_grants=tuple(Grant.parse(each) for each in access.get("externalGrants", ())),
             consent=Consent.parse(users.get("namespaces", {})),
@@ -92,8 +108,13 @@ class PackageIndex:
 
     @property
     def child_name(self) -> str:
-        """The name of its Deployment, Service, ServiceAccount, ConfigMap, PodDisruptionBudget and volume claim."""
+        """The name of all its children but Secrets."""
         return f"wheelyard-{self.meta.name}"
+
+    @property
+    def fewest_replicas(self) -> int:
+        """How many index servers there always are."""
+        return self.autoscaling.fewest if self.autoscaling else self.replicas
 
     @property
     def access_secret_name(self) -> str:
@@ -126,9 +147,17 @@ class PackageIndex:
         """Give the Service's name within the cluster."""
         return f"{self.child_name}.{self.meta.namespace}.svc.{cluster_domain}"
 
-    def url(self, cluster_domain: str) -> str:
+    def internal_url(self, cluster_domain: str) -> str:
         """Give the index's root within the cluster; `simple/` and `legacy/` lie below it."""
         return f"http://{self.host(cluster_domain)}/"
+
+    def url(self, cluster_domain: str) -> str:
+        """Give the index's root as most know it: from outside, where that is asked for, else within the cluster."""
+        return self.exposure.url or self.internal_url(cluster_domain)
+
+
+def _monitor(monitoring: Manifest) -> Monitor | None:
+    return Monitor.parse(monitoring["serviceMonitor"]) if "serviceMonitor" in monitoring else None
 
 
 def _storage(body: Manifest) -> S3Storage | VolumeStorage:

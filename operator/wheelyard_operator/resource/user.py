@@ -41,6 +41,8 @@ class IndexUser:
     groups: tuple[str, ...]
     grants: tuple[Grant, ...]
     secret_name: str
+    from_outside: bool
+    """Whether the Secret has the address of clients outside of the cluster."""
     has_token: bool
     """Whether it logs in by a token, among whatever else it has."""
     rotation: Rotation
@@ -63,6 +65,7 @@ class IndexUser:
             groups=tuple(spec.get("groups", ())),
             grants=tuple(Grant.parse(each, (f"user:{username}",)) for each in spec.get("grants", ())),
             secret_name=credentials.get("secretName") or f"{meta.name}-pypi",
+            from_outside=credentials.get("url", "Internal") == "External",
             has_token=credentials.get("token", True),
             rotation=Rotation.parse(body),
             password_secret_name=credentials.get("passwordSecretRef", {}).get("name", ""),

@@ -22,6 +22,8 @@ class IndexFindings:
     """What a reconciliation found."""
 
     url: str
+    """As most clients know it."""
+    internal_url: str
     selector: str
     """Of the pods, in the form of `kubectl get -l`: the scale subresource wants it."""
     users: int
@@ -33,6 +35,9 @@ class IndexFindings:
     """None where it has not been found to be ready."""
     claim: Manifest | None = None
     """Of an index on a volume: the claim."""
+    exposed: Condition | None = None
+    monitored: Condition | None = None
+    """None where they are not asked for."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
     """Of the ready pods, by name: whether they understand their access file; None did not answer."""
 
@@ -45,6 +50,7 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
     return {
         "observedGeneration": generation,
         "url": findings.url,
+        "internalURL": findings.internal_url,
         "users": findings.users,
         "replicas": deployed.get("replicas", 0),
         "readyReplicas": deployed.get("readyReplicas", 0),
@@ -62,9 +68,11 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
     parts = [
         *storage_conditions(index, findings.storage, findings.claim, findings.problem, serves=serves),
         available,
+        *([findings.exposed] if findings.exposed else []),
     ]
+    around = [findings.monitored] if findings.monitored else []
     access = access_in_force(findings.access_answers)
-    return [_ready(findings, parts, access), *parts, access, _reconciling(findings), _stalled(findings)]
+    return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
 
 
 def _available(findings: IndexFindings) -> Condition:
@@ -92,6 +100,8 @@ def _reconciling(findings: IndexFindings) -> Condition:
         return Condition(RECONCILING, "False", "Stalled", "Somebody has to act: see Stalled.")
     if problem:
         return Condition(RECONCILING, "True", "Retrying", problem.message)
+    if findings.exposed and findings.exposed.status == "Unknown":
+        return Condition(RECONCILING, "True", findings.exposed.reason, findings.exposed.message)
     if not is_rolled_out(findings.deployment):
         return Condition(RECONCILING, "True", "RollingOut", "Waiting for the index servers.")
     return Condition(RECONCILING, "False", "Settled", "Nothing is left to do.")
@@ -104,4 +114,6 @@ def _stalled(findings: IndexFindings) -> Condition:
     if problem is None and is_overdue(findings.deployment):
         message = f"The index servers do not start. {_available(findings).message}"
         return Condition(STALLED, "True", "ProgressDeadlineExceeded", message)
+    if findings.exposed and findings.exposed.status == "False":
+        return Condition(STALLED, "True", findings.exposed.reason, findings.exposed.message)
     return Condition(STALLED, "False", "Progressing", "Nobody has to act.")

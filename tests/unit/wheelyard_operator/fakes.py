@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import Login
 from wheelyard_operator.desired.credentials import Credentials
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import FIELD_MANAGER, ApiError
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
@@ -57,7 +57,9 @@ class FakeKube:
         }
         self.after_write: Callable[[], None] = Fuse()
         self.before_apply: Callable[[], object] = lambda: None
-        self._applied: dict[tuple[str, str, str], Manifest] = {}
+        self.absent_kinds: set[str] = set()
+        """Kinds that the cluster does not have: nothing of them can be made."""
+        self._applied: dict[tuple[str, str, str], dict[str, Manifest]] = {}
         self._version = 0
         for each in objects:
             self.put(each)
@@ -90,15 +92,25 @@ class FakeKube:
             raise ApiError(403, f"GET {path}: forbidden")
         return self.documents[path]
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
         self.before_apply()
+        if manifest["kind"] in self.absent_kinds:
+            raise ApiError(404, "the server could not find the requested resource")
         live = self.objects.get(_id(manifest))
         for field in ("uid", "resourceVersion"):
             wanted = manifest["metadata"].get(field)
             if wanted and (live is None or live["metadata"][field] != wanted):
                 raise ApiError(409, field)
-        merged = _merged(_without(live or {}, self._applied.get(_id(manifest), {}), manifest), manifest)
-        self._applied[_id(manifest)] = copy.deepcopy(manifest)
+        applied = self._applied.get(_id(manifest), {}) if live else {}
+        before = applied.get(manager, {})
+        for other in (body for name, body in applied.items() if name != manager):
+            before = _minus(before, other)
+        merged = _merged(_without(live or {}, before, manifest), manifest)
+        self._applied[_id(manifest)] = {**applied, manager: copy.deepcopy(manifest)}
+        merged["metadata"]["managedFields"] = [
+            {"manager": name, "operation": "Apply", "fieldsV1": _fields(body)}
+            for name, body in self._applied[_id(manifest)].items()
+        ]
         if live and live.get("spec") != merged.get("spec"):
             merged["metadata"]["generation"] += 1
         self.put(merged)
@@ -153,6 +165,18 @@ def _without(live: Any, before: Any, now: Any) -> Any:
     return {key: _without(value, before.get(key), now.get(key)) for key, value in live.items() if key not in gone}
 
 
+def _minus(before: Any, other: Any) -> Any:
+    """Leave out what somebody else has applied, too."""
+    if not (isinstance(before, dict) and isinstance(other, dict)):
+        return before
+    kept = {key: _minus(value, other.get(key)) for key, value in before.items()}
+    return {key: value for key, value in kept.items() if key not in other or isinstance(value, dict)}
+
+
+def _fields(body: Any) -> Manifest:
+    return {f"f:{key}": _fields(value) for key, value in body.items()} if isinstance(body, dict) else {}
+
+
 def _merged(live: Any, patch: Any) -> Any:
     if not (isinstance(live, dict) and isinstance(patch, dict)):
         return copy.deepcopy(patch)
@@ -161,7 +185,7 @@ def _merged(live: Any, patch: Any) -> Any:
 
 
 def index_body(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Give a PackageIndex as the API server has it; `s3__bucket="x"`, `access={}`, `uid="u"`..."""
+    """Give a PackageIndex as the API server has it; `s3__bucket="x"`, `access={}`, `spec={}`, `uid="u"`..."""
     s3: Manifest = {
         "bucket": "acme",
         "region": "",
@@ -189,6 +213,7 @@ def index_body(name: str = "main", namespace: str = "packages", **changes: Any) 
             "deletionPolicy": changes.get("deletion_policy", "Retain"),
             "replicas": changes.get("replicas", 2),
             "access": changes.get("access", {"grants": [], "users": {"namespaces": {"from": "Same"}}}),
+            **changes.get("spec", {}),
         },
     }
 

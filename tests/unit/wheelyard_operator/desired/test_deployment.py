@@ -90,3 +90,35 @@ def test_a_role_of_the_cloud_needs_no_key() -> None:
     }
     assert container(**role)["env"] == []
     assert pod(**role)["serviceAccountName"] == "wheelyard-main"
+
+
+def test_where_pods_run_and_what_they_take() -> None:
+    assert container()["resources"] == {
+        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "limits": {"memory": "512Mi"},
+    }
+    assert not {"nodeSelector", "tolerations", "priorityClassName"} & set(pod())
+    wishes: dict[str, Any] = {
+        "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "memory": "1Gi"}},
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "infra", "operator": "Exists"}],
+        "priorityClassName": "builds",
+    }
+    assert container(spec=wishes)["resources"] == {
+        "requests": {"cpu": "1", "memory": "128Mi"},
+        "limits": {"cpu": "2", "memory": "1Gi"},
+    }
+    found = pod(spec=wishes)
+    assert found["nodeSelector"] == {"disk": "fast"}
+    assert found["tolerations"] == [{"key": "infra", "operator": "Exists"}]
+    assert found["priorityClassName"] == "builds"
+
+
+def test_an_autoscaler_has_the_number_once_there_is_one() -> None:
+    index = an_index(replicas=1, spec={"autoscaling": {"minReplicas": 3, "maxReplicas": 9}})
+
+    def spec(*, scaled: bool) -> Any:
+        return deployment(index, SETTINGS, config_digest="c", credentials_digest="k", scaled=scaled)["spec"]
+
+    assert spec(scaled=False)["replicas"] == 3
+    assert "replicas" not in spec(scaled=True)

@@ -8,9 +8,11 @@ from unit.wheelyard_operator.fakes import SETTINGS, an_index
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import decoded, selector_labels
 from wheelyard_operator.desired.configmap import configmap
+from wheelyard_operator.desired.horizontalpodautoscaler import horizontalpodautoscaler
 from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
+from wheelyard_operator.desired.servicemonitor import servicemonitor
 from wheelyard_operator.desired.volumeclaim import volumeclaim
 from wheelyard_operator.resource import VolumeStorage
 
@@ -30,7 +32,11 @@ def test_configmap() -> None:
 def test_service_selects_the_pods() -> None:
     spec = service(an_index())["spec"]
     assert spec["selector"] == selector_labels(an_index())
-    assert spec["ports"][0]["port"] == 80
+    assert [(each["name"], each["port"]) for each in spec["ports"]] == [
+        ("http", 80),
+        ("external", 8081),
+        ("metrics", 9090),
+    ]
 
 
 def test_serviceaccount_has_no_token() -> None:
@@ -64,3 +70,34 @@ def test_budget_only_where_it_would_not_block_every_drain() -> None:
     assert budget["spec"]["maxUnavailable"] == 1
     assert poddisruptionbudget(an_index(replicas=1)) is None
     assert poddisruptionbudget(an_index(replicas=0)) is None
+    busy = {"autoscaling": {"minReplicas": 2, "maxReplicas": 5}}
+    assert poddisruptionbudget(an_index(replicas=1, spec=busy)), "replicas counts for nothing then"
+
+
+def test_autoscaler() -> None:
+    assert horizontalpodautoscaler(an_index()) is None
+    wish = {"minReplicas": 3, "maxReplicas": 9, "targetCPUUtilizationPercentage": 70}
+    scaler = horizontalpodautoscaler(an_index(spec={"autoscaling": wish}))
+    assert scaler
+    assert scaler["spec"]["scaleTargetRef"] == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": "wheelyard-main",
+    }
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 9)
+    (metric,) = scaler["spec"]["metrics"]
+    assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+
+
+def test_servicemonitor_finds_the_service() -> None:
+    assert servicemonitor(an_index()) is None
+    wish = {"labels": {"release": "prometheus", "wheelyard.dev/index": "other"}, "interval": "1m"}
+    monitor = servicemonitor(an_index(spec={"monitoring": {"serviceMonitor": wish}}))
+    assert monitor
+    found = service(an_index())
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= found["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {each["name"] for each in found["spec"]["ports"]}
+    assert (endpoint["path"], endpoint["interval"]) == ("/metrics", "1m")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["metadata"]["labels"]["wheelyard.dev/index"] == "main", "by which it is found again"

@@ -61,6 +61,16 @@ def test_netrc(values: dict[str, str], tmp_path: Path) -> None:
     assert (found[0], found[2]) == ("ci.jenkins", "wy_t")
 
 
+def test_over_tls_certificates_are_looked_at() -> None:
+    secret = user_secret(a_user(namespace="ci"), "https://pypi.example.com:8443/", Credentials("wy_t", NOW))
+    values = {key: decoded(secret, key) for key in secret["data"]}
+    assert values["PIP_INDEX_URL"] == "https://ci.jenkins:wy_t@pypi.example.com:8443/simple/"
+    assert values["TWINE_REPOSITORY_URL"] == "https://pypi.example.com:8443/legacy/"
+    assert "PIP_TRUSTED_HOST" not in values
+    assert "trusted-host" not in values["pip.conf"]
+    assert "machine pypi.example.com\n" in values[".netrc"]
+
+
 def test_without_a_token_there_are_the_addresses_alone() -> None:
     secret = user_secret(a_user(namespace="ci"), URL, Credentials())
     values = {key: decoded(secret, key) for key in secret["data"]}

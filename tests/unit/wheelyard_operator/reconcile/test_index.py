@@ -11,7 +11,7 @@ from unit.wheelyard_operator.fakes import Fuse, condition, given, index_body, na
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded, encoded
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import FIELD_MANAGER, ApiError
 from wheelyard_operator.provision.iam import user_name
 from wheelyard_operator.reconcile.outcome import GONE
 from wheelyard_operator.resource import (
@@ -551,10 +551,10 @@ def test_what_the_api_server_refuses_is_a_condition(world: World) -> None:
     world.kube.put(index_body())
     apply = world.kube.apply
 
-    def over_quota(manifest: Manifest) -> Manifest:
+    def over_quota(manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
         if manifest["kind"] == "Deployment":
             raise ApiError(403, "exceeded quota: pods")
-        return apply(manifest)
+        return apply(manifest, manager)
 
     world.kube.apply = over_quota  # type: ignore[method-assign]
     world.settle()

@@ -19,6 +19,7 @@ from support.http import Client, auth, form
 from support.issuers import TestIssuer
 from support.logs import audit_lines, collected
 from support.memory_storage import MemoryStorage
+from support.serving import send_raw
 from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT
 from wheelyard_server.web.logs import JsonFormatter
@@ -134,6 +135,21 @@ async def test_a_login_that_is_not_valid_is_refused_without_its_secret(
     assert (line["outcome"], line["status"], line["user"], line["method"]) == ("refused", 401, "anonymous", method)
     assert line["claimed"] == "web.reader"
     assert secret not in log.getvalue()
+
+
+async def test_who_goes_away_in_the_middle_is_no_full_disk(client: Client, log: io.StringIO) -> None:
+    head = f"POST /legacy/ HTTP/1.1\r\nHost: a\r\nAuthorization: {auth(PUBLISHER)['Authorization']}\r\n"
+    kind = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
+    part = '--b\r\nContent-Disposition: form-data; name="content"; filename="demo-1.0-py3-none-any.whl"\r\n\r\n'
+    await send_raw(client.server, (head + kind + part + "x" * 50_000).encode(), silence=0.2)
+    async with asyncio.timeout(10):
+        while not log.getvalue():
+            await asyncio.sleep(0.01)
+    line = only(log)
+    assert (line["outcome"], line["reason"]) == (
+        "failed",
+        "The client went away before the whole form had arrived",
+    )
 
 
 async def test_who_guesses_too_often_is_refused(client: Client, log: io.StringIO) -> None:

@@ -264,6 +264,16 @@ async def test_one_address_has_so_many_connections_and_no_more(connect: Connect,
     await connect()
 
 
+async def test_a_trusted_proxy_is_many_clients(service: Service) -> None:
+    async with LimitedServer(service.app, LIMITS, "127.0.0.0/8") as server:
+        clients = [await asyncio.open_connection(server.host, server.port) for _ in range(4)]
+        for reader, writer in clients:
+            writer.write(GET)
+            assert statuses(await reader.read(1000)) == [200]
+        for _, writer in clients:
+            writer.close()
+
+
 async def test_all_addresses_together_have_so_many_connections(service: Service) -> None:
     async with LimitedServer(service.app, Limits(connections=2)) as server:
         open_ones = [await asyncio.open_connection(server.host, server.port) for _ in range(2)]

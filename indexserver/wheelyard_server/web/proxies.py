@@ -1,0 +1,71 @@
+"""Who a client is behind proxies: what `X-Forwarded-For` says counts only where trusted ones have written it."""
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from aiohttp import web
+
+from wheelyard_server.settings import Listener
+
+Address = IPv4Address | IPv6Address
+_CLIENT = web.RequestKey("client", str)
+_HEADER = "X-Forwarded-For"
+
+
+class Proxies:
+    """The proxies that each listener trusts, by its port."""
+
+    def __init__(self, *listeners: Listener | None) -> None:
+        self._trusted: Mapping[int, tuple[IPv4Network | IPv6Network, ...]] = {
+            listener.port: listener.networks() for listener in listeners if listener is not None
+        }
+
+    def trusts(self, port: int, address: str) -> bool:
+        """Tell whether a connection from this address to this port is a trusted proxy's."""
+        parsed = _parsed(address)
+        return parsed is not None and self._is_trusted(port, parsed)
+
+    def begin(self, request: web.BaseRequest) -> None:
+        """Find out who sent the request, for `client_of`: the last address that is no trusted proxy's.
+
+        Each proxy adds, on the right, the address that it was asked from. What stands left of that the asker may
+        have made up.
+        """
+        socket = request.get_extra_info("sockname")
+        client = _parsed(request.remote or "")
+        if client is None or socket is None:
+            return
+        told = [entry for header in request.headers.getall(_HEADER, ()) for entry in header.split(",")]
+        while told and self._is_trusted(socket[1], client):
+            before = _parsed(told.pop())
+            if before is None:
+                break
+            client = before
+        request[_CLIENT] = str(client)
+
+    def _is_trusted(self, port: int, address: Address) -> bool:
+        return any(address in network for network in self._trusted.get(port, ()))
+
+
+def client_of(request: web.BaseRequest) -> str:
+    """Return the address of who sent a request, "" where nobody knows any more."""
+    return request.get(_CLIENT) or request.remote or ""
+
+
+def _parsed(text: str) -> Address | None:
+    """Return an address in its plain form; some proxies write a port behind it."""
+    for each in _readings(text.strip()):
+        try:
+            address = ip_address(each)
+        except ValueError:
+            continue
+        return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+    return None
+
+
+def _readings(text: str) -> Iterable[str]:
+    yield text.partition("%")[0]
+    if text.startswith("["):
+        yield text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        yield text.partition(":")[0]

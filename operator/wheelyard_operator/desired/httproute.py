@@ -1,0 +1,33 @@
+"""The HTTPRoute (Gateway API) in front of the external listener."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import index_metadata
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest, PackageIndex
+
+
+def httproute(index: PackageIndex) -> Manifest | None:
+    """Ask Gateways to lead hosts to the external listener; each decides by itself whose routes it takes."""
+    wish = index.exposure.route
+    if wish is None:
+        return None
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": index_metadata(index, index.child_name),
+        "spec": {
+            "parentRefs": list(wish.parents),
+            "hostnames": list(wish.hostnames),
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                    "backendRefs": [{"name": index.child_name, "port": EXTERNAL_PORT}],
+                }
+            ],
+        },
+    }

@@ -1,0 +1,43 @@
+"""The Ingress in front of the external listener."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import index_metadata
+from wheelyard_operator.desired.service import EXTERNAL
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import IngressWish, Manifest, PackageIndex
+
+_ISSUER_ANNOTATIONS = {"Issuer": "cert-manager.io/issuer", "ClusterIssuer": "cert-manager.io/cluster-issuer"}
+
+
+def ingress(index: PackageIndex) -> Manifest | None:
+    """Lead a host to the external listener. cert-manager is asked by annotations: its kinds are never touched."""
+    wish = index.exposure.ingress
+    if wish is None:
+        return None
+    backend = {"service": {"name": index.child_name, "port": {"name": EXTERNAL}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    metadata = index_metadata(index, index.child_name)
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {**metadata, **({"annotations": annotations} if (annotations := _annotations(wish)) else {})},
+        "spec": {
+            **({"ingressClassName": wish.class_name} if wish.class_name else {}),
+            "rules": [{"host": wish.host, "http": {"paths": paths}}],
+            **({"tls": [_tls(index, wish)]} if wish.tls else {}),
+        },
+    }
+
+
+def _annotations(wish: IngressWish) -> dict[str, str]:
+    kind, name = wish.tls.issuer if wish.tls else ("", "")
+    return {**dict(wish.annotations), **({_ISSUER_ANNOTATIONS[kind]: name} if name else {})}
+
+
+def _tls(index: PackageIndex, wish: IngressWish) -> Manifest:
+    given = wish.tls.secret_name if wish.tls else ""
+    return {"hosts": [wish.host], "secretName": given or f"{index.child_name}-tls"}

@@ -1,0 +1,98 @@
+"""The NetworkPolicy of an index's pods."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from wheelyard_operator.desired.common import index_metadata, selector_labels
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, endpoint
+from wheelyard_operator.resource import S3Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wheelyard_operator.resource import Manifest, Network, PackageIndex
+    from wheelyard_operator.settings import Settings
+
+_HTTPS = 443
+_DNS_PORTS = (53, 5353)
+"""What counts is where the resolver's pods listen: on OpenShift that is 5353."""
+_OPERATOR_PODS = {"app.kubernetes.io/name": "wheelyard", "app.kubernetes.io/component": "operator"}
+"""Labels that the chart gives them."""
+_POD_IDENTITY_AGENT = ("169.254.170.23/32", "fd00:ec2::23/128")
+"""Of EKS, on every node, at port 80."""
+
+
+def networkpolicy(index: PackageIndex, settings: Settings) -> Manifest | None:
+    """Keep everybody away but those who are named, and the pods from everything but DNS and their storage."""
+    network = index.network
+    if network is None:
+        return None
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": index_metadata(index, index.child_name),
+        "spec": {
+            "podSelector": {"matchLabels": selector_labels(index)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": _ingress(network, settings),
+            "egress": _egress(index, network, settings),
+        },
+    }
+
+
+def _ingress(network: Network, settings: Settings) -> list[Manifest]:
+    # The kubelet's probes come from the node, which no policy keeps away.
+    doors = (
+        (network.cluster, PORT),
+        (network.external, EXTERNAL_PORT),
+        ((*_operator(settings), *network.metrics), METRICS_PORT),
+    )
+    # A rule without peers would let in everybody.
+    return [{"from": list(peers), "ports": _tcp([port])} for peers, port in doors if peers]
+
+
+def _operator(settings: Settings) -> tuple[Manifest, ...]:
+    """Let the operator ask servers whether they understand their access file."""
+    if not settings.pod_namespace:
+        return ()
+    home = {"kubernetes.io/metadata.name": settings.pod_namespace}
+    return ({"namespaceSelector": {"matchLabels": home}, "podSelector": {"matchLabels": _OPERATOR_PODS}},)
+
+
+def _egress(index: PackageIndex, network: Network, settings: Settings) -> list[Manifest]:
+    storage = index.storage
+    if not isinstance(storage, S3Storage):
+        return []
+    url = urlsplit(endpoint(storage, settings))
+    port = url.port or (80 if url.scheme == "http" else _HTTPS)
+    dns = [{"protocol": protocol, "port": each} for each in _DNS_PORTS for protocol in ("UDP", "TCP")]
+    rules = [
+        _to(network.dns, dns),
+        _to(network.storage or _literal(url.hostname or ""), _tcp(network.storage_ports or [port])),
+    ]
+    if storage.identity is not None:
+        # The role: from the security token service, or from the node's agent.
+        agent = [{"ipBlock": {"cidr": each}} for each in _POD_IDENTITY_AGENT]
+        rules += [_to((), _tcp([_HTTPS])), _to(agent, _tcp([80]))]
+    return rules
+
+
+def _to(peers: Iterable[Manifest], ports: list[Manifest]) -> Manifest:
+    """Allow it to these peers; to everybody, where there are none."""
+    listed = list(peers)
+    return {"ports": ports, **({"to": listed} if listed else {})}
+
+
+def _literal(host: str) -> list[Manifest]:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return []
+    return [{"ipBlock": {"cidr": f"{address}/{address.max_prefixlen}"}}]
+
+
+def _tcp(ports: Iterable[int]) -> list[Manifest]:
+    return [{"protocol": "TCP", "port": port} for port in ports]

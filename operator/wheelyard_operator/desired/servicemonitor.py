@@ -1,0 +1,37 @@
+"""The ServiceMonitor (Prometheus Operator) of an index's pods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import index_metadata, selector_labels
+from wheelyard_operator.desired.service import METRICS
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest, PackageIndex
+
+_INDEX_LABEL = "__meta_kubernetes_service_label_wheelyard_dev_index"
+
+
+def servicemonitor(index: PackageIndex) -> Manifest | None:
+    """Have every pod scraped, each series with the label `index`."""
+    wish = index.monitor
+    if wish is None:
+        return None
+    metadata = index_metadata(index, index.child_name)
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": {**metadata, "labels": {**wish.labels, **metadata["labels"]}},
+        "spec": {
+            "selector": {"matchLabels": selector_labels(index)},
+            "endpoints": [
+                {
+                    "port": METRICS,
+                    "path": "/metrics",
+                    "interval": wish.interval,
+                    "relabelings": [{"sourceLabels": [_INDEX_LABEL], "targetLabel": "index"}],
+                }
+            ],
+        },
+    }

@@ -1,0 +1,82 @@
+"""The children that an index has if it asks for them: each is made so, or is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.apply import LeavingError, NotOursError
+from wheelyard_operator.desired.horizontalpodautoscaler import horizontalpodautoscaler
+from wheelyard_operator.desired.httproute import httproute
+from wheelyard_operator.desired.ingress import ingress
+from wheelyard_operator.desired.networkpolicy import networkpolicy
+from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
+from wheelyard_operator.desired.servicemonitor import servicemonitor
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.problems import EXPOSED, MONITORED, Problem
+from wheelyard_operator.reconcile.claims import check_exposure
+from wheelyard_operator.reconcile.refusals import as_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wheelyard_operator.apply import Applier
+    from wheelyard_operator.resource import Manifest, PackageIndex
+    from wheelyard_operator.settings import Settings
+
+_ABSENT = {
+    "HTTPRoute": "This cluster has no HTTPRoute: have the Gateway API's CRDs installed, or use spec.ingress.",
+    "ServiceMonitor": (
+        "This cluster has no ServiceMonitor: have the Prometheus Operator's CRDs installed, or remove"
+        " spec.monitoring.serviceMonitor. Pods serve their metrics nonetheless."
+    ),
+}
+"""Kinds that not every cluster has."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What came of them, by kind."""
+
+    live: Mapping[str, Manifest]
+    problems: Mapping[str, Problem]
+
+
+def make_options(index: PackageIndex, settings: Settings, applier: Applier) -> Options:
+    """Make what is asked for, and remove what is not. Raises for what an index cannot do without."""
+    for kind, desired in (
+        ("HorizontalPodAutoscaler", horizontalpodautoscaler(index)),
+        ("NetworkPolicy", networkpolicy(index, settings)),
+        ("PodDisruptionBudget", poddisruptionbudget(index)),
+    ):
+        _ensure(kind, desired, index, applier)
+    live: dict[str, Manifest] = {}
+    problems: dict[str, Problem] = {}
+    # What is wrong with these is a condition of their own: pods inside the cluster need none of them.
+    for kind, desired, condition in (
+        ("HTTPRoute", httproute(index), EXPOSED),
+        ("Ingress", ingress(index), EXPOSED),
+        ("ServiceMonitor", servicemonitor(index), MONITORED),
+    ):
+        try:
+            if desired is not None and condition == EXPOSED:
+                check_exposure(index, settings)
+            found = _ensure(kind, desired, index, applier)
+        except (Problem, NotOursError, LeavingError, ApiError) as error:
+            problems[kind] = _problem(kind, error, condition)
+        else:
+            live |= {kind: found} if found else {}
+    return Options(live, problems)
+
+
+def _problem(kind: str, error: Problem | NotOursError | LeavingError | ApiError, condition: str) -> Problem:
+    if isinstance(error, ApiError) and error.status == 404 and kind in _ABSENT:
+        return Problem(condition, "KindNotInstalled", _ABSENT[kind])
+    return as_problem(error, condition)
+
+
+def _ensure(kind: str, desired: Manifest | None, index: PackageIndex, applier: Applier) -> Manifest | None:
+    if desired is None:
+        applier.remove(kind, index.meta.namespace, index.child_name)
+        return None
+    return applier.ensure(desired)

@@ -1,0 +1,96 @@
+"""How an index is reached from outside of the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource.meta import Manifest
+
+
+@dataclass(frozen=True)
+class Tls:
+    """TLS that the Ingress controller ends."""
+
+    secret_name: str
+    """The Secret with the certificate, "" for one that cert-manager makes under a name of ours."""
+    issuer: tuple[str, str]
+    """Kind and name of cert-manager's issuer, ("", "") for none."""
+
+
+@dataclass(frozen=True)
+class IngressWish:
+    """An Ingress for one host."""
+
+    host: str
+    class_name: str
+    annotations: tuple[tuple[str, str], ...]
+    """As the resource has them: what is allowed is decided elsewhere."""
+    tls: Tls | None
+
+    @classmethod
+    def parse(cls, body: Manifest) -> IngressWish:
+        """Take it from `spec.ingress`."""
+        tls, issuer = body.get("tls"), body.get("tls", {}).get("issuerRef", {})
+        return cls(
+            host=body["host"],
+            class_name=body.get("className", ""),
+            annotations=tuple(sorted(body.get("annotations", {}).items())),
+            tls=None
+            if tls is None
+            else Tls(
+                tls.get("secretName", ""), (issuer.get("kind", "Issuer") if issuer else "", issuer.get("name", ""))
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class RouteWish:
+    """An HTTPRoute of the Gateway API."""
+
+    parents: tuple[Manifest, ...]
+    hostnames: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, body: Manifest) -> RouteWish:
+        """Take it from `spec.httpRoute`."""
+        return cls(parents=tuple(body["parentRefs"]), hostnames=tuple(body["hostnames"]))
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What an index's owner wants to be there for clients outside."""
+
+    given_url: str
+    trusted_proxies: tuple[str, ...]
+    """Networks of the proxies that tell the external listener who their clients are."""
+    ingress: IngressWish | None
+    route: RouteWish | None
+
+    @classmethod
+    def parse(cls, spec: Manifest) -> Exposure:
+        """Take it from `spec`."""
+        external = spec.get("external", {})
+        return cls(
+            given_url=external.get("url", ""),
+            trusted_proxies=tuple(external.get("trustedProxies", ())),
+            ingress=IngressWish.parse(spec["ingress"]) if "ingress" in spec else None,
+            route=RouteWish.parse(spec["httpRoute"]) if "httpRoute" in spec else None,
+        )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All hosts under which it claims to be reached."""
+        own = (self.ingress.host,) if self.ingress else ()
+        return (*own, *(self.route.hostnames if self.route else ()))
+
+    @property
+    def url(self) -> str:
+        """The index's root as clients outside know it, "" where there is none."""
+        if self.given_url:
+            return self.given_url.rstrip("/") + "/"
+        if self.ingress:
+            return f"{'https' if self.ingress.tls else 'http'}://{self.ingress.host}/"
+        # Whether its Gateway ends TLS nobody tells us: of one that does not, `given_url` does.
+        return f"https://{self.route.hostnames[0]}/" if self.route else ""

@@ -1,0 +1,23 @@
+"""How an index wants to be watched by Prometheus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource.meta import Manifest
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A ServiceMonitor of the Prometheus Operator."""
+
+    labels: Manifest
+    """By which a Prometheus chooses its ServiceMonitors."""
+    interval: str
+
+    @classmethod
+    def parse(cls, body: Manifest) -> Monitor:
+        """Take it from `spec.monitoring.serviceMonitor`."""
+        return cls(labels=body.get("labels", {}), interval=body.get("interval", "30s"))

@@ -1,0 +1,73 @@
+"""Conditions of what an index has only if it asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.problems import EXPOSED, MONITORED
+from wheelyard_operator.status.conditions import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from wheelyard_operator.problems import Problem
+    from wheelyard_operator.resource import Manifest, PackageIndex
+
+
+def exposed(index: PackageIndex, live: Mapping[str, Manifest], problems: Mapping[str, Problem]) -> Condition | None:
+    """Say whether clients outside are led to the index, None where that is not asked for."""
+    exposure = index.exposure
+    if exposure.ingress is None and exposure.route is None:
+        return None
+    found = [problems[kind] for kind in ("Ingress", "HTTPRoute") if kind in problems]
+    for problem in found:
+        status = "False" if problem.stalled else "Unknown"
+        return Condition(EXPOSED, status, problem.reason, problem.message)
+    if exposure.route is not None and (refusal := _refusal(live.get("HTTPRoute", {}))):
+        return refusal
+    # Controllers need not say of an Ingress that they took it, and some never do.
+    return Condition(EXPOSED, "True", "Routed", f"Requests to {', '.join(exposure.hosts)} are to be led here.")
+
+
+def monitored(index: PackageIndex, problems: Mapping[str, Problem]) -> Condition | None:
+    """Say whether Prometheus is told of the index, None where that is not asked for."""
+    if index.monitor is None:
+        return None
+    problem = problems.get("ServiceMonitor")
+    if problem:
+        return Condition(MONITORED, "False", problem.reason, problem.message)
+    return Condition(MONITORED, "True", "Applied", f"ServiceMonitor {index.child_name} has every pod scraped.")
+
+
+def _refusal(route: Manifest) -> Condition | None:
+    """Give what a Gateway has against its route; each of them has to say that it takes it."""
+    answers = route.get("status", {}).get("parents", [])
+    for parent in route.get("spec", {}).get("parentRefs", []):
+        gateway = f"{parent.get('namespace') or route['metadata']['namespace']}/{parent['name']}"
+        said = [each for each in answers if _is_of(each["parentRef"], parent)]
+        if not said:
+            message = (
+                f"No controller has answered for Gateway {gateway} yet: see that there is this Gateway, and that"
+                " the controller of its class runs."
+            )
+            return Condition(EXPOSED, "Unknown", "WaitingForGateway", message)
+        for condition in _negative(said):
+            message = f"Gateway {gateway} does not take the route: {condition.get('message', condition['reason'])}"
+            return Condition(EXPOSED, "False", "RouteNotAccepted", message)
+    return None
+
+
+def _is_of(answered: Manifest, parent: Manifest) -> bool:
+    names = ("name", "sectionName", "port")
+    return all(answered.get(each) == parent.get(each) for each in names) and (
+        parent.get("namespace") in {None, answered.get("namespace")}
+    )
+
+
+def _negative(answers: Iterable[Manifest]) -> list[Manifest]:
+    return [
+        condition
+        for answer in answers
+        for condition in answer.get("conditions", ())
+        if condition["type"] in {"Accepted", "ResolvedRefs"} and condition["status"] == "False"
+    ]

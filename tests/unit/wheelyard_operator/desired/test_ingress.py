@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import an_index
+from wheelyard_operator.desired.httproute import httproute
+from wheelyard_operator.desired.ingress import ingress
+from wheelyard_operator.desired.service import service
+from wheelyard_operator.resource import Manifest
+
+HOST = "pypi.example.com"
+
+
+def made(**wishes: Any) -> Manifest:
+    found = ingress(an_index(spec={"ingress": {"host": HOST, **wishes}}))
+    assert found is not None
+    return found
+
+
+def test_there_are_none_unless_they_are_asked_for() -> None:
+    assert ingress(an_index()) is None
+    assert httproute(an_index()) is None
+
+
+def test_it_leads_to_the_external_listener() -> None:
+    (rule,) = made()["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    backend = path["backend"]["service"]
+    (port,) = [each for each in service(an_index())["spec"]["ports"] if each["name"] == backend["port"]["name"]]
+    assert (rule["host"], path["path"], backend["name"]) == (HOST, "/", "wheelyard-main")
+    assert port["targetPort"] == "external", "whoever comes by it comes from outside"
+
+
+def test_what_is_not_said_is_the_cluster_s_default() -> None:
+    assert "ingressClassName" not in made()["spec"]
+    assert "tls" not in made()["spec"]
+    assert "annotations" not in made()["metadata"]
+    assert made(className="traefik")["spec"]["ingressClassName"] == "traefik"
+    assert made(annotations={"a/b": "c"})["metadata"]["annotations"] == {"a/b": "c"}
+
+
+def test_a_certificate_of_ones_own() -> None:
+    assert made(tls={"secretName": "pypi-tls"})["spec"]["tls"] == [{"hosts": [HOST], "secretName": "pypi-tls"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "annotation"),
+    [({}, "issuer"), ({"kind": "Issuer"}, "issuer"), ({"kind": "ClusterIssuer"}, "cluster-issuer")],
+)
+def test_a_certificate_by_cert_manager(kind: dict[str, str], annotation: str) -> None:
+    found = made(tls={"issuerRef": {"name": "letsencrypt", **kind}}, annotations={"a/b": "c"})
+    assert found["metadata"]["annotations"] == {f"cert-manager.io/{annotation}": "letsencrypt", "a/b": "c"}
+    assert found["spec"]["tls"] == [{"hosts": [HOST], "secretName": "wheelyard-main-tls"}]
+
+
+def test_a_route_leads_to_the_external_listener() -> None:
+    parents = [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+    route = httproute(an_index(spec={"httpRoute": {"parentRefs": parents, "hostnames": [HOST]}}))
+    assert route is not None
+    assert (route["spec"]["parentRefs"], route["spec"]["hostnames"]) == (parents, [HOST])
+    (rule,) = route["spec"]["rules"]
+    (backend,) = rule["backendRefs"]
+    (port,) = [each for each in service(an_index())["spec"]["ports"] if each["port"] == backend["port"]]
+    assert (backend["name"], port["targetPort"]) == ("wheelyard-main", "external")
+
+
+@pytest.mark.parametrize(
+    ("spec", "url"),
+    [
+        ({}, "http://wheelyard-main.packages.svc.cluster.local/"),
+        ({"ingress": {"host": HOST}}, f"http://{HOST}/"),
+        ({"ingress": {"host": HOST, "tls": {}}}, f"https://{HOST}/"),
+        ({"httpRoute": {"parentRefs": [], "hostnames": [HOST, "b.example"]}}, f"https://{HOST}/"),
+        ({"external": {"url": "https://lb.example:8443"}, "ingress": {"host": HOST}}, "https://lb.example:8443/"),
+        ({"external": {"url": "https://own.example/"}}, "https://own.example/"),
+    ],
+)
+def test_the_address(spec: Manifest, url: str) -> None:
+    index = an_index(spec=spec)
+    assert index.url("cluster.local") == url
+    assert index.internal_url("cluster.local") == "http://wheelyard-main.packages.svc.cluster.local/"

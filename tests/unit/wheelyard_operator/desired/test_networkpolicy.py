@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.network_policy import Peer, lets_in, lets_out, namespace_labels
+from unit.wheelyard_operator.fakes import SETTINGS, an_index
+from wheelyard_operator.desired.common import selector_labels
+from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT
+from wheelyard_operator.desired.networkpolicy import networkpolicy
+from wheelyard_operator.resource import Manifest
+
+IN_CLUSTER = replace(SETTINGS, pod_namespace="wheelyard-system")
+CHART_LABELS = {"app.kubernetes.io/name": "wheelyard", "app.kubernetes.io/component": "operator"}
+OPERATOR = Peer(namespace_labels("wheelyard-system"), CHART_LABELS)
+BUILD = Peer(namespace_labels("ci"), {"app": "build"})
+NEIGHBOUR = Peer(namespace_labels("packages"), {"app": "neighbour"})
+INGRESS = Peer(namespace_labels("ingress"), {"app": "controller"})
+PROMETHEUS = Peer(namespace_labels("monitoring"), {"app": "prometheus"})
+INTERNET = Peer(address="203.0.113.9")
+EVERYBODY = {
+    "operator": OPERATOR,
+    "build": BUILD,
+    "neighbour": NEIGHBOUR,
+    "ingress": INGRESS,
+    "prometheus": PROMETHEUS,
+    "internet": INTERNET,
+}
+
+
+def policy(settings: Any = IN_CLUSTER, *, index: Manifest | None = None, **wishes: Any) -> Manifest:
+    made = networkpolicy(an_index(spec={"networkPolicy": wishes}, **(index or {})), settings)
+    assert made is not None
+    return made
+
+
+def who(made: Manifest, port: int) -> set[str]:
+    return {name for name, peer in EVERYBODY.items() if lets_in(made, peer, port)}
+
+
+def of(namespace: str, **pod: str) -> Manifest:
+    selected = {"podSelector": {"matchLabels": pod}} if pod else {}
+    return {"namespaceSelector": {"matchLabels": namespace_labels(namespace)}, **selected}
+
+
+def test_there_is_none_unless_it_is_asked_for() -> None:
+    assert networkpolicy(an_index(), IN_CLUSTER) is None
+
+
+def test_it_is_about_the_index_s_own_pods() -> None:
+    assert policy()["spec"]["podSelector"] == {"matchLabels": selector_labels(an_index())}
+
+
+def test_by_default_pods_come_to_their_listener_and_the_operator_to_the_metrics() -> None:
+    made = policy()
+    assert who(made, PORT) == {"operator", "build", "neighbour", "ingress", "prometheus"}
+    assert who(made, EXTERNAL_PORT) == set()
+    assert who(made, METRICS_PORT) == {"operator"}
+    assert who(made, 22) == set()
+
+
+def test_who_is_named_comes_in_and_nobody_else() -> None:
+    made = policy(
+        clusterFrom=[of("ci", app="build"), {"podSelector": {}}],
+        externalFrom=[of("ingress")],
+        metricsFrom=[of("monitoring", app="prometheus")],
+    )
+    assert who(made, PORT) == {"build", "neighbour"}
+    assert who(made, EXTERNAL_PORT) == {"ingress"}
+    assert who(made, METRICS_PORT) == {"operator", "prometheus"}
+
+
+def test_nobody_can_be_said() -> None:
+    assert who(policy(clusterFrom=[]), PORT) == set()
+
+
+def test_a_load_balancer_without_pods() -> None:
+    block = {"cidr": "203.0.113.0/24", "except": ["203.0.113.128/25"]}
+    made = policy(externalFrom=[{"ipBlock": block}])
+    assert who(made, EXTERNAL_PORT) == {"internet"}
+    assert not lets_in(made, Peer(address="203.0.113.200"), EXTERNAL_PORT)
+
+
+def test_an_operator_outside_of_the_cluster_has_no_namespace() -> None:
+    assert who(policy(SETTINGS), METRICS_PORT) == set()
+
+
+def out(made: Manifest, port: int, address: str = "203.0.113.9", protocol: str = "TCP") -> bool:
+    return lets_out(made, Peer(address=address), port, protocol)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "open_ports"), [("", {443}), ("https://s3.example", {443}), ("http://s3.example:7070", {7070})]
+)
+def test_out_to_dns_and_the_storage_only(endpoint: str, open_ports: set[int]) -> None:
+    made = policy(replace(IN_CLUSTER, s3_endpoint=endpoint))
+    assert {port for port in (22, 80, 443, 6443, 7070, 8080) if out(made, port)} == open_ports
+    assert out(made, 53, protocol="UDP")
+    assert out(made, 53)
+    assert not out(made, 443, protocol="UDP")
+
+
+def test_a_storage_at_an_address_is_reached_there_alone() -> None:
+    made = policy(replace(IN_CLUSTER, s3_endpoint="http://192.0.2.7:9000"))
+    assert out(made, 9000, "192.0.2.7")
+    assert not out(made, 9000, "192.0.2.8")
+    v6 = policy(replace(IN_CLUSTER, s3_endpoint="http://[2001:db8::7]:9000"))
+    assert out(v6, 9000, "2001:db8::7")
+    assert not out(v6, 9000, "2001:db8::8")
+
+
+def test_a_storage_within_the_cluster() -> None:
+    s3, dns = Peer(namespace_labels("minio"), {}), Peer(namespace_labels("kube-system"), {})
+    made = policy(storageTo=[of("minio")], storagePorts=[9000], dnsTo=[of("kube-system")])
+    assert lets_out(made, s3, 9000)
+    assert not lets_out(made, s3, 443)
+    assert not lets_out(made, INTERNET, 9000)
+    assert lets_out(made, dns, 53, "UDP")
+    assert not lets_out(made, INTERNET, 53, "UDP")
+
+
+def test_a_volume_needs_nobody() -> None:
+    made = policy(index={"storage": {"volume": {"size": "1Gi"}}, "replicas": 1})
+    assert not out(made, 443)
+    assert not out(made, 53, protocol="UDP")
+
+
+def test_a_role_comes_from_the_cloud_or_from_the_node() -> None:
+    role: Manifest = {"s3__provision": {}, "s3__credentials": {"serviceAccount": {}}}
+    made = policy(replace(IN_CLUSTER, s3_endpoint="http://192.0.2.7:9000"), index=role)
+    assert out(made, 443), "STS"
+    assert out(made, 80, "169.254.170.23")
+    assert out(made, 80, "fd00:ec2::23")
+    assert not out(made, 80)
