@@ -3,6 +3,8 @@
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 
+# Given for releases: what pip compiles then depends on the sources alone, not on when they were installed.
+ARG SOURCE_DATE_EPOCH
 COPY wheels/ /wheels/
 RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels 'wheelyard[operator]' \
  && rm -rf /wheels

@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := operator indexserver tests
+CODE := operator indexserver tests release docs/hooks
 PARALLEL := --numprocesses 2 --dist loadfile
 CLUSTER_CLI := PYTHONPATH=tests $(PYTHON) -m cluster
 export CLUSTER ?= local
@@ -45,15 +45,19 @@ lint: $(READY) ## Format, lint, types and layers
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
+.PHONY: docs
+docs: $(READY) ## Build the pages under docs/ as a site, dist/site; any warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 .PHONY: check
-check: lint ## The quick part: lint, unit and contract tests
+check: lint ## The quick part: lint, unit and contract tests, the documents
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync unit-operator unit-server
 
 .PHONY: unit-operator unit-server
 unit-operator: $(READY) ## Unit tests of the operator
 	$(BIN)/pytest tests/unit/wheelyard_operator
-unit-server: $(READY) ## Unit tests of the index server, and contract tests
-	$(BIN)/pytest tests/unit/wheelyard_server tests/contract
+unit-server: $(READY) ## Unit tests of the index server, and contract tests (documents, workflows)
+	$(BIN)/pytest tests/unit/wheelyard_server tests/unit/hooks tests/unit/artifacts tests/contract
 
 .PHONY: apiserver
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
@@ -112,6 +116,15 @@ demo: cluster-up ## The main job as a story: apply, publish, install in a pod
 demo-down: ## Take away what `make demo` made
 	@PYTHONPATH=tests $(PYTHON) -m demo down
 
+REPOSITORY ?= wheelyard
+.PHONY: release-artifacts
+release-artifacts: $(READY) ## Build what a release has into dist/release: make release-artifacts REPOSITORY=REGISTRY/wheelyard
+	@PYTHONPATH=tests:release $(BIN)/python -m artifacts build dist/release --repository $(REPOSITORY)
+
+.PHONY: version
+version: $(READY) ## Write the next version into every file that has it: make version VERSION=1.2.3
+	@PYTHONPATH=tests:release $(BIN)/python -m artifacts version $(VERSION)
+
 IMAGE ?= wheelyard:dev
 .PHONY: image
 image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG
@@ -122,4 +135,4 @@ image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG
 
 .PHONY: help
 help: ## Show this
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20

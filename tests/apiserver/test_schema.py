@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cluster.paths import REPOSITORY
+from support import documents
 from support.rest import RefusedError
 
 if TYPE_CHECKING:
@@ -444,6 +445,22 @@ def test_every_example_is_right(rest: Rest, example: str) -> None:
     for each in resources:
         each["metadata"]["namespace"] = "default"
         rest.create(each, dryRun="All")
+
+
+SHOWN = [
+    (str(block), manifest)
+    for page in documents.PAGES
+    for block in documents.blocks(page)
+    if block.language == "yaml"
+    for manifest in yaml.safe_load_all(block.text)
+    if manifest.get("kind") in OURS
+]
+
+
+@pytest.mark.parametrize("manifest", [manifest for _, manifest in SHOWN], ids=[where for where, _ in SHOWN])
+def test_what_the_documents_show_is_right(rest: Rest, manifest: Manifest) -> None:
+    shown = {**manifest, "metadata": {**manifest["metadata"], "namespace": "default"}}
+    rest.create(shown, dryRun="All")
 
 
 @pytest.mark.parametrize("file", SCHEMAS, ids=lambda file: file.stem)

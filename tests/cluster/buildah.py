@@ -7,9 +7,14 @@ from .paths import cache
 from .progress import ClusterError, log_tail
 
 
-def build(name: str, dockerfile: Path, context: Path, base: str = "") -> None:
-    """Build an image under this name; `base` is the Dockerfile's argument BASE."""
+def build(name: str, dockerfile: Path, context: Path, base: str = "", *, epoch: int | None = None) -> None:
+    """Build an image under this name; `base` is the Dockerfile's argument BASE.
+
+    With `epoch`, everything in the new layer has that time, so that the same context gives the same image.
+    """
     arguments = ["--build-arg", f"BASE={base}"] if base else []
+    if epoch is not None:
+        arguments += ["--timestamp", str(epoch), "--build-arg", f"SOURCE_DATE_EPOCH={epoch}"]
     options = ["--isolation", "chroot", "--layers=false", "--pull-never", "--quiet"]
     _run("build", *options, *arguments, "--tag", name, "--file", str(dockerfile), str(context))
 
@@ -26,6 +31,12 @@ def save(name: str, archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     _run("push", "--disable-compression", "--quiet", name, f"docker-archive:{scratch}:{name}")
     scratch.rename(archive)
+
+
+def save_oci(name: str, archive: Path) -> None:
+    """Write an image to an OCI archive."""
+    archive.unlink(missing_ok=True)
+    _run("push", "--quiet", name, f"oci-archive:{archive}:{name.rpartition('/')[2]}")
 
 
 def remove_others(name: str) -> None:

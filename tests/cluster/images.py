@@ -108,7 +108,7 @@ def _build_wheelyard(name: str, context: Path) -> None:
 
 def _build_client(name: str, context: Path) -> None:
     shutil.copytree(wheels.of_client(), context / "wheels")
-    buildah.build(name, CLIENT_DOCKERFILE, context, _base())
+    buildah.build(name, CLIENT_DOCKERFILE, context, base())
 
 
 def _build_pause(name: str, context: Path) -> None:
@@ -124,12 +124,12 @@ def _dependencies() -> str:
         say("installing what the server needs into its base image (once, about half a minute)")
         with tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context:
             shutil.copytree(collected, Path(context) / "wheels")
-            buildah.build(name, _DEPENDENCIES_DOCKERFILE, Path(context), _base())
+            buildah.build(name, _DEPENDENCIES_DOCKERFILE, Path(context), base())
         buildah.remove_others(name)
     return name
 
 
-def _base() -> str:
+def base() -> str:
     """Return the name of the local base image, made from the Debian root if it is not there."""
     name = _base_name()
     with locked("base-image"):

@@ -96,6 +96,21 @@ TRAEFIK = Tool(
     usual_time="about 5 minutes on 2 cores: it knows every cloud",
     variables=("github.com/traefik/traefik/v3/pkg/version.Version={version}",),
 )
+ACTIONLINT = Tool(
+    name="actionlint",
+    module="actionlint",
+    requires="github.com/rhysd/actionlint",
+    packages=("github.com/rhysd/actionlint/cmd/actionlint",),
+    usual_time="about 10 seconds",
+)
+SYFT = Tool(
+    name="syft",
+    module="syft",
+    requires="github.com/anchore/syft",
+    packages=("github.com/anchore/syft/cmd/syft",),
+    usual_time="about 4 minutes on 2 cores",
+    variables=("main.version={version}",),
+)
 
 ARGOCD = Tool(
     name="argocd",

@@ -1,0 +1,1 @@
+"""What a release consists of: the same commit gives the same bytes."""

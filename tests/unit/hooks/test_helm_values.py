@@ -1,0 +1,44 @@
+import pytest
+
+import helm_values
+from helm_values import Value
+
+TEXT = """\
+# The image.
+image:
+  # Where it is,
+  # without a tag.
+  repository: wheelyard
+
+aws:
+  endpoints:
+    # The S3 server.
+    s3: ""
+
+# What it may use.
+resources:
+  requests:
+    cpu: 50m
+# Labels of nodes.
+nodeSelector: {}
+"""
+
+
+def test_every_value_has_its_comment_and_its_default() -> None:
+    assert list(helm_values.values(TEXT)) == [
+        Value("image.repository", "wheelyard", "Where it is, without a tag."),
+        Value("aws.endpoints.s3", "", "The S3 server."),
+        Value("resources", {"requests": {"cpu": "50m"}}, "What it may use."),
+        Value("nodeSelector", {}, "Labels of nodes."),
+    ]
+
+
+def test_a_value_without_a_comment_fails() -> None:
+    with pytest.raises(helm_values.UndescribedValueError, match=r"write a comment above aws\.region"):
+        list(helm_values.values("aws:\n  # The bucket.\n  bucket: a\n  region: b\n"))
+
+
+def test_the_page_shows_what_a_value_is_unless_it_is_set() -> None:
+    page = helm_values.page(TEXT)
+    assert '### `aws.endpoints.s3`\n\nThe S3 server.\n\nDefault: `""`\n' in page
+    assert "## resources\n\nWhat it may use.\n\n```yaml\nrequests:\n  cpu: 50m\n```\n" in page
