@@ -63,6 +63,10 @@ unit-server: $(READY) ## Unit tests of the index server, and contract tests (doc
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
 	$(BIN)/pytest tests/apiserver
 
+.PHONY: chart-readme
+chart-readme: $(READY) ## Write the table of values into the chart's README anew
+	$(BIN)/python docs/hooks/helm_values.py
+
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
 	$(BIN)/pytest $(PARALLEL) tests/integration

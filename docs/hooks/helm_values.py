@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+_MARKER = "<!-- values -->\n"
 _KEY = re.compile(r"^( *)([A-Za-z0-9_.-]+):(?: |$)")
 
 
@@ -51,6 +53,18 @@ def page(text: str) -> str:
     return "\n".join(lines)
 
 
+def table(text: str) -> str:
+    """Return the values as a table, for the chart's README."""
+    rows = [f"| `{each.path}` | `{json.dumps(each.default)}` | {each.description} |" for each in values(text)]
+    return "\n".join(["| value | default | what |", "| --- | --- | --- |", *rows, ""])
+
+
+def readme(chart: Path) -> str:
+    """Return a chart's README with the table of its values as it should be."""
+    written, marker, _ = (chart / "README.md").read_text().partition(_MARKER)
+    return written + marker + "\n" + table((chart / "values.yaml").read_text())
+
+
 def _default(default: Any) -> list[str]:
     if isinstance(default, dict) and default:
         return ["```yaml", *yaml.safe_dump(default, sort_keys=False).splitlines(), "```"]
@@ -82,3 +96,8 @@ def _comments(text: str) -> Iterator[tuple[str, str]]:
             parents.append((indent, found[2]))
             yield ".".join(name for _, name in parents), " ".join(comment)
         comment = []
+
+
+if __name__ == "__main__":
+    CHART = Path(__file__).parents[2] / "charts/wheelyard"
+    (CHART / "README.md").write_text(readme(CHART))

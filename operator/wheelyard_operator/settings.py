@@ -33,6 +33,8 @@ class Settings:
     image: str
     """The image of the index servers."""
     image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets for it, which each index's namespace is to have."""
     cluster_domain: str = "cluster.local"
     region: str = "us-east-1"
     """Of every index that names none."""
@@ -74,6 +76,7 @@ class Settings:
         return cls(
             image=image,
             image_pull_policy=_pull_policy(environment.get("WHEELYARD_IMAGE_PULL_POLICY") or "IfNotPresent"),
+            image_pull_secrets=_listed(environment.get("WHEELYARD_IMAGE_PULL_SECRETS", "")),
             cluster_domain=environment.get("WHEELYARD_CLUSTER_DOMAIN") or "cluster.local",
             region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
             s3_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_S3") or endpoint),

@@ -54,7 +54,7 @@ def check_chart(archive: Path) -> None:
         described = chart.extractfile("wheelyard/Chart.yaml")
         assert described
         assert yaml.safe_load(described)["version"] == project.version()
-    assert {f"wheelyard/crds/{each.name}" for each in (project.ROOT / "crds").iterdir()} <= set(names)
+    assert {f"wheelyard/files/crds/{each.name}" for each in (project.ROOT / "crds").iterdir()} <= set(names)
 
 
 def check_sdist(archive: Path) -> None:

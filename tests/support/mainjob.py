@@ -45,12 +45,11 @@ class MainJob:
         return Kubectl(self.cluster)
 
     def install_operator(self, *namespaces: str, chart: Path = CHART, options: Sequence[str] = ()) -> None:
-        """Install or upgrade the CRDs and the operator, for these namespaces or for all; return when it runs.
+        """Install or upgrade the operator, CRDs included, for these namespaces or for all; return when it runs.
 
         `options` are more of helm's.
         """
         begin = datetime.now(UTC)
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
         s3 = self.cluster.s3
         credentials = {
@@ -74,7 +73,7 @@ class MainJob:
         self._forget_interrupted_install()
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
         sets += [f"--set-json=namespaces={json.dumps(namespaces)}", "--set=aws.keyGraceSeconds=5"]
-        self._helm("upgrade", "--install", "wheelyard", str(chart), "--skip-crds", *sets, *options)
+        self._helm("upgrade", "--install", "wheelyard", str(chart), "--take-ownership", *sets, *options)
         self.installs.append(Install(begin, datetime.now(UTC), namespaces))
 
     def roll_back_operator(self) -> None:

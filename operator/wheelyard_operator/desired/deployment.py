@@ -97,12 +97,14 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
         ],
         "containers": [_container(index, settings)],
         "volumes": _volumes(index),
-        **_placement(index.pods),
+        **_wishes(index.pods, settings),
     }
 
 
-def _placement(pods: Pods) -> Manifest:
+def _wishes(pods: Pods, settings: Settings) -> Manifest:
+    """What is not there unless somebody asks for it."""
     wishes = {
+        "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
         "nodeSelector": pods.node_selector,
         "tolerations": list(pods.tolerations),
         "priorityClassName": pods.priority_class,

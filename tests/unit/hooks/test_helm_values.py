@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 import helm_values
@@ -42,3 +44,8 @@ def test_the_page_shows_what_a_value_is_unless_it_is_set() -> None:
     page = helm_values.page(TEXT)
     assert '### `aws.endpoints.s3`\n\nThe S3 server.\n\nDefault: `""`\n' in page
     assert "## resources\n\nWhat it may use.\n\n```yaml\nrequests:\n  cpu: 50m\n```\n" in page
+
+
+def test_the_table_in_the_chart_s_readme_is_current() -> None:
+    chart = Path(__file__).parents[3] / "charts/wheelyard"
+    assert (chart / "README.md").read_text() == helm_values.readme(chart), "run: make chart-readme"
