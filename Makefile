@@ -61,7 +61,7 @@ unit-server: $(READY) ## Unit tests of the index server, and contract tests (doc
 
 .PHONY: apiserver
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
-	$(BIN)/pytest tests/apiserver
+	$(BIN)/pytest $(PARALLEL) tests/apiserver
 
 .PHONY: chart-readme
 chart-readme: $(READY) ## Write the table of values into the chart's README anew
@@ -82,8 +82,9 @@ proof: $(READY) ## Long histories of an index against a model, for about 5 minut
 	$(BIN)/pytest tests/unit/wheelyard_server/catalog/test_histories.py --hypothesis-profile=proof
 
 .PHONY: bench
-bench: $(READY) ## What things cost; so far, to find out who is asking
+bench: $(READY) ## What things cost; so far, to find out who is asking, and a change among 10,000 users
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.logins
+	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.users
 
 .PHONY: pod-templates
 pod-templates: $(READY) ## The pods of indexes are replaced: make pod-templates WHY="SENTENCE OF CHANGELOG.md"

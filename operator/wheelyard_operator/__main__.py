@@ -34,6 +34,7 @@ from wheelyard_operator.settings import Settings, SettingsError
 from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
+    from wheelyard_operator.kube import Kube
     from wheelyard_operator.process.leadership import Leader
     from wheelyard_operator.reconcile.outcome import Outcome
     from wheelyard_operator.resource import Key
@@ -56,7 +57,8 @@ def main() -> None:
     client, metrics = connect(), Metrics()
     leading = leader(client, settings)
     signs = SignsOfLife()
-    reconcile = reconciler(client, Calls(leading, metrics, signs.note), settings)
+    calls = Calls(leading, metrics, signs.note)
+    reconcile = reconciler(GuardedKube(RealKube(client, settings.namespaces), calls), calls, settings)
     queue = WorkQueue(metrics.measured(reconcile), signs)
     metrics.follow(queue, leading)
     registry = kopf.get_default_registry()
@@ -95,9 +97,8 @@ def leader(client: Any, settings: Settings) -> Leader:
     return Leadership(kube, settings.pod_namespace, settings.lease, settings.pod_name)
 
 
-def reconciler(client: Any, calls: Calls, settings: Settings) -> _Reconciler:
+def reconciler(kube: Kube, calls: Calls, settings: Settings) -> _Reconciler:
     """Wire the reconcilers of both kinds."""
-    kube = GuardedKube(RealKube(client, settings.namespaces), calls)
     clients = Clients(settings, calls.watch_client)
     storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)
     trust = TrustStage(Issuers(calls.of_issuers(Web()), from_cluster(kube)), settings)

@@ -87,12 +87,12 @@ def is_owned(live: Manifest, owner: Meta) -> bool:
 def covers(live: Any, desired: Any) -> bool:
     """Whether the live value has everything of the desired one, whatever else it has.
 
-    Defaults of the API server and fields of others do not count. Of lists of objects each
-    desired item must be covered by some live one; lists of plain values must be equal.
+    Defaults of the API server and fields of others do not count; it leaves out empty lists. Of lists of objects
+    each desired item must be covered by some live one; lists of plain values must be equal.
     """
     if isinstance(desired, dict):
         return isinstance(live, dict) and all(
-            key in live and covers(live[key], value) for key, value in desired.items()
+            covers(live[key], value) if key in live else value == [] for key, value in desired.items()
         )
     if isinstance(desired, list) and desired and all(isinstance(each, dict) for each in desired):
         return isinstance(live, list) and all(any(covers(item, each) for item in live) for each in desired)

@@ -22,6 +22,9 @@ _PAGE = 500
 _ACCEPT = "application/json, application/jwk-set+json"
 """The keys of ServiceAccounts' issuer come as nothing but a JWK Set (RFC 7517)."""
 
+_METADATA_ALONE = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
+_MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+
 _RESOURCES = {
     INDEX: (API_VERSION, "packageindexes"),
     USER: (API_VERSION, "indexusers"),
@@ -59,14 +62,17 @@ class Kube(Protocol):
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Give one object, None where there is none."""
 
-    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
-        """Give all objects of a kind, of one namespace or of all, with these labels."""
+    def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Give one object without its content: a Secret may hold a megabyte."""
+
+    def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
+        """Give all objects of a kind, of one namespace or of all, with these labels and fields."""
 
     def document(self, path: str) -> Manifest:
         """Give what the API server says of itself at a path such as /openid/v1/jwks."""
 
-    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
-        """Apply on the server's side, as the owner of exactly these fields."""
+    def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
+        """Apply on the server's side, as the owner of exactly these fields; "" is our own field manager."""
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
         """Merge into an object; one that is gone stays gone."""
@@ -85,9 +91,9 @@ class RealKube:
         self,
         client: Any,
         namespaces: tuple[str, ...] = (),
-        timeout: tuple[float, float] = _TIMEOUT,
         *,
         field_manager: str = FIELD_MANAGER,
+        timeout: tuple[float, float] = _TIMEOUT,
     ) -> None:
         """Take a `kubernetes.client.ApiClient` that is logged in.
 
@@ -101,22 +107,29 @@ class RealKube:
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Give one object, None where there is none."""
+        return self._get(kind, namespace, name, {})
+
+    def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Give one object without its content."""
+        return self._get(kind, namespace, name, _METADATA_ALONE)
+
+    def _get(self, kind: str, namespace: str, name: str, headers: Mapping[str, str]) -> Manifest | None:
         if namespace and self._namespaces and namespace not in self._namespaces:
             return None
         try:
-            return self._call("GET", _path(kind, namespace, name))
+            return self._call("GET", _path(kind, namespace, name), headers=headers)
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
 
-    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+    def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
         """Give all objects of a kind, page by page."""
         places = (namespace,) if namespace else self._namespaces or ("",)
-        return [each for place in places for each in self._pages(kind, place, selector)]
+        return [each for place in places for each in self._pages(kind, place, selector, fields)]
 
-    def _pages(self, kind: str, namespace: str, selector: str) -> Iterator[Manifest]:
-        query = {"labelSelector": selector, "limit": str(_PAGE)}
+    def _pages(self, kind: str, namespace: str, selector: str, fields: str) -> Iterator[Manifest]:
+        query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(_PAGE)}
         while True:
             answer = self._call("GET", _path(kind, namespace), query=query)
             # The items of a list have no kind of their own.
@@ -130,15 +143,15 @@ class RealKube:
         """Give what the API server says of itself."""
         return self._call("GET", path)
 
-    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
         """Apply on the server's side."""
         metadata = manifest["metadata"]
         return self._call(
             "PATCH",
             _path(manifest["kind"], metadata["namespace"], metadata["name"]),
             body=manifest,
-            content_type="application/apply-patch+yaml",
-            query={"fieldManager": manager, "force": "true"},
+            headers={"Content-Type": "application/apply-patch+yaml"},
+            query={"fieldManager": manager or self._field_manager, "force": "true"},
         )
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
@@ -146,7 +159,7 @@ class RealKube:
         path = _path(kind, namespace, name) + (f"/{subresource}" if subresource else "")
         query = {"fieldManager": self._field_manager}
         try:
-            self._call("PATCH", path, body=patch, content_type="application/merge-patch+json", query=query)
+            self._call("PATCH", path, body=patch, query=query, headers=_MERGE_PATCH)
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -171,15 +184,15 @@ class RealKube:
         path: str,
         *,
         body: Manifest | None = None,
-        content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Manifest:
         try:
             answer = self._client.call_api(
                 path,
                 method,
                 query_params=[(key, value) for key, value in (query or {}).items() if value],
-                header_params={"Accept": _ACCEPT, "Content-Type": content_type},
+                header_params={"Accept": _ACCEPT, "Content-Type": "application/json", **(headers or {})},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import (
     INDEX,
     INDEX_LABEL,
@@ -92,7 +93,7 @@ def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
 
 
 def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
-    every = (IndexUser.parse(body) for body in kube.list(USER))
+    every = (IndexUser.parse(body) for body in _user_bodies(kube, index))
     users = [user for user in every if user.index == index.meta.key and not user.meta.deleting]
     selector = f"{INDEX_NAMESPACE_LABEL}={index.meta.namespace},{INDEX_LABEL}={index.meta.name}"
     secrets: dict[tuple[str, str], list[Manifest]] = {}
@@ -108,6 +109,19 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
         )
         for user in users
     )
+
+
+def _user_bodies(kube: Kube, index: PackageIndex) -> list[Manifest]:
+    """Give at least all users of an index: a hundred indexes must not each read the users of all."""
+    name, namespace = f"spec.indexRef.name={index.meta.name}", "spec.indexRef.namespace"
+    try:
+        here = kube.list(USER, index.meta.namespace, fields=f"{name},{namespace}=")
+        return [*here, *kube.list(USER, fields=f"{name},{namespace}={index.meta.namespace}")]
+    except ApiError as error:
+        if error.status != 400:
+            raise
+        # The CRD is older than the operator (Helm never upgrades one), or Kubernetes than 1.31.
+        return kube.list(USER)
 
 
 def _homes(users: list[IndexUser]) -> set[str]:

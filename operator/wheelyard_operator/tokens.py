@@ -30,7 +30,7 @@ def is_token(text: str) -> bool:
 
 
 def digest(token: str) -> str:
-    """Give what access.yaml has of a token. 256 random bits need no salt and no slow hash."""
+    """Give what the access file has of a token. 256 random bits need no salt and no slow hash."""
     return "sha256:" + hashlib.sha256(token.encode("ascii")).hexdigest()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from apiserver import exposure_rules
 from cluster.paths import REPOSITORY
 from support import documents
 from support.rest import RefusedError
@@ -364,7 +365,10 @@ OF_USER: list[Case] = [
     ),
 ]
 
-CASES = [*((INDEX, *case) for case in OF_INDEX), *((USER, *case) for case in OF_USER)]
+CASES = [
+    *((INDEX, *case) for case in (*OF_INDEX, *exposure_rules.OF_INDEX)),
+    *((USER, *case) for case in (*OF_USER, *exposure_rules.OF_USER)),
+]
 
 
 def named(value: object) -> str | None:

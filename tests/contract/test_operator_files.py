@@ -4,6 +4,7 @@ import base64
 import re
 import secrets
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from support.issuers import TestIssuer
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
-from wheelyard_operator.desired.access_file import Login, Trust, access_file
-from wheelyard_operator.desired.credentials import ChosenPassword, Credentials
+from wheelyard_operator.desired.access_file import Login, Trust, access_file, packed
+from wheelyard_operator.desired.credentials import ChosenPassword, Credentials, Previous
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
 from wheelyard_operator.desired.verify_job import verify_job
@@ -82,7 +83,10 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
     assert read.listeners.external == server_settings.Listener(host="0.0.0.0", port=EXTERNAL_PORT)  # noqa: S104
     assert read.listeners.metrics == server_settings.Listener(host="0.0.0.0", port=METRICS_PORT)  # noqa: S104
     assert read.logs.format is server_settings.LogFormat.JSON
-    assert (read.access_file, read.scratch_folder) == (Path("/etc/wheelyard/access/access.yaml"), Path("/scratch"))
+    assert (read.access_file, read.scratch_folder) == (
+        Path("/etc/wheelyard/access/access.json.gz"),
+        Path("/scratch"),
+    )
     assert read.cache == server_settings.Cache(folder=Path("/cache"), max_bytes=5 * server_settings.GIB)
     assert read.limits == server_settings.Limits()
     assert read.freshness == server_settings.Freshness()
@@ -122,7 +126,8 @@ def test_index_yaml_says_whose_word_on_clients_counts() -> None:
 
 
 def read(text: str) -> Access:
-    return access_of(server_access.parse(text.encode()))
+    mounted = base64.b64decode(packed(text))
+    return access_of(server_access.parse(mounted))
 
 
 def show(authorization: str) -> Showing:
@@ -166,6 +171,23 @@ def test_an_access_file_without_rights_is_one_too(names: tuple[str, ...]) -> Non
     access = read(access_file(index(), logins, Trust()))
     assert len(access.logins.by_token) == len(names)
     assert access.rules.grants == ()
+
+
+def test_ten_thousand_users_fit_into_a_secret() -> None:
+    """Also while all of them have two tokens, since a rotation lets the one before live on for a while."""
+    where = index(access={"users": {"namespaces": {"from": "All"}}})
+    before = Previous(operator_tokens.digest("a"), "2026-01-01T00:00:00Z")
+
+    def one(number: int) -> Login:
+        own = [{"packages": [f"app{number}-*"], "verbs": ["read", "publish"]}]
+        who = user(f"user{number}", f"team-{number % 200}", serviceAccounts=[{"name": "agent"}], grants=own)
+        token = operator_tokens.new_token(secrets.token_bytes)
+        previous = (replace(before, digest=operator_tokens.digest(f"{number}")),)
+        return Login(who, rights(where, who), Credentials(token, "2026-01-01T00:00:00Z", previous=previous))
+
+    mounted = base64.b64decode(packed(access_file(where, map(one, range(10_000)), Trust("https://issuer"))))
+    assert len(mounted) < 2**20, "https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size"
+    assert len(access_of(server_access.parse(mounted)).logins.by_token) == 20_000
 
 
 async def test_all_ways_to_log_in() -> None:

@@ -1,6 +1,7 @@
 """Everybody who logs in, on the real cluster: ServiceAccounts, passwords, CI jobs, rotated tokens."""
 
 import base64
+import gzip
 import json
 import re
 import time
@@ -250,7 +251,7 @@ def test_no_secret_is_anywhere_but_in_secrets(main_job: MainJob) -> None:
         for key, value in secret["data"].items()
         if key in {"password", "passwordHash", "AWS_SECRET_ACCESS_KEY", "minting-key"}
     }
-    digests = set(re.findall(r"sha256:[0-9a-f]{64}", "".join(_access_yaml(secret) for secret in made)))
+    digests = set(re.findall(r"sha256:[0-9a-f]{64}", "".join(_access_file(secret) for secret in made)))
     assert len(hidden) >= 4
     assert len(digests) >= 3
     kinds = "packageindexes,indexusers,pods,deployments,replicasets,configmaps,services,serviceaccounts,events"
@@ -262,8 +263,9 @@ def test_no_secret_is_anywhere_but_in_secrets(main_job: MainJob) -> None:
     kubectl("-n", "packages", "delete", "indexuser", "watched")
 
 
-def _access_yaml(secret: Any) -> str:
-    return base64.b64decode(secret["data"].get("access.yaml", "")).decode()
+def _access_file(secret: Any) -> str:
+    packed = base64.b64decode(secret["data"].get("access.json.gz", ""))
+    return gzip.decompress(packed).decode() if packed else ""
 
 
 LOGIN = """

@@ -222,7 +222,7 @@ page = os.environ["PIP_INDEX_URL"] + "big/"
 parts = urllib.parse.urlsplit(page)
 manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
 url = parts._replace(netloc=parts.hostname).geturl()
-manager.add_password(None, url, parts.username, urllib.parse.unquote(parts.password))
+manager.add_password(None, urllib.parse.urljoin(url, "/"), parts.username, urllib.parse.unquote(parts.password))
 opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager))
 found = re.search('href="([^"#]+)', opener.open(url).read().decode()).group(1)
 answer = opener.open(urllib.parse.urljoin(url, found))

@@ -25,7 +25,7 @@ class Place(Enum):
     """Where a command can be tried."""
 
     HERE = "tests/integration/test_documented_commands.py"
-    CLUSTER = "tests/e2e/test_documented_commands.py"
+    CLUSTER = "tests/e2e/test_documents.py"
 
 
 PROGRAMS = {

@@ -1,11 +1,8 @@
-"""The pods of the operator, who of them leads, and their processes on this machine."""
+"""The pods of the operator, and who of them leads."""
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from support.kubectl import Kubectl, eventually
@@ -50,11 +47,6 @@ class OperatorPods:
         """Return how often the pod's container was started again."""
         return int(self._container(name)["restartCount"])
 
-    def send(self, name: str, sign: signal.Signals) -> None:
-        """Send a signal to the pod's process from outside, where this machine is the node."""
-        (pid,) = _processes(self._container(name)["containerID"].removeprefix("containerd://"))
-        os.kill(pid, sign)
-
     def _holder(self) -> str:
         holder = self.lease().get("holderIdentity", "")
         return holder if holder in self.names() else ""
@@ -69,14 +61,3 @@ class OperatorPods:
         label = "app.kubernetes.io/component=operator"
         items: list[dict[str, Any]] = self.kubectl.get("-n", SYSTEM, "pods", "-l", label)["items"]
         return items
-
-
-def _processes(container: str) -> list[int]:
-    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _belongs(each, container)]
-
-
-def _belongs(process: Path, container: str) -> bool:
-    try:
-        return container in (process / "cgroup").read_text()
-    except OSError:
-        return False

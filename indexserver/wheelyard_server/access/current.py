@@ -1,4 +1,4 @@
-"""`access.yaml`: read at start, read again when it changes, and never believed when it is broken."""
+"""The access file: read at start, read again when it changes, and never believed when it is broken."""
 
 import asyncio
 import logging
@@ -51,7 +51,8 @@ class CurrentAccess:
         """Follow the file for ever."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            self.reload()
+            # In a thread: with thousands of users it takes longer than anybody's request should wait.
+            await asyncio.to_thread(self.reload)
 
     def reload(self) -> None:
         """Take over what the file says now, if it has changed and is good."""

@@ -1,11 +1,13 @@
-"""access.yaml: who may do what, as docs/contract.md has it."""
+"""The access file: who may do what, as docs/contract.md has it. JSON, since it may have 10,000 users."""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,9 +16,7 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest, PackageIndex
     from wheelyard_operator.resource.rights import Rights
 
-ACCESS_FILE = "access.yaml"
-# With many users the pure Python one takes most of a reconciliation's time.
-_DUMPER: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+ACCESS_FILE = "access.json.gz"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Trust:
 
 
 def access_file(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> str:
-    """Render access.yaml; the same rights always give the same bytes."""
+    """Render the access file; the same rights always give the same text."""
     in_order = sorted(logins, key=lambda login: login.user.username)
     grants = [*index.grants, *(grant for login in in_order for grant in login.rights.grants)]
     content = {
@@ -55,10 +55,29 @@ def access_file(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> s
     return _dump(content)
 
 
-def is_in_force(access_yaml: str, login: Login, trust: Trust) -> bool:
+def packed(text: str) -> str:
+    """Give an access file as it stands in a Secret: one holds no more than 1 MiB."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
+
+
+def unpacked(secret: Manifest) -> str:
+    """Give the access file that a Secret has, "" if there is none or it is damaged."""
+    try:
+        return gzip.decompress(base64.b64decode(secret.get("data", {}).get(ACCESS_FILE, ""))).decode()
+    except (ValueError, EOFError, OSError, zlib.error):
+        return ""
+
+
+def knows_issuer(text: str, issuer: str) -> bool:
+    """Tell whether an access file has an issuer's keys."""
+    return f'{{"issuer":{_dump(issuer)},"keys":' in text
+
+
+def is_in_force(text: str, login: Login, trust: Trust) -> bool:
     """Tell whether an access file has all of a user, without reading the file: it may have thousands."""
-    own = [[_user(login, trust)], *([_grant(grant)] for grant in login.rights.grants)]
-    return all(_dump(each) in access_yaml for each in own)
+    # No value can pretend to be an entry: a quotation mark within one is escaped.
+    own = [_user(login, trust), *(_grant(grant) for grant in login.rights.grants)]
+    return all(_dump(each) in text for each in own)
 
 
 def _user(login: Login, trust: Trust) -> Manifest:
@@ -95,4 +114,4 @@ def _grant(grant: Grant) -> Manifest:
 
 
 def _dump(content: Any) -> str:
-    return yaml.dump(content, Dumper=_DUMPER, sort_keys=False)
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)

@@ -1,10 +1,10 @@
-"""The Secret with access.yaml: digests only, but who may do what is nobody else's business either."""
+"""The Secret with the access file: digests only, but who may do what is nobody else's business either."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.desired.access_file import ACCESS_FILE
+from wheelyard_operator.desired.access_file import ACCESS_FILE, packed
 from wheelyard_operator.desired.common import encoded, index_metadata
 
 if TYPE_CHECKING:
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 MINTING_KEY = "minting-key"
-"""The key under which the operator finds again what is in access.yaml as well."""
+"""The key under which the operator finds again what is in the access file as well."""
 
 
-def access_secret(index: PackageIndex, access_yaml: str, minting_key: str) -> Manifest:
-    """Hold access.yaml."""
+def access_secret(index: PackageIndex, access_text: str, minting_key: str) -> Manifest:
+    """Hold the access file."""
     kept = {MINTING_KEY: minting_key} if minting_key else {}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": index_metadata(index, index.access_secret_name),
         "type": "Opaque",
-        "data": encoded({ACCESS_FILE: access_yaml, **kept}),
+        "data": {ACCESS_FILE: packed(access_text), **encoded(kept)},
     }

@@ -102,7 +102,7 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
 
 
 def _wishes(pods: Pods, settings: Settings) -> Manifest:
-    """What is not there unless somebody asks for it."""
+    """Give what is not there unless somebody asks for it."""
     wishes = {
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
         "nodeSelector": pods.node_selector,

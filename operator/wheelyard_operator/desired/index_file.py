@@ -41,7 +41,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT, **_proxies(index)},
             "metrics": {"host": ANY_ADDRESS, "port": METRICS_PORT},
         },
-        "accessFile": "/etc/wheelyard/access/access.yaml",
+        "accessFile": "/etc/wheelyard/access/access.json.gz",
         "scratchFolder": "/scratch",
         **_cache(index),
         "limits": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from wheelyard_operator.kube import FIELD_MANAGER, ApiError
+from wheelyard_operator.kube import ApiError
 from wheelyard_operator.process.leadership import LeadershipLostError
 
 if TYPE_CHECKING:
@@ -88,17 +88,22 @@ class GuardedKube:
         with self._calls.counted("get", kind):
             return self._kube.get(kind, namespace, name)
 
-    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+    def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """See `Kube.metadata`."""
+        with self._calls.counted("get", kind):
+            return self._kube.metadata(kind, namespace, name)
+
+    def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
         """See `Kube.list`."""
         with self._calls.counted("list", kind):
-            return self._kube.list(kind, namespace, selector)
+            return self._kube.list(kind, namespace, selector, fields)
 
     def document(self, path: str) -> Manifest:
         """See `Kube.document`."""
         with self._calls.counted("get", "document"):
             return self._kube.document(path)
 
-    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
         """See `Kube.apply`."""
         self._calls.check()
         with self._calls.counted("apply", manifest["kind"]):

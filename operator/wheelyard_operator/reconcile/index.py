@@ -130,9 +130,9 @@ class IndexReconciler:
         trust = self.trust.trust(
             (login.user for login in accepted), own if own and is_owned(own, index.meta) else None
         )
-        access_yaml = access_file(index, accepted, trust)
-        applier.ensure(access_secret(index, access_yaml, trust.minting_key))
-        self._touch_pods(index, content_digest(access_yaml))
+        access_text = access_file(index, accepted, trust)
+        applier.ensure(access_secret(index, access_text, trust.minting_key))
+        self._touch_pods(index, content_digest(access_text))
         applier.ensure(serviceaccount(index, self.settings))
         applier.ensure(service(index))
 

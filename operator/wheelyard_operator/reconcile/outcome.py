@@ -10,7 +10,7 @@ class Outcome:
     """When to come back."""
 
     after: float | None = None
-    """Seconds; None is the next resync."""
+    """Seconds; None is the next resync, which nothing comes later than."""
     gone: bool = False
     """Never, unless something happens: there is nothing left to look after."""
 

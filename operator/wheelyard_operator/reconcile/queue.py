@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.reconcile.schedule import Schedule
+from wheelyard_operator.reconcile.schedule import RESYNC_SECONDS, Schedule
 from wheelyard_operator.reconcile.signs import SignsOfLife
 
 if TYPE_CHECKING:
@@ -31,13 +31,17 @@ class WorkQueue:
     """Calls `reconcile` for each key that is added, one call per key at a time."""
 
     def __init__(
-        self, reconcile: Callable[[Key], Outcome], signs: SignsOfLife | None = None, workers: int = _WORKERS
+        self,
+        reconcile: Callable[[Key], Outcome],
+        signs: SignsOfLife | None = None,
+        workers: int = _WORKERS,
+        resync_seconds: float = RESYNC_SECONDS,
     ) -> None:
         """`signs` is told by reconciliations that they make progress."""
         self._reconcile = reconcile
         self._signs = signs or SignsOfLife()
         self._workers = workers
-        self._schedule = Schedule(lambda: random.uniform(0.75, 1.25))  # noqa: S311 - no secret
+        self._schedule = Schedule(lambda: random.uniform(0.75, 1.25), resync_seconds)  # noqa: S311 - no secret
         self._changed = asyncio.Event()
         self._last_start: float | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 60.0
-_RESYNC = 60.0
+RESYNC_SECONDS = 60.0
+_KEYS_OF_A_RESYNC = 1200
+"""With more keys it takes longer in proportion: what happens is told by watches, not found by a resync."""
 _SPACING = 0.2
 """Between two runs of a key: a burst of events becomes one run, and nothing can spin."""
 
@@ -23,9 +26,10 @@ class Schedule:
     A key is never given out twice at a time. What is added while its key runs makes it run again.
     """
 
-    def __init__(self, jitter: Callable[[], float]) -> None:
+    def __init__(self, jitter: Callable[[], float], resync_seconds: float = RESYNC_SECONDS) -> None:
         """`jitter` gives numbers around 1, such as 0.75 to 1.25."""
         self._jitter = jitter
+        self._resync_seconds = resync_seconds
         self._due: dict[Key, float] = {}
         self._running: set[Key] = set()
         self._failures: dict[Key, int] = {}
@@ -56,8 +60,8 @@ class Schedule:
         if outcome.gone:
             self._finished.pop(key, None)
             return
-        after = (_RESYNC if outcome.after is None else outcome.after) * self._jitter()
-        self._come_back(key, after, now)
+        after = min(self._resync(), math.inf if outcome.after is None else outcome.after)
+        self._come_back(key, after * self._jitter(), now)
 
     def failed(self, key: Key, now: float) -> None:
         """Note that a run raised: it is tried again, later every time."""
@@ -73,6 +77,9 @@ class Schedule:
     def count_due(self, now: float) -> int:
         """Give how many keys `take` would give out one after another."""
         return sum(self._due[key] <= now for key in self._waiting())
+
+    def _resync(self) -> float:
+        return self._resync_seconds * max(1.0, (len(self._due) + len(self._running)) / _KEYS_OF_A_RESYNC)
 
     def _waiting(self) -> list[Key]:
         return [key for key in self._due if key not in self._running]

@@ -93,6 +93,9 @@ class StorageStage:
         check_claims(index, storage, observed.others, self._settings)
         if storage.provision_user and (secret := observed.storage_secret) and not is_owned(secret, index.meta):
             raise NotOursError(secret)
+        if storage.provision_user and (key := StorageKey.parse(observed.storage_secret or {})).key_id:
+            # What somebody changed of it by hand: further down it is only written with another key.
+            applier.ensure(storage_secret(index, key))
         about = (index.meta.uid, str(index.meta.generation), storage.rotation.request)
         question = (*about, credentials_digest(observed))
         answer = self._answers.get(question)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml
-
-from wheelyard_operator.desired.access_file import ACCESS_FILE, Trust
+from wheelyard_operator.desired.access_file import Trust, unpacked
 from wheelyard_operator.desired.access_secret import MINTING_KEY
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.provision.issuers import IssuerError
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from wheelyard_operator.provision.issuers import Issuers
     from wheelyard_operator.resource import IndexUser, Manifest
     from wheelyard_operator.settings import Settings
-
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,9 @@ class _Before:
 
     def keys(self, issuer: str) -> tuple[Manifest, ...]:
         try:
-            content = yaml.load(decoded(self._secret, ACCESS_FILE), Loader=_LOADER) or {}  # noqa: S506 - a safe one
+            content = json.loads(unpacked(self._secret))
             return next(tuple(each["keys"]) for each in content["issuers"] if each["issuer"] == issuer)
-        except (yaml.YAMLError, LookupError, TypeError, StopIteration):
+        except (ValueError, LookupError, TypeError, StopIteration):
             return ()
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wheelyard_operator import tokens
 from wheelyard_operator.apply import Applier, LeavingError, NotOursError, is_owned
-from wheelyard_operator.desired.access_file import ACCESS_FILE, Login, Trust, is_in_force
-from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
 from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user
 from wheelyard_operator.problems import Problem
+from wheelyard_operator.reconcile.access_files import AccessFiles
 from wheelyard_operator.reconcile.logins import admitted, live_credentials
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _PENDING_SECONDS = 1.0
 _RETRY_SECONDS = 15.0
-_RESYNC_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class UserReconciler:
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
+    access_files: AccessFiles = field(default_factory=AccessFiles)
 
     def __call__(self, key: Key) -> Outcome:
         """Reconcile. A deleted user needs nothing: its Secret goes with it, its rights with the index's."""
@@ -64,13 +64,13 @@ class UserReconciler:
                 grants=all_grants(index, user),
                 refused=rights(index, user).refused,
             )
-            access_yaml = self._access_yaml(index)
-            credentials, problem = self._credentials(observed, access_yaml, now)
+            access_text = self.access_files.of(self.kube, index)
+            credentials, problem = self._credentials(observed, access_text, now)
             self._keep_secret(observed, findings.url, credentials)
             findings = _with_secret(findings, credentials, user)
             if problem:
                 raise problem
-            self._check_in_force(index, Login(user, rights(index, user), credentials), access_yaml)
+            self._check_in_force(index, Login(user, rights(index, user), credentials), access_text)
         except Problem as error:
             findings = replace(findings, problem=error)
         report(self.kube, user.meta, user.status, user_status(user, findings, now), now)
@@ -110,13 +110,8 @@ class UserReconciler:
             " or spec.external.url, or set this user's spec.credentials.url to Internal.",
         )
 
-    def _access_yaml(self, index: PackageIndex) -> str:
-        """Give the access file that index servers have, "" if there is none."""
-        secret = self.kube.get("Secret", index.meta.namespace, index.access_secret_name)
-        return decoded(secret, ACCESS_FILE) if secret and is_owned(secret, index.meta) else ""
-
     def _credentials(
-        self, observed: ObservedUser, access_yaml: str, now: str
+        self, observed: ObservedUser, access_text: str, now: str
     ) -> tuple[Credentials, Problem | None]:
         """Give what the user's Secret should hold, and what is wrong with the user's password, if anything is."""
         user, current = observed.user, live_credentials(observed) or Credentials()
@@ -128,7 +123,7 @@ class UserReconciler:
         if not user.has_token:
             return Credentials(password=password), problem
         step = next_step(
-            current, user.rotation, now, access_yaml.__contains__, lambda: tokens.new_token(secrets.token_bytes)
+            current, user.rotation, now, access_text.__contains__, lambda: tokens.new_token(secrets.token_bytes)
         )
         return replace(step, password=password), problem
 
@@ -154,15 +149,15 @@ class UserReconciler:
             raise Problem(READY, "WaitingForDeletion", message, stalled=False) from None
         self._prune(observed, keep=user.secret_name)
 
-    def _check_in_force(self, index: PackageIndex, login: Login, access_yaml: str) -> None:
+    def _check_in_force(self, index: PackageIndex, login: Login, access_text: str) -> None:
         user = login.user
         for issuer in sorted({each.issuer for each in user.publishers}):
-            self._check_issuer(issuer, access_yaml)
+            self._check_issuer(issuer, access_text)
         cluster_issuer = self.trust.cluster_issuer() if user.service_accounts else ""
         if user.service_accounts and not cluster_issuer:
             raise _issuer_unavailable("The API server")
         believed = Trust(cluster_issuer, tuple((each.issuer, ()) for each in user.publishers))
-        if not is_in_force(access_yaml, login, believed):
+        if not is_in_force(access_text, login, believed):
             raise Problem(
                 READY,
                 "AccessPending",
@@ -170,7 +165,7 @@ class UserReconciler:
                 stalled=False,
             )
 
-    def _check_issuer(self, issuer: str, access_yaml: str) -> None:
+    def _check_issuer(self, issuer: str, access_text: str) -> None:
         if not self.settings.trusts(issuer):
             raise Problem(
                 READY,
@@ -178,7 +173,7 @@ class UserReconciler:
                 f"spec.trustedPublishers names {issuer}, which this cluster does not trust: have it added to"
                 " oidc.allowedIssuers of the operator's Helm chart.",
             )
-        if f"- issuer: {issuer}\n  keys:" not in access_yaml:
+        if not knows_issuer(access_text, issuer):
             raise _issuer_unavailable(issuer)
 
     def _prune(self, observed: ObservedUser, keep: str) -> None:
@@ -201,7 +196,7 @@ def _with_secret(findings: UserFindings, credentials: Credentials, user: IndexUs
 def _outcome(problem: Problem | None, step: float | None) -> Outcome:
     if problem is not None:
         return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS)
-    return Outcome(after=None if step is None else min(max(step, _PENDING_SECONDS), _RESYNC_SECONDS))
+    return Outcome(after=None if step is None else max(step, _PENDING_SECONDS))
 
 
 def _issuer_unavailable(who: str) -> Problem:

@@ -118,7 +118,7 @@ class PackageIndex:
 
     @property
     def access_secret_name(self) -> str:
-        """The Secret that is mounted as access.yaml."""
+        """The Secret with the access file."""
         return f"{self.child_name}-access"
 
     @property

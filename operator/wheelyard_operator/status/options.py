@@ -41,7 +41,7 @@ def monitored(index: PackageIndex, problems: Mapping[str, Problem]) -> Condition
 
 def _refusal(route: Manifest) -> Condition | None:
     """Give what a Gateway has against its route; each of them has to say that it takes it."""
-    answers = route.get("status", {}).get("parents", [])
+    answers = [each for each in route.get("status", {}).get("parents", []) if _is_about(each, route)]
     for parent in route.get("spec", {}).get("parentRefs", []):
         gateway = f"{parent.get('namespace') or route['metadata']['namespace']}/{parent['name']}"
         said = [each for each in answers if _is_of(each["parentRef"], parent)]
@@ -52,9 +52,17 @@ def _refusal(route: Manifest) -> Condition | None:
             )
             return Condition(EXPOSED, "Unknown", "WaitingForGateway", message)
         for condition in _negative(said):
-            message = f"Gateway {gateway} does not take the route: {condition.get('message', condition['reason'])}"
+            message = (
+                f"Gateway {gateway} does not take the route: {condition.get('message') or condition['reason']}"
+            )
             return Condition(EXPOSED, "False", "RouteNotAccepted", message)
     return None
+
+
+def _is_about(answer: Manifest, route: Manifest) -> bool:
+    """Tell whether it is about the route as it is now, not as it was before."""
+    generation = route["metadata"].get("generation")
+    return all(each.get("observedGeneration", generation) == generation for each in answer.get("conditions", ()))
 
 
 def _is_of(answered: Manifest, parent: Manifest) -> bool:

@@ -55,6 +55,8 @@ class FakeKube:
             "/.well-known/openid-configuration": {"issuer": CLUSTER_ISSUER},
             "/openid/v1/jwks": {"keys": [RSA_KEY]},
         }
+        self.selects_fields = True
+        """Whether the CRDs have `selectableFields`."""
         self.after_write: Callable[[], None] = Fuse()
         self.before_apply: Callable[[], object] = lambda: None
         self.absent_kinds: set[str] = set()
@@ -77,14 +79,22 @@ class FakeKube:
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         return copy.deepcopy(self.objects.get((kind, namespace, name)))
 
-    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
+    def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        live = self.get(kind, namespace, name)
+        return live and {"metadata": live["metadata"]}
+
+    def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
+        if fields and not self.selects_fields:
+            raise ApiError(400, "field label not supported")
         wanted = dict(term.split("=") for term in selector.split(",") if term)
+        values = dict(term.split("=") for term in fields.split(",") if term)
         return [
             copy.deepcopy(each)
             for (its_kind, its_namespace, _), each in self.objects.items()
             if its_kind == kind
             and namespace in {"", its_namespace}
             and wanted.items() <= each["metadata"].get("labels", {}).items()
+            and all(_field(each, path) == value for path, value in values.items())
         ]
 
     def document(self, path: str) -> Manifest:
@@ -92,7 +102,8 @@ class FakeKube:
             raise ApiError(403, f"GET {path}: forbidden")
         return self.documents[path]
 
-    def apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> Manifest:
+    def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
+        manager = manager or FIELD_MANAGER
         self.before_apply()
         if manifest["kind"] in self.absent_kinds:
             raise ApiError(404, "the server could not find the requested resource")
@@ -155,6 +166,12 @@ class FakeKube:
 
 def _id(body: Manifest) -> tuple[str, str, str]:
     return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]
+
+
+def _field(body: Any, path: str) -> str:
+    for name in path.split("."):
+        body = body.get(name, "")
+    return str(body)
 
 
 def _without(live: Any, before: Any, now: Any) -> Any:

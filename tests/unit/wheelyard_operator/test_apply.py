@@ -109,3 +109,29 @@ def test_ours_is_removed() -> None:
 )
 def test_covers(live: Any, desired: Any, *, covered: bool) -> None:
     assert covers(live, desired) is covered
+
+
+def test_what_is_ceded_keeps_its_value_and_is_nobody_s_of_ours() -> None:
+    kube = FakeKube()
+    applier = Applier(kube, INDEX.meta)
+    live = applier.ensure(service(INDEX))
+    applier.cede(live, "ports")
+    without = service(INDEX)
+    del without["spec"]["ports"]
+    assert applier.ensure(without)["spec"]["ports"] == live["spec"]["ports"]
+    kube.writes.clear()
+    applier.cede(kube.objects[ID], "ports")
+    assert kube.writes == [], "it is not ours any more"
+
+
+def test_nothing_of_somebody_else_is_ceded() -> None:
+    kube = FakeKube()
+    live = Applier(kube, INDEX.meta).ensure(service(INDEX))
+    Applier(kube, an_index(uid="another").meta).cede(live, "ports")
+    assert kube.writes == ["apply Service wheelyard-main"]
+
+
+def test_an_empty_list_is_there_where_the_api_server_leaves_it_out() -> None:
+    """Else a volume claim that outlives its index, which has no owner, would be written at every resync."""
+    assert covers({"metadata": {}}, {"metadata": {"ownerReferences": []}})
+    assert not covers({"metadata": {"ownerReferences": [{"uid": "a"}]}}, {"metadata": {"ownerReferences": []}})

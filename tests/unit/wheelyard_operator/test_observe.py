@@ -32,6 +32,14 @@ def test_an_index_has_the_users_that_name_it() -> None:
     assert [each["metadata"]["name"] for each in far.secrets] == ["far-pypi"]
 
 
+def test_only_an_indexes_own_users_are_read_where_the_crd_can_tell_them_apart() -> None:
+    kube = FakeKube(index_body(), user_body(), user_body("far", "ci"), user_body("here", index_namespace=""))
+    found = [each.user.username for each in observe_index(kube, an_index()).users]
+    assert sorted(found) == ["ci.far", "packages.here", "packages.jenkins"]
+    kube.selects_fields = False
+    assert sorted(each.user.username for each in observe_index(kube, an_index()).users) == sorted(found)
+
+
 def test_users_on_their_way_out_do_not_count() -> None:
     leaving = user_body()
     leaving["metadata"]["deletionTimestamp"] = "now"

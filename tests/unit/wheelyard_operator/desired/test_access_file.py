@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-import yaml
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, TOKEN, a_login, a_user, an_index
 from wheelyard_operator import tokens
-from wheelyard_operator.desired.access_file import Login, Trust, access_file, is_in_force
+from wheelyard_operator.desired.access_file import (
+    ACCESS_FILE,
+    Login,
+    Trust,
+    access_file,
+    is_in_force,
+    knows_issuer,
+    packed,
+    unpacked,
+)
 from wheelyard_operator.desired.credentials import ChosenPassword
 
 GRANTS = {
@@ -21,7 +30,7 @@ TRUST = Trust(CLUSTER_ISSUER, ((CLUSTER_ISSUER, (RSA_KEY,)), (GITHUB, (RSA_KEY,)
 
 
 def read(*logins: Login, trust: Trust = NONE, **changes: Any) -> dict[str, Any]:
-    content = yaml.safe_load(access_file(an_index(**changes), logins, trust))
+    content = json.loads(access_file(an_index(**changes), logins, trust))
     assert isinstance(content, dict)
     return content
 
@@ -99,3 +108,32 @@ def test_it_is_seen_that_a_user_is_not_yet_in_force(changed: dict[str, Any]) -> 
     text = access_file(an_index(), MANY, TRUST)
     assert not is_in_force(text, a_login(a_user("user1", **{"service_accounts": ["a"], **changed})), TRUST)
     assert not is_in_force(text, a_login(a_user("user1", service_accounts=["a"]), next_token=TOKEN), TRUST)
+
+
+def test_nobody_can_pretend_to_be_somebody_else() -> None:
+    """An entry is looked for in the text: no value of another one can hold it."""
+    victim = a_login(a_user("victim"))
+    entry = json.dumps(read(victim)["users"][0], separators=(",", ":"))
+    claims = {"oidc": {"issuer": GITHUB, "claims": {"repository": entry}}}
+    text = access_file(an_index(), [a_login(a_user("liar", trusted_publishers=[claims]))], TRUST)
+    assert entry.replace('"', '\\"') in text
+    assert not is_in_force(text, victim, NONE)
+
+
+def test_whose_keys_it_has() -> None:
+    text = access_file(an_index(), [], TRUST)
+    assert knows_issuer(text, GITHUB)
+    assert not knows_issuer(text, GITHUB.removesuffix("com"))
+    assert not knows_issuer("", GITHUB)
+
+
+def test_in_a_secret() -> None:
+    text = access_file(an_index(), MANY, TRUST)
+    assert packed(text) == packed(text)
+    assert unpacked({"data": {ACCESS_FILE: packed(text)}}) == text
+
+
+@pytest.mark.parametrize("damaged", ["", "AAAA", "not base 64", "H4sIAAAAAAAC"])
+def test_a_damaged_one_counts_as_none(damaged: str) -> None:
+    assert unpacked({"data": {ACCESS_FILE: damaged}}) == ""
+    assert unpacked({}) == ""

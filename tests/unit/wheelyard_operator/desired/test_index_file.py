@@ -18,7 +18,7 @@ def test_as_in_the_contract() -> None:
             "external": {"host": "0.0.0.0", "port": 8081},  # noqa: S104
             "metrics": {"host": "0.0.0.0", "port": 9090},  # noqa: S104
         },
-        "accessFile": "/etc/wheelyard/access/access.yaml",
+        "accessFile": "/etc/wheelyard/access/access.json.gz",
         "scratchFolder": "/scratch",
         "cache": {"folder": "/cache", "maxBytes": 5 * 1024**3},
         "limits": {

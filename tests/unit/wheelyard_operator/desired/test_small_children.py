@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index
+from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import decoded, selector_labels
 from wheelyard_operator.desired.configmap import configmap
@@ -18,9 +19,9 @@ from wheelyard_operator.resource import VolumeStorage
 
 
 def test_access_secret() -> None:
-    secret = access_secret(an_index(), "users: []", "")
+    secret = access_secret(an_index(), '{"users":[]}', "")
     assert secret["metadata"]["name"] == "wheelyard-main-access"
-    assert decoded(secret, "access.yaml") == "users: []"
+    assert unpacked(secret) == '{"users":[]}'
     assert "minting-key" not in secret["data"]
     assert decoded(access_secret(an_index(), "", "key"), "minting-key") == "key"
 

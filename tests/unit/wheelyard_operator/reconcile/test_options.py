@@ -53,11 +53,11 @@ def conditions(world: World) -> dict[str, tuple[str, str]]:
 
 
 def answer(world: World, **condition: str) -> None:
-    """Have the Gateway say something of the route."""
-    parent = {"parentRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", **ROUTE["parentRefs"][0]}}
-    world.kube.objects["HTTPRoute", "packages", NAME]["status"] = {
-        "parents": [{**parent, "conditions": [condition]}]
-    }
+    """Have the Gateway say something of the route as it is."""
+    route = world.kube.objects["HTTPRoute", "packages", NAME]
+    parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", **ROUTE["parentRefs"][0]}
+    said = {**condition, "observedGeneration": route["metadata"]["generation"]}
+    route["status"] = {"parents": [{"parentRef": parent, "conditions": [said]}]}
 
 
 def accept(world: World) -> None:
@@ -137,6 +137,12 @@ def test_a_gateway_has_to_take_the_route(world: World) -> None:
     assert "not from here" in condition(world.get("PackageIndex", "main"), "Exposed")["message"]
     accept(world)
     assert conditions(world)["Exposed"] == ("True", "Routed")
+    put(world, httpRoute={**ROUTE, "hostnames": ["other.example.com"]})
+    assert conditions(world)["Exposed"] == ("Unknown", "WaitingForGateway"), "what was accepted was another route"
+    accept(world)
+    answer(world, type="ResolvedRefs", status="False", reason="BackendNotFound", message="")
+    world.settle()
+    assert "BackendNotFound" in condition(world.get("PackageIndex", "main"), "Exposed")["message"]
 
 
 @pytest.mark.parametrize(

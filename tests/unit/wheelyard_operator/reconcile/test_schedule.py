@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.schedule import Schedule
 from wheelyard_operator.resource import Key
@@ -103,3 +105,16 @@ def test_known() -> None:
     plan.take(0)
     assert plan.known("PackageIndex") == [A]
     assert plan.known("IndexUser") == [B]
+
+
+def test_with_very_many_keys_a_resync_takes_longer() -> None:
+    keys = [Key("IndexUser", "ci", f"user{number}") for number in range(6000)]
+    due = Schedule(lambda: 1.0)
+    for key in keys:
+        due.add(key, 0)
+    first = due.take(0)
+    assert first is not None
+    due.done(first, Outcome(), 0)
+    for _ in keys[1:]:
+        due.take(0)
+    assert due.next_due() == pytest.approx(300, rel=0.01)

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import argon2
 import pytest
-import yaml
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, NOW, RSA_KEY, condition, index_body, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
+from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.reconcile.outcome import GONE
 from wheelyard_operator.resource import ROTATE_ANNOTATION, Key, Manifest
@@ -30,7 +31,7 @@ def password(world: World, name: str = "jenkins-pypi", namespace: str = "package
 
 
 def access_text(world: World) -> str:
-    return decoded(world.get("Secret", "wheelyard-main-access"), "access.yaml")
+    return unpacked(world.get("Secret", "wheelyard-main-access"))
 
 
 def change(world: World, **credentials: Any) -> None:
@@ -96,7 +97,7 @@ def test_a_secret_of_somebody_else_stays(world: World) -> None:
     world.settle(MAIN, JENKINS)
     assert world.reason(JENKINS) == "SecretNotOwned"
     assert password(world) == "theirs"
-    assert "users: []" in access_text(world)
+    assert '"users":[]' in access_text(world)
 
 
 def test_no_index(world: World) -> None:
@@ -351,7 +352,7 @@ def status(world: World) -> Manifest:
 
 
 def access(world: World) -> Any:
-    return yaml.safe_load(access_text(world))
+    return json.loads(access_text(world))
 
 
 def entry(world: World) -> Any:

@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from support import buckets
-from unit.wheelyard_operator.fakes import NOW, SETTINGS, CrashError, FakeKube, Fuse, condition, namespace_body
+from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, condition, namespace_body
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
@@ -87,17 +87,6 @@ class World:
             for key in keys or (MAIN,):
                 (self.index if key.kind == INDEX else self.user)(key)
             self.roll_out()
-
-    def killed(self, *keys: Key, writes: int) -> bool:
-        """Run a new operator and kill it after so many writes; whether it did so many."""
-        self.boot(Fuse(writes))
-        try:
-            self.settle(*keys)
-        except CrashError:
-            self.boot()
-            return True
-        self.boot()
-        return False
 
     def roll_out(self) -> None:
         """Do what Kubernetes does with Deployments, and a server at its start: it claims its storage."""

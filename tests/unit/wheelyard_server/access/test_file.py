@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from wheelyard_server.access.file import parse
@@ -23,5 +25,29 @@ from wheelyard_server.errors import InvalidSettingsError
     ],
 )
 def test_an_error_names_the_key(text: bytes, named: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=named):
+        parse(text)
+
+
+JSON = b'{"users":[{"name":"a","groups":["g"]}],"grants":[]}'
+
+
+@pytest.mark.parametrize("text", [JSON, gzip.compress(JSON), gzip.compress(b"users: [{name: a, groups: [g]}]")])
+def test_json_and_what_is_compressed_are_the_same_as_yaml(text: bytes) -> None:
+    assert parse(text) == parse(b"users: [{name: a, groups: [g]}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (b'{"user":[]}', "user"),
+        (b'{"users":[', "access.json"),
+        (b'{"users":[{"name":"a","tokenDigests":["secret"]}]}', "tokenDigests"),
+        (gzip.compress(JSON)[:-9], "access.json.gz"),
+        (gzip.compress(JSON)[:-1] + b"x", "access.json.gz"),
+        (b"\x1f\x8bno gzip", "access.json.gz"),
+    ],
+)
+def test_a_damaged_one_is_refused(text: bytes, named: str) -> None:
     with pytest.raises(InvalidSettingsError, match=named):
         parse(text)

@@ -1,0 +1,169 @@
+"""Rules of the schemas on how an index is reached, guarded, scaled and watched: accepted and refused values."""
+
+from typing import Any
+
+HOST = {"host": "pypi.example.com"}
+ROUTE = {"parentRefs": [{"name": "public"}], "hostnames": ["pypi.example.com"]}
+S3 = {"storage": {"s3": {"bucket": "acme", "provision": {"bucket": True, "user": True}}}}
+VOLUME = {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1}
+ANY: dict[str, Any] = {"namespaceSelector": {}}
+BLOCK = {"cidr": "10.0.0.0/8"}
+_PARENT = {**ROUTE, "parentRefs": [{"name": "a", "namespace": "b", "sectionName": "https", "port": 443}]}
+
+Case = tuple[str, list[Any], list[Any], str]
+"""The path of a field, values that are accepted, values that are not, and the message."""
+
+OF_INDEX: list[Case] = [
+    (
+        "spec",
+        [{**S3, "autoscaling": {"maxReplicas": 3}}],
+        [{**VOLUME, "autoscaling": {"maxReplicas": 3}}],
+        "spec.autoscaling cannot be had with spec.storage.volume",
+    ),
+    (
+        "spec",
+        [{**S3, "networkPolicy": {}}, {**S3, "ingress": HOST, "networkPolicy": {"externalFrom": [ANY]}}],
+        [
+            {**S3, "ingress": HOST, "networkPolicy": {}},
+            {**S3, "httpRoute": ROUTE, "networkPolicy": {"clusterFrom": [ANY]}},
+        ],
+        "spec.networkPolicy.externalFrom must name the Ingress controller",
+    ),
+    (
+        "spec.autoscaling",
+        [{"maxReplicas": 2}, {"minReplicas": 1, "maxReplicas": 1}],
+        [{"maxReplicas": 1}, {"minReplicas": 4, "maxReplicas": 3}],
+        "spec.autoscaling.minReplicas must not be more than maxReplicas",
+    ),
+    (
+        "spec.resources",
+        [{}, {"requests": {"cpu": "1"}}, {"limits": {"memory": "1Gi"}}, {"requests": {"memory": "512Mi"}}],
+        [{"requests": {"memory": "1Gi"}}, {"limits": {"memory": "64Mi"}}],
+        "spec.resources.limits.memory must not be less than",
+    ),
+    (
+        "spec.resources",
+        [{"limits": {"cpu": "500m"}}, {"requests": {"cpu": "2"}, "limits": {"cpu": "2000m"}}],
+        [{"limits": {"cpu": "50m"}}],
+        "spec.resources.limits.cpu must not be less than",
+    ),
+    *(
+        (path, ["100m", "2"], ["0", "1.5", "a lot", "-1"], f"{path} must be a number of CPUs")
+        for path in ("spec.resources.requests.cpu", "spec.resources.limits.cpu")
+    ),
+    *(
+        (path, ["512Mi"], ["1G", "512", "0Mi"], f"{path} must be a number with Mi or Gi")
+        for path in ("spec.resources.requests.memory", "spec.resources.limits.memory")
+    ),
+    (
+        "spec.tolerations",
+        [[{"operator": "Exists"}], [{"key": "a", "value": "b"}]],
+        [[{}], [{"operator": "Equal", "value": "b"}]],
+        "spec.tolerations[].key must be set, unless",
+    ),
+    (
+        "spec.tolerations",
+        [[{"key": "a", "operator": "Equal", "value": "b"}]],
+        [[{"key": "a", "operator": "Exists", "value": "b"}]],
+        "spec.tolerations[].value must not be set if",
+    ),
+    (
+        "spec.tolerations",
+        [[{"key": "a", "effect": "NoExecute", "tolerationSeconds": 5}]],
+        [[{"key": "a", "tolerationSeconds": 5}], [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}]],
+        "spec.tolerations[].tolerationSeconds must only be set",
+    ),
+    (
+        "spec.priorityClassName",
+        ["", "builds", "a.b"],
+        ["system-node-critical", "A B"],
+        "spec.priorityClassName must be empty or the name of",
+    ),
+    (
+        "spec.external.url",
+        ["", "https://a.example", "http://a.example:8080/"],
+        ["ftp://a", "https://a/path", "a.example"],
+        "spec.external.url must be empty or a URL",
+    ),
+    (
+        "spec.external.trustedProxies",
+        [[], ["10.0.0.0/8", "2001:db8::/32"]],
+        [["10.0.0.1"], ["everybody"]],
+        "spec.external.trustedProxies must be a network",
+    ),
+    (
+        "spec.ingress.host",
+        ["pypi", "pypi.example.com"],
+        ["*.example.com", "Pypi.example.com", "a..b", "-a"],
+        "spec.ingress.host must be a host such as",
+    ),
+    (
+        "spec.ingress",
+        [{**HOST, "className": ""}, {**HOST, "className": "nginx"}],
+        [{**HOST, "className": "A"}],
+        "spec.ingress.className must be empty or",
+    ),
+    (
+        "spec.ingress",
+        [{**HOST, "tls": {}}, {**HOST, "tls": {"secretName": "pypi-tls"}}],
+        [{**HOST, "tls": {"secretName": "wheelyard-main-access"}}, {**HOST, "tls": {"secretName": "A"}}],
+        "spec.ingress.tls.secretName must be empty or the name of a Secret of yours",
+    ),
+    (
+        "spec.ingress",
+        [{**HOST, "tls": {"issuerRef": {"name": "le"}}}],
+        [{**HOST, "tls": {"issuerRef": {"name": "L E"}}}],
+        "spec.ingress.tls.issuerRef.name must be",
+    ),
+    (
+        "spec.httpRoute",
+        [ROUTE, _PARENT],
+        [{**ROUTE, "parentRefs": [{"name": "a", "namespace": "A B"}]}],
+        "spec.httpRoute.parentRefs[].namespace must be",
+    ),
+    (
+        "spec.httpRoute",
+        [ROUTE],
+        [{**ROUTE, "hostnames": ["*.example.com"]}],
+        "spec.httpRoute.hostnames must be hosts",
+    ),
+    (
+        "spec.monitoring.serviceMonitor",
+        [{}, {"labels": {"release": "p"}}],
+        [{"labels": {"wheelyard.dev/index": "x"}}, {"labels": {"app.kubernetes.io/name": "x"}}],
+        "spec.monitoring.serviceMonitor.labels must not be Wheelyard's own",
+    ),
+    (
+        "spec.monitoring.serviceMonitor.interval",
+        ["30s", "1m"],
+        ["30", "0s", "1h"],
+        "spec.monitoring.serviceMonitor.interval must be a number",
+    ),
+]
+
+for _field in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo"):
+    _path = f"spec.networkPolicy.{_field}"
+    OF_INDEX += [
+        (
+            _path,
+            [[], [ANY], [{"podSelector": {"matchLabels": {"a": "b"}}}], [{"ipBlock": BLOCK}]],
+            [[{}], [{"ipBlock": BLOCK, "podSelector": {}}]],
+            f"{_path}[] needs either ipBlock",
+        ),
+        (
+            _path,
+            [[{"ipBlock": {"cidr": "2001:db8::/32"}}]],
+            [[{"ipBlock": {"cidr": "10.0.0.1"}}]],
+            f"{_path}[].ipBlock.cidr must be a network",
+        ),
+        (
+            _path,
+            [[{"ipBlock": {**BLOCK, "except": ["10.1.0.0/16"]}}]],
+            [[{"ipBlock": {**BLOCK, "except": ["some"]}}]],
+            f"{_path}[].ipBlock.except must be a network",
+        ),
+    ]
+
+OF_USER: list[Case] = [
+    ("spec.credentials.url", ["Internal", "External"], ["https://x"], 'Unsupported value: "https://x"'),
+]

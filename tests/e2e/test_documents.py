@@ -1,0 +1,88 @@
+"""What the documents say to type at a cluster, typed, and the manifests that they show.
+
+What changes nothing is run as it is, the rest as a dry run of the API server: other tests need the cluster as well.
+`kubectl wheelyard` has no dry run, and what it does disturbs nobody.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support import distributions, documents
+from support.console import Console, helm_without_cluster, in_background
+from support.documents import ROOT, Place
+from support.mainjob import MainJob
+from support.server import free_port
+
+BLOCKS = documents.console_blocks(Place.CLUSTER)
+PAGES = sorted({str(block.page.relative_to(ROOT)) for block in BLOCKS})
+_CHANGING = re.compile(r"\bkubectl( --namespace \S+)* (apply|annotate|delete|label|patch)\b")
+_CREATING = re.compile(r"\bkubectl( --namespace \S+)* create\b")
+
+
+@pytest.fixture
+def console(main_job_ready: MainJob, tmp_path: Path) -> Iterator[Console]:
+    """Open a shell beside the quick start, with what the pages name."""
+    for name in ("charts", "crds", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "dist").mkdir()
+    distributions.wheel(tmp_path / "dist", "documented")
+    programs = [
+        main_job_ready.cluster.kubectl.parent,
+        main_job_ready.cluster.helm.parent,
+        Path(sys.executable).parent,
+    ]
+    environment = {
+        "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+        "HOME": str(tmp_path),
+        "KUBECONFIG": str(main_job_ready.cluster.kubeconfig),
+        "LC_ALL": "C.UTF-8",
+        "TWINE_NON_INTERACTIVE": "1",
+    }
+    console = Console(tmp_path, environment)
+    yield console
+    console.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_do_what_it_says(page: str, console: Console) -> None:
+    port = str(free_port())
+    for block in BLOCKS:
+        if block.page == ROOT / page:
+            console.run(*(translated(command, port) for command in block.tried))
+
+
+OURS = ("PackageIndex", "IndexUser")
+SHOWN = [
+    (str(block), manifest)
+    for page in documents.PAGES
+    for block in documents.blocks(page)
+    if block.language == "yaml"
+    for manifest in yaml.safe_load_all(block.text)
+    if manifest.get("kind") in OURS
+]
+
+
+@pytest.mark.parametrize("manifest", [manifest for _, manifest in SHOWN], ids=[where for where, _ in SHOWN])
+def test_the_api_server_takes_what_the_documents_show(operator: MainJob, manifest: dict[str, Any]) -> None:
+    shown = {**manifest, "metadata": {**manifest["metadata"], "namespace": "default"}}
+    operator.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=json.dumps(shown))
+
+
+def translated(command: str, port: str) -> str:
+    """Return a command with what it is in the documents replaced by what it is here."""
+    if "port-forward" in command:
+        return in_background(command.replace(" 8080:", f" {port}:"), f"http://127.0.0.1:{port}/-/healthz")
+    command = _CHANGING.sub(r"\g<0> --dry-run=server", command)
+    # What is there already cannot be created, not even as a dry run of the server's.
+    command = _CREATING.sub(r"\g<0> --dry-run=client", command)
+    # Other tests may have indexes on this cluster that are not ready.
+    command = command.replace(" --all-namespaces --timeout", " --namespace packages --timeout")
+    return helm_without_cluster(command).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
