@@ -24,9 +24,15 @@ PACKAGES = (
     "openssl",
     "prometheus",
     "python3-pip",
+    "redis-server",
     "runc",
 )
-_SERVICES = {"containerd": "containerd", "etcd-server": "etcd", "prometheus": "prometheus"}
+_SERVICES = {
+    "containerd": "containerd",
+    "etcd-server": "etcd",
+    "prometheus": "prometheus",
+    "redis-server": "redis-server",
+}
 ROOT_PACKAGES = ("ca-certificates", "python3", "python3-pip")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 # Of the root, what no image needs at run time.

@@ -28,7 +28,7 @@ class Program:
     name: str
     command: tuple[str, ...]
     ready: str
-    """A URL that must answer with a status below 400, or `unix:PATH`, which must accept a connection."""
+    """A URL that must answer with a status below 400, or `unix:PATH` or `tcp:HOST:PORT`, which must let connect."""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     """Files that it reads at its start; when one of them has changed it is started anew."""
@@ -187,10 +187,15 @@ def answers(url: str) -> bool:
 
 
 def _ready(address: str) -> bool:
-    if not address.startswith("unix:"):
-        return answers(address)
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(address.removeprefix("unix:")) == 0
+    kind, _, place = address.partition(":")
+    if kind == "unix":
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(place) == 0
+    if kind == "tcp":
+        host, _, port = place.rpartition(":")
+        with socket.socket() as client:
+            return client.connect_ex((host, int(port))) == 0
+    return answers(address)
 
 
 def _start_time(pid: int) -> str | None:
