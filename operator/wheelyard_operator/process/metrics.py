@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from wheelyard_operator.resource import INDEX, USER
+from wheelyard_operator.status.conditions import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +70,15 @@ class Metrics:
             ("resource",),
             registry=self.registry,
         )
+        self._resources = Gauge(
+            "wheelyard_operator_resources",
+            "Resources that are looked after, by their state when it was last found out.",
+            ("kind", "state"),
+            registry=self.registry,
+        )
+        self._states: dict[Key, str] = {}
+        for kind, state in product((INDEX, USER), STATES):
+            self._resources.labels(kind, state).set_function(partial(self._count, kind, state))
 
     def saw_event(self, resource: str) -> None:
         """Note that a watch brought something of a resource such as "secrets"."""
@@ -85,6 +96,7 @@ class Metrics:
                 self._reconcile_seconds.labels(key.kind).observe(time.perf_counter() - start)
                 self._reconciliations.labels(key.kind, result).inc()
             self._last_reconcile.labels(key.kind).set(time.time())
+            self._note(key, outcome)
             return outcome
 
         return measured
@@ -97,15 +109,16 @@ class Metrics:
         due.set_function(lambda: float(queue.count_due()))
         running = Gauge("wheelyard_operator_queue_running", "Reconciliations under way.", registry=self.registry)
         running.set_function(lambda: float(queue.count_running()))
-        known = Gauge(
-            "wheelyard_operator_resources", "Resources that are looked after.", ("kind",), registry=self.registry
-        )
-        for kind in (INDEX, USER):
-            known.labels(kind).set_function(partial(_count_known, queue, kind))
 
+    def _note(self, key: Key, outcome: Outcome) -> None:
+        if outcome.gone:
+            self._states.pop(key, None)
+        elif outcome.state:
+            self._states[key] = outcome.state
 
-def _count_known(queue: WorkQueue, kind: str) -> float:
-    return float(len(queue.known(kind)))
+    def _count(self, kind: str, state: str) -> float:
+        states = self._states.copy()
+        return float(sum(key.kind == kind and found == state for key, found in states.items()))
 
 
 def metrics_app(metrics: Metrics) -> web.Application:

@@ -73,8 +73,7 @@ class IndexReconciler:
         if index.meta.deleting:
             return self._clean_up(index)
         if index.meta.paused:
-            report_pause(self.kube, index.meta, index.status, self.now())
-            return Outcome()
+            return Outcome(state=report_pause(self.kube, index.meta, index.status, self.now()))
         missing = [each for each in index.finalizers if each not in index.meta.finalizers]
         if missing:
             # Before anything is made that the garbage collector does not know.
@@ -114,10 +113,10 @@ class IndexReconciler:
                 pod["metadata"]["name"]: self.servers.can_use_access_file(pod) for pod in running if is_ready(pod)
             },
         )
-        self._report(index, findings)
+        state = self._report(index, findings)
         if problem or options.problems:
-            return Outcome(after=_RETRY_SECONDS)
-        return Outcome(after=_SOON_SECONDS if ready and ready.rotates else None)
+            return Outcome(after=_RETRY_SECONDS, state=state)
+        return Outcome(after=_SOON_SECONDS if ready and ready.rotates else None, state=state)
 
     def _claim(self, index: PackageIndex) -> Manifest | None:
         if isinstance(index.storage, VolumeStorage):
@@ -190,8 +189,8 @@ class IndexReconciler:
                 self.storage.release(index)
                 self._finish(index, FINALIZER)
         except Problem as problem:
-            self._report_leaving(index, problem)
-            return Outcome(after=_RETRY_SECONDS if problem.stalled else _SOON_SECONDS)
+            state = self._report_leaving(index, problem)
+            return Outcome(after=_RETRY_SECONDS if problem.stalled else _SOON_SECONDS, state=state)
         return self._reconcile(index.meta.key)
 
     def _end_servers(self, index: PackageIndex) -> None:
@@ -203,7 +202,7 @@ class IndexReconciler:
     def _finish(self, index: PackageIndex, finalizer: str) -> None:
         self._set_finalizers(index, [each for each in index.meta.finalizers if each != finalizer])
 
-    def _report_leaving(self, index: PackageIndex, problem: Problem) -> None:
+    def _report_leaving(self, index: PackageIndex, problem: Problem) -> str:
         message = f"Being deleted, which waits for: {problem.message}"
         waiting = Problem(problem.condition, problem.reason, message, stalled=problem.stalled)
         findings = IndexFindings(
@@ -215,11 +214,11 @@ class IndexReconciler:
             pods=(),
             problem=waiting,
         )
-        self._report(index, findings)
+        return self._report(index, findings)
 
-    def _report(self, index: PackageIndex, findings: IndexFindings) -> None:
+    def _report(self, index: PackageIndex, findings: IndexFindings) -> str:
         now = self.now()
-        report(self.kube, index.meta, index.status, index_status(index, findings, now), now)
+        return report(self.kube, index.meta, index.status, index_status(index, findings, now), now)
 
     def _set_finalizers(self, index: PackageIndex, finalizers: list[str]) -> None:
         # The version makes the API server refuse, should somebody else have changed the list meanwhile.

@@ -13,6 +13,8 @@ class Outcome:
     """Seconds; None is the next resync, which nothing comes later than."""
     gone: bool = False
     """Never, unless something happens: there is nothing left to look after."""
+    state: str = ""
+    """The resource's state in a word, "" where it was not found out."""
 
 
 GONE = Outcome(gone=True)

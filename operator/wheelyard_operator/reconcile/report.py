@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import API_VERSION, OPERATOR
-from wheelyard_operator.status.conditions import PAUSED, PAUSED_CONDITION, Condition, transitions, written
+from wheelyard_operator.status.conditions import PAUSED, PAUSED_CONDITION, Condition, state, transitions, written
 
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
@@ -18,24 +18,25 @@ log = logging.getLogger(__name__)
 _LONGEST_NOTE = 1000
 
 
-def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, now: str) -> None:
+def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, now: str) -> str:
     """Patch the status if it changed, then post an event for each condition that turned.
 
-    What is None in the new status goes from the old one (RFC 7396).
+    What is None in the new status goes from the old one (RFC 7396). Return the resource's state in a word.
     """
     if {key: value for key, value in new_status.items() if value is not None} == old_status:
-        return
+        return state(new_status)
     kube.patch(meta.kind, meta.namespace, meta.name, {"status": new_status}, "status")
     for condition in transitions(old_status, new_status):
         log.info("%s: %s=%s %s", meta.key, condition.type, condition.status, condition.message)
         _post(kube, meta, condition, now)
+    return state(new_status)
 
 
-def report_pause(kube: Kube, meta: Meta, status: Manifest, now: str) -> None:
-    """Say that nothing is done for this resource; what else its status says stays as it was."""
+def report_pause(kube: Kube, meta: Meta, status: Manifest, now: str) -> str:
+    """Say that nothing is done for this resource; what else its status says stays as it was. Return its state."""
     others = [each for each in status.get("conditions", ()) if each["type"] != PAUSED]
     (paused,) = written([PAUSED_CONDITION], status, meta.generation, now)
-    report(kube, meta, status, {**status, "conditions": [*others, paused]}, now)
+    return report(kube, meta, status, {**status, "conditions": [*others, paused]}, now)
 
 
 def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:

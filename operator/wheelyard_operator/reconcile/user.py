@@ -53,8 +53,7 @@ class UserReconciler:
         if user is None or user.meta.deleting:
             return GONE
         if user.meta.paused:
-            report_pause(self.kube, user.meta, user.status, self.now())
-            return Outcome()
+            return Outcome(state=report_pause(self.kube, user.meta, user.status, self.now()))
         now, findings, credentials = self.now(), UserFindings(), Credentials()
         try:
             index, observed = self._find_index(user), observe_user(self.kube, user)
@@ -73,8 +72,8 @@ class UserReconciler:
             self._check_in_force(index, Login(user, rights(index, user), credentials), access_text)
         except Problem as error:
             findings = replace(findings, problem=error)
-        report(self.kube, user.meta, user.status, user_status(user, findings, now), now)
-        return _outcome(findings.problem, seconds_to_next(credentials, user.rotation, now))
+        state = report(self.kube, user.meta, user.status, user_status(user, findings, now), now)
+        return _outcome(findings.problem, seconds_to_next(credentials, user.rotation, now), state)
 
     def _find_index(self, user: IndexUser) -> PackageIndex:
         index = read_index(self.kube, user.index)
@@ -193,10 +192,10 @@ def _with_secret(findings: UserFindings, credentials: Credentials, user: IndexUs
     )
 
 
-def _outcome(problem: Problem | None, step: float | None) -> Outcome:
+def _outcome(problem: Problem | None, step: float | None, state: str) -> Outcome:
     if problem is not None:
-        return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS)
-    return Outcome(after=None if step is None else max(step, _PENDING_SECONDS))
+        return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS, state=state)
+    return Outcome(after=None if step is None else max(step, _PENDING_SECONDS), state=state)
 
 
 def _issuer_unavailable(who: str) -> Problem:

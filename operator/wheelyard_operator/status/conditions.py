@@ -18,6 +18,12 @@ ACCESS_IN_FORCE = "AccessInForce"
 """Of every pod anew when it starts: only its being False is worth an event."""
 
 
+WORKING = "working"
+_STATES = ((PAUSED, "paused"), (STALLED, "stalled"), (READY, "ready"))
+"""The first that is true counts."""
+STATES = (*(word for _, word in _STATES), WORKING)
+
+
 @dataclass(frozen=True)
 class Condition:
     """One condition; status is True | False | Unknown."""
@@ -50,6 +56,12 @@ def written(conditions: Iterable[Condition], old_status: Manifest, generation: i
         }
         for each in conditions
     ]
+
+
+def state(status: Manifest) -> str:
+    """Give a status in a word, for counting: paused, stalled (somebody has to act), ready or working."""
+    true = {each["type"] for each in status["conditions"] if each["status"] == "True"}
+    return next((word for condition, word in _STATES if condition in true), WORKING)
 
 
 def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:

@@ -171,7 +171,9 @@ async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
     def reconcile(key: Key) -> Outcome:
         if key == B:
             raise RuntimeError
-        return GONE if key.name == "gone" else Outcome(after=60 if key.name == "waiting" else None)
+        if key.name == "gone":
+            return GONE
+        return Outcome(after=60, state="stalled") if key.name == "waiting" else Outcome(state="ready")
 
     queue = WorkQueue(metrics.measured(reconcile))
     metrics.follow(queue, leader)
@@ -195,8 +197,9 @@ async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
         'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="gone"} 1.0',
         'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="waiting"} 1.0',
         'wheelyard_operator_reconcile_seconds_count{kind="PackageIndex"} 3.0',
-        'wheelyard_operator_resources{kind="PackageIndex"} 2.0',
-        'wheelyard_operator_resources{kind="IndexUser"} 1.0',
+        'wheelyard_operator_resources{kind="PackageIndex",state="ready"} 1.0',
+        'wheelyard_operator_resources{kind="PackageIndex",state="stalled"} 1.0',
+        'wheelyard_operator_resources{kind="IndexUser",state="ready"} 0.0',
         'wheelyard_operator_last_event_timestamp_seconds{resource="secrets"} 1.',
         'wheelyard_operator_last_reconcile_timestamp_seconds{kind="PackageIndex"} 1.',
         "wheelyard_operator_queue_due ",

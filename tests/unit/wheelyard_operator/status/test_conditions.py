@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from wheelyard_operator.status.conditions import Condition, transitions, written
+import pytest
+
+from wheelyard_operator.status.conditions import STATES, Condition, state, transitions, written
 
 
 def test_time_changes_only_with_the_status() -> None:
@@ -26,3 +28,19 @@ def test_events_are_for_what_turned() -> None:
     )
     assert [each.type for each in transitions(old, new)] == ["Ready"]
     assert transitions(new, new) == []
+
+
+@pytest.mark.parametrize(
+    ("true", "word"),
+    [
+        ((), "working"),
+        (("Reconciling",), "working"),
+        (("Ready",), "ready"),
+        (("Available", "Stalled"), "stalled"),
+        (("Paused", "Ready"), "paused"),
+    ],
+)
+def test_a_state_in_a_word(true: tuple[str, ...], word: str) -> None:
+    others = [{"type": "StorageReady", "status": "False"}]
+    assert state({"conditions": [*({"type": each, "status": "True"} for each in true), *others]}) == word
+    assert word in STATES
