@@ -232,7 +232,7 @@ def test_tokens_are_the_same_on_both_sides() -> None:
 
 def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     text = (Path(__file__).parents[2] / "docs/contract.md").read_text()
-    index_yaml, limits, access_yaml = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    index_yaml, limits, access_yaml = re.findall(r"```yaml title=[^\n]*\n(.*?)```", text, re.DOTALL)
     read = server_settings.parse(index_yaml.encode())
     assert read.index == "packages/main"
     storage = index_yaml.replace(re.findall(r"limits: .*", index_yaml)[0], limits)

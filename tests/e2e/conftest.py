@@ -12,13 +12,14 @@ from botocore.config import Config
 from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
-from cluster import Cluster, connect
+from cluster import Cluster, ClusterError, connect, traefik
 from cluster.paths import locked
 from support import buckets, rights
 from support.here import Here
 from support.kubectl import Kubectl, eventually
 from support.mainjob import MainJob
 from support.rights import Verdict
+from support.tls import Certificate, certify
 
 OURS = "wheelyard.dev/e2e"
 """Label of the namespaces that tests make."""
@@ -182,3 +183,13 @@ def _deleted(s3: S3Client, bucket: str) -> bool:
     except s3.exceptions.ClientError:
         return False
     return True
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Make a certificate for what is reached from outside; without Traefik there is no outside."""
+    try:
+        traefik.check()
+    except ClusterError as error:
+        pytest.skip(str(error))
+    return certify(tmp_path_factory.mktemp("certificate"), "*.example.com")
