@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import multiprocessing
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 
@@ -31,9 +33,11 @@ from wheelyard_server.web.connections import Runner
 from wheelyard_server.web.context import ACCESS, ADMISSION, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
 from wheelyard_server.web.errors import errors_as_responses
 from wheelyard_server.web.expectations import close_unless_continued
+from wheelyard_server.web.fast_lane import LANE, FastLane
 from wheelyard_server.web.headers import add_headers
-from wheelyard_server.web.interpreter import refuse_guessing, require_safe_interpreter
+from wheelyard_server.web.interpreter import require_safe_interpreter
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
+from wheelyard_server.web.logs import LogHandler, RequestLog
 from wheelyard_server.web.metrics import Metrics, metrics_app
 from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.proxies import Proxies
@@ -55,22 +59,29 @@ def open_storage(where: StorageSettings) -> Storage:
     return FolderStorage(where.folder.path)
 
 
-def build(settings: Settings, storage: Storage) -> web.Application:
-    """Make the application; it begins to serve once the storage is found to be ours."""
+def build(settings: Settings, storage: Storage, log_handler: LogHandler | None = None) -> web.Application:
+    """Make the application; it begins to serve once the storage is found to be ours.
+
+    `log_handler` is what writes the log, where that is set up for the whole process.
+    """
     lifecycle = Lifecycle()
     access = CurrentAccess(settings.access_file, time.time)
     metrics = Metrics(access)
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited])
     app[LIFECYCLE] = lifecycle
-    app[CATALOG] = Catalog(storage, _policy(settings), cache=_cache(settings))
+    app[CATALOG] = catalog = Catalog(storage, _policy(settings), cache=_cache(settings))
     app[ACCESS] = access
     app[METRICS_APP] = metrics_app(metrics, access)
     app[PASSWORDS] = PasswordChecker(time.monotonic)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
     app[ADMISSION] = Admission(settings.limits)
-    app[PROJECT_PAGES] = ProjectPages()
+    app[PROJECT_PAGES] = pages = ProjectPages()
     app[INDEX_NAME] = settings.index or ""
+    if settings.performance.fast_lane:
+        request_log = RequestLog(log_handler, enabled=settings.logs.requests)
+        header_bytes = settings.limits.header_bytes
+        app[LANE] = FastLane(catalog, access, pages, lifecycle, metrics, request_log, header_bytes)
     app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining, close_unless_continued])
     app.cleanup_ctx.append(_follow_access_file)
     app.add_routes(ROUTES)
@@ -91,19 +102,20 @@ def _cache(settings: Settings) -> FileCache | None:
     return FileCache(settings.cache.folder, settings.cache.max_bytes, LocalFiles(), lambda: datetime.now(UTC))
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, log_handler: LogHandler | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end.
 
     Raises `UnsafeInterpreterError`, `InvalidSettingsError` if the storage is another index's, and `OSError` if a
     port is taken.
     """
     require_safe_interpreter()
-    refuse_guessing()
     stop = _stop_signal()
     storage = open_storage(settings.storage)
-    app = build(settings, storage)
+    app = build(settings, storage, log_handler)
     listeners = settings.listeners
-    runner = Runner(app, settings.limits, Proxies(listeners.cluster, listeners.external))
+    proxies = Proxies(listeners.cluster, listeners.external)
+    runner = Runner(app, settings.limits, proxies, log_requests=settings.logs.requests)
+    shared = settings.performance.processes > 1
     metrics = web.AppRunner(app[METRICS_APP], access_log=None)
     await runner.setup()
     await metrics.setup()
@@ -111,10 +123,10 @@ async def serve(settings: Settings) -> None:
         if listeners.metrics is not None:
             await web.TCPSite(metrics, listeners.metrics.host, listeners.metrics.port).start()
         for listener in filter(None, (listeners.cluster, listeners.external)):
-            await web.TCPSite(runner, listener.host, listener.port).start()
+            await web.TCPSite(runner, listener.host, listener.port, reuse_port=shared or None).start()
         await _started_or_stopped(app, storage, settings.index, stop)
         await stop.wait()
-        await _drain(app[LIFECYCLE], runner, settings.shutdown)
+        await _unless(stop.again, _drain(app[LIFECYCLE], runner, settings.shutdown))
     finally:
         await runner.cleanup()
         await metrics.cleanup()
@@ -130,9 +142,7 @@ async def _drain(lifecycle: Lifecycle, runner: web.AppRunner, shutdown: Shutdown
     await lifecycle.wait_until_idle(shutdown.grace_seconds)
 
 
-async def _started_or_stopped(
-    app: web.Application, storage: Storage, index: str | None, stop: asyncio.Event
-) -> None:
+async def _started_or_stopped(app: web.Application, storage: Storage, index: str | None, stop: "_Stop") -> None:
     while not stop.is_set():
         try:
             await claim(storage, index)
@@ -161,8 +171,38 @@ async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
     await asyncio.wait([task])
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
+class _Stop(asyncio.Event):
+    """Set when the server is asked to stop; whoever asks `again` does not want to wait any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again = asyncio.Event()
+
+    def ask(self) -> None:
+        (self.again if self.is_set() else self).set()
+
+
+def _stop_signal() -> _Stop:
+    stop, loop = _Stop(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.ask)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # The first of several processes may be killed: the others must not keep its ports.
+        loop.add_reader(parent.sentinel, _stop_without, parent.sentinel, stop)
     return stop
+
+
+def _stop_without(sentinel: int, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().remove_reader(sentinel)
+    stop.set()
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, but give it up when the event comes."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(event.wait())]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()

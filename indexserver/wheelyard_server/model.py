@@ -6,6 +6,7 @@ renamed here needs a new `FORMAT` and a reader for the old one.
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Self
 
 import msgspec
@@ -94,7 +95,7 @@ class Status(StrEnum):
         return self is not Status.QUARANTINED
 
 
-class Project(_Part, frozen=True):
+class Project(_Part, frozen=True, dict=True):
     """A project's document. `name` is normalised; no filename is there twice, whether deleted or not."""
 
     name: str
@@ -110,7 +111,11 @@ class Project(_Part, frozen=True):
 
     def file(self, filename: str) -> File | None:
         """Return the file of that name, if there is one."""
-        return next((file for file in self.files if file.filename == filename), None)
+        return self._by_name.get(filename)
+
+    @cached_property
+    def _by_name(self) -> dict[str, File]:
+        return {file.filename: file for file in self.files}
 
     def deleted_file(self, filename: str) -> DeletedFile | None:
         """Return what is kept of the deleted file of that name, if there was one."""

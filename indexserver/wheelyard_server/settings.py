@@ -145,6 +145,18 @@ class Logs(_Settings, frozen=True):
     """The log, on stderr."""
 
     format: LogFormat = LogFormat.TEXT
+    requests: bool = True
+    """A line for every request. Refusals and writes are in the audit log in any case."""
+
+
+class Performance(_Settings, frozen=True):
+    """How it is served, never what."""
+
+    fast_lane: bool = True
+    """Hot pages and small files are answered before aiohttp reads the request; with the same answers."""
+    processes: Annotated[int, msgspec.Meta(gt=0)] = 1
+    """That serve on the same ports. Each has its part of the cache and of `limits`, and metrics of its own, at the
+    ports that follow that of `listeners.metrics`."""
 
 
 class Settings(_Settings, frozen=True):
@@ -163,6 +175,7 @@ class Settings(_Settings, frozen=True):
     freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
     logs: Logs = Logs()
+    performance: Performance = Performance()
 
 
 def parse(text: bytes) -> Settings:

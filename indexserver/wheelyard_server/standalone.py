@@ -16,7 +16,18 @@ from wheelyard_server.access import tokens
 from wheelyard_server.access.file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import GIB, S3, Cache, Folder, Listener, Listeners, Settings, Shutdown, Storage
+from wheelyard_server.settings import (
+    GIB,
+    S3,
+    Cache,
+    Folder,
+    Listener,
+    Listeners,
+    Performance,
+    Settings,
+    Shutdown,
+    Storage,
+)
 
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -34,7 +45,7 @@ class Prepared:
     instructions: str
 
 
-def prepare(storage_url: str, listen: str, given_token: str | None) -> Prepared:
+def prepare(storage_url: str, listen: str, given_token: str | None, processes: int = 1) -> Prepared:
     """Make the settings for these arguments, and the admin's token where there is none yet.
 
     `given_token` is used instead of a made one; for S3, which has no place to keep one, it is needed.
@@ -52,6 +63,7 @@ def prepare(storage_url: str, listen: str, given_token: str | None) -> Prepared:
         cache=None if storage.folder else Cache(folder=local / "cache", max_bytes=CACHE_BYTES),
         listeners=Listeners(cluster=listener),
         shutdown=Shutdown(drain_seconds=0),
+        performance=Performance(processes=processes),
     )
     return Prepared(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
 

@@ -236,7 +236,8 @@ def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     read = server_settings.parse(index_yaml.encode())
     assert read.index == "packages/main"
     storage = index_yaml.replace(re.findall(r"limits: .*", index_yaml)[0], limits)
-    assert server_settings.parse(storage.encode()).limits == server_settings.Limits()
+    defaults = server_settings.parse(storage.encode())
+    assert (defaults.limits, defaults.performance) == (server_settings.Limits(), server_settings.Performance())
     access = access_yaml.replace("sha256:9f86d0...", "sha256:" + "0" * 64)
     assert server_access.parse(access.encode()).grants[0].subjects == ("anonymous",)
 

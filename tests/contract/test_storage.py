@@ -182,3 +182,21 @@ async def test_a_missing_bucket_is_an_outage_and_no_missing_object(
         await storage.read("projects/demo.json")
     with pytest.raises(StorageUnavailableError):
         await storage.open("files/demo", 0, 1)
+
+
+async def test_where_a_stamp_is_the_same_the_object_is_what_was_read(storage: Storage) -> None:
+    key = "projects/a.json"
+    etag, seen = None, set()
+    # Writes in a row, each of the same size, quicker than a file system's clock: none may pass for another.
+    for number in range(20):
+        etag = await storage.write(key, b"%04d" % number, expected=etag)
+        stamp = storage.stamp(key)
+        assert stamp is None or stamp not in seen
+        seen.add(stamp)
+    await asyncio.sleep(0.1)
+    stamp = storage.stamp(key)
+    assert stamp == storage.stamp(key)
+    assert (stamp is not None) is isinstance(storage, FolderStorage)
+    await storage.write(key, b"9999", expected=etag)
+    assert stamp is None or storage.stamp(key) != stamp
+    assert storage.stamp("projects/none.json") is None

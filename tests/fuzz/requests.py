@@ -28,7 +28,6 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.settings import Folder, Limits, Settings, Storage
-from wheelyard_server.web.interpreter import refuse_guessing
 from wheelyard_server.web.lifecycle import LIFECYCLE
 from wheelyard_server.web.logs import LineFormatter
 from wheelyard_server.web.routes import ROUTES
@@ -176,7 +175,6 @@ async def serving(folder: Path, chance: random.Random) -> AsyncIterator[Oracle]:
     handler = logging.StreamHandler(log)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    refuse_guessing()
     await server.start_server()
     yield Oracle(server, log, chance)
     await server.close()

@@ -14,8 +14,8 @@ from support.http import auth, form
 from support.server import Server
 
 CRASHING = ("support.crashing_server",)
-CALLS = [("read", 1), ("store", 1), ("store", 2), ("read", 2), ("write", 1)]
-"""All that an upload makes, in this order."""
+CALLS = [("read", 1), ("store", 1), ("store", 2), ("write", 1)]
+"""All that an upload makes; the two in the middle at the same time."""
 POINTS = [(method, number, moment) for method, number in CALLS for moment in ("before", "after")]
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 

@@ -31,6 +31,8 @@ def put(storage: MemoryStorage, body: bytes, name: str = "demo") -> Stored:
 
 async def received(content: Content) -> bytes:
     """Return all of a file, or of a stream."""
+    if isinstance(content, bytes):
+        return content
     if isinstance(content, FileIO):
         with content:
             return content.read()
@@ -39,5 +41,5 @@ async def received(content: Content) -> bytes:
 
 def streamed(content: Content) -> AsyncIterator[bytes]:
     """Return the content, which is a stream."""
-    assert not isinstance(content, FileIO)
+    assert not isinstance(content, bytes | FileIO)
     return content

@@ -16,6 +16,7 @@ from support.watched_storage import WatchedStorage
 from wheelyard_server import app
 from wheelyard_server.settings import Settings, parse
 from wheelyard_server.storage import Storage
+from wheelyard_server.web.logs import LogHandler
 
 
 class Killer:
@@ -25,14 +26,15 @@ class Killer:
         self._method, self._left, self._moment = method, number, moment
 
     async def before(self, method: str, _key: str) -> None:
-        self._left -= method == self._method
-        self._kill_at("before", method)
+        self._passed("before", method)
 
     async def after(self, method: str, _key: str) -> None:
-        self._kill_at("after", method)
+        self._passed("after", method)
 
-    def _kill_at(self, moment: str, method: str) -> None:
-        if (self._left, self._moment, self._method) == (0, moment, method):
+    def _passed(self, moment: str, method: str) -> None:
+        # Calls may run at the same time: each moment is counted by itself.
+        self._left -= (moment, method) == (self._moment, self._method)
+        if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -41,8 +43,10 @@ def main() -> None:
     config, method, number, moment = sys.argv[1:]
     killer, build = Killer(method, int(number), moment), app.build
 
-    def build_watched(settings: Settings, storage: Storage) -> web.Application:
-        return build(settings, WatchedStorage(storage, killer.before, killer.after))
+    def build_watched(
+        settings: Settings, storage: Storage, log_handler: LogHandler | None = None
+    ) -> web.Application:
+        return build(settings, WatchedStorage(storage, killer.before, killer.after), log_handler)
 
     app.build = build_watched
     asyncio.run(app.serve(parse(Path(config).read_bytes())))

@@ -13,7 +13,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed
+from wheelyard_server.storage import Document, ETag, Listed, Stamp
 
 HANG_SECONDS = 0.002
 
@@ -105,6 +105,9 @@ class MemoryStorage:
         return self._chunks(key, _damaged(self._get(key)[start:end], fault), end - start)
 
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
+        return None
+
+    def stamp(self, key: str) -> Stamp | None:  # noqa: ARG002 - the seam's
         return None
 
     async def list(self, folder: str) -> AsyncIterator[Listed]:

@@ -10,10 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import pytest
@@ -72,9 +73,17 @@ def running(home: Path, storage: object, access: AccessFile = ACCESS) -> Iterato
 
 
 def start(
-    home: Path, storage: object, program: Sequence[str] = SERVE, *point: str, access: AccessFile = ACCESS
+    home: Path,
+    storage: object,
+    program: Sequence[str] = SERVE,
+    *point: str,
+    access: AccessFile = ACCESS,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> Server:
-    """Start a server, or a program that is given the same settings; one of the same home comes after it."""
+    """Start a server, or a program that is given the same settings; one of the same home comes after it.
+
+    `more` settings are added to those that all have.
+    """
     home.mkdir(exist_ok=True)
     port, external_port = free_port(), free_port()
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
@@ -90,6 +99,7 @@ def start(
         "scratchFolder": str(home / "scratch"),
         "cache": {"folder": str(home / "cache")},
         "shutdown": {"drainSeconds": 0.2, "graceSeconds": 20},
+        **more,
     }
     config.write_bytes(msgspec.yaml.encode(settings))
     command = [sys.executable, "-m", *program, str(config), *point]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from wheelyard_server.storage import Document, ETag, Listed, Storage
+from wheelyard_server.storage import Document, ETag, Listed, Stamp, Storage
 
 Hook = Callable[[str, str], Awaitable[None]]
 """Is given the name of the method and the key; what it raises comes out of the call."""
@@ -44,6 +44,9 @@ class WatchedStorage:
 
     def path(self, key: str) -> Path | None:
         return self._storage.path(key)
+
+    def stamp(self, key: str) -> Stamp | None:
+        return self._storage.stamp(key)
 
     async def list(self, folder: str) -> AsyncIterator[Listed]:
         await self._before("list", folder)

@@ -27,6 +27,17 @@ class Showing:
     """When the request came: a token that expires while its upload is on the way was good."""
 
 
+def at_once(authorization: str | None, logins: Logins) -> Principal | None:
+    """Return what `authenticate` would, where that is anonymous or a token's user; None says nothing."""
+    if authorization is None:
+        return ANONYMOUS
+    try:
+        given = _given(authorization)
+        return _by_token(given, logins) if given.method is Method.TOKEN else None
+    except LoginError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     user: str | None

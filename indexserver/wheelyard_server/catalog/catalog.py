@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.content import Content, Contents
-from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
@@ -25,8 +25,7 @@ Revision = NewType("Revision", str)
 """Changes whenever the project does; the same on every replica."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """A project that is there, and its revision."""
 
     project: Project
@@ -74,9 +73,18 @@ class Catalog:
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project; raise `NotFoundError` if there is none, or it has no files."""
         seen = await self._reader.read(name)
-        if seen.version.etag is None or not seen.version.project.files:
+        listing = _listing(seen.version, seen.stale_seconds)
+        if listing is None:
             raise NotFoundError("No such project in this index")
-        return Listing(seen.version.project, Revision(seen.version.etag), seen.stale_seconds)
+        return listing
+
+    def at_hand(self, name: NormalizedName) -> tuple[Listing, bool] | None:
+        """Return a project as it was last known, and whether `project` would return the same at this moment."""
+        known = self._documents.known(name)
+        if known is None:
+            return None
+        listing = _listing(known.version)
+        return (listing, self._reader.is_fresh(known)) if listing is not None else None
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest; raise `NotFoundError` if none is offered."""
@@ -102,8 +110,16 @@ class Catalog:
             raise NotFoundError("This file was uploaded without attestations")
         return await self._small(layout.provenance(name, file), file.provenance_sha256)
 
+    def small_at_hand(self, sha256: str) -> bytes | None:
+        """Return a small object if it is in memory."""
+        return self._contents.small.get(sha256)
+
     async def _small(self, key: str, sha256: str) -> bytes:
-        return checked((await self._storage.read(key)).body, sha256, key)
+        body = self._contents.small.get(sha256)
+        if body is None:
+            body = checked((await self._storage.read(key)).body, sha256, key)
+            self._contents.small.keep(sha256, body)
+        return body
 
     async def publish(self, upload: Upload) -> None:
         """Add a file; see `Publisher.publish`."""
@@ -167,3 +183,10 @@ class Catalog:
             what = "project in this index" if selection == Selection() else "file in this project"
             raise NotFoundError(f"No such {what}")
         return selected
+
+
+def _listing(version: Version, stale_seconds: float | None = None) -> Listing | None:
+    """Return the listing of a project that has files."""
+    if version.etag is None or not version.project.files:
+        return None
+    return Listing(version.project, Revision(version.etag), stale_seconds)

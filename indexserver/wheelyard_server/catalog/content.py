@@ -1,8 +1,11 @@
 """The bytes of a file, from where they are nearest."""
 
+import os
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from io import FileIO
 
+from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.fill import Stored
 from wheelyard_server.catalog.local_files import LocalFiles, WrongBytesError
@@ -10,14 +13,38 @@ from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.model import File
 from wheelyard_server.storage import Storage
 
-Content = FileIO | AsyncIterator[bytes]
-"""The whole file, open on this machine, for its receiver to close; or a stream of the bytes that were asked for."""
+Content = bytes | FileIO | AsyncIterator[bytes]
+"""The whole file, in memory or open for its receiver to close; or a stream of the bytes that were asked for."""
+
+SMALL_BYTES = 96 * 1024
+"""Up to here, a file is kept in memory once it was read from this machine: to open it costs more than to send."""
+KEPT_BYTES = 32 * 1024**2
+_OVERHEAD = 200
+"""Of one small file, in bytes."""
+
+
+class SmallObjects:
+    """Whole objects of few bytes, by the digest that was found to be theirs."""
+
+    def __init__(self) -> None:
+        self._kept: Bounded[str, bytes] = Bounded(KEPT_BYTES)
+
+    def get(self, digest: str) -> bytes | None:
+        """Return the object if it is here."""
+        return self._kept.get(digest)
+
+    def keep(self, digest: str, body: bytes) -> None:
+        """Keep an object whose SHA-256 this is, unless it is large."""
+        if len(body) <= SMALL_BYTES:
+            self._kept.put(digest, body, len(body) + _OVERHEAD)
 
 
 class Contents:
     """Opens files: on this machine where they lie there, from the cache where they are kept, from the storage."""
 
     def __init__(self, storage: Storage, files: LocalFiles, cache: FileCache | None) -> None:
+        self.small = SmallObjects()
+        """What needs no look at any disk."""
         self._storage = storage
         self._files = files
         self._cache = cache
@@ -28,9 +55,12 @@ class Contents:
         Bytes that are not those of the digest never arrive as a whole file: raises `StorageError`, or the
         stream does before its end. A part that comes from the storage cannot be checked.
         """
+        small = self.small.get(file.sha256)
+        if small is not None:
+            return small
         local = await self._local(key, file)
         if local is not None:
-            return local
+            return self._small(local, file) or local
         # A part fills no cache: clients read the end of a wheel to decide whether they want it at all.
         if (start, end) != (0, file.size):
             return await self._storage.open(key, start, end)
@@ -48,3 +78,14 @@ class Contents:
             raise DamagedObjectError(key, str(error)) from error
         except OSError:
             return None  # It is large and still being read, or the storage can say what is wrong.
+
+    def _small(self, local: FileIO, file: File) -> bytes | None:
+        """Read a small file, and keep it; None: it is large, or was changed just now."""
+        if file.size > SMALL_BYTES:
+            return None
+        body = os.pread(local.fileno(), file.size, 0)
+        if sha256(body).hexdigest() != file.sha256:
+            return None
+        local.close()
+        self.small.keep(file.sha256, body)
+        return body

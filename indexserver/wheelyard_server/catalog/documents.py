@@ -6,12 +6,12 @@ share, so an answer is never older than the request, on every replica.
 
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
+from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import (
     DamagedObjectError,
@@ -22,9 +22,12 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.model import FORMAT, Project
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import ETag, Storage, layout
+from wheelyard_server.storage import ETag, Stamp, Storage, layout
 
-CACHED_DOCUMENTS = 4096
+CACHED_BYTES = 48 * 1024**2
+"""Of memory, for documents."""
+MEMORY_PER_BYTE = 3
+"""What a byte of a document takes once it is decoded."""
 SWAP_TRIES = 50
 """Enough for a crowd on one project; each lost round means that somebody else's write went through."""
 
@@ -47,6 +50,10 @@ class Known(NamedTuple):
 
     version: Version
     checked: float
+    size: int
+    """Of the document as it is stored."""
+    stamp: Stamp | None = None
+    """Of the stored document, from before it was read."""
 
 
 class Documents:
@@ -55,7 +62,7 @@ class Documents:
     def __init__(self, storage: Storage, clock: Seconds = time.monotonic) -> None:
         self._storage = storage
         self._clock = clock
-        self._cache: OrderedDict[str, Known] = OrderedDict()
+        self._cache: Bounded[str, Known] = Bounded(CACHED_BYTES)
         self._revalidate = SharedCalls(self._revalidated)
 
     async def read(self, name: NormalizedName) -> Version:
@@ -66,16 +73,25 @@ class Documents:
         """Return what was read last, without asking the storage."""
         return self._cache.get(name)
 
-    async def change(self, name: NormalizedName, change: Callable[[Project], Project]) -> Project:
+    def is_current(self, known: Known) -> bool:
+        """Tell whether this is how it is now. False may only mean that this cannot be told without reading."""
+        return known.stamp is not None and known.stamp == self._storage.stamp(
+            layout.document(known.version.project.name)
+        )
+
+    async def change(
+        self, name: NormalizedName, change: Callable[[Project], Project], known: Version | None = None
+    ) -> Project:
         """Apply `change` to the project and return what came of it, once that is in the storage.
 
+        Whoever has read the project already gives what is `known`: where it is still so, it is not read again.
         `change` is a pure function; it may be applied several times, to ever newer versions. Returning its
         argument unchanged means that there is nothing to write. Raises `StorageUnavailableError` where it
         stays unknown whether the change took effect.
         """
         operation = uuid.uuid4().hex
         for _ in range(SWAP_TRIES):
-            version = await self.read(name)
+            version, known = known or await self.read(name), None
             if version.project.operation == operation:
                 # Our own write of an earlier round, whose answer got lost or came back as a conflict.
                 return version.project
@@ -103,28 +119,26 @@ class Documents:
     async def _write(self, project: Project, expected: ETag | None) -> None:
         body = _encode(project)
         etag = await self._storage.write(layout.document(project.name), body, expected=expected)
-        self._remember(Version(project, etag))
+        self._remember(Version(project, etag), len(body))
 
     async def _revalidated(self, name: str) -> Version:
         known = self._cache.get(name)
         asked = known.version.etag if known else None
+        stamp = self._storage.stamp(layout.document(name))
         try:
             body, etag = await self._storage.read(layout.document(name), known=asked)
         except ObjectUnchangedError:
             if known is None:
                 raise
-            return self._remember(known.version)
+            return self._remember(known.version, known.size, stamp)
         except ObjectNotFoundError:
-            self._cache.pop(name, None)
+            self._cache.drop(name)
             return Version(Project(name=name), None)
-        return self._remember(Version(_parse(body, name), etag))
+        return self._remember(Version(_parse(body, name), etag), len(body), stamp)
 
-    def _remember(self, version: Version) -> Version:
-        name = version.project.name
-        self._cache[name] = Known(version, self._clock())
-        self._cache.move_to_end(name)
-        if len(self._cache) > CACHED_DOCUMENTS:
-            self._cache.popitem(last=False)
+    def _remember(self, version: Version, size: int, stamp: Stamp | None = None) -> Version:
+        known = Known(version, self._clock(), size, stamp)
+        self._cache.put(version.project.name, known, size * MEMORY_PER_BYTE)
         return version
 
 

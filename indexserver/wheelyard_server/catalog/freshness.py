@@ -11,6 +11,8 @@ from wheelyard_server.names import NormalizedName
 
 log = logging.getLogger(__name__)
 
+SEVERAL = 2
+"""So many projects whose documents cannot be read are no trouble of theirs."""
 PATIENCE_SECONDS = 5.0
 """How long a reader waits for a storage that was well a moment ago; pip gives up after 15."""
 
@@ -34,6 +36,35 @@ class Seen:
     """Since when nobody knows whether it is still so; None where it is current."""
 
 
+class _Outage:
+    """Of which projects the storage does not give the documents; where it is several, it gives none."""
+
+    def __init__(self) -> None:
+        self._failing: set[str] = set()
+
+    def concerns(self, name: str) -> bool:
+        """Tell whether this project's document is not to be expected."""
+        return name in self._failing or self._is_general
+
+    def noticed(self, name: str) -> None:
+        if self.concerns(name):
+            return
+        self._failing.add(name)
+        if self._is_general:
+            log.error("The storage does not answer: known projects are shown as they were")
+        else:
+            log.error("The storage does not answer for the project %s: it is shown as it was", name)
+
+    def over(self, name: str) -> None:
+        if self.concerns(name):
+            log.info("The storage answers again")
+            self._failing = set() if self._is_general else self._failing - {name}
+
+    @property
+    def _is_general(self) -> bool:
+        return len(self._failing) >= SEVERAL
+
+
 class FreshReader:
     """Reads documents for those who look at them."""
 
@@ -41,7 +72,7 @@ class FreshReader:
         self._documents = documents
         self._freshness = freshness
         self._clock = clock
-        self._storage_is_down = False
+        self._outage = _Outage()
 
     async def read(self, name: NormalizedName) -> Seen:
         """Return the project as fresh as it has to be.
@@ -51,21 +82,26 @@ class FreshReader:
         known = self._documents.known(name)
         if known is None:
             return Seen(await self._current(name))
-        if self._age(known) < self._freshness.fresh_seconds:
+        if self.is_fresh(known):
             return Seen(known.version)
         return await self._current_or_known(name, known)
+
+    def is_fresh(self, known: Known) -> bool:
+        """Tell whether what is known is as fresh as it has to be, as far as that can be told without reading."""
+        fresh_seconds = self._freshness.fresh_seconds
+        return (fresh_seconds > 0 and self._age(known) < fresh_seconds) or self._documents.is_current(known)
 
     async def _current_or_known(self, name: NormalizedName, known: Known) -> Seen:
         """Ask the storage. While it is down, nobody waits for it: the question itself finds out when it is back."""
         current = asyncio.create_task(self._current(name))
         current.add_done_callback(_retrieve)
         try:
-            async with asyncio.timeout(0.05 if self._storage_is_down else PATIENCE_SECONDS):
+            async with asyncio.timeout(0.05 if self._outage.concerns(name) else PATIENCE_SECONDS):
                 return Seen(await asyncio.shield(current))
         except DamagedObjectError:
             raise
         except (TimeoutError, StorageUnavailableError):
-            self._went_down()
+            self._outage.noticed(name)
             if self._age(known) <= self._freshness.stale_seconds:
                 return Seen(known.version, self._age(known))
         return Seen(await current)
@@ -77,17 +113,10 @@ class FreshReader:
             # The storage is well. What it holds is not, and an older page would only hide that.
             raise
         except StorageUnavailableError:
-            self._went_down()
+            self._outage.noticed(name)
             raise
-        if self._storage_is_down:
-            log.info("The storage answers again")
-            self._storage_is_down = False
+        self._outage.over(name)
         return version
-
-    def _went_down(self) -> None:
-        if not self._storage_is_down:
-            log.error("The storage does not answer: known projects are shown as they were")
-            self._storage_is_down = True
 
     def _age(self, known: Known) -> float:
         return self._clock() - known.checked

@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.model import File
-from wheelyard_server.names import DistributionFilename
+from wheelyard_server.names import DistributionFilename, NormalizedName
 from wheelyard_server.storage import Storage, layout
 
 Clock = Callable[[], datetime]
@@ -72,13 +73,23 @@ class Publisher:
         known = await self._documents.read(name)
         if edits.with_file(known.project, file, self._limits.project_files) == known.project:
             return
-        await self._storage.store(layout.content(name, file), upload.content.path)
-        await self._storage.store(layout.core_metadata(name, file), metadata.raw)
-        if upload.provenance is not None:
-            await self._storage.store(layout.provenance(name, file), upload.provenance)
+        await self._store(name, file, upload, metadata)
         await self._documents.change(
-            name, lambda project: edits.with_file(project, file, self._limits.project_files)
+            name, lambda project: edits.with_file(project, file, self._limits.project_files), known
         )
+
+    async def _store(self, name: NormalizedName, file: File, upload: Upload, metadata: CoreMetadata) -> None:
+        """Put all objects of an upload at the same time; when this returns or raises, none is on its way."""
+        objects: dict[str, Path | bytes] = {
+            layout.content(name, file): upload.content.path,
+            layout.core_metadata(name, file): metadata.raw,
+        }
+        if upload.provenance is not None:
+            objects[layout.provenance(name, file)] = upload.provenance
+        stored = (self._storage.store(key, source) for key, source in objects.items())
+        for outcome in await asyncio.gather(*stored, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _inspected(self, upload: Upload) -> CoreMetadata:
         async with self._inspections:

@@ -1,8 +1,9 @@
 """Local space in which an upload is received and hashed before any of it counts."""
 
+import fcntl
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -50,26 +51,33 @@ class Receiver:
         for digest in self._hashes.values():
             digest.update(chunk)
 
-    def finish(self) -> Received:
-        """Return the file as received."""
+    def finish(self, last: bytes = b"") -> Received:
+        """Take the last bytes and return the file as received; blocks, and raises as `write`."""
+        self.write(last)
         self._file.flush()
         digests = {name: digest.hexdigest() for name, digest in self._hashes.items()}
         return Received(Path(self._file.name), self._size, digests)
 
 
 class Scratch:
-    """A folder of this server process alone."""
+    """A folder of one or more server processes."""
 
     def __init__(self, folder: Path, limit: int) -> None:
-        """Use `folder` for files of up to `limit` bytes; what a crash left there is removed."""
+        """Use `folder` for files of up to `limit` bytes; what a crash left there is removed.
+
+        What another process is receiving there has its lock.
+        """
         self._folder = folder
         self._limit = limit
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(f"{_PREFIX}*"):
-            leftover.unlink()
+            with suppress(OSError), leftover.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
 
     @contextmanager
     def receiver(self) -> Iterator[Receiver]:
         """Give a receiver for one file, whose bytes are removed at the end."""
         with NamedTemporaryFile(dir=self._folder, prefix=_PREFIX) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield Receiver(file, self._limit)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from wheelyard_server import app, settings, standalone
-from wheelyard_server.commands import Subparsers
+from wheelyard_server.commands import Subparsers, processes
 from wheelyard_server.web import logs
 
 _DESCRIPTION = (
@@ -30,20 +30,44 @@ def add_to(commands: Subparsers) -> None:
         metavar="HOST:PORT",
         help="where to accept connections (default: %(default)s)",
     )
+    serve.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many processes serve at the same address; without --config (default: %(default)s)",
+    )
     serve.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    read = _settings(arguments)
-    logs.set_up(read.logs.format)
-    asyncio.run(app.serve(read))
+    each = processes.shares(_settings(arguments))
+    if len(each) > 1:
+        return processes.run(_serve, each)
+    _serve(each[0])
     return 0
+
+
+def _serve(read: settings.Settings) -> None:
+    handler = logs.set_up(read.logs.format)
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(app.serve(read, handler))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop: uvloop's where it can be had, which answers about twice as often in the same time."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _settings(arguments: argparse.Namespace) -> settings.Settings:
     if arguments.config is not None:
         return settings.parse(arguments.config.read_bytes())
-    prepared = standalone.prepare(arguments.storage, arguments.listen, os.environ.get("WHEELYARD_ADMIN_TOKEN"))
+    token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
+    prepared = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes))
     print(prepared.instructions, flush=True)  # noqa: T201 - this is the command's output
     return prepared.settings

@@ -13,6 +13,9 @@ from typing import NamedTuple, NewType, Protocol
 ETag = NewType("ETag", str)
 """Opaque version of an object, as its storage gave it."""
 
+Stamp = tuple[int, ...]
+"""Changes whenever an object does, as far as this machine can tell at once."""
+
 
 class Document(NamedTuple):
     """A small object, read whole."""
@@ -72,6 +75,13 @@ class Storage(Protocol):
 
     def path(self, key: str) -> Path | None:
         """Return where the object lies on this machine, if it is there; None: it lies elsewhere."""
+        ...
+
+    def stamp(self, key: str) -> Stamp | None:
+        """Return the object's stamp, within microseconds; None: only a `read` tells whether it has changed.
+
+        Where a stamp from before a read is still the same, the object still is what was read.
+        """
         ...
 
     def list(self, folder: str) -> AsyncIterator[Listed]:

@@ -6,10 +6,9 @@ Safe for any number of processes on one machine; not for network file systems wi
 import asyncio
 import fcntl
 import hashlib
-import io
 import os
-import shutil
 import stat
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,9 +22,12 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, layout
+from wheelyard_server.storage import Document, ETag, Listed, Stamp, layout
 
 CHUNK_BYTES = 256 * 1024
+COPIED_AT_ONCE = 8 * 1024 * 1024
+YOUNG_NS = 50_000_000
+"""The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
 _LOCK = ".lock"
 _UNFINISHED = ".unfinished-"
 
@@ -35,6 +37,7 @@ class FolderStorage:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._prefix = f"{root}/"
         root.mkdir(parents=True, exist_ok=True)
 
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
@@ -66,6 +69,16 @@ class FolderStorage:
         """See `Storage.path`."""
         return self._root / key
 
+    def stamp(self, key: str) -> Stamp | None:
+        """See `Storage.stamp`. A file that was written just now has none: the next write might not change it."""
+        try:
+            found = os.stat(self._prefix + key)  # noqa: PTH116 - asked for every page: a Path costs more than this
+        except OSError:
+            return None
+        if time.time_ns() - found.st_mtime_ns < YOUNG_NS:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     async def list(self, folder: str) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
         with _translated(folder):
@@ -83,14 +96,16 @@ class FolderStorage:
         with self._locked():
             if _etag_of(path) != expected:
                 raise PreconditionFailedError(key)
-            with _written_whole(path) as unfinished:
+            with _written_whole(path, self._root) as unfinished:
                 unfinished.write(body)
         return _etag(body)
 
     def _copy(self, key: str, source: Path | bytes) -> None:
-        opened = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
-        with opened as file, _written_whole(self.path(key)) as unfinished:
-            shutil.copyfileobj(file, unfinished, CHUNK_BYTES)
+        with _written_whole(self.path(key), self._root) as unfinished:
+            if isinstance(source, bytes):
+                unfinished.write(source)
+            else:
+                _copy(source, unfinished)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -123,10 +138,18 @@ def _as_listed(key: str, found: os.stat_result) -> Listed:
     return Listed(key, tag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
+def _copy(source: Path, target: IO[bytes]) -> None:
+    """Copy a file without its bytes ever coming into this process."""
+    with source.open("rb") as file:
+        position = 0
+        while copied := os.sendfile(target.fileno(), file.fileno(), position, COPIED_AT_ONCE):
+            position += copied
+
+
 @contextmanager
-def _written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write to that appears at `path` whole and durable, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _written_whole(path: Path, root: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write to that appears at `path`, below `root`, whole and durable, or not at all."""
+    made = _make_folder(path.parent, root)
     with NamedTemporaryFile(dir=path.parent, prefix=_UNFINISHED, delete=False) as unfinished:
         try:
             yield unfinished
@@ -136,7 +159,18 @@ def _written_whole(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             Path(unfinished.name).unlink(missing_ok=True)
             raise
-    _sync_folder(path.parent)
+    for folder in (path.parent, *made):
+        _sync_folder(folder)
+
+
+def _make_folder(folder: Path, root: Path) -> list[Path]:
+    """Make a folder where it is missing; return those in which there is a new one now."""
+    missing, changed = folder, list[Path]()
+    while missing != root and not missing.is_dir():
+        missing = missing.parent
+        changed.append(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,7 +27,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed
+from wheelyard_server.storage import Document, ETag, Listed, Stamp
 
 if TYPE_CHECKING:
     from obstore import BytesStream, PutMode
@@ -79,6 +79,10 @@ class S3Storage:
 
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
         """See `Storage.path`."""
+        return None
+
+    def stamp(self, key: str) -> Stamp | None:  # noqa: ARG002 - the seam's
+        """See `Storage.stamp`."""
         return None
 
     async def list(self, folder: str) -> AsyncIterator[Listed]:

@@ -9,13 +9,17 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from wheelyard_server.settings import Limits
 from wheelyard_server.web import request_ids
 from wheelyard_server.web.census import Census, neighbourhood
+from wheelyard_server.web.context import EXTERNAL_PORT, is_outside
+from wheelyard_server.web.fast_lane import LANE, FastLane
 from wheelyard_server.web.headers import always
 from wheelyard_server.web.logs import AccessLog
 from wheelyard_server.web.proxies import Proxies
@@ -26,8 +30,12 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1
 HEADERS = 100
 KEEPALIVE_SECONDS = 75
+SHUTDOWN_SECONDS = 1
+TURNS = 3
+"""Of the event loop, until aiohttp waits for a request after it has answered the one before, or has just begun."""
 _OPTIONS = {
-    "keepalive_timeout": KEEPALIVE_SECONDS,
+    # Ten years: it is `check` that closes idle connections. Of what goes the fast lane aiohttp does not know.
+    "keepalive_timeout": 3e8,
     "access_log_class": AccessLog,
     "auto_decompress": False,
     "max_headers": HEADERS,
@@ -37,33 +45,57 @@ _OPTIONS = {
 class Runner(web.AppRunner):
     """Serves an application with limits."""
 
-    def __init__(self, app: web.Application, limits: Limits, proxies: Proxies) -> None:
-        super().__init__(app)
+    def __init__(
+        self, app: web.Application, limits: Limits, proxies: Proxies, *, log_requests: bool = True
+    ) -> None:
+        # Whoever shuts down has let running requests end before.
+        super().__init__(app, shutdown_timeout=SHUTDOWN_SECONDS)
         self._limits = limits
         self._proxies = proxies
+        self._options = _OPTIONS if log_requests else {**_OPTIONS, "access_log": None}
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self._limits, self._proxies)
+        server = await super()._make_server()
+        lane = self.app.get(LANE)
+        return Server(server, self._limits, self._proxies, lane, self.app.get(EXTERNAL_PORT), **self._options)
+
+
+class Shared(NamedTuple):
+    """What all connections have in common."""
+
+    limits: Limits
+    census: Census
+    proxies: Proxies
+    lane: FastLane | None
+    external_port: int | None
 
 
 class Server(web.Server):
     """Makes a `Connection` for each client and looks once a second whether it does its part."""
 
-    def __init__(self, application: web.Server, limits: Limits, proxies: Proxies) -> None:
+    def __init__(
+        self,
+        application: web.Server,
+        limits: Limits,
+        proxies: Proxies,
+        lane: FastLane | None,
+        external_port: int | None,
+        **options: Any,
+    ) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             request_ids.begin(request)
             proxies.begin(request)
             return refusal(request, limits.header_bytes) or await application.request_handler(request)
 
         super().__init__(handle, request_factory=application.request_factory)
-        self._limits = limits
-        self._proxies = proxies
-        self._census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
+        self._options = options
+        census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
+        self._shared = Shared(limits, census, proxies, lane, external_port)
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def __call__(self) -> "Connection":
         """Make the protocol of one connection."""
-        return Connection(self, self._limits, self._census, self._proxies, loop=self._loop, **_OPTIONS)
+        return Connection(self, self._shared, loop=self._loop, **self._options)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's signature
         """Close what is open."""
@@ -80,14 +112,17 @@ class Server(web.Server):
 class Connection(web.RequestHandler):
     """A client's connection, cut when the client takes too long or sends too much before a request is whole."""
 
-    def __init__(self, server: Server, limits: Limits, census: Census, proxies: Proxies, **options: Any) -> None:
+    def __init__(self, server: Server, shared: Shared, **options: Any) -> None:
         super().__init__(server, **options)
-        self._limits = limits
-        self._census = census
-        self._proxies = proxies
+        self.is_outside = False
+        self._peer = ""
+        self._port = 0
+        self._limits, self._census, self._proxies, self._lane, self._external_port = shared
+        self._is_at_a_beginning = True
+        """All that came before was whole requests: what comes now begins one."""
+        self._idle_since = 0.0
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
-        self._peer = ""
         self._head_since: float | None = None
         self._head_bytes = 0
         self._window_since = 0.0
@@ -95,7 +130,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it where there are enough."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP listeners make no others
+        transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance.
         peername = transport.get_extra_info("peername")
         port = transport.get_extra_info("sockname")[1]
         alone = not self._proxies.trusts(port, peername[0])
@@ -103,8 +138,10 @@ class Connection(web.RequestHandler):
         if self._leave is None:
             transport.close()
             return
-        self._wire, self._peer = transport, peername[0]
-        self._head_since = self._loop.time()
+        self._wire, self._port = transport, port
+        self._peer = self._proxies.client(port, peername[0], ())
+        self.is_outside = is_outside(self._external_port, transport.get_extra_info("sockname"))
+        self._head_since = self._idle_since = self._loop.time()
         self._begin_window(self._head_since)
         # The kernel sees what no timer of ours can: what goes by sendfile, and what a closed connection left.
         transport.get_extra_info("socket").setsockopt(
@@ -121,12 +158,71 @@ class Connection(web.RequestHandler):
         super().connection_lost(ConnectionResetError(str(exc)) if isinstance(exc, OSError) else exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what a client sends: headers while the server waits for them, else a body."""
+        """Take what a client sends."""
+        if self._lane is None or not self._is_at_a_beginning:
+            self._feed(data)
+        elif self._is_idle():
+            self._begin_request(data)
+        elif self._current_request is None and not self._messages:
+            # aiohttp is about to wait for this. Given it now, it would be as late for the next one, and so on.
+            self.wait()
+            self._loop.call_soon(self._begin_soon, data, TURNS)
+        else:
+            self._feed(data)
+
+    def _begin_soon(self, data: bytes, turns: int) -> None:
+        if self._wire is None:
+            return
+        if turns and not self._is_idle():
+            self._loop.call_soon(self._begin_soon, data, turns - 1)
+            return
+        self.go_on()
+        self._begin_request(data)
+
+    def _begin_request(self, data: bytes) -> None:
+        lane = self._lane if self._is_idle() and not self.writing_paused else None
+        if lane is not None and lane.takes(self, data):
+            self._head_since = None
+            self._idle_since = self._loop.time()
+        else:
+            self._feed(data)
+
+    def sender(self, forwarded: str) -> str:
+        """See `fast_lane.Client`."""
+        return self._proxies.client(self._port, self._peer, (forwarded,)) if forwarded else self._peer
+
+    def send(self, *parts: bytes) -> None:
+        """See `fast_lane.Client`."""
+        if self._wire is not None and not self._wire.is_closing():
+            self._wire.writelines(parts)
+
+    def wait(self) -> None:
+        """See `fast_lane.Client`."""
+        if self._wire is not None:
+            self._wire.pause_reading()
+
+    def go_on(self) -> None:
+        """See `fast_lane.Client`."""
+        if self._wire is not None:
+            self._wire.resume_reading()
+
+    def pass_on(self, data: bytes) -> None:
+        """See `fast_lane.Client`."""
+        if self._wire is not None:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        """Give aiohttp what came: headers while it waits for them, else a body."""
+        before = len(self._messages)
         if self._waiter is not None and self._head_since is None:
             self._head_since = self._loop.time()
         self._head_bytes += len(data)
         self._window_bytes += len(data)
         super().data_received(data)
+        # One more request, that has no body, and nothing after it: so the next one begins with what comes next.
+        self._is_at_a_beginning = (
+            len(self._messages) == before + 1 and _has_no_body(self._messages[-1]) and data.endswith(b"\r\n\r\n")
+        )
         if self._waiter is None or self._waiter.done():
             self._head_since = None
             self._head_bytes = 0
@@ -138,7 +234,11 @@ class Connection(web.RequestHandler):
             self._cut("its request's body is malformed")
 
     def check(self, now: float) -> None:
-        """Cut the connection if the client is late; `now` is the loop's time."""
+        """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
+        if self._wire is None or not self._is_idle() or not self._wire.is_reading():
+            self._idle_since = now
+        elif now - self._idle_since > KEEPALIVE_SECONDS:
+            self.force_close()
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:
             self._cut("its request's headers took too long")
         elif not self._is_receiving() or self._wire is None or not self._wire.is_reading():
@@ -170,6 +270,10 @@ class Connection(web.RequestHandler):
         response.headers.update(always())
         return response
 
+    def _is_idle(self) -> bool:
+        """Tell whether aiohttp waits for a request."""
+        return self._waiter is not None and not self._waiter.done()
+
     def _is_receiving(self) -> bool:
         return self._current_request is not None and not self._current_request.content.is_eof()
 
@@ -181,6 +285,12 @@ class Connection(web.RequestHandler):
         log.info("The connection of %s was cut: %s", self._peer, reason)
         if self._wire is not None:
             self._wire.abort()
+
+
+def _has_no_body(received: tuple[Any, Any]) -> bool:
+    """Tell whether whatever follows a request is the next one."""
+    message, payload = received
+    return payload is EMPTY_PAYLOAD and isinstance(message, RawRequestMessage) and not message.upgrade
 
 
 def _most_connections() -> int:

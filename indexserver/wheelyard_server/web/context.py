@@ -1,6 +1,7 @@
 """What handlers are given: typed keys of the application and of a request."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 
@@ -46,10 +47,13 @@ def _showing(request: web.Request) -> Showing:
 
 def arrived_from_outside(request: web.Request) -> bool:
     """Tell by the socket that the request came to: nothing that a client sends can change that."""
-    port = request.app[EXTERNAL_PORT]
-    socket = request.get_extra_info("sockname")
+    return is_outside(request.app[EXTERNAL_PORT], request.get_extra_info("sockname"))
+
+
+def is_outside(external_port: int | None, socket: tuple[Any, ...] | None) -> bool:
+    """Tell whether a connection to this socket comes from outside."""
     # Of a client that has gone nobody knows any more where it came from: then from outside.
-    return port is not None and (socket is None or bool(socket[1] == port))
+    return external_port is not None and (socket is None or bool(socket[1] == external_port))
 
 
 def origin(request: web.Request) -> str:

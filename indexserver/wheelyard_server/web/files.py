@@ -1,16 +1,22 @@
 """`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part; `.metadata` and `.provenance`."""
 
+from functools import lru_cache
+from http import HTTPStatus
+
 from aiohttp import web
 
 from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.catalog.catalog import Catalog, Listing
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.web.context import guarded_catalog
-from wheelyard_server.web.headers import matches
+from wheelyard_server.web.headers import head, is_among, matches
+from wheelyard_server.web.representation import Prepared
 from wheelyard_server.web.sending import send
 
 METADATA_SUFFIX = ".metadata"
 PROVENANCE_SUFFIX = ".provenance"
+FILE_TYPE = "application/octet-stream"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _HEADERS = {
     "Accept-Ranges": "bytes",
@@ -42,7 +48,7 @@ async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, N
 async def _metadata(request: web.Request, filename: str) -> web.Response:
     catalog, name, file = await _found(request, filename)
     body = await catalog.core_metadata(name, file)
-    return _small(request, body, file.core_metadata_sha256, "application/octet-stream")
+    return _small(request, body, file.core_metadata_sha256, FILE_TYPE)
 
 
 async def _provenance(request: web.Request, filename: str) -> web.Response:
@@ -58,13 +64,40 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str) ->
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
+def prepared(catalog: Catalog, listing: Listing, filename: str, sha256: str, known: str) -> Prepared | None:
+    """Return the answer of `file` as bytes if they are in memory; `known` is the value of If-None-Match.
+
+    The sender must be somebody who may read the project.
+    """
+    is_metadata = filename.endswith(METADATA_SUFFIX)
+    found = listing.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
+    if found is None or found.sha256 != sha256 or not listing.project.status.offers_files:
+        return None
+    digest = found.core_metadata_sha256 if is_metadata else sha256
+    body = catalog.small_at_hand(digest)
+    if body is None:
+        return None
+    if known and is_among(f'"{digest}"', known):
+        return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None), b"")
+    return Prepared(HTTPStatus.OK, _head(digest, len(body)), body)
+
+
+@lru_cache(4096)
+def _head(sha256: str, length: int | None) -> bytes:
+    """Return the beginning of an answer; without a length, that of a 304."""
+    headers = {**_HEADERS, "ETag": f'"{sha256}"'}
+    if length is None:
+        return head(HTTPStatus.NOT_MODIFIED, headers)
+    return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})
+
+
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     catalog, name, file = await _found(request, filename)
     response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{file.sha256}"'})
     if matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response
-    response.content_type = "application/octet-stream"
+    response.content_type = FILE_TYPE
     start, end = _range(request, file.size, response)
     if request.method == "HEAD":
         response.content_length = end - start

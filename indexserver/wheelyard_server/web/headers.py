@@ -1,10 +1,16 @@
 """Headers that every answer has, and what conditional requests compare."""
 
+from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+
 from aiohttp import web
 
 from wheelyard_server.web import request_ids
 
-_ALWAYS = {
+ALWAYS = {
+    # Instead of what aiohttp says of itself: versions help only those who look for known holes.
+    "Server": "wheelyard",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     # A page shows what strangers uploaded. It runs nothing, loads nothing and is framed by nobody.
@@ -13,14 +19,12 @@ _ALWAYS = {
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Instead of what aiohttp says of itself: versions help only those who look for known holes.
-    "Server": "wheelyard",
 }
 
 
 def always() -> dict[str, str]:
     """Return them, for the request that is being answered."""
-    return {**_ALWAYS, request_ids.HEADER: request_ids.current()}
+    return {**ALWAYS, request_ids.HEADER: request_ids.current()}
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -30,5 +34,23 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
 
 def matches(request: web.Request, etag: str) -> bool:
     """Tell whether the client has this already: If-None-Match compares weakly, RFC 9110 section 13.1.2."""
-    known = request.headers.get("If-None-Match", "")
+    return is_among(etag, request.headers.get("If-None-Match", ""))
+
+
+def is_among(etag: str, known: str) -> bool:
+    """Tell whether the value of an If-None-Match has this ETag."""
     return any(each.strip().removeprefix("W/") in (etag, "*") for each in known.split(","))
+
+
+def head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
+    """Return the beginning of an answer as bytes, up to what is another in each: see `tail`."""
+    return f"HTTP/1.1 {status} {status.phrase}\r\n".encode() + _fields(headers)
+
+
+def tail(now: float) -> bytes:
+    """Return the rest of an answer's headers at this time, up to the value of the last one: the request's id."""
+    return _fields({"Date": formatdate(now, usegmt=True), **ALWAYS}) + f"{request_ids.HEADER}: ".encode()
+
+
+def _fields(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")

@@ -1,9 +1,7 @@
-"""What the Python that runs the server must be, and do, for requests to be read safely."""
+"""What the Python that runs the server must be for requests to be read safely."""
 
 import sys
-import warnings
 
-from aiohttp import BadContentDispositionHeader, BadContentDispositionParam
 from aiohttp.http_parser import HttpRequestParser
 
 from wheelyard_server.errors import UnsafeInterpreterError
@@ -25,12 +23,3 @@ def require_safe_interpreter() -> None:
         raise UnsafeInterpreterError(
             "aiohttp's parser in C is not in use: unset AIOHTTP_NO_EXTENSIONS, use CPython and a wheel of aiohttp"
         )
-
-
-def refuse_guessing() -> None:
-    """Make aiohttp raise where it would guess what a form's part is, and warn.
-
-    The warning would go past the log with all that the client wrote, and Python keeps each such text for ever.
-    """
-    for category in (BadContentDispositionHeader, BadContentDispositionParam):
-        warnings.simplefilter("error", category)

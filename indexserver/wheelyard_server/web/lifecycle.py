@@ -1,6 +1,8 @@
 """From the start of the process to its end: when requests are served, and when the last one has been."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -43,9 +45,15 @@ class Lifecycle:
         """Count the request; serve nothing from a storage that may be another index's."""
         if not self.started and not request.path.startswith("/-/"):
             raise web.HTTPServiceUnavailable(text=f"{self.reason}\n", headers={"Retry-After": "2"})
+        with self.running():
+            return await handler(request)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count a request as running."""
         self._running += 1
         try:
-            return await handler(request)
+            yield
         finally:
             self._running -= 1
             self._ended.set()

@@ -4,16 +4,20 @@ Clients put tokens in all places, not only where they belong. So it is not each 
 formatters, through which every line goes. A call may add fields: `log.info("...", extra={"fields": {...}})`.
 """
 
+import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, TypeAlias
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.log import access_logger
 
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web import request_ids
@@ -31,14 +35,17 @@ _SECRETS = (
     (re.compile(r"\$(?:argon2\w{1,2}|2[abxy]?|[156]|apr1|pbkdf2[\w-]*)\$[\w./+=,$-]+"), "$[hidden]"),
 )
 _PLAIN = re.compile(r"[\w.,:/@+\[\]-]+")
+LogHandler: TypeAlias = logging.StreamHandler[TextIO]
+"""Writes lines."""
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-def set_up(log_format: LogFormat) -> None:
-    """Send all lines to stderr in this format, in place of any set-up before."""
+def set_up(log_format: LogFormat) -> LogHandler:
+    """Send all lines to stderr in this format, in place of any set-up before; return what writes them."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    return handler
 
 
 class LineFormatter(logging.Formatter):
@@ -62,9 +69,9 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object; `time` is of RFC 3339, in UTC."""
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        written = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
-            "time": time.replace("+00:00", "Z"),
+            "time": written.replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -75,13 +82,17 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(_without_secrets(line))
 
 
+REQUEST = '%s "%s %s" %d %d %.6f'
+"""Who asked for what, and what came of it; not the query, and nothing that clients say of themselves."""
+
+
 class AccessLog(AbstractAccessLogger):
-    """Who asked for what, and what came of it; not the query, and nothing that clients say of themselves."""
+    """The line of a request that aiohttp has read."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Log a request that was answered in `time` seconds."""
         self.logger.info(
-            '%s "%s %s" %d %d %.6f',
+            REQUEST,
             client_of(request),
             request.method,
             request.path[:PATH_LENGTH],
@@ -94,6 +105,58 @@ class AccessLog(AbstractAccessLogger):
     def enabled(self) -> bool:
         """Whether lines go anywhere."""
         return self.logger.isEnabledFor(logging.INFO)
+
+
+class RequestLog:
+    """The lines of requests that are too many for `logging`: the same as of `AccessLog`, written some at a time."""
+
+    def __init__(self, handler: LogHandler | None, *, enabled: bool = True) -> None:
+        """Write where `handler` does, in its format; None goes the way of `logging`."""
+        self._handler = handler
+        self.enabled = enabled
+        """Whether `tell` is to be called."""
+        self._is_json = handler is not None and isinstance(handler.formatter, JsonFormatter)
+        self._second, self._time = 0, ""
+        self._lines: list[str] = []
+
+    def tell(self, now: float, request_id: str, message: str) -> None:
+        """Log a request if `enabled`. Nothing in it `has_secret`, and all is printable and nothing a backslash."""
+        if self._handler is None:
+            with request_ids.named(request_id):
+                access_logger.info("%s", message)
+            return
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._lines.append(self._line(now, request_id, message))
+
+    def _line(self, now: float, request_id: str, message: str) -> str:
+        if int(now) != self._second:
+            self._second, self._time = int(now), self._time_of(now)
+        milliseconds = int(now % 1 * 1000)
+        if self._is_json:
+            quoted = message.replace('"', '\\"')
+            return (
+                f'{{"time": "{self._time}.{milliseconds:03}Z", "level": "INFO", "logger": "{access_logger.name}", '
+                f'"message": "{quoted}", "requestId": "{request_id}"}}\n'
+            )
+        return f"{self._time},{milliseconds:03} INFO {access_logger.name}: {message} requestId={request_id}\n"
+
+    def _time_of(self, now: float) -> str:
+        if self._is_json:
+            return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        return time.strftime(logging.Formatter.default_time_format, time.localtime(now))
+
+    def _write(self) -> None:
+        assert self._handler is not None  # noqa: S101 - `tell` keeps lines for no other
+        lines, self._lines = self._lines, []
+        with self._handler.lock or nullcontext():
+            self._handler.stream.write("".join(lines))
+            self._handler.flush()
+
+
+def has_secret(text: str) -> bool:
+    """Tell whether a part of this would be hidden."""
+    return _hidden(text) != text
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

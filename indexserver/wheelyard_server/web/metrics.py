@@ -1,11 +1,21 @@
 """What the server tells Prometheus, by https://prometheus.io/docs/practices/naming/: nobody is named."""
 
 import json
+import math
 import time
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import Counter as PrometheusCounter
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from wheelyard_server.access.audit import AuditRecord, AuditVerb, Outcome
 from wheelyard_server.access.current import CurrentAccess
@@ -16,30 +26,61 @@ from wheelyard_server.web.errors import status_of
 NO_ROUTE = "none"
 
 
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, math.inf)
+"""Upper ends of the buckets, in seconds."""
+
+
+@dataclass(slots=True)
+class _Seconds:
+    sum: float = 0
+    buckets: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
+
+
+class _Requests(Collector):
+    """What is counted for every request: plain numbers, since a lock for each would cost more than the answer."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[str, str, int]] = Counter()
+        self.seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
+        self.authentications: Counter[tuple[Method, str]] = Counter()
+
+    def collect(self) -> Iterator[Metric]:
+        """Return it as Prometheus wants it."""
+        answers = CounterMetricFamily(
+            "wheelyard_requests",
+            "Requests that were answered, by the template of their route.",
+            labels=("route", "method", "status"),
+        )
+        for (route, method, status), count in self.answers.items():
+            answers.add_metric((route, method, str(status)), count)
+        yield answers
+        seconds = HistogramMetricFamily(
+            "wheelyard_request_seconds",
+            "Time from a request's headers to the end of its answer.",
+            labels=("route",),
+        )
+        for route, of_route in self.seconds.items():
+            counts = zip(map(floatToGoString, _BOUNDS), accumulate(of_route.buckets), strict=True)
+            seconds.add_metric((route,), [*counts], of_route.sum)
+        yield seconds
+        authentications = CounterMetricFamily(
+            "wheelyard_authentications",
+            "Requests by how their sender logged in, or tried to.",
+            labels=("method", "outcome"),
+        )
+        for labels, count in self.authentications.items():
+            authentications.add_metric(labels, count)
+        yield authentications
+
+
 class Metrics:
     """The metrics of one server."""
 
     def __init__(self, access: CurrentAccess) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "wheelyard_requests",
-            "Requests that were answered, by the template of their route.",
-            ("route", "method", "status"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "wheelyard_request_seconds",
-            "Time from a request's headers to the end of its answer.",
-            ("route",),
-            registry=self.registry,
-        )
-        self._authentications = Counter(
-            "wheelyard_authentications",
-            "Requests by how their sender logged in, or tried to.",
-            ("method", "outcome"),
-            registry=self.registry,
-        )
-        self._uploads = Counter(
+        self._requests = _Requests()
+        self.registry.register(self._requests)
+        self._uploads = PrometheusCounter(
             "wheelyard_uploads", "Uploads, by what came of them.", ("outcome",), registry=self.registry
         )
         usable = Gauge(
@@ -68,18 +109,28 @@ class Metrics:
         finally:
             resource = request.match_info.route.resource
             route = NO_ROUTE if resource is None else resource.canonical
-            self._requests.labels(route, request.method if resource else NO_ROUTE, str(status)).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - start)
+            self.answered(route, request.method if resource else NO_ROUTE, status, time.perf_counter() - start)
             self._count(request.get(RECORD))
         return response
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self._requests.answers[route, method, status] += 1
+        of_route = self._requests.seconds[route]
+        of_route.buckets[bisect_left(_BOUNDS, seconds)] += 1
+        of_route.sum += seconds
+
+    def authenticated(self, method: Method, outcome: str) -> None:
+        """Count somebody who has logged in, or tried to."""
+        self._requests.authentications[method, outcome] += 1
 
     def _count(self, record: AuditRecord | None) -> None:
         if record is None:
             return
         if record.principal is not None:
-            self._authentications.labels(record.method, "accepted").inc()
+            self.authenticated(record.method, "accepted")
         elif record.method is not Method.NONE:
-            self._authentications.labels(record.method, "refused").inc()
+            self.authenticated(record.method, "refused")
         if record.verb is AuditVerb.PUBLISH:
             self._uploads.labels(record.outcome or Outcome.FAILED).inc()
 

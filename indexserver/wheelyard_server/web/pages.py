@@ -5,7 +5,6 @@ https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PE
 provenance object to be absolute, so a page that has one is rendered for each request.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -16,13 +15,15 @@ from urllib.parse import quote
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.catalog import Listing
 from wheelyard_server.model import File, Project
 from wheelyard_server.web.negotiation import MediaType
 from wheelyard_server.web.representation import Representation
 
 API_VERSION = "1.4"
-CACHED_PAGES = 2048
+CACHED_BYTES = 32 * 1024**2
+"""Of memory, for project pages."""
 ROOT = "../.."
 """Of the index, seen from the page of a project."""
 
@@ -41,22 +42,21 @@ class ProjectPages:
     """
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[tuple[str, str, MediaType], Representation] = OrderedDict()
+        self._pages: Bounded[tuple[str, str, MediaType], Representation] = Bounded(CACHED_BYTES)
 
     def page(self, listing: Listing, media_type: MediaType, origin: str) -> Representation:
         """Return the page of a project, as asked for at `https://host:port`."""
         project = listing.project
-        key = (project.name, listing.revision, media_type)
-        page = self._pages.get(key)
-        if page is not None:
-            self._pages.move_to_end(key)
-            return page
-        page = project_page(project, media_type, origin)
-        if not any(file.provenance_sha256 for file in project.files):
-            self._pages[key] = page
-            if len(self._pages) > CACHED_PAGES:
-                self._pages.popitem(last=False)
+        page = self.rendered(listing, media_type)
+        if page is None:
+            page = project_page(project, media_type, origin)
+            if not any(file.provenance_sha256 for file in project.files):
+                self._pages.put((project.name, listing.revision, media_type), page, page.memory)
         return page
+
+    def rendered(self, listing: Listing, media_type: MediaType) -> Representation | None:
+        """Return the page if it is here, and the same whoever asks for it."""
+        return self._pages.get((listing.project.name, listing.revision, media_type))
 
 
 def project_page(project: Project, media_type: MediaType, origin: str) -> Representation:

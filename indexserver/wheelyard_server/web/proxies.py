@@ -26,22 +26,27 @@ class Proxies:
         return parsed is not None and self._is_trusted(port, parsed)
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Find out who sent the request, for `client_of`: the last address that is no trusted proxy's.
-
-        Each proxy adds, on the right, the address that it was asked from. What stands left of that the asker may
-        have made up.
-        """
+        """Find out who sent the request, for `client_of`."""
         socket = request.get_extra_info("sockname")
-        client = _parsed(request.remote or "")
-        if client is None or socket is None:
-            return
-        told = [entry for header in request.headers.getall(_HEADER, ()) for entry in header.split(",")]
-        while told and self._is_trusted(socket[1], client):
+        if request.remote and socket is not None:
+            request[_CLIENT] = self.client(socket[1], request.remote, request.headers.getall(_HEADER, ()))
+
+    def client(self, port: int, address: str, headers: Iterable[str]) -> str:
+        """Return the last address that is no trusted proxy's, of a request from `address` to a port.
+
+        Each proxy adds, on the right of the header, the address that it was asked from. What stands left of that the
+        asker may have made up.
+        """
+        client = _parsed(address)
+        if client is None:
+            return address
+        told = [entry for header in headers for entry in header.split(",")]
+        while told and self._is_trusted(port, client):
             before = _parsed(told.pop())
             if before is None:
                 break
             client = before
-        request[_CLIENT] = str(client)
+        return str(client)
 
     def _is_trusted(self, port: int, address: Address) -> bool:
         return any(address in network for network in self._trusted.get(port, ()))

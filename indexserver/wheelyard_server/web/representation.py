@@ -2,14 +2,24 @@
 
 import gzip
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
+from typing import NamedTuple
 
 import zstandard
 from aiohttp import web
 
-from wheelyard_server.web.headers import matches
+from wheelyard_server.web.headers import head, matches
 from wheelyard_server.web.negotiation import Encoding, choose_encoding
+
+
+class Prepared(NamedTuple):
+    """An answer in bytes, without what is another each time: the date and the id of its request."""
+
+    status: HTTPStatus
+    head: bytes
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -18,11 +28,45 @@ class Representation:
 
     body: bytes
     content_type: str
+    _prepared: dict[tuple[Encoding, bool], "Prepared"] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def etag(self) -> str:
         """Without quotes; of the uncompressed body."""
         return hashlib.sha256(self.content_type.encode() + self.body).hexdigest()[:32]
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes this takes, compressed forms included."""
+        return 2 * len(self.body) + 4096
+
+    def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
+        """Return its headers in this content coding, or those of the 304 for who has it already."""
+        headers = {
+            "ETag": f'"{self.etag}-{encoding}"',
+            "Vary": "Accept, Accept-Encoding, Authorization",
+            # Clients ask every time (and mostly get a 304): what was just published is there for them.
+            "Cache-Control": "no-cache",
+        }
+        if not unchanged:
+            headers["Content-Type"] = self.content_type
+            if encoding is not Encoding.IDENTITY:
+                headers["Content-Encoding"] = encoding
+        return headers
+
+    def prepared(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
+        """Return the answer that `answer` gives for this coding as bytes; it is made once."""
+        prepared = self._prepared.get((encoding, unchanged))
+        if prepared is None:
+            prepared = self._prepared[encoding, unchanged] = self._prepare(encoding, unchanged=unchanged)
+        return prepared
+
+    def _prepare(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
+        headers = self.headers(encoding, unchanged=unchanged)
+        if unchanged:
+            return Prepared(HTTPStatus.NOT_MODIFIED, head(HTTPStatus.NOT_MODIFIED, headers), b"")
+        body = self.encoded(encoding)
+        return Prepared(HTTPStatus.OK, head(HTTPStatus.OK, {**headers, "Content-Length": str(len(body))}), body)
 
     def encoded(self, encoding: Encoding) -> bytes:
         """Return the body in this content coding; it is made once."""
@@ -43,6 +87,14 @@ class Representation:
         return zstandard.compress(self.body, level=6)
 
 
+CACHE_STATUS = "Cache-Status"
+
+
+def cache_status(stale_seconds: float) -> str:
+    """Return the value of this header (RFC 9211): served from memory, and out of date for so long."""
+    return f'Wheelyard; hit; ttl=-{stale_seconds:.0f}; detail="the storage does not answer"'
+
+
 def answer(
     request: web.Request, representation: Representation, stale_seconds: float | None = None
 ) -> web.Response:
@@ -51,19 +103,10 @@ def answer(
     `stale_seconds` is how long nobody has known whether it is still so; None is current.
     """
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    etag = f'"{representation.etag}-{encoding}"'
-    headers = {
-        "ETag": etag,
-        "Vary": "Accept, Accept-Encoding, Authorization",
-        # Clients ask every time (and mostly get a 304): what was just published is there for them.
-        "Cache-Control": "no-cache",
-    }
+    unchanged = matches(request, f'"{representation.etag}-{encoding}"')
+    headers = representation.headers(encoding, unchanged=unchanged)
     if stale_seconds is not None:
-        # RFC 9211: served from memory, and out of date for so long.
-        headers["Cache-Status"] = f'Wheelyard; hit; ttl=-{stale_seconds:.0f}; detail="the storage does not answer"'
-    if matches(request, etag):
+        headers[CACHE_STATUS] = cache_status(stale_seconds)
+    if unchanged:
         return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = representation.content_type
-    if encoding is not Encoding.IDENTITY:
-        headers["Content-Encoding"] = encoding
     return web.Response(body=representation.encoded(encoding), headers=headers)

@@ -1,6 +1,5 @@
 """The body of an answer: from this machine's disk by `sendfile`, from elsewhere chunk by chunk."""
 
-import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from wheelyard_server.catalog.content import Content
 from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.web.sendfile import sendfile
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ async def send(
     """
     response.content_length = end - start
     try:
+        if isinstance(content, bytes):
+            return _whole(response, content[start:end])
         if isinstance(content, FileIO):
             with content:
                 return await _send_file(request, response, content, start, end)
@@ -56,16 +58,19 @@ async def _send_file(
     if end - start <= SMALL_BYTES:
         body = os.pread(file.fileno(), end - start, start)
         _require_all(request, len(body), end - start)
-        return web.Response(body=body, status=response.status, headers=response.headers)
+        return _whole(response, body)
     await response.prepare(request)
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError
-    # asyncio copies by itself where the transport has no sendfile, as with TLS.
-    sent = await asyncio.get_running_loop().sendfile(transport, file, start, end - start)
+    sent = await sendfile(transport, file, start, end)
     _require_all(request, sent, end - start)
     await response.write_eof()
     return response
+
+
+def _whole(response: web.StreamResponse, body: bytes) -> web.Response:
+    return web.Response(body=body, status=response.status, headers=response.headers)
 
 
 def _require_all(request: web.Request, found: int, wanted: int) -> None:

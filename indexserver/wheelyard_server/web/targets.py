@@ -21,11 +21,16 @@ def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:
     """Return the answer to a request that can be read in more than one way or has larger headers, or None."""
     if sum(len(name) + len(value) for name, value in request.raw_headers) > header_bytes:
         return _plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large together\n")
-    if not _HOST.fullmatch(request.headers.get(hdrs.HOST, "")):
+    if not is_host(request.headers.get(hdrs.HOST, "")):
         return _plain(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host\n")
     if not _PATH.fullmatch(request.rel_url.path_safe):
         return _plain(HTTPStatus.NOT_FOUND, "Nothing here has such a path\n")
     return None
+
+
+def is_host(value: str) -> bool:
+    """Tell whether the value of a Host header can be read in one way only."""
+    return _HOST.fullmatch(value) is not None
 
 
 def _plain(status: HTTPStatus, text: str) -> web.Response:

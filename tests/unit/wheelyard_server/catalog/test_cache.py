@@ -65,7 +65,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    # Nothing is kept in memory: it is the disk that is looked at.
+    monkeypatch.setattr("wheelyard_server.catalog.content.SMALL_BYTES", 0)
     return World(tmp_path / "cache")
 
 

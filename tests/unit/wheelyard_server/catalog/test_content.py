@@ -6,13 +6,14 @@ import pytest
 
 from support.contents import put, received, streamed
 from support.memory_storage import MemoryStorage
-from wheelyard_server.catalog.content import Contents
+from wheelyard_server.catalog.content import KEPT_BYTES, SMALL_BYTES, Contents, SmallObjects
 from wheelyard_server.catalog.fill import Stored
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.storage.folder import FolderStorage
 
-BODY = bytes(range(256)) * 40
+BODY = bytes(range(256)) * 400
+SMALL = BODY[:1000]
 
 
 @pytest.fixture
@@ -31,6 +32,27 @@ async def test_a_file_of_a_folder_is_opened_where_it_lies(folder: FolderStorage,
     content = await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, 0, len(BODY))
     assert isinstance(content, FileIO)
     assert await received(content) == BODY
+
+
+async def test_a_small_file_is_in_memory_once_it_was_read_and_found_right(folder: FolderStorage) -> None:
+    small, contents = put(MemoryStorage(), SMALL), Contents(folder, LocalFiles(), None)
+    await folder.store(small.key, SMALL)
+    assert contents.small.get(small.file.sha256) is None
+    assert await contents.open(small.key, small.file, 0, 10) == SMALL
+    folder.path(small.key).unlink()
+    assert await contents.open(small.key, small.file, 0, 10) == SMALL
+    assert contents.small.get(small.file.sha256) == SMALL
+
+
+def test_small_objects_are_bounded_and_large_ones_are_none() -> None:
+    small = SmallObjects()
+    small.keep("large", bytes(SMALL_BYTES + 1))
+    assert small.get("large") is None
+    most = KEPT_BYTES // SMALL_BYTES
+    for number in range(most):
+        small.keep(str(number), bytes(SMALL_BYTES))
+    assert small.get("0") is None
+    assert small.get(str(most - 1)) is not None
 
 
 @pytest.mark.parametrize("part", [(0, len(BODY)), (3, 9)])

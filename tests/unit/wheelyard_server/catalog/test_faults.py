@@ -9,11 +9,11 @@ from support.faults import TROUBLES
 from support.operations import World
 
 CALLS = {
-    "upload wheel": 6,
-    "upload sdist": 6,
-    "upload to a new project": 6,
+    "upload wheel": 5,
+    "upload sdist": 5,
+    "upload to a new project": 5,
     "upload again": 1,
-    "upload a deleted file": 6,
+    "upload a deleted file": 5,
     "yank": 2,
     "unyank": 2,
     "delete file": 2,

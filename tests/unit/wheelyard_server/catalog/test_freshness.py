@@ -99,3 +99,26 @@ async def test_a_damaged_document_is_no_outage_and_is_not_hidden_by_an_older_pag
     world.storage.objects["projects/demo.json"] = b"{"
     with pytest.raises(DamagedObjectError):
         await world.seen()
+
+
+async def test_one_project_that_cannot_be_read_leaves_the_others_their_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(freshness, "PATIENCE_SECONDS", 20)
+    world = World(Freshness())
+    slow = parse_project_name("slow")
+    for name in (NAME, slow):
+        await world.other.change(name, lambda project: project.replace(status=Status.DEPRECATED))
+        await world.reader.read(name)
+    world.storage.fail_at(1, Fault.LOST_REQUEST)
+    assert (await world.reader.read(NAME)).stale_seconds is not None
+    read = world.storage.read
+
+    async def take_a_while(key: str, **known: object) -> object:
+        await asyncio.sleep(0.2)
+        return await read(key, **known)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.storage, "read", take_a_while)
+    assert (await world.reader.read(slow)).stale_seconds is None
+    # What has failed before is not waited for.
+    assert (await world.reader.read(NAME)).stale_seconds is not None

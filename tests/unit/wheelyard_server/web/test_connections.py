@@ -11,7 +11,7 @@ from aiohttp import web
 
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server.settings import Limits
-from wheelyard_server.web.connections import Connection, Server
+from wheelyard_server.web.connections import KEEPALIVE_SECONDS, Connection, Server
 from wheelyard_server.web.routes import ROUTES
 
 LIMITS = Limits(connections_per_address=3, header_bytes=5_000, send_seconds=1)
@@ -281,3 +281,19 @@ async def test_all_addresses_together_have_so_many_connections(service: Service)
         assert await send_raw(server, GET) == b""
         for _, writer in open_ones:
             writer.close()
+
+
+async def test_a_connection_without_requests_is_closed_but_not_one_that_waits_for_its_answer(
+    connect: Connect, service: Service
+) -> None:
+    client = await connect()
+    await client.send(GET)
+    assert statuses(await client.reader.read(1000)) == [200]
+    assert await client.is_open(after=KEEPALIVE_SECONDS - 5)
+    service.go_on.clear()
+    await client.send(POST[:-11] + b"1\r\n\r\nx")
+    assert await client.is_open(after=KEEPALIVE_SECONDS + 5)
+    service.go_on.set()
+    assert statuses(await client.reader.read(1000)) == [200]
+    assert await client.is_open(after=KEEPALIVE_SECONDS + 5)
+    assert not await client.is_open(after=2 * KEEPALIVE_SECONDS + 10)

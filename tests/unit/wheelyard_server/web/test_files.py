@@ -13,8 +13,10 @@ from support.access import NOBODY, PUBLISHER, READER
 from support.attestations import attestation, statement
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog.content import SmallObjects
 from wheelyard_server.settings import Cache, Settings
 from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.sending import SMALL_BYTES
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -198,6 +200,9 @@ async def test_damaged_bytes_of_a_folder_are_an_error(
 ) -> None:
     (path,) = (tmp_path / "data").rglob("*.whl")
     path.write_bytes(damage(path.read_bytes()))
+    assert client.app is not None
+    # What is in memory is right, whatever becomes of the disk.
+    client.app[CATALOG]._contents.small = SmallObjects()
     answer = await client.get(known_url, headers=auth(READER))
     assert answer.status == 503
     assert "the SHA-256" in caplog.text

@@ -1,14 +1,11 @@
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
-import aiohttp
 import pytest
-from aiohttp import BadContentDispositionHeader, BadContentDispositionParam
 
-from wheelyard_server.web.interpreter import refuse_guessing, require_safe_interpreter
+from wheelyard_server.web.interpreter import require_safe_interpreter
 
 
 def test_the_python_of_the_tests_is_safe() -> None:
@@ -33,13 +30,3 @@ def test_the_server_does_not_start_on_another_and_says_what_to_do(
     assert done.returncode == 1
     assert done.stderr.startswith("wheelyard: ")
     assert advice in done.stderr
-
-
-def test_aiohttp_raises_where_it_would_guess() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        refuse_guessing()
-        with pytest.raises(BadContentDispositionHeader):
-            aiohttp.multipart.parse_content_disposition('form-data; name"content"')
-        with pytest.raises(BadContentDispositionParam):
-            aiohttp.multipart.parse_content_disposition("form-data; filename*=x")

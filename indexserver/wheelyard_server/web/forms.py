@@ -1,0 +1,127 @@
+"""A form as it arrives (`multipart/form-data`, RFC 7578): fields in memory, its one file in scratch space."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from wheelyard_server.catalog.scratch import Received, Receiver, Scratch
+from wheelyard_server.errors import BusyError, InvalidUploadError
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1024 * 1024
+"""Of a file, until it is hashed and written."""
+FIELDS_BYTES = 8 * 1024 * 1024
+"""All fields of the form besides the file; a long description is the largest of them."""
+PART_BYTES = 100
+"""What each part of the form costs besides its name and value."""
+FILE = "content"
+
+Fields = dict[str, str]
+
+
+class Form:
+    """Takes a form, part by part."""
+
+    def __init__(self, wanted: frozenset[str], receiver: Callable[[], Receiver]) -> None:
+        """Keep the `wanted` fields; `receiver` gives what takes the file."""
+        self.fields: Fields = {}
+        """The wanted ones, the first of each name."""
+        self.filename = ""
+        self.content: Received | None = None
+        self._wanted = wanted
+        self._new_receiver = receiver
+        self._receiver: Receiver | None = None
+        self._budget = FIELDS_BYTES
+        self._name = ""
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+
+    async def take(self, event: MultipartSegment | bytes | None) -> None:
+        """Take the beginning of a part, some of its bytes, or its end."""
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is None:
+            await self._end()
+        else:
+            await self._add(event)
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._name = part.name
+        if not self._name:
+            raise InvalidUploadError("The form has a part without a name")
+        if self._name != FILE:
+            self._spend(len(self._name) + PART_BYTES)
+        elif self._receiver is not None:
+            raise InvalidUploadError("The form has more than one file")
+        else:
+            self.filename = part.filename or ""
+            self._receiver = self._new_receiver()
+
+    async def _add(self, data: bytes) -> None:
+        if self._name == FILE:
+            self._keep(data)
+            if self._pending_bytes >= CHUNK_BYTES:
+                await self._write()
+            return
+        self._spend(len(data))
+        # Fields like `classifiers` come many times; none of those is needed.
+        if self._name in self._wanted:
+            self._keep(data)
+
+    async def _end(self) -> None:
+        if self._name == FILE:
+            assert self._receiver is not None  # noqa: S101 - its beginning came before its end
+            self.content = await asyncio.to_thread(self._receiver.finish, self._taken())
+        elif self._name in self._wanted:
+            self.fields.setdefault(self._name, self._taken().decode(errors="replace"))
+
+    async def _write(self) -> None:
+        assert self._receiver is not None  # noqa: S101 - same
+        await asyncio.to_thread(self._receiver.write, self._taken())
+
+    def _keep(self, data: bytes) -> None:
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+
+    def _taken(self) -> bytes:
+        taken, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
+        return taken
+
+    def _spend(self, size: int) -> None:
+        self._budget -= size
+        if self._budget < 0:
+            raise InvalidUploadError(f"The form's fields are larger than {FIELDS_BYTES} bytes together")
+
+
+async def receive(
+    request: web.Request, wanted: frozenset[str], scratch: Scratch, until_done: ExitStack
+) -> tuple[Fields, str, Received]:
+    """Read the whole form; the file goes to scratch space and stays there until `until_done` is closed."""
+    form = Form(wanted, lambda: until_done.enter_context(scratch.receiver()))
+    try:
+        with PushMultipartParser(_boundary(request)) as parser:
+            async for chunk in request.content.iter_any():
+                for event in parser.parse(chunk):
+                    await form.take(event)
+    except (MultipartError, HttpProcessingError) as error:
+        raise InvalidUploadError(f"The form is damaged: {' '.join(str(error).split())}") from error
+    except ConnectionError as error:
+        # The client's end, not the disk's, though it is an OSError too.
+        raise InvalidUploadError("The client went away before the whole form had arrived") from error
+    except OSError as error:
+        log.error("An upload could not be received: %s", error)  # noqa: TRY400 - the reason is all there is
+        raise BusyError("The server has no room for the file now, try again") from error
+    if form.content is None:
+        raise InvalidUploadError(f"The form has no file in a field `{FILE}`")
+    return form.fields, form.filename, form.content
+
+
+def _boundary(request: web.Request) -> str:
+    _, options = parse_options_header(request.headers.get("Content-Type", ""))
+    return str(options.get("boundary", ""))

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import msgspec
+
+from wheelyard_server.commands.processes import shares
+from wheelyard_server.settings import Cache, Folder, Limits, Listener, Listeners, Performance, Settings, Storage
+
+SETTINGS = Settings(
+    storage=Storage(folder=Folder(path=Path("data"))),
+    access_file=Path("access.yaml"),
+    scratch_folder=Path("scratch"),
+    cache=Cache(folder=Path("cache"), max_bytes=1001),
+    listeners=Listeners(metrics=Listener(port=9090)),
+    limits=Limits(uploads=5, scratch_bytes=900, connections=100),
+    performance=Performance(processes=3),
+)
+
+
+def test_one_process_has_all() -> None:
+    alone = msgspec.structs.replace(SETTINGS, performance=Performance())
+    assert shares(alone) == [alone]
+
+
+def test_several_share_what_the_server_may_use() -> None:
+    each = shares(SETTINGS)
+    assert [settings.listeners.metrics and settings.listeners.metrics.port for settings in each] == [
+        9090,
+        9091,
+        9092,
+    ]
+    caches = [settings.cache for settings in each if settings.cache]
+    assert {str(cache.folder) for cache in caches} == {"cache/process-0", "cache/process-1", "cache/process-2"}
+    assert sum(cache.max_bytes for cache in caches) <= 1001
+    for settings in each:
+        limits = settings.limits
+        assert (limits.uploads, limits.scratch_bytes, limits.connections) == (1, 300, 33)
+        assert limits.file_bytes == SETTINGS.limits.file_bytes
+        assert (settings.storage, settings.listeners.cluster) == (SETTINGS.storage, SETTINGS.listeners.cluster)
+
+
+def test_without_a_cache_and_metrics_there_are_none() -> None:
+    settings = msgspec.structs.replace(SETTINGS, cache=None, listeners=Listeners())
+    assert [(each.cache, each.listeners.metrics) for each in shares(settings)] == [(None, None)] * 3

@@ -1,0 +1,108 @@
+"""What can be counted: requests to the storage, and renderings. It is the same on every machine."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from support import distributions
+from support.access import PUBLISHER
+from support.http import Client, auth, form
+from support.memory_storage import MemoryStorage
+from wheelyard_server import app
+from wheelyard_server.settings import Cache, Freshness, Settings
+from wheelyard_server.storage import Document, ETag
+from wheelyard_server.web import pages
+from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.negotiation import MediaType
+from wheelyard_server.web.representation import Representation
+
+DOCUMENT = "projects/demo.json"
+GZIP = {"Accept-Encoding": "gzip"}
+
+
+@pytest.fixture(params=[True, False], ids=["fast lane", "aiohttp"])
+def settings(settings: Settings, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    performance = msgspec.structs.replace(settings.performance, fast_lane=request.param)
+    return msgspec.structs.replace(settings, performance=performance, cache=Cache(folder=tmp_path / "cache"))
+
+
+@pytest.fixture
+async def file(client: Client, tmp_path: Path) -> str:
+    """Publish a file, and ask for all there is of it twice; return its path."""
+    path = distributions.wheel(tmp_path)
+    await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
+    page = await (await client.get("/simple/demo/", headers={"Accept": MediaType.JSON_V1})).json(content_type=None)
+    url = f"/files/demo/{page['files'][0]['hashes']['sha256']}/{path.name}"
+    for each in ("/simple/demo/", url, f"{url}.metadata") * 2:
+        await (await client.get(each, headers=GZIP)).read()
+    return url
+
+
+async def calls_of(client: Client, storage: MemoryStorage, path: str) -> list[str]:
+    storage.calls.clear()
+    assert (await client.get(path, headers=GZIP)).status == 200
+    return list(storage.calls)
+
+
+@pytest.mark.usefixtures("file")
+async def test_however_many_wait_for_a_page_they_cost_one_read(
+    client: Client, storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_answer, read = asyncio.Event(), storage.read
+
+    async def read_slowly(key: str, *, known: ETag | None = None) -> Document:
+        await may_answer.wait()
+        return await read(key, known=known)
+
+    monkeypatch.setattr(storage, "read", read_slowly)
+    storage.calls.clear()
+    first = asyncio.create_task(client.get("/simple/demo/", headers=GZIP))
+    await asyncio.sleep(0.1)
+    others = [asyncio.create_task(client.get("/simple/demo/", headers=GZIP)) for _ in range(50)]
+    await asyncio.sleep(0.2)
+    may_answer.set()
+    assert {answer.status for answer in await asyncio.gather(first, *others)} == {200}
+    # One that was under way, which may be older than the others, and one for all of those.
+    assert storage.calls == [f"read {DOCUMENT}"] * 2
+
+
+async def test_a_file_that_is_here_costs_the_one_read_that_tells_whether_it_is_still_offered(
+    client: Client, file: str, storage: MemoryStorage
+) -> None:
+    for path in ("/simple/demo/", file, f"{file}.metadata"):
+        assert await calls_of(client, storage, path) == [f"read {DOCUMENT}"]
+
+
+class TestWithFreshness:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return msgspec.structs.replace(settings, freshness=Freshness(fresh_seconds=60))
+
+    async def test_what_is_hot_costs_no_request_at_all(
+        self, client: Client, file: str, storage: MemoryStorage
+    ) -> None:
+        for path in ("/simple/demo/", file, f"{file}.metadata"):
+            assert await calls_of(client, storage, path) == []
+
+
+@pytest.mark.usefixtures("file")
+async def test_who_has_a_page_already_costs_no_rendering_and_no_compressing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etag = (await client.get("/simple/demo/", headers=GZIP)).headers["ETag"]
+
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(pages, "project_page", fail)
+    monkeypatch.setattr(Representation, "encoded", fail)
+    assert (await client.get("/simple/demo/", headers={**GZIP, "If-None-Match": etag})).status == 304
+
+
+async def test_a_start_lists_nothing_and_reads_no_document(settings: Settings, storage: MemoryStorage) -> None:
+    application = app.build(settings, storage)
+    await app._started_or_stopped(application, storage, "packages/main", app._Stop())
+    assert application[LIFECYCLE].started
+    assert not [call for call in storage.calls if call.startswith("list") or "projects/" in call]
