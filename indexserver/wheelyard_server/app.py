@@ -27,6 +27,7 @@ from wheelyard_server.settings import Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.audit import audited
 from wheelyard_server.web.connections import Runner
@@ -48,6 +49,7 @@ from wheelyard_server.web.welcome import INDEX_NAME
 log = logging.getLogger(__name__)
 
 CLAIM_RETRY_SECONDS = 2
+METRICS = web.AppKey("metrics", Metrics)
 METRICS_APP = web.AppKey("metrics_app", web.Application)
 
 
@@ -69,8 +71,11 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     metrics = Metrics(access)
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited])
     app[LIFECYCLE] = lifecycle
-    app[CATALOG] = catalog = Catalog(storage, _policy(settings), cache=_cache(settings))
+    measured = MeasuredStorage(storage, metrics.storage_called)
+    app[CATALOG] = catalog = Catalog(measured, _policy(settings), cache=_cache(settings))
+    metrics.follow(catalog.counts)
     app[ACCESS] = access
+    app[METRICS] = metrics
     app[METRICS_APP] = metrics_app(metrics, access)
     app[PASSWORDS] = PasswordChecker(time.monotonic)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import kopf
 import kubernetes
 
+from wheelyard_operator import logs
 from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import RealKube
@@ -47,13 +47,11 @@ _CONNECTIONS = 24
 
 def main() -> None:
     """Run the operator."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It would tell of every event that became a key.
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         sys.exit(f"wheelyard-operator: {error}")
+    logs.set_up(settings.log_format)
     client, metrics = connect(), Metrics()
     leading = leader(client, settings)
     signs = SignsOfLife()

@@ -22,6 +22,10 @@ ALLOWED_INGRESS_ANNOTATIONS = (
 """What annotations may do is up to controllers, which run with rights of their own: none but harmless ones."""
 
 
+JSON = "json"
+_LOG_FORMATS = {JSON, "text"}
+
+
 class SettingsError(ValueError):
     """The environment lacks something, or says something that makes no sense."""
 
@@ -58,6 +62,8 @@ class Settings:
     """How long the access key before stays valid after every pod has the new one, and then deactivated."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
     """Where the liveness probe is answered."""
+    log_format: str = JSON
+    """What the lines of the operator and of the index servers look like: `json` or `text`."""
     metrics_port: int = 9090
     """Where Prometheus asks, on all addresses."""
     lease: str = ""
@@ -94,6 +100,7 @@ class Settings:
                 environment, "WHEELYARD_KEY_GRACE_SECONDS", cls.key_grace_seconds, "a number of seconds"
             ),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
+            log_format=_log_format(environment.get("WHEELYARD_LOG_FORMAT") or JSON),
             metrics_port=_number(environment, "WHEELYARD_METRICS_PORT", cls.metrics_port, "a port"),
             lease=environment.get("WHEELYARD_LEASE", ""),
             **_pod(environment),
@@ -116,6 +123,12 @@ def plain_endpoint(url: str) -> str:
 def _pull_policy(value: str) -> str:
     if value not in {"Always", "IfNotPresent", "Never"}:
         raise SettingsError(f"WHEELYARD_IMAGE_PULL_POLICY is {value!r}: it must be Always, IfNotPresent or Never.")
+    return value
+
+
+def _log_format(value: str) -> str:
+    if value not in _LOG_FORMATS:
+        raise SettingsError(f"WHEELYARD_LOG_FORMAT is {value!r}: it must be json or text.")
     return value
 
 

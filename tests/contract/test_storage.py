@@ -16,15 +16,18 @@ from wheelyard_server.errors import (
 from wheelyard_server.settings import S3
 from wheelyard_server.storage import ETag, Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.storage.s3 import PART_BYTES
 
 
-@pytest.fixture(params=["memory", "folder", "s3", "s3 under a prefix"])
+@pytest.fixture(params=["memory", "folder", "folder, measured", "s3", "s3 under a prefix"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "memory":
         return MemoryStorage()
     if request.param == "folder":
         return FolderStorage(tmp_path / "data")
+    if request.param == "folder, measured":
+        return MeasuredStorage(FolderStorage(tmp_path / "data"), lambda _operation, _outcome, _seconds: None)
     prefix = "team/" if request.param == "s3 under a prefix" else ""
     made: Storage = request.getfixturevalue("new_bucket")(prefix)
     return made
@@ -167,7 +170,7 @@ async def test_a_deleted_object_is_gone_and_deleting_it_again_is_a_success(stora
 async def test_what_lies_on_this_machine_can_be_opened_there(storage: Storage) -> None:
     await storage.store("files/demo/1/demo.whl", b"bytes")
     path = storage.path("files/demo/1/demo.whl")
-    assert (path is not None) == isinstance(storage, FolderStorage)
+    assert (path is not None) == isinstance(storage, FolderStorage | MeasuredStorage)
     assert path is None or path.read_bytes() == b"bytes"
 
 
@@ -196,7 +199,7 @@ async def test_where_a_stamp_is_the_same_the_object_is_what_was_read(storage: St
     await asyncio.sleep(0.1)
     stamp = storage.stamp(key)
     assert stamp == storage.stamp(key)
-    assert (stamp is not None) is isinstance(storage, FolderStorage)
+    assert (stamp is not None) is isinstance(storage, FolderStorage | MeasuredStorage)
     await storage.write(key, b"9999", expected=etag)
     assert stamp is None or storage.stamp(key) != stamp
     assert storage.stamp("projects/none.json") is None

@@ -58,6 +58,10 @@ class FileCache:
         self._use(file, sha256)
         return file
 
+    def is_bringing(self, sha256: str) -> bool:
+        """Tell whether a file is on its way here."""
+        return sha256 in self._filling
+
     async def follow(self, stored: Stored) -> AsyncIterator[bytes] | None:
         """Stream a whole file while it is brought here, once however many ask; None: it is not to be kept.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, NewType
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.content import Content, Contents
+from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
@@ -52,12 +53,13 @@ class Catalog:
         now: Clock = lambda: datetime.now(UTC),
         cache: FileCache | None = None,
     ) -> None:
+        self.counts = Counts()
         self._storage = storage
         self._now = now
-        self._documents = Documents(storage)
+        self._documents = Documents(storage, counts=self.counts)
         self._reader = FreshReader(self._documents, policy.freshness)
         self._publisher = Publisher(storage, self._documents, policy.uploads, now)
-        self._contents = Contents(storage, LocalFiles(), cache)
+        self._contents = Contents(storage, LocalFiles(), cache, self.counts)
         self._projects = ProjectList(storage, self._documents)
         self._single_use = SingleUse(storage)
         self._read_only: UnsafeStorageError | None = None
@@ -72,6 +74,7 @@ class Catalog:
 
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project; raise `NotFoundError` if there is none, or it has no files."""
+        self.counts.page_reads += 1
         seen = await self._reader.read(name)
         listing = _listing(seen.version, seen.stale_seconds)
         if listing is None:
@@ -116,6 +119,7 @@ class Catalog:
 
     async def _small(self, key: str, sha256: str) -> bytes:
         body = self._contents.small.get(sha256)
+        self.counts.file_reads[Source.STORAGE if body is None else Source.MEMORY] += 1
         if body is None:
             body = checked((await self._storage.read(key)).body, sha256, key)
             self._contents.small.keep(sha256, body)

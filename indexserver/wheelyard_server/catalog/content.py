@@ -7,6 +7,7 @@ from io import FileIO
 
 from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.cache import FileCache
+from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.fill import Stored
 from wheelyard_server.catalog.local_files import LocalFiles, WrongBytesError
 from wheelyard_server.errors import DamagedObjectError
@@ -42,12 +43,15 @@ class SmallObjects:
 class Contents:
     """Opens files: on this machine where they lie there, from the cache where they are kept, from the storage."""
 
-    def __init__(self, storage: Storage, files: LocalFiles, cache: FileCache | None) -> None:
+    def __init__(
+        self, storage: Storage, files: LocalFiles, cache: FileCache | None, counts: Counts | None = None
+    ) -> None:
         self.small = SmallObjects()
         """What needs no look at any disk."""
         self._storage = storage
         self._files = files
         self._cache = cache
+        self._reads = (counts or Counts()).file_reads
 
     async def open(self, key: str, file: File, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to and without `end`.
@@ -57,14 +61,21 @@ class Contents:
         """
         small = self.small.get(file.sha256)
         if small is not None:
+            self._reads[Source.MEMORY] += 1
             return small
         local = await self._local(key, file)
         if local is not None:
+            self._reads[Source.DISK] += 1
             return self._small(local, file) or local
         # A part fills no cache: clients read the end of a wheel to decide whether they want it at all.
         if (start, end) != (0, file.size):
+            self._reads[Source.STORAGE] += 1
             return await self._storage.open(key, start, end)
-        stored = Stored(self._storage, key, file)
+        return await self._whole(Stored(self._storage, key, file))
+
+    async def _whole(self, stored: Stored) -> AsyncIterator[bytes]:
+        is_shared = self._cache is not None and self._cache.is_bringing(stored.file.sha256)
+        self._reads[Source.SHARED if is_shared else Source.STORAGE] += 1
         followed = await self._cache.follow(stored) if self._cache is not None else None
         return followed if followed is not None else await stored.chunks()
 

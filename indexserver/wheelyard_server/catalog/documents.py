@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from wheelyard_server.catalog.bounded import Bounded
+from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import (
     DamagedObjectError,
@@ -59,8 +60,9 @@ class Known(NamedTuple):
 class Documents:
     """All project documents of one storage."""
 
-    def __init__(self, storage: Storage, clock: Seconds = time.monotonic) -> None:
+    def __init__(self, storage: Storage, clock: Seconds = time.monotonic, counts: Counts | None = None) -> None:
         self._storage = storage
+        self._counts = counts or Counts()
         self._clock = clock
         self._cache: Bounded[str, Known] = Bounded(CACHED_BYTES)
         self._revalidate = SharedCalls(self._revalidated)
@@ -108,6 +110,7 @@ class Documents:
         try:
             await self._write(changed, expected)
         except PreconditionFailedError:
+            self._counts.conflicts += 1
             return False
         except StorageUnavailableError:
             # The write may have taken effect although its answer did not come. Only the document tells.
@@ -122,6 +125,7 @@ class Documents:
         self._remember(Version(project, etag), len(body))
 
     async def _revalidated(self, name: str) -> Version:
+        self._counts.revalidations += 1
         known = self._cache.get(name)
         asked = known.version.etag if known else None
         stamp = self._storage.stamp(layout.document(name))

@@ -18,8 +18,9 @@ from wheelyard_server.access import authenticate
 from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.rules import Method, Principal, Verb
 from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.counts import Source
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.web import request_ids
+from wheelyard_server.web import clients, request_ids
 from wheelyard_server.web.files import prepared as prepared_file
 from wheelyard_server.web.headers import is_among, tail
 from wheelyard_server.web.lifecycle import Lifecycle
@@ -104,6 +105,8 @@ class Asking:
     request_id: str | None
     forwarded: str
     """Value of X-Forwarded-For."""
+    family: str
+    """Of the client, as the metrics have it."""
     access: Access | None = None
     principal: Principal | None = None
     method: Method = Method.NONE
@@ -168,6 +171,7 @@ class FastLane:
         if prepared is None:
             return False
         if is_current:
+            self.catalog.counts.page_reads += 1
             self._answer(request, prepared)
         else:
             self._wait(request)
@@ -216,7 +220,10 @@ class FastLane:
             client.send(whole_head + body)
         seconds = time.perf_counter() - began
         self.metrics.answered(target.route, target.method, status, seconds)
+        self.metrics.exchanged(asking.family, len(body))
         self.metrics.authenticated(asking.method, "accepted")
+        if body and target.filename:
+            self.catalog.counts.file_reads[Source.MEMORY] += 1
         if self.log.enabled:
             size = len(whole_head) + len(body)
             told = (client.sender(asking.forwarded), target.method, target.path, status, size, seconds)
@@ -244,6 +251,7 @@ class FastLane:
             while waiting := self._waiting[name]:
                 # Whoever comes from here on waits for the next: an answer is never older than its request.
                 self._waiting[name] = []
+                self.catalog.counts.page_reads += len(waiting) - 1
                 listing = await self._current(name)
                 for each in waiting:
                     self._answer_or_pass_on(each, listing)
@@ -305,6 +313,7 @@ def _asking(block: bytes) -> Asking | None:
         authorization=headers.get(b"authorization"),
         request_id=request_id,
         forwarded=headers.get(b"x-forwarded-for", ""),
+        family=clients.family(headers.get(b"user-agent", "")),
     )
 
 

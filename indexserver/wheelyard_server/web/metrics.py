@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as PrometheusCounter
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -20,14 +20,19 @@ from prometheus_client.utils import floatToGoString
 from wheelyard_server.access.audit import AuditRecord, AuditVerb, Outcome
 from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.access.rules import Method
+from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.storage.measured import Outcome as StorageOutcome
+from wheelyard_server.web import clients
 from wheelyard_server.web.context import RECORD
 from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.sending import SENT
 
 NO_ROUTE = "none"
 
 
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, math.inf)
 """Upper ends of the buckets, in seconds."""
+_STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 @dataclass(slots=True)
@@ -43,6 +48,9 @@ class _Requests(Collector):
         self.answers: Counter[tuple[str, str, int]] = Counter()
         self.seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
         self.authentications: Counter[tuple[Method, str]] = Counter()
+        self.clients: Counter[str] = Counter()
+        self.sent_bytes = 0
+        self.received_bytes = 0
 
     def collect(self) -> Iterator[Metric]:
         """Return it as Prometheus wants it."""
@@ -71,6 +79,40 @@ class _Requests(Collector):
         for labels, count in self.authentications.items():
             authentications.add_metric(labels, count)
         yield authentications
+        by_client = CounterMetricFamily(
+            "wheelyard_client_requests", "Requests by what their client says to be.", labels=("client",)
+        )
+        for client, count in self.clients.items():
+            by_client.add_metric((client,), count)
+        yield by_client
+        yield CounterMetricFamily("wheelyard_sent_bytes", "Bodies of answers.", self.sent_bytes)
+        yield CounterMetricFamily("wheelyard_received_bytes", "Bodies of requests.", self.received_bytes)
+
+
+class _Catalog(Collector):
+    """What the catalog has counted."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Return it as Prometheus wants it."""
+        counts = self._counts
+        yield CounterMetricFamily("wheelyard_page_reads", "Requests that looked at a project.", counts.page_reads)
+        yield CounterMetricFamily(
+            "wheelyard_revalidations", "Looks at project documents in the storage.", counts.revalidations
+        )
+        yield CounterMetricFamily(
+            "wheelyard_document_conflicts",
+            "Changes of a project's document that another writer was faster than.",
+            counts.conflicts,
+        )
+        reads = CounterMetricFamily(
+            "wheelyard_file_reads", "Reads of files, by where their bytes came from.", labels=("source",)
+        )
+        for source, count in counts.file_reads.items():
+            reads.add_metric((source,), count)
+        yield reads
 
 
 class Metrics:
@@ -82,6 +124,19 @@ class Metrics:
         self.registry.register(self._requests)
         self._uploads = PrometheusCounter(
             "wheelyard_uploads", "Uploads, by what came of them.", ("outcome",), registry=self.registry
+        )
+        self._storage_calls = PrometheusCounter(
+            "wheelyard_storage_calls",
+            "Calls of the storage, by what came of them.",
+            ("operation", "outcome"),
+            registry=self.registry,
+        )
+        self._storage_seconds = Histogram(
+            "wheelyard_storage_call_seconds",
+            "Time that a call of the storage took, with the client library's own retries.",
+            ("operation",),
+            buckets=_STORAGE_BOUNDS,
+            registry=self.registry,
         )
         usable = Gauge(
             "wheelyard_access_file_usable",
@@ -99,17 +154,18 @@ class Metrics:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count a request. It belongs outside of what makes answers of errors."""
-        start, status = time.perf_counter(), 500
+        start, status, sent = time.perf_counter(), 500, 0
         try:
             response = await handler(request)
-            status = response.status
+            status, sent = response.status, _sent(request, response)
         except web.HTTPException as error:
-            status = status_of(error)
+            status, sent = status_of(error), _sent(request, error)
             raise
         finally:
             resource = request.match_info.route.resource
             route = NO_ROUTE if resource is None else resource.canonical
             self.answered(route, request.method if resource else NO_ROUTE, status, time.perf_counter() - start)
+            self.exchanged(clients.family(request.headers.get("User-Agent", "")), sent, request.content.total_bytes)
             self._count(request.get(RECORD))
         return response
 
@@ -119,6 +175,22 @@ class Metrics:
         of_route = self._requests.seconds[route]
         of_route.buckets[bisect_left(_BOUNDS, seconds)] += 1
         of_route.sum += seconds
+
+    def exchanged(self, client: str, sent: int, received: int = 0) -> None:
+        """Count the bodies of a request and its answer, in bytes, for the family of its client."""
+        counted = self._requests
+        counted.clients[client] += 1
+        counted.sent_bytes += sent
+        counted.received_bytes += received
+
+    def storage_called(self, operation: str, outcome: StorageOutcome, seconds: float) -> None:
+        """Count a call of the storage; see `MeasuredStorage`."""
+        self._storage_calls.labels(operation, outcome).inc()
+        self._storage_seconds.labels(operation).observe(seconds)
+
+    def follow(self, counts: Counts) -> None:
+        """Have told what the catalog counts."""
+        self.registry.register(_Catalog(counts))
 
     def authenticated(self, method: Method, outcome: str) -> None:
         """Count somebody who has logged in, or tried to."""
@@ -133,6 +205,15 @@ class Metrics:
             self.authenticated(record.method, "refused")
         if record.verb is AuditVerb.PUBLISH:
             self._uploads.labels(record.outcome or Outcome.FAILED).inc()
+
+
+def _sent(request: web.Request, response: web.StreamResponse) -> int:
+    """Return how many bytes of a body have gone out, or are about to."""
+    streamed: int | None = request.get(SENT)
+    if streamed is not None:
+        return streamed
+    has_body = request.method != "HEAD" and response.status not in (204, 304)
+    return (response.content_length or 0) if has_body else 0
 
 
 def metrics_app(metrics: Metrics, access: CurrentAccess) -> web.Application:

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 SMALL_BYTES = 64 * 1024
 """Up to here, to read and to write once with the headers is quicker than to set up a `sendfile`."""
 
+SENT = web.RequestKey("sent", int)
+"""How many bytes of a streamed body have gone out."""
+
 
 async def send(
     request: web.Request, response: web.StreamResponse, content: Content, start: int, end: int
@@ -46,8 +49,10 @@ async def _send_chunks(
     request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]
 ) -> web.StreamResponse:
     await response.prepare(request)
+    request[SENT] = 0
     async for chunk in chunks:
         await response.write(chunk)
+        request[SENT] += len(chunk)
     await response.write_eof()
     return response
 
@@ -63,7 +68,8 @@ async def _send_file(
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError
-    sent = await sendfile(transport, file, start, end)
+    request[SENT] = 0
+    request[SENT] = sent = await sendfile(transport, file, start, end)
     _require_all(request, sent, end - start)
     await response.write_eof()
     return response

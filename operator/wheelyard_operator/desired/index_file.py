@@ -51,7 +51,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "scratchBytes": scratch_bytes(index),
         },
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
-        "logs": {"format": "json"},
+        "logs": {"format": settings.log_format},
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)

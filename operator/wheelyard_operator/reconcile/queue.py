@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
+from wheelyard_operator.logs import about
 from wheelyard_operator.reconcile.schedule import RESYNC_SECONDS, Schedule
 from wheelyard_operator.reconcile.signs import SignsOfLife
 
@@ -92,25 +93,28 @@ class WorkQueue:
         return not self._signs.count()
 
     async def _work(self, threads: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             key = await self._next()
             self._last_start = time.monotonic()
-            try:
-                outcome = await loop.run_in_executor(threads, self._run, key)
-            except ApiError as error:
-                log.warning("%s: will be tried again: %s", key, error)
-                self._schedule.failed(key, time.monotonic())
-            except Exception:
-                log.exception("%s: failed, will be tried again", key)
-                self._schedule.failed(key, time.monotonic())
-            else:
-                self._schedule.done(key, outcome, time.monotonic())
-            finally:
-                self._changed.set()
+            with about(key):
+                await self._reconciled(key, threads)
+
+    async def _reconciled(self, key: Key, threads: ThreadPoolExecutor) -> None:
+        try:
+            outcome = await asyncio.get_running_loop().run_in_executor(threads, self._run, key)
+        except ApiError as error:
+            log.warning("%s: will be tried again: %s", key, error)
+            self._schedule.failed(key, time.monotonic())
+        except Exception:
+            log.exception("%s: failed, will be tried again", key)
+            self._schedule.failed(key, time.monotonic())
+        else:
+            self._schedule.done(key, outcome, time.monotonic())
+        finally:
+            self._changed.set()
 
     def _run(self, key: Key) -> Outcome:
-        with self._signs.at_work():
+        with about(key), self._signs.at_work():
             return self._reconcile(key)
 
     async def _next(self) -> Key:

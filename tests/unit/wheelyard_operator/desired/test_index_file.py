@@ -39,3 +39,8 @@ def test_the_operators_own_stand_in_for_what_is_empty() -> None:
     assert (s3["endpoint"], s3["region"]) == ("http://s3:7070", "us-west-2")
     s3 = yaml.safe_load(index_file(an_index(s3__endpoint="https://other"), settings))["storage"]["s3"]
     assert s3["endpoint"] == "https://other"
+
+
+def test_index_servers_log_as_the_operator_does() -> None:
+    settings = replace(SETTINGS, log_format="text")
+    assert yaml.safe_load(index_file(an_index(), settings))["logs"] == {"format": "text"}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import threading
 import time
 from collections import Counter
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.logs import JsonFormatter
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.queue import WorkQueue
 from wheelyard_operator.reconcile.signs import SignsOfLife
@@ -195,3 +199,25 @@ async def test_what_is_under_way_when_the_queue_ends_comes_to_rest() -> None:
     assert not await queue.comes_to_rest(0.1)
     go.set()
     assert await queue.comes_to_rest(5)
+
+
+async def test_lines_of_a_reconciliation_and_of_its_failure_are_about_its_resource() -> None:
+    about: list[object] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            about.append(json.loads(JsonFormatter().format(record)).get("name"))
+
+    def reconcile(_key: Key) -> Outcome:
+        log.warning("under way")
+        raise ApiError(500, "no")
+
+    log, handler = logging.getLogger("wheelyard_operator.reconcile.queue"), Handler()
+    log.addHandler(handler)
+    try:
+        async with running(reconcile) as queue:
+            queue.add(A)
+            await until(lambda: len(about) >= 2)
+    finally:
+        log.removeHandler(handler)
+    assert about == ["a", "a"]

@@ -15,6 +15,7 @@ from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog import fill
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.content import Content, Contents
+from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.fill import Stored
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.errors import ObjectNotFoundError, StorageError, StorageUnavailableError
@@ -35,7 +36,8 @@ class World:
 
     def start(self, max_bytes: int = MAX_BYTES, patience_seconds: float = 10) -> None:
         self.cache = FileCache(self.folder, max_bytes, LocalFiles(patience_seconds), lambda: self.now)
-        self.contents = Contents(self.storage, LocalFiles(), self.cache)
+        self.counts = Counts()
+        self.contents = Contents(self.storage, LocalFiles(), self.cache, self.counts)
 
     async def open(self, stored: Stored, start: int = 0, end: int | None = None) -> Content:
         return await self.contents.open(stored.key, stored.file, start, stored.file.size if end is None else end)
@@ -322,3 +324,15 @@ async def test_after_a_full_disk_the_bytes_are_checked_as_ever(
     monkeypatch.setattr(fill.Fill, "_append", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
     with pytest.raises(StorageError):
         await world.get(stored)
+
+
+async def test_reads_are_counted_by_where_their_bytes_came_from(world: World) -> None:
+    stored = put(world.storage, BODY)
+    first, second = await world.open(stored), await world.open(stored)
+    assert await received(first) == await received(second) == BODY
+    await world.idle()
+    assert await world.is_hit(stored)
+    assert world.counts.file_reads == {Source.STORAGE: 1, Source.SHARED: 1, Source.DISK: 1}
+    other = put(world.storage, BODY[1:], "other")
+    await received(await world.open(other, 3, 9))
+    assert world.counts.file_reads[Source.STORAGE] == 2

@@ -1,6 +1,7 @@
 """What Prometheus is told, and that it is told no more."""
 
-import re
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,10 +12,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from support import distributions
 from support.access import PUBLISHER, token_of
 from support.http import Client, auth, form
+from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.web.context import ACCESS
-
-DOCUMENT = Path(__file__).parents[4] / "docs/operations.md"
 
 
 @pytest.fixture
@@ -79,11 +79,98 @@ async def test_a_broken_access_file_is_seen(client: Client, metrics: Client, tmp
     assert await (await metrics.get("/access")).json() == {"usable": False, "loaded": int(before[loaded])}
 
 
-async def test_the_document_has_every_metric(client: Client, metrics: Client) -> None:
-    await client.get("/simple/")
-    text = await (await metrics.get("/metrics")).text()
-    told = {name for name in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE) if not name.endswith("_created")}
-    assert told == set(re.findall(r"^\| `(wheelyard_\w+)", DOCUMENT.read_text(), re.MULTILINE))
+async def test_clients_by_their_family(client: Client, metrics: Client) -> None:
+    for agent in ('pip/26.1 {"ci":null}', "uv/0.9.0 {}", "Mozilla/5.0 (X11)", "somebody-made-this/1", "pip/26.0"):
+        await client.get("/simple/", headers={"User-Agent": agent})
+    found = await scraped(metrics)
+    told = {family: found[f'wheelyard_client_requests_total{{client="{family}"}}'] for family in ("pip", "uv")}
+    assert told == {"pip": 2, "uv": 1}
+    assert found['wheelyard_client_requests_total{client="browser"}'] == 1
+    assert found['wheelyard_client_requests_total{client="other"}'] == 1
+    assert not [name for name in found if "somebody" in name]
+
+
+async def test_bodies_in_bytes_and_not_of_what_has_none(client: Client, metrics: Client, tmp_path: Path) -> None:
+    wheel = distributions.wheel(tmp_path)
+    await client.post("/legacy/", data=form(wheel), headers=auth(PUBLISHER))
+    before = await scraped(metrics)
+    received = before["wheelyard_received_bytes_total"]
+    assert wheel.stat().st_size < received < wheel.stat().st_size + 4000
+    page = await client.get("/simple/demo/")
+    body = await page.read()
+    known = {"If-None-Match": page.headers["ETag"]}
+    assert (await client.get("/simple/demo/", headers=known)).status == 304
+    await client.head("/simple/demo/")
+    found = await scraped(metrics)
+    sent = "wheelyard_sent_bytes_total"
+    assert found[sent] - before[sent] == len(body)
+    assert found["wheelyard_received_bytes_total"] == received
+
+
+async def test_a_file_is_counted_by_where_it_comes_from_and_by_its_bytes(
+    client: Client, metrics: Client, tmp_path: Path
+) -> None:
+    wheel = distributions.wheel(tmp_path)
+    await client.post("/legacy/", data=form(wheel), headers=auth(PUBLISHER))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    before = await scraped(metrics)
+    answer = await client.get(f"/files/demo/{digest}/{wheel.name}")
+    assert await answer.read() == wheel.read_bytes()
+    for _ in range(2):
+        await (await client.get(f"/files/demo/{digest}/{wheel.name}.metadata")).read()
+    found = await scraped(metrics)
+    assert found['wheelyard_file_reads_total{source="storage"}'] == 2
+    assert found['wheelyard_file_reads_total{source="memory"}'] == 1
+    assert found["wheelyard_sent_bytes_total"] - before["wheelyard_sent_bytes_total"] >= wheel.stat().st_size
+
+
+async def test_calls_of_the_storage_by_what_came_of_them(
+    client: Client, metrics: Client, storage: MemoryStorage, tmp_path: Path
+) -> None:
+    await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
+    await client.get("/simple/demo/")
+    storage.fail_at(1, Fault.LOST_REQUEST)
+    assert (await client.get("/simple/open-y/")).status == 503
+    found = await scraped(metrics)
+    told = {
+        (operation, outcome): found.get(
+            f'wheelyard_storage_calls_total{{operation="{operation}",outcome="{outcome}"}}', 0
+        )
+        for operation in ("read", "write", "store")
+        for outcome in ("done", "missing", "unchanged", "unavailable")
+    }
+    assert told["write", "done"] == 1
+    assert told["store", "done"] == 2
+    assert told["read", "missing"] == 1
+    assert told["read", "unchanged"] == 1
+    assert told["read", "unavailable"] == 1
+    assert found['wheelyard_storage_call_seconds_count{operation="read"}'] == 3
+
+
+async def test_a_change_that_another_writer_was_faster_than(
+    client: Client, metrics: Client, storage: MemoryStorage, tmp_path: Path
+) -> None:
+    # The document is read, the file and its metadata are stored, and then comes the swap.
+    storage.fail_at(4, Fault.CONFLICT)
+    answer = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
+    assert answer.status == 200
+    found = await scraped(metrics)
+    assert found["wheelyard_document_conflicts_total"] == 1
+    assert found['wheelyard_storage_calls_total{operation="write",outcome="conflict"}'] == 1
+
+
+async def test_how_many_requests_shared_how_many_looks(client: Client, metrics: Client, tmp_path: Path) -> None:
+    await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
+    await client.get("/simple/demo/")
+    before = await scraped(metrics)
+    await asyncio.gather(*(client.get("/simple/demo/") for _ in range(20)))
+    found = await scraped(metrics)
+
+    def gained(name: str) -> float:
+        return found[name] - before[name]
+
+    assert gained("wheelyard_page_reads_total") == 20
+    assert 1 <= gained("wheelyard_revalidations_total") < 20
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/access"])

@@ -1,0 +1,94 @@
+"""A storage whose calls are told: what came of each, and how long it took."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from wheelyard_server.errors import (
+    ObjectNotFoundError,
+    ObjectUnchangedError,
+    PreconditionFailedError,
+    StorageError,
+)
+from wheelyard_server.storage import Document, ETag, Listed, Storage
+
+
+class Outcome(StrEnum):
+    """What came of a call."""
+
+    DONE = "done"
+    MISSING = "missing"
+    UNCHANGED = "unchanged"
+    CONFLICT = "conflict"
+    UNAVAILABLE = "unavailable"
+
+
+_OUTCOMES: dict[type[StorageError], Outcome] = {
+    ObjectNotFoundError: Outcome.MISSING,
+    ObjectUnchangedError: Outcome.UNCHANGED,
+    PreconditionFailedError: Outcome.CONFLICT,
+}
+
+Tell = Callable[[str, Outcome, float], None]
+"""Is given the operation, its outcome and the seconds that it took."""
+
+
+class MeasuredStorage:
+    """Passes everything on to another storage. A call that nobody waited for to its end is not told."""
+
+    def __init__(self, storage: Storage, tell: Tell) -> None:
+        self._storage = storage
+        self._tell = tell
+        # These cost less than a call: they are not measured, and must cost no more than they do.
+        self.path = storage.path
+        self.stamp = storage.stamp
+
+    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+        """See `Storage.read`."""
+        with self._measured("read"):
+            return await self._storage.read(key, known=known)
+
+    async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
+        """See `Storage.write`."""
+        with self._measured("write"):
+            return await self._storage.write(key, body, expected=expected)
+
+    async def store(self, key: str, source: Path | bytes) -> None:
+        """See `Storage.store`."""
+        with self._measured("store"):
+            await self._storage.store(key, source)
+
+    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """See `Storage.open`. What follows, up to the last byte, is an operation of its own."""
+        with self._measured("open"):
+            chunks = await self._storage.open(key, start, end)
+        return self._streamed(chunks)
+
+    async def list(self, folder: str) -> AsyncIterator[Listed]:
+        """See `Storage.list`."""
+        with self._measured("list"):
+            async for listed in self._storage.list(folder):
+                yield listed
+
+    async def delete(self, key: str) -> None:
+        """See `Storage.delete`."""
+        with self._measured("delete"):
+            await self._storage.delete(key)
+
+    async def _streamed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        with self._measured("stream"):
+            async for chunk in chunks:
+                yield chunk
+
+    @contextmanager
+    def _measured(self, operation: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except StorageError as error:
+            outcome = _OUTCOMES.get(type(error), Outcome.UNAVAILABLE)
+            self._tell(operation, outcome, time.perf_counter() - start)
+            raise
+        self._tell(operation, Outcome.DONE, time.perf_counter() - start)

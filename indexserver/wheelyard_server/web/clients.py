@@ -1,0 +1,13 @@
+"""Which family of client asks, by what it says of itself: a handful of names, however many there are."""
+
+FAMILIES = frozenset({"pip", "uv", "twine", "poetry", "pdm", "hatch", "flit"})
+BROWSER = "browser"
+OTHER = "other"
+
+
+def family(user_agent: str) -> str:
+    """Return the family that the value of a User-Agent header names."""
+    product = user_agent.partition("/")[0].lower()
+    if product in FAMILIES:
+        return product
+    return BROWSER if product == "mozilla" else OTHER

@@ -1,0 +1,66 @@
+"""Log lines, as text or as JSON. A line that is about a resource says so in fields of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from wheelyard_operator.settings import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wheelyard_operator.resource import Key
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_about: ContextVar[Key | None] = ContextVar("about", default=None)
+
+
+def set_up(log_format: str) -> None:
+    """Send all lines to stderr in this format, kopf's too."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if log_format == JSON else logging.Formatter(_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # It would tell of every event that became a key.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+
+
+@contextmanager
+def about(key: Key) -> Iterator[None]:
+    """Let every line that comes from here, in this thread or task, be about this resource."""
+    token = _about.set(key)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, in ASCII, of the same form as the index servers' lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object; `time` is of RFC 3339, in UTC."""
+        written = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": written.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_resource(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _resource(record: logging.LogRecord) -> Mapping[str, Any]:
+    """Give kind, namespace and name: those that kopf has put into its line, or of what is being done."""
+    reference: Mapping[str, Any] | None = getattr(record, "k8s_ref", None)
+    if reference is not None:
+        return {field: reference[field] for field in ("kind", "namespace", "name") if reference.get(field)}
+    key = _about.get()
+    return key._asdict() if key is not None else {}

@@ -1,0 +1,71 @@
+"""What is told of the calls of a storage."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from support.memory_storage import Fault, MemoryStorage
+from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.storage.measured import MeasuredStorage, Outcome
+
+
+class Told:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Outcome]] = []
+
+    def __call__(self, operation: str, outcome: Outcome, seconds: float) -> None:
+        assert seconds >= 0
+        self.calls.append((operation, outcome))
+
+
+async def test_every_operation_and_outcome() -> None:
+    memory, told = MemoryStorage(), Told()
+    storage = MeasuredStorage(memory, told)
+    etag = await storage.write("a/one", b"1", expected=None)
+    for attempt in (
+        storage.read("a/one"),
+        storage.read("a/one", known=etag),
+        storage.read("a/none"),
+        storage.write("a/one", b"2", expected=None),
+        storage.store("a/two", b"22"),
+        storage.delete("a/two"),
+    ):
+        with suppress(StorageError):
+            await attempt
+    assert [each.key async for each in storage.list("a/")] == ["a/one"]
+    assert told.calls == [
+        ("write", Outcome.DONE),
+        ("read", Outcome.DONE),
+        ("read", Outcome.UNCHANGED),
+        ("read", Outcome.MISSING),
+        ("write", Outcome.CONFLICT),
+        ("store", Outcome.DONE),
+        ("delete", Outcome.DONE),
+        ("list", Outcome.DONE),
+    ]
+
+
+async def test_a_stream_that_ends_early_was_opened_all_the_same() -> None:
+    memory, told = MemoryStorage(), Told()
+    storage = MeasuredStorage(memory, told)
+    await memory.store("a", b"1234")
+    memory.fail_at(1, Fault.TRUNCATED_BODY)
+    chunks = await storage.open("a", 0, 4)
+    with pytest.raises(StorageUnavailableError):
+        async for _ in chunks:
+            pass
+    assert told.calls == [("open", Outcome.DONE), ("stream", Outcome.UNAVAILABLE)]
+
+
+async def test_a_call_that_nobody_waits_for_is_not_told() -> None:
+    memory, told = MemoryStorage(), Told()
+    memory.fail_at(1, Fault.HANG_THEN_LOST_REQUEST)
+    call = asyncio.create_task(MeasuredStorage(memory, told).read("a"))
+    await asyncio.sleep(0)
+    call.cancel()
+    with suppress(asyncio.CancelledError):
+        await call
+    assert told.calls == []
