@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster.progress import ClusterError, say
 
-from . import chart, distributions, image, project
+from . import chart, distributions, image, materials, project
 from .commands import ArtifactError
 
 SUMS = "SHA256SUMS"
@@ -25,7 +25,7 @@ def build(target: Path, repository: str, *, with_image: bool = True) -> None:
     chart.manifest(target, repository)
     if with_image:
         say("building the image (about half a minute), then its SBOM")
-        image.bill_of_materials(image.build(target, wheel, epoch), epoch)
+        materials.bill_of_materials(image.build(target, wheel, epoch), epoch)
     _sum(target)
 
 

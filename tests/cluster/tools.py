@@ -103,14 +103,6 @@ ACTIONLINT = Tool(
     packages=("github.com/rhysd/actionlint/cmd/actionlint",),
     usual_time="about 10 seconds",
 )
-SYFT = Tool(
-    name="syft",
-    module="syft",
-    requires="github.com/anchore/syft",
-    packages=("github.com/anchore/syft/cmd/syft",),
-    usual_time="about 4 minutes on 2 cores",
-    variables=("main.version={version}",),
-)
 
 ARGOCD = Tool(
     name="argocd",

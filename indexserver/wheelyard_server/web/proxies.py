@@ -32,10 +32,10 @@ class Proxies:
             request[_CLIENT] = self.client(socket[1], request.remote, request.headers.getall(_HEADER, ()))
 
     def client(self, port: int, address: str, headers: Iterable[str]) -> str:
-        """Return the last address that is no trusted proxy's, of a request from `address` to a port.
+        """Return the last address that is no trusted proxy's, of a request that `address` has sent.
 
-        Each proxy adds, on the right of the header, the address that it was asked from. What stands left of that the
-        asker may have made up.
+        Each proxy adds, on the right, the address that it was asked from. What stands left of that the asker may
+        have made up.
         """
         client = _parsed(address)
         if client is None:

@@ -1,0 +1,95 @@
+"""What is in an image (SBOM, CycloneDX): the packages of Debian and of Python."""
+
+import email
+import json
+import tarfile
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from .project import version
+
+_DEBIAN = "var/lib/dpkg/status"
+_REMOVED = ".wh."
+"""Beginning of the name by which a layer says that a file is gone: OCI image specification, layers."""
+
+
+def bill_of_materials(image: Path, epoch: int) -> Path:
+    """Write the SBOM of an image (an OCI archive) beside it; the same image gives the same SBOM."""
+    files = _package_files(image)
+    components = sorted({*_of_debian(files), *_of_python(files)}, key=lambda each: str(each.purl))
+    bom = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_OID, str(sorted(files.items()))))
+    root = Component(name="wheelyard", version=version(), type=ComponentType.CONTAINER, bom_ref="wheelyard")
+    bom.metadata.component = root
+    bom.register_dependency(root, components)
+    bom.metadata.timestamp = datetime.fromtimestamp(epoch, UTC)
+    target = image.with_name(image.name.removesuffix(".tar") + ".cdx.json")
+    target.write_text(JsonV1Dot6(bom).output_as_string(indent=1) + "\n")
+    return target
+
+
+def _package_files(image: Path) -> dict[str, bytes]:
+    """Return what tells of packages, by its path, as the last layer has it."""
+    found: dict[str, bytes] = {}
+    with tarfile.open(image) as archive:
+        for layer in _layers(archive):
+            for member in layer:
+                path = PurePosixPath(member.name)
+                if path.name.startswith(_REMOVED):
+                    gone = str(path.with_name(path.name.removeprefix(_REMOVED)))
+                    found = {name: text for name, text in found.items() if not (name + "/").startswith(gone + "/")}
+                elif member.isfile() and _tells(path):
+                    found[str(path)] = _content(layer, member.name)
+    return found
+
+
+def _layers(archive: tarfile.TarFile) -> Iterator[tarfile.TarFile]:
+    index = json.loads(_content(archive, "index.json"))
+    manifest = json.loads(_blob(archive, index["manifests"][0]["digest"]))
+    for layer in manifest["layers"]:
+        blob = archive.extractfile(_blob_path(layer["digest"]))
+        with tarfile.open(fileobj=blob) as opened:
+            yield opened
+
+
+def _tells(path: PurePosixPath) -> bool:
+    return str(path) == _DEBIAN or (path.name == "METADATA" and path.parent.suffix == ".dist-info")
+
+
+def _of_debian(files: dict[str, bytes]) -> Iterator[Component]:
+    for text in files.get(_DEBIAN, b"").decode().split("\n\n"):
+        package = email.message_from_string(text)
+        if package["Status"] == "install ok installed":
+            purl = PackageURL(
+                "deb", "debian", package["Package"], package["Version"], {"arch": package["Architecture"]}
+            )
+            yield Component(name=package["Package"], version=package["Version"], purl=purl, bom_ref=str(purl))
+
+
+def _of_python(files: dict[str, bytes]) -> Iterator[Component]:
+    for path, text in files.items():
+        if path != _DEBIAN:
+            metadata = email.message_from_bytes(text)
+            purl = PackageURL("pypi", None, metadata["Name"].lower(), metadata["Version"])
+            yield Component(name=metadata["Name"], version=metadata["Version"], purl=purl, bom_ref=str(purl))
+
+
+def _blob(archive: tarfile.TarFile, digest: str) -> bytes:
+    return _content(archive, _blob_path(digest))
+
+
+def _blob_path(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def _content(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        raise ValueError(f"{name} is no file of the archive")
+    return file.read()
