@@ -30,6 +30,7 @@ lock: $(READY) ## Lock the development dependencies and the clients of the tests
 	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
 	for client in $(CLIENTS); do \
 	  $(COMPILE) tests/clients/locks/$$client.in --output-file tests/clients/locks/$$client.txt; done
+	for lock in $(basename $(wildcard tests/chart/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
 	$(COMPILE) tests/integration/distributions/application.in \
 	  --output-file tests/integration/distributions/application.txt
 
@@ -62,6 +63,10 @@ unit-server: $(READY) ## Unit tests of the index server, and contract tests (doc
 .PHONY: apiserver
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
 	$(BIN)/pytest $(PARALLEL) tests/apiserver
+
+.PHONY: chart
+chart: $(READY) ## The chart and its alerts, without a cluster: helm lint, kubeconform, kube-score, checkov, promtool
+	$(BIN)/pytest $(PARALLEL) tests/chart
 
 .PHONY: chart-readme
 chart-readme: $(READY) ## Write the table of values into the chart's README anew
@@ -106,7 +111,7 @@ e2e: cluster-up ## The main job on a real Kubernetes
 .PHONY: test
 test: $(READY) ## All set-up, then every test
 	@$(CLUSTER_CLI) build
-	@$(MAKE) --no-print-directory check apiserver integration
+	@$(MAKE) --no-print-directory check chart apiserver integration
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: chaos

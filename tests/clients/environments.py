@@ -22,9 +22,9 @@ def program(client: str) -> Path:
     return environment(client) / "bin" / client
 
 
-def environment(client: str) -> Path:
-    """Return a client's environment: made the first time, then kept for all clones of the project."""
-    lock = LOCKS / f"{client}.txt"
+def environment(client: str, locks: Path = LOCKS) -> Path:
+    """Return the environment of a lock file: made the first time, then kept for all clones of the project."""
+    lock = locks / f"{client}.txt"
     key = hashlib.sha256(f"{sys.base_prefix} {sys.version}".encode() + lock.read_bytes()).hexdigest()[:12]
     target = cache() / "clients" / f"{client}-{key}"
     ready = target / ".ready"

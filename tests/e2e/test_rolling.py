@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from mypy_boto3_iam import IAMClient
 
 from cluster import Cluster
+from support.busy import Busy, busy_index
 from support.here import Here
 from support.kubectl import eventually
 from support.mainjob import SYSTEM
@@ -17,36 +16,10 @@ OPERATIONS_A_SECOND = 120
 """About 200 requests: most of them take two."""
 
 
-class Busy:
-    """An index that is being used all the time."""
-
-    def __init__(self, here: Here, running: Future[dict[str, Any]]) -> None:
-        self.here = here
-        self._running = running
-
-    def end(self) -> dict[str, Any]:
-        """Stop the load and return what came of it."""
-        self.here.stop_load()
-        result = self._running.result(60)
-        print({name: value for name, value in result.items() if name != "history"})  # noqa: T201
-        return result
-
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.here.kubectl.get("-n", self.here.namespace, "packageindex", "main")["status"]
-        return found
-
-
 @pytest.fixture
 def busy(here: Here, bucket: str, cluster: Cluster) -> Iterator[Busy]:
-    grants = [{"subjects": ["user:" + here.namespace + ".ci"], "verbs": ["read", "publish"]}]
-    here.index(bucket, spec={"replicas": 2, "access": {"grants": grants}})
-    here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
-    here.client_pod(cluster)
-    here.wait_for("packageindex", "main", "Reconciling", "Settled", 90)
-    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
-    with ThreadPoolExecutor(1) as threads:
-        yield Busy(here, threads.submit(here.load, OPERATIONS_A_SECOND))
-        here.stop_load()
+    with busy_index(here, bucket, cluster, OPERATIONS_A_SECOND) as index:
+        yield index
 
 
 def test_settings_keys_and_images_change_under_load(busy: Busy, iam: IAMClient) -> None:

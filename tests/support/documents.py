@@ -52,7 +52,8 @@ NOT_TRIED = {
     "radosgw-admin ": "there is no Ceph",
     "s3cmd ": "there is no Ceph",
     "ppc-export ": "there is no pypicloud; tests/integration/test_import.py has a dump of one",
-    "helm rollback": "it needs two releases that differ",
+    "helm rollback": "tests/e2e/test_helm.py does it",
+    "helm test": "tests/e2e/test_helm.py does it",
     "gh ": "there is no GitHub",
     "sha256sum ": "tests/integration/test_release.py compares each file with its sum",
 }

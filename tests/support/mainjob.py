@@ -37,7 +37,7 @@ class MainJob:
 
     cluster: Cluster
     installs: list[Install] = field(default_factory=list)
-    """When the operator was installed, and for which namespaces."""
+    """When the operator was installed or taken away, and for which namespaces."""
 
     @property
     def kubectl(self) -> Kubectl:
@@ -82,8 +82,18 @@ class MainJob:
         self._helm("rollback", "wheelyard")
         self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
 
-    def _helm(self, *arguments: str) -> None:
-        options = ("--namespace", SYSTEM, "--wait", "--timeout", "150s")
+    def uninstall_operator(self) -> None:
+        """Take the release away as users do; return when the operator has gone."""
+        begin = datetime.now(UTC)
+        self._helm("uninstall", "wheelyard")
+        self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
+
+    def test_operator(self) -> None:
+        """Run `helm test`."""
+        self._helm("test", "wheelyard", wait=())
+
+    def _helm(self, *arguments: str, wait: Sequence[str] = ("--wait",)) -> None:
+        options = ("--namespace", SYSTEM, *wait, "--timeout", "150s")
         done = run(self.cluster, str(self.cluster.helm), *arguments, *options)
         if done.returncode:
             logs = self.kubectl.attempt("-n", SYSTEM, "logs", "deploy/wheelyard-operator", "--tail=50").stdout

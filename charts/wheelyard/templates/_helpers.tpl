@@ -1,14 +1,21 @@
+{{- /* With what is appended to it, such as -dashboard, no longer than the 63 characters that a name may have. */ -}}
 {{- define "wheelyard.name" -}}
 {{- if contains "wheelyard" .Release.Name -}}
-{{ printf "%s-operator" .Release.Name | trunc 63 | trimSuffix "-" }}
+{{ printf "%s-operator" .Release.Name | trunc 53 | trimSuffix "-" }}
 {{- else -}}
-{{ printf "%s-wheelyard-operator" .Release.Name | trunc 63 | trimSuffix "-" }}
+{{ printf "%s-wheelyard-operator" .Release.Name | trunc 53 | trimSuffix "-" }}
 {{- end -}}
 {{- end }}
 
 {{- define "wheelyard.selectorLabels" -}}
 app.kubernetes.io/name: wheelyard
 app.kubernetes.io/component: operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "wheelyard.testLabels" -}}
+app.kubernetes.io/name: wheelyard
+app.kubernetes.io/component: test
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 

@@ -1,0 +1,202 @@
+"""Every value of the chart ends up where its description says."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.rendering import EVERYTHING, helm, manifest, rendered
+from support.mainjob import CHART
+
+VALUES = yaml.safe_load(EVERYTHING.read_text())
+NAME = "release-wheelyard-operator"
+
+
+class Objects:
+    """What the chart made, by kind and name."""
+
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        self._objects = {(each["kind"], each["metadata"]["name"]): each for each in objects}
+
+    def __call__(self, kind: str, name: str = NAME) -> dict[str, Any]:
+        return self._objects[kind, name]
+
+    def kinds(self) -> set[str]:
+        return {kind for kind, _ in self._objects}
+
+
+@pytest.fixture(scope="module")
+def everything() -> Objects:
+    """Render the chart with a value of ours for each of its own."""
+    return Objects(rendered("--values", EVERYTHING))
+
+
+def test_no_value_is_left_out_here() -> None:
+    def keys(values: Any, path: str = "") -> set[str]:
+        if isinstance(values, dict) and path not in OPEN:
+            return {key for name, value in values.items() for key in keys(value, f"{path}.{name}")}
+        return {path}
+
+    assert keys(yaml.safe_load((CHART / "values.yaml").read_text())) == keys(VALUES)
+
+
+OPEN = {
+    ".serviceAccount.annotations",
+    ".resources",
+    ".nodeSelector",
+    ".affinity",
+    ".podAnnotations",
+    ".podLabels",
+    ".monitoring.serviceMonitor.labels",
+    ".monitoring.prometheusRule.labels",
+    ".monitoring.dashboard.labels",
+}
+"""Values that are objects as users like."""
+
+
+def test_the_operator_is_told_every_value(everything: Objects) -> None:
+    (container,) = everything("Deployment")["spec"]["template"]["spec"]["containers"]
+    environment = {each["name"]: each.get("value") for each in container["env"]}
+    assert {name: value for name, value in environment.items() if value is not None} == {
+        "WHEELYARD_IMAGE": "mirror/servers:9.8",
+        "WHEELYARD_IMAGE_PULL_POLICY": "Always",
+        "WHEELYARD_IMAGE_PULL_SECRETS": "registry,other",
+        "WHEELYARD_CLUSTER_DOMAIN": "corp.local",
+        "WHEELYARD_ALLOWED_ENDPOINTS": "http://a:1,http://b:2",
+        "WHEELYARD_ALLOWED_BUCKETS": "acme-*,team-*",
+        "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*,iam.gke.io/*",
+        "WHEELYARD_NAMESPACES": "packages,ci",
+        "WHEELYARD_KEY_GRACE_SECONDS": "7",
+        "WHEELYARD_ALLOWED_HOSTS": "*.example.com",
+        "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": "a.example/*,b.example/c",
+        "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example,https://git.example",
+        "WHEELYARD_LOG_FORMAT": "text",
+        "WHEELYARD_LEASE": NAME,
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL_S3": "http://s3:1",
+        "AWS_ENDPOINT_URL_IAM": "http://iam:2",
+    }
+    sources = [each["valueFrom"] for each in container["env"] if "valueFrom" in each]
+    assert {each["secretKeyRef"]["name"] for each in sources if "secretKeyRef" in each} == {"keys"}
+    assert [each["fieldRef"]["fieldPath"] for each in sources if "fieldRef" in each] == [
+        "metadata.name",
+        "metadata.namespace",
+    ]
+
+
+def test_the_pods_are_as_the_values_say(everything: Objects) -> None:
+    assert everything("Deployment")["spec"]["replicas"] == 3
+    template = everything("Deployment")["spec"]["template"]
+    pod, (container,) = template["spec"], template["spec"]["containers"]
+    assert container["image"] == f"mirror/wheelyard@{VALUES['image']['digest']}"
+    assert (container["imagePullPolicy"], container["resources"]) == ("Always", VALUES["resources"])
+    assert pod["priorityClassName"] == "infrastructure"
+    for name in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity"):
+        assert pod[name] == VALUES[name]
+    assert template["metadata"]["annotations"] == VALUES["podAnnotations"]
+    assert template["metadata"]["labels"].items() > VALUES["podLabels"].items()
+    assert everything("ServiceAccount")["metadata"]["annotations"] == VALUES["serviceAccount"]["annotations"]
+
+
+def test_prometheus_and_grafana_find_what_is_made_for_them(everything: Objects) -> None:
+    def labels(kind: str, name: str = NAME) -> Any:
+        return everything(kind, name)["metadata"]["labels"].items()
+
+    monitoring = VALUES["monitoring"]
+    assert labels("ServiceMonitor") > monitoring["serviceMonitor"]["labels"].items()
+    assert everything("ServiceMonitor")["spec"]["endpoints"] == [{"port": "metrics", "interval": "15s"}]
+    service = everything("Service", f"{NAME}-metrics")
+    assert (
+        labels("Service", f"{NAME}-metrics")
+        > everything("ServiceMonitor")["spec"]["selector"]["matchLabels"].items()
+    )
+    assert [each["name"] for each in service["spec"]["ports"]] == ["metrics"]
+
+    assert labels("PrometheusRule") > monitoring["prometheusRule"]["labels"].items()
+    rules = [rule for group in everything("PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+    assert {rule["annotations"]["runbook_url"].partition("#")[0] for rule in rules} == {
+        "https://books.example/alerts"
+    }
+
+    assert labels("ConfigMap", f"{NAME}-dashboard") > monitoring["dashboard"]["labels"].items()
+    dashboard = (CHART / "files/dashboard.json").read_text()
+    assert everything("ConfigMap", f"{NAME}-dashboard")["data"]["wheelyard.json"].rstrip() == dashboard.rstrip()
+
+
+def test_the_operator_is_shut_off_but_for_what_the_values_name(everything: Objects) -> None:
+    spec = everything("NetworkPolicy")["spec"]
+    assert spec["ingress"][0]["from"][:-1] == VALUES["networkPolicy"]["metricsFrom"]
+    assert [each["port"] for each in spec["egress"][-1]["ports"]] == VALUES["networkPolicy"]["egressPorts"]
+    # `helm test` gets through: in by the last peer, and out by a policy of its own.
+    test = everything("Pod", f"{NAME}-test")["metadata"]["labels"]
+    assert test.items() > spec["ingress"][0]["from"][-1]["podSelector"]["matchLabels"].items()
+    way_out = everything("NetworkPolicy", f"{NAME}-test")["spec"]
+    assert test.items() > way_out["podSelector"]["matchLabels"].items()
+    operator = everything("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert operator.items() > way_out["egress"][-1]["to"][0]["podSelector"]["matchLabels"].items()
+
+
+def test_crds_come_with_the_release_and_stay() -> None:
+    def crds(**values: str) -> list[Any]:
+        found = rendered(*(f"--set=crds.{name}={value}" for name, value in values.items()))
+        return [each for each in found if each["kind"] == "CustomResourceDefinition"]
+
+    def stay(found: list[Any]) -> list[Any]:
+        return [each["metadata"].get("annotations", {}).get("helm.sh/resource-policy") for each in found]
+
+    sources = [yaml.safe_load(file.read_text())["spec"] for file in sorted((CHART / "files/crds").iterdir())]
+    assert [each["spec"] for each in crds()] == sources
+    assert stay(crds()) == ["keep", "keep"]
+    assert stay(crds(keep="false")) == [None, None]
+    assert crds(enabled="false") == []
+
+
+def test_index_servers_have_the_operators_image_unless_another_is_named() -> None:
+    # The operator's, the servers', and that of `helm test`.
+    assert manifest("--set", "image.tag=9.9").count('"wheelyard:9.9"') == 3
+    digest = VALUES["image"]["digest"]
+    assert manifest("--set", f"image.digest={digest}").count(f'"wheelyard@{digest}"') == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("aws.regoin=eu-west-1", "regoin"),
+        ("image.digest=sha256:short", "digest"),
+        ("replicas=-1", "replicas"),
+        ("monitoring.serviceMonitor.interval=often", "interval"),
+        ("networkPolicy.egressPorts[0]=https", "egressPorts"),
+    ],
+)
+def test_a_wrong_value_is_refused(wrong: str, named: str) -> None:
+    done = helm("template", "release", CHART, "--set", wrong)
+    assert done.returncode != 0
+    assert named in done.stderr
+
+
+def test_the_lease_is_the_only_one_that_the_operator_may_change() -> None:
+    roles = [each for each in rendered() if each["kind"] in {"Role", "ClusterRole"}]
+    about = [
+        (role["kind"], role["metadata"].get("namespace"), rule["verbs"], rule.get("resourceNames"))
+        for role in roles
+        for rule in role["rules"]
+        if "leases" in rule.get("resources", ())
+    ]
+    assert about == [("Role", "system", ["create"], None), ("Role", "system", ["get", "patch"], [NAME])]
+
+
+def test_for_listed_namespaces_nothing_is_cluster_wide(everything: Objects) -> None:
+    assert not {"ClusterRole", "ClusterRoleBinding"} & everything.kinds()
+    bindings = [each for each in rendered("--values", EVERYTHING) if each["kind"] == "RoleBinding"]
+    assert {each["metadata"]["namespace"] for each in bindings} == {"packages", "ci", "system"}
+
+
+def test_the_package_has_the_crds_and_not_the_unit_tests(tmp_path: Path) -> None:
+    assert helm("package", CHART, "--destination", tmp_path).returncode == 0
+    (package,) = tmp_path.iterdir()
+    with tarfile.open(package) as archive:
+        names = {name.removeprefix("wheelyard/") for name in archive.getnames()}
+    assert {"files/crds/wheelyard.dev_packageindexes.yaml", "templates/tests/metrics.yaml"} < names
+    assert not [name for name in names if name.startswith("tests/")]
