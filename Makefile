@@ -24,13 +24,16 @@ setup: $(READY) ## Make the Python environment
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --custom-compile-command "make lock"
 CLIENTS := $(basename $(notdir $(wildcard tests/clients/locks/*.in)))
+PEERS := $(basename $(notdir $(wildcard tests/bench/locks/*.in)))
 
 .PHONY: lock
-lock: $(READY) ## Lock the development dependencies and the clients of the tests anew
+lock: $(READY) ## Lock the development dependencies the clients of the tests and the bench's peers anew
 	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
 	for client in $(CLIENTS); do \
 	  $(COMPILE) tests/clients/locks/$$client.in --output-file tests/clients/locks/$$client.txt; done
 	for lock in $(basename $(wildcard tests/chart/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
+	for peer in $(PEERS); do \
+	  $(COMPILE) tests/bench/locks/$$peer.in --output-file tests/bench/locks/$$peer.txt; done
 	$(COMPILE) tests/integration/distributions/application.in \
 	  --output-file tests/integration/distributions/application.txt
 
@@ -57,8 +60,8 @@ check: lint ## The quick part: lint, unit and contract tests, the documents
 .PHONY: unit-operator unit-server
 unit-operator: $(READY) ## Unit tests of the operator
 	$(BIN)/pytest tests/unit/wheelyard_operator
-unit-server: $(READY) ## Unit tests of the index server, and contract tests (documents, workflows)
-	$(BIN)/pytest tests/unit/wheelyard_server tests/unit/hooks tests/unit/artifacts tests/contract
+unit-server: $(READY) ## Unit tests of the index server and the bench, and contract tests (documents, workflows)
+	$(BIN)/pytest tests/unit/wheelyard_server tests/unit/bench tests/unit/hooks tests/unit/artifacts tests/contract
 
 .PHONY: apiserver
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
@@ -87,8 +90,9 @@ proof: $(READY) ## Long histories of an index against a model, for about 5 minut
 	$(BIN)/pytest tests/unit/wheelyard_server/catalog/test_histories.py --hypothesis-profile=proof
 
 .PHONY: bench
-bench: $(READY) ## What things cost; so far, to find out who is asking, and a change among 10,000 users
-	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.logins
+bench: $(READY) ## Speed beside others: make bench [QUICK=1] [ONLY=pages,files] [SERVERS=nginx,wheelyard]
+	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench $(if $(QUICK),--effort quick) \
+	  --only "$(ONLY)" --servers "$(SERVERS)" $(if $(NO_IDLE_CHECK),--no-idle-check)
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.users
 
 .PHONY: pod-templates
@@ -111,6 +115,7 @@ e2e: cluster-up ## The main job on a real Kubernetes
 .PHONY: test
 test: $(READY) ## All set-up, then every test
 	@$(CLUSTER_CLI) build
+	@$(CLUSTER_CLI) tools
 	@$(MAKE) --no-print-directory check chart apiserver integration
 	@$(MAKE) --no-print-directory e2e
 

@@ -1,1 +1,1 @@
-"""What things cost: `python -m bench.logins`."""
+"""`make bench`: what things cost, beside others, in one run. docs/performance.md tells how to read it."""

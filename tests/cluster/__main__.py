@@ -5,11 +5,13 @@ import shlex
 import subprocess
 import sys
 
+from . import tools
 from .kinds import ClusterKind, chosen
 from .progress import ClusterError, say
 
 _COMMANDS = {
     "build": "get everything that takes long (the first time about 15 minutes)",
+    "tools": "build what tests need besides (the first time about 10 minutes)",
     "up": "bring up Kubernetes and S3, or repair what has died",
     "down": "take everything down; only the build cache stays",
     "s3": "bring up S3 and IAM alone",
@@ -49,7 +51,7 @@ def _run(command: str, cluster: ClusterKind) -> int:
             _show(*found)
             return 1 if found else 0
     actions = {"build": cluster.build, "up": cluster.up, "down": cluster.down}
-    actions |= {"s3": cluster.up_s3, "images": cluster.load_images}
+    actions |= {"s3": cluster.up_s3, "images": cluster.load_images, "tools": tools.build_all}
     actions[command]()
     return 0
 

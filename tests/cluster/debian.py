@@ -30,6 +30,7 @@ PACKAGES = (
 _SERVICES = {
     "containerd": "containerd",
     "etcd-server": "etcd",
+    "nginx": "nginx",
     "prometheus": "prometheus",
     "redis-server": "redis-server",
 }
@@ -47,9 +48,9 @@ _DISPENSABLE = (
 )
 
 
-def install_packages() -> None:
+def install_packages(packages: tuple[str, ...] = PACKAGES) -> None:
     """Install the packages that are missing, without starting the services that some bring along."""
-    missing = _missing()
+    missing = _missing(packages)
     if not missing:
         return
     say(f"installing Debian packages: {' '.join(missing)} (once, about half a minute)")
@@ -95,10 +96,10 @@ def codename() -> str:
     raise ClusterError("/etc/os-release names no Debian release: use CLUSTER=kind or CLUSTER=current")
 
 
-def _missing() -> list[str]:
-    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}${Package}\n", *PACKAGES]
+def _missing(packages: tuple[str, ...]) -> list[str]:
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}${Package}\n", *packages]
     answer = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
-    return [package for package in PACKAGES if f"ii {package}" not in answer]
+    return [package for package in packages if f"ii {package}" not in answer]
 
 
 @contextmanager

@@ -76,6 +76,11 @@ class Supervisor:
         record = self._read(name)
         return record is not None and record.alive
 
+    def pid(self, name: str) -> int | None:
+        """Return the process that was started under this name, if it still runs."""
+        record = self._read(name)
+        return record.pid if record is not None and record.alive else None
+
     def names(self) -> list[str]:
         """Return the names of all programs that have been started and not stopped."""
         return sorted(path.stem for path in self._records.glob("*.json"))

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
@@ -133,6 +134,8 @@ HELM_UNITTEST = Tool(
     packages=("github.com/helm-unittest/helm-unittest/cmd/helm-unittest",),
     usual_time="about half a minute",
 )
+OF_TESTS = (ARGOCD, TRAEFIK, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
+"""What the cluster does without, and its tests do not."""
 
 
 def built(tool: Tool) -> Path:
@@ -148,6 +151,13 @@ def built(tool: Tool) -> Path:
         if not target.is_dir():
             _build(tool, target)
     return target
+
+
+def build_all() -> None:
+    """Build all `OF_TESTS` beforehand: each test would build its own when it comes to it, one after the other."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for step in [pool.submit(built, tool) for tool in OF_TESTS]:
+            step.result()
 
 
 def module_folder(tool: Tool, module: str) -> Path:

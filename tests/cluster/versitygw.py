@@ -68,9 +68,12 @@ def start(supervisor: Supervisor, parts: tuple[Program, Program]) -> None:
 
 
 def programs(
-    server: S3Server, directory: Path, sockets: Path, binary: Path | None = None
+    server: S3Server, directory: Path, sockets: Path, binary: Path | None = None, access_log: Path | None = None
 ) -> tuple[Program, Program]:
-    """Describe the IAM and the S3 program of a server that keeps its data under a directory."""
+    """Describe the IAM and the S3 program of a server that keeps its data under a directory.
+
+    The access log, where one is wanted, gets a line for each request to S3.
+    """
     binary = binary or tools.built(tools.VERSITYGW) / "versitygw"
     private = sockets / "iam.sock"
     for name in ("iam", "versions", "data"):
@@ -92,6 +95,7 @@ def programs(
             *(*common, server.endpoint.removeprefix("http://")),
             # Revoked keys must stop working soon, so IAM's answers are believed for 2 seconds only.
             *("--iam-standalone-endpoint", str(private), "--iam-cache-ttl", "2"),
+            *(("--access-log", str(access_log)) if access_log else ()),
             *("posix", "--versioning-dir", str(directory / "s3/versions"), str(directory / "s3/data")),
         ),
         environment=keys,

@@ -1,0 +1,27 @@
+"""How long a run takes: the full one for figures to publish, the quick one to see where things stand."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often and how long each thing is measured."""
+
+    name: str
+    rounds: int
+    """Of each measure; the order of the servers turns with each."""
+    seconds: int
+    """Of load in one round; wrk counts whole ones."""
+    warm_up: int
+    """Seconds of the same load before the first round of each server, not counted."""
+    settled: bool
+    """Whether the disk must have written everything before a group begins."""
+    huge: bool
+    """Whether the storages with 500,000 files are measured too."""
+
+
+FULL = Effort("full", rounds=5, seconds=2, warm_up=1, settled=True, huge=True)
+QUICK = Effort("quick", rounds=1, seconds=1, warm_up=0, settled=False, huge=False)
+TINY = Effort("tiny", rounds=1, seconds=1, warm_up=0, settled=False, huge=False)
+"""For those who change the bench: shows that it works, and no figure of it means anything."""
+EFFORTS = {each.name: each for each in (FULL, QUICK, TINY)}

@@ -1,0 +1,20 @@
+"""What is measured, a module for each group."""
+
+from collections.abc import Sequence
+
+from bench.measure import Group
+from bench.measures import costs, files, huge, installs, logins, memory, pages, starts, uploads, visible
+
+ALL: Sequence[Group] = (
+    pages.GROUP,
+    files.GROUP,
+    uploads.GROUP,
+    installs.GROUP,
+    visible.GROUP,
+    starts.GROUP,
+    memory.GROUP,
+    huge.GROUP,
+    costs.GROUP,
+    logins.GROUP,
+)
+BY_NAME = {group.name: group for group in ALL}

@@ -1,0 +1,74 @@
+"""Downloads: what is at hand (hit), and what has to be brought first (miss)."""
+
+import time
+
+from bench import data, load
+from bench.load import Send
+from bench.measure import Figure, Group, Measure, Subject
+from bench.servers.base import NotOffered, Running
+from bench.web import HTML, links
+
+
+def path_of(running: Running, size: str) -> str:
+    """Return the path of the file of this size."""
+    with running.client() as client:
+        page = running.page(data.SIZED_PROJECT)
+        version = list(data.SIZES).index(size) + 1
+        found = links(client.get(page, Accept=HTML), page)
+    return next(link for name, link in found.items() if f"-{version}.0-" in name)
+
+
+def _hit(name: str, size: str, connections: int, seconds: int = 1) -> Measure:
+    title = f"{size}, {connections} connection{'s' if connections > 1 else ''}"
+
+    def run(subject: Subject) -> dict[str, float]:
+        running = subject.running
+        path = path_of(running, size)
+        with running.client() as client:
+            for _ in range(2):
+                client.get(path)
+        if subject.warm_up:
+            load.run(running, [Send(path)], subject.warm_up, connections=connections)
+        result = load.run(running, [Send(path)], max(seconds, subject.effort.seconds), connections=connections)
+        return {
+            "rate": result.rate,
+            "speed": result.megabytes_per_second,
+            "cpu": result.cpu_seconds / (result.bytes / 1e9),
+        }
+
+    return Measure(
+        name,
+        (
+            Figure("rate", title, "requests/s"),
+            Figure("speed", f"{title}: bytes", "MB/s"),
+            Figure("cpu", f"{title}: server CPU", "s per GB", more_is_better=False),
+        ),
+        run,
+    )
+
+
+def _miss(subject: Subject) -> dict[str, float]:
+    if not subject.server.caches:
+        raise NotOffered("it keeps its files itself")
+    found: dict[str, float] = {}
+    with subject.fresh(subject.tree) as running, running.client() as client:
+        for name, size in (("5mb", "5 MB"), ("100mb", "100 MB")):
+            path = path_of(running, size)
+            begun = time.perf_counter()
+            body = client.get(path)
+            found[name] = len(body) / 1e6 / (time.perf_counter() - begun)
+    return found
+
+
+GROUP = Group(
+    "files",
+    "Downloads",
+    "made",
+    (
+        _hit("50kb", "50 KB", 32),
+        _hit("5mb", "5 MB", 1),
+        _hit("5mb-4", "5 MB", 4),
+        _hit("100mb", "100 MB", 1, seconds=2),
+        Measure("miss", (Figure("5mb", "5 MB, a miss", "MB/s"), Figure("100mb", "100 MB, a miss", "MB/s")), _miss),
+    ),
+)
