@@ -60,7 +60,7 @@ def test_the_operator_is_told_every_value(everything: Objects) -> None:
     (container,) = everything("Deployment")["spec"]["template"]["spec"]["containers"]
     environment = {each["name"]: each.get("value") for each in container["env"]}
     assert {name: value for name, value in environment.items() if value is not None} == {
-        "WHEELYARD_IMAGE": "mirror/servers:9.8",
+        "WHEELYARD_IMAGE": f"mirror/servers@{VALUES['indexServers']['image']['digest']}",
         "WHEELYARD_IMAGE_PULL_POLICY": "Always",
         "WHEELYARD_IMAGE_PULL_SECRETS": "registry,other",
         "WHEELYARD_CLUSTER_DOMAIN": "corp.local",

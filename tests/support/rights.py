@@ -67,7 +67,8 @@ def requests(log: Path, since: datetime) -> list[Request]:
 def of_installs(found: list[Request], installs: list[Install]) -> Iterator[tuple[Install, Request]]:
     """Give each request with the install that it was made under.
 
-    While one install replaces another, or a release is taken away, the operator that is on its way out loses its rights: that is left out.
+    While one install replaces another, or a release is taken away, the operator that is on its way out loses its
+    rights: that is left out.
     """
     for install, following in zip_longest(installs, installs[1:]):
         before = {each.pod for each in found if each.time < install.begin}

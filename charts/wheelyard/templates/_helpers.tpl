@@ -34,8 +34,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "wheelyard.indexImage" -}}
 {{- with .Values.indexServers.image -}}
-{{ if or .repository .tag -}}
-{{ .repository | default $.Values.image.repository }}:{{ .tag | default $.Values.image.tag | default $.Chart.AppVersion }}
+{{ if or .repository .tag .digest -}}
+{{ .repository | default $.Values.image.repository }}
+{{- if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Values.image.tag | default $.Chart.AppVersion }}{{ end }}
 {{- else -}}
 {{ include "wheelyard.image" $ }}
 {{- end }}
