@@ -31,6 +31,11 @@ def seconds_until(time: str, now: str) -> float:
     return (_read(time) - _read(now)).total_seconds()
 
 
+def timestamp(time: str) -> float:
+    """Give a time as Prometheus has it: seconds since 1970."""
+    return _read(time).timestamp()
+
+
 def parse_seconds(duration: str) -> int:
     """Give the seconds of a duration such as 720h; "" is 0. The schemas allow no other units than s, m and h."""
     return int(duration[:-1]) * _SECONDS[duration[-1]] if duration else 0

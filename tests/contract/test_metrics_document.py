@@ -32,5 +32,5 @@ def test_no_label_is_the_name_of_a_project_a_user_or_an_object(registries: dict[
     used = {label for registry in registries.values() for each in labels(registry).values() for label in each}
     assert used == {
         *("route", "method", "status", "client", "outcome", "operation", "source"),
-        *("kind", "result", "verb", "service", "resource", "state"),
+        *("kind", "result", "verb", "service", "resource", "state", "of"),
     }

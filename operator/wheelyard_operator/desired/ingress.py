@@ -28,16 +28,23 @@ def ingress(index: PackageIndex) -> Manifest | None:
         "spec": {
             **({"ingressClassName": wish.class_name} if wish.class_name else {}),
             "rules": [{"host": wish.host, "http": {"paths": paths}}],
-            **({"tls": [_tls(index, wish)]} if wish.tls else {}),
+            **(
+                {"tls": [{"hosts": [wish.host], "secretName": secret}]}
+                if (secret := tls_secret_name(index))
+                else {}
+            ),
         },
     }
+
+
+def tls_secret_name(index: PackageIndex) -> str:
+    """Give the name of the Secret with the certificate, "" where the Ingress has none."""
+    wish = index.exposure.ingress
+    if wish is None or wish.tls is None:
+        return ""
+    return wish.tls.secret_name or f"{index.child_name}-tls"
 
 
 def _annotations(wish: IngressWish) -> dict[str, str]:
     kind, name = wish.tls.issuer if wish.tls else ("", "")
     return {**dict(wish.annotations), **({_ISSUER_ANNOTATIONS[kind]: name} if name else {})}
-
-
-def _tls(index: PackageIndex, wish: IngressWish) -> Manifest:
-    given = wish.tls.secret_name if wish.tls else ""
-    return {"hosts": [wish.host], "secretName": given or f"{index.child_name}-tls"}

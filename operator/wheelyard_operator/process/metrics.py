@@ -16,9 +16,10 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from wheelyard_operator.resource import INDEX, USER
 from wheelyard_operator.status.conditions import STATES
+from wheelyard_operator.times import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from wheelyard_operator.process.leadership import Leader
     from wheelyard_operator.reconcile.outcome import Outcome
@@ -80,6 +81,16 @@ class Metrics:
         for kind, state in product((INDEX, USER), STATES):
             self._resources.labels(kind, state).set_function(partial(self._count, kind, state))
 
+        self._ends: dict[Key, Mapping[str, str]] = {}
+        ends = Gauge(
+            "wheelyard_operator_next_end_timestamp_seconds",
+            "When the first token or access key is due to be replaced, and when the first certificate ends.",
+            ("of",),
+            registry=self.registry,
+        )
+        for each in ("certificate", "key", "token"):
+            ends.labels(each).set_function(partial(self._first_end, each))
+
     def saw_event(self, resource: str) -> None:
         """Note that a watch brought something of a resource such as "secrets"."""
         self._last_event.labels(resource).set(time.time())
@@ -113,8 +124,15 @@ class Metrics:
     def _note(self, key: Key, outcome: Outcome) -> None:
         if outcome.gone:
             self._states.pop(key, None)
+            self._ends.pop(key, None)
         elif outcome.state:
             self._states[key] = outcome.state
+            self._ends[key] = outcome.ends
+
+    def _first_end(self, of: str) -> float:
+        """Give the first one; +Inf where none ends."""
+        times = [ends.get(of) for ends in self._ends.copy().values()]
+        return min((timestamp(time) for time in times if time), default=float("inf"))
 
     def _count(self, kind: str, state: str) -> float:
         states = self._states.copy()

@@ -17,6 +17,7 @@ from wheelyard_operator.desired.serviceaccount import serviceaccount
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index, staying
 from wheelyard_operator.problems import AVAILABLE, Problem
+from wheelyard_operator.reconcile.certificates import certificate_ends
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
 from wheelyard_operator.reconcile.options import Options, make_options
@@ -114,9 +115,11 @@ class IndexReconciler:
             },
         )
         state = self._report(index, findings)
-        if problem or options.problems:
-            return Outcome(after=_RETRY_SECONDS, state=state)
-        return Outcome(after=_SOON_SECONDS if ready and ready.rotates else None, state=state)
+        after = _RETRY_SECONDS if problem or options.problems else None
+        if after is None and ready and ready.rotates:
+            after = _SOON_SECONDS
+        ends = {"key": ready.next_rotation if ready else "", "certificate": certificate_ends(self.kube, index)}
+        return Outcome(after=after, state=state, ends=ends)
 
     def _claim(self, index: PackageIndex) -> Manifest | None:
         if isinstance(index.storage, VolumeStorage):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,8 @@ class Outcome:
     """Never, unless something happens: there is nothing left to look after."""
     state: str = ""
     """The resource's state in a word, "" where it was not found out."""
+    ends: Mapping[str, str] = field(default_factory=dict)
+    """When its `token`, its access `key` or its `certificate` ends or is due to be replaced, RFC 3339."""
 
 
 GONE = Outcome(gone=True)

@@ -73,7 +73,8 @@ class UserReconciler:
         except Problem as error:
             findings = replace(findings, problem=error)
         state = report(self.kube, user.meta, user.status, user_status(user, findings, now), now)
-        return _outcome(findings.problem, seconds_to_next(credentials, user.rotation, now), state)
+        outcome = _outcome(findings.problem, seconds_to_next(credentials, user.rotation, now))
+        return replace(outcome, state=state, ends={"token": findings.next_rotation})
 
     def _find_index(self, user: IndexUser) -> PackageIndex:
         index = read_index(self.kube, user.index)
@@ -192,10 +193,10 @@ def _with_secret(findings: UserFindings, credentials: Credentials, user: IndexUs
     )
 
 
-def _outcome(problem: Problem | None, step: float | None, state: str) -> Outcome:
+def _outcome(problem: Problem | None, step: float | None) -> Outcome:
     if problem is not None:
-        return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS, state=state)
-    return Outcome(after=None if step is None else max(step, _PENDING_SECONDS), state=state)
+        return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS)
+    return Outcome(after=None if step is None else max(step, _PENDING_SECONDS))
 
 
 def _issuer_unavailable(who: str) -> Problem:

@@ -165,6 +165,9 @@ async def test_a_queue_that_has_ended_is_not_alive(operator: Operator) -> None:
     await operator.life.stop()
 
 
+ENDS = {"key": "2026-11-25T00:00:00Z", "certificate": ""}
+
+
 async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
     metrics, leader = Metrics(), Alone()
 
@@ -173,7 +176,7 @@ async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
             raise RuntimeError
         if key.name == "gone":
             return GONE
-        return Outcome(after=60, state="stalled") if key.name == "waiting" else Outcome(state="ready")
+        return Outcome(after=60, state="stalled") if key.name == "waiting" else Outcome(state="ready", ends=ENDS)
 
     queue = WorkQueue(metrics.measured(reconcile))
     metrics.follow(queue, leader)
@@ -197,6 +200,8 @@ async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
         'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="gone"} 1.0',
         'wheelyard_operator_reconciliations_total{kind="PackageIndex",result="waiting"} 1.0',
         'wheelyard_operator_reconcile_seconds_count{kind="PackageIndex"} 3.0',
+        'wheelyard_operator_next_end_timestamp_seconds{of="key"} 1.7',
+        'wheelyard_operator_next_end_timestamp_seconds{of="token"} +Inf',
         'wheelyard_operator_resources{kind="PackageIndex",state="ready"} 1.0',
         'wheelyard_operator_resources{kind="PackageIndex",state="stalled"} 1.0',
         'wheelyard_operator_resources{kind="IndexUser",state="ready"} 0.0',

@@ -1,0 +1,27 @@
+"""The certificates under which indexes are reached: only when they end; nothing here uses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.ingress import tls_secret_name
+from wheelyard_operator.times import written
+
+if TYPE_CHECKING:
+    from wheelyard_operator.kube import Kube
+    from wheelyard_operator.resource import PackageIndex
+
+
+def certificate_ends(kube: Kube, index: PackageIndex) -> str:
+    """Give when the certificate of an index's Ingress ends, RFC 3339, "" where there is none that can be read."""
+    name = tls_secret_name(index)
+    secret = kube.get("Secret", index.meta.namespace, name) if name else None
+    if secret is None:
+        return ""
+    try:
+        return written(x509.load_pem_x509_certificate(decoded(secret, "tls.crt").encode()).not_valid_after_utc)
+    except ValueError:
+        return ""
