@@ -120,11 +120,12 @@ def nothing_flutters_and_nothing_is_pruned(estate: Estate) -> None:
         for each in estate.applications:
             estate.argo.refresh(each)
         eventually(lambda: estate.states() == {("Synced", "Healthy")}, f"tracking by {method} settles", 60)
-        seen, end = set(), time.monotonic() + QUIET_SECONDS / 2
+        end = time.monotonic() + QUIET_SECONDS / 2
         while time.monotonic() < end:
-            seen |= estate.states()
+            assert estate.states() == {("Synced", "Healthy")}, {
+                each: estate.argo.out_of_sync(each) for each in estate.applications
+            }
             time.sleep(1)
-        assert seen == {("Synced", "Healthy")}
         assert estate.children() == before
 
 

@@ -52,6 +52,8 @@ NOT_TRIED = {
     "radosgw-admin ": "there is no Ceph",
     "s3cmd ": "there is no Ceph",
     "ppc-export ": "there is no pypicloud; tests/integration/test_import.py has a dump of one",
+    "kubectl patch configmap argocd-cm": "tests/e2e/test_argocd.py does it",
+    "kubectl apply --filename examples/argocd/": "as above",
     "helm rollback": "tests/e2e/test_helm.py does it",
     "helm test": "tests/e2e/test_helm.py does it",
     "gh ": "there is no GitHub",

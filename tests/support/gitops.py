@@ -65,6 +65,11 @@ class ArgoCD:
         status = json.loads(done.stdout or "{}").get("status", {})
         return status.get("sync", {}).get("status", ""), status.get("health", {}).get("status", "")
 
+    def out_of_sync(self, application: str) -> list[str]:
+        """Return what is not as the repository says, as Kind/name."""
+        resources = self.kubectl.get("-n", NAMESPACE, "application", application)["status"].get("resources", [])
+        return [f"{each['kind']}/{each['name']}" for each in resources if each.get("status") == "OutOfSync"]
+
     def settles(self, application: str, seconds: float = 120) -> None:
         """Wait until an Application is as its repository says, and well."""
         try:
