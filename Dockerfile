@@ -6,7 +6,7 @@ FROM ${BASE}
 # Given for releases: what pip compiles then depends on the sources alone, not on when they were installed.
 ARG SOURCE_DATE_EPOCH
 COPY wheels/ /wheels/
-RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels 'wheelyard[operator]' \
+RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels 'wheelyard[operator,tracing]' \
  && rm -rf /wheels
 
 # Any other id works as well: nothing is written but to the mounted scratch space.

@@ -145,7 +145,7 @@ IMAGE ?= wheelyard:dev
 image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG
 	rm -rf dist/image && mkdir -p dist/image/wheels
 	docker run --rm --volume $(CURDIR):/src:ro --volume $(CURDIR)/dist/image/wheels:/wheels python:3.13-slim \
-	  pip wheel --wheel-dir /wheels --constraint /src/requirements-dev.txt '/src[operator]'
+	  pip wheel --wheel-dir /wheels --constraint /src/requirements-dev.txt '/src[operator,tracing]'
 	docker build --tag $(IMAGE) --file Dockerfile dist/image
 
 .PHONY: help

@@ -22,7 +22,7 @@ from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
-from wheelyard_server.errors import StorageError, UnsafeStorageError
+from wheelyard_server.errors import InvalidSettingsError, StorageError, UnsafeStorageError
 from wheelyard_server.settings import Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
@@ -43,6 +43,7 @@ from wheelyard_server.web.metrics import Metrics, metrics_app
 from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.routes import ROUTES
+from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.simple import PROJECT_PAGES
 from wheelyard_server.web.welcome import INDEX_NAME
 
@@ -70,6 +71,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     access = CurrentAccess(settings.access_file, time.time)
     metrics = Metrics(access)
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited])
+    sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle
     measured = MeasuredStorage(storage, metrics.storage_called)
     app[CATALOG] = catalog = Catalog(measured, _policy(settings), cache=_cache(settings))
@@ -86,11 +88,28 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     if settings.performance.fast_lane:
         request_log = RequestLog(log_handler, enabled=settings.logs.requests)
         header_bytes = settings.limits.header_bytes
-        app[LANE] = FastLane(catalog, access, pages, lifecycle, metrics, request_log, header_bytes)
+        app[LANE] = FastLane(catalog, access, pages, lifecycle, metrics, request_log, header_bytes, sampling)
     app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining, close_unless_continued])
     app.cleanup_ctx.append(_follow_access_file)
     app.add_routes(ROUTES)
     return app
+
+
+def _trace(app: web.Application, settings: Settings) -> Sampling | None:
+    """Trace requests where that is set; return which ones."""
+    if settings.tracing is None:
+        return None
+    try:
+        from wheelyard_server.web import tracing  # noqa: PLC0415 - OpenTelemetry is loaded only where it is used
+    except ModuleNotFoundError as error:
+        raise InvalidSettingsError(
+            f"index.yaml has `tracing`, which needs `pip install 'wheelyard[tracing]'`: {error}"
+        ) from error
+    sampling = Sampling(settings.tracing.ratio)
+    made = tracing.connect(settings.tracing, settings.index or "", sampling)
+    app.middlewares.insert(1, made.middleware)
+    app.on_cleanup.append(made.close)
+    return sampling
 
 
 def _policy(settings: Settings) -> Policy:

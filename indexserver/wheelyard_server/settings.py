@@ -7,6 +7,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -149,6 +150,19 @@ class Logs(_Settings, frozen=True):
     """A line for every request. Refusals and writes are in the audit log in any case."""
 
 
+class Tracing(_Settings, frozen=True):
+    """Traces of requests, sent to an OpenTelemetry collector by OTLP over HTTP. Needs `wheelyard[tracing]`."""
+
+    endpoint: str
+    """URL of the collector, such as https://collector:4318. What is sent goes to `/v1/traces` below it."""
+    ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+    """The part that is traced of the requests whose callers do not say (`traceparent`)."""
+
+    def __post_init__(self) -> None:
+        if not _is_plain(self.endpoint):
+            raise ValueError("`tracing.endpoint` must be a URL such as https://collector:4318")
+
+
 class Performance(_Settings, frozen=True):
     """How it is served, never what."""
 
@@ -175,6 +189,8 @@ class Settings(_Settings, frozen=True):
     freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
     logs: Logs = Logs()
+    tracing: Tracing | None = None
+    """None traces nothing."""
     performance: Performance = Performance()
 
 
@@ -190,6 +206,16 @@ def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # YAML itself raises plain errors for scalars such as an impossible date.
         raise InvalidSettingsError(f"{filename}: {error}") from error
+
+
+def _is_plain(url: str) -> bool:
+    """Tell whether this is the URL of a server, with no more than a path."""
+    try:
+        parts = urlsplit(url)
+        has_server = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_server and parts.scheme in {"http", "https"} and not set("@?#") & set(url)
 
 
 def _to_path(wanted: type, value: object) -> Path:

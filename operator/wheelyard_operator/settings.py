@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,10 @@ class Settings:
     """Where the liveness probe is answered."""
     log_format: str = JSON
     """What the lines of the operator and of the index servers look like: `json` or `text`."""
+    tracing_endpoint: str = ""
+    """The OpenTelemetry collector that index servers send traces to, by OTLP over HTTP; "" is none."""
+    tracing_ratio: float = 0.1
+    """The part of requests that they trace, where the caller does not say."""
     metrics_port: int = 9090
     """Where Prometheus asks, on all addresses."""
     lease: str = ""
@@ -101,6 +106,8 @@ class Settings:
             ),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
             log_format=_log_format(environment.get("WHEELYARD_LOG_FORMAT") or JSON),
+            tracing_endpoint=_collector(environment.get("WHEELYARD_TRACING_ENDPOINT", "")),
+            tracing_ratio=_ratio(environment.get("WHEELYARD_TRACING_RATIO") or "0.1"),
             metrics_port=_number(environment, "WHEELYARD_METRICS_PORT", cls.metrics_port, "a port"),
             lease=environment.get("WHEELYARD_LEASE", ""),
             **_pod(environment),
@@ -130,6 +137,33 @@ def _log_format(value: str) -> str:
     if value not in _LOG_FORMATS:
         raise SettingsError(f"WHEELYARD_LOG_FORMAT is {value!r}: it must be json or text.")
     return value
+
+
+def _collector(url: str) -> str:
+    if url and not _is_plain(url):
+        # It may have a password in it, which is not for the log.
+        raise SettingsError("WHEELYARD_TRACING_ENDPOINT must be a URL such as https://collector:4318.")
+    return url.rstrip("/")
+
+
+def _is_plain(url: str) -> bool:
+    """Tell whether this is the URL of a server, with no more than a path."""
+    try:
+        parts = urlsplit(url)
+        has_server = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_server and parts.scheme in {"http", "https"} and not set("@?#") & set(url)
+
+
+def _ratio(text: str) -> float:
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = -1
+    if not 0 <= ratio <= 1:
+        raise SettingsError(f"WHEELYARD_TRACING_RATIO is {text!r}: it must be a number from 0 to 1.")
+    return ratio
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, what: str) -> int:

@@ -59,7 +59,7 @@ def down() -> None:
 def load_images() -> None:
     """Build this working tree's images with docker and load them into the cluster."""
     names = images.names()
-    _build(names.wheelyard, REPOSITORY / "Dockerfile", f"{REPOSITORY}[operator]")
+    _build(names.wheelyard, REPOSITORY / "Dockerfile", f"{REPOSITORY}[operator,tracing]")
     _build(names.client, images.CLIENT_DOCKERFILE, *wheels.CLIENT_TOOLS)
     _run("kind", "load", "docker-image", "--name", _NAME, names.wheelyard, names.client)
 

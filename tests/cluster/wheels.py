@@ -21,12 +21,13 @@ _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 
 def of_project() -> Path:
-    """Return a directory with the wheels of all that `wheelyard[operator]` depends on.
+    """Return a directory with the wheels of all that `wheelyard[operator,tracing]` depends on.
 
     It is kept by what pyproject.toml requires and by the content of the lock file.
     """
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    return _collected("project", *project["dependencies"], *project["optional-dependencies"]["operator"])
+    extras = project["optional-dependencies"]
+    return _collected("project", *project["dependencies"], *extras["operator"], *extras["tracing"])
 
 
 def of_client() -> Path:

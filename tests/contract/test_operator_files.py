@@ -101,6 +101,13 @@ def test_index_yaml_of_a_volume() -> None:
     assert read.cache is None
 
 
+def test_index_yaml_says_where_traces_go() -> None:
+    assert server_settings.parse(index_file(index(), OPERATOR).encode()).tracing is None
+    traced = replace(OPERATOR, tracing_endpoint="https://collector:4318", tracing_ratio=0.25)
+    read = server_settings.parse(index_file(index(), traced).encode())
+    assert read.tracing == server_settings.Tracing(endpoint="https://collector:4318", ratio=0.25)
+
+
 def test_index_yaml_says_how_to_serve() -> None:
     made = index(
         freshness={"freshSeconds": 2, "staleSeconds": 60},

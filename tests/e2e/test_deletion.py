@@ -52,7 +52,9 @@ def volume(here: Here, cluster: Cluster) -> Iterator[None]:
     """Have a volume for the claim wheelyard-main, in a folder of a node."""
     folder = {"name": "folder", "hostPath": {"path": f"/var/tmp/{here.namespace}", "type": "DirectoryOrCreate"}}  # noqa: S108
     mounts = [{"name": "folder", "mountPath": "/folder"}]
-    here.client_pod(cluster, volumes=[folder], container={"volumeMounts": mounts})
+    # The kubelet makes the folder root's, and gives it to nobody else.
+    root = {"runAsUser": 0}
+    here.client_pod(cluster, volumes=[folder], container={"volumeMounts": mounts, "securityContext": root})
     here.in_client("chmod", "777", "/folder")
     manifest = {
         "apiVersion": "v1",

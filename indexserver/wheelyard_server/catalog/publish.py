@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wheelyard_server import spans
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
@@ -68,15 +69,18 @@ class Publisher:
         that has or had other bytes, and `ProjectClosedError`.
         """
         name = upload.filename.project
-        metadata = await self._inspected(upload)
+        with spans.step("upload.inspect"):
+            metadata = await self._inspected(upload)
         file = self._describe(upload, metadata)
         known = await self._documents.read(name)
         if edits.with_file(known.project, file, self._limits.project_files) == known.project:
             return
-        await self._store(name, file, upload, metadata)
-        await self._documents.change(
-            name, lambda project: edits.with_file(project, file, self._limits.project_files), known
-        )
+        with spans.step("upload.store"):
+            await self._store(name, file, upload, metadata)
+        with spans.step("upload.commit"):
+            await self._documents.change(
+                name, lambda project: edits.with_file(project, file, self._limits.project_files), known
+            )
 
     async def _store(self, name: NormalizedName, file: File, upload: Upload, metadata: CoreMetadata) -> None:
         """Put all objects of an upload at the same time; when this returns or raises, none is on its way."""

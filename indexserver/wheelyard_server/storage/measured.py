@@ -1,4 +1,4 @@
-"""A storage whose calls are told: what came of each, and how long it took."""
+"""A storage whose calls are told, to the metrics and in traces: what came of each, and how long it took."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+from wheelyard_server import spans
 from wheelyard_server.errors import (
     ObjectNotFoundError,
     ObjectUnchangedError,
@@ -13,6 +14,9 @@ from wheelyard_server.errors import (
     StorageError,
 )
 from wheelyard_server.storage import Document, ETag, Listed, Storage
+
+OUTCOME = "wheelyard.storage.outcome"
+"""Attribute of a call's span."""
 
 
 class Outcome(StrEnum):
@@ -85,10 +89,15 @@ class MeasuredStorage:
     @contextmanager
     def _measured(self, operation: str) -> Iterator[None]:
         start = time.perf_counter()
-        try:
-            yield
-        except StorageError as error:
-            outcome = _OUTCOMES.get(type(error), Outcome.UNAVAILABLE)
-            self._tell(operation, outcome, time.perf_counter() - start)
-            raise
-        self._tell(operation, Outcome.DONE, time.perf_counter() - start)
+        with spans.call(f"storage.{operation}") as span:
+            try:
+                yield
+            except StorageError as error:
+                outcome = _OUTCOMES.get(type(error), Outcome.UNAVAILABLE)
+                self._tell(operation, outcome, time.perf_counter() - start)
+                span.tell(OUTCOME, outcome)
+                if outcome is Outcome.UNAVAILABLE:
+                    span.failed(outcome)
+                raise
+            self._tell(operation, Outcome.DONE, time.perf_counter() - start)
+            span.tell(OUTCOME, Outcome.DONE)

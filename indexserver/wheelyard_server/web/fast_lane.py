@@ -29,6 +29,7 @@ from wheelyard_server.web.metrics import Metrics
 from wheelyard_server.web.negotiation import Encoding, MediaType, choose, choose_encoding
 from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.representation import CACHE_STATUS, Prepared, cache_status
+from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.targets import is_host
 
 K = TypeVar("K")
@@ -105,6 +106,7 @@ class Asking:
     request_id: str | None
     forwarded: str
     """Value of X-Forwarded-For."""
+    traceparent: str
     family: str
     """Of the client, as the metrics have it."""
     access: Access | None = None
@@ -146,6 +148,8 @@ class FastLane:
     log: RequestLog
     header_bytes: int
     """What the settings allow: a longer request is for aiohttp to refuse."""
+    sampling: Sampling | None = None
+    """Which requests are traced, and so go aiohttp's way; None traces none."""
     _targets: dict[bytes, Target] = field(default_factory=dict, init=False)
     _askings: dict[bytes, Asking] = field(default_factory=dict, init=False)
     _waiting: dict[NormalizedName, list[_Request]] = field(default_factory=dict, init=False)
@@ -168,7 +172,7 @@ class FastLane:
         request = _Request(client, data, target, asking, began)
         listing, is_current = found
         prepared = self._prepared(request, listing)
-        if prepared is None:
+        if prepared is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
             return False
         if is_current:
             self.catalog.counts.page_reads += 1
@@ -186,7 +190,7 @@ class FastLane:
     def _read_block(self, block: bytes) -> Asking | None:
         asking = _asking(block)
         # One with an id of its own comes only once.
-        if asking is not None and asking.request_id is None:
+        if asking is not None and asking.request_id is None and not asking.traceparent:
             _remember(self._askings, block, asking, _BLOCKS)
         return asking
 
@@ -313,6 +317,7 @@ def _asking(block: bytes) -> Asking | None:
         authorization=headers.get(b"authorization"),
         request_id=request_id,
         forwarded=headers.get(b"x-forwarded-for", ""),
+        traceparent=headers.get(b"traceparent", ""),
         family=clients.family(headers.get(b"user-agent", "")),
     )
 

@@ -156,7 +156,14 @@ class RequestLog:
 
 def has_secret(text: str) -> bool:
     """Tell whether a part of this would be hidden."""
-    return _hidden(text) != text
+    return hidden(text) != text
+
+
+def hidden(text: str) -> str:
+    """Return the text with its secrets hidden."""
+    for secret, instead in _SECRETS:
+        text = secret.sub(instead, text)
+    return text
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -176,18 +183,12 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(each) for key, each in value.items()}
     if isinstance(value, tuple):
         return [_without_secrets(each) for each in value]
-    return _hidden(value) if isinstance(value, str) else value
-
-
-def _hidden(text: str) -> str:
-    for secret, instead in _SECRETS:
-        text = secret.sub(instead, text)
-    return text
+    return hidden(value) if isinstance(value, str) else value
 
 
 def _harmless(text: str) -> str:
-    hidden = _hidden(text)
-    return hidden if hidden.isprintable() else "".join(map(_escaped, hidden))
+    harmless = hidden(text)
+    return harmless if harmless.isprintable() else "".join(map(_escaped, harmless))
 
 
 def _escaped(char: str) -> str:

@@ -10,6 +10,7 @@ from aiohttp import web
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from wheelyard_server import spans
 from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.catalog.attestations import provenance
 from wheelyard_server.catalog.publish import Upload
@@ -45,7 +46,8 @@ async def upload(request: web.Request) -> web.Response:
     with ExitStack() as until_done:
         until_done.enter_context(request.app[ADMISSION].admit(request.content_length))
         await go_ahead(request)
-        fields, filename, content = await receive(request, FIELDS, request.app[SCRATCH], until_done)
+        with spans.step("upload.receive"):
+            fields, filename, content = await receive(request, FIELDS, request.app[SCRATCH], until_done)
         distribution = parse_filename(filename)
         _check_fields(fields, distribution)
         _check_digests(fields, content)

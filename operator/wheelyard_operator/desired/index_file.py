@@ -52,6 +52,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         },
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "logs": {"format": settings.log_format},
+        **_tracing(settings),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)
@@ -84,6 +85,12 @@ def _proxies(index: PackageIndex) -> Manifest:
     # Left out where there are none: a new key would replace the servers of every index.
     trusted = list(index.exposure.trusted_proxies)
     return {"trustedProxies": trusted} if trusted else {}
+
+
+def _tracing(settings: Settings) -> Manifest:
+    if not settings.tracing_endpoint:
+        return {}
+    return {"tracing": {"endpoint": settings.tracing_endpoint, "ratio": settings.tracing_ratio}}
 
 
 def _cache(index: PackageIndex) -> Manifest:

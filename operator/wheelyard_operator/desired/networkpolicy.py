@@ -13,7 +13,7 @@ from wheelyard_operator.resource import S3Storage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wheelyard_operator.resource import Manifest, Network, PackageIndex
+    from wheelyard_operator.resource import Manifest, Network, PackageIndex, VolumeStorage
     from wheelyard_operator.settings import Settings
 
 _HTTPS = 443
@@ -26,7 +26,7 @@ _POD_IDENTITY_AGENT = ("169.254.170.23/32", "fd00:ec2::23/128")
 
 
 def networkpolicy(index: PackageIndex, settings: Settings) -> Manifest | None:
-    """Keep everybody away but those who are named, and the pods from everything but DNS and their storage."""
+    """Keep everybody away but those who are named, and the pods from all but DNS, storage and the collector."""
     network = index.network
     if network is None:
         return None
@@ -63,21 +63,34 @@ def _operator(settings: Settings) -> tuple[Manifest, ...]:
 
 
 def _egress(index: PackageIndex, network: Network, settings: Settings) -> list[Manifest]:
-    storage = index.storage
+    rules = [*_to_storage(index.storage, network, settings), *_to_collector(settings)]
+    dns = [{"protocol": protocol, "port": each} for each in _DNS_PORTS for protocol in ("UDP", "TCP")]
+    return [_to(network.dns, dns), *rules] if rules else []
+
+
+def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: Settings) -> list[Manifest]:
     if not isinstance(storage, S3Storage):
         return []
-    url = urlsplit(endpoint(storage, settings))
-    port = url.port or (80 if url.scheme == "http" else _HTTPS)
-    dns = [{"protocol": protocol, "port": each} for each in _DNS_PORTS for protocol in ("UDP", "TCP")]
-    rules = [
-        _to(network.dns, dns),
-        _to(network.storage or _literal(url.hostname or ""), _tcp(network.storage_ports or [port])),
-    ]
+    host, port = _server(endpoint(storage, settings))
+    rules = [_to(network.storage or _literal(host), _tcp(network.storage_ports or [port]))]
     if storage.identity is not None:
         # The role: from the security token service, or from the node's agent.
         agent = [{"ipBlock": {"cidr": each}} for each in _POD_IDENTITY_AGENT]
         rules += [_to((), _tcp([_HTTPS])), _to(agent, _tcp([80]))]
     return rules
+
+
+def _to_collector(settings: Settings) -> list[Manifest]:
+    if not settings.tracing_endpoint:
+        return []
+    host, port = _server(settings.tracing_endpoint)
+    return [_to(_literal(host), _tcp([port]))]
+
+
+def _server(url: str) -> tuple[str, int]:
+    """Return the host of a URL, "" where there is none, and its port."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (80 if parts.scheme == "http" else _HTTPS)
 
 
 def _to(peers: Iterable[Manifest], ports: list[Manifest]) -> Manifest:

@@ -27,6 +27,8 @@ def test_everything_is_read() -> None:
             "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": "",
             "WHEELYARD_KEY_GRACE_SECONDS": "5",
             "WHEELYARD_LOG_FORMAT": "text",
+            "WHEELYARD_TRACING_ENDPOINT": "https://collector:4318/",
+            "WHEELYARD_TRACING_RATIO": "1",
             "WHEELYARD_LEASE": "wheelyard-operator",
             "WHEELYARD_POD_NAMESPACE": "system",
             "WHEELYARD_POD_NAME": "wheelyard-operator-1",
@@ -53,6 +55,8 @@ def test_everything_is_read() -> None:
         allowed_ingress_annotations=(),
         key_grace_seconds=5,
         log_format="text",
+        tracing_endpoint="https://collector:4318",
+        tracing_ratio=1.0,
         lease="wheelyard-operator",
         pod_namespace="system",
         pod_name="wheelyard-operator-1",
@@ -73,6 +77,22 @@ def test_no_annotation_at_all_can_be_allowed() -> None:
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "-1"}, "WHEELYARD_KEY_GRACE_SECONDS"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "soon"}, "WHEELYARD_KEY_GRACE_SECONDS"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_LOG_FORMAT": "xml"}, "WHEELYARD_LOG_FORMAT"),
+        *(
+            ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_TRACING_ENDPOINT": wrong}, "WHEELYARD_TRACING_ENDPOINT")
+            for wrong in (
+                "collector:4318",
+                "https://",
+                "grpc://collector:4317",
+                "https://a:b@c",
+                "https://c/?d",
+                "http://[c",
+                "http://c:d",
+            )
+        ),
+        *(
+            ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_TRACING_RATIO": wrong}, "WHEELYARD_TRACING_RATIO")
+            for wrong in ("often", "1.1", "-0.1", "nan")
+        ),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_METRICS_PORT": "http"}, "WHEELYARD_METRICS_PORT"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_LEASE": "x"}, "WHEELYARD_POD_NAMESPACE and WHEELYARD_POD_NAME"),
     ],

@@ -43,6 +43,19 @@ def test_a_cache_is_ten_gib_unless_it_is_said() -> None:
         (FOLDER + b"cache: {folder: /c, maxBytes: 0}\n", "maxBytes"),
         (FOLDER + b"listeners: {cluster: {port: many}}\n", "port"),
         *((FOLDER + f"limits: {{{limit}: 0}}\n".encode(), limit) for limit in POSITIVE),
+        (FOLDER + b"tracing: {ratio: 1}\n", "endpoint"),
+        (FOLDER + b"tracing: {endpoint: 'http://a', ratio: 1.5}\n", "ratio"),
+        *(
+            (FOLDER + f"tracing: {{endpoint: '{url}'}}\n".encode(), "tracing.endpoint")
+            for url in (
+                "collector:4318",
+                "grpc://collector:4317",
+                "http://",
+                "http://a:b@c",
+                "http://c/?d",
+                "http://[c",
+            )
+        ),
         (b"storage: {}\naccessFile: /a\nscratchFolder: /s\n", "exactly one"),
         (b"storage: {s3: {}}\naccessFile: /a\nscratchFolder: /s\n", "bucket"),
         (b"accessFile: /a\n", "storage"),

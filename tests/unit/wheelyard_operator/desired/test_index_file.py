@@ -44,3 +44,9 @@ def test_the_operators_own_stand_in_for_what_is_empty() -> None:
 def test_index_servers_log_as_the_operator_does() -> None:
     settings = replace(SETTINGS, log_format="text")
     assert yaml.safe_load(index_file(an_index(), settings))["logs"] == {"format": "text"}
+
+
+def test_index_servers_trace_where_the_operator_says_so() -> None:
+    settings = replace(SETTINGS, tracing_endpoint="https://collector:4318", tracing_ratio=0.5)
+    tracing = {"endpoint": "https://collector:4318", "ratio": 0.5}
+    assert yaml.safe_load(index_file(an_index(), settings))["tracing"] == tracing

@@ -134,3 +134,14 @@ def test_a_role_comes_from_the_cloud_or_from_the_node() -> None:
     assert out(made, 80, "169.254.170.23")
     assert out(made, 80, "fd00:ec2::23")
     assert not out(made, 80)
+
+
+@pytest.mark.parametrize("storage", [{}, {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1}])
+def test_out_to_the_collector_of_traces_where_there_is_one(storage: Manifest) -> None:
+    made = policy(replace(IN_CLUSTER, tracing_endpoint="http://collector:4318"), index=storage)
+    assert out(made, 4318)
+    assert out(made, 53, protocol="UDP")
+    assert not out(made, 4317)
+    literal = policy(replace(IN_CLUSTER, tracing_endpoint="http://192.0.2.9:4318"), index=storage)
+    assert out(literal, 4318, "192.0.2.9")
+    assert not out(literal, 4318, "192.0.2.8")
