@@ -119,6 +119,8 @@ def nothing_flutters_and_nothing_is_pruned(estate: Estate) -> None:
         argocd.configure(estate.cluster, {**SETTINGS, "application.resourceTrackingMethod": method})
         for each in estate.applications:
             estate.argo.refresh(each)
+        # It first marks all that it has in the new way.
+        time.sleep(2 * argocd.RESYNC_SECONDS)
         eventually(lambda: estate.states() == {("Synced", "Healthy")}, f"tracking by {method} settles", 60)
         end = time.monotonic() + QUIET_SECONDS / 2
         while time.monotonic() < end:

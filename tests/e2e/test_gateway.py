@@ -1,6 +1,7 @@
 """Clients outside of the cluster come in by a real Gateway of another namespace."""
 
 import json
+import time
 from pathlib import Path
 
 import yaml
@@ -45,7 +46,7 @@ def test_by_a_gateway_of_another_namespace(operator: MainJob, certificate: Certi
             laptop(here, operator.cluster, certificate, "packages.example.com")
             there = "https://packages.example.com/simple/"
             eventually(lambda: status(here, there) == 401, "Traefik knows of the servers", 20)
-            wheel = distributions.wheel(tmp_path, "by_gateway")
+            wheel = distributions.wheel(tmp_path, "by_gateway", version=f"1.{int(time.time())}")
             kubectl("-n", here.namespace, "cp", str(wheel), f"client:/tmp/{wheel.name}")
             here.in_client(
                 "sh", "-ec", f"{TWINE} /tmp/{wheel.name} && pip install --no-cache-dir {INSTALL} by-gateway"

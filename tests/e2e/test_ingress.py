@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_a_login_outside_and_none_inside(outside: Outside, tmp_path: Path) -> No
     said = outside.kubectl.get("-n", outside.namespace, "packageindex", "main")["status"]
     assert said["url"] == f"https://{HOST}/"
     assert said["internalURL"] == "http://wheelyard-main.two-doors.svc.cluster.local/"
-    outside.upload(distributions.wheel(tmp_path, "from_outside"))
+    outside.upload(distributions.wheel(tmp_path, "from_outside", version=f"1.{int(time.time())}"))
     outside.sh(f"pip install --no-cache-dir {INSTALL} from-outside")
     outside.sh(f"uv pip install --no-cache {INSTALL}-by-uv from-outside")
     assert status(outside, f"https://{HOST}/simple/") == 401
@@ -98,7 +99,7 @@ def test_a_login_outside_and_none_inside(outside: Outside, tmp_path: Path) -> No
 
 
 def test_the_log_has_the_client_s_address_and_not_the_proxy_s(outside: Outside, tmp_path: Path) -> None:
-    outside.upload(distributions.wheel(tmp_path, "of_whom"))
+    outside.upload(distributions.wheel(tmp_path, "of_whom", version=f"1.{int(time.time())}"))
     pod = outside.kubectl.get("-n", outside.namespace, "pod", "client")
     (line,) = [each for each in outside.log() if each.get("project") == "of-whom" and each["logger"] == "audit"]
     assert (line["client"], line["listener"]) == (pod["status"]["podIP"], "external")

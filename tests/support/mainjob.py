@@ -83,9 +83,10 @@ class MainJob:
         self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
 
     def uninstall_operator(self) -> None:
-        """Take the release away as users do; return when the operator has gone."""
+        """Take the release away as users do, and the Lease that it leaves; return when the operator has gone."""
         begin = datetime.now(UTC)
         self._helm("uninstall", "wheelyard")
+        self.kubectl("-n", SYSTEM, "delete", "lease", "wheelyard-operator", "--ignore-not-found")
         self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
 
     def test_operator(self) -> None:
