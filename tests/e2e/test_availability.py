@@ -46,6 +46,7 @@ def test_when_the_leader_ends_another_leads_at_once(pair: OperatorPods, here: He
     assert (pair.leads(leader), pair.leads(standby)) == (True, False)
     assert_works(here, "first")
     here.kubectl("-n", "wheelyard-system", "delete", "pod", leader, "--wait=false")
-    assert assert_follows(pair, leader, transitions) == standby
+    # Most often the one that stood by; but the one that takes the place of the deleted pod may be quicker.
+    following = assert_follows(pair, leader, transitions)
     assert_works(here, "second")
-    assert pair.restarts(standby) == 0
+    assert pair.restarts(following) == 0
