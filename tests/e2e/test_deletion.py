@@ -7,6 +7,7 @@ import pytest
 from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster
+from support import buckets
 from support.here import Here
 from support.kubectl import eventually
 
@@ -39,6 +40,9 @@ def test_delete_takes_the_bucket_but_not_what_is_not_ours(
     assert "somebody-else/s" in message
     assert s3.list_objects_v2(Bucket=bucket, Prefix="wheelyard.json")["KeyCount"] == 1
     s3.delete_object(Bucket=bucket, Key="somebody-else/s")
+    # The bucket keeps versions: what was deleted can still be had back, and is still somebody else's.
+    assert here.condition("packageindex", "main", "StorageReady")[1] == "BucketNotDeletable"
+    buckets.empty(s3, bucket, "somebody-else/")
 
     def gone() -> bool:
         return not here.kubectl("-n", here.namespace, "get", "packageindex", "--ignore-not-found")

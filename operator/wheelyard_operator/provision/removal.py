@@ -56,7 +56,7 @@ def _check_ours(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:
         (each["Key"] for page in _versions(s3, storage.bucket) for each in page if not _is_ours(each, storage)), ""
     )
     if foreign:
-        raise _refusal(storage, f"it holds {foreign}, which is not this index's")
+        raise _refusal(storage, f"it holds {foreign}, or an older version of it, which is not this index's")
 
 
 def _is_ours(version: dict[str, Any], storage: S3Storage) -> bool:
