@@ -143,3 +143,15 @@ def test_at_rest_nothing_is_written(here: Here, bucket: str) -> None:
     before = versions()
     with pytest.raises(AssertionError, match="not within"):
         eventually(lambda: versions() != before, "something was written", 80)
+
+
+def test_indexes_with_a_role_where_nobody_gives_them_one(main_job_ready: MainJob) -> None:
+    packages = Here(main_job_ready.kubectl, "packages")
+    names = ("irsa", "pod-identity")
+    try:
+        main_job_ready.apply("aws-roles.yaml")
+        for name in names:
+            said = packages.wait_for("packageindex", name, "CredentialsReady", "NotChecked")
+            assert f"ServiceAccount wheelyard-{name}" in said
+    finally:
+        main_job_ready.kubectl("-n", "packages", "delete", "packageindex", *names, "--wait=false")

@@ -10,6 +10,7 @@ from cluster import Cluster
 from support import buckets
 from support.here import Here
 from support.kubectl import eventually
+from support.mainjob import MainJob
 
 USES = {"access": {"grants": [{"subjects": ["authenticated"], "verbs": ["read", "publish"]}]}}
 
@@ -101,3 +102,16 @@ def test_on_a_volume_packages_outlive_pods_and_the_index(here: Here) -> None:
     delete_index(here)
     found = here.kubectl("-n", here.namespace, "get", "persistentvolumeclaims", "--ignore-not-found")
     assert "wheelyard-main" not in found or "Terminating" in found
+
+
+def test_the_example_on_a_volume(operator: MainJob) -> None:
+    workshop = Here(operator.kubectl, "workshop")
+    try:
+        operator.apply("volume.yaml")
+        operator.wait_until_ready("packageindex", "main", "workshop")
+        operator.wait_until_ready("indexuser", "ci", "workshop")
+        delete_index(workshop)
+        claim = operator.kubectl.get("-n", "workshop", "persistentvolumeclaim", "wheelyard-main")
+        assert claim["status"]["phase"] == "Bound", "its deletionPolicy keeps it"
+    finally:
+        operator.kubectl("delete", "namespace", "workshop", "--wait=false")

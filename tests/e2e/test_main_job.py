@@ -177,4 +177,4 @@ def _children(kubectl: Kubectl) -> list[str]:
 
 def test_every_example_is_applied_by_some_test() -> None:
     tests = "".join(path.read_text() for path in (*Path(__file__).parent.glob("*.py"), Path(mainjob.__file__)))
-    assert [path.name for path in EXAMPLES.glob("*.yaml") if f'apply("{path.name}")' not in tests] == []
+    assert [path.name for path in EXAMPLES.glob("*.yaml") if f'"{path.name}")' not in tests] == []
