@@ -68,7 +68,7 @@ def wheel(project: str, version: str) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
         for name, content in files.items():
-            made.writestr(name, content)
+            made.writestr(zipfile.ZipInfo(name), content)  # which has no time of its own: always the same bytes
     return archive.getvalue()
 
 

@@ -86,6 +86,9 @@ class MainJob:
         """Take the release away as users do, and the Lease that it leaves; return when the operator has gone."""
         begin = datetime.now(UTC)
         self._helm("uninstall", "wheelyard")
+        # Its pods end after it, and ask for their Lease until then.
+        pods = ("pods", "-l", "app.kubernetes.io/component=operator", "--timeout=60s")
+        self.kubectl("-n", SYSTEM, "wait", "--for=delete", *pods)
         self.kubectl("-n", SYSTEM, "delete", "lease", "wheelyard-operator", "--ignore-not-found")
         self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
 
