@@ -87,8 +87,8 @@ class MainJob:
         begin = datetime.now(UTC)
         self._helm("uninstall", "wheelyard")
         # Its pods end after it, and ask for their Lease until then.
-        pods = ("pods", "-l", "app.kubernetes.io/component=operator", "--timeout=60s")
-        self.kubectl("-n", SYSTEM, "wait", "--for=delete", *pods)
+        pods = ("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/component=operator", "-o", "name")
+        eventually(lambda: not self.kubectl(*pods), "the operator has gone", 60)
         self.kubectl("-n", SYSTEM, "delete", "lease", "wheelyard-operator", "--ignore-not-found")
         self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
 
