@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 APPLIED = "wheelyard.dev/applied"
 """Annotation of every child: a digest of what was applied, so that fields that are no longer wanted go."""
+_KEPT = {"PersistentVolumeClaim"}
+"""Kinds whose objects stay where a deletionPolicy says so, and are taken up again whatever the next one says."""
 
 
 class NotOursError(Exception):
@@ -100,10 +102,9 @@ def covers(live: Any, desired: Any) -> bool:
 
 
 def _is_kept(live: Manifest, desired: Manifest) -> bool:
-    """Whether it is one that outlives its owner, and nobody else has it."""
-    kept = desired["metadata"].get("ownerReferences") == []
-    metadata = live["metadata"]
-    return kept and not _controllers(live) and covers(metadata.get("labels", {}), desired["metadata"]["labels"])
+    """Whether it may have outlived the index that it was made for, and nobody else has it."""
+    kept = desired["kind"] in _KEPT and not _controllers(live)
+    return kept and covers(live["metadata"].get("labels", {}), desired["metadata"]["labels"])
 
 
 def _with_digest(desired: Manifest) -> Manifest:

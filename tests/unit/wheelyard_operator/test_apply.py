@@ -7,7 +7,8 @@ import pytest
 from unit.wheelyard_operator.fakes import FakeKube, an_index
 from wheelyard_operator.apply import Applier, LeavingError, NotOursError, covers
 from wheelyard_operator.desired.service import service
-from wheelyard_operator.resource import Manifest
+from wheelyard_operator.desired.volumeclaim import volumeclaim
+from wheelyard_operator.resource import Manifest, VolumeStorage
 
 INDEX = an_index()
 ID = ("Service", "packages", "wheelyard-main")
@@ -82,6 +83,18 @@ def test_a_child_that_is_being_deleted_is_waited_for() -> None:
     kube.objects[ID]["metadata"]["deletionTimestamp"] = "now"
     with pytest.raises(LeavingError):
         Applier(kube, INDEX.meta).ensure(service(INDEX))
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_a_claim_that_was_kept_is_taken_up_again_whatever_becomes_of_it_next(policy: str) -> None:
+    kept, following = (
+        an_index(storage={"volume": {"size": "1Gi"}}, spec={"deletionPolicy": each}) for each in ("Retain", policy)
+    )
+    kube = FakeKube()
+    for index in (kept, following):
+        assert isinstance(index.storage, VolumeStorage)
+        live = Applier(kube, index.meta).ensure(volumeclaim(index, index.storage))
+    assert bool(live["metadata"].get("ownerReferences")) == (policy == "Delete")
 
 
 def test_ours_is_removed() -> None:
