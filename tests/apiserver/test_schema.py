@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from apiserver import exposure_rules
+from apiserver.exposure_rules import Case
 from cluster.paths import REPOSITORY
 from support import documents
 from support.rest import RefusedError
@@ -48,9 +49,6 @@ class Leave(Enum):
 
 REMOVED = Leave.OUT
 OURS = ("PackageIndex", "IndexUser")
-
-Case = tuple[str, list[Any], list[Any], str]
-"""The path of a field, values that are accepted (`REMOVED` leaves it out), values that are not, and the message."""
 
 
 def changed(manifest: Manifest, path: str, value: Any) -> Manifest:

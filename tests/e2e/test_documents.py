@@ -1,19 +1,16 @@
-"""What the documents say to type at a cluster, typed, and the manifests that they show.
+"""What the documents say to type at a cluster, typed.
 
 What changes nothing is run as it is, the rest as a dry run of the API server: other tests need the cluster as well.
 `kubectl wheelyard` has no dry run, and what it does disturbs nobody.
 """
 
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from support import distributions, documents
 from support.console import Console, helm_without_cluster, in_background
@@ -57,23 +54,6 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, console: Console) -> 
     for block in BLOCKS:
         if block.page == ROOT / page:
             console.run(*(translated(command, port) for command in block.tried))
-
-
-OURS = ("PackageIndex", "IndexUser")
-SHOWN = [
-    (str(block), manifest)
-    for page in documents.PAGES
-    for block in documents.blocks(page)
-    if block.language == "yaml"
-    for manifest in yaml.safe_load_all(block.text)
-    if manifest.get("kind") in OURS
-]
-
-
-@pytest.mark.parametrize("manifest", [manifest for _, manifest in SHOWN], ids=[where for where, _ in SHOWN])
-def test_the_api_server_takes_what_the_documents_show(operator: MainJob, manifest: dict[str, Any]) -> None:
-    shown = {**manifest, "metadata": {**manifest["metadata"], "namespace": "default"}}
-    operator.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=json.dumps(shown))
 
 
 def translated(command: str, port: str) -> str:
