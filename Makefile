@@ -116,8 +116,15 @@ e2e: cluster-up ## The main job on a real Kubernetes
 test: $(READY) ## All set-up, then every test
 	@$(CLUSTER_CLI) build
 	@$(CLUSTER_CLI) tools
-	@$(MAKE) --no-print-directory check chart apiserver integration
-	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory --jobs 2 test-on-cluster test-without-cluster
+
+# Tests on the cluster wait most of the time: the others use the machine meanwhile, and give way (nice). Both go on to
+# their end, whatever becomes of the other; lines that begin with `e2e |` are the cluster's.
+.PHONY: test-on-cluster test-without-cluster
+test-on-cluster:
+	@$(MAKE) --no-print-directory e2e 2>&1 | sed --unbuffered 's/^/e2e | /'
+test-without-cluster:  # one after the other: each takes all cores, and no jobs of the make above (MAKEFLAGS)
+	@MAKEFLAGS= nice $(MAKE) --no-print-directory check chart apiserver integration
 
 .PHONY: chaos
 chaos: cluster-up ## 4 minutes of kills and outages under load, on the local cluster; not part of `make test`

@@ -22,7 +22,7 @@ from .progress import ClusterError
 from .versitygw import free_port
 
 NAMESPACE = "argocd"
-RESYNC_SECONDS = 10
+RESYNC_SECONDS = 5
 """Instead of three minutes."""
 _SERVED_SECONDS = 30
 _KINDS = ("application", "applicationset", "appproject")

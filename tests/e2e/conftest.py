@@ -1,8 +1,6 @@
 """The main job, done once for all e2e tests on the cluster that is up."""
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,15 +12,14 @@ from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster, ClusterError, connect, traefik
 from cluster.paths import locked
-from support import buckets, rights
+from support import buckets, rights, temporary
 from support.here import Here
-from support.kubectl import Kubectl, eventually
+from support.kubectl import Kubectl
 from support.mainjob import MainJob
 from support.rights import Verdict
+from support.temporary import Removals, new_bucket, new_namespace
 from support.tls import Certificate, certify
 
-OURS = "wheelyard.dev/e2e"
-"""Label of the namespaces that tests make."""
 VERDICT = pytest.StashKey[Verdict]()
 LEFT_OUT = pytest.StashKey[bool]()
 
@@ -63,7 +60,7 @@ def cluster() -> Iterator[Cluster]:
     """
     with locked("main-job"):
         found = connect()
-        Kubectl(found)("delete", "namespaces", "--selector", OURS, "--wait=false")
+        Kubectl(found)("delete", "namespaces", "--selector", temporary.LABEL, "--wait=false")
         yield found
 
 
@@ -109,33 +106,26 @@ def main_job_ready(operator: MainJob, s3: S3Client) -> MainJob:
     return operator
 
 
+@pytest.fixture(scope="session")
+def removals(operator: MainJob) -> Iterator[Removals]:  # noqa: ARG001 - it has to be there until all is gone
+    """Remove what tests leave while the next ones run; in the end, see that all of it has gone."""
+    removals = Removals()
+    yield removals
+    removals.wait()
+
+
 @pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
+def namespace(kubectl: Kubectl, removals: Removals) -> Iterator[str]:
     """Make a namespace of the test's own."""
-    with new_namespace(kubectl) as name:
+    with new_namespace(kubectl, removals) as name:
         yield name
 
 
 @pytest.fixture
-def other_namespace(kubectl: Kubectl) -> Iterator[str]:
+def other_namespace(kubectl: Kubectl, removals: Removals) -> Iterator[str]:
     """Make another one."""
-    with new_namespace(kubectl) as name:
+    with new_namespace(kubectl, removals) as name:
         yield name
-
-
-@contextmanager
-def new_namespace(kubectl: Kubectl) -> Iterator[str]:
-    """Make a namespace and delete it.
-
-    What is in it goes before it does. Kubernetes deletes a namespace's pods first and then comes back for the rest
-    after half of their grace period, which is minutes for an index server.
-    """
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    kubectl("label", "namespace", name, f"{OURS}=")
-    yield name
-    kubectl("-n", name, "delete", "packageindexes,indexusers", "--all", "--timeout=60s")
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="session")
@@ -167,22 +157,10 @@ def here(operator: MainJob, namespace: str) -> Here:
 
 
 @pytest.fixture
-def bucket(s3: S3Client) -> Iterator[str]:
-    """Name a bucket that does not exist, and remove it afterwards if it does."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    yield name
-    if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
-        eventually(lambda: _deleted(s3, name), "the bucket can be deleted", 30)
-
-
-def _deleted(s3: S3Client, bucket: str) -> bool:
-    """Try it: a server that is just starting or ending may still write to the bucket."""
-    buckets.empty(s3, bucket)
-    try:
-        s3.delete_bucket(Bucket=bucket)
-    except s3.exceptions.ClientError:
-        return False
-    return True
+def bucket(s3: S3Client, removals: Removals) -> Iterator[str]:
+    """Name a bucket of the test's own."""
+    with new_bucket(s3, removals) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,10 @@ def issuer(main_job: MainJob) -> Iterator[TestIssuer]:
     ):
         kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
     kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/issuer", "--timeout=60s")
+    # Until kube-proxy knows of the pod, nobody gets an answer, and the operator would ask again a minute later.
+    asked = f"import urllib.request as r; print(r.urlopen('{ISSUER}/keys', timeout=5).status)"
+    python = ("-n", "packages", "exec", "publisher", "--", "python3", "-c")
+    eventually(lambda: kubectl(*python, asked).strip() == "200", "the issuer answers", 30)
     yield issuer
     kubectl("delete", "namespace", namespace, "--wait=false")
 

@@ -17,6 +17,7 @@ from support.here import Here
 from support.kubectl import eventually, run
 from support.load import wheel
 from support.mainjob import CHART, SYSTEM, MainJob
+from support.temporary import Removals
 
 OPERATIONS_A_SECOND = 60
 OPERATOR = "app.kubernetes.io/component=operator"
@@ -38,8 +39,9 @@ def packaged(cluster: Cluster, tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def without(operator: MainJob) -> Iterator[MainJob]:
+def without(operator: MainJob, removals: Removals) -> Iterator[MainJob]:
     """Take the release of all tests away, and bring it back afterwards."""
+    removals.wait()
     operator.uninstall_operator()
     yield operator
     operator.install_operator()

@@ -7,13 +7,15 @@ import pytest
 
 from support.kubectl import eventually
 from support.mainjob import SYSTEM, MainJob
+from support.temporary import Removals
 
 OPERATOR = f"system:serviceaccount:{SYSTEM}:wheelyard-operator"
 
 
 @pytest.fixture
-def namespaced(main_job_ready: MainJob, namespace: str) -> Iterator[MainJob]:
+def namespaced(main_job_ready: MainJob, namespace: str, removals: Removals) -> Iterator[MainJob]:
     """Install the operator for one namespace, and for all again afterwards."""
+    removals.wait()
     main_job_ready.install_operator(namespace)
     yield main_job_ready
     main_job_ready.install_operator()

@@ -7,6 +7,7 @@ import pytest
 
 from cluster import start_part, stop_part
 from support.here import Here
+from support.temporary import Removals
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("CLUSTER", "local") != "local", reason="only the local cluster's programs can be stopped"
@@ -14,7 +15,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def servers(here: Here, bucket: str) -> "Servers":
+def servers(here: Here, bucket: str, removals: Removals) -> "Servers":
+    removals.wait()
     here.index(bucket)
     here.wait_for("packageindex", "main", "Ready", "Serving", 90)
     return Servers(here)

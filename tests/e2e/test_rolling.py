@@ -32,6 +32,9 @@ def test_settings_keys_and_images_change_under_load(busy: Busy, iam: IAMClient) 
     def reason(of: str) -> str:
         return here.condition("packageindex", "main", of)[1]
 
+    def keys() -> list[str]:
+        return [each["AccessKeyId"] for each in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]]
+
     # A setting that servers read at their start.
     change = json.dumps({"spec": {"limits": {"projectFiles": 5000}}})
     here.kubectl(*mine, "patch", "packageindex", "main", "--type=merge", "-p", change)
@@ -43,9 +46,8 @@ def test_settings_keys_and_images_change_under_load(busy: Busy, iam: IAMClient) 
     (user,) = [each["UserName"] for each in iam.list_users()["Users"] if here.namespace in each["UserName"]]
     here.kubectl(*mine, "annotate", "packageindex", "main", "wheelyard.dev/rotate=now")
     eventually(lambda: key() != old, "there is another key", 20)
-    eventually(lambda: reason("CredentialsReady") == "KeyIssued", "the old key has ended", 90)
-    keys = [each["AccessKeyId"] for each in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]]
-    assert keys == [key()]
+    eventually(lambda: keys() == [key()], "the old key has ended", 90)
+    eventually(lambda: reason("CredentialsReady") == "KeyIssued", "the status says that it has ended", 20)
 
     # An image that does not exist, and back.
     operator = ("-n", SYSTEM, "set", "env", "deployment/wheelyard-operator")

@@ -1,0 +1,80 @@
+"""Namespaces and buckets of a test's own: what a test leaves goes while the next ones run."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from mypy_boto3_s3 import S3Client
+
+from support import buckets
+from support.kubectl import Kubectl, eventually
+
+LABEL = "wheelyard.dev/e2e"
+"""Of the namespaces that tests make."""
+SECONDS = 120
+"""Within which all of a namespace or a bucket is gone: servers end what they do, and the machine may be busy."""
+
+
+class Removals:
+    """What is being removed meanwhile. Whoever takes the operator or S3 away waits for it first."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=4)
+        self._running: list[Future[None]] = []
+
+    def begin(self, removal: Callable[[], None]) -> None:
+        """Remove something from now on, without waiting for it."""
+        self._running.append(self._pool.submit(removal))
+
+    def wait(self) -> None:
+        """Return when nothing is being removed; what could not be removed is an error."""
+        running, self._running = self._running, []
+        for each in running:
+            each.result()
+
+
+@contextmanager
+def new_namespace(kubectl: Kubectl, removals: Removals) -> Iterator[str]:
+    """Make a namespace and delete it.
+
+    What is in it goes before it does. Kubernetes deletes a namespace's pods first and then comes back for the rest
+    after half of their grace period, which is minutes for an index server.
+    """
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, f"{LABEL}=")
+    yield name
+    delete = ("-n", name, "delete", "packageindexes,indexusers", "--all")
+    kubectl(*delete, "--wait=false")
+
+    def rest() -> None:
+        kubectl(*delete, f"--timeout={SECONDS}s")
+        kubectl("delete", "namespace", name, "--wait=false")
+
+    removals.begin(rest)
+
+
+@contextmanager
+def new_bucket(s3: S3Client, removals: Removals) -> Iterator[str]:
+    """Name a bucket that does not exist, and remove it afterwards if it does."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    yield name
+    if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+        removals.begin(lambda: _remove(s3, name))
+
+
+def _remove(s3: S3Client, bucket: str) -> None:
+    eventually(lambda: _removed(s3, bucket), "the bucket can be deleted", SECONDS)
+
+
+def _removed(s3: S3Client, bucket: str) -> bool:
+    """Try it: a server that is just starting or ending may still write to the bucket."""
+    buckets.empty(s3, bucket)
+    try:
+        s3.delete_bucket(Bucket=bucket)
+    except s3.exceptions.NoSuchBucket:
+        return True
+    except s3.exceptions.ClientError:
+        return False
+    return True
