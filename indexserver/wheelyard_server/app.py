@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from wheelyard_server.access.current import CurrentAccess
@@ -21,9 +22,10 @@ from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.publish import UploadLimits
+from wheelyard_server.catalog.redirects import Presign, Redirects
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import InvalidSettingsError, StorageError, UnsafeStorageError
-from wheelyard_server.settings import Settings, Shutdown
+from wheelyard_server.settings import S3, Redirect, Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
@@ -117,7 +119,22 @@ def _policy(settings: Settings) -> Policy:
     return Policy(
         Freshness(fresh.fresh_seconds, fresh.stale_seconds),
         UploadLimits(limits.project_files, ArchiveLimits(metadata_bytes=limits.metadata_bytes)),
+        _redirects(settings),
     )
+
+
+def _redirects(settings: Settings) -> Redirects:
+    wanted, bucket = settings.redirects, settings.storage.s3
+    if wanted is None or bucket is None:
+        return Redirects()
+    return Redirects(wanted.min_bytes, _presign(bucket, wanted.cluster), _presign(bucket, wanted.external))
+
+
+def _presign(bucket: S3, wanted: Redirect | None) -> Presign | None:
+    if wanted is None:
+        return None
+    # The server's name is signed with the rest, so each needs a connection's settings of its own; none is made.
+    return s3.connect(msgspec.structs.replace(bucket, endpoint=wanted.endpoint or bucket.endpoint)).presigned
 
 
 def _cache(settings: Settings) -> FileCache | None:

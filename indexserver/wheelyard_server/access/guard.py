@@ -57,6 +57,11 @@ class GuardedCatalog:
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.open(name, file, start, end)
 
+    async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
+        """Return the URL by which a client fetches a file's bytes from the storage itself, if it is to do so."""
+        self._require(Verb.READ, name, file.filename)
+        return await self._catalog.location(name, file, is_outside=is_outside)
+
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte."""
         self._require(Verb.READ, name, file.filename)

@@ -15,6 +15,7 @@ from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
 from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
+from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.verify import checked
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
@@ -41,6 +42,7 @@ class Policy:
 
     freshness: Freshness = field(default_factory=Freshness)
     uploads: UploadLimits = field(default_factory=UploadLimits)
+    redirects: Redirects = field(default_factory=Redirects)
 
 
 class Catalog:
@@ -61,6 +63,7 @@ class Catalog:
         self._publisher = Publisher(storage, self._documents, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache, self.counts)
         self._projects = ProjectList(storage, self._documents)
+        self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self._read_only: UnsafeStorageError | None = None
 
@@ -102,6 +105,17 @@ class Catalog:
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to and without `end`; see `Contents.open`."""
         return await self._contents.open(layout.content(name, file), file, start, end)
+
+    async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
+        """Return the URL by which a client of this listener fetches a file's bytes from the storage itself.
+
+        None: it is to get them here. It is for one client, and for some minutes.
+        """
+        presign = self._redirects.of(file, is_outside=is_outside)
+        if presign is None or self.small_at_hand(file.sha256) is not None:
+            return None
+        self.counts.file_reads[Source.REDIRECT] += 1
+        return await presign(layout.content(name, file))
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""

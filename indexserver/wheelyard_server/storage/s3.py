@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
@@ -39,6 +40,9 @@ PARTS_AT_ONCE = 4
 CHUNK_BYTES = 256 * 1024
 READ_SECONDS = 10
 """A small object is there by then, or pip has given up anyway: it waits for 15 s."""
+LINK_LIFETIME = timedelta(minutes=5)
+"""Of a presigned URL: long enough to begin a download. obstore renews temporary credentials, which end its life
+sooner, when they have less than this left."""
 
 _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
@@ -76,6 +80,14 @@ class S3Storage:
         with _translated(key):
             result = await self._store.get_async(key, options={"range": (start, end)})
         return _chunks(key, result.stream(min_chunk_size=CHUNK_BYTES), end - start)
+
+    async def presigned(self, key: str) -> str:
+        """Return a URL by which whoever has it may GET the object, whole or in part, for `LINK_LIFETIME`.
+
+        Whether there is such an object is not asked.
+        """
+        with _translated(key):
+            return await obstore.sign_async(self._store, "GET", key, LINK_LIFETIME)
 
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
         """See `Storage.path`."""
