@@ -42,11 +42,11 @@ from wheelyard_server.web.interpreter import require_safe_interpreter
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.logs import LogHandler, RequestLog
 from wheelyard_server.web.metrics import Metrics, metrics_app
-from wheelyard_server.web.pages import ProjectPages
+from wheelyard_server.web.pages import ProjectPages, RootPages
 from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.sampling import Sampling
-from wheelyard_server.web.simple import PROJECT_PAGES
+from wheelyard_server.web.simple import PROJECT_PAGES, ROOT_PAGES
 from wheelyard_server.web.welcome import INDEX_NAME
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
     app[ADMISSION] = Admission(settings.limits)
+    app[ROOT_PAGES] = RootPages()
     app[PROJECT_PAGES] = pages = ProjectPages()
     app[INDEX_NAME] = settings.index or ""
     if settings.performance.fast_lane:

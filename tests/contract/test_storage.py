@@ -143,6 +143,9 @@ async def test_more_keys_than_a_page_of_s3_are_listed(storage: Storage) -> None:
 
     await asyncio.gather(*(write(key) for key in wanted))
     assert await keys(storage, "projects/") == wanted
+    # Cut at keys that are there, at one that is not, and at one behind the last.
+    cuts = [wanted[0], wanted[300], "projects/p0700", wanted[1001], "projects/zz"]
+    assert [listed.key async for listed in storage.list("projects/", cuts=cuts)] == wanted
 
 
 async def test_an_etag_that_never_was_is_refused(storage: Storage) -> None:
@@ -206,7 +209,11 @@ async def test_where_a_stamp_is_the_same_the_object_is_what_was_read(storage: St
     stamp = storage.stamp(key)
     assert stamp == storage.stamp(key)
     assert (stamp is not None) is isinstance(storage, FolderStorage | MeasuredStorage)
+    folder = storage.stamp("projects/")
+    assert (folder is None) is (stamp is None)
     await storage.write(key, b"9999", expected=etag)
+    await asyncio.sleep(0.1)
+    assert folder is None or storage.stamp("projects/") != folder
     assert stamp is None or storage.stamp(key) != stamp
     assert storage.stamp("projects/none.json") is None
 

@@ -13,7 +13,7 @@ from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
-from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
+from wheelyard_server.catalog.project_list import ProjectList, Projects
 from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
@@ -62,7 +62,7 @@ class Catalog:
         self._reader = FreshReader(self._documents, policy.freshness)
         self._publisher = Publisher(storage, self._documents, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache, self.counts)
-        self._projects = ProjectList(storage, self._documents)
+        self._projects = ProjectList(storage, self._documents, policy.freshness)
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self._read_only: UnsafeStorageError | None = None
@@ -71,7 +71,7 @@ class Catalog:
         """Raise this for whatever would change something from now on."""
         self._read_only = reason
 
-    async def projects(self) -> list[ProjectEntry]:
+    async def projects(self) -> Projects:
         """Return all projects that have files, by name."""
         return await self._projects.read()
 

@@ -7,9 +7,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
-import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +78,7 @@ class FolderStorage:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
-    async def list(self, folder: str) -> AsyncIterator[Listed]:
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:  # noqa: ARG002 - it is read at once
         """See `Storage.list`."""
         with _translated(folder):
             objects = await asyncio.to_thread(lambda: sorted(self._listed(folder)))
@@ -114,14 +113,14 @@ class FolderStorage:
             yield
 
     def _listed(self, folder: str) -> Iterator[Listed]:
-        for path in (self._root / folder).rglob("*"):
-            key = path.relative_to(self._root).as_posix()
-            if not path.name.startswith(_UNFINISHED):
-                # It may have been replaced or deleted since the folder was read.
-                with suppress(FileNotFoundError):
-                    found = path.stat()
-                    if stat.S_ISREG(found.st_mode):
-                        yield _as_listed(key, found)
+        # Of what was replaced or deleted since the folder was read nothing is told: it may not be there any more.
+        with suppress(FileNotFoundError), os.scandir(self._prefix + folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._listed(f"{folder}{entry.name}/")
+                elif entry.is_file() and not entry.name.startswith(_UNFINISHED):
+                    with suppress(FileNotFoundError):
+                        yield _as_listed(folder + entry.name, entry.stat())
 
     def _delete(self, key: str) -> None:
         path = self.path(key)

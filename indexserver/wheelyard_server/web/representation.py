@@ -61,6 +61,10 @@ class Representation:
             prepared = self._prepared[encoding, unchanged] = self._prepare(encoding, unchanged=unchanged)
         return prepared
 
+    def is_ready(self, encoding: Encoding) -> bool:
+        """Tell whether `prepared` has made the whole answer before."""
+        return (encoding, False) in self._prepared
+
     def _prepare(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
         headers = self.headers(encoding, unchanged=unchanged)
         if unchanged:
