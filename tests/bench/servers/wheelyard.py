@@ -54,7 +54,7 @@ class Wheelyard(Server):
     @property
     def caches(self) -> bool:
         """See `Server.caches`."""
-        return self.on_s3
+        return self.on_s3 and "redirects" not in self.changed
 
     def install(self) -> str:
         """Return the version of the working tree; a setting that it does not know is an error."""
@@ -131,6 +131,13 @@ VARIANTS = (
         on_s3=True,
         changed={"freshness": {"freshSeconds": 2}},
         groups=_READS,
+    ),
+    Wheelyard(
+        "wheelyard-s3-redirects",
+        "versitygw, strict freshness, redirects to presigned URLs of all files",
+        on_s3=True,
+        changed={"redirects": {"minBytes": 0, "cluster": {}}},
+        groups=frozenset({"files", "installs"}),
     ),
 )
 
