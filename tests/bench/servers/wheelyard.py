@@ -58,7 +58,8 @@ class Wheelyard(Server):
 
     def install(self) -> str:
         """Return the version of the working tree; a setting that it does not know is an error."""
-        settings.parse(msgspec.yaml.encode(self._settings(Path("/nonexistent"), 1, {"folder": {"path": "/"}})))
+        where: dict[str, Any] = {"s3": {"bucket": BUCKET}} if self.on_s3 else {"folder": {"path": "/"}}
+        settings.parse(msgspec.yaml.encode(self._settings(Path("/nonexistent"), 1, where)))
         said = subprocess.run(
             ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
         )
