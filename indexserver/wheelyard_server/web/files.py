@@ -1,4 +1,4 @@
-"""`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part; `.metadata` and `.provenance`."""
+"""`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
 
 from functools import lru_cache
 from http import HTTPStatus
