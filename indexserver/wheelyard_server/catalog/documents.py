@@ -7,7 +7,7 @@ share, so an answer is never older than the request, on every replica.
 import time
 import uuid
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 import msgspec
 
@@ -46,6 +46,19 @@ class Version(NamedTuple):
     etag: ETag | None
 
 
+Revision = NewType("Revision", str)
+"""Changes whenever the project does; the same on every replica."""
+
+
+class Listing(NamedTuple):
+    """A project that is there, and its revision."""
+
+    project: Project
+    revision: Revision
+    stale_seconds: float | None = None
+    """The storage is down and this was so as many seconds ago; None is current."""
+
+
 class Known(NamedTuple):
     """What was read last, and when that was known to be current."""
 
@@ -53,8 +66,10 @@ class Known(NamedTuple):
     checked: float
     size: int
     """Of the document as it is stored."""
-    stamp: Stamp | None = None
+    stamp: Stamp | None
     """Of the stored document, from before it was read."""
+    listing: Listing | None
+    """What readers see of it, where there is anything to see."""
 
 
 class Documents:
@@ -141,9 +156,16 @@ class Documents:
         return self._remember(Version(_parse(body, name), etag), len(body), stamp)
 
     def _remember(self, version: Version, size: int, stamp: Stamp | None = None) -> Version:
-        known = Known(version, self._clock(), size, stamp)
+        known = Known(version, self._clock(), size, stamp, listing_of(version))
         self._cache.put(version.project.name, known, size * MEMORY_PER_BYTE)
         return version
+
+
+def listing_of(version: Version, stale_seconds: float | None = None) -> Listing | None:
+    """Return the listing of a project that has files."""
+    if version.etag is None or not version.project.files:
+        return None
+    return Listing(version.project, Revision(version.etag), stale_seconds)
 
 
 def _parse(body: bytes, name: str) -> Project:
