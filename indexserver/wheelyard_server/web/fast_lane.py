@@ -208,7 +208,7 @@ class FastLane:
         page = self.pages.rendered(listing, asking.media_type)
         if page is None:
             return None
-        unchanged = asking.known != "" and is_among(f'"{page.etag}-{asking.encoding}"', asking.known)
+        unchanged = asking.known != "" and is_among(page.tag(asking.encoding), asking.known)
         return page.prepared(asking.encoding, unchanged=unchanged)
 
     def _answer(self, request: _Request, prepared: Prepared, stale_seconds: float | None = None) -> None:
