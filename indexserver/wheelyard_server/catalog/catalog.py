@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple, NewType
 
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.content import Content, Contents
 from wheelyard_server.catalog.counts import Counts, Source
-from wheelyard_server.catalog.documents import Documents, Version
+from wheelyard_server.catalog.documents import Documents, Known, Listing, listing_of
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
@@ -22,18 +21,6 @@ from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
-
-Revision = NewType("Revision", str)
-"""Changes whenever the project does; the same on every replica."""
-
-
-class Listing(NamedTuple):
-    """A project that is there, and its revision."""
-
-    project: Project
-    revision: Revision
-    stale_seconds: float | None = None
-    """The storage is down and this was so as many seconds ago; None is current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +66,18 @@ class Catalog:
         """Return a project; raise `NotFoundError` if there is none, or it has no files."""
         self.counts.page_reads += 1
         seen = await self._reader.read(name)
-        listing = _listing(seen.version, seen.stale_seconds)
+        listing = listing_of(seen.version, seen.stale_seconds)
         if listing is None:
             raise NotFoundError("No such project in this index")
         return listing
 
-    def at_hand(self, name: NormalizedName) -> tuple[Listing, bool] | None:
-        """Return a project as it was last known, and whether `project` would return the same at this moment."""
-        known = self._documents.known(name)
-        if known is None:
-            return None
-        listing = _listing(known.version)
-        return (listing, self._reader.is_fresh(known)) if listing is not None else None
+    def known(self, name: NormalizedName) -> Known | None:
+        """Return what was read of a project last, without asking the storage."""
+        return self._documents.known(name)
+
+    def is_fresh(self, known: Known) -> bool:
+        """Tell whether `project` would return what is known at this moment."""
+        return self._reader.is_fresh(known)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest; raise `NotFoundError` if none is offered."""
@@ -201,10 +188,3 @@ class Catalog:
             what = "project in this index" if selection == Selection() else "file in this project"
             raise NotFoundError(f"No such {what}")
         return selected
-
-
-def _listing(version: Version, stale_seconds: float | None = None) -> Listing | None:
-    """Return the listing of a project that has files."""
-    if version.etag is None or not version.project.files:
-        return None
-    return Listing(version.project, Revision(version.etag), stale_seconds)

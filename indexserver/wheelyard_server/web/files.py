@@ -6,7 +6,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.web.context import arrived_from_outside, guarded_catalog

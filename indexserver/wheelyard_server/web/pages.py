@@ -17,7 +17,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wheelyard_server.catalog.bounded import Bounded
-from wheelyard_server.catalog.catalog import Listing
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.catalog.project_list import Projects
 from wheelyard_server.model import File, Project
 from wheelyard_server.web.negotiation import Encoding, MediaType
