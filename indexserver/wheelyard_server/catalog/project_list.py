@@ -53,7 +53,8 @@ class Projects:
 
     def __init__(self, entries: Iterable[ProjectEntry] = ()) -> None:
         self.entries = tuple(entries)
-        self._selections: dict[Hashable, Projects] = {}
+        self._selections: dict[Hashable, Projects | None] = {}
+        """None is all of these: a list that held itself would outlive its use."""
 
     def __iter__(self) -> Iterator[ProjectEntry]:
         return iter(self.entries)
@@ -63,14 +64,15 @@ class Projects:
 
     def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
         """Return those that are wanted; the same `key` stands for the same wishes, which are asked once."""
-        selection = self._selections.pop(key, None)
-        if selection is None:
-            entries = tuple(entry for entry in self.entries if wanted(NormalizedName(entry.name)))
-            selection = self if len(entries) == len(self) else Projects(entries)
+        selection = self._selections.pop(key) if key in self._selections else self._made(wanted)
         self._selections[key] = selection
         if len(self._selections) > SELECTIONS_KEPT:
             del self._selections[next(iter(self._selections))]
-        return selection
+        return self if selection is None else selection
+
+    def _made(self, wanted: Callable[[NormalizedName], bool]) -> "Projects | None":
+        entries = tuple(entry for entry in self.entries if wanted(NormalizedName(entry.name)))
+        return Projects(entries) if len(entries) < len(self) else None
 
 
 class ProjectList:

@@ -27,6 +27,7 @@ CHUNK_BYTES = 256 * 1024
 COPIED_AT_ONCE = 8 * 1024 * 1024
 YOUNG_NS = 50_000_000
 """The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
+_SECOND_NS = 1_000_000_000
 _LOCK = ".lock"
 _UNFINISHED = ".unfinished-"
 
@@ -74,7 +75,9 @@ class FolderStorage:
             found = os.stat(self._prefix + key)  # noqa: PTH116 - asked for every page: a Path costs more than this
         except OSError:
             return None
-        if time.time_ns() - found.st_mtime_ns < YOUNG_NS:
+        # Some file systems know whole seconds only.
+        young = YOUNG_NS if found.st_mtime_ns % _SECOND_NS else _SECOND_NS
+        if time.time_ns() - found.st_mtime_ns < young:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
@@ -115,7 +118,7 @@ class FolderStorage:
     def _listed(self, folder: str) -> Iterator[Listed]:
         # Of what was replaced or deleted since the folder was read nothing is told: it may not be there any more.
         with suppress(FileNotFoundError), os.scandir(self._prefix + folder) as entries:
-            for entry in entries:
+            for entry in list(entries):
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._listed(f"{folder}{entry.name}/")
                 elif entry.is_file() and not entry.name.startswith(_UNFINISHED):

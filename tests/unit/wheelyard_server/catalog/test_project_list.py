@@ -131,7 +131,9 @@ async def test_a_selection_is_made_once_for_each_kind_of_reader() -> None:
     assert asked == ["a", "b"]
     assert {id(each) for each in selections} == {id(selections[0])}
     assert [entry.name for entry in selections[0]] == ["a"]
-    assert listed.selected("all", lambda _: True) is listed
+    for _ in range(2):
+        assert listed.selected("all", lambda _: True) is listed
+        assert not list(listed.selected("none", lambda _: False))
     for number in range(project_list.SELECTIONS_KEPT):
         listed.selected(number, only_a)
     asked.clear()
