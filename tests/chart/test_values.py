@@ -170,6 +170,8 @@ def test_index_servers_have_the_operators_image_unless_another_is_named() -> Non
         ("replicas=-1", "replicas"),
         ("tracing.endpoint=collector:4318", "endpoint"),
         ("tracing.ratio=2", "ratio"),
+        ("monitoring.prometheusRule.runbookURL=docs/alerts.md", "runbookURL"),
+        ("monitoring.prometheusRule.runbookURL=https://books.example/#alerts", "runbookURL"),
         ("monitoring.serviceMonitor.interval=often", "interval"),
         ("networkPolicy.egressPorts[0]=https", "egressPorts"),
     ],
