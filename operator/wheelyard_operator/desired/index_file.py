@@ -66,12 +66,15 @@ def keeps_cache(index: PackageIndex) -> bool:
 def _storage(storage: S3Storage | VolumeStorage, settings: Settings) -> Manifest:
     if isinstance(storage, VolumeStorage):
         return {"folder": {"path": VOLUME_FOLDER}}
+    url = endpoint(storage, settings)
     return {
         "s3": {
             "bucket": storage.bucket,
             "prefix": storage.prefix,
             "region": storage.region or settings.region,
-            "endpoint": endpoint(storage, settings),
+            "endpoint": url,
+            # Not for AWS, whose certificates are public: servers are replaced where this changes.
+            **({"caBundle": settings.ca_bundle} if settings.ca_bundle and url.startswith("https://") else {}),
         }
     }
 
