@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from wheelyard_server.access.current import CurrentAccess
@@ -21,9 +22,10 @@ from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.publish import UploadLimits
+from wheelyard_server.catalog.redirects import Presign, Redirects
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import InvalidSettingsError, StorageError, UnsafeStorageError
-from wheelyard_server.settings import Settings, Shutdown
+from wheelyard_server.settings import S3, Redirect, Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
@@ -40,11 +42,11 @@ from wheelyard_server.web.interpreter import require_safe_interpreter
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.logs import LogHandler, RequestLog
 from wheelyard_server.web.metrics import Metrics, metrics_app
-from wheelyard_server.web.pages import ProjectPages
+from wheelyard_server.web.pages import ProjectPages, RootPages
 from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.sampling import Sampling
-from wheelyard_server.web.simple import PROJECT_PAGES
+from wheelyard_server.web.simple import PROJECT_PAGES, ROOT_PAGES
 from wheelyard_server.web.welcome import INDEX_NAME
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
     app[ADMISSION] = Admission(settings.limits)
+    app[ROOT_PAGES] = RootPages()
     app[PROJECT_PAGES] = pages = ProjectPages()
     app[INDEX_NAME] = settings.index or ""
     if settings.performance.fast_lane:
@@ -117,7 +120,22 @@ def _policy(settings: Settings) -> Policy:
     return Policy(
         Freshness(fresh.fresh_seconds, fresh.stale_seconds),
         UploadLimits(limits.project_files, ArchiveLimits(metadata_bytes=limits.metadata_bytes)),
+        _redirects(settings),
     )
+
+
+def _redirects(settings: Settings) -> Redirects:
+    wanted, bucket = settings.redirects, settings.storage.s3
+    if wanted is None or bucket is None:
+        return Redirects()
+    return Redirects(wanted.min_bytes, _presign(bucket, wanted.cluster), _presign(bucket, wanted.external))
+
+
+def _presign(bucket: S3, wanted: Redirect | None) -> Presign | None:
+    if wanted is None:
+        return None
+    # The server's name is signed with the rest, so each needs a connection's settings of its own; none is made.
+    return s3.connect(msgspec.structs.replace(bucket, endpoint=wanted.endpoint or bucket.endpoint)).presigned
 
 
 def _cache(settings: Settings) -> FileCache | None:

@@ -100,8 +100,8 @@ class Project(_Part, frozen=True, dict=True):
 
     name: str
     format: int = FORMAT
-    operation: str = ""
-    """Id of the write that made this document: how a writer whose answer got lost knows its own work."""
+    operations: tuple[str, ...] = ()
+    """Ids of the last writes, the newest last: how a writer whose answer got lost knows its own work."""
     files: tuple[File, ...] = ()
     """In the order of upload."""
     deleted: tuple[DeletedFile, ...] = ()

@@ -175,6 +175,31 @@ class Tracing(_Settings, frozen=True):
             raise ValueError("`tracing.endpoint` must be a URL such as https://collector:4318")
 
 
+class Redirect(_Settings, frozen=True):
+    """Clients of a listener are sent to S3."""
+
+    endpoint: str = ""
+    """URL of the S3 server, as these clients know it. Empty: that of `storage.s3`."""
+
+    def __post_init__(self) -> None:
+        if self.endpoint and not _is_plain(self.endpoint):
+            raise ValueError("`endpoint` must be empty or a URL such as https://s3.example.com")
+
+
+class Redirects(_Settings, frozen=True):
+    """Large files come from S3 itself: their downloads are answered with presigned URLs."""
+
+    min_bytes: Annotated[int, msgspec.Meta(ge=0)] = 100 * MIB
+    """Size of the smallest. What is in memory comes from there all the same."""
+    cluster: Redirect | None = None
+    """Of clients of this listener; None sends them nowhere."""
+    external: Redirect | None = None
+
+    def __post_init__(self) -> None:
+        if self.cluster is None and self.external is None:
+            raise ValueError("`redirects` needs `cluster`, `external` or both: whose clients are sent to S3")
+
+
 class Performance(_Settings, frozen=True):
     """How it is served, never what."""
 
@@ -203,7 +228,17 @@ class Settings(_Settings, frozen=True):
     logs: Logs = Logs()
     tracing: Tracing | None = None
     """None traces nothing."""
+    redirects: Redirects | None = None
+    """None sends every file itself."""
     performance: Performance = Performance()
+
+    def __post_init__(self) -> None:
+        if self.redirects is None:
+            return
+        if self.storage.s3 is None:
+            raise ValueError("`redirects` needs `storage.s3`: from a folder there is nowhere to send clients to")
+        if self.redirects.external is not None and self.listeners.external is None:
+            raise ValueError("`redirects.external` needs `listeners.external`: else nobody comes that way")
 
 
 def parse(text: bytes) -> Settings:

@@ -227,6 +227,28 @@ OF_INDEX: list[Case] = [
         "spec.limits.metadataSize must be a number of bytes, or one with Ki",
     ),
     ("spec.limits.projectFiles", [1, 100000], [0], "should be greater than or equal to 1"),
+    (
+        "spec.redirects",
+        [{"cluster": {}}, {"external": {}, "minSize": "1"}, {"cluster": {"endpoint": ""}, "external": {}}],
+        [{}, {"minSize": "1Gi"}],
+        "spec.redirects needs cluster, external or both",
+    ),
+    ("spec", [], [{**volume(), "redirects": {"cluster": {}}}], "spec.redirects needs spec.storage.s3"),
+    (
+        "spec.redirects",
+        [{"cluster": {}, "minSize": size} for size in SIZES],
+        [{"cluster": {}, "minSize": size} for size in NO_SIZES],
+        "spec.redirects.minSize must be a number of bytes, or one with Ki",
+    ),
+    *(
+        (
+            "spec.redirects",
+            [{side: {"endpoint": url}} for url in ("", "http://minio", "https://s3.example.com:9000/")],
+            [{side: {"endpoint": url}} for url in ("minio", "https://a/b", "ftp://a", "https://a:b@c")],
+            f"spec.redirects.{side}.endpoint must be empty or a URL",
+        )
+        for side in ("cluster", "external")
+    ),
     ("spec.cache.size", SIZES, NO_SIZES, "spec.cache.size must be a number of bytes, or one with Ki, Mi or Gi"),
     *(
         (

@@ -20,7 +20,7 @@ class Effort:
     """Whether the storages with 500,000 files are measured too."""
 
 
-FULL = Effort("full", rounds=5, seconds=2, warm_up=1, settled=True, huge=True)
+FULL = Effort("full", rounds=3, seconds=2, warm_up=1, settled=True, huge=True)
 QUICK = Effort("quick", rounds=1, seconds=1, warm_up=0, settled=False, huge=False)
 TINY = Effort("tiny", rounds=1, seconds=1, warm_up=0, settled=False, huge=False)
 """For those who change the bench: shows that it works, and no figure of it means anything."""

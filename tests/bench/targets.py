@@ -8,7 +8,7 @@ from bench.results import Key, Results, key_of
 
 NGINX, PYPIRON = ("nginx",), ("pypiron",)
 FOLDER, TOKEN, S3 = ("wheelyard",), ("wheelyard-token",), ("wheelyard-s3",)
-ANY = (*FOLDER, "wheelyard-2", *S3, "wheelyard-s3-2s")
+ANY = (*FOLDER, "wheelyard-2", *S3, "wheelyard-s3-2s", "wheelyard-s3-redirects")
 PYTHON_PEERS = ("pypiserver", "devpi", "proxpi", "simple-repository-server")
 
 

@@ -123,6 +123,17 @@ def test_index_yaml_says_how_to_serve() -> None:
     assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 
+def test_index_yaml_says_who_is_sent_to_s3() -> None:
+    assert server_settings.parse(index_file(index(), OPERATOR).encode()).redirects is None
+    inside = server_settings.parse(index_file(index(redirects={"cluster": {}}), OPERATOR).encode())
+    assert inside.redirects == server_settings.Redirects(cluster=server_settings.Redirect())
+    outside = {"minSize": "1Gi", "external": {"endpoint": "https://s3.example:9000"}}
+    read = server_settings.parse(index_file(index(redirects=outside), OPERATOR).encode())
+    assert read.redirects == server_settings.Redirects(
+        min_bytes=2**30, external=server_settings.Redirect(endpoint="https://s3.example:9000")
+    )
+
+
 def test_index_yaml_says_whose_word_on_clients_counts() -> None:
     networks = ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/24"]
     made = index(external={"trustedProxies": networks})

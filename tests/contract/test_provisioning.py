@@ -1,5 +1,7 @@
 """What the operator makes outside of the cluster, on a real S3 server that enforces IAM policies."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +51,7 @@ def client(server: S3Server, key_id: str, secret: str) -> S3Client:
         region_name=server.region,
         aws_access_key_id=key_id,
         aws_secret_access_key=secret,
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, signature_version="s3v4"),
     )
 
 
@@ -76,12 +78,23 @@ def refused(call: Callable[[], Any]) -> bool:
     return False
 
 
+def fetched(url: str) -> None:
+    try:
+        urllib.request.urlopen(url).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ClientError({"Error": {"Code": str(error.code)}}, "GetObject") from error
+
+
 def everything(user: S3Client, bucket: str, prefix: str) -> dict[str, Callable[[], Any]]:
     """Give all that an index server does at a place."""
     key = f"{prefix}secret"
     return {
         "list": lambda: user.list_objects_v2(Bucket=bucket, Prefix=prefix),
         "get": lambda: user.get_object(Bucket=bucket, Key=key),
+        "presigned": lambda: fetched(
+            user.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+        ),
         "put": lambda: user.put_object(Bucket=bucket, Key=key, Body=b"x"),
         "create": lambda: user.put_object(Bucket=bucket, Key=f"{prefix}new", Body=b"x", IfNoneMatch="*"),
         "multipart": lambda: user.create_multipart_upload(Bucket=bucket, Key=key),
@@ -100,6 +113,7 @@ def test_a_key_reaches_its_own_prefix_and_no_sibling(
         for prefix in ("team/", "team2/", "tea/", "")
     }
     assert outcome.pop("team/") == set()
+    fetched(user.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "team/secret"}))
     assert outcome == {prefix: set(everything(user, bucket, "")) for prefix in ("team2/", "tea/", "")}
 
 

@@ -1,8 +1,12 @@
 """One contract for every storage: memory, folder, and S3 on versitygw."""
 
 import asyncio
+import re
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from cluster.versitygw import S3Server
@@ -17,7 +21,9 @@ from wheelyard_server.settings import S3
 from wheelyard_server.storage import ETag, Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.measured import MeasuredStorage
-from wheelyard_server.storage.s3 import PART_BYTES
+from wheelyard_server.storage.s3 import PART_BYTES, S3Storage
+
+NewBucket = Callable[[str], S3Storage]
 
 
 @pytest.fixture(params=["memory", "folder", "folder, measured", "s3", "s3 under a prefix"])
@@ -137,6 +143,9 @@ async def test_more_keys_than_a_page_of_s3_are_listed(storage: Storage) -> None:
 
     await asyncio.gather(*(write(key) for key in wanted))
     assert await keys(storage, "projects/") == wanted
+    # Cut at keys that are there, at one that is not, and at one behind the last.
+    cuts = [wanted[0], wanted[300], "projects/p0700", wanted[1001], "projects/zz"]
+    assert [listed.key async for listed in storage.list("projects/", cuts=cuts)] == wanted
 
 
 async def test_an_etag_that_never_was_is_refused(storage: Storage) -> None:
@@ -200,6 +209,53 @@ async def test_where_a_stamp_is_the_same_the_object_is_what_was_read(storage: St
     stamp = storage.stamp(key)
     assert stamp == storage.stamp(key)
     assert (stamp is not None) is isinstance(storage, FolderStorage | MeasuredStorage)
+    folder = storage.stamp("projects/")
+    assert (folder is None) is (stamp is None)
     await storage.write(key, b"9999", expected=etag)
+    await asyncio.sleep(0.1)
+    assert folder is None or storage.stamp("projects/") != folder
     assert stamp is None or storage.stamp(key) != stamp
     assert storage.stamp("projects/none.json") is None
+
+
+async def fetched(url: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
+    async with aiohttp.ClientSession() as session, session.request(method, url, headers=headers) as answer:
+        return answer.status, await answer.read()
+
+
+@pytest.mark.parametrize("prefix", ["", "team/"])
+async def test_a_presigned_url_is_good_for_reading_one_object(new_bucket: NewBucket, prefix: str) -> None:
+    storage = new_bucket(prefix)
+    key, other = "files/demo/1/demo-1.0+local-py3-none-any.whl", "files/demo/2/demo-1.0+local-py3-none-any.whl"
+    await storage.store(key, b"0123456789")
+    await storage.store(other, b"other bytes")
+    url = await storage.presigned(key)
+    assert await fetched(url) == (200, b"0123456789")
+    assert await fetched(url, Range="bytes=2-4") == (206, b"234")
+    # Nothing of it can be changed: the object, its life, the signature; nor can it be written or deleted.
+    last = url[-1]
+    changed = [
+        url.replace("/demo/1/", "/demo/2/"),
+        url.replace("X-Amz-Expires=300", "X-Amz-Expires=3000"),
+        url[:-1] + ("0" if last != "0" else "1"),
+        url.partition("?")[0],
+    ]
+    assert [(await fetched(each))[0] for each in changed] == [403] * 4
+    for method in ("HEAD", "PUT", "DELETE"):
+        assert (await fetched(url, method))[0] == 403
+    assert await fetched(url) == (200, b"0123456789")
+
+
+async def test_a_presigned_url_of_no_object_is_not_found(new_bucket: NewBucket) -> None:
+    assert (await fetched(await new_bucket("").presigned("files/none")))[0] == 404
+
+
+async def test_a_presigned_url_ends(new_bucket: NewBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = new_bucket("")
+    await storage.store("files/demo", b"bytes")
+    assert re.search(r"[?&]X-Amz-Expires=300&", await storage.presigned("files/demo"))
+    monkeypatch.setattr(s3, "LINK_LIFETIME", timedelta(seconds=1))
+    url = await storage.presigned("files/demo")
+    assert await fetched(url) == (200, b"bytes")
+    await asyncio.sleep(2.1)
+    assert (await fetched(url))[0] == 403

@@ -131,7 +131,7 @@ def _changed(key: str, body: bytes | None) -> bytes:
     empty = Project(name=layout.project_of(key))
     project = msgspec.json.decode(body, type=Project) if body is not None else empty
     changed = edits.with_fenced(project, frozenset({"another upload"}), START)
-    return msgspec.json.encode(changed.replace(operation="another"))
+    return msgspec.json.encode(changed.replace(operations=(*changed.operations, "another")))
 
 
 TROUBLES: dict[str, Trouble] = {

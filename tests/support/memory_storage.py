@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -47,6 +47,8 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.cuts: list[tuple[str, ...]] = []
+        """Where each listing might have been cut."""
         self.calls: list[str] = []
         self.before_call: Callable[[str, str], None] | None = None
         """Is given the name of the method and the key; may change the objects: another replica at work."""
@@ -110,7 +112,8 @@ class MemoryStorage:
     def stamp(self, key: str) -> Stamp | None:  # noqa: ARG002 - the seam's
         return None
 
-    async def list(self, folder: str) -> AsyncIterator[Listed]:
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
+        self.cuts.append(tuple(cuts))
         if await self._called("list", folder) in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(folder, "made to fail")
         for key, body in sorted(self.objects.items()):

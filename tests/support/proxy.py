@@ -1,7 +1,7 @@
 """Proxies: one counts what passes, to see what a server really fetches from S3; another swallows connections."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -17,10 +17,12 @@ class CountingProxy:
         self.url = ""
         self.received = 0
         """Bytes that came back from the endpoint."""
+        self.before_sending: Callable[[bytes], object] = len
+        """Is given what clients send."""
 
     async def connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         endpoint, to_endpoint = await asyncio.open_connection(*self._target)
-        requests = asyncio.create_task(_pass_on(client, to_endpoint))
+        requests = asyncio.create_task(_pass_on(client, to_endpoint, self.before_sending))
         while block := await endpoint.read(BLOCK_BYTES):
             self.received += len(block)
             to_client.write(block)
@@ -39,8 +41,11 @@ async def counting_proxy(endpoint: str) -> AsyncIterator[CountingProxy]:
         yield proxy
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tell: Callable[[bytes], object] = len
+) -> None:
     while block := await reader.read(BLOCK_BYTES):
+        tell(block)
         writer.write(block)
         await writer.drain()
     writer.close()

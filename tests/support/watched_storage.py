@@ -1,6 +1,6 @@
 """A storage whose every call is announced before and after its effect: where tests yield, crash or kill."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from wheelyard_server.storage import Document, ETag, Listed, Stamp, Storage
@@ -48,9 +48,9 @@ class WatchedStorage:
     def stamp(self, key: str) -> Stamp | None:
         return self._storage.stamp(key)
 
-    async def list(self, folder: str) -> AsyncIterator[Listed]:
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         await self._before("list", folder)
-        async for listed in self._storage.list(folder):
+        async for listed in self._storage.list(folder, cuts=cuts):
             yield listed
         await self._after("list", folder)
 

@@ -6,10 +6,11 @@ method looks the file up in the document of the project that it has checked.
 
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rules import Principal, Rules, Verb
-from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.content import Content
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.project_list import ProjectEntry
+from wheelyard_server.catalog.project_list import Projects
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from wheelyard_server.model import File, Project, Status
@@ -36,11 +37,11 @@ class GuardedCatalog:
         """All that the principal may do to at least some projects."""
         return tuple(verb for verb in Verb if self._rules.allows_some(self.principal, verb))
 
-    async def projects(self) -> list[ProjectEntry]:
+    async def projects(self) -> Projects:
         """Return all projects that may be read, by name."""
         self._require_some(Verb.READ)
-        projects = await self._catalog.projects()
-        return [each for each in projects if self._may(Verb.READ, NormalizedName(each.name))]
+        readers = self._rules.granting(self.principal, Verb.READ)
+        return (await self._catalog.projects()).selected(readers.grants, readers.cover)
 
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project as it is now."""
@@ -56,6 +57,11 @@ class GuardedCatalog:
         """Open a file's bytes from `start` up to and without `end`."""
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.open(name, file, start, end)
+
+    async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
+        """Return the URL by which a client fetches a file's bytes from the storage itself, if it is to do so."""
+        self._require(Verb.READ, name, file.filename)
+        return await self._catalog.location(name, file, is_outside=is_outside)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte."""

@@ -123,6 +123,14 @@ class Rules:
         """Tell whether the principal may do this to the project."""
         return any(grant.allows(principal, verb) and grant.covers(project) for grant in self.grants)
 
+    def granting(self, principal: Principal, verb: Verb) -> "Rules":
+        """Return the grants that allow this principal the verb on some projects."""
+        return Rules(tuple(grant for grant in self.grants if grant.allows(principal, verb)))
+
+    def cover(self, project: NormalizedName) -> bool:
+        """Tell whether any of the grants, whoever they are for, is about the project."""
+        return any(grant.covers(project) for grant in self.grants)
+
     def allows_some(self, principal: Principal, verb: Verb) -> bool:
         """Tell whether the principal may do this to any project at all."""
         return any(grant.allows(principal, verb) for grant in self.grants)

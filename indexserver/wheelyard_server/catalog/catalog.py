@@ -3,36 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple, NewType
 
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.content import Content, Contents
 from wheelyard_server.catalog.counts import Counts, Source
-from wheelyard_server.catalog.documents import Documents, Version
+from wheelyard_server.catalog.documents import Documents, Known, Listing, listing_of
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.local_files import LocalFiles
-from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList
+from wheelyard_server.catalog.project_list import ProjectList, Projects
 from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
+from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.verify import checked
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
-
-Revision = NewType("Revision", str)
-"""Changes whenever the project does; the same on every replica."""
-
-
-class Listing(NamedTuple):
-    """A project that is there, and its revision."""
-
-    project: Project
-    revision: Revision
-    stale_seconds: float | None = None
-    """The storage is down and this was so as many seconds ago; None is current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +29,7 @@ class Policy:
 
     freshness: Freshness = field(default_factory=Freshness)
     uploads: UploadLimits = field(default_factory=UploadLimits)
+    redirects: Redirects = field(default_factory=Redirects)
 
 
 class Catalog:
@@ -60,7 +49,8 @@ class Catalog:
         self._reader = FreshReader(self._documents, policy.freshness)
         self._publisher = Publisher(storage, self._documents, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache, self.counts)
-        self._projects = ProjectList(storage, self._documents)
+        self._projects = ProjectList(storage, self._documents, policy.freshness)
+        self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self._read_only: UnsafeStorageError | None = None
 
@@ -68,7 +58,7 @@ class Catalog:
         """Raise this for whatever would change something from now on."""
         self._read_only = reason
 
-    async def projects(self) -> list[ProjectEntry]:
+    async def projects(self) -> Projects:
         """Return all projects that have files, by name."""
         return await self._projects.read()
 
@@ -76,18 +66,18 @@ class Catalog:
         """Return a project; raise `NotFoundError` if there is none, or it has no files."""
         self.counts.page_reads += 1
         seen = await self._reader.read(name)
-        listing = _listing(seen.version, seen.stale_seconds)
+        listing = listing_of(seen.version, seen.stale_seconds)
         if listing is None:
             raise NotFoundError("No such project in this index")
         return listing
 
-    def at_hand(self, name: NormalizedName) -> tuple[Listing, bool] | None:
-        """Return a project as it was last known, and whether `project` would return the same at this moment."""
-        known = self._documents.known(name)
-        if known is None:
-            return None
-        listing = _listing(known.version)
-        return (listing, self._reader.is_fresh(known)) if listing is not None else None
+    def known(self, name: NormalizedName) -> Known | None:
+        """Return what was read of a project last, without asking the storage."""
+        return self._documents.known(name)
+
+    def is_fresh(self, known: Known) -> bool:
+        """Tell whether `project` would return what is known at this moment."""
+        return self._reader.is_fresh(known)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest; raise `NotFoundError` if none is offered."""
@@ -102,6 +92,17 @@ class Catalog:
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to and without `end`; see `Contents.open`."""
         return await self._contents.open(layout.content(name, file), file, start, end)
+
+    async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
+        """Return the URL by which a client of this listener fetches a file's bytes from the storage itself.
+
+        None: it is to get them here. It is for one client, and for some minutes.
+        """
+        presign = self._redirects.of(file, is_outside=is_outside)
+        if presign is None or self.small_at_hand(file.sha256) is not None:
+            return None
+        self.counts.file_reads[Source.REDIRECT] += 1
+        return await presign(layout.content(name, file))
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""
@@ -187,10 +188,3 @@ class Catalog:
             what = "project in this index" if selection == Selection() else "file in this project"
             raise NotFoundError(f"No such {what}")
         return selected
-
-
-def _listing(version: Version, stale_seconds: float | None = None) -> Listing | None:
-    """Return the listing of a project that has files."""
-    if version.etag is None or not version.project.files:
-        return None
-    return Listing(version.project, Revision(version.etag), stale_seconds)

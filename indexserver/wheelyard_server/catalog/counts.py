@@ -14,6 +14,8 @@ class Source(StrEnum):
     STORAGE = "storage"
     SHARED = "shared"
     """From the storage for somebody else, and on their way to the cache."""
+    REDIRECT = "redirect"
+    """Not from us: the client was sent to the storage."""
 
 
 @dataclass(slots=True)

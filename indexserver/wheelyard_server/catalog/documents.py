@@ -4,10 +4,10 @@ A document is cached with its ETag and revalidated for every request with a cond
 share, so an answer is never older than the request, on every replica.
 """
 
+import secrets
 import time
-import uuid
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 import msgspec
 
@@ -31,6 +31,9 @@ MEMORY_PER_BYTE = 3
 """What a byte of a document takes once it is decoded."""
 SWAP_TRIES = 50
 """Enough for a crowd on one project; each lost round means that somebody else's write went through."""
+OPERATIONS_KEPT = 8
+"""So many writers may come between a write and the look whether it took effect, within a second mostly."""
+_OPERATION_BYTES = 8
 
 Seconds = Callable[[], float]
 """A clock that only ever goes forward."""
@@ -46,6 +49,19 @@ class Version(NamedTuple):
     etag: ETag | None
 
 
+Revision = NewType("Revision", str)
+"""Changes whenever the project does; the same on every replica."""
+
+
+class Listing(NamedTuple):
+    """A project that is there, and its revision."""
+
+    project: Project
+    revision: Revision
+    stale_seconds: float | None = None
+    """The storage is down and this was so as many seconds ago; None is current."""
+
+
 class Known(NamedTuple):
     """What was read last, and when that was known to be current."""
 
@@ -53,8 +69,10 @@ class Known(NamedTuple):
     checked: float
     size: int
     """Of the document as it is stored."""
-    stamp: Stamp | None = None
+    stamp: Stamp | None
     """Of the stored document, from before it was read."""
+    listing: Listing | None
+    """What readers see of it, where there is anything to see."""
 
 
 class Documents:
@@ -91,16 +109,18 @@ class Documents:
         argument unchanged means that there is nothing to write. Raises `StorageUnavailableError` where it
         stays unknown whether the change took effect.
         """
-        operation = uuid.uuid4().hex
+        operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
             version, known = known or await self.read(name), None
-            if version.project.operation == operation:
-                # Our own write of an earlier round, whose answer got lost or came back as a conflict.
+            if operation in version.project.operations:
+                # Our own write of an earlier round, whose answer got lost or came back as a conflict. Others may
+                # have written since, and even undone it: done it was.
                 return version.project
             changed = change(version.project)
             if changed == version.project:
                 return changed
-            changed = changed.replace(operation=operation)
+            operations = (*version.project.operations, operation)
+            changed = changed.replace(operations=operations[-OPERATIONS_KEPT:])
             if await self._swapped(changed, version.etag):
                 return changed
         raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
@@ -115,7 +135,7 @@ class Documents:
         except StorageUnavailableError:
             # The write may have taken effect although its answer did not come. Only the document tells.
             current = await self._revalidated(changed.name)
-            if current.project.operation != changed.operation:
+            if changed.operations[-1] not in current.project.operations:
                 raise
         return True
 
@@ -141,9 +161,16 @@ class Documents:
         return self._remember(Version(_parse(body, name), etag), len(body), stamp)
 
     def _remember(self, version: Version, size: int, stamp: Stamp | None = None) -> Version:
-        known = Known(version, self._clock(), size, stamp)
+        known = Known(version, self._clock(), size, stamp, listing_of(version))
         self._cache.put(version.project.name, known, size * MEMORY_PER_BYTE)
         return version
+
+
+def listing_of(version: Version, stale_seconds: float | None = None) -> Listing | None:
+    """Return the listing of a project that has files."""
+    if version.etag is None or not version.project.files:
+        return None
+    return Listing(version.project, Revision(version.etag), stale_seconds)
 
 
 def _parse(body: bytes, name: str) -> Project:

@@ -8,21 +8,28 @@ and nothing else.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import msgspec
 from packaging.version import Version
 
-from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.documents import Documents, Seconds
+from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import Listed, Storage, layout
+from wheelyard_server.storage import Listed, Stamp, Storage, layout
 
 log = logging.getLogger(__name__)
 
-READS_AT_ONCE = 32
+READS_AT_ONCE = 64
+LISTED_AT_ONCE = 16
+PROJECTS_OF_A_LIST = 1000
+"""So many keys S3 shows in answer to one LIST."""
+SELECTIONS_KEPT = 16
+"""Of a list: what groups of readers may see of it."""
 CHANGES_KEPT_IN_MEMORY = 100
 """After so many a new snapshot is written."""
 
@@ -41,30 +48,84 @@ class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     files: int = 0
 
 
+class Projects:
+    """Projects that have files, by name. The same object means that nothing has changed."""
+
+    def __init__(self, entries: Iterable[ProjectEntry] = ()) -> None:
+        self.entries = tuple(entries)
+        self._selections: dict[Hashable, Projects | None] = {}
+        """None is all of these: a list that held itself would outlive its use."""
+
+    def __iter__(self) -> Iterator[ProjectEntry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
+        """Return those that are wanted; the same `key` stands for the same wishes, which are asked once."""
+        selection = self._selections.pop(key) if key in self._selections else self._made(wanted)
+        self._selections[key] = selection
+        if len(self._selections) > SELECTIONS_KEPT:
+            del self._selections[next(iter(self._selections))]
+        return self if selection is None else selection
+
+    def _made(self, wanted: Callable[[NormalizedName], bool]) -> "Projects | None":
+        entries = tuple(entry for entry in self.entries if wanted(NormalizedName(entry.name)))
+        return Projects(entries) if len(entries) < len(self) else None
+
+
 class ProjectList:
     """Follows the documents of one storage."""
 
-    def __init__(self, storage: Storage, documents: Documents) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        documents: Documents,
+        freshness: Freshness,
+        clock: Seconds = time.monotonic,
+    ) -> None:
         self._storage = storage
         self._documents = documents
+        self._freshness = freshness
+        self._clock = clock
         self._entries: dict[str, ProjectEntry] | None = None
+        self._projects = Projects()
+        self._checked = float("-inf")
+        self._stamp: Stamp | None = None
+        """Of all documents, from before they were listed."""
         self._unsaved = 0
         self._shared = SharedCalls(self._refreshed)
 
-    async def read(self) -> list[ProjectEntry]:
-        """Return the projects that have files, by name, as they are now."""
+    async def read(self) -> Projects:
+        """Return the projects that have files, as fresh as they have to be."""
+        if self._is_fresh():
+            return self._projects
         return await self._shared("")
 
-    async def _refreshed(self, _key: str) -> list[ProjectEntry]:
+    def _is_fresh(self) -> bool:
+        if self._clock() - self._checked < self._freshness.fresh_seconds:
+            return True
+        return self._stamp is not None and self._stamp == self._storage.stamp(layout.DOCUMENTS)
+
+    async def _refreshed(self, _key: str) -> Projects:
+        begun, stamp = self._clock(), self._storage.stamp(layout.DOCUMENTS)
         known = self._entries if self._entries is not None else await self._snapshot()
-        listed = [each async for each in self._storage.list(layout.DOCUMENTS)]
+        listed = [each async for each in self._storage.list(layout.DOCUMENTS, cuts=_cuts(known))]
         changed = [each for each in listed if _is_news(each, known)]
         # Kept at once: what was read before a failure need not be read again.
         self._entries = known
         await self._read_all(changed, known)
         await self._save_if_due(len(changed))
-        present = (known[layout.project_of(each.key)] for each in listed)
-        return [entry for entry in present if entry.files]
+        present = [known[layout.project_of(each.key)] for each in listed]
+        self._keep(tuple(entry for entry in present if entry.files))
+        # What is damaged may be mended without a trace in the folder.
+        self._checked, self._stamp = begun, stamp if all(entry.tag for entry in present) else None
+        return self._projects
+
+    def _keep(self, entries: tuple[ProjectEntry, ...]) -> None:
+        if entries != self._projects.entries:
+            self._projects = Projects(entries)
 
     async def _read_all(self, changed: Iterable[Listed], known: dict[str, ProjectEntry]) -> None:
         limit = asyncio.Semaphore(READS_AT_ONCE)
@@ -118,6 +179,13 @@ def latest(project: Project) -> str | None:
         return file.yanked is None, not version.is_prerelease, version
 
     return max(project.files, key=preference).version if project.files else None
+
+
+def _cuts(known: Iterable[str]) -> Sequence[str]:
+    """Return where to cut a listing of all documents, so that its parts may be asked for at the same time."""
+    keys = sorted(map(layout.document, known))
+    parts = min(len(keys) // PROJECTS_OF_A_LIST, LISTED_AT_ONCE)
+    return [keys[len(keys) * part // parts] for part in range(1, parts)]
 
 
 def _is_news(listed: Listed, known: dict[str, ProjectEntry]) -> bool:

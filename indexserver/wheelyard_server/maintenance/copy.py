@@ -115,7 +115,7 @@ def merged(project: Project, target: Project) -> Project:
         if file.upload_id in fenced:
             raise ConflictError(f"{file.filename} is being collected in the target, publish it there again")
     # Fences are about uploads to the storage that they are in.
-    return project.replace(operation=target.operation, fenced=target.fenced)
+    return project.replace(operations=target.operations, fenced=target.fenced)
 
 
 def _is_complete(name: NormalizedName, file: File, present: Mapping[str, int]) -> bool:

@@ -5,7 +5,7 @@ parts. Writers never overwrite blindly: a document is written against the ETag t
 object has a key of its own.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
@@ -80,12 +80,16 @@ class Storage(Protocol):
     def stamp(self, key: str) -> Stamp | None:
         """Return the object's stamp, within microseconds; None: only a `read` tells whether it has changed.
 
-        Where a stamp from before a read is still the same, the object still is what was read.
+        Where a stamp from before a read is still the same, the object still is what was read. A `key` that
+        ends in a slash is a folder: its stamp changes whenever an object right in it is written or deleted.
         """
         ...
 
-    def list(self, folder: str) -> AsyncIterator[Listed]:
-        """Yield the objects whose keys start with `folder`, which ends in a slash, in ascending order of keys."""
+    def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
+        """Yield the objects whose keys start with `folder`, which ends in a slash, in ascending order of keys.
+
+        `cuts` are keys, ascending: what lies between them may be asked for at the same time.
+        """
         ...
 
     async def delete(self, key: str) -> None:

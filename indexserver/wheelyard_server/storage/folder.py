@@ -7,9 +7,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
-import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ CHUNK_BYTES = 256 * 1024
 COPIED_AT_ONCE = 8 * 1024 * 1024
 YOUNG_NS = 50_000_000
 """The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
+_SECOND_NS = 1_000_000_000
 _LOCK = ".lock"
 _UNFINISHED = ".unfinished-"
 
@@ -75,11 +75,13 @@ class FolderStorage:
             found = os.stat(self._prefix + key)  # noqa: PTH116 - asked for every page: a Path costs more than this
         except OSError:
             return None
-        if time.time_ns() - found.st_mtime_ns < YOUNG_NS:
+        # Some file systems know whole seconds only.
+        young = YOUNG_NS if found.st_mtime_ns % _SECOND_NS else _SECOND_NS
+        if time.time_ns() - found.st_mtime_ns < young:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
-    async def list(self, folder: str) -> AsyncIterator[Listed]:
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:  # noqa: ARG002 - it is read at once
         """See `Storage.list`."""
         with _translated(folder):
             objects = await asyncio.to_thread(lambda: sorted(self._listed(folder)))
@@ -114,14 +116,14 @@ class FolderStorage:
             yield
 
     def _listed(self, folder: str) -> Iterator[Listed]:
-        for path in (self._root / folder).rglob("*"):
-            key = path.relative_to(self._root).as_posix()
-            if not path.name.startswith(_UNFINISHED):
-                # It may have been replaced or deleted since the folder was read.
-                with suppress(FileNotFoundError):
-                    found = path.stat()
-                    if stat.S_ISREG(found.st_mode):
-                        yield _as_listed(key, found)
+        # Of what was replaced or deleted since the folder was read nothing is told: it may not be there any more.
+        with suppress(FileNotFoundError), os.scandir(self._prefix + folder) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._listed(f"{folder}{entry.name}/")
+                elif entry.is_file() and not entry.name.startswith(_UNFINISHED):
+                    with suppress(FileNotFoundError):
+                        yield _as_listed(folder + entry.name, entry.stat())
 
     def _delete(self, key: str) -> None:
         path = self.path(key)

@@ -1,7 +1,7 @@
 """A storage whose calls are told, to the metrics and in traces: what came of each, and how long it took."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -70,10 +70,10 @@ class MeasuredStorage:
             chunks = await self._storage.open(key, start, end)
         return self._streamed(chunks)
 
-    async def list(self, folder: str) -> AsyncIterator[Listed]:
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
         with self._measured("list"):
-            async for listed in self._storage.list(folder):
+            async for listed in self._storage.list(folder, cuts=cuts):
                 yield listed
 
     async def delete(self, key: str) -> None:

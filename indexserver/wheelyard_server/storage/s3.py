@@ -5,12 +5,14 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
@@ -37,8 +39,13 @@ PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4
 """With `PART_BYTES`, bounds the memory that one upload takes."""
 CHUNK_BYTES = 256 * 1024
+KEYS_OF_A_LIST = 1000
+"""S3 tells no more in one answer."""
 READ_SECONDS = 10
 """A small object is there by then, or pip has given up anyway: it waits for 15 s."""
+LINK_LIFETIME = timedelta(minutes=5)
+"""Of a presigned URL: long enough to begin a download. obstore renews temporary credentials, which end its life
+sooner, when they have less than this left."""
 
 _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
@@ -77,6 +84,14 @@ class S3Storage:
             result = await self._store.get_async(key, options={"range": (start, end)})
         return _chunks(key, result.stream(min_chunk_size=CHUNK_BYTES), end - start)
 
+    async def presigned(self, key: str) -> str:
+        """Return a URL by which whoever has it may GET the object, whole or in part, for `LINK_LIFETIME`.
+
+        Whether there is such an object is not asked.
+        """
+        with _translated(key):
+            return await obstore.sign_async(self._store, "GET", key, LINK_LIFETIME)
+
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
         """See `Storage.path`."""
         return None
@@ -85,12 +100,29 @@ class S3Storage:
         """See `Storage.stamp`."""
         return None
 
-    async def list(self, folder: str) -> AsyncIterator[Listed]:
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
         with _translated(folder):
-            async for page in self._store.list(folder):
-                for item in page:
-                    yield Listed(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
+            if not cuts:
+                async for listed in self._listed(folder):
+                    yield listed
+                return
+            parts = [self._part(folder, *ends) for ends in pairwise((None, *cuts, None))]
+            for part in await asyncio.gather(*parts):
+                for listed in part:
+                    yield listed
+
+    async def _part(self, folder: str, after: str | None, last: str | None) -> Sequence[Listed]:
+        return [each async for each in self._listed(folder, after, last)]
+
+    async def _listed(
+        self, folder: str, after: str | None = None, last: str | None = None
+    ) -> AsyncIterator[Listed]:
+        async for page in self._store.list(folder, offset=after, chunk_size=KEYS_OF_A_LIST):
+            for item in page:
+                if last is not None and item["path"] > last:
+                    return
+                yield Listed(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`."""

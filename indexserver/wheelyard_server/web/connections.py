@@ -173,15 +173,17 @@ class Connection(web.RequestHandler):
     def _begin_soon(self, data: bytes, turns: int) -> None:
         if self._wire is None:
             return
-        if turns and not self._is_idle():
+        if self._is_idle():
+            self.go_on()
+            self._begin_request(data)
+        elif turns:
             self._loop.call_soon(self._begin_soon, data, turns - 1)
-            return
-        self.go_on()
-        self._begin_request(data)
+        else:
+            self.go_on()
+            self._feed(data)
 
     def _begin_request(self, data: bytes) -> None:
-        lane = self._lane if self._is_idle() and not self.writing_paused else None
-        if lane is not None and lane.takes(self, data):
+        if self._lane is not None and not self.writing_paused and self._lane.takes(self, data):
             self._head_since = None
             self._idle_since = self._loop.time()
         else:

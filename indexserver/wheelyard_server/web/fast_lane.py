@@ -17,8 +17,9 @@ from aiohttp import web
 from wheelyard_server.access import authenticate
 from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.rules import Method, Principal, Verb
-from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web import clients, request_ids
 from wheelyard_server.web.files import prepared as prepared_file
@@ -150,6 +151,7 @@ class FastLane:
     """What the settings allow: a longer request is for aiohttp to refuse."""
     sampling: Sampling | None = None
     """Which requests are traced, and so go aiohttp's way; None traces none."""
+    _most_bytes: int = field(init=False)
     _targets: dict[bytes, Target] = field(default_factory=dict, init=False)
     _askings: dict[bytes, Asking] = field(default_factory=dict, init=False)
     _waiting: dict[NormalizedName, list[_Request]] = field(default_factory=dict, init=False)
@@ -158,23 +160,25 @@ class FastLane:
     _tail: bytes = field(default=b"", init=False)
     """Of answers in this second."""
 
+    def __post_init__(self) -> None:
+        self._most_bytes = min(MOST_BYTES, self.header_bytes)
+
     def takes(self, client: Client, data: bytes) -> bool:
         """Answer the request that is all of `data`, now or soon; False: it is not for this lane."""
         began = time.perf_counter()
         line, _, block = data.partition(b"\r\n")
         target = self._targets.get(line) or self._read_line(line)
-        if target is None or len(data) > min(MOST_BYTES, self.header_bytes) or self.lifecycle.reason is not None:
+        if target is None or len(data) > self._most_bytes or self.lifecycle.reason is not None:
             return False
         asking = self._askings.get(block) or self._read_block(block)
-        found = self.catalog.at_hand(target.project) if asking is not None else None
-        if asking is None or found is None:
+        known = self.catalog.known(target.project) if asking is not None else None
+        if asking is None or known is None or known.listing is None:
             return False
         request = _Request(client, data, target, asking, began)
-        listing, is_current = found
-        prepared = self._prepared(request, listing)
+        prepared = self._prepared(request, known.listing)
         if prepared is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
             return False
-        if is_current:
+        if self.catalog.is_fresh(known):
             self.catalog.counts.page_reads += 1
             self._answer(request, prepared)
         else:
@@ -196,16 +200,15 @@ class FastLane:
 
     def _prepared(self, request: _Request, listing: Listing) -> Prepared | None:
         """Return the answer if the sender may have it and it is ready."""
-        asking = request.asking
-        if not asking.may_read(self.access.access, request.target.project, outside=request.client.is_outside):
+        client, _, target, asking, _ = request
+        if not asking.may_read(self.access.access, target.project, outside=client.is_outside):
             return None
-        if request.target.filename:
-            target = request.target
+        if target.filename:
             return prepared_file(self.catalog, listing, target.filename, target.sha256, asking.known)
         page = self.pages.rendered(listing, asking.media_type)
         if page is None:
             return None
-        unchanged = asking.known != "" and is_among(f'"{page.etag}-{asking.encoding}"', asking.known)
+        unchanged = asking.known != "" and is_among(page.tag(asking.encoding), asking.known)
         return page.prepared(asking.encoding, unchanged=unchanged)
 
     def _answer(self, request: _Request, prepared: Prepared, stale_seconds: float | None = None) -> None:

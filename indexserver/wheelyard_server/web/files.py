@@ -1,4 +1,4 @@
-"""`GET /files/<project>/<sha256>/<filename>`: the bytes, whole or in part; `.metadata` and `.provenance`."""
+"""`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
 
 from functools import lru_cache
 from http import HTTPStatus
@@ -6,10 +6,11 @@ from http import HTTPStatus
 from aiohttp import web
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.catalog import Catalog, Listing
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.context import arrived_from_outside, guarded_catalog
 from wheelyard_server.web.headers import head, is_among, matches
 from wheelyard_server.web.representation import Prepared
 from wheelyard_server.web.sending import send
@@ -100,8 +101,13 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     response.content_type = FILE_TYPE
     start, end = _range(request, file.size, response)
     if request.method == "HEAD":
+        # Also of what S3 would send: a URL that was signed for GET is refused there.
         response.content_length = end - start
         return response
+    location = await catalog.location(name, file, is_outside=arrived_from_outside(request))
+    if location is not None:
+        # Whoever has the URL needs no login: it is nobody's to keep.
+        return web.Response(status=302, headers={"Location": location, "Cache-Control": "no-store"})
     return await send(request, response, await catalog.open(name, file, start, end), start, end)
 
 

@@ -39,7 +39,7 @@ def matches(request: web.Request, etag: str) -> bool:
 
 def is_among(etag: str, known: str) -> bool:
     """Tell whether the value of an If-None-Match has this ETag."""
-    return any(each.strip().removeprefix("W/") in (etag, "*") for each in known.split(","))
+    return known == etag or any(each.strip().removeprefix("W/") in (etag, "*") for each in known.split(","))
 
 
 def head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:

@@ -13,7 +13,7 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.catalog import Listing
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import latest
 from wheelyard_server.errors import NotFoundError

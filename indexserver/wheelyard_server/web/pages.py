@@ -5,6 +5,7 @@ https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PE
 provenance object to be absolute, so a page that has one is rendered for each request.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -16,14 +17,17 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wheelyard_server.catalog.bounded import Bounded
-from wheelyard_server.catalog.catalog import Listing
+from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.project_list import Projects
 from wheelyard_server.model import File, Project
-from wheelyard_server.web.negotiation import MediaType
+from wheelyard_server.web.negotiation import Encoding, MediaType
 from wheelyard_server.web.representation import Representation
 
 API_VERSION = "1.4"
 CACHED_BYTES = 32 * 1024**2
 """Of memory, for project pages."""
+CACHED_ROOT_BYTES = 16 * 1024**2
+"""Of memory, for root pages."""
 ROOT = "../.."
 """Of the index, seen from the page of a project."""
 
@@ -57,6 +61,38 @@ class ProjectPages:
     def rendered(self, listing: Listing, media_type: MediaType) -> Representation | None:
         """Return the page if it is here, and the same whoever asks for it."""
         return self._pages.get((listing.project.name, listing.revision, media_type))
+
+
+class RootPages:
+    """Root pages, made once for each list of projects; as they may be large, beside the event loop."""
+
+    def __init__(self) -> None:
+        self._pages: Bounded[tuple[Projects, MediaType], Representation] = Bounded(CACHED_ROOT_BYTES)
+        self._running: dict[tuple[Projects, MediaType, Encoding], asyncio.Task[Representation]] = {}
+
+    async def page(self, projects: Projects, media_type: MediaType, encoding: Encoding) -> Representation:
+        """Return the page of these projects, with what is sent in this coding ready."""
+        page = self._pages.get((projects, media_type))
+        if page is not None and page.is_ready(encoding):
+            return page
+        key = projects, media_type, encoding
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.create_task(self._made(page, *key))
+            task.add_done_callback(lambda _: self._running.pop(key))
+        return await asyncio.shield(task)
+
+    async def _made(
+        self, page: Representation | None, projects: Projects, media_type: MediaType, encoding: Encoding
+    ) -> Representation:
+        def make() -> Representation:
+            made = page or root_page([project.name for project in projects], media_type)
+            made.prepared(encoding, unchanged=False)
+            return made
+
+        made = await asyncio.to_thread(make)
+        self._pages.put((projects, media_type), made, made.memory)
+        return made
 
 
 def project_page(project: Project, media_type: MediaType, origin: str) -> Representation:

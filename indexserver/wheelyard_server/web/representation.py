@@ -30,10 +30,14 @@ class Representation:
     content_type: str
     _prepared: dict[tuple[Encoding, bool], "Prepared"] = field(default_factory=dict, repr=False, compare=False)
 
+    def tag(self, encoding: Encoding) -> str:
+        """Return the ETag in this content coding, quotes included."""
+        return self._tags[encoding]
+
     @cached_property
-    def etag(self) -> str:
-        """Without quotes; of the uncompressed body."""
-        return hashlib.sha256(self.content_type.encode() + self.body).hexdigest()[:32]
+    def _tags(self) -> dict[Encoding, str]:
+        digest = hashlib.sha256(self.content_type.encode() + self.body).hexdigest()[:32]
+        return {encoding: f'"{digest}-{encoding}"' for encoding in Encoding}
 
     @property
     def memory(self) -> int:
@@ -43,7 +47,7 @@ class Representation:
     def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
         """Return its headers in this content coding, or those of the 304 for who has it already."""
         headers = {
-            "ETag": f'"{self.etag}-{encoding}"',
+            "ETag": self.tag(encoding),
             "Vary": "Accept, Accept-Encoding, Authorization",
             # Clients ask every time (and mostly get a 304): what was just published is there for them.
             "Cache-Control": "no-cache",
@@ -60,6 +64,10 @@ class Representation:
         if prepared is None:
             prepared = self._prepared[encoding, unchanged] = self._prepare(encoding, unchanged=unchanged)
         return prepared
+
+    def is_ready(self, encoding: Encoding) -> bool:
+        """Tell whether `prepared` has made the whole answer before."""
+        return (encoding, False) in self._prepared
 
     def _prepare(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
         headers = self.headers(encoding, unchanged=unchanged)
@@ -103,7 +111,7 @@ def answer(
     `stale_seconds` is how long nobody has known whether it is still so; None is current.
     """
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    unchanged = matches(request, f'"{representation.etag}-{encoding}"')
+    unchanged = matches(request, representation.tag(encoding))
     headers = representation.headers(encoding, unchanged=unchanged)
     if stale_seconds is not None:
         headers[CACHE_STATUS] = cache_status(stale_seconds)

@@ -4,10 +4,11 @@ from aiohttp import web
 
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.web.context import guarded_catalog, origin
-from wheelyard_server.web.negotiation import MediaType, choose
-from wheelyard_server.web.pages import ProjectPages, filenames_page, root_page
+from wheelyard_server.web.negotiation import MediaType, choose, choose_encoding
+from wheelyard_server.web.pages import ProjectPages, RootPages, filenames_page
 from wheelyard_server.web.representation import answer
 
+ROOT_PAGES = web.AppKey("root_pages", RootPages)
 PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
 
 
@@ -15,7 +16,8 @@ async def root(request: web.Request) -> web.Response:
     """List the projects that may be read."""
     media_type = _negotiated(request)
     projects = await (await guarded_catalog(request)).projects()
-    return answer(request, root_page([project.name for project in projects], media_type))
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    return answer(request, await request.app[ROOT_PAGES].page(projects, media_type, encoding))
 
 
 async def project(request: web.Request) -> web.Response:

@@ -53,6 +53,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "logs": {"format": settings.log_format},
         **_tracing(settings),
+        **_redirects(index),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)
@@ -94,6 +95,15 @@ def _tracing(settings: Settings) -> Manifest:
     if not settings.tracing_endpoint:
         return {}
     return {"tracing": {"endpoint": settings.tracing_endpoint, "ratio": settings.tracing_ratio}}
+
+
+def _redirects(index: PackageIndex) -> Manifest:
+    redirects = index.serving.redirects
+    if redirects is None:
+        return {}
+    endpoints = {"cluster": redirects.cluster, "external": redirects.external}
+    doors = {name: {"endpoint": endpoint} for name, endpoint in endpoints.items() if endpoint is not None}
+    return {"redirects": {"minBytes": redirects.min_bytes, **doors}}
 
 
 def _cache(index: PackageIndex) -> Manifest:

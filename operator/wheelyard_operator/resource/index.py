@@ -23,6 +23,24 @@ def parse_bytes(quantity: str) -> int:
 
 
 @dataclass(frozen=True)
+class Redirects:
+    """Whose downloads of large files are redirected to S3, by which endpoint: "" is that of the index servers."""
+
+    min_bytes: int
+    cluster: str | None
+    """None sends them nowhere."""
+    external: str | None
+
+    @classmethod
+    def parse(cls, body: Manifest) -> Redirects:
+        """Take it from `spec.redirects`."""
+        cluster, external = (
+            body[each].get("endpoint", "") if each in body else None for each in ("cluster", "external")
+        )
+        return cls(parse_bytes(body.get("minSize", "100Mi")), cluster, external)
+
+
+@dataclass(frozen=True)
 class Serving:
     """How the index servers serve."""
 
@@ -32,6 +50,8 @@ class Serving:
     metadata_bytes: int
     project_files: int
     cache_bytes: int
+    redirects: Redirects | None
+    """None redirects nobody."""
 
     @classmethod
     def parse(cls, spec: Manifest) -> Serving:
@@ -44,6 +64,7 @@ class Serving:
             metadata_bytes=parse_bytes(limits.get("metadataSize", "2Mi")),
             project_files=limits.get("projectFiles", 20_000),
             cache_bytes=parse_bytes(spec.get("cache", {}).get("size", "5Gi")),
+            redirects=Redirects.parse(spec["redirects"]) if "redirects" in spec else None,
         )
 
 

@@ -54,11 +54,12 @@ class Wheelyard(Server):
     @property
     def caches(self) -> bool:
         """See `Server.caches`."""
-        return self.on_s3
+        return self.on_s3 and "redirects" not in self.changed
 
     def install(self) -> str:
         """Return the version of the working tree; a setting that it does not know is an error."""
-        settings.parse(msgspec.yaml.encode(self._settings(Path("/nonexistent"), 1, {"folder": {"path": "/"}})))
+        where: dict[str, Any] = {"s3": {"bucket": BUCKET}} if self.on_s3 else {"folder": {"path": "/"}}
+        settings.parse(msgspec.yaml.encode(self._settings(Path("/nonexistent"), 1, where)))
         said = subprocess.run(
             ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
         )
@@ -131,6 +132,13 @@ VARIANTS = (
         on_s3=True,
         changed={"freshness": {"freshSeconds": 2}},
         groups=_READS,
+    ),
+    Wheelyard(
+        "wheelyard-s3-redirects",
+        "versitygw, strict freshness, redirects to presigned URLs of all files",
+        on_s3=True,
+        changed={"redirects": {"minBytes": 0, "cluster": {}}},
+        groups=frozenset({"files", "installs"}),
     ),
 )
 

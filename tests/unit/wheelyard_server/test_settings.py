@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import GIB, Cache, parse
+from wheelyard_server.settings import GIB, MIB, Cache, Redirect, Redirects, parse
 
+S3 = b"storage: {s3: {bucket: acme}}\naccessFile: /a.yaml\nscratchFolder: /scratch\n"
 FOLDER = b"storage: {folder: {path: /data}}\naccessFile: /a.yaml\nscratchFolder: /scratch\n"
 
 
@@ -34,6 +35,12 @@ def test_a_cache_is_ten_gib_unless_it_is_said() -> None:
     assert cache == Cache(folder=Path("/cache"), max_bytes=10 * GIB)
 
 
+def test_clients_are_redirected_from_100_mib_on_unless_it_is_said() -> None:
+    assert parse(S3).redirects is None
+    wanted = parse(S3 + b"redirects: {cluster: {endpoint: 'http://minio:9000'}}\n").redirects
+    assert wanted == Redirects(min_bytes=100 * MIB, cluster=Redirect(endpoint="http://minio:9000"))
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -57,6 +64,11 @@ def test_a_cache_is_ten_gib_unless_it_is_said() -> None:
                 "http://[c",
             )
         ),
+        (FOLDER + b"redirects: {cluster: {}}\n", "`redirects` needs `storage.s3`"),
+        (S3 + b"redirects: {}\n", "`redirects` needs `cluster`, `external` or both"),
+        (S3 + b"redirects: {external: {}}\n", "`redirects.external` needs `listeners.external`"),
+        (S3 + b"redirects: {cluster: {}, minBytes: -1}\n", "minBytes"),
+        (S3 + b"redirects: {cluster: {endpoint: minio}}\n", "redirects.cluster"),
         (b"storage: {}\naccessFile: /a\nscratchFolder: /s\n", "exactly one"),
         (b"storage: {s3: {}}\naccessFile: /a\nscratchFolder: /s\n", "bucket"),
         (b"accessFile: /a\n", "storage"),

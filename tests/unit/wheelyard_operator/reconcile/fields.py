@@ -102,6 +102,7 @@ SCENES = {
             "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
             "limits": {"fileSize": "5Gi", "metadataSize": "2Mi", "projectFiles": 20000},
             "cache": {"size": "5Gi"},
+            "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
             "access": {
                 "grants": [GRANT],
                 "externalGrants": [GRANT],
@@ -252,6 +253,9 @@ INDEX_CASES: dict[str, Case] = {
     "limits.metadataSize": Case("1Mi", "index.yaml, pods"),
     "limits.projectFiles": Case(10, "index.yaml, pods"),
     "cache.size": Case("1Gi", "index.yaml, pods"),
+    "redirects.minSize": Case("1Gi", "index.yaml, pods"),
+    "redirects.cluster.endpoint": Case(ENDPOINTS[0], "index.yaml, pods"),
+    "redirects.external.endpoint": Case(ENDPOINTS[0], "index.yaml, pods"),
     "access.grants[].subjects": Case(["authenticated"], "access file"),
     "access.grants[].packages": Case(["acme-*"], "access file, user status"),
     "access.grants[].verbs": Case(["publish"], "access file, user status"),

@@ -5,12 +5,14 @@ import msgspec
 import pytest
 
 from support.memory_storage import Fault, MemoryStorage
-from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.errors import StorageUnavailableError
-from wheelyard_server.model import File, Project
+from wheelyard_server.catalog.documents import OPERATIONS_KEPT, Documents
+from wheelyard_server.errors import NotFoundError, StorageUnavailableError
+from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.storage import layout
 
 NAME = parse_project_name("demo")
+KEY = layout.document(NAME)
 
 
 def file(filename: str) -> File:
@@ -107,3 +109,41 @@ async def test_a_document_that_is_not_understood_is_an_outage_not_an_empty_proje
     storage.objects["projects/demo.json"] = body
     with pytest.raises(StorageUnavailableError, match=r"projects/demo\.json"):
         await Documents(storage).read(NAME)
+
+
+async def test_a_write_whose_answer_got_lost_is_known_when_others_have_written_since() -> None:
+    storage = MemoryStorage()
+    documents, other = Documents(storage), Documents(storage)
+    await documents.change(NAME, adding("a"))
+    lost, looked = 2, False
+
+    def others_write(method: str, _key: str) -> None:
+        """Before the writer looks what came of its write, take away what it has changed."""
+        nonlocal looked
+        if method == "read" and b"deprecated" in storage.objects[KEY] and not looked:
+            looked = True
+            for number in range(OPERATIONS_KEPT - 1):
+                written = msgspec.json.decode(storage.objects[KEY], type=Project)
+                operations = (*written.operations, f"{number}")[-OPERATIONS_KEPT:]
+                storage.objects[KEY] = msgspec.json.encode(written.replace(files=(), operations=operations))
+
+    def deprecate(project: Project) -> Project:
+        if not project.files:
+            raise NotFoundError("No such project in this index")
+        return project.replace(status=Status.DEPRECATED)
+
+    storage.before_call = others_write
+    storage.fail_at(lost, Fault.LOST_ANSWER_THEN_CONFLICT)
+    changed = await documents.change(NAME, deprecate)
+    assert looked
+    assert (changed.status, changed.files) == (Status.DEPRECATED, ())
+    assert await filenames(other) == []
+
+
+async def test_a_document_remembers_only_the_last_writes() -> None:
+    storage = MemoryStorage()
+    documents = Documents(storage)
+    for number in range(OPERATIONS_KEPT + 2):
+        await documents.change(NAME, adding(f"{number}"))
+    operations = (await documents.read(NAME)).project.operations
+    assert len(set(operations)) == OPERATIONS_KEPT

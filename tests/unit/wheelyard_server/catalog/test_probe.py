@@ -79,4 +79,4 @@ async def test_where_writing_is_unsafe_nothing_is_written() -> None:
     ):
         with pytest.raises(UnsafeStorageError, match="because"):
             await refused
-    assert await catalog.projects() == []
+    assert not list(await catalog.projects())

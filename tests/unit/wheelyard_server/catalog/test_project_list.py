@@ -1,30 +1,37 @@
+import asyncio
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from support.memory_storage import Fault, MemoryStorage
+from support.watched_storage import WatchedStorage
 from unit.wheelyard_server.catalog.test_edits import file
 from wheelyard_server.catalog import edits, project_list
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.project_list import ProjectList, latest
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.model import File, Project
-from wheelyard_server.names import parse_project_name
+from wheelyard_server.names import NormalizedName, parse_project_name
+from wheelyard_server.storage import Storage
+from wheelyard_server.storage.folder import YOUNG_NS, FolderStorage
 
 
-async def publish(storage: MemoryStorage, name: str, version: str = "1.0", summary: str = "") -> None:
+async def publish(storage: Storage, name: str, version: str = "1.0", summary: str = "") -> None:
     made = msgspec.structs.replace(file(f"{name}-{version}.tar.gz", version=version), summary=summary)
     await Documents(storage).change(parse_project_name(name), lambda project: edits.with_file(project, made, 99))
 
 
 def new_list(storage: MemoryStorage) -> ProjectList:
-    return ProjectList(storage, Documents(storage))
+    return ProjectList(storage, Documents(storage), Freshness())
 
 
 async def test_a_project_is_listed_as_soon_as_it_is_there_and_until_its_last_file_goes() -> None:
     storage = MemoryStorage()
     here, there = new_list(storage), new_list(storage)
-    assert await here.read() == []
+    assert not list(await here.read())
     await publish(storage, "b", summary="Second")
     await publish(storage, "a")
     for each in (here, there):
@@ -36,6 +43,102 @@ async def test_a_project_is_listed_as_soon_as_it_is_there_and_until_its_last_fil
         parse_project_name("b"), lambda project: edits.without(project, Selection(), file().upload_time)
     )
     assert [entry.name for entry in await here.read()] == ["a"]
+
+
+async def test_where_nothing_has_changed_the_list_is_the_same_object() -> None:
+    storage = MemoryStorage()
+    projects = new_list(storage)
+    await publish(storage, "a")
+    before = await projects.read()
+    assert await projects.read() is before
+    await publish(storage, "a", "2.0")
+    assert await projects.read() is not before
+
+
+async def test_with_freshness_a_recent_list_serves_again_without_a_request() -> None:
+    storage, now = MemoryStorage(), 1000.0
+    projects = ProjectList(storage, Documents(storage), Freshness(fresh_seconds=2), lambda: now)
+    await publish(storage, "a")
+    before = await projects.read()
+    await publish(storage, "b")
+    storage.calls.clear()
+    now += 1.9
+    assert await projects.read() is before
+    assert storage.calls == []
+    now += 0.2
+    assert len(await projects.read()) == 2
+
+
+async def test_a_folder_is_listed_only_when_something_in_it_has_changed(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    async def before(method: str, key: str) -> None:
+        calls.append(f"{method} {key}")
+
+    async def after(_method: str, _key: str) -> None:
+        pass
+
+    storage = WatchedStorage(FolderStorage(tmp_path), before, after)
+    projects, other = ProjectList(storage, Documents(storage), Freshness()), FolderStorage(tmp_path)
+    await publish(other, "a")
+    await asyncio.sleep(YOUNG_NS / 1e9)
+    assert [entry.name for entry in await projects.read()] == ["a"]
+    calls.clear()
+    assert [entry.name for entry in await projects.read()] == ["a"]
+    assert calls == []
+    for change in ("b", "a"):
+        await publish(other, change, "2.0")
+        await projects.read()
+        assert calls[0] == "list projects/"
+        calls.clear()
+    # As long as a document is damaged it may be mended in its place, of which the folder does not tell.
+    (tmp_path / "projects" / "b.json").write_bytes(b"{")
+    await publish(other, "c")
+    await asyncio.sleep(YOUNG_NS / 1e9)
+    for _ in range(2):
+        assert [entry.name for entry in await projects.read()] == ["a", "c"]
+        assert calls[0] == "list projects/"
+        calls.clear()
+
+
+async def test_a_long_list_is_asked_for_in_parts_that_are_known_from_the_last_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(project_list, "PROJECTS_OF_A_LIST", 2)
+    monkeypatch.setattr(project_list, "LISTED_AT_ONCE", 3)
+    storage = MemoryStorage()
+    projects = new_list(storage)
+    for name in "abcdefgh":
+        await publish(storage, name)
+    await projects.read()
+    await projects.read()
+    assert storage.cuts == [(), ("projects/c.json", "projects/f.json")]
+
+
+async def test_a_selection_is_made_once_for_each_kind_of_reader() -> None:
+    storage = MemoryStorage()
+    projects = new_list(storage)
+    for name in ("a", "b"):
+        await publish(storage, name)
+    listed = await projects.read()
+    asked: list[str] = []
+
+    def only_a(name: NormalizedName) -> bool:
+        asked.append(name)
+        return name == "a"
+
+    selections = [listed.selected("some", only_a) for _ in range(3)]
+    assert asked == ["a", "b"]
+    assert {id(each) for each in selections} == {id(selections[0])}
+    assert [entry.name for entry in selections[0]] == ["a"]
+    for _ in range(2):
+        assert listed.selected("all", lambda _: True) is listed
+        assert not list(listed.selected("none", lambda _: False))
+    for number in range(project_list.SELECTIONS_KEPT):
+        listed.selected(number, only_a)
+    asked.clear()
+    listed.selected("some", only_a)
+    assert asked == ["a", "b"]
 
 
 async def test_only_what_has_changed_is_read_again() -> None:
@@ -83,7 +186,7 @@ async def test_a_project_whose_document_was_once_read_damaged_is_back_with_the_n
     await publish(storage, "a")
     projects = new_list(storage)
     storage.fail_at(3, Fault.TRUNCATED_BODY)
-    assert await projects.read() == []
+    assert not list(await projects.read())
     assert [entry.name for entry in await projects.read()] == ["a"]
 
 
