@@ -91,7 +91,7 @@ def test_nobody_is_trusted_unasked(company: Company) -> None:
 
 def test_public_authorities_are_trusted_as_well(company: Company) -> None:
     clients = Clients(company.settings(company.bundle))
-    file = clients.own_s3("us-east-1")._endpoint.http_session._verify
+    file = vars(clients.own_s3("us-east-1"))["_endpoint"].http_session._verify
     trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusted.load_verify_locations(file)
     assert len(trusted.get_ca_certs()) > 50

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.httpsession import get_cert_path
+from botocore.httpsession import DEFAULT_CA_BUNDLE, get_cert_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +111,6 @@ def _authorities(bundle: str) -> IO[str]:
     It is there as long as the process: a client reads it at each connection.
     """
     file = NamedTemporaryFile("w", prefix="authorities-", suffix=".pem")  # noqa: SIM115
-    file.write(f"{Path(get_cert_path(True)).read_text()}\n{bundle}\n")
+    file.write(f"{Path(get_cert_path(True) or DEFAULT_CA_BUNDLE).read_text()}\n{bundle}\n")
     file.flush()
     return file
