@@ -3,6 +3,7 @@
 Unknown keys are refused, so that a typing error, or a file made for a newer server, is seen at once.
 """
 
+import ssl
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -33,6 +34,17 @@ class S3(_Settings, frozen=True):
     """Empty means: from AWS_REGION, AWS_DEFAULT_REGION, else us-east-1."""
     endpoint: str = ""
     """URL of an S3-compatible server; empty means AWS, or AWS_ENDPOINT_URL where that is set."""
+    ca_bundle: str = ""
+    """Certificates (PEM) of authorities that are trusted besides the public ones."""
+
+    def __post_init__(self) -> None:
+        if self.ca_bundle:
+            try:
+                # Comments between them may have any letters.
+                text = self.ca_bundle.encode("ascii", "replace").decode()
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+            except ssl.SSLError as error:
+                raise ValueError(f"`caBundle` must be certificates in PEM: {error}") from error
 
 
 class Folder(_Settings, frozen=True):

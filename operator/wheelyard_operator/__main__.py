@@ -99,7 +99,7 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> _Reconciler:
     """Wire the reconcilers of both kinds."""
     clients = Clients(settings, calls.watch_client)
     storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)
-    trust = TrustStage(Issuers(calls.of_issuers(Web()), from_cluster(kube)), settings)
+    trust = TrustStage(Issuers(calls.of_issuers(Web(settings.ca_bundle)), from_cluster(kube)), settings)
     return _Reconciler(
         IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, _now),
         UserReconciler(kube, trust, settings, _now),

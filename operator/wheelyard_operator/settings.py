@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -45,6 +46,8 @@ class Settings:
     """Of every index that names none."""
     s3_endpoint: str = ""
     iam_endpoint: str = ""
+    ca_bundle: str = ""
+    """Certificates (PEM) of authorities that the operator and the index servers trust besides the public ones."""
     allowed_endpoints: tuple[str, ...] = ()
     """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
     allowed_buckets: tuple[str, ...] = ("*",)
@@ -92,6 +95,7 @@ class Settings:
             region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
             s3_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_S3") or endpoint),
             iam_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_IAM") or endpoint),
+            ca_bundle=_certificates(environment.get("WHEELYARD_CA_BUNDLE", "")),
             allowed_endpoints=tuple(
                 plain_endpoint(each) for each in _listed(environment.get("WHEELYARD_ALLOWED_ENDPOINTS", ""))
             ),
@@ -137,6 +141,17 @@ def _log_format(value: str) -> str:
     if value not in _LOG_FORMATS:
         raise SettingsError(f"WHEELYARD_LOG_FORMAT is {value!r}: it must be json or text.")
     return value
+
+
+def _certificates(text: str) -> str:
+    # Names in the comments between them have all kinds of letters, which OpenSSL does not take.
+    text = text.strip().encode("ascii", "replace").decode()
+    if text:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+        except ssl.SSLError as error:
+            raise SettingsError(f"WHEELYARD_CA_BUNDLE must be certificates in PEM: {error}") from error
+    return text
 
 
 def _collector(url: str) -> str:

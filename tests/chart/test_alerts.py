@@ -10,13 +10,16 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from support.mainjob import ROOT
+from chart.rendering import rendered
+from support.mainjob import CHART, ROOT
 from support.metrics import operator_registry, server_registry
 
 FILES = ROOT / "charts/wheelyard/files"
 RULES = yaml.safe_load((FILES / "alerts.yaml").read_text())
 TESTS = Path(__file__).with_name("alerts_test.yaml")
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
+RUNBOOKS = "--set=monitoring.prometheusRule.runbookURL"
+ENABLED = ("--set=monitoring.prometheusRule.enabled=true",)
 NAME = re.compile(r"\bwheelyard_[a-z_]+")
 
 
@@ -49,8 +52,28 @@ def test_no_alert_is_left_out_there() -> None:
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
 def test_each_alert_says_what_to_do(alert: dict[str, Any]) -> None:
     assert f"## {alert['alert']}\n" in (ROOT / "docs/alerts.md").read_text()
-    assert alert["annotations"]["runbook_url"] == f"RUNBOOKS#{alert['alert'].lower()}"
-    assert {"summary", "description"} < set(alert["annotations"])
+    assert {"summary", "description"} == set(alert["annotations"])
+    assert alert["annotations"]["description"].endswith(".")  # More may follow.
+
+
+@pytest.mark.parametrize("url", ["", "https://books.example/alerts.html"])
+def test_the_chart_changes_nothing_in_them_but_where_the_runbooks_are(url: str) -> None:
+    (made,) = (each for each in rendered(*ENABLED, f"{RUNBOOKS}={url}") if each["kind"] == "PrometheusRule")
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    for group, its_source in zip(made["spec"]["groups"], RULES["groups"], strict=True):
+        for rule, source in zip(group.pop("rules"), its_source["rules"], strict=True):
+            said, anchor = source["annotations"], source["alert"].lower()
+            assert rule.pop("annotations") == (
+                {**said, "runbook_url": f"{url}#{anchor}"}
+                if url
+                else {
+                    **said,
+                    "description": f"{said['description']} docs/alerts.md#{anchor} of Wheelyard {version} tells"
+                    " what to do.",
+                }
+            )
+            assert rule == {key: value for key, value in source.items() if key != "annotations"}
+        assert group == {key: value for key, value in its_source.items() if key != "rules"}
 
 
 def test_whatever_is_asked_for_is_told_by_some_program(tmp_path: Path) -> None:

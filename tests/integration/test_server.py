@@ -47,6 +47,17 @@ async def test_what_one_replica_acknowledged_the_other_shows(
         assert path.name in await filenames(there if number % 2 else here, "demo")
 
 
+async def test_probes_and_scrapes_that_go_well_are_no_lines_of_the_log(start_server: StartServer) -> None:
+    server = start_server("folder")
+    before = server.log.read_text()
+    async with aiohttp.ClientSession() as session:
+        for url in (f"{server.url}/-/healthz", f"{server.url}/-/readyz", f"{server.metrics_url}/metrics"):
+            assert (await session.get(url)).status == 200
+        assert server.log.read_text() == before
+        await session.get(f"{server.url}/simple/")
+    assert '"GET /simple/" 200 ' in server.log.read_text().removeprefix(before)
+
+
 @pytest.mark.parametrize("storage", ["folder", "s3"])
 async def test_of_racing_uploads_through_three_replicas_one_wins(
     start_server: StartServer, tmp_path: Path, storage: str
@@ -111,7 +122,7 @@ async def test_another_index_s_storage_is_refused(start_server: StartServer, sto
     server = start_server(storage)
     config = server.access_file.with_name("index.yaml")
     other = config.read_text().replace("packages/main", "packages/other")
-    for url in (server.url, server.external_url):
+    for url in (server.url, server.external_url, server.metrics_url):
         other = other.replace(url[-5:], str(free_port()))
     config.write_text(other)
     command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]

@@ -36,6 +36,7 @@ class Server:
     access_file: Path
     log: Path
     external_url: str
+    metrics_url: str
 
     def url_of(self, token: str) -> str:
         """Return the URL with credentials in it."""
@@ -46,6 +47,7 @@ class Server:
         # The server has one thread: what it answered before this, it has logged by then.
         urllib.request.urlopen(f"{self.url}/-/healthz").close()
         logged = re.findall(r'"(\S+ \S+)" (\d+) ', self.log.read_text())
+        # Probes that failed are of the time before the server was ready.
         return [(request, int(status)) for request, status in logged if "/-/" not in request]
 
     def statuses(self, beginning: str) -> list[int]:
@@ -85,7 +87,7 @@ def start(
     `more` settings are added to those that all have.
     """
     home.mkdir(exist_ok=True)
-    port, external_port = free_port(), free_port()
+    port, external_port, metrics_port = free_port(), free_port(), free_port()
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(access))
     settings = {
@@ -94,6 +96,7 @@ def start(
         "listeners": {
             "cluster": {"host": "127.0.0.1", "port": port},
             "external": {"host": "127.0.0.1", "port": external_port},
+            "metrics": {"host": "127.0.0.1", "port": metrics_port},
         },
         "accessFile": str(access_file),
         "scratchFolder": str(home / "scratch"),
@@ -105,7 +108,8 @@ def start(
     command = [sys.executable, "-m", *program, str(config), *point]
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=ENVIRONMENT | os.environ)
-    server = Server(process, f"http://127.0.0.1:{port}", access_file, log, f"http://127.0.0.1:{external_port}")
+    url, external_url, metrics_url = (f"http://127.0.0.1:{each}" for each in (port, external_port, metrics_port))
+    server = Server(process, url, access_file, log, external_url, metrics_url)
     wait_until_ready(server)
     return server
 

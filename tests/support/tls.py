@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -85,6 +86,12 @@ def certify(folder: Path, *hosts: str) -> Certificate:
     made.chain.write_bytes(leaf.public_bytes(Encoding.PEM))
     made.key.write_bytes(private)
     return made
+
+
+def certificate_of_an_authority() -> str:
+    """Make an authority, whom nobody will ever ask."""
+    with TemporaryDirectory() as folder:
+        return certify(Path(folder), HOST).authority.read_text()
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -1,27 +1,24 @@
 """Local space in which an upload is received and hashed before any of it counts."""
 
+import asyncio
 import fcntl
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeVar
 
 from wheelyard_server.errors import FileTooLargeError
 
+T = TypeVar("T")
+
 _PREFIX = "upload-"
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A file of an upload, whole, on local disk. It is gone when its upload ends."""
-
-    path: Path
-    size: int
-    digests: Mapping[str, str]
-    """Lower-case hex by the names of the upload API: md5, sha256, blake2_256."""
+_READ_BYTES = 1024 * 1024
 
 
 class _Hash(Protocol):
@@ -29,34 +26,101 @@ class _Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
+ALGORITHMS: dict[str, Callable[[], _Hash]] = {
+    "md5": partial(hashlib.md5, usedforsecurity=False),
+    "sha256": hashlib.sha256,
+    "blake2_256": partial(hashlib.blake2b, digest_size=32),
+}
+"""By the names of the upload API."""
+CHUNKS_AHEAD = 4
+"""So many may be received and not yet written and hashed: network and disk are seldom quick at the same time."""
+IN_ONE_THREAD_BYTES = 64 * 1024
+"""Up to here, more threads cost more than they bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file of an upload, whole, on local disk. Its name is gone when its upload ends; its bytes never change."""
+
+    path: Path
+    size: int
+    digests: Mapping[str, str]
+    """Lower-case hex by the names of `ALGORITHMS`: sha256, and those that were wanted when the file began."""
+
+    def digest(self, algorithm: str) -> str:
+        """Read the file for any other digest of `ALGORITHMS`; blocks."""
+        made = ALGORITHMS[algorithm]()
+        with self.path.open("rb") as file:
+            while chunk := file.read(_READ_BYTES):
+                made.update(chunk)
+        return made.hexdigest()
+
+
 class Receiver:
     """Writes and hashes one file as it arrives."""
 
-    def __init__(self, file: IO[bytes], limit: int) -> None:
+    def __init__(self, file: IO[bytes], limit: int, algorithms: Collection[str]) -> None:
         self._file = file
         self._limit = limit
         self._size = 0
-        self._hashes: dict[str, _Hash] = {
-            "md5": hashlib.md5(usedforsecurity=False),
-            "sha256": hashlib.sha256(),
-            "blake2_256": hashlib.blake2b(digest_size=32),
-        }
+        self._writing = threading.Lock()
+        self._hashes = {name: ALGORITHMS[name]() for name in {"sha256", *algorithms}}
+        self._steps: list[Callable[[bytes], object]] = [
+            self._write,
+            *(each.update for each in self._hashes.values()),
+        ]
+        self._taking: deque[asyncio.Future[None]] = deque()
+        """Each begins when the one before it has ended."""
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes; blocks. Raises `FileTooLargeError` beyond the limit."""
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes; they and some before them are still to be written and hashed when this returns.
+
+        Raises `FileTooLargeError` beyond the limit, and `OSError` for any bytes that were given before.
+        """
         self._size += len(chunk)
         if self._size > self._limit:
             raise FileTooLargeError(f"The file is larger than the {self._limit} bytes that this index takes")
-        self._file.write(chunk)
-        for digest in self._hashes.values():
-            digest.update(chunk)
+        if len(self._taking) == CHUNKS_AHEAD:
+            await self._taking.popleft()
+        before = self._taking[-1] if self._taking else None
+        self._taking.append(_watched(self._take(chunk, before)))
 
-    def finish(self, last: bytes = b"") -> Received:
-        """Take the last bytes and return the file as received; blocks, and raises as `write`."""
-        self.write(last)
-        self._file.flush()
-        digests = {name: digest.hexdigest() for name, digest in self._hashes.items()}
+    async def finish(self, last: bytes = b"") -> Received:
+        """Take the last bytes and return the file as received; raises as `write`."""
+        await self.write(last)
+        await self._taking[-1]
+        digests = {name: each.hexdigest() for name, each in self._hashes.items()}
         return Received(Path(self._file.name), self._size, digests)
+
+    def close(self) -> None:
+        """Close the file; what is being written to it by an upload that was given up is waited for."""
+        with self._writing:
+            self._file.close()
+
+    async def _take(self, chunk: bytes, before: "asyncio.Future[None] | None") -> None:
+        if before is not None:
+            await before
+        if len(chunk) > IN_ONE_THREAD_BYTES:
+            await asyncio.gather(*(asyncio.to_thread(step, chunk) for step in self._steps))
+        else:
+            await asyncio.to_thread(self._take_in_turn, chunk)
+
+    def _take_in_turn(self, chunk: bytes) -> None:
+        for step in self._steps:
+            step(chunk)
+
+    def _write(self, chunk: bytes) -> None:
+        rest = memoryview(chunk)
+        with self._writing:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+
+
+def _watched(work: Awaitable[T]) -> "asyncio.Future[T]":
+    """Start the work; nobody may come for its outcome, where the upload ends before."""
+    future = asyncio.ensure_future(work)
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
 
 
 class Scratch:
@@ -71,13 +135,14 @@ class Scratch:
         self._limit = limit
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(f"{_PREFIX}*"):
-            with suppress(OSError), leftover.open("rb") as file:
+            with suppress(OSError), leftover.open("r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 leftover.unlink()
 
     @contextmanager
-    def receiver(self) -> Iterator[Receiver]:
-        """Give a receiver for one file, whose bytes are removed at the end."""
-        with NamedTemporaryFile(dir=self._folder, prefix=_PREFIX) as file:
+    def receiver(self, algorithms: Collection[str] = ()) -> Iterator[Receiver]:
+        """Give a receiver for one file, whose bytes are removed at the end; it takes these digests and sha256."""
+        with NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield Receiver(file, self._limit)
+            with closing(Receiver(file, self._limit, algorithms)) as receiver:
+                yield receiver

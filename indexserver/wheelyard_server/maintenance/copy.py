@@ -5,7 +5,6 @@ moment, a copy that was stopped goes on where it was, and one that is repeated b
 goes back: a target that has something of its own is left as it is, and that is told.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -82,8 +81,8 @@ class Copier:
         with self.scratch.receiver() as receiver:
             chunks = verified(await self.source.open(key, 0, file.size), file.sha256, key)
             async for chunk in chunks:
-                await asyncio.to_thread(receiver.write, chunk)
-            received = await asyncio.to_thread(receiver.finish)
+                await receiver.write(chunk)
+            received = await receiver.finish()
             await self.target.store(key, received.path)
         for beside in layout.beside(name, file):
             body, _ = await self.source.read(beside.key)

@@ -61,6 +61,7 @@ class Storage(Protocol):
     async def store(self, key: str, source: Path | bytes) -> None:
         """Store a local file of any size, or bytes, under a key that nobody else uses: whole or not at all.
 
+        The storage may take the file over: nobody changes its bytes any more, but its name may go.
         Unconditional, so that a client library that retries never meets its own success.
         """
         ...

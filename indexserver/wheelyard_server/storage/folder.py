@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, BinaryIO
 
 from wheelyard_server.errors import (
@@ -22,6 +21,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.storage import Document, ETag, Listed, Stamp, layout
+from wheelyard_server.storage.whole_files import WholeFiles
 
 CHUNK_BYTES = 256 * 1024
 COPIED_AT_ONCE = 8 * 1024 * 1024
@@ -29,7 +29,6 @@ YOUNG_NS = 50_000_000
 """The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
 _SECOND_NS = 1_000_000_000
 _LOCK = ".lock"
-_UNFINISHED = ".unfinished-"
 
 
 class FolderStorage:
@@ -39,6 +38,7 @@ class FolderStorage:
         self._root = root
         self._prefix = f"{root}/"
         root.mkdir(parents=True, exist_ok=True)
+        self._files = WholeFiles(root)
 
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
@@ -57,7 +57,7 @@ class FolderStorage:
     async def store(self, key: str, source: Path | bytes) -> None:
         """See `Storage.store`."""
         with _translated(key):
-            await asyncio.to_thread(self._copy, key, source)
+            await asyncio.to_thread(self._store, key, source)
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Storage.open`."""
@@ -95,24 +95,24 @@ class FolderStorage:
 
     def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None) -> ETag:
         path = self.path(key)
-        with self._locked():
-            if _etag_of(path) != expected:
-                raise PreconditionFailedError(key)
-            with _written_whole(path, self._root) as unfinished:
-                unfinished.write(body)
+        # All that waits for the disk comes before and after the lock: many writers share the disk's time.
+        self._files.write(path, lambda file: file.write(body), self._still(path, key, expected))
         return _etag(body)
 
-    def _copy(self, key: str, source: Path | bytes) -> None:
-        with _written_whole(self.path(key), self._root) as unfinished:
-            if isinstance(source, bytes):
-                unfinished.write(source)
-            else:
-                _copy(source, unfinished)
+    def _store(self, key: str, source: Path | bytes) -> None:
+        path = self.path(key)
+        if isinstance(source, bytes):
+            self._files.write(path, lambda file: file.write(source))
+        elif not self._files.take_over(source, path):
+            self._files.write(path, lambda file: _copy(source, file))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _still(self, path: Path, key: str, expected: ETag | None) -> Iterator[None]:
+        """Keep all other writers away from a document that is as `expected`, or raise."""
         with (self._root / _LOCK).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if _etag_of(path) != expected:
+                raise PreconditionFailedError(key)
             yield
 
     def _listed(self, folder: str) -> Iterator[Listed]:
@@ -121,7 +121,7 @@ class FolderStorage:
             for entry in list(entries):
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._listed(f"{folder}{entry.name}/")
-                elif entry.is_file() and not entry.name.startswith(_UNFINISHED):
+                elif entry.is_file():
                     with suppress(FileNotFoundError):
                         yield _as_listed(folder + entry.name, entry.stat())
 
@@ -146,42 +146,6 @@ def _copy(source: Path, target: IO[bytes]) -> None:
         position = 0
         while copied := os.sendfile(target.fileno(), file.fileno(), position, COPIED_AT_ONCE):
             position += copied
-
-
-@contextmanager
-def _written_whole(path: Path, root: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write to that appears at `path`, below `root`, whole and durable, or not at all."""
-    made = _make_folder(path.parent, root)
-    with NamedTemporaryFile(dir=path.parent, prefix=_UNFINISHED, delete=False) as unfinished:
-        try:
-            yield unfinished
-            unfinished.flush()
-            os.fsync(unfinished.fileno())
-            Path(unfinished.name).rename(path)
-        except BaseException:
-            Path(unfinished.name).unlink(missing_ok=True)
-            raise
-    for folder in (path.parent, *made):
-        _sync_folder(folder)
-
-
-def _make_folder(folder: Path, root: Path) -> list[Path]:
-    """Make a folder where it is missing; return those in which there is a new one now."""
-    missing, changed = folder, list[Path]()
-    while missing != root and not missing.is_dir():
-        missing = missing.parent
-        changed.append(missing)
-    folder.mkdir(parents=True, exist_ok=True)
-    return changed
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable: without it a power cut may undo what was acknowledged."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _etag(body: bytes) -> ETag:

@@ -142,6 +142,8 @@ def connect(s3: settings.S3) -> S3Storage:
         "read_timeout": "30s",
         "timeout": "6h",
     }
+    if s3.ca_bundle:
+        client["root_certificate"] = s3.ca_bundle
     options = {
         "region": s3.region,
         # Under this name it wins over AWS_ENDPOINT_URL_S3 of the environment, as settings should.

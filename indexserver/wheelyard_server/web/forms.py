@@ -1,21 +1,20 @@
 """A form as it arrives (`multipart/form-data`, RFC 7578): fields in memory, its one file in scratch space."""
 
-import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from wheelyard_server.catalog.scratch import Received, Receiver, Scratch
+from wheelyard_server.catalog.scratch import ALGORITHMS, Received, Receiver, Scratch
 from wheelyard_server.errors import BusyError, InvalidUploadError
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 1024 * 1024
-"""Of a file, until it is hashed and written."""
+CHUNK_BYTES = 512 * 1024
+"""Of a file, written and hashed at a time; with `CHUNKS_AHEAD`, bounds the memory of an upload."""
 FIELDS_BYTES = 8 * 1024 * 1024
 """All fields of the form besides the file; a long description is the largest of them."""
 PART_BYTES = 100
@@ -28,8 +27,8 @@ Fields = dict[str, str]
 class Form:
     """Takes a form, part by part."""
 
-    def __init__(self, wanted: frozenset[str], receiver: Callable[[], Receiver]) -> None:
-        """Keep the `wanted` fields; `receiver` gives what takes the file."""
+    def __init__(self, wanted: frozenset[str], receiver: Callable[[Collection[str]], Receiver]) -> None:
+        """Keep the `wanted` fields; `receiver` gives what takes the file and these digests of it."""
         self.fields: Fields = {}
         """The wanted ones, the first of each name."""
         self.filename = ""
@@ -61,7 +60,7 @@ class Form:
             raise InvalidUploadError("The form has more than one file")
         else:
             self.filename = part.filename or ""
-            self._receiver = self._new_receiver()
+            self._receiver = self._new_receiver(declared_digests(self.fields))
 
     async def _add(self, data: bytes) -> None:
         if self._name == FILE:
@@ -77,13 +76,13 @@ class Form:
     async def _end(self) -> None:
         if self._name == FILE:
             assert self._receiver is not None  # noqa: S101 - its beginning came before its end
-            self.content = await asyncio.to_thread(self._receiver.finish, self._taken())
+            self.content = await self._receiver.finish(self._taken())
         elif self._name in self._wanted:
             self.fields.setdefault(self._name, self._taken().decode(errors="replace"))
 
     async def _write(self) -> None:
         assert self._receiver is not None  # noqa: S101 - same
-        await asyncio.to_thread(self._receiver.write, self._taken())
+        await self._receiver.write(self._taken())
 
     def _keep(self, data: bytes) -> None:
         self._pending.append(data)
@@ -99,11 +98,17 @@ class Form:
             raise InvalidUploadError(f"The form's fields are larger than {FIELDS_BYTES} bytes together")
 
 
+def declared_digests(fields: Fields) -> dict[str, str]:
+    """Return the digests that a form says its file has, in lower case, by algorithm."""
+    declared = {algorithm: fields.get(f"{algorithm}_digest", "").lower() for algorithm in ALGORITHMS}
+    return {algorithm: digest for algorithm, digest in declared.items() if digest}
+
+
 async def receive(
     request: web.Request, wanted: frozenset[str], scratch: Scratch, until_done: ExitStack
 ) -> tuple[Fields, str, Received]:
     """Read the whole form; the file goes to scratch space and stays there until `until_done` is closed."""
-    form = Form(wanted, lambda: until_done.enter_context(scratch.receiver()))
+    form = Form(wanted, lambda digests: until_done.enter_context(scratch.receiver(digests)))
     try:
         with PushMultipartParser(_boundary(request)) as parser:
             async for chunk in request.content.iter_any():

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+PROBES = "/-/"
+"""What Kubernetes asks every few seconds is below this path."""
+
 
 class Lifecycle:
     """Where in its life this process is, and how many requests are running."""
@@ -43,7 +46,7 @@ class Lifecycle:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count the request; serve nothing from a storage that may be another index's."""
-        if not self.started and not request.path.startswith("/-/"):
+        if not self.started and not request.path.startswith(PROBES):
             raise web.HTTPServiceUnavailable(text=f"{self.reason}\n", headers={"Retry-After": "2"})
         with self.running():
             return await handler(request)

@@ -21,6 +21,7 @@ from aiohttp.log import access_logger
 
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web import request_ids
+from wheelyard_server.web.lifecycle import PROBES
 from wheelyard_server.web.proxies import client_of
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -90,7 +91,9 @@ class AccessLog(AbstractAccessLogger):
     """The line of a request that aiohttp has read."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log a request that was answered in `time` seconds."""
+        """Log a request that was answered in `time` seconds; a probe only if it did not go well."""
+        if request.path.startswith(PROBES) and response.status == 200:
+            return
         self.logger.info(
             REQUEST,
             client_of(request),

@@ -29,6 +29,7 @@ from wheelyard_server import settings, spans
 from wheelyard_server.web import request_ids
 from wheelyard_server.web.context import origin
 from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.lifecycle import PROBES
 from wheelyard_server.web.logs import PATH_LENGTH, has_secret, hidden
 from wheelyard_server.web.sampling import Sampling
 
@@ -40,8 +41,6 @@ EXPORT_SECONDS = 10
 """For one attempt to send, with its repetitions."""
 FLUSH_SECONDS = 2
 """At the end of the server, for all that was not sent yet."""
-_PROBES = "/-/"
-"""Kubernetes asks them every few seconds: no trace is about them."""
 
 
 class Tracing:
@@ -58,7 +57,7 @@ class Tracing:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Trace a request if it is chosen. It belongs outside of what makes answers of errors."""
-        if request.path.startswith(_PROBES) or not self._sampling.takes(request):
+        if request.path.startswith(PROBES) or not self._sampling.takes(request):
             return await handler(request)
         with self._of_request(request) as span, spans.told_to(self):
             status = 500

@@ -20,8 +20,9 @@ from wheelyard_operator.desired.index_file import (
     GRACE_SECONDS,
     METRICS_PORT,
     PORT,
+    SCRATCH_FOLDER,
     VOLUME_FOLDER,
-    keeps_cache,
+    on_volume,
     scratch_bytes,
 )
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
@@ -113,30 +114,29 @@ def _wishes(pods: Pods, settings: Settings) -> Manifest:
 
 
 def _volumes(index: PackageIndex) -> list[Manifest]:
-    # The server keeps within its limits by itself; these protect the node from a server that does not.
     volumes: list[Manifest] = [
         {"name": "config", "configMap": {"name": index.child_name}},
         {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
-        {"name": "scratch", "emptyDir": {"sizeLimit": str(2 * scratch_bytes(index))}},
     ]
-    if keeps_cache(index):
-        volumes.append({"name": "cache", "emptyDir": {"sizeLimit": str(index.serving.cache_bytes + _SPARE_BYTES)}})
-    if isinstance(index.storage, VolumeStorage):
+    if on_volume(index):
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": index.child_name}})
+    else:
+        # The server keeps within its limits by itself; these protect the node from a server that does not.
+        volumes += [
+            {"name": "scratch", "emptyDir": {"sizeLimit": str(2 * scratch_bytes(index))}},
+            {"name": "cache", "emptyDir": {"sizeLimit": str(index.serving.cache_bytes + _SPARE_BYTES)}},
+        ]
     return [*volumes, {"name": "tmp", "emptyDir": {"sizeLimit": str(_SPARE_BYTES)}}]
 
 
 def _mounts(index: PackageIndex) -> list[Manifest]:
-    mounts: list[Manifest] = [
+    folders = {"data": VOLUME_FOLDER} if on_volume(index) else {"scratch": SCRATCH_FOLDER, "cache": CACHE_FOLDER}
+    return [
         {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
-        {"name": "scratch", "mountPath": "/scratch"},
+        *({"name": name, "mountPath": path} for name, path in folders.items()),
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod
     ]
-    if keeps_cache(index):
-        mounts.append({"name": "cache", "mountPath": CACHE_FOLDER})
-    if isinstance(index.storage, VolumeStorage):
-        mounts.append({"name": "data", "mountPath": VOLUME_FOLDER})
-    return [*mounts, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir of the pod
 
 
 def _container(index: PackageIndex, settings: Settings) -> Manifest:

@@ -21,6 +21,9 @@ METRICS_PORT = 9090
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of a pod's own
 CACHE_FOLDER = "/cache"
 VOLUME_FOLDER = "/data"
+SCRATCH_FOLDER = "/scratch"
+_SCRATCH_ON_VOLUME = f"{VOLUME_FOLDER}/.scratch"
+"""Where a received file lies on the storage's own file system, it becomes the stored one without a copy."""
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
 
@@ -42,7 +45,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "metrics": {"host": ANY_ADDRESS, "port": METRICS_PORT},
         },
         "accessFile": "/etc/wheelyard/access/access.json.gz",
-        "scratchFolder": "/scratch",
+        "scratchFolder": _SCRATCH_ON_VOLUME if on_volume(index) else SCRATCH_FOLDER,
         **_cache(index),
         "limits": {
             "fileBytes": serving.file_bytes,
@@ -59,20 +62,23 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
     return yaml.safe_dump(content, sort_keys=False)
 
 
-def keeps_cache(index: PackageIndex) -> bool:
-    """Whether servers keep copies of files: a volume is as near as a cache would be."""
-    return isinstance(index.storage, S3Storage)
+def on_volume(index: PackageIndex) -> bool:
+    """Whether all lies on a volume: copies of files would be no nearer, and uploads are received there, too."""
+    return isinstance(index.storage, VolumeStorage)
 
 
 def _storage(storage: S3Storage | VolumeStorage, settings: Settings) -> Manifest:
     if isinstance(storage, VolumeStorage):
         return {"folder": {"path": VOLUME_FOLDER}}
+    url = endpoint(storage, settings)
     return {
         "s3": {
             "bucket": storage.bucket,
             "prefix": storage.prefix,
             "region": storage.region or settings.region,
-            "endpoint": endpoint(storage, settings),
+            "endpoint": url,
+            # Not for AWS, whose certificates are public: servers are replaced where this changes.
+            **({"caBundle": settings.ca_bundle} if settings.ca_bundle and url.startswith("https://") else {}),
         }
     }
 
@@ -104,4 +110,4 @@ def _redirects(index: PackageIndex) -> Manifest:
 
 
 def _cache(index: PackageIndex) -> Manifest:
-    return {"cache": {"folder": CACHE_FOLDER, "maxBytes": index.serving.cache_bytes}} if keeps_cache(index) else {}
+    return {} if on_volume(index) else {"cache": {"folder": CACHE_FOLDER, "maxBytes": index.serving.cache_bytes}}

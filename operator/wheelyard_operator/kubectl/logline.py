@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from wheelyard_operator.kubectl.terminal import harmless
 
 _HEAD = ("time", "level", "logger", "message")
-_PROBE = re.compile(r'"GET /-/(?:healthz|readyz)" 200 ')
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -19,11 +17,6 @@ def parsed(text: str) -> dict[str, Any]:
     except ValueError:
         fields = None
     return fields if isinstance(fields, dict) else {"message": text}
-
-
-def is_probe(fields: dict[str, Any]) -> bool:
-    """Whether it tells of a probe that went well: nearly all lines of an idle server do."""
-    return fields.get("logger") == "aiohttp.access" and bool(_PROBE.search(str(fields.get("message", ""))))
 
 
 def readable(fields: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wheelyard_operator.desired.common import SERVER
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.logline import is_probe, parsed, readable
+from wheelyard_operator.kubectl.logline import parsed, readable
 from wheelyard_operator.kubectl.patience import passes, patiently
 from wheelyard_operator.kubectl.podlogs import Extent, followed
 from wheelyard_operator.kubectl.rotate import seconds_of
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 _TAIL = 100
-_PROBES = 20
-"""Lines that are asked for to have one that is of no probe."""
 _LOOK_SECONDS = 1.0
 _COLOURS = ("cyan", "magenta", "yellow", "blue", "green")
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -50,7 +48,7 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
         "-o",
         "--output",
         choices=["json"],
-        help="a JSON object a line, as the servers wrote it, Kubernetes' probes too",
+        help="a JSON object a line, as the servers wrote it",
     )
     parser.set_defaults(run=run)
     yield parser
@@ -103,7 +101,6 @@ class _Reader:
     since_seconds: int | None
     tail: int | None
     """None is all."""
-    with_probes: bool
 
     def present(self) -> Iterator[tuple[str, _Entry]]:
         """Give what there is, in the order in which it was written."""
@@ -132,9 +129,7 @@ class _Reader:
                 yield each
 
     def _past(self, pod: str) -> list[_Entry]:
-        asked = self.tail if self.tail is None or self.with_probes else self.tail * _PROBES
-        found = list(self._entries(self._read(pod, Extent(since_seconds=self.since_seconds, tail=asked))))
-        return found if self.tail is None else found[max(len(found) - self.tail, 0) :]
+        return list(_entries(self._read(pod, Extent(since_seconds=self.since_seconds, tail=self.tail))))
 
     def _follow_one(self, pod: str, lines: queue.Queue[tuple[str, _Entry] | ApiError]) -> None:
         def ended() -> bool:
@@ -148,17 +143,13 @@ class _Reader:
             # Without a line to go on from, everything is new but what --since or --tail left out.
             start = past[-1].time if past else patiently(lambda: self._end_of(pod), _wait)
             coming = followed(lambda extent: self._read(pod, extent), ended, _wait, start)
-            for entry in self._entries(coming):
+            for entry in _entries(coming):
                 lines.put((pod, entry))
         except ApiError as error:
             lines.put(error)
 
     def _end_of(self, pod: str) -> str:
         return max((line.time for line in self._read(pod, Extent(tail=1))), default="")
-
-    def _entries(self, lines: Iterator[Line]) -> Iterator[_Entry]:
-        entries = (_Entry(line.time, parsed(line.text)) for line in lines)
-        return (each for each in entries if self.with_probes or not is_probe(each.fields))
 
     def _read(self, pod: str, extent: Extent) -> Iterator[Line]:
         try:
@@ -167,6 +158,10 @@ class _Reader:
             # It has not started, is between two starts, or is gone already.
             if error.status not in {400, 404} and not (extent.follow and passes(error)):
                 raise
+
+
+def _entries(lines: Iterator[Line]) -> Iterator[_Entry]:
+    return (_Entry(line.time, parsed(line.text)) for line in lines)
 
 
 def _reader(arguments: argparse.Namespace, connection: Connection, index: PackageIndex) -> _Reader:
@@ -178,7 +173,6 @@ def _reader(arguments: argparse.Namespace, connection: Connection, index: Packag
         index=index,
         since_seconds=seconds_of(arguments.since) if arguments.since else None,
         tail=None if tail is None or tail < 0 else tail,
-        with_probes=bool(arguments.output),
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.httpsession import DEFAULT_CA_BUNDLE, get_cert_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +51,8 @@ class Clients:
         self._made = made
         self._making = threading.Lock()
         self._own_s3: dict[str, S3Client] = {}
+        # None leaves to boto3 whom to trust.
+        self._verify = _authorities(settings.ca_bundle).name if settings.ca_bundle else None
 
     def own_s3(self, region: str) -> S3Client:
         """Give a client with the operator's own credentials at the operator's own endpoint."""
@@ -81,6 +86,7 @@ class Clients:
                 "iam",
                 region_name=self._settings.region,
                 endpoint_url=self._settings.iam_endpoint or None,
+                verify=self._verify,
                 config=_LIMITS,
             )
         self._made(client)
@@ -91,7 +97,20 @@ class Clients:
             "s3",
             region_name=region or self._settings.region,
             endpoint_url=endpoint or None,
+            verify=self._verify,
             config=_LIMITS.merge(_PATH_STYLE) if endpoint else _LIMITS,
         )
         self._made(client)
         return client
+
+
+@cache
+def _authorities(bundle: str) -> IO[str]:
+    """Write a file with the public authorities and these: boto3 takes one, in the place of its own.
+
+    It is there as long as the process: a client reads it at each connection.
+    """
+    file = NamedTemporaryFile("w", prefix="authorities-", suffix=".pem")  # noqa: SIM115
+    file.write(f"{Path(get_cert_path(True) or DEFAULT_CA_BUNDLE).read_text()}\n{bundle}\n")
+    file.flush()
+    return file

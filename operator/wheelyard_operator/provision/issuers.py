@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,8 +129,13 @@ def from_cluster(kube: Kube) -> Fetch:
 class Web:
     """Fetches JSON objects: no redirects, no large answers, no long waits."""
 
-    def __init__(self) -> None:
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=5), retries=False)
+    def __init__(self, ca_bundle: str = "") -> None:
+        """`ca_bundle` is of authorities (PEM) that are trusted besides the public ones."""
+        trusted = ssl.create_default_context()
+        if ca_bundle:
+            trusted.load_verify_locations(cadata=ca_bundle)
+        timeout = urllib3.Timeout(connect=3, read=5)
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, ssl_context=trusted)
 
     def __call__(self, url: str) -> Manifest:
         """Fetch; raise `IssuerError`."""

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from support.tls import certificate_of_an_authority
 from wheelyard_operator.settings import Settings, SettingsError
+
+AUTHORITY = certificate_of_an_authority().strip()
 
 
 def test_image_alone_is_enough() -> None:
@@ -18,6 +21,7 @@ def test_everything_is_read() -> None:
             "WHEELYARD_IMAGE_PULL_POLICY": "Never",
             "WHEELYARD_IMAGE_PULL_SECRETS": "registry, mirror",
             "WHEELYARD_CLUSTER_DOMAIN": "k8s.example",
+            "WHEELYARD_CA_BUNDLE": f"\n{AUTHORITY}\n",
             "WHEELYARD_ALLOWED_ENDPOINTS": "https://a.example/, http://B:9000",
             "WHEELYARD_ALLOWED_BUCKETS": "acme-*",
             "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:*",
@@ -46,6 +50,7 @@ def test_everything_is_read() -> None:
         region="eu-west-1",
         s3_endpoint="http://s3:7070",
         iam_endpoint="http://s3:7076",
+        ca_bundle=AUTHORITY,
         allowed_endpoints=("https://a.example", "http://b:9000"),
         allowed_buckets=("acme-*",),
         allowed_annotations=("eks.amazonaws.com/role-arn=arn:*",),
@@ -100,3 +105,9 @@ def test_no_annotation_at_all_can_be_allowed() -> None:
 def test_errors_name_the_variable(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("bundle", ["ca.pem", f"{AUTHORITY[:200]}\n-----END CERTIFICATE-----", "\u00e4"])
+def test_what_is_no_certificate_is_refused(bundle: str) -> None:
+    with pytest.raises(SettingsError, match="WHEELYARD_CA_BUNDLE must be certificates in PEM"):
+        Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_CA_BUNDLE": bundle})

@@ -50,6 +50,7 @@ def test_clients_are_redirected_from_100_mib_on_unless_it_is_said() -> None:
         (FOLDER + b"cache: {folder: /c, maxBytes: 0}\n", "maxBytes"),
         (FOLDER + b"listeners: {cluster: {port: many}}\n", "port"),
         *((FOLDER + f"limits: {{{limit}: 0}}\n".encode(), limit) for limit in POSITIVE),
+        (b"storage: {s3: {bucket: b, caBundle: ca.pem}}\naccessFile: a\nscratchFolder: s\n", "caBundle"),
         (FOLDER + b"tracing: {ratio: 1}\n", "endpoint"),
         (FOLDER + b"tracing: {endpoint: 'http://a', ratio: 1.5}\n", "ratio"),
         *(

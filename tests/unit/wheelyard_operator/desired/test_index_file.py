@@ -41,6 +41,15 @@ def test_the_operators_own_stand_in_for_what_is_empty() -> None:
     assert s3["endpoint"] == "https://other"
 
 
+def test_authorities_of_our_own_are_for_servers_with_tls_that_are_not_aws() -> None:
+    settings = replace(SETTINGS, ca_bundle="-----BEGIN CERTIFICATE-----")
+    for url, has in (("", False), ("http://s3:7070", False), ("https://s3.example", True)):
+        s3 = yaml.safe_load(index_file(an_index(s3__endpoint=url), settings))["storage"]["s3"]
+        assert s3.get("caBundle") == (settings.ca_bundle if has else None)
+    volume = index_file(an_index(storage={"volume": {"size": "1Gi"}}), settings)
+    assert "caBundle" not in volume
+
+
 def test_index_servers_log_as_the_operator_does() -> None:
     settings = replace(SETTINGS, log_format="text")
     assert yaml.safe_load(index_file(an_index(), settings))["logs"] == {"format": "text"}

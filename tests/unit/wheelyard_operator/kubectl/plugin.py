@@ -46,7 +46,7 @@ class FakeLogs:
         if pod not in self.of:
             raise ApiError(400, "container is waiting to start")
         lines = self.of[pod]
-        for each in lines[-extent.tail :] if extent.tail is not None else lines:
+        for each in lines if extent.tail is None else lines[max(len(lines) - extent.tail, 0) :]:
             time, _, text = each.partition(" ")
             yield Line(time, text)
 

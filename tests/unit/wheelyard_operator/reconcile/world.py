@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.exceptions import ClientError
@@ -21,7 +21,11 @@ from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key, Manifest
+from wheelyard_operator.settings import Settings
 from wheelyard_operator.times import later
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 MAIN = Key(INDEX, "packages", "main")
 JENKINS = Key(USER, "packages", "jenkins")
@@ -30,16 +34,16 @@ JENKINS = Key(USER, "packages", "jenkins")
 class World:
     """Everything that a test needs to let the operator run, be killed, and run again."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings = SETTINGS) -> None:
         self.kube = FakeKube(namespace_body("packages"), namespace_body("ci", team="ci"))
-        self.settings = SETTINGS
+        self.settings = settings
         self.seconds = 0.0
         self.now = NOW
         self.web: dict[str, Manifest] = {}
         self.answers: dict[str, bool] = {}
         """Of pods, when they are asked whether they can use their access file."""
         self.clients = self._new_clients()
-        self._servers_s3 = boto3.client("s3", region_name="us-east-1")
+        self._servers_s3 = self._new_servers_s3()
         self.boot()
 
     def delete_bucket(self) -> None:
@@ -69,6 +73,9 @@ class World:
             client.meta.events.register("after-call", lambda model, **_: self.fuse(model))
         return clients
 
+    def _new_servers_s3(self) -> S3Client:
+        return boto3.client("s3", region_name="us-east-1")
+
     def index(self, key: Key = MAIN) -> Outcome:
         servers = cast("Servers", self)
         return IndexReconciler(self.kube, self.storage, self.trust, servers, self.settings, lambda: self.now)(key)
@@ -92,15 +99,24 @@ class World:
         """Do what Kubernetes does with Deployments, and a server at its start: it claims its storage."""
         for body in self.kube.objects.values():
             if body["kind"] == "Deployment":
-                with contextlib.suppress(ClientError):
-                    self._servers_s3.put_object(
-                        Bucket="acme", Key="wheelyard.json", Body=b'{"index": "packages/main"}'
-                    )
+                self._claim_storage()
                 wanted = body["spec"]["replicas"]
                 body["status"] = {
                     "observedGeneration": body["metadata"]["generation"],
                     **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), wanted),
                 }
+
+    def _claim_storage(self) -> None:
+        """Do what the servers of `MAIN` do."""
+        index = self.kube.objects.get((MAIN.kind, MAIN.namespace, MAIN.name))
+        s3 = index["spec"]["storage"].get("s3") if index else None
+        if s3 is not None:
+            with contextlib.suppress(ClientError):
+                self._servers_s3.put_object(
+                    Bucket=s3["bucket"],
+                    Key=f"{s3.get('prefix', '')}wheelyard.json",
+                    Body=b'{"index": "packages/main"}',
+                )
 
     def get(self, kind: str, name: str, namespace: str = "packages") -> Manifest:
         body = self.kube.get(kind, namespace, name)

@@ -1,31 +1,27 @@
 """The commit protocol while the storage is well; `test_faults.py` has what happens when it is not."""
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support import distributions
+from support.catalogs import upload
 from support.contents import received
 from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
-from wheelyard_server.catalog.scratch import Received, Scratch
+from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import (
     FileExistsWithOtherContentError,
     NotFoundError,
 )
 from wheelyard_server.names import parse_filename, parse_project_name
+from wheelyard_server.storage.folder import FolderStorage
 
 NAME = parse_project_name("demo")
-
-
-def upload(path: Path) -> Upload:
-    with Scratch(path.parent / "scratch", 10**9).receiver() as receiver:
-        receiver.write(path.read_bytes())
-        content = receiver.finish()
-    return Upload(parse_filename(path.name), Received(path, content.size, content.digests), "admin")
 
 
 async def assert_invariants(storage: MemoryStorage) -> list[str]:
@@ -62,6 +58,28 @@ async def test_an_upload_costs_four_calls_and_with_attestations_five(tmp_path: P
     storage.calls.clear()
     await Catalog(storage).publish(replace(upload(distributions.wheel(tmp_path, version="1.1")), provenance=b"{}"))
     assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "store", "write"]
+
+
+def bytes_passed() -> int:
+    """Return how many bytes this process has read from files and written into files."""
+    counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counts["rchar"]) + int(counts["wchar"])
+
+
+async def test_each_byte_of_an_upload_is_written_once_and_read_once(tmp_path: Path) -> None:
+    made = distributions.wheel(tmp_path, module=os.urandom(4_000_000).hex())
+    body = made.read_bytes()
+    catalog = Catalog(FolderStorage(tmp_path / "data"))
+    before = bytes_passed()
+    with Scratch(tmp_path / "data/.scratch", len(body)).receiver() as receiver:
+        for start in range(0, len(body), 1_000_000):
+            await receiver.write(body[start : start + 1_000_000])
+        content = await receiver.finish()
+        await catalog.publish(Upload(parse_filename(made.name), content, "admin"))
+    # The rest is the wheel's directory and the small objects.
+    assert 2 <= (bytes_passed() - before) / len(body) < 2.1
+    (file,) = (await catalog.project(NAME)).project.files
+    assert await received(await catalog.open(NAME, file, 0, file.size)) == body
 
 
 async def test_the_same_bytes_again_are_a_success_and_store_nothing(tmp_path: Path) -> None:

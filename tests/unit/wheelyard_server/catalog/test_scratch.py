@@ -1,18 +1,74 @@
+import asyncio
+import hashlib
+import os
+import threading
 from pathlib import Path
 
-from wheelyard_server.catalog.scratch import Scratch
+import pytest
+
+from wheelyard_server.catalog.scratch import CHUNKS_AHEAD, IN_ONE_THREAD_BYTES, Scratch
+from wheelyard_server.errors import FileTooLargeError
 
 
-def test_what_a_crash_left_is_removed_at_start_and_what_another_process_receives_is_not(tmp_path: Path) -> None:
+async def test_what_a_crash_left_is_removed_at_start_and_what_another_process_receives_is_not(
+    tmp_path: Path,
+) -> None:
     first = Scratch(tmp_path, 100)
     leftover = tmp_path / "upload-leftover"
     leftover.write_bytes(b"x")
     with first.receiver() as receiver:
-        receiver.write(b"some")
+        await receiver.write(b"some")
         second = Scratch(tmp_path, 100)
         assert not leftover.exists()
-        received = receiver.finish(b"thing")
+        received = await receiver.finish(b"thing")
         assert received.path.read_bytes() == b"something"
         with second.receiver() as other:
-            assert other.finish(b"else").path.read_bytes() == b"else"
+            assert (await other.finish(b"else")).path.read_bytes() == b"else"
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_chunks_of_all_sizes_are_written_and_hashed_in_their_order(tmp_path: Path) -> None:
+    sizes = (1, IN_ONE_THREAD_BYTES + 1, 0, 3 * IN_ONE_THREAD_BYTES, 7) * CHUNKS_AHEAD
+    chunks = [os.urandom(size) for size in sizes]
+    body = b"".join(chunks)
+    with Scratch(tmp_path, len(body)).receiver({"md5"}) as receiver:
+        for chunk in chunks[:-1]:
+            await receiver.write(chunk)
+        received = await receiver.finish(chunks[-1])
+        assert (received.path.read_bytes(), received.size) == (body, len(body))
+        assert received.digests == {
+            "md5": hashlib.md5(body, usedforsecurity=False).hexdigest(),
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        assert received.digest("blake2_256") == hashlib.blake2b(body, digest_size=32).hexdigest()
+
+
+async def test_one_byte_more_than_the_limit_is_too_much(tmp_path: Path) -> None:
+    with Scratch(tmp_path, 8).receiver() as receiver:
+        await receiver.write(b"12345678")
+        with pytest.raises(FileTooLargeError):
+            await receiver.finish(b"9")
+
+
+@pytest.mark.parametrize("size", [10, 2 * IN_ONE_THREAD_BYTES])
+async def test_a_disk_that_is_full_is_told_at_the_latest_at_the_end(tmp_path: Path, size: int) -> None:
+    with Scratch(tmp_path, 10**9).receiver() as receiver, Path("/dev/full").open("wb") as full:
+        # The disk's part.
+        os.dup2(full.fileno(), receiver._file.fileno())
+        with pytest.raises(OSError, match="No space left"):
+            await receiver.finish(bytes(size))
+
+
+async def test_only_so_many_chunks_are_taken_ahead_of_a_slow_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Scratch(tmp_path, 10**9).receiver() as receiver:
+        disk = threading.Event()
+        monkeypatch.setattr(receiver, "_steps", [lambda _chunk: disk.wait(10)])
+        for _ in range(CHUNKS_AHEAD):
+            await receiver.write(b"x")
+        waiting = asyncio.ensure_future(receiver.write(b"x"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        disk.set()
+        await waiting

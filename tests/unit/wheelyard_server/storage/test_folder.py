@@ -1,12 +1,159 @@
-"""What the contract of all storages does not say of a folder."""
+"""What only a folder promises; what every storage does is in `contract/test_storage.py`."""
 
 import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
+from wheelyard_server.errors import PreconditionFailedError
+from wheelyard_server.storage import whole_files
 from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.storage.whole_files import WholeFiles
+
+KEY = "files/demo/1/demo.whl"
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the paths of what is made durable, in their order."""
+    paths: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        paths.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    return paths
+
+
+def unfinished(root: Path) -> set[str]:
+    return {path.name for path in (root / whole_files.FOLDER).rglob("*") if path.is_file() and path.name != "lock"}
+
+
+async def test_a_file_on_the_same_file_system_is_taken_over_without_a_copy(
+    tmp_path: Path, synced: list[str]
+) -> None:
+    source = tmp_path / "scratch"
+    source.write_bytes(b"bytes")
+    storage = FolderStorage(tmp_path / "data")
+    await storage.store(KEY, source)
+    stored = storage.path(KEY)
+    assert stored.samefile(source)
+    # The bytes before the name, and the name with those of all new folders before the answer.
+    folders = [stored.parent, *list(stored.parents)[1:4]]
+    assert synced == [str(source), *map(str, folders)]
+    source.unlink()
+    assert stored.read_bytes() == b"bytes"
+
+
+async def test_a_file_that_cannot_be_linked_is_copied(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    source = tmp_path / "scratch"
+    source.write_bytes(b"bytes")
+    storage = FolderStorage(tmp_path / "data")
+    await storage.store(KEY, source)
+    stored = storage.path(KEY)
+    assert not stored.samefile(source)
+    assert stored.read_bytes() == b"bytes"
+    assert {str(folder) for folder in list(stored.parents)[:4]} <= set(synced)
+    assert synced[-1] == str(stored.parent)
+
+
+async def test_a_file_of_another_file_system_is_copied_and_not_synced_there(
+    tmp_path: Path, synced: list[str]
+) -> None:
+    source = Path(f"/dev/shm/wheelyard-test-{os.getpid()}")  # noqa: S108 - another file system
+    assert source.parent.stat().st_dev != tmp_path.stat().st_dev
+    source.write_bytes(b"bytes")
+    try:
+        storage = FolderStorage(tmp_path / "data")
+        await storage.store(KEY, source)
+        assert storage.path(KEY).read_bytes() == b"bytes"
+        assert str(source) not in synced
+    finally:
+        source.unlink()
+
+
+async def test_a_document_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_answer(
+    tmp_path: Path, synced: list[str]
+) -> None:
+    storage = FolderStorage(tmp_path / "data")
+    await storage.write("projects/a.json", b"{}", expected=None)
+    first, *folders = synced
+    assert whole_files.FOLDER in first
+    assert folders == [str(tmp_path / "data/projects"), str(tmp_path / "data")]
+
+
+async def test_what_is_removed_while_the_server_runs_is_made_again(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path / "data")
+    await storage.write("projects/a.json", b"{}", expected=None)
+    shutil.rmtree(tmp_path / "data" / whole_files.FOLDER)
+    await storage.write("projects/b.json", b"{}", expected=None)
+    assert storage.path("projects/b.json").read_bytes() == b"{}"
+
+
+async def test_a_write_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path / "data")
+    await storage.write("projects/a.json", b"{}", expected=None)
+    with pytest.raises(PreconditionFailedError):
+        await storage.write("projects/a.json", b"{}", expected=None)
+    assert unfinished(tmp_path / "data") == set()
+
+
+STOPS_WHILE_WRITING = """
+import pathlib, signal, sys
+from wheelyard_server.storage.whole_files import WholeFiles
+
+def wait(file):
+    print("begun", flush=True)
+    signal.pause()
+
+root = pathlib.Path(sys.argv[1])
+WholeFiles(root).write(root / "a", wait)
+"""
+
+
+async def test_what_a_killed_process_was_writing_is_removed_at_the_next_start_and_what_a_live_one_is_not(
+    tmp_path: Path,
+) -> None:
+    own = FolderStorage(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", STOPS_WHILE_WRITING, tmp_path], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"begun\n"
+        FolderStorage(tmp_path)
+        assert len(unfinished(tmp_path)) == 1
+        writer.kill()
+    await own.write("projects/a.json", b"{}", expected=None)
+    FolderStorage(tmp_path)
+    assert unfinished(tmp_path) == set()
+    assert not (tmp_path / "a").exists()
+    await own.write("projects/b.json", b"{}", expected=None)
+
+
+def test_a_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def make_and_start_another(dir: Path) -> str:  # noqa: A002 - the name that mkdtemp has
+        made.append(mkdtemp(dir=dir))
+        if len(made) == 1:
+            WholeFiles(tmp_path)
+        return made[-1]
+
+    monkeypatch.setattr(whole_files, "mkdtemp", make_and_start_another)
+    WholeFiles(tmp_path).write(tmp_path / "a", lambda file: file.write(b"bytes"))
+    assert (tmp_path / "a").read_bytes() == b"bytes"
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize(("age_ns", "known"), [(300_000_000, False), (1_100_000_000, True)])

@@ -15,6 +15,7 @@ from support.http import Client, auth
 from support.logs import collected
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web import logs, request_ids
+from wheelyard_server.web.lifecycle import LIFECYCLE
 from wheelyard_server.web.logs import JsonFormatter, LineFormatter
 
 ARGON = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b2dWRWJTmaaJObG"
@@ -132,3 +133,19 @@ async def test_the_access_log_names_the_request(client: Client) -> None:
     (line,) = (each for each in log.getvalue().splitlines() if "aiohttp.access" in each)
     assert '"GET /simple/nothing/" 404 ' in line
     assert line.endswith(" requestId=mine")
+
+
+async def test_a_probe_is_worth_a_line_only_if_it_fails(client: Client) -> None:
+    assert client.app is not None
+    with collected(LineFormatter()) as log:
+        for path in ("/-/healthz", "/-/readyz", "/-/readyz?verbose"):
+            assert (await client.get(path)).status == 200
+        client.app[LIFECYCLE].draining = True
+        for path in ("/-/readyz", "/-/nothing", "/simple/"):
+            await client.get(path)
+    told = [each.partition('"GET ')[2] for each in log.getvalue().splitlines() if "aiohttp.access" in each]
+    assert [each.split()[:2] for each in told] == [
+        ['/-/readyz"', "503"],
+        ['/-/nothing"', "404"],
+        ['/simple/"', "200"],
+    ]

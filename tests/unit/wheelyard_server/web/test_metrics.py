@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import aiohttp
 import pytest
@@ -12,9 +13,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from support import distributions
 from support.access import PUBLISHER, token_of
 from support.http import Client, auth, form
+from support.logs import collected
 from support.memory_storage import Fault, MemoryStorage
-from wheelyard_server.app import METRICS_APP
+from wheelyard_server.app import METRICS, METRICS_APP
 from wheelyard_server.web.context import ACCESS
+from wheelyard_server.web.logs import LineFormatter
 
 
 @pytest.fixture
@@ -42,6 +45,19 @@ async def test_requests_by_the_template_of_their_route(client: Client, metrics: 
     assert found['wheelyard_requests_total{method="none",route="none",status="404"}'] == 1
     assert found['wheelyard_request_seconds_count{route="/simple/{project}/"}'] == 2
     assert not [name for name in found if "some-project" in name]
+
+
+async def test_a_scrape_that_fails_is_told(
+    client: Client, metrics: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collect() -> NoReturn:
+        raise RuntimeError("this cannot be counted")
+
+    assert client.app is not None
+    monkeypatch.setattr(client.app[METRICS].registry, "collect", collect)
+    with collected(LineFormatter()) as log:
+        assert (await metrics.get("/metrics")).status == 500
+    assert "this cannot be counted" in log.getvalue()
 
 
 async def test_logins_by_their_way(client: Client, metrics: Client) -> None:

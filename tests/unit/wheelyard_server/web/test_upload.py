@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,25 @@ async def test_a_form_that_disagrees_with_its_file_is_refused_with_the_reason(
     assert answer.status == 400
     assert reason in (answer.reason or "")
     assert storage.objects == {}
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256", "blake2_256"])
+async def test_a_digest_that_comes_after_the_file_counts_as_well(
+    client: Client, tmp_path: Path, algorithm: str
+) -> None:
+    path = distributions.wheel(tmp_path)
+    body = path.read_bytes()
+    digests = {
+        "md5": hashlib.md5(body, usedforsecurity=False).hexdigest(),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "blake2_256": hashlib.blake2b(body, digest_size=32).hexdigest(),
+    }
+    for digest, status in ((digests[algorithm][::-1], 400), (digests[algorithm], 200)):
+        data = form(path, sha256_digest=None)
+        data.add_field(f"{algorithm}_digest", digest)
+        answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
+        assert answer.status == status
+        assert status == 200 or algorithm in (answer.reason or "")
 
 
 async def test_digests_in_capitals_are_the_same_digests(client: Client, tmp_path: Path) -> None:

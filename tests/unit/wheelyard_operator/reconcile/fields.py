@@ -1,0 +1,334 @@
+"""For each field of both schemas another value, and where the change of it shows.
+
+A scene has a value for every field that goes together; a case changes one of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from wheelyard_operator.resource.publishers import GITHUB_ISSUER
+
+Spec = dict[str, Any]
+
+ISSUERS = (
+    "https://ci.example",
+    "https://other.example",
+    "https://gitlab.com",
+    "https://git.example",
+    GITHUB_ISSUER,
+)
+"""Whose tokens users may trust in all scenes."""
+ENDPOINTS = ("http://one.example:9000", "http://two.example:9000")
+"""Other S3 servers that indexes may name in all scenes."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An index, and two of its users: jenkins of its own namespace, far of another one."""
+
+    index: Spec
+    jenkins: Spec = field(default_factory=lambda: {"indexRef": {"name": "main"}})
+    far: Spec = field(default_factory=lambda: {"indexRef": {"name": "main", "namespace": "packages"}})
+    has_bucket: bool = False
+    """Whether somebody has made the bucket before."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Another value than the scene's, and all that becomes different by it.
+
+    Kinds of objects; `index.yaml`, `access file`, `pods` (what replaces them), `logins` (what users' Secrets hold);
+    `index status` and `user status`, with the finalizers; `S3` and `IAM`, what they are asked.
+    """
+
+    value: Any
+    shown: str
+    scene: str = "everything"
+    also: Spec = field(default_factory=dict)
+    """What a rule of the schema wants to be changed with it, by path; None is left out."""
+
+
+def peers(name: str) -> list[Spec]:
+    return [
+        {"namespaceSelector": {"matchLabels": {"team": name}}, "podSelector": {"matchLabels": {"app": name}}},
+        {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
+    ]
+
+
+S3 = {"bucket": "acme", "region": "us-east-1", "prefix": "", "endpoint": ""}
+PEERS = {name: peers(name) for name in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo")}
+GRANT = {"subjects": ["anonymous"], "packages": ["*"], "verbs": ["read"]}
+ROLE = "eks.amazonaws.com/role-arn"
+TERM = {"key": "team", "operator": "In", "values": ["ci"]}
+
+SCENES = {
+    "everything": Scene(
+        index={
+            "storage": {"s3": {**S3, "provision": {"bucket": True, "user": True, "rotateEvery": "2160h"}}},
+            "deletionPolicy": "Retain",
+            "replicas": 2,
+            "autoscaling": {"minReplicas": 2, "maxReplicas": 5, "targetCPUUtilizationPercentage": 80},
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "128Mi"},
+                "limits": {"cpu": "1", "memory": "512Mi"},
+            },
+            "nodeSelector": {"disk": "fast"},
+            "tolerations": [
+                {
+                    "key": "only",
+                    "operator": "Equal",
+                    "value": "pypi",
+                    "effect": "NoExecute",
+                    "tolerationSeconds": 60,
+                }
+            ],
+            "priorityClassName": "",
+            "external": {"url": "", "trustedProxies": ["10.0.0.0/8"]},
+            "ingress": {
+                "host": "pypi.example.com",
+                "className": "traefik",
+                "annotations": {"cert-manager.io/duration": "2160h"},
+                "tls": {"secretName": "", "issuerRef": {"kind": "Issuer", "name": "corp"}},
+            },
+            "httpRoute": {
+                "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https", "port": 443}],
+                "hostnames": ["pypi.example.com"],
+            },
+            "networkPolicy": {**PEERS, "storagePorts": [9000]},
+            "monitoring": {"serviceMonitor": {"labels": {"release": "one"}, "interval": "30s"}},
+            "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
+            "limits": {"fileSize": "5Gi", "metadataSize": "2Mi", "projectFiles": 20000},
+            "cache": {"size": "5Gi"},
+            "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
+            "access": {
+                "grants": [GRANT],
+                "externalGrants": [GRANT],
+                "users": {
+                    "namespaces": {
+                        "from": "Selector",
+                        "selector": {"matchLabels": {"team": "ci"}, "matchExpressions": [TERM]},
+                    },
+                    "maximum": {
+                        "groups": ["publishers"],
+                        "grants": [{"packages": ["*"], "verbs": ["read", "publish"]}],
+                    },
+                },
+            },
+        },
+        jenkins={
+            "indexRef": {"name": "main", "namespace": "packages"},
+            "groups": ["publishers"],
+            "grants": [{"packages": ["*"], "verbs": ["publish"]}],
+            "credentials": {
+                "secretName": "",
+                "url": "Internal",
+                "token": True,
+                "rotateEvery": "720h",
+                "overlap": "1h",
+            },
+            "serviceAccounts": [{"name": "builder"}],
+            "trustedPublishers": [
+                {"github": {"repository": "acme/app", "workflow": "release.yml", "environment": ""}},
+                {
+                    "gitlab": {
+                        "url": "https://gitlab.com",
+                        "project": "acme/app",
+                        "configFile": ".gitlab-ci.yml",
+                        "environment": "",
+                    }
+                },
+                {"oidc": {"issuer": "https://ci.example", "claims": {"sub": "job"}}},
+            ],
+        },
+        far={
+            "indexRef": {"name": "main", "namespace": "packages"},
+            "groups": ["publishers"],
+            "grants": [{"packages": ["acme-*"], "verbs": ["read"]}],
+        },
+    ),
+    "few servers": Scene({"storage": {"s3": {**S3, "provision": {"bucket": True, "user": True}}}, "replicas": 2}),
+    "volume": Scene({"storage": {"volume": {"size": "20Gi", "storageClassName": "fast"}}, "replicas": 1}),
+    "keys": Scene(
+        {
+            "storage": {
+                "s3": {
+                    **S3,
+                    "endpoint": ENDPOINTS[0],
+                    "provision": {},
+                    "credentials": {"secretRef": {"name": "keys"}},
+                }
+            }
+        },
+        has_bucket=True,
+    ),
+    "role": Scene(
+        {
+            "storage": {
+                "s3": {
+                    **S3,
+                    "provision": {"bucket": True},
+                    "credentials": {"serviceAccount": {"annotations": {ROLE: "arn:aws:iam::1:role/one"}}},
+                }
+            }
+        }
+    ),
+    "rotating": Scene(
+        {"storage": {"volume": {"size": "20Gi"}}, "replicas": 1},
+        jenkins={"indexRef": {"name": "main"}, "credentials": {"rotateEvery": "8m", "overlap": "1m"}},
+    ),
+    "password": Scene(
+        {"storage": {"volume": {"size": "20Gi"}}, "replicas": 1},
+        jenkins={"indexRef": {"name": "main"}, "credentials": {"passwordSecretRef": {"name": "chosen"}}},
+    ),
+}
+
+
+def _peer_cases(name: str) -> dict[str, Case]:
+    below = f"networkPolicy.{name}[]"
+    return {
+        f"{below}.namespaceSelector.matchLabels": Case({"team": "other"}, "NetworkPolicy"),
+        f"{below}.podSelector.matchLabels": Case({"app": "other"}, "NetworkPolicy"),
+        f"{below}.ipBlock.cidr": Case("10.0.0.0/9", "NetworkPolicy"),
+        f"{below}.ipBlock.except": Case([], "NetworkPolicy"),
+    }
+
+
+INDEX_CASES: dict[str, Case] = {
+    "storage.s3.bucket": Case("other", "IAM, S3, index status, index.yaml, pods"),
+    "storage.s3.region": Case("eu-west-1", "S3, index.yaml, pods"),
+    "storage.s3.prefix": Case("team/", "IAM, S3, index.yaml, pods"),
+    "storage.s3.endpoint": Case(ENDPOINTS[1], "S3, index.yaml, pods", "keys"),
+    "storage.s3.provision.bucket": Case(False, "Deployment, IAM, S3, Secret, index status, index.yaml, pods"),
+    "storage.s3.provision.user": Case(
+        False,
+        "IAM, S3, Secret, index status, pods",
+        also={"storage.s3.credentials": {"secretRef": {"name": "keys"}}},
+    ),
+    "storage.s3.provision.rotateEvery": Case("720h", "index status"),
+    "storage.s3.credentials.secretRef.name": Case("other-keys", "S3, index status, pods", "keys"),
+    "storage.s3.credentials.serviceAccount.annotations": Case(
+        {ROLE: "arn:aws:iam::1:role/two"}, "ServiceAccount, pods", "role"
+    ),
+    "storage.volume.size": Case("30Gi", "PersistentVolumeClaim", "volume"),
+    "storage.volume.storageClassName": Case("slow", "PersistentVolumeClaim", "volume"),
+    "deletionPolicy": Case("Delete", "index status"),
+    "replicas": Case(1, "Deployment, PodDisruptionBudget, index status", "few servers"),
+    "autoscaling.minReplicas": Case(3, "Deployment, HorizontalPodAutoscaler, index status"),
+    "autoscaling.maxReplicas": Case(6, "HorizontalPodAutoscaler"),
+    "autoscaling.targetCPUUtilizationPercentage": Case(70, "HorizontalPodAutoscaler"),
+    "resources.requests.cpu": Case("200m", "pods"),
+    "resources.requests.memory": Case("256Mi", "pods"),
+    "resources.limits.cpu": Case("2", "pods"),
+    "resources.limits.memory": Case("1Gi", "pods"),
+    "nodeSelector": Case({"disk": "slow"}, "pods"),
+    "tolerations[].key": Case("other", "pods"),
+    "tolerations[].operator": Case("Exists", "pods", also={"tolerations[].value": None}),
+    "tolerations[].value": Case("other", "pods"),
+    "tolerations[].effect": Case("NoSchedule", "pods", also={"tolerations[].tolerationSeconds": None}),
+    "tolerations[].tolerationSeconds": Case(120, "pods"),
+    "priorityClassName": Case("high", "pods"),
+    "external.url": Case("https://pypi.example.com:8443", "index status"),
+    "external.trustedProxies": Case([], "index.yaml, pods"),
+    "ingress.host": Case("other.example.com", "Ingress, index status"),
+    "ingress.className": Case("", "Ingress"),
+    "ingress.annotations": Case({}, "Ingress"),
+    "ingress.tls.secretName": Case("pypi-tls", "Ingress"),
+    "ingress.tls.issuerRef.kind": Case("ClusterIssuer", "Ingress"),
+    "ingress.tls.issuerRef.name": Case("other", "Ingress"),
+    "httpRoute.parentRefs[].name": Case("other", "HTTPRoute, index status"),
+    "httpRoute.parentRefs[].namespace": Case("other", "HTTPRoute, index status"),
+    "httpRoute.parentRefs[].sectionName": Case("other", "HTTPRoute"),
+    "httpRoute.parentRefs[].port": Case(8443, "HTTPRoute"),
+    "httpRoute.hostnames": Case(["other.example.com"], "HTTPRoute"),
+    **{path: case for name in PEERS for path, case in _peer_cases(name).items()},
+    "networkPolicy.storagePorts": Case([], "NetworkPolicy"),
+    "monitoring.serviceMonitor.labels": Case({"release": "two"}, "ServiceMonitor"),
+    "monitoring.serviceMonitor.interval": Case("15s", "ServiceMonitor"),
+    "freshness.freshSeconds": Case(5, "index.yaml, pods"),
+    "freshness.staleSeconds": Case(60, "index.yaml, pods"),
+    "limits.fileSize": Case("1Gi", "index.yaml, pods"),
+    "limits.metadataSize": Case("1Mi", "index.yaml, pods"),
+    "limits.projectFiles": Case(10, "index.yaml, pods"),
+    "cache.size": Case("1Gi", "index.yaml, pods"),
+    "redirects.minSize": Case("1Gi", "index.yaml, pods"),
+    "redirects.cluster.endpoint": Case(ENDPOINTS[0], "index.yaml, pods"),
+    "redirects.external.endpoint": Case(ENDPOINTS[0], "index.yaml, pods"),
+    "access.grants[].subjects": Case(["authenticated"], "access file"),
+    "access.grants[].packages": Case(["acme-*"], "access file, user status"),
+    "access.grants[].verbs": Case(["publish"], "access file, user status"),
+    "access.externalGrants[].subjects": Case(["authenticated"], "access file"),
+    "access.externalGrants[].packages": Case(["acme-*"], "access file, user status"),
+    "access.externalGrants[].verbs": Case(["publish"], "access file, user status"),
+    "access.users.namespaces.from": Case(
+        "Same", "access file, index status, logins, user status", also={"access.users.namespaces.selector": None}
+    ),
+    "access.users.namespaces.selector.matchLabels": Case(
+        {"team": "web"}, "access file, index status, logins, user status"
+    ),
+    "access.users.namespaces.selector.matchExpressions[].key": Case(
+        "tier", "access file, index status, logins, user status"
+    ),
+    "access.users.namespaces.selector.matchExpressions[].operator": Case(
+        "NotIn", "access file, index status, logins, user status"
+    ),
+    "access.users.namespaces.selector.matchExpressions[].values": Case(
+        ["web"], "access file, index status, logins, user status"
+    ),
+    "access.users.maximum.groups": Case([], "access file, user status"),
+    "access.users.maximum.grants[].packages": Case(["acme-*"], "access file, user status"),
+    "access.users.maximum.grants[].verbs": Case(["publish"], "access file, user status"),
+}
+
+USER_CASES: dict[str, Case] = {
+    "indexRef.name": Case("other", "access file, index status, logins, user status"),
+    "indexRef.namespace": Case("ci", "access file, index status, logins, user status"),
+    "groups": Case(["readers"], "access file"),
+    "grants[].packages": Case(["acme-*"], "access file, user status"),
+    "grants[].verbs": Case(["delete"], "access file, user status"),
+    "credentials.secretName": Case("other", "logins, user status"),
+    "credentials.url": Case("External", "logins, user status"),
+    "credentials.token": Case(False, "access file, logins, user status"),
+    "credentials.rotateEvery": Case("", "user status"),
+    "credentials.overlap": Case("4m", "logins, user status", "rotating"),
+    "credentials.passwordSecretRef.name": Case("missing", "access file, logins, user status", "password"),
+    "serviceAccounts[].name": Case("other", "access file"),
+    "trustedPublishers[].github.repository": Case("acme/other", "access file"),
+    "trustedPublishers[].github.workflow": Case("other.yml", "access file"),
+    "trustedPublishers[].github.environment": Case("pypi", "access file"),
+    "trustedPublishers[].gitlab.url": Case("https://git.example", "access file"),
+    "trustedPublishers[].gitlab.project": Case("acme/other", "access file"),
+    "trustedPublishers[].gitlab.configFile": Case("release.yml", "access file"),
+    "trustedPublishers[].gitlab.environment": Case("pypi", "access file"),
+    "trustedPublishers[].oidc.issuer": Case("https://other.example", "access file"),
+    "trustedPublishers[].oidc.claims": Case({"sub": "other"}, "access file"),
+}
+
+
+def value_at(spec: Spec, path: str) -> Any:
+    """Give the value of a field; raise KeyError if there is none."""
+    place, last = _place(spec, path)
+    return place[last]
+
+
+def changed(spec: Spec, path: str, value: Any) -> Spec:
+    """Give a spec with another value of a field, or, for None, without it."""
+    result = copy.deepcopy(spec)
+    place, last = _place(result, path)
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return result
+
+
+def _place(spec: Any, path: str) -> tuple[Any, str]:
+    *parents, last = names = path.split(".")
+    for name, below in zip(parents, names[1:], strict=True):
+        spec = spec[name.removesuffix("[]")]
+        if name.endswith("[]"):
+            # The elements of a list may be of several kinds.
+            spec = next(each for each in spec if below.removesuffix("[]") in each)
+    return spec, last

@@ -1,0 +1,238 @@
+"""Each field of both schemas has an effect, and no other than it should have.
+
+A field that is new in a schema needs a case in `fields.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import os
+import secrets
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import jsonschema
+import moto.iam.models
+import pytest
+import yaml
+from botocore.client import BaseClient
+from moto import mock_aws
+
+from support.mainjob import ROOT
+from unit.wheelyard_operator.fakes import RSA_KEY, SETTINGS, index_body, user_body
+from unit.wheelyard_operator.reconcile.fields import (
+    ENDPOINTS,
+    INDEX_CASES,
+    ISSUERS,
+    SCENES,
+    USER_CASES,
+    Case,
+    Scene,
+    changed,
+    value_at,
+)
+from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
+from wheelyard_operator.apply import APPLIED
+from wheelyard_operator.desired.access_file import unpacked
+from wheelyard_operator.desired.common import decoded, encoded
+from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.resource import INDEX, USER, USER_LABEL, Key, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+FAR = Key(USER, "ci", "far")
+Effects = dict[str, Any]
+
+
+def schema(name: str) -> Manifest:
+    body = yaml.safe_load((ROOT / f"crds/wheelyard.dev_{name}.yaml").read_text())
+    spec: Manifest = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return spec
+
+
+def leaves(body: Manifest, path: str = "") -> Iterator[str]:
+    """Give the paths of all fields that hold no fields of ours; `[]` are the elements of a list."""
+    if "properties" in body:
+        for name, below in body["properties"].items():
+            yield from leaves(below, f"{path}.{name}" if path else name)
+    elif "properties" in body.get("items", {}):
+        yield from leaves(body["items"], f"{path}[]")
+    else:
+        yield path
+
+
+@pytest.mark.parametrize(("name", "cases"), [("packageindexes", INDEX_CASES), ("indexusers", USER_CASES)])
+def test_no_field_is_left_out(name: str, cases: dict[str, Case]) -> None:
+    assert sorted(cases) == sorted(leaves(schema(name)))
+
+
+@pytest.mark.parametrize("path", INDEX_CASES)
+def test_a_field_of_an_index(path: str) -> None:
+    case, scene = INDEX_CASES[path], SCENES[INDEX_CASES[path].scene]
+    other = with_value(scene.index, path, case)
+    check(schema("packageindexes"), scene.index, other)
+    assert differing(seen(case.scene), played(replace(scene, index=other))) == case.shown
+
+
+@pytest.mark.parametrize("path", USER_CASES)
+def test_a_field_of_a_user(path: str) -> None:
+    case, scene = USER_CASES[path], SCENES[USER_CASES[path].scene]
+    other = with_value(scene.jenkins, path, case)
+    check(schema("indexusers"), scene.jenkins, other)
+    assert differing(seen(case.scene), played(replace(scene, jenkins=other))) == case.shown
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_where_nothing_is_changed_nothing_differs(name: str) -> None:
+    by_chance = "access file, logins" if name == "password" else ""  # The hash of a password has salt.
+    assert differing(seen(name), played(SCENES[name])) == by_chance
+
+
+def with_value(spec: Manifest, path: str, case: Case) -> Manifest:
+    assert value_at(spec, path) != case.value
+    other = changed(spec, path, case.value)
+    for its_path, value in case.also.items():
+        other = changed(other, its_path, value)
+    return other
+
+
+def check(of_spec: Manifest, *specs: Manifest) -> None:
+    for spec in specs:
+        jsonschema.validate(spec, of_spec)
+
+
+def differing(one: Effects, other: Effects) -> str:
+    return ", ".join(sorted(place for place in {*one, *other} if one.get(place) != other.get(place)))
+
+
+@cache
+def seen(name: str) -> Effects:
+    return played(SCENES[name])
+
+
+def played(scene: Scene) -> Effects:
+    """Let the operator bring a scene to rest; give all that it has made and asked for."""
+    with a_world() as (world, calls):
+        for body in (index_body(), user_body(), user_body("far", "ci")):
+            spec = {
+                "PackageIndex main": scene.index,
+                "IndexUser jenkins": scene.jenkins,
+                "IndexUser far": scene.far,
+            }
+            body["spec"] = copy.deepcopy(spec[f"{body['kind']} {body['metadata']['name']}"])
+            world.kube.put(body)
+        if scene.has_bucket:
+            world.clients.own_s3("us-east-1").create_bucket(Bucket="acme")
+        calls.clear()
+        for _ in range(2):
+            world.settle(MAIN, JENKINS, FAR)
+        effects = effects_of(world)
+        effects |= {name: sorted(calls[name]) for name in calls}
+    return effects
+
+
+STAGE = replace(SETTINGS, allowed_issuers=ISSUERS, allowed_endpoints=ENDPOINTS)
+
+
+class Stage(World):
+    """With clients that all worlds share: to make them would take most of the time."""
+
+    def _new_clients(self) -> Clients:
+        return shared_clients()
+
+    def _new_servers_s3(self) -> S3Client:
+        return shared_clients().own_s3("us-east-1")
+
+
+@cache
+def shared_clients() -> Clients:
+    return Clients(STAGE)
+
+
+@contextmanager
+def a_world() -> Iterator[tuple[World, dict[str, set[str]]]]:
+    """Make one in which nothing is left to chance, and tell what AWS is asked."""
+    calls: dict[str, set[str]] = defaultdict(set)
+    numbers = itertools.count(1)
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    environment = {**keys, "MOTO_S3_CUSTOM_ENDPOINTS": ",".join(ENDPOINTS)}
+    with (
+        patch.dict(os.environ, environment),
+        mock_aws(),
+        patch.multiple(
+            moto.iam.models,
+            generate_access_key_id_from_account_id=lambda *_, **__: "AKIA",
+            random_alphanumeric=lambda length: "x" * length,
+        ),
+        patch.object(secrets, "token_bytes", lambda length: next(numbers).to_bytes(length, "big")),
+        patch.object(BaseClient, "_make_api_call", listening(vars(BaseClient)["_make_api_call"], calls)),
+    ):
+        world = Stage(STAGE)
+        for issuer in ISSUERS:
+            world.web[f"{issuer}/.well-known/openid-configuration"] = {
+                "issuer": issuer,
+                "jwks_uri": f"{issuer}/keys",
+            }
+            world.web[f"{issuer}/keys"] = {"keys": [RSA_KEY]}
+        for name in ("keys", "other-keys"):
+            mine = {"AWS_ACCESS_KEY_ID": name, "AWS_SECRET_ACCESS_KEY": name}
+            world.kube.put(secret(name, mine))
+        world.kube.put(secret("chosen", {"password": "correct horse"}, "kubernetes.io/basic-auth"))
+        yield world, calls
+
+
+def secret(name: str, data: dict[str, str], its_type: str = "Opaque") -> Manifest:
+    metadata = {"name": name, "namespace": "packages"}
+    return {"kind": "Secret", "metadata": metadata, "type": its_type, "data": encoded(data)}
+
+
+def listening(call: Any, calls: dict[str, set[str]]) -> Any:
+    def listened(client: Any, operation: str, arguments: Any) -> Any:
+        if not arguments.get("Key", "").endswith("wheelyard.json") or operation != "PutObject":
+            who = client._request_signer._credentials.access_key
+            asked = [operation, arguments, client.meta.endpoint_url, client.meta.region_name, who]
+            calls[client.meta.service_model.service_name.upper()].add(
+                json.dumps(asked, default=str, sort_keys=True)
+            )
+        return call(client, operation, arguments)
+
+    return listened
+
+
+def effects_of(world: World) -> Effects:
+    effects: Effects = defaultdict(dict)
+    for (kind, _, name), body in world.kube.objects.items():
+        told = copy.deepcopy({key: value for key, value in body.items() if key != "status"})
+        for unimportant in ("uid", "resourceVersion", "generation", "managedFields"):
+            told["metadata"].pop(unimportant, None)
+        # A digest of all the rest.
+        told["metadata"].get("annotations", {}).pop(APPLIED, None)
+        for place, value in parts(kind, name, told, body.get("status")):
+            effects[place][name] = value
+    return effects
+
+
+def parts(kind: str, name: str, told: Manifest, status: Any) -> Iterator[tuple[str, Any]]:
+    """Give what an object tells, by the places that cases name."""
+    if kind in {INDEX, USER}:
+        yield ("index" if kind == INDEX else "user") + " status", (status, told["metadata"].get("finalizers"))
+    elif kind == "ConfigMap":
+        yield "index.yaml", yaml.safe_load(told["data"]["index.yaml"])
+    elif kind == "Deployment":
+        yield "pods", told["spec"].pop("template")
+        yield kind, told
+    elif name == "wheelyard-main-access":
+        yield "access file", json.loads(unpacked(told))
+    elif kind == "Secret" and USER_LABEL in told["metadata"].get("labels", {}):
+        yield "logins", {key: decoded(told, key) for key in told["data"]}
+    else:
+        yield kind, told
