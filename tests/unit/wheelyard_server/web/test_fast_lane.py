@@ -394,7 +394,7 @@ async def test_metrics_and_the_log_tell_the_same(pair: Pair) -> None:
             )
         )
     assert told[0] == told[1]
-    assert re.findall("requestId=(.*)", told[0][0]) == ["", "", "mine", ""]
+    assert re.findall("requestId=(.*)", told[0][0]) == ["", "", "mine"]
 
 
 @contextmanager
