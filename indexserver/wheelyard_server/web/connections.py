@@ -176,6 +176,9 @@ class Connection(web.RequestHandler):
         if self._is_idle():
             self.go_on()
             self._begin_request(data)
+            if self._lane is not None:
+                # uvloop asks for what has arrived only after what was called soon.
+                self._lane.look_again()
         elif turns:
             self._loop.call_soon(self._begin_soon, data, turns - 1)
         else:

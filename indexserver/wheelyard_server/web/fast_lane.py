@@ -19,7 +19,7 @@ from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.rules import Method, Principal, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
-from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.documents import Known, Listing
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web import clients, request_ids
 from wheelyard_server.web.files import prepared as prepared_file
@@ -42,6 +42,8 @@ _LINES, _BLOCKS = 4096, 1024
 """So many request lines and blocks of headers are remembered: a client sends the same ones again and again."""
 _RIGHTS = 256
 """For each block of headers, so many projects that its sender may or may not read."""
+_OF_A_TURN = 1000
+"""Requests that go by one look, at most: uvloop takes 1,024 from the kernel at a time, and then asks again."""
 _WRITTEN_AT_ONCE = 64 * 1024
 """Up to here, to copy a body behind its head is quicker than to send two pieces."""
 
@@ -154,6 +156,10 @@ class FastLane:
     _most_bytes: int = field(init=False)
     _targets: dict[bytes, Target] = field(default_factory=dict, init=False)
     _askings: dict[bytes, Asking] = field(default_factory=dict, init=False)
+    _fresh: dict[str, Known] = field(default_factory=dict, init=False)
+    """What was found to be current in this turn of the event loop."""
+    _left: int = field(default=0, init=False)
+    """So many requests may still go by that."""
     _waiting: dict[NormalizedName, list[_Request]] = field(default_factory=dict, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _second: int = field(default=0, init=False)
@@ -178,11 +184,32 @@ class FastLane:
         prepared = self._prepared(request, known.listing)
         if prepared is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
             return False
-        if self.catalog.is_fresh(known):
+        if self._is_fresh(known):
             self.catalog.counts.page_reads += 1
             self._answer(request, prepared)
         else:
             self._wait(request)
+        return True
+
+    def look_again(self) -> None:
+        """Forget which projects are current: what comes from here on may have arrived after that was asked."""
+        self._fresh.clear()
+
+    def _is_fresh(self, known: Known) -> bool:
+        """Tell whether what is known is current, by one look for all requests of a turn of the event loop.
+
+        The loop knew of all of them before the first was looked at, so no answer is older than its request.
+        """
+        name = known.version.project.name
+        if self._fresh.get(name) is known and self._left > 0:
+            self._left -= 1
+            return True
+        if not self.catalog.is_fresh(known):
+            return False
+        if not self._fresh or self._left <= 0:
+            self._fresh, self._left = {}, _OF_A_TURN
+            asyncio.get_running_loop().call_soon(self._fresh.clear)
+        self._fresh[name] = known
         return True
 
     def _read_line(self, line: bytes) -> Target | None:

@@ -26,6 +26,7 @@ from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.documents import Known
 from wheelyard_server.settings import Folder, Limits, LogFormat, Performance, Settings, Storage
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web import fast_lane, request_ids
@@ -451,3 +452,76 @@ async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch
     assert len(pair.lane._askings) == 2
     assert await taken_after(pair, HOT[:-2] + b"X-Request-ID: once\r\n\r\n") == 1
     assert not any(b"once" in block for block in pair.lane._askings)
+
+
+class Noted:
+    """A connection that notes what it is sent."""
+
+    is_outside = False
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def sender(self, forwarded: str) -> str:
+        return forwarded or "127.0.0.1"
+
+    def send(self, *parts: bytes) -> None:
+        self.sent.append(b"".join(parts))
+
+    def wait(self) -> None:
+        raise AssertionError
+
+    go_on = wait
+
+    def pass_on(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+
+@pytest.fixture
+def looks(running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch) -> list[Known]:
+    """Note each look whether a project is still the same."""
+    noted: list[Known] = []
+    catalog = running[1].lane.catalog
+    is_fresh = catalog.is_fresh
+
+    def note(known: Known) -> bool:
+        noted.append(known)
+        return is_fresh(known)
+
+    monkeypatch.setattr(catalog, "is_fresh", note)
+    return noted
+
+
+def test_the_requests_of_one_turn_of_the_loop_go_by_one_look(
+    running: tuple[asyncio.Runner, Pair], looks: list[Known]
+) -> None:
+    lane, client = running[1].lane, Noted()
+
+    async def ask() -> None:
+        for turn in range(3):
+            for _ in range(5):
+                assert lane.takes(client, HOT)
+            assert len(looks) == turn + 1
+            await asyncio.sleep(0)
+        lane.look_again()
+        for _ in range(2):
+            assert lane.takes(client, HOT)
+        assert len(looks) == 4
+
+    running[0].run(ask())
+    assert len(client.sent) == 17
+    assert {each[:15] for each in client.sent} == {b"HTTP/1.1 200 OK"}
+
+
+def test_a_look_holds_for_no_more_requests_than_the_loop_knew_of(
+    running: tuple[asyncio.Runner, Pair], looks: list[Known], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_lane, "_OF_A_TURN", 3)
+    lane, client = running[1].lane, Noted()
+
+    async def ask() -> None:
+        for _ in range(9):
+            assert lane.takes(client, HOT)
+
+    running[0].run(ask())
+    assert len(looks) == 3
