@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench.effort import Effort
 from bench.measure import TREES, Group, Measure, Subject
-from bench.places import ended, memory_folder, work_folder
+from bench.places import ended, kept_folder, memory_folder, work_folder
 from bench.report import number
 from bench.results import Results
 from bench.servers.base import NotOffered, Server
@@ -95,6 +95,8 @@ def _run_once(group: Group, measure: Measure, subject: Subject, results: Results
         reason_and_log = f"failed: {error!r}" if not str(error) else f"failed: {error}"
         if "the last lines of" not in reason_and_log:
             reason_and_log += _logs(subject)
+        # Where it lay was a matter of this machine, and is gone.
+        reason_and_log = reason_and_log.replace(f"{kept_folder()}/", "")
         say(f"{name}, {measure.name}: {reason_and_log.partition('the last lines')[0].partition('; ')[0][:300]}")
         _lack_all([measure], subject.server, group.name, reason_and_log, results)
         return False
