@@ -82,6 +82,15 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def lead_and_hold(operator: Operator, key: Key) -> None:
+    """Have it lead, and be in the midst of a reconciliation."""
+    operator.leader.may_lead.set()
+    operator.hold.clear()
+    await operator.life.start()
+    operator.queue.add(key)
+    await until(lambda: operator.begun == [key])
+
+
 async def test_who_stands_by_is_well_and_does_nothing_until_it_leads(operator: Operator) -> None:
     await operator.life.start()
     operator.queue.add(A)
@@ -104,11 +113,7 @@ async def test_who_has_lost_the_lease_ends_at_once(operator: Operator) -> None:
 
 
 async def test_at_the_end_what_runs_may_finish_and_then_another_may_lead(operator: Operator) -> None:
-    operator.leader.may_lead.set()
-    operator.hold.clear()
-    await operator.life.start()
-    operator.queue.add(A)
-    await until(lambda: operator.begun == [A])
+    await lead_and_hold(operator, A)
     stopping = asyncio.create_task(operator.life.stop())
     await asyncio.sleep(0.05)
     operator.queue.add(B)
@@ -121,11 +126,7 @@ async def test_at_the_end_what_runs_may_finish_and_then_another_may_lead(operato
 
 
 async def test_at_the_end_what_does_not_finish_is_interrupted(operator: Operator) -> None:
-    operator.leader.may_lead.set()
-    operator.hold.clear()
-    await operator.life.start()
-    operator.queue.add(A)
-    await until(lambda: operator.begun == [A])
+    await lead_and_hold(operator, A)
     stopping = asyncio.create_task(operator.life.stop())
     await until(lambda: not operator.leader.leads)
     assert not operator.has_released()
@@ -136,11 +137,7 @@ async def test_at_the_end_what_does_not_finish_is_interrupted(operator: Operator
 
 
 async def test_as_long_as_something_may_write_the_lease_is_not_released(operator: Operator) -> None:
-    operator.leader.may_lead.set()
-    operator.hold.clear()
-    await operator.life.start()
-    operator.queue.add(A)
-    await until(lambda: operator.begun == [A])
+    await lead_and_hold(operator, A)
     await operator.life.stop()
     assert not operator.has_released(), "it runs out by itself"
     assert operator.ends == [1]
