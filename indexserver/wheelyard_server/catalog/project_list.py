@@ -20,14 +20,12 @@ from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import Listed, Stamp, Storage, layout
+from wheelyard_server.storage import KEYS_OF_A_LIST, Listed, Stamp, Storage, layout
 
 log = logging.getLogger(__name__)
 
 READS_AT_ONCE = 64
 LISTED_AT_ONCE = 16
-PROJECTS_OF_A_LIST = 1000
-"""So many keys S3 shows in answer to one LIST."""
 SELECTIONS_KEPT = 16
 """Of a list: what groups of readers may see of it."""
 CHANGES_KEPT_IN_MEMORY = 100
@@ -184,7 +182,7 @@ def latest(project: Project) -> str | None:
 def _cuts(known: Iterable[str]) -> Sequence[str]:
     """Return where to cut a listing of all documents, so that its parts may be asked for at the same time."""
     keys = sorted(map(layout.document, known))
-    parts = min(len(keys) // PROJECTS_OF_A_LIST, LISTED_AT_ONCE)
+    parts = min(len(keys) // KEYS_OF_A_LIST, LISTED_AT_ONCE)
     return [keys[len(keys) * part // parts] for part in range(1, parts)]
 
 

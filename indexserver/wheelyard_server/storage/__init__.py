@@ -17,6 +17,10 @@ Stamp = tuple[int, ...]
 """Changes whenever an object does, as far as this machine can tell at once."""
 
 
+KEYS_OF_A_LIST = 1000
+"""S3 tells no more in answer to one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html."""
+
+
 class Document(NamedTuple):
     """A small object, read whole."""
 

@@ -29,7 +29,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Stamp
+from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Listed, Stamp
 
 if TYPE_CHECKING:
     from obstore import BytesStream, PutMode
@@ -39,8 +39,6 @@ PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4
 """With `PART_BYTES`, bounds the memory that one upload takes."""
 CHUNK_BYTES = 256 * 1024
-KEYS_OF_A_LIST = 1000
-"""S3 tells no more in one answer."""
 READ_SECONDS = 10
 """A small object is there by then, or pip has given up anyway: it waits for 15 s."""
 LINK_LIFETIME = timedelta(minutes=5)

@@ -104,7 +104,7 @@ async def test_a_folder_is_listed_only_when_something_in_it_has_changed(tmp_path
 async def test_a_long_list_is_asked_for_in_parts_that_are_known_from_the_last_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(project_list, "PROJECTS_OF_A_LIST", 2)
+    monkeypatch.setattr(project_list, "KEYS_OF_A_LIST", 2)
     monkeypatch.setattr(project_list, "LISTED_AT_ONCE", 3)
     storage = MemoryStorage()
     projects = new_list(storage)
