@@ -114,7 +114,7 @@ async def test_a_stored_file_comes_back_whole_and_in_part(storage: Storage, tmp_
     body = bytes(range(256)) * (size // 256 + 1)
     source = tmp_path / "source"
     source.write_bytes(body[:size])
-    await storage.store("files/demo/1/demo-1.0+local.tar.gz", source)
+    await storage.store({"files/demo/1/demo-1.0+local.tar.gz": source})
     key = "files/demo/1/demo-1.0+local.tar.gz"
     assert await content(storage, key, 0, size) == body[:size]
     assert await content(storage, key, size // 3, size // 2) == body[size // 3 : size // 2]
@@ -122,8 +122,18 @@ async def test_a_stored_file_comes_back_whole_and_in_part(storage: Storage, tmp_
 
 async def test_bytes_are_stored_like_a_file_and_again_without_a_conflict(storage: Storage) -> None:
     for _ in range(2):
-        await storage.store("files/demo/1/demo.metadata", b"Name: demo")
+        await storage.store({"files/demo/1/demo.metadata": b"Name: demo"})
     assert (await storage.read("files/demo/1/demo.metadata")).body == b"Name: demo"
+
+
+async def test_all_objects_of_a_call_are_there_when_it_returns(storage: Storage, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"wheel")
+    folder = "files/demo/1/"
+    await storage.store({f"{folder}a.whl": source, f"{folder}a.whl.metadata": b"Name: a", "files/b/2/b.whl": b"b"})
+    assert await keys(storage, "files/") == ["files/b/2/b.whl", f"{folder}a.whl", f"{folder}a.whl.metadata"]
+    assert (await storage.read(f"{folder}a.whl")).body == b"wheel"
+    assert (await storage.read(f"{folder}a.whl.metadata")).body == b"Name: a"
 
 
 async def test_keys_are_listed_by_folder(storage: Storage) -> None:
@@ -167,8 +177,7 @@ async def test_a_listing_tells_size_and_age_and_a_tag_that_changes_with_the_obje
 
 
 async def test_a_deleted_object_is_gone_and_deleting_it_again_is_a_success(storage: Storage) -> None:
-    await storage.store("files/demo/1/demo.whl", b"bytes")
-    await storage.store("files/demo/2/demo.whl", b"bytes")
+    await storage.store({"files/demo/1/demo.whl": b"bytes", "files/demo/2/demo.whl": b"bytes"})
     for _ in range(2):
         await storage.delete("files/demo/1/demo.whl")
     assert await keys(storage, "files/") == ["files/demo/2/demo.whl"]
@@ -177,7 +186,7 @@ async def test_a_deleted_object_is_gone_and_deleting_it_again_is_a_success(stora
 
 
 async def test_what_lies_on_this_machine_can_be_opened_there(storage: Storage) -> None:
-    await storage.store("files/demo/1/demo.whl", b"bytes")
+    await storage.store({"files/demo/1/demo.whl": b"bytes"})
     path = storage.path("files/demo/1/demo.whl")
     assert (path is not None) == isinstance(storage, FolderStorage | MeasuredStorage)
     assert path is None or path.read_bytes() == b"bytes"
@@ -227,8 +236,7 @@ async def fetched(url: str, method: str = "GET", **headers: str) -> tuple[int, b
 async def test_a_presigned_url_is_good_for_reading_one_object(new_bucket: NewBucket, prefix: str) -> None:
     storage = new_bucket(prefix)
     key, other = "files/demo/1/demo-1.0+local-py3-none-any.whl", "files/demo/2/demo-1.0+local-py3-none-any.whl"
-    await storage.store(key, b"0123456789")
-    await storage.store(other, b"other bytes")
+    await storage.store({key: b"0123456789", other: b"other bytes"})
     url = await storage.presigned(key)
     assert await fetched(url) == (200, b"0123456789")
     assert await fetched(url, Range="bytes=2-4") == (206, b"234")
@@ -252,7 +260,7 @@ async def test_a_presigned_url_of_no_object_is_not_found(new_bucket: NewBucket) 
 
 async def test_a_presigned_url_ends(new_bucket: NewBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = new_bucket("")
-    await storage.store("files/demo", b"bytes")
+    await storage.store({"files/demo": b"bytes"})
     assert re.search(r"[?&]X-Amz-Expires=300&", await storage.presigned("files/demo"))
     monkeypatch.setattr(s3, "LINK_LIFETIME", timedelta(seconds=1))
     url = await storage.presigned("files/demo")

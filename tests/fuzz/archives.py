@@ -28,10 +28,8 @@ _PARTS = (f"{_INFO}/METADATA", f"{_INFO}/WHEEL", f"{_INFO}/RECORD")
 
 
 def _inspect(filename: str, body: bytes) -> CoreMetadata | None:
-    path = _FOLDER / filename
-    path.write_bytes(body)
     try:
-        return inspect(path, parse_filename(filename), _LIMITS)
+        return inspect(io.BytesIO(body), parse_filename(filename), _LIMITS)
     except InvalidUploadError as error:
         reason = str(error)
     assert len(reason) < 300

@@ -60,4 +60,5 @@ def test_a_real_distribution_is_accepted(filetype: FileType, name: str, requirem
     assert len(found) == 1
     filename = parse_filename(found[0].name)
     assert filename.filetype is filetype
-    assert inspect(found[0], filename, ArchiveLimits()).raw
+    with found[0].open("rb") as file:
+        assert inspect(file, filename, ArchiveLimits()).raw

@@ -17,7 +17,8 @@ def accepted(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | N
     """Return what a good archive says of itself."""
     path = folder / filename
     path.write_bytes(body)
-    return inspect(path, parse_filename(filename), limits or ArchiveLimits())
+    with path.open("rb") as file:
+        return inspect(file, parse_filename(filename), limits or ArchiveLimits())
 
 
 def refusal(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> str:

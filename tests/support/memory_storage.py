@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -93,7 +93,10 @@ class MemoryStorage:
             raise PreconditionFailedError(key)
         return etag_of(body)
 
-    async def store(self, key: str, source: Path | bytes) -> None:
+    async def store(self, objects: Mapping[str, Path | bytes]) -> None:
+        await all_of(self._store(*each) for each in objects.items())
+
+    async def _store(self, key: str, source: Path | bytes) -> None:
         fault = await self._called("store", key)
         if fault is not Fault.LOST_REQUEST:
             self.objects[key] = source if isinstance(source, bytes) else source.read_bytes()
@@ -157,6 +160,13 @@ def _damaged(body: bytes, fault: Fault | None) -> bytes:
     if fault is Fault.TRUNCATED_BODY:
         return body[: len(body) // 2]
     return body[::-1] if fault is Fault.WRONG_BODY else body
+
+
+async def all_of(calls: Iterable[Awaitable[None]]) -> None:
+    """Let all calls come to their end before the first error of theirs is raised."""
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def etag_of(body: bytes) -> ETag:

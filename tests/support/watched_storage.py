@@ -1,8 +1,9 @@
 """A storage whose every call is announced before and after its effect: where tests yield, crash or kill."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from support.memory_storage import all_of
 from wheelyard_server.storage import Document, ETag, Listed, Stamp, Storage
 
 Hook = Callable[[str, str], Awaitable[None]]
@@ -31,9 +32,12 @@ class WatchedStorage:
         await self._after("write", key)
         return etag
 
-    async def store(self, key: str, source: Path | bytes) -> None:
+    async def store(self, objects: Mapping[str, Path | bytes]) -> None:
+        await all_of(self._store(*each) for each in objects.items())
+
+    async def _store(self, key: str, source: Path | bytes) -> None:
         await self._before("store", key)
-        await self._storage.store(key, source)
+        await self._storage.store({key: source})
         await self._after("store", key)
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:

@@ -163,7 +163,7 @@ class ProjectList:
         if self._unsaved <= CHANGES_KEPT_IN_MEMORY or self._entries is None:
             return
         try:
-            await self._storage.store(layout.SNAPSHOT, msgspec.json.encode(list(self._entries.values())))
+            await self._storage.store({layout.SNAPSHOT: msgspec.json.encode(list(self._entries.values()))})
             self._unsaved = 0
         except StorageError as error:
             log.warning("The project list's snapshot could not be written: %s", error)

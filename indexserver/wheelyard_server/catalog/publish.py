@@ -83,21 +83,21 @@ class Publisher:
             )
 
     async def _store(self, name: NormalizedName, file: File, upload: Upload, metadata: CoreMetadata) -> None:
-        """Put all objects of an upload at the same time; when this returns or raises, none is on its way."""
         objects: dict[str, Path | bytes] = {
-            layout.content(name, file): upload.content.path,
+            layout.content(name, file): upload.content.source,
             layout.core_metadata(name, file): metadata.raw,
         }
         if upload.provenance is not None:
             objects[layout.provenance(name, file)] = upload.provenance
-        stored = (self._storage.store(key, source) for key, source in objects.items())
-        for outcome in await asyncio.gather(*stored, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        await self._storage.store(objects)
 
     async def _inspected(self, upload: Upload) -> CoreMetadata:
         async with self._inspections:
-            return await asyncio.to_thread(inspect, upload.content.path, upload.filename, self._limits.archive)
+            return await asyncio.to_thread(self._inspect, upload)
+
+    def _inspect(self, upload: Upload) -> CoreMetadata:
+        with upload.content.open() as file:
+            return inspect(file, upload.filename, self._limits.archive)
 
     def _describe(self, upload: Upload, metadata: CoreMetadata) -> File:
         return File(

@@ -1,17 +1,18 @@
-"""Local space in which an upload is received and hashed before any of it counts."""
+"""Where an upload is received and hashed before any of it counts: in memory if it is small, else on local disk."""
 
 import asyncio
 import fcntl
 import hashlib
+import io
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, Protocol, TypeVar
+from typing import IO, BinaryIO, Protocol, TypeVar
 
 from wheelyard_server.errors import FileTooLargeError
 
@@ -35,40 +36,44 @@ ALGORITHMS: dict[str, Callable[[], _Hash]] = {
 CHUNKS_AHEAD = 4
 """So many may be received and not yet written and hashed: network and disk are seldom quick at the same time."""
 IN_ONE_THREAD_BYTES = 64 * 1024
-"""Up to here, more threads cost more than they bring."""
+"""Up to here, more threads cost more than they bring, and for hashes alone even one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A file of an upload, whole, on local disk. Its name is gone when its upload ends; its bytes never change."""
+    """A file of an upload, whole."""
 
-    path: Path
+    source: Path | bytes
+    """Its bytes, or where they lie on local disk: the name is gone when the upload ends, the bytes never change."""
     size: int
     digests: Mapping[str, str]
     """Lower-case hex by the names of `ALGORITHMS`: sha256, and those that were wanted when the file began."""
 
+    def open(self) -> BinaryIO:
+        """Open the file for reading; blocks."""
+        return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
+
     def digest(self, algorithm: str) -> str:
         """Read the file for any other digest of `ALGORITHMS`; blocks."""
         made = ALGORITHMS[algorithm]()
-        with self.path.open("rb") as file:
+        with self.open() as file:
             while chunk := file.read(_READ_BYTES):
                 made.update(chunk)
         return made.hexdigest()
 
 
 class Receiver:
-    """Writes and hashes one file as it arrives."""
+    """Takes and hashes one file as it arrives."""
 
-    def __init__(self, file: IO[bytes], limit: int, algorithms: Collection[str]) -> None:
-        self._file = file
+    def __init__(self, new_file: Callable[[], IO[bytes]], limit: int, algorithms: Collection[str]) -> None:
+        self._new_file = new_file
+        self._file: IO[bytes] | None = None
+        """There is one when more than the last bytes has come."""
         self._limit = limit
         self._size = 0
         self._writing = threading.Lock()
         self._hashes = {name: ALGORITHMS[name]() for name in {"sha256", *algorithms}}
-        self._steps: list[Callable[[bytes], object]] = [
-            self._write,
-            *(each.update for each in self._hashes.values()),
-        ]
+        self._steps: list[Callable[[bytes], object]] = [each.update for each in self._hashes.values()]
         self._taking: deque[asyncio.Future[None]] = deque()
         """Each begins when the one before it has ended."""
 
@@ -77,25 +82,44 @@ class Receiver:
 
         Raises `FileTooLargeError` beyond the limit, and `OSError` for any bytes that were given before.
         """
+        self._count(chunk)
+        if self._file is None:
+            self._file = self._new_file()
+            self._steps.append(self._write)
+        await self._begin(chunk)
+
+    async def finish(self, last: bytes = b"") -> Received:
+        """Take the last bytes and return the file as received; raises as `write`.
+
+        A file of no other bytes than these stays in memory.
+        """
+        self._count(last)
+        if self._file is None and len(last) <= IN_ONE_THREAD_BYTES:
+            self._take_in_turn(last)
+        else:
+            await self._begin(last)
+            await self._taking[-1]
+        digests = {name: each.hexdigest() for name, each in self._hashes.items()}
+        source = last if self._file is None else Path(self._file.name)
+        return Received(source, self._size, digests)
+
+    def close(self) -> None:
+        """Close the file; what is being written to it by an upload that was given up is waited for."""
+        if self._file is not None:
+            with self._writing:
+                self._file.close()
+
+    def _count(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size > self._limit:
             raise FileTooLargeError(f"The file is larger than the {self._limit} bytes that this index takes")
+
+    async def _begin(self, chunk: bytes) -> None:
+        """Let the chunk be taken, after those before it."""
         if len(self._taking) == CHUNKS_AHEAD:
             await self._taking.popleft()
         before = self._taking[-1] if self._taking else None
         self._taking.append(_watched(self._take(chunk, before)))
-
-    async def finish(self, last: bytes = b"") -> Received:
-        """Take the last bytes and return the file as received; raises as `write`."""
-        await self.write(last)
-        await self._taking[-1]
-        digests = {name: each.hexdigest() for name, each in self._hashes.items()}
-        return Received(Path(self._file.name), self._size, digests)
-
-    def close(self) -> None:
-        """Close the file; what is being written to it by an upload that was given up is waited for."""
-        with self._writing:
-            self._file.close()
 
     async def _take(self, chunk: bytes, before: "asyncio.Future[None] | None") -> None:
         if before is not None:
@@ -110,6 +134,7 @@ class Receiver:
             step(chunk)
 
     def _write(self, chunk: bytes) -> None:
+        assert self._file is not None  # noqa: S101 - it is a step since there is one
         rest = memoryview(chunk)
         with self._writing:
             while rest:
@@ -139,10 +164,12 @@ class Scratch:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 leftover.unlink()
 
-    @contextmanager
-    def receiver(self, algorithms: Collection[str] = ()) -> Iterator[Receiver]:
+    def receiver(self, algorithms: Collection[str] = ()) -> AbstractContextManager[Receiver]:
         """Give a receiver for one file, whose bytes are removed at the end; it takes these digests and sha256."""
-        with NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with closing(Receiver(file, self._limit, algorithms)) as receiver:
-                yield receiver
+        return closing(Receiver(self._new_file, self._limit, algorithms))
+
+    def _new_file(self) -> IO[bytes]:
+        """Make a file that goes when it is closed."""
+        file = NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, buffering=0)  # noqa: SIM115 - its receiver does
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file

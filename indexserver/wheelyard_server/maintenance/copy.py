@@ -7,6 +7,7 @@ goes back: a target that has something of its own is left as it is, and that is 
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from wheelyard_server.catalog import identity
@@ -82,11 +83,11 @@ class Copier:
             chunks = verified(await self.source.open(key, 0, file.size), file.sha256, key)
             async for chunk in chunks:
                 await receiver.write(chunk)
-            received = await receiver.finish()
-            await self.target.store(key, received.path)
-        for beside in layout.beside(name, file):
-            body, _ = await self.source.read(beside.key)
-            await self.target.store(beside.key, checked(body, beside.sha256, beside.key))
+            objects: dict[str, Path | bytes] = {key: (await receiver.finish()).source}
+            for beside in layout.beside(name, file):
+                body, _ = await self.source.read(beside.key)
+                objects[beside.key] = checked(body, beside.sha256, beside.key)
+            await self.target.store(objects)
 
 
 def check_conflicts(project: Project, target: Project) -> None:

@@ -5,7 +5,7 @@ parts. Writers never overwrite blindly: a document is written against the ETag t
 object has a key of its own.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
@@ -62,10 +62,11 @@ class Storage(Protocol):
         """
         ...
 
-    async def store(self, key: str, source: Path | bytes) -> None:
-        """Store a local file of any size, or bytes, under a key that nobody else uses: whole or not at all.
+    async def store(self, objects: Mapping[str, Path | bytes]) -> None:
+        """Store local files of any size, or bytes, under keys that nobody else uses, all at the same time.
 
-        The storage may take the file over: nobody changes its bytes any more, but its name may go.
+        Each object is there whole or not at all; if this raises, any of them may be. None is on its way any more
+        in either case. The storage may take a file over: nobody changes its bytes any more, but its name may go.
         Unconditional, so that a client library that retries never meets its own success.
         """
         ...

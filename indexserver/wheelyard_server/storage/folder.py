@@ -8,11 +8,11 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from wheelyard_server.errors import (
     ObjectNotFoundError,
@@ -24,7 +24,6 @@ from wheelyard_server.storage import Document, ETag, Listed, Stamp, layout
 from wheelyard_server.storage.whole_files import WholeFiles
 
 CHUNK_BYTES = 256 * 1024
-COPIED_AT_ONCE = 8 * 1024 * 1024
 YOUNG_NS = 50_000_000
 """The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
 _SECOND_NS = 1_000_000_000
@@ -43,7 +42,7 @@ class FolderStorage:
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with _translated(key):
-            body = await asyncio.to_thread(self.path(key).read_bytes)
+            body = await asyncio.to_thread(_read, self.path(key))
         etag = _etag(body)
         if etag == known:
             raise ObjectUnchangedError(key)
@@ -54,10 +53,10 @@ class FolderStorage:
         with _translated(key):
             return await asyncio.to_thread(self._compare_and_swap, key, body, expected)
 
-    async def store(self, key: str, source: Path | bytes) -> None:
+    async def store(self, objects: Mapping[str, Path | bytes]) -> None:
         """See `Storage.store`."""
-        with _translated(key):
-            await asyncio.to_thread(self._store, key, source)
+        with _translated(*objects):
+            await asyncio.to_thread(self._files.write, {self.path(key): each for key, each in objects.items()})
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Storage.open`."""
@@ -96,20 +95,13 @@ class FolderStorage:
     def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None) -> ETag:
         path = self.path(key)
         # All that waits for the disk comes before and after the lock: many writers share the disk's time.
-        self._files.write(path, lambda file: file.write(body), self._still(path, key, expected))
+        self._files.write({path: body}, self._still(path, key, expected))
         return _etag(body)
-
-    def _store(self, key: str, source: Path | bytes) -> None:
-        path = self.path(key)
-        if isinstance(source, bytes):
-            self._files.write(path, lambda file: file.write(source))
-        elif not self._files.take_over(source, path):
-            self._files.write(path, lambda file: _copy(source, file))
 
     @contextmanager
     def _still(self, path: Path, key: str, expected: ETag | None) -> Iterator[None]:
         """Keep all other writers away from a document that is as `expected`, or raise."""
-        with (self._root / _LOCK).open("wb") as lock:
+        with (self._root / _LOCK).open("wb", buffering=0) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _etag_of(path) != expected:
                 raise PreconditionFailedError(key)
@@ -140,12 +132,10 @@ def _as_listed(key: str, found: os.stat_result) -> Listed:
     return Listed(key, tag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
-def _copy(source: Path, target: IO[bytes]) -> None:
-    """Copy a file without its bytes ever coming into this process."""
-    with source.open("rb") as file:
-        position = 0
-        while copied := os.sendfile(target.fileno(), file.fileno(), position, COPIED_AT_ONCE):
-            position += copied
+def _read(path: Path) -> bytes:
+    # Whole at once: a buffer would only cost calls of the system.
+    with path.open("rb", buffering=0) as file:
+        return file.readall()
 
 
 def _etag(body: bytes) -> ETag:
@@ -154,7 +144,7 @@ def _etag(body: bytes) -> ETag:
 
 def _etag_of(path: Path) -> ETag | None:
     try:
-        return _etag(path.read_bytes())
+        return _etag(_read(path))
     except FileNotFoundError:
         return None
 
@@ -172,10 +162,10 @@ async def _chunks(key: str, file: BinaryIO, start: int, end: int) -> AsyncIterat
 
 
 @contextmanager
-def _translated(key: str) -> Iterator[None]:
+def _translated(*keys: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ObjectNotFoundError(key) from error
+        raise ObjectNotFoundError(keys[0]) from error
     except OSError as error:
-        raise StorageUnavailableError(key, str(error)) from error
+        raise StorageUnavailableError(keys[0], str(error)) from error

@@ -1,7 +1,7 @@
 """A storage whose calls are told, to the metrics and in traces: what came of each, and how long it took."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -59,10 +59,10 @@ class MeasuredStorage:
         with self._measured("write"):
             return await self._storage.write(key, body, expected=expected)
 
-    async def store(self, key: str, source: Path | bytes) -> None:
+    async def store(self, objects: Mapping[str, Path | bytes]) -> None:
         """See `Storage.store`."""
         with self._measured("store"):
-            await self._storage.store(key, source)
+            await self._storage.store(objects)
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Storage.open`. What follows, up to the last byte, is an operation of its own."""

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
@@ -69,8 +69,14 @@ class S3Storage:
             result = await self._store.put_async(key, body, mode=mode)
             return ETag(result["e_tag"] or "")
 
-    async def store(self, key: str, source: Path | bytes) -> None:
+    async def store(self, objects: Mapping[str, Path | bytes]) -> None:
         """See `Storage.store`."""
+        stored = (self._store_one(*each) for each in objects.items())
+        for outcome in await asyncio.gather(*stored, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _store_one(self, key: str, source: Path | bytes) -> None:
         with _translated(key):
             await self._store.put_async(key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 

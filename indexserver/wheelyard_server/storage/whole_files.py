@@ -1,18 +1,20 @@
 """Files that appear whole and durable, or not at all."""
 
 import fcntl
+import itertools
 import os
 import shutil
 import threading
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile, mkdtemp
-from typing import IO, NamedTuple
+from tempfile import mkdtemp
+from typing import NamedTuple
 
 FOLDER = ".unfinished"
 """Has a folder for each process that writes."""
+COPIED_AT_ONCE = 8 * 1024 * 1024
 _LOCK = "lock"
 
 
@@ -24,49 +26,32 @@ class WholeFiles:
         self._unfinished = root / FOLDER
         self._own: _Locked | None = None
         self._opening = threading.Lock()
+        self._numbers = itertools.count()
         for leftover in self._unfinished.glob("*"):
             _remove_unless_locked(leftover)
 
     def write(
-        self,
-        path: Path,
-        fill: Callable[[IO[bytes]], object],
-        allowed: AbstractContextManager[None] | None = None,
+        self, sources: Mapping[Path, Path | bytes], allowed: AbstractContextManager[None] | None = None
     ) -> None:
-        """Let a file appear at `path`, or replace the one there, with what `fill` writes.
+        """Let files appear together, or replace those there. All are durable when this returns.
 
-        `allowed` is held while it appears, and may raise to prevent it.
+        A source is bytes, or a file that nobody changes any more, which is taken over without a copy where that
+        can be. `allowed` is held while they appear, and may raise to prevent it.
         """
-        with NamedTemporaryFile(dir=self._folder(), delete=False) as file:
-            try:
-                fill(file)
-                file.flush()
-                os.fsync(file.fileno())
-                made = self._make_folder(path.parent)
-                with allowed or nullcontext():
-                    Path(file.name).rename(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-        _sync_folders(path.parent, *made)
-
-    def take_over(self, source: Path, path: Path) -> bool:
-        """Let a file that nobody changes any more appear at `path` as well, without a copy of its bytes.
-
-        False: this cannot be done here, for there is a file already, or `source` is on another file system.
-        """
-        if source.stat().st_dev != self._root.stat().st_dev:
-            return False
-        _sync(source, os.O_RDONLY)
-        made = self._make_folder(path.parent)
+        unfinished = {path: f"{self._folder()}/{next(self._numbers)}" for path in sources}
+        folders = {path.parent for path in sources}
         try:
-            path.hardlink_to(source)
-        except OSError:
-            return False
-        finally:
-            # Also where it fails: a copy finds the folders there now.
-            _sync_folders(path.parent, *made)
-        return True
+            _fill({name: sources[path] for path, name in unfinished.items()})
+            made = {changed for folder in folders for changed in self._make_folder(folder)}
+            with allowed or nullcontext():
+                for path, name in unfinished.items():
+                    os.rename(name, path)  # noqa: PTH104 - neither is a Path's business
+        except BaseException:
+            for name in unfinished.values():
+                Path(name).unlink(missing_ok=True)
+            raise
+        for folder in folders | made:
+            _sync_folder(folder)
 
     def _folder(self) -> str:
         """Return the folder of this process, which is locked for as long as the process lives."""
@@ -79,12 +64,71 @@ class WholeFiles:
 
     def _make_folder(self, folder: Path) -> list[Path]:
         """Make a folder where it is missing; return those in which there is a new one now."""
-        missing, changed = folder, list[Path]()
-        while missing != self._root and not missing.is_dir():
-            missing = missing.parent
-            changed.append(missing)
-        folder.mkdir(parents=True, exist_ok=True)
-        return changed
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return []
+        except FileNotFoundError:
+            return [*self._make_folder(folder.parent), *self._make_folder(folder)]
+        return [folder.parent]
+
+
+def _fill(sources: Mapping[str, Path | bytes]) -> None:
+    """Make files with these names, and wait until they are durable."""
+    with ExitStack() as opened:
+        # All are written before the first is waited for, whose wait is most of that for all of them.
+        for descriptor in [opened.enter_context(_filled(*each)) for each in sources.items()]:
+            os.fsync(descriptor)
+
+
+@contextmanager
+def _filled(name: str, source: Path | bytes) -> Iterator[int]:
+    is_there = isinstance(source, Path) and _linked(source, name)
+    with _opened(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+        if isinstance(source, bytes):
+            _write(descriptor, source)
+        elif not is_there:
+            _copy(source, descriptor)
+        yield descriptor
+
+
+def _linked(source: Path, name: str) -> bool:
+    """Give a file one more name; False: that cannot be, it may lie on another file system."""
+    try:
+        os.link(source, name)
+    except OSError:
+        return False
+    return True
+
+
+def _write(descriptor: int, body: bytes) -> None:
+    rest = memoryview(body)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _copy(source: Path, descriptor: int) -> None:
+    """Copy a file without its bytes ever coming into this process."""
+    with source.open("rb") as file:
+        position = 0
+        while copied := os.sendfile(descriptor, file.fileno(), position, COPIED_AT_ONCE):
+            position += copied
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make names durable: without it a power cut may undo what was acknowledged."""
+    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(path: Path | str, flags: int) -> Iterator[int]:
+    """Open a file by the plain calls: Python's own make three more, and each lets other threads in between."""
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 class _Locked(NamedTuple):
@@ -122,17 +166,3 @@ def _remove_unless_locked(folder: Path) -> None:
             folder.rmdir()
     except OSError:
         return  # Another process lives, or this one may only read.
-
-
-def _sync_folders(*folders: Path) -> None:
-    """Make names durable: without it a power cut may undo what was acknowledged."""
-    for folder in folders:
-        _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

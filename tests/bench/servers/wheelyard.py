@@ -253,7 +253,7 @@ async def _put_documents(bucket: storage.Storage) -> None:
 
     async def put(key: str, body: bytes) -> None:
         async with turn:
-            await bucket.store(key, body)
+            await bucket.store({key: body})
 
     documents = ((layout.document(each.name), msgspec.json.encode(each)) for each in data.huge_projects())
     await put(layout.INDEX, msgspec.json.encode(Identity()))

@@ -7,7 +7,7 @@ more strictly than the standard library does, with the rules of `paths.py` and `
 Everything here blocks, in bounded memory, and raises `InvalidUploadError` for whatever is wrong with a file.
 """
 
-from pathlib import Path
+from typing import BinaryIO
 
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.metadata import CoreMetadata
@@ -18,11 +18,11 @@ from wheelyard_server.names import DistributionFilename, FileType
 __all__ = ["ArchiveLimits", "CoreMetadata", "inspect"]
 
 
-def inspect(path: Path, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
-    """Return the core metadata of the distribution at `path`, having read all of it.
+def inspect(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
+    """Return the core metadata of a distribution, having read all of it.
 
     Raises `InvalidUploadError` unless the archive is well-formed and its content agrees with itself and with the
     filename. Blocks (for seconds, if the file is large): call it in a thread.
     """
     look = inspect_wheel if filename.filetype is FileType.WHEEL else inspect_sdist
-    return look(path, filename, limits)
+    return look(file, filename, limits)

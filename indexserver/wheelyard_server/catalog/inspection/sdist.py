@@ -1,13 +1,13 @@
 """Sdists: https://packaging.python.org/en/latest/specifications/source-distribution-format/."""
 
-from pathlib import Path
+from typing import BinaryIO
 
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, parse_metadata
 from wheelyard_server.catalog.inspection.paths import Kind, Tree, check_path, check_symbolic_link
 from wheelyard_server.catalog.inspection.tar_archive import TarMember, open_tar_gz
 from wheelyard_server.catalog.inspection.wording import shown
-from wheelyard_server.catalog.inspection.zip_archive import open_zip
+from wheelyard_server.catalog.inspection.zip_archive import ZipArchive
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename, belongs_to, standard_sdist_stem
 
@@ -15,10 +15,10 @@ _STANDARD_SINCE = METADATA_VERSIONS.index("2.4")
 """Tools that write this know PEP 625; older ones spelled filenames in many ways."""
 
 
-def inspect_sdist(path: Path, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
+def inspect_sdist(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
     """Return an sdist's metadata; raise `InvalidUploadError` unless all in it agrees. Reads the whole file."""
     read = _read_zip if filename.filename.endswith(".zip") else _read_tar
-    metadata = parse_metadata(read(path, filename, limits), filename)
+    metadata = parse_metadata(read(file, filename, limits), filename)
     stem = standard_sdist_stem(filename)
     is_new = METADATA_VERSIONS.index(metadata.metadata_version) >= _STANDARD_SINCE
     if is_new and not filename.filename.startswith(f"{stem}."):
@@ -28,25 +28,25 @@ def inspect_sdist(path: Path, filename: DistributionFilename, limits: ArchiveLim
     return metadata
 
 
-def _read_zip(path: Path, filename: DistributionFilename, limits: ArchiveLimits) -> bytes:
+def _read_zip(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> bytes:
     """Return PKG-INFO of a `.zip` sdist whose every member is sound."""
-    with open_zip(path, limits) as archive:
-        root = _one_root(archive.tree, filename)
-        for entry in archive.files.values():
-            archive.check_content(entry)
-        return archive.read(f"{root}/PKG-INFO", limits.metadata_bytes)
+    archive = ZipArchive(file, limits)
+    root = _one_root(archive.tree, filename)
+    for entry in archive.files.values():
+        archive.check_content(entry)
+    return archive.read(f"{root}/PKG-INFO", limits.metadata_bytes)
 
 
-def _read_tar(path: Path, filename: DistributionFilename, limits: ArchiveLimits) -> bytes:
+def _read_tar(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> bytes:
     """Return PKG-INFO of a `.tar.gz` sdist whose every member is sound."""
     tree = Tree(limits)
     pkg_info: bytes | None = None
-    with open_tar_gz(path, limits) as archive:
-        for member in archive.members():
-            _add(tree, member)
-            root, _, name = member.path.partition("/")
-            if name == "PKG-INFO" and member.kind is Kind.FILE:
-                pkg_info = archive.read(member, limits.metadata_bytes)
+    archive = open_tar_gz(file, limits)
+    for member in archive.members():
+        _add(tree, member)
+        root, _, name = member.path.partition("/")
+        if name == "PKG-INFO" and member.kind is Kind.FILE:
+            pkg_info = archive.read(member, limits.metadata_bytes)
     root = _one_root(tree, filename)
     if pkg_info is None:
         raise InvalidUploadError(f"The archive has no {shown(f'{root}/PKG-INFO')}")

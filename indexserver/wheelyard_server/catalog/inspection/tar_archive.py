@@ -4,13 +4,12 @@ POSIX.1-2017 `pax`, and the GNU long names that old sdists have. `tarfile` takes
 end of the archive and keeps all members in memory, so only its reading of a single header is used.
 """
 
+import os
 import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from wheelyard_server.catalog.inspection.inflate import CHUNK_BYTES, GZIP, as_file, inflate, raw_chunks
@@ -133,15 +132,14 @@ class TarArchive:
         return data
 
 
-@contextmanager
-def open_tar_gz(path: Path, limits: ArchiveLimits) -> Iterator[TarArchive]:
+def open_tar_gz(file: BinaryIO, limits: ArchiveLimits) -> TarArchive:
     """Open a `.tar.gz`; raise `InvalidUploadError` if it is a zip file, too."""
-    if zipfile.is_zipfile(path):
+    if zipfile.is_zipfile(file):
         raise InvalidUploadError("The file is named .tar.gz, but zip programs can read it: is it a zip file?")
-    with path.open("rb") as file:
-        size = path.stat().st_size
-        chunks = _bounded(inflate(raw_chunks(file, size), GZIP), size, limits)
-        yield TarArchive(as_file(chunks), limits)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    chunks = _bounded(inflate(raw_chunks(file, size), GZIP), size, limits)
+    return TarArchive(as_file(chunks), limits)
 
 
 def _bounded(chunks: Iterator[bytes], compressed: int, limits: ArchiveLimits) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 import re
 from email.message import Message
 from email.parser import BytesHeaderParser
-from pathlib import Path
+from typing import BinaryIO
 
 from packaging.tags import Tag, parse_tag
 from packaging.utils import parse_wheel_filename
@@ -12,7 +12,7 @@ from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.metadata import CoreMetadata, parse_metadata
 from wheelyard_server.catalog.inspection.record import check_record
 from wheelyard_server.catalog.inspection.wording import shown
-from wheelyard_server.catalog.inspection.zip_archive import ZipArchive, open_zip
+from wheelyard_server.catalog.inspection.zip_archive import ZipArchive
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename, belongs_to, tag_count
 
@@ -22,14 +22,14 @@ _OWNED_FOLDER = re.compile(r".+-.+\.data|.+\.dist-info")
 _NESTED_DIST_INFO = re.compile(r"[^/]+\.data/(purelib|platlib)/[^/]+\.dist-info/", re.IGNORECASE)
 
 
-def inspect_wheel(path: Path, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
+def inspect_wheel(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
     """Return a wheel's metadata; raise `InvalidUploadError` unless all in it agrees. Reads the whole file."""
-    with open_zip(path, limits) as archive:
-        dist_info = _dist_info(archive, filename)
-        metadata = parse_metadata(archive.read(f"{dist_info}/METADATA", limits.metadata_bytes), filename)
-        _check_wheel_file(archive.read(f"{dist_info}/WHEEL", limits.metadata_bytes), filename)
-        check_record(archive, f"{dist_info}/RECORD", limits)
-        return metadata
+    archive = ZipArchive(file, limits)
+    dist_info = _dist_info(archive, filename)
+    metadata = parse_metadata(archive.read(f"{dist_info}/METADATA", limits.metadata_bytes), filename)
+    _check_wheel_file(archive.read(f"{dist_info}/WHEEL", limits.metadata_bytes), filename)
+    check_record(archive, f"{dist_info}/RECORD", limits)
+    return metadata
 
 
 def _dist_info(archive: ZipArchive, filename: DistributionFilename) -> str:

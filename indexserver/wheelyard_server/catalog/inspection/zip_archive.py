@@ -4,12 +4,11 @@ So there is nothing before, between or behind the members, no two of them overla
 start at the end or stream from the start, see the same archive.
 """
 
+import os
 import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from wheelyard_server.catalog.inspection.inflate import DEFLATE, inflate, raw_chunks
@@ -34,7 +33,9 @@ _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 class ZipArchive:
     """The members of a zip file whose structure was found sound; contents are checked as they are read."""
 
-    def __init__(self, file: BinaryIO, size: int, limits: ArchiveLimits) -> None:
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
+        """Read the structure; raise `InvalidUploadError` unless it is well-formed."""
+        size = file.seek(0, os.SEEK_END)
         _refuse_tar(file)
         directory = find_directory(file, size)
         self._file = file
@@ -105,15 +106,9 @@ class ZipArchive:
         return b"".join(self.content(entry))
 
 
-@contextmanager
-def open_zip(path: Path, limits: ArchiveLimits) -> Iterator[ZipArchive]:
-    """Open a zip file; raise `InvalidUploadError` unless it is well-formed."""
-    with path.open("rb") as file:
-        yield ZipArchive(file, path.stat().st_size, limits)
-
-
 def _refuse_tar(file: BinaryIO) -> None:
     """Refuse a zip file that begins as a tar archive does: pip would extract the one, uv the other."""
+    file.seek(0)
     try:
         tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
     except tarfile.HeaderError:

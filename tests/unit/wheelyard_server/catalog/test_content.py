@@ -24,7 +24,7 @@ async def folder(tmp_path: Path) -> FolderStorage:
 @pytest.fixture
 async def stored(folder: FolderStorage) -> Stored:
     known = put(MemoryStorage(), BODY)
-    await folder.store(known.key, BODY)
+    await folder.store({known.key: BODY})
     return known
 
 
@@ -36,7 +36,7 @@ async def test_a_file_of_a_folder_is_opened_where_it_lies(folder: FolderStorage,
 
 async def test_a_small_file_is_in_memory_once_it_was_read_and_found_right(folder: FolderStorage) -> None:
     small, contents = put(MemoryStorage(), SMALL), Contents(folder, LocalFiles(), None)
-    await folder.store(small.key, SMALL)
+    await folder.store({small.key: SMALL})
     assert contents.small.get(small.file.sha256) is None
     assert await contents.open(small.key, small.file, 0, 10) == SMALL
     folder.path(small.key).unlink()

@@ -18,12 +18,11 @@ from support.operations import World
 from wheelyard_server.catalog import catalog, edits, fill
 from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.inspection import ArchiveLimits, inspect
 from wheelyard_server.catalog.publish import Publisher, Upload
 from wheelyard_server.errors import PreconditionFailedError
 from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import ETag, layout
+from wheelyard_server.storage import ETag
 
 QUICK = settings(
     deadline=None, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False
@@ -62,12 +61,10 @@ def run_races(folder: Path, storage: Callable[[], MemoryStorage]) -> None:
 async def test_a_commit_before_the_files_are_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def commit_first(self: Publisher, upload: Upload) -> None:
         name = upload.filename.project
-        metadata = inspect(upload.content.path, upload.filename, ArchiveLimits())
+        metadata = self._inspect(upload)
         file = self._describe(upload, metadata)
         await self._documents.change(name, lambda project: edits.with_file(project, file, 10))
-        await self._storage.store(layout.content(name, file), upload.content.path)
-        await self._storage.store(layout.core_metadata(name, file), metadata.raw)
-        await self._storage.store(layout.provenance(name, file), upload.provenance or b"")
+        await self._store(name, file, upload, metadata)
 
     monkeypatch.setattr(Publisher, "publish", commit_first)
     with pytest.raises(AssertionError, match="listed and not there"):

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from wheelyard_server.catalog.scratch import CHUNKS_AHEAD, IN_ONE_THREAD_BYTES, Scratch
+from wheelyard_server.catalog.scratch import CHUNKS_AHEAD, IN_ONE_THREAD_BYTES, Received, Scratch
 from wheelyard_server.errors import FileTooLargeError
+
+
+def contents(received: Received) -> bytes:
+    with received.open() as file:
+        return file.read()
 
 
 async def test_what_a_crash_left_is_removed_at_start_and_what_another_process_receives_is_not(
@@ -21,10 +26,23 @@ async def test_what_a_crash_left_is_removed_at_start_and_what_another_process_re
         second = Scratch(tmp_path, 100)
         assert not leftover.exists()
         received = await receiver.finish(b"thing")
-        assert received.path.read_bytes() == b"something"
+        assert contents(received) == b"something"
         with second.receiver() as other:
-            assert (await other.finish(b"else")).path.read_bytes() == b"else"
+            await other.write(b"some")
+            assert contents(await other.finish(b"thing else")) == b"something else"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, IN_ONE_THREAD_BYTES, IN_ONE_THREAD_BYTES + 1])
+async def test_a_file_that_comes_in_one_piece_stays_in_memory(tmp_path: Path, size: int) -> None:
+    body = os.urandom(size)
+    with Scratch(tmp_path, size).receiver({"md5"}) as receiver:
+        received = await receiver.finish(body)
+        assert list(tmp_path.iterdir()) == []
+    assert received.source is body
+    assert (contents(received), received.size) == (body, size)
+    assert received.digests["md5"] == received.digest("md5") == hashlib.md5(body, usedforsecurity=False).hexdigest()
+    assert received.digests["sha256"] == hashlib.sha256(body).hexdigest()
 
 
 async def test_chunks_of_all_sizes_are_written_and_hashed_in_their_order(tmp_path: Path) -> None:
@@ -35,7 +53,8 @@ async def test_chunks_of_all_sizes_are_written_and_hashed_in_their_order(tmp_pat
         for chunk in chunks[:-1]:
             await receiver.write(chunk)
         received = await receiver.finish(chunks[-1])
-        assert (received.path.read_bytes(), received.size) == (body, len(body))
+        assert isinstance(received.source, Path)
+        assert (contents(received), received.size) == (body, len(body))
         assert received.digests == {
             "md5": hashlib.md5(body, usedforsecurity=False).hexdigest(),
             "sha256": hashlib.sha256(body).hexdigest(),
@@ -43,17 +62,21 @@ async def test_chunks_of_all_sizes_are_written_and_hashed_in_their_order(tmp_pat
         assert received.digest("blake2_256") == hashlib.blake2b(body, digest_size=32).hexdigest()
 
 
-async def test_one_byte_more_than_the_limit_is_too_much(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chunks", [[b"12345678"], []])
+async def test_one_byte_more_than_the_limit_is_too_much(tmp_path: Path, chunks: list[bytes]) -> None:
     with Scratch(tmp_path, 8).receiver() as receiver:
-        await receiver.write(b"12345678")
+        for chunk in chunks:
+            await receiver.write(chunk)
         with pytest.raises(FileTooLargeError):
-            await receiver.finish(b"9")
+            await receiver.finish(b"9" * (9 - 8 * len(chunks)))
 
 
 @pytest.mark.parametrize("size", [10, 2 * IN_ONE_THREAD_BYTES])
 async def test_a_disk_that_is_full_is_told_at_the_latest_at_the_end(tmp_path: Path, size: int) -> None:
     with Scratch(tmp_path, 10**9).receiver() as receiver, Path("/dev/full").open("wb") as full:
+        await receiver.write(b"")
         # The disk's part.
+        assert receiver._file is not None
         os.dup2(full.fileno(), receiver._file.fileno())
         with pytest.raises(OSError, match="No space left"):
             await receiver.finish(bytes(size))

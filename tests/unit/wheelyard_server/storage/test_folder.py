@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from wheelyard_server.errors import PreconditionFailedError
+from wheelyard_server.errors import ObjectNotFoundError, PreconditionFailedError
 from wheelyard_server.storage import whole_files
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.whole_files import WholeFiles
@@ -40,12 +40,14 @@ async def test_a_file_on_the_same_file_system_is_taken_over_without_a_copy(
     source = tmp_path / "scratch"
     source.write_bytes(b"bytes")
     storage = FolderStorage(tmp_path / "data")
-    await storage.store(KEY, source)
+    await storage.store({KEY: source})
     stored = storage.path(KEY)
     assert stored.samefile(source)
     # The bytes before the name, and the name with those of all new folders before the answer.
-    folders = [stored.parent, *list(stored.parents)[1:4]]
-    assert synced == [str(source), *map(str, folders)]
+    first, *folders = synced
+    assert whole_files.FOLDER in first
+    assert sorted(folders) == sorted(map(str, list(stored.parents)[:4]))
+    assert unfinished(tmp_path / "data") == set()
     source.unlink()
     assert stored.read_bytes() == b"bytes"
 
@@ -56,16 +58,17 @@ async def test_a_file_that_cannot_be_linked_is_copied(
     def refuse(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     source = tmp_path / "scratch"
     source.write_bytes(b"bytes")
     storage = FolderStorage(tmp_path / "data")
-    await storage.store(KEY, source)
+    await storage.store({KEY: source})
     stored = storage.path(KEY)
     assert not stored.samefile(source)
     assert stored.read_bytes() == b"bytes"
-    assert {str(folder) for folder in list(stored.parents)[:4]} <= set(synced)
-    assert synced[-1] == str(stored.parent)
+    first, *folders = synced
+    assert whole_files.FOLDER in first
+    assert sorted(folders) == sorted(map(str, list(stored.parents)[:4]))
 
 
 async def test_a_file_of_another_file_system_is_copied_and_not_synced_there(
@@ -76,11 +79,46 @@ async def test_a_file_of_another_file_system_is_copied_and_not_synced_there(
     source.write_bytes(b"bytes")
     try:
         storage = FolderStorage(tmp_path / "data")
-        await storage.store(KEY, source)
+        await storage.store({KEY: source})
         assert storage.path(KEY).read_bytes() == b"bytes"
         assert str(source) not in synced
     finally:
         source.unlink()
+
+
+async def test_all_objects_of_an_upload_are_on_the_disk_before_the_first_has_its_name(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def named(source: str, target: Path) -> None:
+        synced.append(target.name)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", named)
+    storage = FolderStorage(tmp_path)
+    await storage.store({KEY: b"bytes"})
+    synced.clear()
+    await storage.store({"files/demo/2/a.whl": b"bytes", "files/demo/2/a.whl.metadata": b"Name: a"})
+    files, names, folders = synced[:2], synced[2:4], synced[4:]
+    assert [whole_files.FOLDER in file for file in files] == [True, True]
+    assert names == ["a.whl", "a.whl.metadata"]
+    assert sorted(folders) == [str(tmp_path / "files/demo"), str(tmp_path / "files/demo/2")]
+
+
+async def test_where_one_object_cannot_be_written_none_gets_its_name(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    with pytest.raises(ObjectNotFoundError):
+        await storage.store({KEY: b"bytes", "files/demo/1/other": tmp_path / "none"})
+    assert not storage.path(KEY).exists()
+    assert unfinished(tmp_path) == set()
+
+
+async def test_what_is_stored_is_for_the_server_alone(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    await storage.store({KEY: b"bytes"})
+    await storage.write("projects/a.json", b"{}", expected=None)
+    assert {storage.path(key).stat().st_mode & 0o777 for key in (KEY, "projects/a.json")} == {0o600}
 
 
 async def test_a_document_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_answer(
@@ -90,7 +128,7 @@ async def test_a_document_is_on_the_disk_before_it_has_its_name_and_its_name_bef
     await storage.write("projects/a.json", b"{}", expected=None)
     first, *folders = synced
     assert whole_files.FOLDER in first
-    assert folders == [str(tmp_path / "data/projects"), str(tmp_path / "data")]
+    assert sorted(folders) == [str(tmp_path / "data"), str(tmp_path / "data/projects")]
 
 
 async def test_what_is_removed_while_the_server_runs_is_made_again(tmp_path: Path) -> None:
@@ -110,15 +148,17 @@ async def test_a_write_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
 
 
 STOPS_WHILE_WRITING = """
-import pathlib, signal, sys
+import contextlib, pathlib, signal, sys
 from wheelyard_server.storage.whole_files import WholeFiles
 
-def wait(file):
+@contextlib.contextmanager
+def wait():
     print("begun", flush=True)
     signal.pause()
+    yield
 
 root = pathlib.Path(sys.argv[1])
-WholeFiles(root).write(root / "a", wait)
+WholeFiles(root).write({root / "a": b"bytes"}, wait())
 """
 
 
@@ -151,7 +191,7 @@ def test_a_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
         return made[-1]
 
     monkeypatch.setattr(whole_files, "mkdtemp", make_and_start_another)
-    WholeFiles(tmp_path).write(tmp_path / "a", lambda file: file.write(b"bytes"))
+    WholeFiles(tmp_path).write({tmp_path / "a": b"bytes"})
     assert (tmp_path / "a").read_bytes() == b"bytes"
     assert len(made) == 2
 

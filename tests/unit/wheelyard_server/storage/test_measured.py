@@ -30,12 +30,12 @@ async def test_every_operation_and_outcome() -> None:
         storage.read("a/one", known=etag),
         storage.read("a/none"),
         storage.write("a/one", b"2", expected=None),
-        storage.store("a/two", b"22"),
+        storage.store({"a/two": b"22", "a/three": b"333"}),
         storage.delete("a/two"),
     ):
         with suppress(StorageError):
             await attempt
-    assert [each.key async for each in storage.list("a/")] == ["a/one"]
+    assert [each.key async for each in storage.list("a/")] == ["a/one", "a/three"]
     assert told.calls == [
         ("write", Outcome.DONE),
         ("read", Outcome.DONE),
@@ -51,7 +51,7 @@ async def test_every_operation_and_outcome() -> None:
 async def test_a_stream_that_ends_early_was_opened_all_the_same() -> None:
     memory, told = MemoryStorage(), Told()
     storage = MeasuredStorage(memory, told)
-    await memory.store("a", b"1234")
+    await memory.store({"a": b"1234"})
     memory.fail_at(1, Fault.TRUNCATED_BODY)
     chunks = await storage.open("a", 0, 4)
     with pytest.raises(StorageUnavailableError):
