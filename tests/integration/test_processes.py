@@ -69,6 +69,13 @@ def test_both_take_uploads_and_both_show_them_at_once(server: Server, tmp_path: 
     assert {files_of(server, number) for number in range(30)} == {4}
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is no processor for each")
+def test_each_has_processors_of_its_own(server: Server) -> None:
+    one, other = (os.sched_getaffinity(pid) for pid in children(server))
+    assert one | other == os.sched_getaffinity(0)
+    assert not one & other
+
+
 def test_one_that_ends_unasked_takes_the_other_with_it(server: Server) -> None:
     both = children(server)
     os.kill(both[0], signal.SIGKILL)

@@ -1,7 +1,11 @@
+import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from wheelyard_server.commands import processes
 from wheelyard_server.commands.processes import shares
 from wheelyard_server.settings import Cache, Folder, Limits, Listener, Listeners, Performance, Settings, Storage
 
@@ -41,3 +45,18 @@ def test_several_share_what_the_server_may_use() -> None:
 def test_without_a_cache_and_metrics_there_are_none() -> None:
     settings = msgspec.structs.replace(SETTINGS, cache=None, listeners=Listeners())
     assert [(each.cache, each.listeners.metrics) for each in shares(settings)] == [(None, None)] * 3
+
+
+@pytest.mark.parametrize(
+    ("usable", "count", "expected"),
+    [
+        ({3, 0}, 2, [[0], [3]]),
+        ({0, 1, 2, 3, 4}, 2, [[0, 2, 4], [1, 3]]),
+        ({0, 1}, 3, [[], [], []]),
+    ],
+)
+def test_processors_are_shared_out_where_there_is_one_for_each(
+    usable: set[int], count: int, expected: list[Collection[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: usable)
+    assert processes._processors(count) == expected
