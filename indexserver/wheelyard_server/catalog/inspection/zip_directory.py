@@ -178,6 +178,8 @@ def zip64_values(extra: dict[int, bytes], values: tuple[int, ...], name: str) ->
     Bazel's wheels have all values in that field, also those that did fit.
     """
     field = extra.get(_ZIP64_FIELD, b"")
+    if not field and MAX_32 not in values:
+        return values
     present = [value == MAX_32 or len(field) == 8 * len(values) for value in values]
     if len(field) != 8 * sum(present):
         raise InvalidUploadError(f"{shown(name)} in the archive has a zip64 field that does not fit its header")
