@@ -212,6 +212,12 @@ class Connection(web.RequestHandler):
             self._feed(data)
             self._go_on()
 
+    def cut(self, reason: str) -> None:
+        """See `fast_lane.Client`."""
+        log.info("The connection of %s was cut: %s", self._peer, reason)
+        if self._wire is not None:
+            self._wire.abort()
+
     def _go_on(self) -> None:
         """Take what came while the lane had a request."""
         self._is_held = False
@@ -244,11 +250,11 @@ class Connection(web.RequestHandler):
             self._head_since = None
             self._head_bytes = 0
         elif self._head_bytes > self._limits.header_bytes:
-            self._cut("its request's headers are too large")
+            self.cut("its request's headers are too large")
         if self._messages and self._is_receiving():
             # What comes after a body that has not ended is no request: its chunks were malformed. aiohttp tells
             # the connection, but not the handler, which would wait for ever.
-            self._cut("its request's body is malformed")
+            self.cut("its request's body is malformed")
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
@@ -257,13 +263,13 @@ class Connection(web.RequestHandler):
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:
-            self._cut("its request's headers took too long")
+            self.cut("its request's headers took too long")
         elif not self._is_receiving() or self._wire is None or not self._wire.is_reading():
             # Nothing is expected, or it is the server that does not keep up.
             self._begin_window(now)
         elif now - self._window_since >= self._limits.body_seconds:
             if self._window_bytes < self._limits.body_bytes_per_second * self._limits.body_seconds:
-                self._cut("its request's body comes too slowly")
+                self.cut("its request's body comes too slowly")
             self._begin_window(now)
 
     def handle_error(
@@ -297,11 +303,6 @@ class Connection(web.RequestHandler):
     def _begin_window(self, now: float) -> None:
         self._window_since = now
         self._window_bytes = 0
-
-    def _cut(self, reason: str) -> None:
-        log.info("The connection of %s was cut: %s", self._peer, reason)
-        if self._wire is not None:
-            self._wire.abort()
 
 
 def _has_no_body(received: tuple[Any, Any]) -> bool:

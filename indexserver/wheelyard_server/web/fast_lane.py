@@ -7,8 +7,11 @@ leaves to aiohttp as it came. What it answers is the same, byte for byte; rights
 """
 
 import asyncio
+import logging
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -32,6 +35,8 @@ from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.representation import CACHE_STATUS, Prepared, cache_status
 from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.targets import is_host
+
+log = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -73,6 +78,9 @@ class Client(Protocol):
 
     def pass_on(self, data: bytes) -> None:
         """Let aiohttp answer."""
+
+    def cut(self, reason: str) -> None:
+        """Close the connection at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,11 +209,12 @@ class FastLane:
         """Answer what came, by one look for each group: it is later than all its requests."""
         groups, self._turn = self._turn, {}
         for group in groups.values():
-            if self.catalog.is_fresh(group.known):
-                self.catalog.counts.page_reads += len(group.clients)
-                self._answer(group, group.prepared)
-            else:
-                self._wait(group)
+            with _cut_if_it_fails(group):
+                if self.catalog.is_fresh(group.known):
+                    self.catalog.counts.page_reads += len(group.clients)
+                    self._answer(group, group.prepared)
+                else:
+                    self._wait(group)
 
     def _read_line(self, line: bytes) -> Target | None:
         target = _target(line)
@@ -285,7 +294,8 @@ class FastLane:
                 self.catalog.counts.page_reads += sum(len(group.clients) for group in waiting) - 1
                 listing = await self._current(name)
                 for group in waiting:
-                    self._answer_or_pass_on(group, listing)
+                    with _cut_if_it_fails(group):
+                        self._answer_or_pass_on(group, listing)
             del self._waiting[name]
 
     async def _current(self, name: NormalizedName) -> Listing | None:
@@ -306,6 +316,17 @@ class FastLane:
 
 
 LANE = web.AppKey("lane", FastLane)
+
+
+@contextmanager
+def _cut_if_it_fails(group: _Group) -> Iterator[None]:
+    """Leave nobody waiting for an answer that a fault of ours prevents."""
+    try:
+        yield
+    except Exception:
+        log.exception("A request for %s was not answered", group.target.path)
+        for client in group.clients:
+            client.cut("its request was not answered")
 
 
 def _target(line: bytes) -> Target | None:

@@ -445,6 +445,23 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     assert "a bug" in caplog.text
 
 
+async def test_a_fault_of_the_lane_leaves_nobody_waiting(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("a bug")
+
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(pair.lane, "_answer", fail)
+        writer.write(HOT)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    assert "a bug" in caplog.text
+    assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
+
+
 @pytest.mark.parametrize("later", [HOT.replace(b"GET", b"HEAD"), b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
 @pytest.mark.parametrize("cut", [0, 20])
 async def test_what_comes_while_a_request_waits_is_answered_after_it(
@@ -496,6 +513,9 @@ class Noted:
 
     def pass_on(self, data: bytes) -> None:
         raise AssertionError(data)
+
+    def cut(self, reason: str) -> None:
+        raise AssertionError(reason)
 
 
 @pytest.fixture
