@@ -1,4 +1,4 @@
-"""A form as it arrives (`multipart/form-data`, RFC 7578): fields in memory, its one file in scratch space."""
+"""A form as it arrives (`multipart/form-data`, RFC 7578): fields in memory, its one file received."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -14,7 +14,9 @@ from wheelyard_server.errors import BusyError, InvalidUploadError
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 512 * 1024
-"""Of a file, written and hashed at a time; with `CHUNKS_AHEAD`, bounds the memory of an upload."""
+"""Of a file, written and hashed at a time; with `CHUNKS_AHEAD`, bounds the memory of an upload.
+
+A file that is smaller than this is never written: it stays in memory."""
 FIELDS_BYTES = 8 * 1024 * 1024
 """All fields of the form besides the file; a long description is the largest of them."""
 PART_BYTES = 100
@@ -107,7 +109,7 @@ def declared_digests(fields: Fields) -> dict[str, str]:
 async def receive(
     request: web.Request, wanted: frozenset[str], scratch: Scratch, until_done: ExitStack
 ) -> tuple[Fields, str, Received]:
-    """Read the whole form; the file goes to scratch space and stays there until `until_done` is closed."""
+    """Read the whole form; the file, where it is not small, is in scratch space until `until_done` is closed."""
     form = Form(wanted, lambda digests: until_done.enter_context(scratch.receiver(digests)))
     try:
         with PushMultipartParser(_boundary(request)) as parser:
