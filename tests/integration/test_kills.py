@@ -1,6 +1,7 @@
 """`kill -9` before and after every call of an upload: what was promised is kept, and nothing is half there."""
 
 import hashlib
+import os
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from support import server as real_server
 from support.access import PUBLISHER
 from support.http import auth, form
 from support.server import Server
+from wheelyard_server.web.forms import CHUNK_BYTES
 
 CRASHING = ("support.crashing_server",)
 CALLS = [("read", 1), ("store", 1), ("store", 2), ("write", 1)]
@@ -43,20 +45,22 @@ async def downloads(server: Server) -> set[str]:
     return {file["filename"] for file in files}
 
 
+@pytest.mark.parametrize("module", ["", os.urandom(CHUNK_BYTES).hex()], ids=["in memory", "in scratch space"])
 @pytest.mark.parametrize("kind", ["folder", "s3"])
 async def test_a_server_killed_anywhere_in_an_upload_loses_nothing_and_takes_the_retry(
-    tmp_path: Path, storages: dict[str, object], kind: str
+    tmp_path: Path, storages: dict[str, object], kind: str, module: str
 ) -> None:
     acknowledged: set[str] = set()
     home = tmp_path / "server"
     for number, (method, call, moment) in enumerate(POINTS):
-        path = distributions.wheel(tmp_path, version=f"1.{number}")
+        path = distributions.wheel(tmp_path, version=f"1.{number}", module=module)
         dying = real_server.start(home, storages[kind], CRASHING, method, str(call), moment)
         try:
             assert await publish(dying, path) is None
         finally:
             dying.process.kill()
         assert dying.process.wait(10) == -signal.SIGKILL
+        assert any((home / "scratch").iterdir()) is bool(module)
         server = real_server.start(home, storages[kind])
         try:
             assert list((home / "scratch").iterdir()) == []

@@ -13,6 +13,7 @@ from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.access.current import access_of
 from wheelyard_server.access.file import AccessFile
+from wheelyard_server.web import forms
 from wheelyard_server.web.context import ACCESS
 
 
@@ -135,9 +136,16 @@ async def test_forms_that_are_none_are_refused(client: Client) -> None:
     assert (answer.status, answer.reason) == (400, "The form has no file in a field `content`")
 
 
-async def test_scratch_space_is_empty_after_every_upload(client: Client, tmp_path: Path) -> None:
-    await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
-    await client.post("/legacy/", data=form(distributions.wheel(tmp_path), name="x"), headers=auth(PUBLISHER))
+async def test_scratch_space_is_empty_after_every_upload(
+    client: Client, tmp_path: Path, storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "CHUNK_BYTES", 100)
+    wheel = distributions.wheel(tmp_path)
+    received: list[list[Path]] = []
+    storage.before_call = lambda *_call: received.append(list((tmp_path / "scratch").iterdir()))
+    assert (await client.post("/legacy/", data=form(wheel), headers=auth(PUBLISHER))).status == 200
+    assert (await client.post("/legacy/", data=form(wheel, name="x"), headers=auth(PUBLISHER))).status == 400
+    assert {len(files) for files in received} == {1}
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
