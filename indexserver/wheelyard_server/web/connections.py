@@ -120,6 +120,10 @@ class Connection(web.RequestHandler):
         self._limits, self._census, self._proxies, self._lane, self._external_port = shared
         self._is_at_a_beginning = True
         """All that came before was whole requests: what comes now begins one."""
+        self._is_held = False
+        """The lane has a request."""
+        self._next: bytes | None = None
+        """What came while it had."""
         self._idle_since = 0.0
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
@@ -161,11 +165,14 @@ class Connection(web.RequestHandler):
         """Take what a client sends."""
         if self._lane is None or not self._is_at_a_beginning:
             self._feed(data)
+        elif self._is_held:
+            self._pause()
+            self._next = data
         elif self._is_idle():
             self._begin_request(data)
         elif self._current_request is None and not self._messages:
             # aiohttp is about to wait for this. Given it now, it would be as late for the next one, and so on.
-            self.wait()
+            self._pause()
             self._loop.call_soon(self._begin_soon, data, TURNS)
         else:
             self._feed(data)
@@ -174,21 +181,17 @@ class Connection(web.RequestHandler):
         if self._wire is None:
             return
         if self._is_idle():
-            self.go_on()
+            self._resume()
             self._begin_request(data)
-            if self._lane is not None:
-                # uvloop asks for what has arrived only after what was called soon.
-                self._lane.look_again()
         elif turns:
             self._loop.call_soon(self._begin_soon, data, turns - 1)
         else:
-            self.go_on()
+            self._resume()
             self._feed(data)
 
     def _begin_request(self, data: bytes) -> None:
         if self._lane is not None and not self.writing_paused and self._lane.takes(self, data):
-            self._head_since = None
-            self._idle_since = self._loop.time()
+            self._is_held, self._head_since = True, None
         else:
             self._feed(data)
 
@@ -200,21 +203,36 @@ class Connection(web.RequestHandler):
         """See `fast_lane.Client`."""
         if self._wire is not None and not self._wire.is_closing():
             self._wire.writelines(parts)
-
-    def wait(self) -> None:
-        """See `fast_lane.Client`."""
-        if self._wire is not None:
-            self._wire.pause_reading()
-
-    def go_on(self) -> None:
-        """See `fast_lane.Client`."""
-        if self._wire is not None:
-            self._wire.resume_reading()
+            self._idle_since = self._loop.time()
+            self._go_on()
 
     def pass_on(self, data: bytes) -> None:
         """See `fast_lane.Client`."""
         if self._wire is not None:
             self._feed(data)
+            self._go_on()
+
+    def cut(self, reason: str) -> None:
+        """See `fast_lane.Client`."""
+        log.info("The connection of %s was cut: %s", self._peer, reason)
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _go_on(self) -> None:
+        """Take what came while the lane had a request."""
+        self._is_held = False
+        if self._next is not None:
+            data, self._next = self._next, None
+            self._resume()
+            self.data_received(data)
+
+    def _pause(self) -> None:
+        if self._wire is not None:
+            self._wire.pause_reading()
+
+    def _resume(self) -> None:
+        if self._wire is not None:
+            self._wire.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         """Give aiohttp what came: headers while it waits for them, else a body."""
@@ -232,26 +250,26 @@ class Connection(web.RequestHandler):
             self._head_since = None
             self._head_bytes = 0
         elif self._head_bytes > self._limits.header_bytes:
-            self._cut("its request's headers are too large")
+            self.cut("its request's headers are too large")
         if self._messages and self._is_receiving():
             # What comes after a body that has not ended is no request: its chunks were malformed. aiohttp tells
             # the connection, but not the handler, which would wait for ever.
-            self._cut("its request's body is malformed")
+            self.cut("its request's body is malformed")
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
-        if self._wire is None or not self._is_idle() or not self._wire.is_reading():
+        if self._wire is None or self._is_held or not self._is_idle():
             self._idle_since = now
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:
-            self._cut("its request's headers took too long")
+            self.cut("its request's headers took too long")
         elif not self._is_receiving() or self._wire is None or not self._wire.is_reading():
             # Nothing is expected, or it is the server that does not keep up.
             self._begin_window(now)
         elif now - self._window_since >= self._limits.body_seconds:
             if self._window_bytes < self._limits.body_bytes_per_second * self._limits.body_seconds:
-                self._cut("its request's body comes too slowly")
+                self.cut("its request's body comes too slowly")
             self._begin_window(now)
 
     def handle_error(
@@ -285,11 +303,6 @@ class Connection(web.RequestHandler):
     def _begin_window(self, now: float) -> None:
         self._window_since = now
         self._window_bytes = 0
-
-    def _cut(self, reason: str) -> None:
-        log.info("The connection of %s was cut: %s", self._peer, reason)
-        if self._wire is not None:
-            self._wire.abort()
 
 
 def _has_no_body(received: tuple[Any, Any]) -> bool:

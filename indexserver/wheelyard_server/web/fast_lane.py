@@ -7,10 +7,13 @@ leaves to aiohttp as it came. What it answers is the same, byte for byte; rights
 """
 
 import asyncio
+import logging
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -33,6 +36,8 @@ from wheelyard_server.web.representation import CACHE_STATUS, Prepared, cache_st
 from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.targets import is_host
 
+log = logging.getLogger(__name__)
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -42,8 +47,6 @@ _LINES, _BLOCKS = 4096, 1024
 """So many request lines and blocks of headers are remembered: a client sends the same ones again and again."""
 _RIGHTS = 256
 """For each block of headers, so many projects that its sender may or may not read."""
-_OF_A_TURN = 1000
-"""Requests that go by one look, at most: uvloop takes 1,024 from the kernel at a time, and then asks again."""
 _WRITTEN_AT_ONCE = 64 * 1024
 """Up to here, to copy a body behind its head is quicker than to send two pieces."""
 
@@ -62,7 +65,7 @@ _PAGE, _FILE = "/simple/{project}/", "/files/{project}/{sha256}/{filename}"
 
 
 class Client(Protocol):
-    """The connection that a request came by."""
+    """The connection that a request came by. It brings no other one before this one is answered or passed on."""
 
     is_outside: bool
     """It came to the external listener."""
@@ -73,17 +76,15 @@ class Client(Protocol):
     def send(self, *parts: bytes) -> None:
         """Send a whole answer."""
 
-    def wait(self) -> None:
-        """Read nothing more until `go_on`."""
-
-    def go_on(self) -> None:
-        """Read again."""
-
     def pass_on(self, data: bytes) -> None:
         """Let aiohttp answer."""
 
+    def cut(self, reason: str) -> None:
+        """Close the connection at once."""
 
-class Target(NamedTuple):
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
     """What a request line asks for."""
 
     route: str
@@ -97,7 +98,7 @@ class Target(NamedTuple):
     """Without it, the project's page is meant."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asking:
     """What a block of headers says, and what follows from it as long as the same access file is in force."""
 
@@ -131,12 +132,20 @@ class Asking:
         return right
 
 
-class _Request(NamedTuple):
-    client: Client
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Requests of one turn of the event loop that differ in nothing but their clients."""
+
     data: bytes
     target: Target
     asking: Asking
+    outside: bool
+    known: Known
+    """The project as it was known when the first of them came."""
+    prepared: Prepared
+    """The answer, if that is current."""
     began: float
+    clients: list[Client] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -156,11 +165,9 @@ class FastLane:
     _most_bytes: int = field(init=False)
     _targets: dict[bytes, Target] = field(default_factory=dict, init=False)
     _askings: dict[bytes, Asking] = field(default_factory=dict, init=False)
-    _fresh: dict[str, Known] = field(default_factory=dict, init=False)
-    """What was found to be current in this turn of the event loop."""
-    _left: int = field(default=0, init=False)
-    """So many requests may still go by that."""
-    _waiting: dict[NormalizedName, list[_Request]] = field(default_factory=dict, init=False)
+    _turn: dict[tuple[Target, Asking, bool], _Group] = field(default_factory=dict, init=False)
+    """What came in this turn of the event loop."""
+    _waiting: dict[NormalizedName, list[_Group]] = field(default_factory=dict, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _second: int = field(default=0, init=False)
     _tail: bytes = field(default=b"", init=False)
@@ -170,47 +177,44 @@ class FastLane:
         self._most_bytes = min(MOST_BYTES, self.header_bytes)
 
     def takes(self, client: Client, data: bytes) -> bool:
-        """Answer the request that is all of `data`, now or soon; False: it is not for this lane."""
-        began = time.perf_counter()
+        """Answer the request that is all of `data` soon; False: it is not for this lane."""
         line, _, block = data.partition(b"\r\n")
         target = self._targets.get(line) or self._read_line(line)
-        if target is None or len(data) > self._most_bytes or self.lifecycle.reason is not None:
+        if target is None or len(data) > self._most_bytes:
             return False
         asking = self._askings.get(block) or self._read_block(block)
-        known = self.catalog.known(target.project) if asking is not None else None
-        if asking is None or known is None or known.listing is None:
+        if asking is None:
             return False
-        request = _Request(client, data, target, asking, began)
-        prepared = self._prepared(request, known.listing)
-        if prepared is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
+        key = target, asking, client.is_outside
+        group = self._turn.get(key) or self._ready(data, *key)
+        if group is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
             return False
-        if self._is_fresh(known):
-            self.catalog.counts.page_reads += 1
-            self._answer(request, prepared)
-        else:
-            self._wait(request)
+        if not self._turn:
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        self._turn[key] = group
+        group.clients.append(client)
         return True
 
-    def look_again(self) -> None:
-        """Forget which projects are current: what comes from here on may have arrived after that was asked."""
-        self._fresh.clear()
+    def _ready(self, data: bytes, target: Target, asking: Asking, outside: bool) -> _Group | None:  # noqa: FBT001
+        """Return a new group if its answer is ready."""
+        known = self.catalog.known(target.project) if self.lifecycle.reason is None else None
+        if known is None or known.listing is None:
+            return None
+        prepared = self._prepared(target, asking, known.listing, outside=outside)
+        if prepared is None:
+            return None
+        return _Group(data, target, asking, outside, known, prepared, time.perf_counter())
 
-    def _is_fresh(self, known: Known) -> bool:
-        """Tell whether what is known is current, by one look for all requests of a turn of the event loop.
-
-        The loop knew of all of them before the first was looked at, so no answer is older than its request.
-        """
-        name = known.version.project.name
-        if self._fresh.get(name) is known and self._left > 0:
-            self._left -= 1
-            return True
-        if not self.catalog.is_fresh(known):
-            return False
-        if not self._fresh or self._left <= 0:
-            self._fresh, self._left = {}, _OF_A_TURN
-            asyncio.get_running_loop().call_soon(self._fresh.clear)
-        self._fresh[name] = known
-        return True
+    def _end_turn(self) -> None:
+        """Answer what came, by one look for each group: it is later than all its requests."""
+        groups, self._turn = self._turn, {}
+        for group in groups.values():
+            with _cut_if_it_fails(group):
+                if self.catalog.is_fresh(group.known):
+                    self.catalog.counts.page_reads += len(group.clients)
+                    self._answer(group, group.prepared)
+                else:
+                    self._wait(group)
 
     def _read_line(self, line: bytes) -> Target | None:
         target = _target(line)
@@ -225,10 +229,9 @@ class FastLane:
             _remember(self._askings, block, asking, _BLOCKS)
         return asking
 
-    def _prepared(self, request: _Request, listing: Listing) -> Prepared | None:
+    def _prepared(self, target: Target, asking: Asking, listing: Listing, *, outside: bool) -> Prepared | None:
         """Return the answer if the sender may have it and it is ready."""
-        client, _, target, asking, _ = request
-        if not asking.may_read(self.access.access, target.project, outside=client.is_outside):
+        if not asking.may_read(self.access.access, target.project, outside=outside):
             return None
         if target.filename:
             return prepared_file(self.catalog, listing, target.filename, target.sha256, asking.known)
@@ -238,45 +241,48 @@ class FastLane:
         unchanged = asking.known != "" and is_among(page.tag(asking.encoding), asking.known)
         return page.prepared(asking.encoding, unchanged=unchanged)
 
-    def _answer(self, request: _Request, prepared: Prepared, stale_seconds: float | None = None) -> None:
-        client, _, target, asking, began = request
+    def _answer(self, group: _Group, prepared: Prepared, stale_seconds: float | None = None) -> None:
+        target, asking, count = group.target, group.asking, len(group.clients)
         status, head, body = prepared
         if target.method == "HEAD":
             body = b""
         if stale_seconds is not None:
             head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
         now = time.time()
-        request_id = asking.request_id or request_ids.fresh()
-        whole_head = b"%b%b%b\r\n\r\n" % (head, self._tail_at(now), request_id.encode())
-        if len(body) > _WRITTEN_AT_ONCE:
-            client.send(whole_head, body)
-        else:
-            client.send(whole_head + body)
-        seconds = time.perf_counter() - began
-        self.metrics.answered(target.route, target.method, status, seconds)
-        self.metrics.exchanged(asking.family, len(body))
-        self.metrics.authenticated(asking.method, "accepted")
+        head += self._tail_at(now)
+        ids = [asking.request_id or request_ids.fresh() for _ in group.clients]
+        for client, request_id in zip(group.clients, ids, strict=True):
+            if len(body) > _WRITTEN_AT_ONCE:
+                client.send(b"%b%b\r\n\r\n" % (head, request_id.encode()), body)
+            else:
+                client.send(b"%b%b\r\n\r\n%b" % (head, request_id.encode(), body))
+        seconds = time.perf_counter() - group.began
+        self.metrics.answered(target.route, target.method, status, seconds, count)
+        self.metrics.exchanged(asking.family, len(body), count=count)
+        self.metrics.authenticated(asking.method, "accepted", count)
         if body and target.filename:
-            self.catalog.counts.file_reads[Source.MEMORY] += 1
+            self.catalog.counts.file_reads[Source.MEMORY] += count
         if self.log.enabled:
-            size = len(whole_head) + len(body)
-            told = (client.sender(asking.forwarded), target.method, target.path, status, size, seconds)
-            self.log.tell(now, request_id, REQUEST % told)
+            size = len(head) + len(body)
+            for client, request_id in zip(group.clients, ids, strict=True):
+                sender = client.sender(asking.forwarded)
+                told = (sender, target.method, target.path, status, size + len(request_id) + 4, seconds)
+                self.log.tell(now, request_id, REQUEST % told)
 
     def _tail_at(self, now: float) -> bytes:
         if int(now) != self._second:
             self._second, self._tail = int(now), tail(now)
         return self._tail
 
-    def _wait(self, request: _Request) -> None:
+    def _wait(self, group: _Group) -> None:
         """Answer once the project is known to be current; all who wait for the same share the question."""
-        request.client.wait()
-        others = self._waiting.get(request.target.project)
+        name = group.target.project
+        others = self._waiting.get(name)
         if others is not None:
-            others.append(request)
+            others.append(group)
             return
-        self._waiting[request.target.project] = [request]
-        task = asyncio.create_task(self._answer_waiting(request.target.project))
+        self._waiting[name] = [group]
+        task = asyncio.create_task(self._answer_waiting(name))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -285,10 +291,11 @@ class FastLane:
             while waiting := self._waiting[name]:
                 # Whoever comes from here on waits for the next: an answer is never older than its request.
                 self._waiting[name] = []
-                self.catalog.counts.page_reads += len(waiting) - 1
+                self.catalog.counts.page_reads += sum(len(group.clients) for group in waiting) - 1
                 listing = await self._current(name)
-                for each in waiting:
-                    self._answer_or_pass_on(each, listing)
+                for group in waiting:
+                    with _cut_if_it_fails(group):
+                        self._answer_or_pass_on(group, listing)
             del self._waiting[name]
 
     async def _current(self, name: NormalizedName) -> Listing | None:
@@ -297,18 +304,29 @@ class FastLane:
         except Exception:  # noqa: BLE001 - whatever it is, aiohttp's way meets it as well, and tells
             return None
 
-    def _answer_or_pass_on(self, request: _Request, listing: Listing | None) -> None:
-        request.client.go_on()
+    def _answer_or_pass_on(self, group: _Group, listing: Listing | None) -> None:
         prepared = None
         if listing is not None and self.lifecycle.reason is None:
-            prepared = self._prepared(request, listing)
+            prepared = self._prepared(group.target, group.asking, listing, outside=group.outside)
         if listing is None or prepared is None:
-            request.client.pass_on(request.data)
+            for client in group.clients:
+                client.pass_on(group.data)
         else:
-            self._answer(request, prepared, listing.stale_seconds)
+            self._answer(group, prepared, listing.stale_seconds)
 
 
 LANE = web.AppKey("lane", FastLane)
+
+
+@contextmanager
+def _cut_if_it_fails(group: _Group) -> Iterator[None]:
+    """Leave nobody waiting for an answer that a fault of ours prevents."""
+    try:
+        yield
+    except Exception:
+        log.exception("A request for %s was not answered", group.target.path)
+        for client in group.clients:
+            client.cut("its request was not answered")
 
 
 def _target(line: bytes) -> Target | None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server.settings import Limits
-from wheelyard_server.web.connections import KEEPALIVE_SECONDS, Connection, Server
+from wheelyard_server.web.connections import KEEPALIVE_SECONDS, Connection
 from wheelyard_server.web.routes import ROUTES
 
 LIMITS = Limits(connections_per_address=3, header_bytes=5_000, send_seconds=1)
@@ -92,22 +92,16 @@ async def server(service: Service) -> AsyncIterator[LimitedServer]:
     await running.close()
 
 
-def connections(server: LimitedServer) -> list[Connection]:
-    assert server.runner is not None
-    assert isinstance(server.runner.server, Server)
-    return [each for each in server.runner.server.connections if isinstance(each, Connection)]
-
-
 @pytest.fixture
 async def connect(server: LimitedServer) -> AsyncIterator[Callable[[], Awaitable[Client]]]:
     writers: list[asyncio.StreamWriter] = []
 
     async def connect() -> Client:
-        before = connections(server)
+        before = server.connections
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writers.append(writer)
         await asyncio.sleep(0.05)
-        (connection,) = [each for each in connections(server) if each not in before]
+        (connection,) = [each for each in server.connections if each not in before]
         return Client(reader, writer, connection)
 
     yield connect
@@ -227,7 +221,7 @@ async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
     client.writer.write(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
     async with asyncio.timeout(20):
-        while connections(server):
+        while server.connections:
             await asyncio.sleep(0.05)
     assert [issubclass(each, ConnectionError) for each in service.failed] == [True]
 

@@ -26,7 +26,8 @@ from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.documents import Known
+from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Folder, Limits, LogFormat, Performance, Settings, Storage
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web import fast_lane, request_ids
@@ -444,6 +445,48 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     assert "a bug" in caplog.text
 
 
+async def test_a_fault_of_the_lane_leaves_nobody_waiting(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("a bug")
+
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(pair.lane, "_answer", fail)
+        writer.write(HOT)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    assert "a bug" in caplog.text
+    assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
+
+
+@pytest.mark.parametrize("later", [HOT.replace(b"GET", b"HEAD"), b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
+@pytest.mark.parametrize("cut", [0, 20])
+async def test_what_comes_while_a_request_waits_is_answered_after_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, later: bytes, cut: int
+) -> None:
+    catalog, go = pair.fast.app[CATALOG], asyncio.Event()
+    project = catalog.project
+
+    async def slowly(name: NormalizedName) -> Listing:
+        await go.wait()
+        return await project(name)
+
+    monkeypatch.setattr(catalog, "project", slowly)
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    for piece in [HOT, later[:cut], later[cut:], END]:
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    for connection in pair.fast.connections:
+        connection.check(asyncio.get_running_loop().time() + 1000)  # It is not the client that is late.
+    go.set()
+    assert statuses(await all_of(reader)) == [200, 200, 200]
+    writer.close()
+
+
 async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_lane, "_BLOCKS", 2)
     pair.lane._askings.clear()
@@ -468,13 +511,11 @@ class Noted:
     def send(self, *parts: bytes) -> None:
         self.sent.append(b"".join(parts))
 
-    def wait(self) -> None:
-        raise AssertionError
-
-    go_on = wait
-
     def pass_on(self, data: bytes) -> None:
         raise AssertionError(data)
+
+    def cut(self, reason: str) -> None:
+        raise AssertionError(reason)
 
 
 @pytest.fixture
@@ -501,27 +542,29 @@ def test_the_requests_of_one_turn_of_the_loop_go_by_one_look(
         for turn in range(3):
             for _ in range(5):
                 assert lane.takes(client, HOT)
-            assert len(looks) == turn + 1
+            assert (len(looks), len(client.sent)) == (turn, turn * 5), "others may still come"
             await asyncio.sleep(0)
-        lane.look_again()
-        for _ in range(2):
-            assert lane.takes(client, HOT)
-        assert len(looks) == 4
+            assert (len(looks), len(client.sent)) == (turn + 1, turn * 5 + 5)
+        for request in (HOT, HOT.replace(b"GET", b"HEAD"), HOT):
+            assert lane.takes(client, request)
+        await asyncio.sleep(0)
+        assert (len(looks), len(client.sent)) == (5, 18)
 
     running[0].run(ask())
-    assert len(client.sent) == 17
     assert {each[:15] for each in client.sent} == {b"HTTP/1.1 200 OK"}
+    ids = re.findall(rb"X-Request-ID: (\w{32})\r\n", b"".join(client.sent))
+    assert len(set(ids)) == 18
 
 
-def test_a_look_holds_for_no_more_requests_than_the_loop_knew_of(
-    running: tuple[asyncio.Runner, Pair], looks: list[Known], monkeypatch: pytest.MonkeyPatch
+def test_listeners_with_other_rules_have_other_answers_in_the_same_turn(
+    running: tuple[asyncio.Runner, Pair],
 ) -> None:
-    monkeypatch.setattr(fast_lane, "_OF_A_TURN", 3)
-    lane, client = running[1].lane, Noted()
+    lane, inside, outside = running[1].lane, Noted(), Noted()
+    outside.is_outside = True
 
     async def ask() -> None:
-        for _ in range(9):
-            assert lane.takes(client, HOT)
+        assert [lane.takes(client, HOT) for client in (inside, outside, inside)] == [True, False, True]
+        await asyncio.sleep(0)
 
     running[0].run(ask())
-    assert len(looks) == 3
+    assert (len(inside.sent), outside.sent) == (2, [])
