@@ -18,8 +18,8 @@ AT_ONCE = 1024 * 1024
 def full_packets(transport: asyncio.WriteTransport) -> Iterator[None]:
     """Have the kernel wait for more where a packet is not full, until the end of this.
 
-    Without it, each acknowledgement that comes in the midst of a `sendfile` sends what there is so far, and the many small
-    packets cost the receiver more than all else.
+    Without it, each acknowledgement that comes in the midst of a `sendfile` sends what there is so far, and the
+    many small packets cost the receiver more than all else.
     """
     _socket(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
     try:

@@ -19,6 +19,9 @@ SMALL_BYTES = 64 * 1024
 SENT = web.RequestKey("sent", int)
 """How many bytes of a streamed body have gone out."""
 
+BY_SENDFILE = web.RequestKey("by_sendfile", int)
+"""How many of them aiohttp has not seen."""
+
 
 async def send(
     request: web.Request, response: web.StreamResponse, content: Content, start: int, end: int
@@ -70,7 +73,7 @@ async def _send_file(
     with full_packets(transport):
         await response.prepare(request)
         request[SENT] = 0
-        request[SENT] = sent = await sendfile(transport, file, start, end)
+        request[SENT] = request[BY_SENDFILE] = sent = await sendfile(transport, file, start, end)
         _require_all(request, sent, end - start)
         await response.write_eof()
     return response
