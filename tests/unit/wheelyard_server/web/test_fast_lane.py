@@ -579,6 +579,9 @@ class Noted:
     def send(self, *parts: bytes) -> None:
         self.sent.append(b"".join(parts))
 
+    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+        raise AssertionError(head, file, size)
+
     def pass_on(self, data: bytes) -> None:
         raise AssertionError(data)
 
