@@ -218,11 +218,11 @@ class Connection(web.RequestHandler):
                 wire.write(head)
                 sent = await sendfile(wire, file, 0, size)
         finally:
-            if sent == size:
+            if sent < size:
+                wire.abort()  # Only this can still say that it was not the whole file.
+            elif self._wire is not None:
                 self._idle_since = self._loop.time()
                 self._go_on()
-            else:
-                wire.abort()  # Only this can still say that it was not the whole file.
         return sent
 
     def pass_on(self, data: bytes) -> None:

@@ -258,7 +258,7 @@ class FastLane:
         status, head, body = prepared
         if target.method == "HEAD":
             body = b""
-        if stale_seconds is not None:
+        if stale_seconds is not None and not target.filename:
             head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
         head += self._tail_at(time.time())
         answered = [(client, group.asking.request_id or request_ids.fresh()) for client in group.clients]

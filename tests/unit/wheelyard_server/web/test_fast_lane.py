@@ -32,7 +32,7 @@ from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.content import SMALL_BYTES
 from wheelyard_server.catalog.documents import Known, Listing
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.settings import Folder, Limits, LogFormat, Performance, Settings, Storage
+from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, Storage
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web import fast_lane, request_ids
 from wheelyard_server.web.context import ACCESS as CURRENT_ACCESS
@@ -149,6 +149,7 @@ async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | N
                 access_file=access_file,
                 scratch_folder=folder / f"scratch-{number}",
                 limits=LIMITS,
+                cache=Cache(folder=folder / f"cache-{number}") if storages else None,
                 performance=Performance(fast_lane=fast),
             )
             application = app.build(made, storages[number] if storages else FolderStorage(folder / "data"))
@@ -170,16 +171,22 @@ def running(
         catalog = Catalog(FolderStorage(folder / "data"))
         for project in PROJECTS:
             runner.run(catalog.publish(upload(distributions.wheel(folder, project.replace("-", "_")))))
-        path = distributions.wheel(folder, LARGE.replace("-", "_"), module=os.urandom(SMALL_BYTES).hex())
-        runner.run(catalog.publish(upload(path)))
+        large = runner.run(publish_large(catalog, folder))
         runner.run(asyncio.sleep(0.1))  # A document that was written just now has no stamp.
         exit_stack = AsyncExitStack()
         pair = runner.run(exit_stack.enter_async_context(a_pair(folder, None)))
-        large = runner.run(catalog.project(LARGE)).project.files[0]
-        pair.large = f"/files/{LARGE}/{large.sha256}/{large.filename}".encode()
+        pair.large = large
         runner.run(pair.warm_up())
         yield runner, pair
         runner.run(exit_stack.aclose())
+
+
+async def publish_large(catalog: Catalog, folder: Path) -> bytes:
+    """Publish a file that is sent from the disk, and return its path."""
+    path = distributions.wheel(folder, LARGE.replace("-", "_"), module=os.urandom(SMALL_BYTES).hex())
+    await catalog.publish(upload(path))
+    (file,) = (await catalog.project(LARGE)).project.files
+    return f"/files/{LARGE}/{file.sha256}/{file.filename}".encode()
 
 
 def lines(*values: str) -> list[bytes]:
@@ -397,8 +404,10 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             await catalog.publish(upload(distributions.wheel(tmp_path, project.replace("-", "_"))))
         # A document says which write made it: the same one for both.
         storage.objects = storages[0].objects.copy()
+    large = await publish_large(Catalog(storages[0], now=lambda: START), tmp_path)
+    storages[1].objects = storages[0].objects.copy()
     async with a_pair(tmp_path, storages) as running:
-        running.storages = storages
+        running.storages, running.large = storages, large
         await running.warm_up()
         yield running
 
@@ -426,7 +435,9 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     for storage in pair.storages:
         storage.fail_at(1, Fault.LOST_REQUEST, times=100)
-    fast, slow = [await answers(server, [health, HOT], 0.1) for server in (pair.fast, pair.slow)]
+    before, requests = pair.lane.taken, [health, HOT, get(pair.file), get(pair.large)]
+    fast, slow = [await answers(server, requests, 0.1) for server in (pair.fast, pair.slow)]
+    assert pair.lane.taken - before == 3
     assert b"\r\nCache-Status\r\n" in fast
     assert sorted(fast.split(b"\r\n")) == sorted(slow.split(b"\r\n"))
     for storage in pair.storages:
