@@ -9,6 +9,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from io import FileIO
 from typing import Any, NamedTuple, cast
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from wheelyard_server.web.fast_lane import LANE, FastLane
 from wheelyard_server.web.headers import always
 from wheelyard_server.web.logs import AccessLog
 from wheelyard_server.web.proxies import Proxies
+from wheelyard_server.web.sendfile import full_packets, sendfile
 from wheelyard_server.web.targets import refusal
 
 log = logging.getLogger(__name__)
@@ -205,6 +207,23 @@ class Connection(web.RequestHandler):
             self._wire.writelines(parts)
             self._idle_since = self._loop.time()
             self._go_on()
+
+    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+        """See `fast_lane.Client`."""
+        wire, sent = self._wire, 0
+        if wire is None or wire.is_closing():
+            raise ConnectionResetError
+        try:
+            with full_packets(wire):
+                wire.write(head)
+                sent = await sendfile(wire, file, 0, size)
+        finally:
+            if sent < size:
+                wire.abort()  # Only this can still say that it was not the whole file.
+            elif self._wire is not None:
+                self._idle_since = self._loop.time()
+                self._go_on()
+        return sent
 
     def pass_on(self, data: bytes) -> None:
         """See `fast_lane.Client`."""

@@ -1,4 +1,4 @@
-"""The fast lane: hot pages and small files, answered from prepared bytes before aiohttp reads the request.
+"""The fast lane: hot pages and files, answered from memory and from disk before aiohttp reads the request.
 
 It takes what it recognises to the last byte: one whole GET or HEAD of what is ready, with headers that are
 known to be harmless, by anonymous or with a token, on a connection where nothing else is going on. All else it
@@ -10,10 +10,12 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from http import HTTPStatus
+from io import FileIO
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -23,8 +25,11 @@ from wheelyard_server.access.rules import Method, Principal, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web import clients, request_ids
+from wheelyard_server.web.files import Wanted
 from wheelyard_server.web.files import prepared as prepared_file
 from wheelyard_server.web.headers import is_among, tail
 from wheelyard_server.web.lifecycle import Lifecycle
@@ -75,6 +80,12 @@ class Client(Protocol):
 
     def send(self, *parts: bytes) -> None:
         """Send a whole answer."""
+
+    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+        """Send a whole answer from the disk, and return how many bytes of the file there were.
+
+        Raises `ConnectionError` or `TimeoutError` if the client has gone. A part of a file closes the connection.
+        """
 
     def pass_on(self, data: bytes) -> None:
         """Let aiohttp answer."""
@@ -209,7 +220,7 @@ class FastLane:
         """Answer what came, by one look for each group: it is later than all its requests."""
         groups, self._turn = self._turn, {}
         for group in groups.values():
-            with _cut_if_it_fails(group):
+            with _cut_if_it_fails(group.target.path, group.clients):
                 if self.catalog.is_fresh(group.known):
                     self.catalog.counts.page_reads += len(group.clients)
                     self._answer(group, group.prepared)
@@ -234,7 +245,8 @@ class FastLane:
         if not asking.may_read(self.access.access, target.project, outside=outside):
             return None
         if target.filename:
-            return prepared_file(self.catalog, listing, target.filename, target.sha256, asking.known)
+            wanted = Wanted(target.filename, target.sha256, asking.known, outside)
+            return prepared_file(self.catalog, listing, wanted)
         page = self.pages.rendered(listing, asking.media_type)
         if page is None:
             return None
@@ -242,29 +254,66 @@ class FastLane:
         return page.prepared(asking.encoding, unchanged=unchanged)
 
     def _answer(self, group: _Group, prepared: Prepared, stale_seconds: float | None = None) -> None:
-        target, asking, count = group.target, group.asking, len(group.clients)
+        target = group.target
         status, head, body = prepared
         if target.method == "HEAD":
             body = b""
-        if stale_seconds is not None:
+        if stale_seconds is not None and not target.filename:
             head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
-        now = time.time()
-        head += self._tail_at(now)
-        ids = [asking.request_id or request_ids.fresh() for _ in group.clients]
-        for client, request_id in zip(group.clients, ids, strict=True):
+        head += self._tail_at(time.time())
+        answered = [(client, group.asking.request_id or request_ids.fresh()) for client in group.clients]
+        if isinstance(body, File):
+            for client, request_id in answered:
+                self._start(self._send_file(group, client, request_id, head, body))
+            return
+        for client, request_id in answered:
             if len(body) > _WRITTEN_AT_ONCE:
                 client.send(b"%b%b\r\n\r\n" % (head, request_id.encode()), body)
             else:
                 client.send(b"%b%b\r\n\r\n%b" % (head, request_id.encode(), body))
+        if body and target.filename:
+            self.catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
+        self._tell(group, answered, status, len(head), len(body))
+
+    async def _send_file(self, group: _Group, client: Client, request_id: str, head: bytes, file: File) -> None:
+        path, sent = group.target.path, 0
+        with self.lifecycle.running(), _cut_if_it_fails(path, [client]):
+            opened = await self._opened(group.target.project, file)
+            if opened is None:
+                client.pass_on(group.data)
+                return
+            # Where the client has gone there is nobody to tell.
+            with opened, suppress(ConnectionError, TimeoutError):
+                sent = await client.send_file(b"%b%b\r\n\r\n" % (head, request_id.encode()), opened, file.size)
+                if sent < file.size:
+                    raise StorageUnavailableError(path, "the file became shorter while it was sent")
+        self._tell(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
+
+    async def _opened(self, project: NormalizedName, file: File) -> FileIO | None:
+        """Open a file that was at hand; None: it was lost or changed since."""
+        try:
+            content = await self.catalog.open(project, file, 0, file.size)
+        except StorageError:
+            return None  # aiohttp's way meets it as well, and tells.
+        return content if isinstance(content, FileIO) else None
+
+    def _tell(
+        self,
+        group: _Group,
+        answered: Sequence[tuple[Client, str]],
+        status: HTTPStatus,
+        head_size: int,
+        body_size: int,
+    ) -> None:
+        """Count answers of the same size that have been sent, and log them."""
+        target, asking, count = group.target, group.asking, len(answered)
         seconds = time.perf_counter() - group.began
         self.metrics.answered(target.route, target.method, status, seconds, count)
-        self.metrics.exchanged(asking.family, len(body), count=count)
+        self.metrics.exchanged(asking.family, body_size, count=count)
         self.metrics.authenticated(asking.method, "accepted", count)
-        if body and target.filename:
-            self.catalog.counts.file_reads[Source.MEMORY] += count
         if self.log.enabled:
-            size = len(head) + len(body)
-            for client, request_id in zip(group.clients, ids, strict=True):
+            now, size = time.time(), head_size + body_size
+            for client, request_id in answered:
                 sender = client.sender(asking.forwarded)
                 told = (sender, target.method, target.path, status, size + len(request_id) + 4, seconds)
                 self.log.tell(now, request_id, REQUEST % told)
@@ -282,7 +331,10 @@ class FastLane:
             others.append(group)
             return
         self._waiting[name] = [group]
-        task = asyncio.create_task(self._answer_waiting(name))
+        self._start(self._answer_waiting(name))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -294,7 +346,7 @@ class FastLane:
                 self.catalog.counts.page_reads += sum(len(group.clients) for group in waiting) - 1
                 listing = await self._current(name)
                 for group in waiting:
-                    with _cut_if_it_fails(group):
+                    with _cut_if_it_fails(group.target.path, group.clients):
                         self._answer_or_pass_on(group, listing)
             del self._waiting[name]
 
@@ -319,13 +371,13 @@ LANE = web.AppKey("lane", FastLane)
 
 
 @contextmanager
-def _cut_if_it_fails(group: _Group) -> Iterator[None]:
+def _cut_if_it_fails(path: str, clients: Iterable[Client]) -> Iterator[None]:
     """Leave nobody waiting for an answer that a fault of ours prevents."""
     try:
         yield
     except Exception:
-        log.exception("A request for %s was not answered", group.target.path)
-        for client in group.clients:
+        log.exception("A request for %s was not answered", path)
+        for client in clients:
             client.cut("its request was not answered")
 
 
