@@ -289,6 +289,8 @@ class FastLane:
                 listing = await self._current(name)
                 for each in waiting:
                     self._answer_or_pass_on(each, listing)
+                # Who was quick has asked again meanwhile, and goes with those who wait already.
+                await asyncio.sleep(0)
             del self._waiting[name]
 
     async def _current(self, name: NormalizedName) -> Listing | None:
