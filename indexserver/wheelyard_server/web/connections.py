@@ -121,6 +121,10 @@ class Connection(web.RequestHandler):
         self._is_at_a_beginning = True
         """All that came before was whole requests: what comes now begins one."""
         self._idle_since = 0.0
+        self._is_waiting = False
+        """An answer is on its way."""
+        self._held = b""
+        """What came meanwhile: it is for afterwards."""
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
         self._head_since: float | None = None
@@ -159,7 +163,9 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sends."""
-        if self._lane is None or not self._is_at_a_beginning:
+        if self._is_waiting:
+            self._hold(data)
+        elif self._lane is None or not self._is_at_a_beginning:
             self._feed(data)
         elif self._is_idle():
             self._begin_request(data)
@@ -185,6 +191,21 @@ class Connection(web.RequestHandler):
             self.go_on()
             self._feed(data)
 
+    def _hold(self, data: bytes) -> None:
+        """Keep what a client sends before it has its answer, which few do; it gets no further meanwhile."""
+        self._held += data
+        if self._wire is not None:
+            self._wire.pause_reading()
+
+    def _take_up(self) -> None:
+        held, self._held = self._held, b""
+        if self._wire is None:
+            return
+        self._wire.resume_reading()
+        self.data_received(held)
+        if self._lane is not None:
+            self._lane.look_again()
+
     def _begin_request(self, data: bytes) -> None:
         if self._lane is not None and not self.writing_paused and self._lane.takes(self, data):
             self._head_since = None
@@ -203,13 +224,13 @@ class Connection(web.RequestHandler):
 
     def wait(self) -> None:
         """See `fast_lane.Client`."""
-        if self._wire is not None:
-            self._wire.pause_reading()
+        self._is_waiting = True
 
     def go_on(self) -> None:
         """See `fast_lane.Client`."""
-        if self._wire is not None:
-            self._wire.resume_reading()
+        self._is_waiting = False
+        if self._held:
+            self._loop.call_soon(self._take_up)
 
     def pass_on(self, data: bytes) -> None:
         """See `fast_lane.Client`."""
@@ -240,7 +261,7 @@ class Connection(web.RequestHandler):
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
-        if self._wire is None or not self._is_idle() or not self._wire.is_reading():
+        if self._wire is None or not self._is_idle() or self._is_waiting or not self._wire.is_reading():
             self._idle_since = now
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
