@@ -84,17 +84,19 @@ class _Connection(asyncio.Protocol):
 
     lost: Callable[["_Connection"], None]
     idle_since: float = 0
-    _wire: asyncio.Transport = field(init=False)
+    _wire: asyncio.Transport | None = field(default=None, init=False)
+    """None: not connected yet."""
     _answer: asyncio.Future[_Answer] | None = field(default=None, init=False)
     _received: bytes = field(default=b"", init=False)
 
     @property
     def is_open(self) -> bool:
         """Tell whether another question can be asked."""
-        return not self._wire.is_closing()
+        return self._wire is not None and not self._wire.is_closing()
 
     async def ask(self, question: bytes) -> _Answer:
         """Send a request and wait for its answer; `_NoAnswerError` if none comes. Given up, the connection ends."""
+        assert self._wire is not None  # noqa: S101 - nobody has it before
         self._answer, self._received = asyncio.get_running_loop().create_future(), b""
         self._wire.write(question)
         try:
@@ -107,7 +109,8 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Leave it at once."""
-        self._wire.abort()
+        if self._wire is not None:
+            self._wire.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -201,13 +204,18 @@ class Unchanged:
     async def _connected(self, question: _Question) -> _Connection:
         if len(self._open) >= _CONNECTIONS:
             raise _NoAnswerError("there are enough connections")
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: _Connection(self._lost),
-            question.host,
-            question.port,
-            ssl=self._trust() if question.is_secure else None,
-        )
+        connection = _Connection(self._lost)
         self._open.add(connection)
+        try:
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
+                question.host,
+                question.port,
+                ssl=self._trust() if question.is_secure else None,
+            )
+        except BaseException:
+            self._open.discard(connection)
+            raise
         return connection
 
     def _trust(self) -> ssl.SSLContext:

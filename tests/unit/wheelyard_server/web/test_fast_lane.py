@@ -26,7 +26,8 @@ from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.documents import Known
+from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Folder, Limits, LogFormat, Performance, Settings, Storage
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web import fast_lane, request_ids
@@ -442,6 +443,81 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
         assert statuses(await answers(pair.fast, [health, HOT], 0.05)) == [200, 500]
         assert pair.lane.taken == before + 1
     assert "a bug" in caplog.text
+
+
+async def test_what_comes_before_the_answer_is_answered_after_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_answer, project = asyncio.Event(), pair.fast.app[CATALOG].project
+
+    async def slowly(name: NormalizedName) -> Listing:
+        await may_answer.wait()
+        return await project(name)
+
+    monkeypatch.setattr(pair.fast.app[CATALOG], "project", slowly)
+    health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    pieces = [health, HOT, health, HOT + HOT[:9], HOT[9:]]
+    before = pair.lane.taken
+    asking = asyncio.create_task(answers(pair.fast, pieces, 0.02))
+    await asyncio.sleep(0.2)
+    # Only the first went the lane so far, and nothing that came after it overtook it.
+    assert pair.lane.taken == before + 1
+    may_answer.set()
+    found = await asking
+    assert statuses(found) == [200] * 6
+    assert found == await answers(pair.slow, pieces, 0.02)
+
+
+class Insistent:
+    """A client that asks again as soon as it has an answer, and wants so many."""
+
+    is_outside = False
+
+    def __init__(self, lane: FastLane, answers: int) -> None:
+        self.lane, self.left = lane, answers
+
+    def sender(self, forwarded: str) -> str:
+        return forwarded or "127.0.0.1"
+
+    def ask(self) -> None:
+        assert self.lane.takes(self, HOT)
+
+    def send(self, *_parts: bytes) -> None:
+        self.left -= 1
+        if self.left:
+            asyncio.get_running_loop().call_soon(self.ask)
+
+    def wait(self) -> None:
+        pass
+
+    go_on = wait
+
+    def pass_on(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+
+async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, reads = pair.fast.app[CATALOG], 0
+    project = catalog.project
+
+    async def counted(name: NormalizedName) -> Listing:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0.01)
+        return await project(name)
+
+    monkeypatch.setattr(catalog, "project", counted)
+    monkeypatch.setattr(catalog, "is_fresh", lambda _known: False)
+    early, late = (Insistent(pair.lane, 10) for _ in range(2))
+    early.ask()
+    await asyncio.sleep(0.005)
+    late.ask()
+    while early.left or late.left:
+        await asyncio.sleep(0.001)
+    # The first read was under way when the late one came. It has the others together with the early one.
+    assert reads == 11
 
 
 async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
