@@ -128,6 +128,14 @@ class Measure:
     run: Callable[[Subject], Mapping[str, "float | NotOffered"]]
     """Returns the figures that there are, or why there is none; raises `NotOffered` for all of them."""
     most_rounds: int = 100
+    rounds_for_one: int = 1
+    """Rounds in place of each one of a run that has several, for what is short and differs much between rounds."""
+
+    def rounds(self, effort: Effort) -> int:
+        """Return how often it is measured in a run."""
+        if effort.rounds == 1:
+            return 1
+        return min(effort.rounds * self.rounds_for_one, self.most_rounds)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _run_group(group: Group, servers: Sequence[Server], effort: Effort, results:
 
 def _run_measure(group: Group, measure: Measure, subjects: Sequence[Subject], results: Results) -> None:
     out: set[str] = set()
-    for round_ in range(min(subjects[0].effort.rounds, measure.most_rounds)):
+    for round_ in range(measure.rounds(subjects[0].effort)):
         # Who came last comes first: what drifts in the course of a round hits nobody more than others.
         for subject in subjects if round_ % 2 == 0 else reversed(subjects):
             if subject.server.name in out:

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
 from wheelyard_server.settings import Limits, Listener
-from wheelyard_server.web.connections import Runner
+from wheelyard_server.web.connections import Connection, Runner, Server
 from wheelyard_server.web.proxies import Proxies
 
 SECONDS = 20
@@ -27,6 +27,13 @@ class LimitedServer(TestServer):
     async def _make_runner(self, **_kwargs: Any) -> Runner:
         listener = Listener(port=self.port or 0, trusted_proxies=self._trusted)
         return Runner(self.app, self._limits, Proxies(listener))
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Return those that are open."""
+        assert self.runner is not None
+        assert isinstance(self.runner.server, Server)
+        return [each for each in self.runner.server.connections if isinstance(each, Connection)]
 
 
 async def send_raw(server: BaseTestServer, request: bytes, *, silence: float | None = None) -> bytes:

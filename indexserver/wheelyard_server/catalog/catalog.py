@@ -104,6 +104,12 @@ class Catalog:
         self.counts.file_reads[Source.REDIRECT] += 1
         return await presign(layout.content(name, file))
 
+    def is_at_hand(self, name: NormalizedName, file: File, *, is_outside: bool) -> bool:
+        """Tell whether a client of this listener gets a file from here, where `open` has it without reading it."""
+        if self._redirects.of(file, is_outside=is_outside) is not None:
+            return False
+        return self._contents.is_at_hand(layout.content(name, file), file)
+
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""
         return await self._small(layout.core_metadata(name, file), file.core_metadata_sha256)

@@ -73,6 +73,15 @@ class Contents:
             return await self._storage.open(key, start, end)
         return await self._whole(Stored(self._storage, key, file))
 
+    def is_at_hand(self, key: str, file: File) -> bool:
+        """Tell whether a file is large and `open` would have it on this machine, without reading it."""
+        if file.size <= SMALL_BYTES:
+            return False
+        path = self._storage.path(key)
+        if path is None:
+            return self._cache is not None and self._cache.has(file.sha256)
+        return self._files.has(path, file.sha256)
+
     async def _whole(self, stored: Stored) -> AsyncIterator[bytes]:
         is_shared = self._cache is not None and self._cache.is_bringing(stored.file.sha256)
         self._reads[Source.SHARED if is_shared else Source.STORAGE] += 1

@@ -28,8 +28,7 @@ class _Version(NamedTuple):
     modified_ns: int
 
     @classmethod
-    def of(cls, descriptor: int) -> Self:
-        found = os.fstat(descriptor)
+    def of(cls, found: os.stat_result) -> Self:
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
@@ -60,12 +59,19 @@ class LocalFiles:
         file.close()
         raise WrongBytesError(f"{path} has the SHA-256 {found}")
 
+    def has(self, path: Path, sha256: str) -> bool:
+        """Tell whether `open` would open the file without reading it."""
+        try:
+            return self._known.get(_Version.of(path.stat())) == sha256
+        except OSError:
+            return False
+
     def remember(self, descriptor: int, sha256: str) -> None:
         """Take the word of whoever has just written the open file that this is its digest."""
-        self._remember(_Version.of(descriptor), sha256)
+        self._remember(_Version.of(os.fstat(descriptor)), sha256)
 
     async def _digest(self, file: FileIO) -> str:
-        version = _Version.of(file.fileno())
+        version = _Version.of(os.fstat(file.fileno()))
         known = self._known.get(version)
         if known is not None:
             return known

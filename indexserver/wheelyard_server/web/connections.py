@@ -9,6 +9,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from io import FileIO
 from typing import Any, NamedTuple, cast
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from wheelyard_server.web.fast_lane import LANE, FastLane
 from wheelyard_server.web.headers import always
 from wheelyard_server.web.logs import AccessLog
 from wheelyard_server.web.proxies import Proxies
+from wheelyard_server.web.sendfile import full_packets, sendfile
 from wheelyard_server.web.targets import refusal
 
 log = logging.getLogger(__name__)
@@ -120,11 +122,11 @@ class Connection(web.RequestHandler):
         self._limits, self._census, self._proxies, self._lane, self._external_port = shared
         self._is_at_a_beginning = True
         """All that came before was whole requests: what comes now begins one."""
+        self._is_held = False
+        """The lane has a request."""
+        self._next: bytes | None = None
+        """What came while it had."""
         self._idle_since = 0.0
-        self._is_waiting = False
-        """An answer is on its way."""
-        self._held = b""
-        """What came meanwhile: it is for afterwards."""
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
         self._head_since: float | None = None
@@ -163,15 +165,16 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sends."""
-        if self._is_waiting:
-            self._hold(data)
-        elif self._lane is None or not self._is_at_a_beginning:
+        if self._lane is None or not self._is_at_a_beginning:
             self._feed(data)
+        elif self._is_held:
+            self._pause()
+            self._next = data
         elif self._is_idle():
             self._begin_request(data)
         elif self._current_request is None and not self._messages:
             # aiohttp is about to wait for this. Given it now, it would be as late for the next one, and so on.
-            self.wait()
+            self._pause()
             self._loop.call_soon(self._begin_soon, data, TURNS)
         else:
             self._feed(data)
@@ -180,36 +183,17 @@ class Connection(web.RequestHandler):
         if self._wire is None:
             return
         if self._is_idle():
-            self.go_on()
+            self._resume()
             self._begin_request(data)
-            if self._lane is not None:
-                # uvloop asks for what has arrived only after what was called soon.
-                self._lane.look_again()
         elif turns:
             self._loop.call_soon(self._begin_soon, data, turns - 1)
         else:
-            self.go_on()
+            self._resume()
             self._feed(data)
-
-    def _hold(self, data: bytes) -> None:
-        """Keep what a client sends before it has its answer, which few do; it gets no further meanwhile."""
-        self._held += data
-        if self._wire is not None:
-            self._wire.pause_reading()
-
-    def _take_up(self) -> None:
-        held, self._held = self._held, b""
-        if self._wire is None:
-            return
-        self._wire.resume_reading()
-        self.data_received(held)
-        if self._lane is not None:
-            self._lane.look_again()
 
     def _begin_request(self, data: bytes) -> None:
         if self._lane is not None and not self.writing_paused and self._lane.takes(self, data):
-            self._head_since = None
-            self._idle_since = self._loop.time()
+            self._is_held, self._head_since = True, None
         else:
             self._feed(data)
 
@@ -221,21 +205,53 @@ class Connection(web.RequestHandler):
         """See `fast_lane.Client`."""
         if self._wire is not None and not self._wire.is_closing():
             self._wire.writelines(parts)
+            self._idle_since = self._loop.time()
+            self._go_on()
 
-    def wait(self) -> None:
+    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         """See `fast_lane.Client`."""
-        self._is_waiting = True
-
-    def go_on(self) -> None:
-        """See `fast_lane.Client`."""
-        self._is_waiting = False
-        if self._held:
-            self._loop.call_soon(self._take_up)
+        wire, sent = self._wire, 0
+        if wire is None or wire.is_closing():
+            raise ConnectionResetError
+        try:
+            with full_packets(wire):
+                wire.write(head)
+                sent = await sendfile(wire, file, 0, size)
+        finally:
+            if sent < size:
+                wire.abort()  # Only this can still say that it was not the whole file.
+            elif self._wire is not None:
+                self._idle_since = self._loop.time()
+                self._go_on()
+        return sent
 
     def pass_on(self, data: bytes) -> None:
         """See `fast_lane.Client`."""
         if self._wire is not None:
             self._feed(data)
+            self._go_on()
+
+    def cut(self, reason: str) -> None:
+        """See `fast_lane.Client`."""
+        log.info("The connection of %s was cut: %s", self._peer, reason)
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _go_on(self) -> None:
+        """Take what came while the lane had a request."""
+        self._is_held = False
+        if self._next is not None:
+            data, self._next = self._next, None
+            self._resume()
+            self.data_received(data)
+
+    def _pause(self) -> None:
+        if self._wire is not None:
+            self._wire.pause_reading()
+
+    def _resume(self) -> None:
+        if self._wire is not None:
+            self._wire.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         """Give aiohttp what came: headers while it waits for them, else a body."""
@@ -253,26 +269,26 @@ class Connection(web.RequestHandler):
             self._head_since = None
             self._head_bytes = 0
         elif self._head_bytes > self._limits.header_bytes:
-            self._cut("its request's headers are too large")
+            self.cut("its request's headers are too large")
         if self._messages and self._is_receiving():
             # What comes after a body that has not ended is no request: its chunks were malformed. aiohttp tells
             # the connection, but not the handler, which would wait for ever.
-            self._cut("its request's body is malformed")
+            self.cut("its request's body is malformed")
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
-        if self._wire is None or not self._is_idle() or self._is_waiting or not self._wire.is_reading():
+        if self._wire is None or self._is_held or not self._is_idle():
             self._idle_since = now
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:
-            self._cut("its request's headers took too long")
+            self.cut("its request's headers took too long")
         elif not self._is_receiving() or self._wire is None or not self._wire.is_reading():
             # Nothing is expected, or it is the server that does not keep up.
             self._begin_window(now)
         elif now - self._window_since >= self._limits.body_seconds:
             if self._window_bytes < self._limits.body_bytes_per_second * self._limits.body_seconds:
-                self._cut("its request's body comes too slowly")
+                self.cut("its request's body comes too slowly")
             self._begin_window(now)
 
     def handle_error(
@@ -306,11 +322,6 @@ class Connection(web.RequestHandler):
     def _begin_window(self, now: float) -> None:
         self._window_since = now
         self._window_bytes = 0
-
-    def _cut(self, reason: str) -> None:
-        log.info("The connection of %s was cut: %s", self._peer, reason)
-        if self._wire is not None:
-            self._wire.abort()
 
 
 def _has_no_body(received: tuple[Any, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The fast lane: hot pages and small files, answered from prepared bytes before aiohttp reads the request.
+"""The fast lane: hot pages and files, answered from memory and from disk before aiohttp reads the request.
 
 It takes what it recognises to the last byte: one whole GET or HEAD of what is ready, with headers that are
 known to be harmless, by anonymous or with a token, on a connection where nothing else is going on. All else it
@@ -7,10 +7,15 @@ leaves to aiohttp as it came. What it answers is the same, byte for byte; rights
 """
 
 import asyncio
+import logging
 import re
 import time
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from http import HTTPStatus
+from io import FileIO
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -20,8 +25,11 @@ from wheelyard_server.access.rules import Method, Principal, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web import clients, request_ids
+from wheelyard_server.web.files import Wanted
 from wheelyard_server.web.files import prepared as prepared_file
 from wheelyard_server.web.headers import is_among, tail
 from wheelyard_server.web.lifecycle import Lifecycle
@@ -33,6 +41,8 @@ from wheelyard_server.web.representation import CACHE_STATUS, Prepared, cache_st
 from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.targets import is_host
 
+log = logging.getLogger(__name__)
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -42,8 +52,6 @@ _LINES, _BLOCKS = 4096, 1024
 """So many request lines and blocks of headers are remembered: a client sends the same ones again and again."""
 _RIGHTS = 256
 """For each block of headers, so many projects that its sender may or may not read."""
-_OF_A_TURN = 1000
-"""Requests that go by one look, at most: uvloop takes 1,024 from the kernel at a time, and then asks again."""
 _WRITTEN_AT_ONCE = 64 * 1024
 """Up to here, to copy a body behind its head is quicker than to send two pieces."""
 
@@ -62,7 +70,7 @@ _PAGE, _FILE = "/simple/{project}/", "/files/{project}/{sha256}/{filename}"
 
 
 class Client(Protocol):
-    """The connection that a request came by."""
+    """The connection that a request came by. It brings no other one before this one is answered or passed on."""
 
     is_outside: bool
     """It came to the external listener."""
@@ -73,17 +81,21 @@ class Client(Protocol):
     def send(self, *parts: bytes) -> None:
         """Send a whole answer."""
 
-    def wait(self) -> None:
-        """Read nothing more until `go_on`."""
+    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+        """Send a whole answer from the disk, and return how many bytes of the file there were.
 
-    def go_on(self) -> None:
-        """Read again."""
+        Raises `ConnectionError` or `TimeoutError` if the client has gone. A part of a file closes the connection.
+        """
 
     def pass_on(self, data: bytes) -> None:
         """Let aiohttp answer."""
 
+    def cut(self, reason: str) -> None:
+        """Close the connection at once."""
 
-class Target(NamedTuple):
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
     """What a request line asks for."""
 
     route: str
@@ -97,7 +109,7 @@ class Target(NamedTuple):
     """Without it, the project's page is meant."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asking:
     """What a block of headers says, and what follows from it as long as the same access file is in force."""
 
@@ -131,12 +143,20 @@ class Asking:
         return right
 
 
-class _Request(NamedTuple):
-    client: Client
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Requests of one turn of the event loop that differ in nothing but their clients."""
+
     data: bytes
     target: Target
     asking: Asking
+    outside: bool
+    known: Known
+    """The project as it was known when the first of them came."""
+    prepared: Prepared
+    """The answer, if that is current."""
     began: float
+    clients: list[Client] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -156,11 +176,9 @@ class FastLane:
     _most_bytes: int = field(init=False)
     _targets: dict[bytes, Target] = field(default_factory=dict, init=False)
     _askings: dict[bytes, Asking] = field(default_factory=dict, init=False)
-    _fresh: dict[str, Known] = field(default_factory=dict, init=False)
-    """What was found to be current in this turn of the event loop."""
-    _left: int = field(default=0, init=False)
-    """So many requests may still go by that."""
-    _waiting: dict[NormalizedName, list[_Request]] = field(default_factory=dict, init=False)
+    _turn: dict[tuple[Target, Asking, bool], _Group] = field(default_factory=dict, init=False)
+    """What came in this turn of the event loop."""
+    _waiting: dict[NormalizedName, list[_Group]] = field(default_factory=dict, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _second: int = field(default=0, init=False)
     _tail: bytes = field(default=b"", init=False)
@@ -170,47 +188,44 @@ class FastLane:
         self._most_bytes = min(MOST_BYTES, self.header_bytes)
 
     def takes(self, client: Client, data: bytes) -> bool:
-        """Answer the request that is all of `data`, now or soon; False: it is not for this lane."""
-        began = time.perf_counter()
+        """Answer the request that is all of `data` soon; False: it is not for this lane."""
         line, _, block = data.partition(b"\r\n")
         target = self._targets.get(line) or self._read_line(line)
-        if target is None or len(data) > self._most_bytes or self.lifecycle.reason is not None:
+        if target is None or len(data) > self._most_bytes:
             return False
         asking = self._askings.get(block) or self._read_block(block)
-        known = self.catalog.known(target.project) if asking is not None else None
-        if asking is None or known is None or known.listing is None:
+        if asking is None:
             return False
-        request = _Request(client, data, target, asking, began)
-        prepared = self._prepared(request, known.listing)
-        if prepared is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
+        key = target, asking, client.is_outside
+        group = self._turn.get(key) or self._ready(data, *key)
+        if group is None or (self.sampling and self.sampling.holds_back(client, asking.traceparent)):
             return False
-        if self._is_fresh(known):
-            self.catalog.counts.page_reads += 1
-            self._answer(request, prepared)
-        else:
-            self._wait(request)
+        if not self._turn:
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        self._turn[key] = group
+        group.clients.append(client)
         return True
 
-    def look_again(self) -> None:
-        """Forget which projects are current: what comes from here on may have arrived after that was asked."""
-        self._fresh.clear()
+    def _ready(self, data: bytes, target: Target, asking: Asking, outside: bool) -> _Group | None:  # noqa: FBT001
+        """Return a new group if its answer is ready."""
+        known = self.catalog.known(target.project) if self.lifecycle.reason is None else None
+        if known is None or known.listing is None:
+            return None
+        prepared = self._prepared(target, asking, known.listing, outside=outside)
+        if prepared is None:
+            return None
+        return _Group(data, target, asking, outside, known, prepared, time.perf_counter())
 
-    def _is_fresh(self, known: Known) -> bool:
-        """Tell whether what is known is current, by one look for all requests of a turn of the event loop.
-
-        The loop knew of all of them before the first was looked at, so no answer is older than its request.
-        """
-        name = known.version.project.name
-        if self._fresh.get(name) is known and self._left > 0:
-            self._left -= 1
-            return True
-        if not self.catalog.is_fresh(known):
-            return False
-        if not self._fresh or self._left <= 0:
-            self._fresh, self._left = {}, _OF_A_TURN
-            asyncio.get_running_loop().call_soon(self._fresh.clear)
-        self._fresh[name] = known
-        return True
+    def _end_turn(self) -> None:
+        """Answer what came, by one look for each group: it is later than all its requests."""
+        groups, self._turn = self._turn, {}
+        for group in groups.values():
+            with _cut_if_it_fails(group.target.path, group.clients):
+                if self.catalog.is_fresh(group.known):
+                    self.catalog.counts.page_reads += len(group.clients)
+                    self._answer(group, group.prepared)
+                else:
+                    self._wait(group)
 
     def _read_line(self, line: bytes) -> Target | None:
         target = _target(line)
@@ -225,58 +240,101 @@ class FastLane:
             _remember(self._askings, block, asking, _BLOCKS)
         return asking
 
-    def _prepared(self, request: _Request, listing: Listing) -> Prepared | None:
+    def _prepared(self, target: Target, asking: Asking, listing: Listing, *, outside: bool) -> Prepared | None:
         """Return the answer if the sender may have it and it is ready."""
-        client, _, target, asking, _ = request
-        if not asking.may_read(self.access.access, target.project, outside=client.is_outside):
+        if not asking.may_read(self.access.access, target.project, outside=outside):
             return None
         if target.filename:
-            return prepared_file(self.catalog, listing, target.filename, target.sha256, asking.known)
+            wanted = Wanted(target.filename, target.sha256, asking.known, outside)
+            return prepared_file(self.catalog, listing, wanted)
         page = self.pages.rendered(listing, asking.media_type)
         if page is None:
             return None
         unchanged = asking.known != "" and is_among(page.tag(asking.encoding), asking.known)
         return page.prepared(asking.encoding, unchanged=unchanged)
 
-    def _answer(self, request: _Request, prepared: Prepared, stale_seconds: float | None = None) -> None:
-        client, _, target, asking, began = request
+    def _answer(self, group: _Group, prepared: Prepared, stale_seconds: float | None = None) -> None:
+        target = group.target
         status, head, body = prepared
         if target.method == "HEAD":
             body = b""
-        if stale_seconds is not None:
+        if stale_seconds is not None and not target.filename:
             head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
-        now = time.time()
-        request_id = asking.request_id or request_ids.fresh()
-        whole_head = b"%b%b%b\r\n\r\n" % (head, self._tail_at(now), request_id.encode())
-        if len(body) > _WRITTEN_AT_ONCE:
-            client.send(whole_head, body)
-        else:
-            client.send(whole_head + body)
-        seconds = time.perf_counter() - began
-        self.metrics.answered(target.route, target.method, status, seconds)
-        self.metrics.exchanged(asking.family, len(body))
-        self.metrics.authenticated(asking.method, "accepted")
+        head += self._tail_at(time.time())
+        answered = [(client, group.asking.request_id or request_ids.fresh()) for client in group.clients]
+        if isinstance(body, File):
+            for client, request_id in answered:
+                self._start(self._send_file(group, client, request_id, head, body))
+            return
+        for client, request_id in answered:
+            if len(body) > _WRITTEN_AT_ONCE:
+                client.send(b"%b%b\r\n\r\n" % (head, request_id.encode()), body)
+            else:
+                client.send(b"%b%b\r\n\r\n%b" % (head, request_id.encode(), body))
         if body and target.filename:
-            self.catalog.counts.file_reads[Source.MEMORY] += 1
+            self.catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
+        self._tell(group, answered, status, len(head), len(body))
+
+    async def _send_file(self, group: _Group, client: Client, request_id: str, head: bytes, file: File) -> None:
+        path, sent = group.target.path, 0
+        with self.lifecycle.running(), _cut_if_it_fails(path, [client]):
+            opened = await self._opened(group.target.project, file)
+            if opened is None:
+                client.pass_on(group.data)
+                return
+            # Where the client has gone there is nobody to tell.
+            with opened, suppress(ConnectionError, TimeoutError):
+                sent = await client.send_file(b"%b%b\r\n\r\n" % (head, request_id.encode()), opened, file.size)
+                if sent < file.size:
+                    raise StorageUnavailableError(path, "the file became shorter while it was sent")
+        self._tell(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
+
+    async def _opened(self, project: NormalizedName, file: File) -> FileIO | None:
+        """Open a file that was at hand; None: it was lost or changed since."""
+        try:
+            content = await self.catalog.open(project, file, 0, file.size)
+        except StorageError:
+            return None  # aiohttp's way meets it as well, and tells.
+        return content if isinstance(content, FileIO) else None
+
+    def _tell(
+        self,
+        group: _Group,
+        answered: Sequence[tuple[Client, str]],
+        status: HTTPStatus,
+        head_size: int,
+        body_size: int,
+    ) -> None:
+        """Count answers of the same size that have been sent, and log them."""
+        target, asking, count = group.target, group.asking, len(answered)
+        seconds = time.perf_counter() - group.began
+        self.metrics.answered(target.route, target.method, status, seconds, count)
+        self.metrics.exchanged(asking.family, body_size, count=count)
+        self.metrics.authenticated(asking.method, "accepted", count)
         if self.log.enabled:
-            size = len(whole_head) + len(body)
-            told = (client.sender(asking.forwarded), target.method, target.path, status, size, seconds)
-            self.log.tell(now, request_id, REQUEST % told)
+            now, size = time.time(), head_size + body_size
+            for client, request_id in answered:
+                sender = client.sender(asking.forwarded)
+                told = (sender, target.method, target.path, status, size + len(request_id) + 4, seconds)
+                self.log.tell(now, request_id, REQUEST % told)
 
     def _tail_at(self, now: float) -> bytes:
         if int(now) != self._second:
             self._second, self._tail = int(now), tail(now)
         return self._tail
 
-    def _wait(self, request: _Request) -> None:
+    def _wait(self, group: _Group) -> None:
         """Answer once the project is known to be current; all who wait for the same share the question."""
-        request.client.wait()
-        others = self._waiting.get(request.target.project)
+        name = group.target.project
+        others = self._waiting.get(name)
         if others is not None:
-            others.append(request)
+            others.append(group)
             return
-        self._waiting[request.target.project] = [request]
-        task = asyncio.create_task(self._answer_waiting(request.target.project))
+        self._waiting[name] = [group]
+        self._start(self._answer_waiting(name))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -285,11 +343,14 @@ class FastLane:
             while waiting := self._waiting[name]:
                 # Whoever comes from here on waits for the next: an answer is never older than its request.
                 self._waiting[name] = []
-                self.catalog.counts.page_reads += len(waiting) - 1
+                self.catalog.counts.page_reads += sum(len(group.clients) for group in waiting) - 1
                 listing = await self._current(name)
-                for each in waiting:
-                    self._answer_or_pass_on(each, listing)
-                # Who was quick has asked again meanwhile, and goes with those who wait already.
+                for group in waiting:
+                    with _cut_if_it_fails(group.target.path, group.clients):
+                        self._answer_or_pass_on(group, listing)
+                # Who was quick has asked again meanwhile, and goes with those who wait already: in the first turn
+                # that is read, at the end of the next it waits.
+                await asyncio.sleep(0)
                 await asyncio.sleep(0)
             del self._waiting[name]
 
@@ -299,18 +360,29 @@ class FastLane:
         except Exception:  # noqa: BLE001 - whatever it is, aiohttp's way meets it as well, and tells
             return None
 
-    def _answer_or_pass_on(self, request: _Request, listing: Listing | None) -> None:
-        request.client.go_on()
+    def _answer_or_pass_on(self, group: _Group, listing: Listing | None) -> None:
         prepared = None
         if listing is not None and self.lifecycle.reason is None:
-            prepared = self._prepared(request, listing)
+            prepared = self._prepared(group.target, group.asking, listing, outside=group.outside)
         if listing is None or prepared is None:
-            request.client.pass_on(request.data)
+            for client in group.clients:
+                client.pass_on(group.data)
         else:
-            self._answer(request, prepared, listing.stale_seconds)
+            self._answer(group, prepared, listing.stale_seconds)
 
 
 LANE = web.AppKey("lane", FastLane)
+
+
+@contextmanager
+def _cut_if_it_fails(path: str, clients: Iterable[Client]) -> Iterator[None]:
+    """Leave nobody waiting for an answer that a fault of ours prevents."""
+    try:
+        yield
+    except Exception:
+        log.exception("A request for %s was not answered", path)
+        for client in clients:
+            client.cut("its request was not answered")
 
 
 def _target(line: bytes) -> Target | None:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -65,21 +66,33 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str) ->
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
-def prepared(catalog: Catalog, listing: Listing, filename: str, sha256: str, known: str) -> Prepared | None:
-    """Return the answer of `file` as bytes if they are in memory; `known` is the value of If-None-Match.
+class Wanted(NamedTuple):
+    """What somebody asks for who may read the project."""
 
-    The sender must be somebody who may read the project.
-    """
+    filename: str
+    sha256: str
+    known: str
+    """Value of If-None-Match."""
+    is_outside: bool
+    """Asked at the external listener."""
+
+
+def prepared(catalog: Catalog, listing: Listing, wanted: Wanted) -> Prepared | None:
+    """Return the answer of `file` if what it sends is in memory, or can be opened without a look at its bytes."""
+    filename, sha256, known, is_outside = wanted
     is_metadata = filename.endswith(METADATA_SUFFIX)
     found = listing.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
     if found is None or found.sha256 != sha256 or not listing.project.status.offers_files:
         return None
     digest = found.core_metadata_sha256 if is_metadata else sha256
     body = catalog.small_at_hand(digest)
-    if body is None:
+    name = NormalizedName(listing.project.name)
+    if body is None and (is_metadata or not catalog.is_at_hand(name, found, is_outside=is_outside)):
         return None
     if known and is_among(f'"{digest}"', known):
         return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None), b"")
+    if body is None:
+        return Prepared(HTTPStatus.OK, _head(digest, found.size), found)
     return Prepared(HTTPStatus.OK, _head(digest, len(body)), body)
 
 

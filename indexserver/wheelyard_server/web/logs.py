@@ -23,6 +23,7 @@ from wheelyard_server.settings import LogFormat
 from wheelyard_server.web import request_ids
 from wheelyard_server.web.lifecycle import PROBES
 from wheelyard_server.web.proxies import client_of
+from wheelyard_server.web.sending import BY_SENDFILE
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 PATH_LENGTH = 300
@@ -100,7 +101,7 @@ class AccessLog(AbstractAccessLogger):
             request.method,
             request.path[:PATH_LENGTH],
             response.status,
-            response.body_length,
+            response.body_length + request.get(BY_SENDFILE, 0),
             time,
         )
 

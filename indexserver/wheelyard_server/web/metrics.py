@@ -169,19 +169,19 @@ class Metrics:
             self._count(request.get(RECORD))
         return response
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count an answer."""
-        self._requests.answers[route, method, status] += 1
+    def answered(self, route: str, method: str, status: int, seconds: float, count: int = 1) -> None:
+        """Count an answer, or several that are the same and took the same time."""
+        self._requests.answers[route, method, status] += count
         of_route = self._requests.seconds[route]
-        of_route.buckets[bisect_left(_BOUNDS, seconds)] += 1
-        of_route.sum += seconds
+        of_route.buckets[bisect_left(_BOUNDS, seconds)] += count
+        of_route.sum += seconds * count
 
-    def exchanged(self, client: str, sent: int, received: int = 0) -> None:
+    def exchanged(self, client: str, sent: int, received: int = 0, count: int = 1) -> None:
         """Count the bodies of a request and its answer, in bytes, for the family of its client."""
         counted = self._requests
-        counted.clients[client] += 1
-        counted.sent_bytes += sent
-        counted.received_bytes += received
+        counted.clients[client] += count
+        counted.sent_bytes += sent * count
+        counted.received_bytes += received * count
 
     def storage_called(self, operation: str, outcome: StorageOutcome, seconds: float) -> None:
         """Count a call of the storage; see `MeasuredStorage`."""
@@ -192,9 +192,9 @@ class Metrics:
         """Have told what the catalog counts."""
         self.registry.register(_Catalog(counts))
 
-    def authenticated(self, method: Method, outcome: str) -> None:
+    def authenticated(self, method: Method, outcome: str, count: int = 1) -> None:
         """Count somebody who has logged in, or tried to."""
-        self._requests.authentications[method, outcome] += 1
+        self._requests.authentications[method, outcome] += count
 
     def _count(self, record: AuditRecord | None) -> None:
         if record is None:

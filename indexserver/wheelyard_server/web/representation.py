@@ -10,6 +10,7 @@ from typing import NamedTuple
 import zstandard
 from aiohttp import web
 
+from wheelyard_server.model import File
 from wheelyard_server.web.headers import head, matches
 from wheelyard_server.web.negotiation import Encoding, choose_encoding
 
@@ -19,7 +20,8 @@ class Prepared(NamedTuple):
 
     status: HTTPStatus
     head: bytes
-    body: bytes
+    body: bytes | File
+    """Of a file: it is for its receiver to open."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,28 @@ The kernel moves the bytes from the disk's cache to the socket; no Python object
 import asyncio
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 
 AT_ONCE = 1024 * 1024
 """Bytes until other connections have their turn."""
+
+
+@contextmanager
+def full_packets(transport: asyncio.WriteTransport) -> Iterator[None]:
+    """Have the kernel wait for more where a packet is not full, until the end of this.
+
+    Without it, each acknowledgement that comes in the midst of a `sendfile` sends what there is so far, and the
+    many small packets cost the receiver more than all else.
+    """
+    _socket(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    try:
+        yield
+    finally:
+        # One that is closed has sent everything, and its descriptor may be another's.
+        if not transport.is_closing():
+            _socket(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
 
 async def sendfile(transport: asyncio.WriteTransport, file: FileIO, start: int, end: int) -> int:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from wheelyard_server.catalog.content import Content
 from wheelyard_server.errors import StorageError, StorageUnavailableError
-from wheelyard_server.web.sendfile import sendfile
+from wheelyard_server.web.sendfile import full_packets, sendfile
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +18,9 @@ SMALL_BYTES = 64 * 1024
 
 SENT = web.RequestKey("sent", int)
 """How many bytes of a streamed body have gone out."""
+
+BY_SENDFILE = web.RequestKey("by_sendfile", int)
+"""How many of them aiohttp has not seen."""
 
 
 async def send(
@@ -64,14 +67,15 @@ async def _send_file(
         body = os.pread(file.fileno(), end - start, start)
         _require_all(request, len(body), end - start)
         return _whole(response, body)
-    await response.prepare(request)
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError
-    request[SENT] = 0
-    request[SENT] = sent = await sendfile(transport, file, start, end)
-    _require_all(request, sent, end - start)
-    await response.write_eof()
+    with full_packets(transport):
+        await response.prepare(request)
+        request[SENT] = 0
+        request[SENT] = request[BY_SENDFILE] = sent = await sendfile(transport, file, start, end)
+        _require_all(request, sent, end - start)
+        await response.write_eof()
     return response
 
 

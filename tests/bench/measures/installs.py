@@ -81,7 +81,9 @@ def _pages_and_wheels(running: Running) -> Sequence[Send]:
     return found
 
 
-def _client(name: str, title: str, prepare: Callable[[Running, Path], Callable[[], Done]]) -> Measure:
+def _client(
+    name: str, title: str, prepare: Callable[[Running, Path], Callable[[], Done]], rounds_for_one: int = 1
+) -> Measure:
     return Measure(
         name,
         (
@@ -89,6 +91,7 @@ def _client(name: str, title: str, prepare: Callable[[Running, Path], Callable[[
             Figure("cpu", f"{title}: server CPU", "s", more_is_better=False),
         ),
         _timed(prepare),
+        rounds_for_one=rounds_for_one,
     )
 
 
@@ -99,7 +102,7 @@ GROUP = Group(
     (
         _client("uv-install", "uv pip install", _uv_install),
         _client("uv-compile", "uv pip compile", _uv_compile),
-        _client("pip-download", "pip download", _pip_download),
+        _client("pip-download", "pip download", _pip_download, rounds_for_one=3),
         Measure(
             "pairs",
             (

@@ -1,4 +1,5 @@
 import hashlib
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
@@ -6,10 +7,14 @@ import pytest
 
 from support.contents import put, received, streamed
 from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog.cache import FileCache
+from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.content import KEPT_BYTES, SMALL_BYTES, Contents, SmallObjects
 from wheelyard_server.catalog.fill import Stored
 from wheelyard_server.catalog.local_files import LocalFiles
+from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageUnavailableError
+from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage.folder import FolderStorage
 
 BODY = bytes(range(256)) * 400
@@ -90,3 +95,37 @@ async def test_a_file_from_elsewhere_is_checked_on_its_way_without_a_cache() -> 
     damaged = await contents.open(elsewhere.key, elsewhere.file, 0, len(BODY))
     with pytest.raises(StorageUnavailableError):
         await received(damaged)
+
+
+async def test_a_large_file_of_a_folder_is_at_hand_once_it_was_read(folder: FolderStorage, stored: Stored) -> None:
+    contents = Contents(folder, LocalFiles(), None)
+    assert not contents.is_at_hand(stored.key, stored.file)
+    await received(await contents.open(stored.key, stored.file, 0, len(BODY)))
+    assert contents.is_at_hand(stored.key, stored.file)
+
+
+async def test_a_small_file_is_at_hand_only_in_memory(folder: FolderStorage) -> None:
+    small, contents = put(MemoryStorage(), SMALL), Contents(folder, LocalFiles(), None)
+    await folder.store(small.key, SMALL)
+    await contents.open(small.key, small.file, 0, len(SMALL))
+    assert not contents.is_at_hand(small.key, small.file)
+
+
+async def test_a_large_file_from_elsewhere_is_at_hand_once_it_is_in_the_cache(tmp_path: Path) -> None:
+    storage, files = MemoryStorage(), LocalFiles()
+    elsewhere = put(storage, BODY)
+    contents = Contents(storage, files, FileCache(tmp_path, 10 * len(BODY), files, lambda: datetime.now(UTC)))
+    for expected in (False, True):
+        assert contents.is_at_hand(elsewhere.key, elsewhere.file) is expected
+        await received(await contents.open(elsewhere.key, elsewhere.file, 0, len(BODY)))
+    assert not Contents(storage, files, None).is_at_hand(elsewhere.key, elsewhere.file)
+
+
+async def test_what_the_storage_sends_itself_is_not_at_hand(folder: FolderStorage, stored: Stored) -> None:
+    async def presign(key: str) -> str:
+        raise AssertionError(key)
+
+    name, catalog = NormalizedName("demo"), Catalog(folder, Policy(redirects=Redirects(external=presign)))
+    await received(await catalog.open(name, stored.file, 0, len(BODY)))
+    assert catalog.is_at_hand(name, stored.file, is_outside=False)
+    assert not catalog.is_at_hand(name, stored.file, is_outside=True)

@@ -65,6 +65,18 @@ async def test_a_file_that_is_written_to_is_read_again(path: Path, hashed: list[
     assert len(hashed) == 2
 
 
+async def test_it_is_told_whether_a_file_was_read_and_found_right(path: Path) -> None:
+    files = LocalFiles()
+    assert not files.has(path, SHA256)
+    await opened(files, path)
+    assert files.has(path, SHA256)
+    assert not files.has(path, "0" * 64)
+    path.write_bytes(BODY + b"?")
+    assert not files.has(path, SHA256)
+    path.unlink()
+    assert not files.has(path, SHA256)
+
+
 async def test_a_file_that_takes_long_is_refused_until_it_is_read(path: Path, hashed: list[int]) -> None:
     files = LocalFiles(patience_seconds=0)
     with pytest.raises(TimeoutError):

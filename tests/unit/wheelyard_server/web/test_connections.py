@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server.settings import Limits
-from wheelyard_server.web.connections import KEEPALIVE_SECONDS, Connection, Server
+from wheelyard_server.web.connections import KEEPALIVE_SECONDS, Connection
 from wheelyard_server.web.routes import ROUTES
 
 LIMITS = Limits(connections_per_address=3, header_bytes=5_000, send_seconds=1)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF = GET[:-2]
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+LARGE_BYTES = 50_000_000
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
@@ -92,22 +96,16 @@ async def server(service: Service) -> AsyncIterator[LimitedServer]:
     await running.close()
 
 
-def connections(server: LimitedServer) -> list[Connection]:
-    assert server.runner is not None
-    assert isinstance(server.runner.server, Server)
-    return [each for each in server.runner.server.connections if isinstance(each, Connection)]
-
-
 @pytest.fixture
 async def connect(server: LimitedServer) -> AsyncIterator[Callable[[], Awaitable[Client]]]:
     writers: list[asyncio.StreamWriter] = []
 
     async def connect() -> Client:
-        before = connections(server)
+        before = server.connections
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writers.append(writer)
         await asyncio.sleep(0.05)
-        (connection,) = [each for each in connections(server) if each not in before]
+        (connection,) = [each for each in server.connections if each not in before]
         return Client(reader, writer, connection)
 
     yield connect
@@ -227,7 +225,7 @@ async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
     client.writer.write(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
     async with asyncio.timeout(20):
-        while connections(server):
+        while server.connections:
             await asyncio.sleep(0.05)
     assert [issubclass(each, ConnectionError) for each in service.failed] == [True]
 
@@ -297,3 +295,46 @@ async def test_a_connection_without_requests_is_closed_but_not_one_that_waits_fo
     assert statuses(await client.reader.read(1000)) == [200]
     assert await client.is_open(after=KEEPALIVE_SECONDS + 5)
     assert not await client.is_open(after=2 * KEEPALIVE_SECONDS + 10)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[FileIO]:
+    """Give a file that no socket takes at once."""
+    path = tmp_path / "large"
+    path.touch()
+    os.truncate(path, LARGE_BYTES)
+    with FileIO(path) as file:
+        yield file
+
+
+async def test_a_file_of_the_lane_is_sent_whole(connect: Connect, large: FileIO) -> None:
+    client = await connect()
+    sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES))
+    assert await client.reader.readexactly(4 + LARGE_BYTES) == b"head" + bytes(LARGE_BYTES)
+    assert await sending == LARGE_BYTES
+    await client.send(GET)
+    assert (await client.reader.readline()).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_client_that_goes_or_takes_nothing_ends_it(
+    connect: Connect, server: LimitedServer, large: FileIO
+) -> None:
+    gone, idle = await connect(), await connect()
+    sending = [asyncio.create_task(each.connection.send_file(b"head", large, LARGE_BYTES)) for each in (gone, idle)]
+    await gone.reader.readexactly(100)
+    gone.writer.transport.abort()
+    for task in sending:
+        with pytest.raises((ConnectionError, TimeoutError)):
+            async with asyncio.timeout(20):
+                await task
+    await asyncio.sleep(0.05)
+    assert not server.connections
+
+
+async def test_a_part_of_a_file_closes_the_connection(connect: Connect, large: FileIO) -> None:
+    client = await connect()
+    sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES + 1))
+    with contextlib.suppress(ConnectionError):
+        assert len(await client.reader.read(-1)) <= LARGE_BYTES + 4
+    assert await sending == LARGE_BYTES
+    assert not await client.is_open(after=0)

@@ -3,11 +3,14 @@
 import asyncio
 import io
 import logging
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,9 +29,10 @@ from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.content import SMALL_BYTES
 from wheelyard_server.catalog.documents import Known, Listing
-from wheelyard_server.names import NormalizedName
-from wheelyard_server.settings import Folder, Limits, LogFormat, Performance, Settings, Storage
+from wheelyard_server.names import NormalizedName, parse_project_name
+from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, Storage
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web import fast_lane, request_ids
 from wheelyard_server.web.context import ACCESS as CURRENT_ACCESS
@@ -38,10 +42,11 @@ from wheelyard_server.web.lifecycle import LIFECYCLE
 from wheelyard_server.web.logs import REQUEST, JsonFormatter, LineFormatter, LogHandler, RequestLog
 
 PROJECTS = ("demo", "secret-x")
+LARGE = parse_project_name("open-large")
 JSON = "application/vnd.pypi.simple.v1+json"
 LIMITS = Limits(header_seconds=1, file_bytes=200_000)
 TRIES = 20
-COUNTED = r"^wheelyard_(?!revalidations|storage_)\w+_(?:total|count)[{ ].*"
+COUNTED = r"^(wheelyard_(?!revalidations|storage_)\w+_(?:total|count)(?:\{.*\})?) (\S+)"
 """How often the storage is asked depends on how young its files are, not on the lane."""
 END = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 HOT = b"GET /simple/demo/ HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -67,6 +72,8 @@ class Pair:
     storages: tuple[MemoryStorage, ...] = ()
     file: bytes = b""
     """Path of a file, in requests written as (file)."""
+    large: bytes = b""
+    """Path of one that is sent from the disk, written as (large)."""
 
     @property
     def lane(self) -> Counted:
@@ -81,7 +88,7 @@ class Pair:
         those who differ may try again.
         """
         found: list[bytes] = []
-        pieces = [piece.replace(b"(file)", self.file) for piece in pieces]
+        pieces = [piece.replace(b"(file)", self.file).replace(b"(large)", self.large) for piece in pieces]
         for _ in range(TRIES):
             found = [await answers(server, pieces, pause) for server in (self.fast, self.slow)]
             if found[0] == found[1]:
@@ -94,7 +101,7 @@ class Pair:
         listing = await self.fast.app[CATALOG].project(DEMO)
         (file,) = listing.project.files
         self.file = f"/files/demo/{file.sha256}/{file.filename}".encode()
-        for path in (self.file, self.file + b".metadata"):
+        for path in (self.file, self.file + b".metadata", *filter(None, [self.large])):
             for _ in range(2):
                 whole = b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n"
                 assert [statuses(each) for each in await self.send([whole])] == [[200, 200]] * 2
@@ -142,6 +149,7 @@ async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | N
                 access_file=access_file,
                 scratch_folder=folder / f"scratch-{number}",
                 limits=LIMITS,
+                cache=Cache(folder=folder / f"cache-{number}") if storages else None,
                 performance=Performance(fast_lane=fast),
             )
             application = app.build(made, storages[number] if storages else FolderStorage(folder / "data"))
@@ -163,12 +171,22 @@ def running(
         catalog = Catalog(FolderStorage(folder / "data"))
         for project in PROJECTS:
             runner.run(catalog.publish(upload(distributions.wheel(folder, project.replace("-", "_")))))
+        large = runner.run(publish_large(catalog, folder))
         runner.run(asyncio.sleep(0.1))  # A document that was written just now has no stamp.
         exit_stack = AsyncExitStack()
         pair = runner.run(exit_stack.enter_async_context(a_pair(folder, None)))
+        pair.large = large
         runner.run(pair.warm_up())
         yield runner, pair
         runner.run(exit_stack.aclose())
+
+
+async def publish_large(catalog: Catalog, folder: Path) -> bytes:
+    """Publish a file that is sent from the disk, and return its path."""
+    path = distributions.wheel(folder, LARGE.replace("-", "_"), module=os.urandom(SMALL_BYTES).hex())
+    await catalog.publish(upload(path))
+    (file,) = (await catalog.project(LARGE)).project.files
+    return f"/files/{LARGE}/{file.sha256}/{file.filename}".encode()
 
 
 def lines(*values: str) -> list[bytes]:
@@ -199,7 +217,7 @@ PATHS = st.sampled_from(
     [
         b"/simple/demo/", b"/simple/secret-x/", b"/simple/none/", b"/simple/Demo/", b"/simple/demo", b"/simple/",
         b"/simple/demo/?a", b"/simple//demo/", b"/simple/%64emo/", b"/simple/demo/../demo/", b"/simple/demo/#",
-        *[b"(file)", b"(file)", b"(file).metadata"] * 3, b"(file)x", b"(file)?", b"(file).provenance",
+        *[b"(file)", b"(large)", b"(file).metadata"] * 3, b"(file)x", b"(file)?", b"(file).provenance",
         b"/files/demo/", b"*", b"http://a/simple/demo/", b"/simple/\xc3\xa4/", b"/simple/" + b"a" * 250 + b"/",
     ]
 )  # fmt: skip
@@ -323,6 +341,59 @@ def test_what_follows_a_body_or_half_a_request_is_not_taken_for_a_beginning(
     assert runner.run(taken_after(pair, half, HOT, HOT)) == 1
 
 
+def get(path: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: a", *headers, b"", b""])
+
+
+def test_a_large_file_is_sent_from_the_disk_and_what_comes_meanwhile_waits_for_its_turn(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    runner, pair = running
+    pieces = [get(pair.large), HOT, get(pair.large, method=b"HEAD"), get(pair.large, b"If-None-Match: *"), HOT]
+    before = pair.lane.taken
+    fast, slow = runner.run(pair.send(pieces, pause=0.05))
+    assert fast == slow
+    assert statuses(fast) == [200, 200, 200, 304, 200, 200]
+    assert len(fast) > SMALL_BYTES
+    assert pair.lane.taken - before == 5
+    runner.run(pair.send(pieces, pause=0))
+
+
+def test_metrics_and_the_log_tell_the_same_of_a_large_file(running: tuple[asyncio.Runner, Pair]) -> None:
+    runner, pair = running
+    path = pair.large
+    (fast, slow), taken = runner.run(told_of(pair, [get(path), get(path, method=b"HEAD"), get(path)]))
+    assert fast == slow
+    assert taken == 3
+    (size, _, again) = re.findall(r'"(?:GET|HEAD) [^"]+" 200 (\d+)', fast[0])
+    assert int(size) == int(again) > SMALL_BYTES
+
+
+def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_lost_is_for_aiohttp(
+    running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, pair = running
+    opened = pair.lane.catalog.open
+
+    async def shortened(*_: object) -> FileIO:
+        return FileIO(os.memfd_create("short"))
+
+    async def lost(*arguments: Any) -> bytes:
+        content = await opened(*arguments)
+        assert isinstance(content, FileIO)
+        with content:
+            return content.readall()
+
+    async def ask() -> bytes:
+        return await answers(pair.fast, [get(pair.large)], 0.1)
+
+    assert runner.run(ask())
+    monkeypatch.setattr(pair.lane.catalog, "open", shortened)
+    assert statuses(runner.run(ask())) in ([], [200])
+    monkeypatch.setattr(pair.lane.catalog, "open", lost)
+    assert statuses(runner.run(ask())) == [200, 200]
+
+
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     """Give a pair on storages that only a read tells about, as S3 does."""
@@ -333,8 +404,10 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             await catalog.publish(upload(distributions.wheel(tmp_path, project.replace("-", "_"))))
         # A document says which write made it: the same one for both.
         storage.objects = storages[0].objects.copy()
+    large = await publish_large(Catalog(storages[0], now=lambda: START), tmp_path)
+    storages[1].objects = storages[0].objects.copy()
     async with a_pair(tmp_path, storages) as running:
-        running.storages = storages
+        running.storages, running.large = storages, large
         await running.warm_up()
         yield running
 
@@ -362,7 +435,9 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     for storage in pair.storages:
         storage.fail_at(1, Fault.LOST_REQUEST, times=100)
-    fast, slow = [await answers(server, [health, HOT], 0.1) for server in (pair.fast, pair.slow)]
+    before, requests = pair.lane.taken, [health, HOT, get(pair.file), get(pair.large)]
+    fast, slow = [await answers(server, requests, 0.1) for server in (pair.fast, pair.slow)]
+    assert pair.lane.taken - before == 3
     assert b"\r\nCache-Status\r\n" in fast
     assert sorted(fast.split(b"\r\n")) == sorted(slow.split(b"\r\n"))
     for storage in pair.storages:
@@ -377,26 +452,30 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
 
 
 async def test_metrics_and_the_log_tell_the_same(pair: Pair) -> None:
-    told = []
     conditional = HOT[:-2] + b"If-None-Match: *\r\nX-Request-ID: mine\r\n\r\n"
+    (fast, slow), taken = await told_of(pair, [HOT, HOT.replace(b"GET", b"HEAD"), conditional])
+    assert fast == slow
+    assert taken == 3
+    assert re.findall("requestId=(.*)", fast[0]) == ["", "", "mine"]
+
+
+async def told_of(pair: Pair, requests: list[bytes]) -> tuple[list[tuple[str, list[str]]], int]:
+    """Return the log and the metrics of both after these requests, and how many of them the lane took."""
+    told, before = [], pair.lane.taken
     for server in (pair.fast, pair.slow):
-        before = pair.lane.taken
+        counted = await metrics_of(server)
         with access_lines() as stream:
-            await answers(server, [HOT, HOT.replace(b"GET", b"HEAD"), conditional], 0.05)
-        assert pair.lane.taken - before == (3 if server is pair.fast else 0)
-        async with TestClient(TestServer(server.app[METRICS_APP])) as metrics:
-            text = await (await metrics.get("/metrics")).text()
-        counts = re.findall(COUNTED, text, re.MULTILINE)
-        told.append(
-            (
-                re.sub(
-                    r"\d+\.\d+ (?=requestId)|^[^,]+,\d+|[0-9a-f]{32}", "", stream.getvalue(), flags=re.MULTILINE
-                ),
-                counts,
-            )
-        )
-    assert told[0] == told[1]
-    assert re.findall("requestId=(.*)", told[0][0]) == ["", "", "mine"]
+            await answers(server, requests, 0.05)
+        lines = re.sub(r"\d+\.\d+ (?=requestId)|^[^,]+,\d+|[0-9a-f]{32}", "", stream.getvalue(), flags=re.MULTILINE)
+        changed = [f"{name} {value - counted.get(name, 0)}" for name, value in (await metrics_of(server)).items()]
+        told.append((lines, changed))
+    return told, pair.lane.taken - before
+
+
+async def metrics_of(server: LimitedServer) -> dict[str, float]:
+    async with TestClient(TestServer(server.app[METRICS_APP])) as metrics:
+        text = await (await metrics.get("/metrics")).text()
+    return {name: float(value) for name, value in re.findall(COUNTED, text, re.MULTILINE)}
 
 
 @contextmanager
@@ -445,79 +524,46 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     assert "a bug" in caplog.text
 
 
-async def test_what_comes_before_the_answer_is_answered_after_it(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
+async def test_a_fault_of_the_lane_leaves_nobody_waiting(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    may_answer, project = asyncio.Event(), pair.fast.app[CATALOG].project
+    def fail(*_args: object) -> None:
+        raise RuntimeError("a bug")
 
-    async def slowly(name: NormalizedName) -> Listing:
-        await may_answer.wait()
-        return await project(name)
-
-    monkeypatch.setattr(pair.fast.app[CATALOG], "project", slowly)
-    health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
-    pieces = [health, HOT, health, HOT + HOT[:9], HOT[9:]]
-    before = pair.lane.taken
-    asking = asyncio.create_task(answers(pair.fast, pieces, 0.02))
-    await asyncio.sleep(0.2)
-    # Only the first went the lane so far, and nothing that came after it overtook it.
-    assert pair.lane.taken == before + 1
-    may_answer.set()
-    found = await asking
-    assert statuses(found) == [200] * 6
-    assert found == await answers(pair.slow, pieces, 0.02)
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(pair.lane, "_answer", fail)
+        writer.write(HOT)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    assert "a bug" in caplog.text
+    assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
 
 
-class Insistent:
-    """A client that asks again as soon as it has an answer, and wants so many."""
-
-    is_outside = False
-
-    def __init__(self, lane: FastLane, answers: int) -> None:
-        self.lane, self.left = lane, answers
-
-    def sender(self, forwarded: str) -> str:
-        return forwarded or "127.0.0.1"
-
-    def ask(self) -> None:
-        assert self.lane.takes(self, HOT)
-
-    def send(self, *_parts: bytes) -> None:
-        self.left -= 1
-        if self.left:
-            asyncio.get_running_loop().call_soon(self.ask)
-
-    def wait(self) -> None:
-        pass
-
-    go_on = wait
-
-    def pass_on(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-
-async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("later", [HOT.replace(b"GET", b"HEAD"), b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
+@pytest.mark.parametrize("cut", [0, 20])
+async def test_what_comes_while_a_request_waits_is_answered_after_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, later: bytes, cut: int
 ) -> None:
-    catalog, reads = pair.fast.app[CATALOG], 0
+    catalog, go = pair.fast.app[CATALOG], asyncio.Event()
     project = catalog.project
 
-    async def counted(name: NormalizedName) -> Listing:
-        nonlocal reads
-        reads += 1
-        await asyncio.sleep(0.01)
+    async def slowly(name: NormalizedName) -> Listing:
+        await go.wait()
         return await project(name)
 
-    monkeypatch.setattr(catalog, "project", counted)
-    monkeypatch.setattr(catalog, "is_fresh", lambda _known: False)
-    early, late = (Insistent(pair.lane, 10) for _ in range(2))
-    early.ask()
-    await asyncio.sleep(0.005)
-    late.ask()
-    while early.left or late.left:
-        await asyncio.sleep(0.001)
-    # The first read was under way when the late one came. It has the others together with the early one.
-    assert reads == 11
+    monkeypatch.setattr(catalog, "project", slowly)
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    for piece in [HOT, later[:cut], later[cut:], END]:
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    for connection in pair.fast.connections:
+        connection.check(asyncio.get_running_loop().time() + 1000)  # It is not the client that is late.
+    go.set()
+    assert statuses(await all_of(reader)) == [200, 200, 200]
+    writer.close()
 
 
 async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,13 +590,54 @@ class Noted:
     def send(self, *parts: bytes) -> None:
         self.sent.append(b"".join(parts))
 
-    def wait(self) -> None:
-        raise AssertionError
-
-    go_on = wait
+    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+        raise AssertionError(head, file, size)
 
     def pass_on(self, data: bytes) -> None:
         raise AssertionError(data)
+
+    def cut(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+class Insistent(Noted):
+    """A client that asks again as soon as it has an answer, and wants so many."""
+
+    def __init__(self, lane: FastLane, wanted: int) -> None:
+        super().__init__()
+        self.lane, self.wanted = lane, wanted
+
+    def ask(self) -> None:
+        assert self.lane.takes(self, HOT)
+
+    def send(self, *parts: bytes) -> None:
+        super().send(*parts)
+        if len(self.sent) < self.wanted:
+            asyncio.get_running_loop().call_soon(self.ask)
+
+
+async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, reads = pair.lane.catalog, 0
+    project = catalog.project
+
+    async def counted(name: NormalizedName) -> Listing:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0.01)
+        return await project(name)
+
+    monkeypatch.setattr(catalog, "project", counted)
+    monkeypatch.setattr(catalog, "is_fresh", lambda _known: False)
+    early, late = (Insistent(pair.lane, 10) for _ in range(2))
+    early.ask()
+    await asyncio.sleep(0.005)
+    late.ask()
+    while len(early.sent) + len(late.sent) < 20:
+        await asyncio.sleep(0.001)
+    # The first read was under way when the late one came. It has the others together with the early one.
+    assert reads == 11
 
 
 @pytest.fixture
@@ -577,27 +664,29 @@ def test_the_requests_of_one_turn_of_the_loop_go_by_one_look(
         for turn in range(3):
             for _ in range(5):
                 assert lane.takes(client, HOT)
-            assert len(looks) == turn + 1
+            assert (len(looks), len(client.sent)) == (turn, turn * 5), "others may still come"
             await asyncio.sleep(0)
-        lane.look_again()
-        for _ in range(2):
-            assert lane.takes(client, HOT)
-        assert len(looks) == 4
+            assert (len(looks), len(client.sent)) == (turn + 1, turn * 5 + 5)
+        for request in (HOT, HOT.replace(b"GET", b"HEAD"), HOT):
+            assert lane.takes(client, request)
+        await asyncio.sleep(0)
+        assert (len(looks), len(client.sent)) == (5, 18)
 
     running[0].run(ask())
-    assert len(client.sent) == 17
     assert {each[:15] for each in client.sent} == {b"HTTP/1.1 200 OK"}
+    ids = re.findall(rb"X-Request-ID: (\w{32})\r\n", b"".join(client.sent))
+    assert len(set(ids)) == 18
 
 
-def test_a_look_holds_for_no_more_requests_than_the_loop_knew_of(
-    running: tuple[asyncio.Runner, Pair], looks: list[Known], monkeypatch: pytest.MonkeyPatch
+def test_listeners_with_other_rules_have_other_answers_in_the_same_turn(
+    running: tuple[asyncio.Runner, Pair],
 ) -> None:
-    monkeypatch.setattr(fast_lane, "_OF_A_TURN", 3)
-    lane, client = running[1].lane, Noted()
+    lane, inside, outside = running[1].lane, Noted(), Noted()
+    outside.is_outside = True
 
     async def ask() -> None:
-        for _ in range(9):
-            assert lane.takes(client, HOT)
+        assert [lane.takes(client, HOT) for client in (inside, outside, inside)] == [True, False, True]
+        await asyncio.sleep(0)
 
     running[0].run(ask())
-    assert len(looks) == 3
+    assert (len(inside.sent), outside.sent) == (2, [])

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable, Coroutine, Iterator
 from io import FileIO
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
-from wheelyard_server.web.sendfile import sendfile
+from wheelyard_server.web.sendfile import full_packets, sendfile
 
 BODY = os.urandom(20_000_000)
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -81,6 +82,29 @@ def test_a_client_that_goes_away_ends_it(run: Run, file: FileIO) -> None:
         with pytest.raises(ConnectionError):
             async with asyncio.timeout(10):
                 await sender.done
+        server.close()
+
+    run(check())
+
+
+def test_packets_are_filled_until_the_end_whatever_happens_before_it(run: Run) -> None:
+    async def check() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        socket_ = writer.get_extra_info("socket")
+
+        def is_corked() -> int:
+            return cast("int", socket_.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
+
+        with full_packets(writer.transport):
+            assert is_corked()
+        assert not is_corked()
+        with pytest.raises(FileNotFoundError), full_packets(writer.transport):
+            raise FileNotFoundError
+        assert not is_corked()
+        with full_packets(writer.transport):
+            writer.transport.abort()
+            await asyncio.sleep(0.01)
         server.close()
 
     run(check())
