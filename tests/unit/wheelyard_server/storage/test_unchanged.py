@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -157,6 +158,14 @@ async def test_whoever_refuses_is_left_alone_for_a_while(
     assert await asked.holds("a", KNOWN)
     # The credentials may be others by now.
     assert bucket.signatures == 2
+
+
+async def test_no_url_is_in_the_log(bucket: Bucket, asked: Unchanged, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bucket.answers = [b"HTTP/1.1 403 Forbidden\r\n\r\n"]
+    assert not await asked.holds("a", KNOWN)
+    assert "HTTP 403" in caplog.text
+    assert "Signature" not in caplog.text
 
 
 async def test_headers_without_end_are_no_answer(bucket: Bucket, asked: Unchanged) -> None:
