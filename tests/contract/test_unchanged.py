@@ -40,7 +40,8 @@ async def storage(
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     bucket = next(bucket_names)
-    boto3.client("s3").create_bucket(Bucket=bucket)
+    # A session of its own: boto3's remembers the keys of the first server that it is used for.
+    boto3.Session().client("s3").create_bucket(Bucket=bucket)
     made = s3.connect(S3(bucket=bucket, prefix="team/", endpoint=server.endpoint))
     yield made
     if made.unchanged is not None:
