@@ -41,7 +41,9 @@ class S3Server:
 
 
 @contextmanager
-def running(directory: Path, *, versitygw_binary: Path | None = None) -> Iterator[S3Server]:
+def running(
+    directory: Path, *, versitygw_binary: Path | None = None, keeps_connections: bool = False
+) -> Iterator[S3Server]:
     """Run a private S3 server with IAM on free ports of 127.0.0.1, for a test.
 
     Data and logs go to `directory`. It needs no cluster and no root; without a given binary it takes
@@ -51,7 +53,7 @@ def running(directory: Path, *, versitygw_binary: Path | None = None) -> Iterato
     server = new_server("127.0.0.1", free_port(), free_port())
     # A test's directory may be too deep for a unix socket, which the two processes talk through.
     sockets = Path(tempfile.mkdtemp(prefix="wheelyard-"))
-    parts = programs(server, directory, sockets, versitygw_binary)
+    parts = programs(server, directory, sockets, versitygw_binary, keeps_connections=keeps_connections)
     try:
         start(supervisor, parts)
         yield server
@@ -68,11 +70,18 @@ def start(supervisor: Supervisor, parts: tuple[Program, Program]) -> None:
 
 
 def programs(
-    server: S3Server, directory: Path, sockets: Path, binary: Path | None = None, access_log: Path | None = None
+    server: S3Server,
+    directory: Path,
+    sockets: Path,
+    binary: Path | None = None,
+    access_log: Path | None = None,
+    *,
+    keeps_connections: bool = False,
 ) -> tuple[Program, Program]:
     """Describe the IAM and the S3 program of a server that keeps its data under a directory.
 
-    The access log, where one is wanted, gets a line for each request to S3.
+    The access log, where one is wanted, gets a line for each request to S3. Unless it keeps connections, as AWS
+    does, each request to S3 is the only one of its connection.
     """
     binary = binary or tools.built(tools.VERSITYGW) / "versitygw"
     private = sockets / "iam.sock"
@@ -96,6 +105,7 @@ def programs(
             # Revoked keys must stop working soon, so IAM's answers are believed for 2 seconds only.
             *("--iam-standalone-endpoint", str(private), "--iam-cache-ttl", "2"),
             *(("--access-log", str(access_log)) if access_log else ()),
+            *(("--keep-alive",) if keeps_connections else ()),
             *("posix", "--versioning-dir", str(directory / "s3/versions"), str(directory / "s3/data")),
         ),
         environment=keys,

@@ -4,6 +4,7 @@ A document is cached with its ETag and revalidated for every request with a cond
 share, so an answer is never older than the request, on every replica.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -88,6 +89,10 @@ class Documents:
     async def read(self, name: NormalizedName) -> Version:
         """Return the project as it is now; an unknown one has no files and no ETag."""
         return await self._revalidate(name)
+
+    def reading(self, name: NormalizedName) -> asyncio.Task[Version]:
+        """Return what `read` waits for. Others wait for it, too: it is not to be cancelled."""
+        return self._revalidate.begun(name)
 
     def known(self, name: NormalizedName) -> Known | None:
         """Return what was read last, without asking the storage."""

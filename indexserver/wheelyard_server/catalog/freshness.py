@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from wheelyard_server.catalog.documents import Documents, Known, Seconds, Version
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
@@ -81,7 +82,7 @@ class FreshReader:
         """
         known = self._documents.known(name)
         if known is None:
-            return Seen(await self._current(name))
+            return Seen(await asyncio.shield(self._asked(name)))
         if self.is_fresh(known):
             return Seen(known.version)
         return await self._current_or_known(name, known)
@@ -93,36 +94,33 @@ class FreshReader:
 
     async def _current_or_known(self, name: NormalizedName, known: Known) -> Seen:
         """Ask the storage. While it is down, nobody waits for it: the question itself finds out when it is back."""
-        current = asyncio.create_task(self._current(name))
-        current.add_done_callback(_retrieve)
-        try:
-            async with asyncio.timeout(0.05 if self._outage.concerns(name) else PATIENCE_SECONDS):
-                return Seen(await asyncio.shield(current))
-        except DamagedObjectError:
-            raise
-        except (TimeoutError, StorageUnavailableError):
-            self._outage.noticed(name)
-            if self._age(known) <= self._freshness.stale_seconds:
-                return Seen(known.version, self._age(known))
-        return Seen(await current)
+        current = self._asked(name)
+        await asyncio.wait([current], timeout=0.05 if self._outage.concerns(name) else PATIENCE_SECONDS)
+        if current.done() and not _tells_of_an_outage(current):
+            return Seen(current.result())
+        self._outage.noticed(name)
+        if self._age(known) <= self._freshness.stale_seconds:
+            return Seen(known.version, self._age(known))
+        return Seen(await asyncio.shield(current))
 
-    async def _current(self, name: NormalizedName) -> Version:
-        try:
-            version = await self._documents.read(name)
-        except DamagedObjectError:
-            # The storage is well. What it holds is not, and an older page would only hide that.
-            raise
-        except StorageUnavailableError:
+    def _asked(self, name: NormalizedName) -> asyncio.Task[Version]:
+        current = self._documents.reading(name)
+        current.add_done_callback(partial(self._heard, name))
+        return current
+
+    def _heard(self, name: NormalizedName, answer: asyncio.Task[Version]) -> None:
+        if answer.cancelled():
+            return
+        if _tells_of_an_outage(answer):
             self._outage.noticed(name)
-            raise
-        self._outage.over(name)
-        return version
+        elif answer.exception() is None:
+            self._outage.over(name)
 
     def _age(self, known: Known) -> float:
         return self._clock() - known.checked
 
 
-def _retrieve(task: asyncio.Task[Version]) -> None:
-    """Look at the task's error, so that asyncio does not complain when nobody waited for it."""
-    if not task.cancelled():
-        task.exception()
+def _tells_of_an_outage(answer: asyncio.Task[Version]) -> bool:
+    """Tell whether the storage was not there. What it holds may be damaged: an older page would only hide that."""
+    error = answer.exception()
+    return isinstance(error, StorageUnavailableError) and not isinstance(error, DamagedObjectError)

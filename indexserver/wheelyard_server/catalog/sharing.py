@@ -21,12 +21,16 @@ class SharedCalls(Generic[T]):
 
     async def __call__(self, key: str) -> T:
         """Return the result of a call that began at or after this moment, or raise its error."""
+        # One client that goes away must not take the answer from the others.
+        return await asyncio.shield(self.begun(key))
+
+    def begun(self, key: str) -> asyncio.Task[T]:
+        """Return a call that begins at or after this moment. It is shared: not to be cancelled."""
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._run(key, self._running.get(key)))
             task.add_done_callback(_retrieve)
-        # One client that goes away must not take the answer from the others.
-        return await asyncio.shield(task)
+        return task
 
     async def _run(self, key: str, previous: asyncio.Task[T] | None) -> T:
         if previous is not None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import getproxies_environment
 
 import obstore
 from obstore.exceptions import (
@@ -30,6 +31,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Listed, Stamp
+from wheelyard_server.storage.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from obstore import BytesStream, PutMode
@@ -51,11 +53,15 @@ _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=
 class S3Storage:
     """Objects in a bucket, under a prefix."""
 
-    def __init__(self, store: S3Store) -> None:
+    def __init__(self, store: S3Store, *, authorities: str = "", is_direct: bool = True) -> None:
+        """Trust these authorities, as the store does; where it goes through a proxy it is not `is_direct`."""
         self._store = store
+        self.unchanged = Unchanged(self.presigned, authorities) if is_direct else None
 
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
+        if known and self.unchanged is not None and await self.unchanged.holds(key, known):
+            raise ObjectUnchangedError(key)
         with _translated(key):
             async with asyncio.timeout(READ_SECONDS):
                 result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
@@ -137,7 +143,7 @@ class S3Storage:
 def connect(s3: settings.S3) -> S3Storage:
     """Return the storage that the settings describe; connections are made when they are needed.
 
-    Credentials and what the settings leave open come from the usual AWS environment variables.
+    Credentials and what the settings leave open come from the usual AWS environment variables, proxies from theirs.
     """
     # The whole request may take long (a large file to a slow client); silence may not.
     client: ClientConfig = {
@@ -156,7 +162,7 @@ def connect(s3: settings.S3) -> S3Storage:
     }
     given = {name: value for name, value in options.items() if value}
     store = S3Store(s3.bucket, client_options=client, retry_config=_RETRIES, **given)  # type: ignore[arg-type]
-    return S3Storage(store)
+    return S3Storage(store, authorities=s3.ca_bundle, is_direct=not getproxies_environment())
 
 
 @contextmanager

@@ -348,6 +348,10 @@ class FastLane:
                 for group in waiting:
                     with _cut_if_it_fails(group.target.path, group.clients):
                         self._answer_or_pass_on(group, listing)
+                # Who was quick has asked again meanwhile, and goes with those who wait already: in the first turn
+                # that is read, at the end of the next it waits.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
             del self._waiting[name]
 
     async def _current(self, name: NormalizedName) -> Listing | None:

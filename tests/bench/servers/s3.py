@@ -46,7 +46,7 @@ def start(home: Path, data: Path | None = None) -> Beside:
     """Start one that keeps its buckets under `data`, else under `home`."""
     server = versitygw.new_server("127.0.0.1", free_port(), free_port())
     log = home / "s3-requests.log"
-    parts = versitygw.programs(server, data or home, home, access_log=log)
+    parts = versitygw.programs(server, data or home, home, access_log=log, keeps_connections=True)
     versitygw.start(Supervisor(home), parts)
     return Beside(server, tuple(part.name for part in parts), log)
 

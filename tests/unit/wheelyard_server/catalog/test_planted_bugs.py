@@ -107,13 +107,13 @@ async def test_the_operation_id_ignored(world: World, monkeypatch: pytest.Monkey
 
 
 def test_what_a_writer_knew_before_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = Documents.read
+    read = Documents._revalidated
 
     async def known(self: Documents, name: NormalizedName) -> Version:
         seen = self.known(name)
         return seen.version if seen is not None else await read(self, name)
 
-    monkeypatch.setattr(Documents, "read", known)
+    monkeypatch.setattr(Documents, "_revalidated", known)
     with pytest.raises(AssertionError):
         run_machine(tmp_path)
 

@@ -600,6 +600,46 @@ class Noted:
         raise AssertionError(reason)
 
 
+class Insistent(Noted):
+    """A client that asks again as soon as it has an answer, and wants so many."""
+
+    def __init__(self, lane: FastLane, wanted: int) -> None:
+        super().__init__()
+        self.lane, self.wanted = lane, wanted
+
+    def ask(self) -> None:
+        assert self.lane.takes(self, HOT)
+
+    def send(self, *parts: bytes) -> None:
+        super().send(*parts)
+        if len(self.sent) < self.wanted:
+            asyncio.get_running_loop().call_soon(self.ask)
+
+
+async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, reads = pair.lane.catalog, 0
+    project = catalog.project
+
+    async def counted(name: NormalizedName) -> Listing:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0.01)
+        return await project(name)
+
+    monkeypatch.setattr(catalog, "project", counted)
+    monkeypatch.setattr(catalog, "is_fresh", lambda _known: False)
+    early, late = (Insistent(pair.lane, 10) for _ in range(2))
+    early.ask()
+    await asyncio.sleep(0.005)
+    late.ask()
+    while len(early.sent) + len(late.sent) < 20:
+        await asyncio.sleep(0.001)
+    # The first read was under way when the late one came. It has the others together with the early one.
+    assert reads == 11
+
+
 @pytest.fixture
 def looks(running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch) -> list[Known]:
     """Note each look whether a project is still the same."""
