@@ -34,7 +34,7 @@ from wheelyard_server.catalog.documents import Known, Listing
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, Storage
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.web import fast_lane, request_ids
+from wheelyard_server.web import recognition, request_ids
 from wheelyard_server.web.context import ACCESS as CURRENT_ACCESS
 from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.fast_lane import LANE, Client, FastLane
@@ -567,13 +567,13 @@ async def test_what_comes_while_a_request_waits_is_answered_after_it(
 
 
 async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_lane, "_BLOCKS", 2)
-    pair.lane._askings.clear()
+    monkeypatch.setattr(recognition, "_BLOCKS", 2)
+    pair.lane._recognition._askings.clear()
     requests = [HOT[:-2] + f"User-Agent: {number}\r\n\r\n".encode() for number in range(5)]
     assert await taken_after(pair, HOT, *requests) == 6
-    assert len(pair.lane._askings) == 2
+    assert len(pair.lane._recognition._askings) == 2
     assert await taken_after(pair, HOT[:-2] + b"X-Request-ID: once\r\n\r\n") == 1
-    assert not any(b"once" in block for block in pair.lane._askings)
+    assert not any(b"once" in block for block in pair.lane._recognition._askings)
 
 
 class Noted:
