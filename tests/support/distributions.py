@@ -1,6 +1,7 @@
-"""Small real distributions, made to order."""
+"""Small real distributions, made to order: the same bytes for the same order at any time."""
 
 import base64
+import gzip
 import hashlib
 import io
 import tarfile
@@ -48,7 +49,7 @@ def wheel(folder: Path, name: str = "demo", version: str = "1.0", *, extra: str 
     files = wheel_files(name, version, extra=extra, module=module)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for member, content in with_record(files, f"{name}-{version}.dist-info").items():
-            archive.writestr(member, content)
+            archive.writestr(zipfile.ZipInfo(member), content, zipfile.ZIP_DEFLATED)
     return path
 
 
@@ -56,7 +57,7 @@ def sdist(folder: Path, name: str = "demo", version: str = "1.0", *, pkg_info: s
     """Write an sdist and return its path."""
     path = folder / f"{name}-{version}.tar.gz"
     body = (metadata(name, version) if pkg_info is None else pkg_info).encode()
-    with tarfile.open(path, "w:gz") as archive:
+    with gzip.GzipFile(path, "wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
         member = tarfile.TarInfo(f"{name}-{version}/PKG-INFO")
         member.size = len(body)
         archive.addfile(member, io.BytesIO(body))
