@@ -41,7 +41,7 @@ class PasswordChecker:
         self._key = secrets.token_bytes(32)
         self._believed: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
-        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="password")
+        self._threads = ThreadPoolExecutor(_processors(), thread_name_prefix="password")
 
     async def check(self, user: str, password: str, stored: Iterable[Password], address: str) -> bool:
         """Tell whether this is one of the user's passwords; `stored` is empty where there is no such user.
@@ -89,3 +89,8 @@ class PasswordChecker:
         parts = (user, password, *(each.hash for each in candidates))
         text = b"".join(len(part).to_bytes(4, "big") + part.encode(errors="surrogatepass") for part in parts)
         return hmac.digest(self._key, text, hashlib.sha256)
+
+
+def _processors() -> int | None:
+    """Return how many this process may use, which may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

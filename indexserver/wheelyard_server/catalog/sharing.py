@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -29,21 +30,18 @@ class SharedCalls(Generic[T]):
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._run(key, self._running.get(key)))
-            task.add_done_callback(_retrieve)
+            task.add_done_callback(partial(self._ended, key))
         return task
 
     async def _run(self, key: str, previous: asyncio.Task[T] | None) -> T:
         if previous is not None:
             await asyncio.wait([previous])
-        task = self._running[key] = self._next.pop(key)
-        try:
-            return await self._call(key)
-        finally:
-            if self._running[key] is task:
-                del self._running[key]
+        self._running[key] = self._next.pop(key)
+        return await self._call(key)
 
-
-def _retrieve(task: asyncio.Task[T]) -> None:
-    """Look at the task's error, so that asyncio does not complain when every client has gone."""
-    if not task.cancelled():
-        task.exception()
+    def _ended(self, key: str, task: asyncio.Task[T]) -> None:
+        for calls in (self._running, self._next):
+            if calls.get(key) is task:
+                del calls[key]
+        if not task.cancelled():
+            task.exception()  # Looked at, so that asyncio does not complain when every client has gone.

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -64,7 +65,8 @@ def _in_a_group_of_its_own(
     # A terminal's Ctrl-C comes once, from the first process.
     os.setpgid(0, 0)
     if processors:
-        os.sched_setaffinity(0, processors)
+        with suppress(OSError):  # It is quicker this way, no more.
+            os.sched_setaffinity(0, processors)
     try:
         serve(settings)
     except (WheelyardError, OSError) as error:

@@ -33,7 +33,7 @@ class WholeFiles:
     def write(
         self, sources: Mapping[Path, Path | bytes], allowed: AbstractContextManager[None] | None = None
     ) -> None:
-        """Let files appear together, or replace those there. All are durable when this returns.
+        """Let files appear, one after the other, or replace those there. All are durable when this returns.
 
         A source is bytes, or a file that nobody changes any more, which is taken over without a copy where that
         can be. `allowed` is held while they appear, and may raise to prevent it.

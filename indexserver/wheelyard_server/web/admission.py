@@ -1,4 +1,4 @@
-"""How many uploads are received at a time: each of them takes space on the local disk until it is stored."""
+"""How many uploads are received at a time: each of them may take space on the local disk until it is stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

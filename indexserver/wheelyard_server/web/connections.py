@@ -165,8 +165,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sends."""
-        if self._lane is None or not self._is_at_a_beginning:
-            self._feed(data)
+        if self._lane is None or not self._is_at_a_beginning or not data:
+            self._feed(data)  # aiohttp itself brings nothing, to look at what it has again.
         elif self._is_held:
             self._pause()
             self._next = data
@@ -204,7 +204,9 @@ class Connection(web.RequestHandler):
     def send(self, *parts: bytes) -> None:
         """See `fast_lane.Client`."""
         if self._wire is not None and not self._wire.is_closing():
-            self._wire.writelines(parts)
+            for part in parts:
+                # Not `writelines`: some versions of asyncio never say that it was too much (CVE-2024-12254).
+                self._wire.write(part)
             self._idle_since = self._loop.time()
             self._go_on()
 

@@ -246,19 +246,24 @@ class FastLane:
 
     async def _answer_waiting(self, name: NormalizedName) -> None:
         with self.lifecycle.running():
-            while waiting := self._waiting[name]:
-                # Whoever comes from here on waits for the next: an answer is never older than its request.
-                self._waiting[name] = []
-                self.catalog.counts.page_reads += sum(len(group.clients) for group in waiting) - 1
-                listing = await self._current(name)
-                for group in waiting:
-                    with _cut_if_it_fails(group.target.path, group.clients):
-                        self._answer_or_pass_on(group, listing)
-                # Who was quick has asked again meanwhile, and goes with those who wait already: in the first turn
-                # that is read, at the end of the next it waits.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-            del self._waiting[name]
+            try:
+                while waiting := self._waiting[name]:
+                    # Whoever comes from here on waits for the next: an answer is never older than its request.
+                    self._waiting[name] = []
+                    await self._answer_all(name, waiting)
+                    # Who was quick has asked again meanwhile, and goes with those who wait already: in the first
+                    # turn that is read, at the end of the next it waits.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+            finally:
+                del self._waiting[name]
+
+    async def _answer_all(self, name: NormalizedName, groups: Sequence[_Group]) -> None:
+        self.catalog.counts.page_reads += sum(len(group.clients) for group in groups) - 1
+        listing = await self._current(name)
+        for group in groups:
+            with _cut_if_it_fails(group.target.path, group.clients):
+                self._answer_or_pass_on(group, listing)
 
     async def _current(self, name: NormalizedName) -> Listing | None:
         try:

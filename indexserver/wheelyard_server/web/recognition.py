@@ -18,6 +18,8 @@ V = TypeVar("V")
 
 MOST_BYTES = 4096
 """Of a request; installers send a few hundred."""
+_LINE_BYTES = 512
+"""Of a request line: what is longer is nobody's file."""
 _LINES, _BLOCKS = 4096, 1024
 """So many request lines and blocks of headers are remembered: a client sends the same ones again and again."""
 _RIGHTS = 256
@@ -96,15 +98,17 @@ class Recognition:
 
     def of(self, data: bytes) -> tuple[Target, Asking] | None:
         """Return what is asked for, and how, if this is one whole GET or HEAD that is understood."""
+        if len(data) > self._most_bytes:
+            return None
         line, _, block = data.partition(b"\r\n")
         target = self._targets.get(line) or self._read_line(line)
-        if target is None or len(data) > self._most_bytes:
+        if target is None:
             return None
         asking = self._askings.get(block) or self._read_block(block)
         return (target, asking) if asking is not None else None
 
     def _read_line(self, line: bytes) -> Target | None:
-        target = _target(line)
+        target = _target(line) if len(line) <= _LINE_BYTES else None
         if target is not None:
             _remember(self._targets, line, target, _LINES)
         return target

@@ -7,11 +7,13 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 
 AT_ONCE = 1024 * 1024
 """Bytes until other connections have their turn."""
+LOOK_SECONDS = 1.0
+"""Until it is looked whether the transport has closed, which the descriptor does not tell."""
 
 
 @contextmanager
@@ -74,10 +76,13 @@ async def _flushed(transport: asyncio.WriteTransport, descriptor: int) -> None:
 
 
 async def _writable(descriptor: int) -> None:
+    """Wait until the kernel takes more, or a while."""
     loop = asyncio.get_running_loop()
     writable = asyncio.Event()
     loop.add_writer(descriptor, writable.set)
     try:
-        await writable.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await writable.wait()
     finally:
         loop.remove_writer(descriptor)

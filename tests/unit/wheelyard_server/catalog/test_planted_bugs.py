@@ -106,7 +106,7 @@ async def test_the_operation_id_ignored(world: World, monkeypatch: pytest.Monkey
         await try_all_troubles(world, "yank")
 
 
-def test_what_a_writer_knew_before_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_known_before_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Documents._revalidated
 
     async def known(self: Documents, name: NormalizedName) -> Version:

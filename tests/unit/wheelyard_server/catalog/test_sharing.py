@@ -72,3 +72,12 @@ async def test_an_error_reaches_all_who_shared_and_nobody_after() -> None:
             await task
     source.error = None
     assert (await shared("a"))[0] == "a"
+
+
+async def test_a_call_that_was_cancelled_before_it_began_is_not_waited_for() -> None:
+    source = Source()
+    source.gate.set()
+    shared = SharedCalls(source)
+    shared.begun("a").cancel()
+    await settle()
+    assert await shared("a") == ("a", 1)

@@ -4,11 +4,13 @@ import asyncio
 import io
 import logging
 import os
+import random
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from io import FileIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -356,7 +358,42 @@ def test_a_large_file_is_sent_from_the_disk_and_what_comes_meanwhile_waits_for_i
     assert statuses(fast) == [200, 200, 200, 304, 200, 200]
     assert len(fast) > SMALL_BYTES
     assert pair.lane.taken - before == 5
-    runner.run(pair.send(pieces, pause=0))
+    fast, slow = runner.run(pair.send(pieces, pause=0))
+    assert fast == slow
+
+
+async def ask_in_pieces(server: LimitedServer, dice: random.Random, paths: list[bytes]) -> None:
+    """Send requests with ids, cut anywhere, and see that the answers are theirs, one after the other."""
+    ids = [b"%d" % number for number in range(dice.randint(1, 12))]
+    pieces = [get(dice.choice(paths), b"X-Request-ID: " + each) for each in ids]
+    if dice.random() < 0.5:
+        whole = b"".join(pieces)
+        cuts = sorted(dice.randint(0, len(whole)) for _ in range(8))
+        pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    reading = asyncio.create_task(all_of(reader))
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(dice.choice([0, 0.01, 0.03]))
+    answered = re.findall(rb"X-Request-ID: (\d+)\r\n", await reading)
+    writer.close()
+    assert answered == ids
+
+
+def test_everybody_has_the_answers_to_their_own_requests_in_their_order(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    runner, pair = running
+    paths = [b"/simple/demo/", pair.file, pair.file + b".metadata", pair.large, b"/-/healthz", b"/simple/secret-x/"]
+
+    async def many() -> None:
+        before = pair.lane.taken
+        async with asyncio.TaskGroup() as clients:
+            for seed, server in product(range(60), (pair.fast, pair.slow)):
+                clients.create_task(ask_in_pieces(server, random.Random(seed), paths))  # noqa: S311
+        assert pair.lane.taken > before + 20
+
+    runner.run(many())
 
 
 def test_metrics_and_the_log_tell_the_same_of_a_large_file(running: tuple[asyncio.Runner, Pair]) -> None:
@@ -574,6 +611,10 @@ async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch
     assert len(pair.lane._recognition._askings) == 2
     assert await taken_after(pair, HOT[:-2] + b"X-Request-ID: once\r\n\r\n") == 1
     assert not any(b"once" in block for block in pair.lane._recognition._askings)
+    before = len(pair.lane._recognition._targets)
+    path = b"/files/demo/" + b"0" * 64 + b"/a"
+    assert await taken_after(pair, *(get(path + b"%d" % number + b"x" * 450) for number in range(3))) == 0
+    assert len(pair.lane._recognition._targets) == before
 
 
 class Noted:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
+from wheelyard_server.web import sendfile as sendfile_module
 from wheelyard_server.web.sendfile import full_packets, sendfile
 
 BODY = os.urandom(20_000_000)
@@ -121,3 +122,19 @@ def test_a_file_that_became_shorter_is_told(run: Run, file: FileIO, tmp_path: Pa
 
     os.truncate(tmp_path / "file", 1000)
     run(check())
+
+
+def test_a_client_that_ends_its_half_and_takes_nothing_is_left(
+    run: Run, file: FileIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sendfile_module, "LOOK_SECONDS", 0.01)
+
+    async def main() -> None:
+        sender, server, _, writer = await connected(file)
+        writer.write_eof()
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(sender.done, 5)
+        writer.close()
+        server.close()
+
+    run(main())
