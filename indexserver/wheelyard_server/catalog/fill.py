@@ -59,13 +59,9 @@ class Fill:
         Raises `StorageError` if the storage failed before there was any. The last bytes arrive only when the
         digest of all of them was right.
         """
-        file = FileIO(os.dup(self._part.fileno()))
-        try:
-            await self._beyond(0)
-        except BaseException:
-            file.close()
-            raise
-        return self._read(file)
+        chunks = self._read(FileIO(os.dup(self._part.fileno())))
+        # Begun here, it closes its file also where nobody comes for the rest.
+        return _resumed(await anext(chunks, b""), chunks)
 
     def _append(self, chunk: bytes) -> None:
         self._part.write(chunk)
@@ -98,6 +94,12 @@ class Fill:
         if position < self._stored.file.size:
             async for chunk in _after(position, await self._stored.chunks()):
                 yield chunk
+
+
+async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
 
 
 def _read_at(file: FileIO, start: int, end: int) -> bytes:

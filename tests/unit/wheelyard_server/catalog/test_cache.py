@@ -177,6 +177,17 @@ async def test_a_storage_that_fails_in_between_fails_those_who_follow_and_leaves
     assert await world.get(stored) == BODY
 
 
+async def test_who_has_gone_before_the_first_byte_leaves_no_file_open(world: World) -> None:
+    stored = put(world.storage, BODY)
+    content = await world.open(stored)
+    await world.idle()
+    assert not isinstance(content, FileIO)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    del content  # Python tells of a file that nobody closed, and the tests take that for an error.
+    await asyncio.sleep(0.01)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before - 1
+
+
 async def test_an_error_before_the_first_byte_is_raised_before_the_stream(world: World) -> None:
     stored = put(world.storage, BODY)
     del world.storage.objects[stored.key]
