@@ -22,7 +22,7 @@ def run(groups: Sequence[Group], servers: Sequence[Server], effort: Effort, resu
         server.name: {"version": versions.get(server.name), "settings": server.settings} for server in servers
     }
     for group in groups:
-        if group.name == "huge" and not effort.huge:
+        if group.name in effort.left_out:
             say(f"left out, since this is a {effort.name} run: {group.title}")
             results.about.setdefault("left out", []).append(group.title)
             continue

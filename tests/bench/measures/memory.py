@@ -7,7 +7,7 @@ from bench.measure import Figure, Group, Measure, Subject
 from bench.servers.base import NotOffered
 from bench.web import HTML
 
-_PATIENCE = 10
+_PATIENCE = 7
 """Times the seconds of a round; slow servers need minutes for all pages."""
 
 
