@@ -9,8 +9,8 @@ leaves to aiohttp as it came. What it answers is the same, byte for byte; rights
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import FileIO
@@ -22,7 +22,7 @@ from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.documents import Known, Listing
-from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.errors import StorageError
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web import request_ids
@@ -139,12 +139,14 @@ class FastLane:
         """Answer what came, by one look for each group: it is later than all its requests."""
         groups, self._turn = self._turn, {}
         for group in groups.values():
-            with _cut_if_it_fails(group.target.path, group.clients):
+            try:
                 if self.catalog.is_fresh(group.known):
                     self.catalog.counts.page_reads += len(group.clients)
                     self._answer(group, group.prepared)
                 else:
                     self._wait(group)
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                _failed(group.target.path, group.clients, error)
 
     def _prepared(self, target: Target, asking: Asking, listing: Listing, *, outside: bool) -> Prepared | None:
         """Return the answer if the sender may have it and it is ready."""
@@ -183,16 +185,19 @@ class FastLane:
 
     async def _send_file(self, group: _Group, client: Client, request_id: str, head: bytes, file: File) -> None:
         path, sent = group.target.path, 0
-        with self.lifecycle.running(), _cut_if_it_fails(path, [client]):
-            opened = await self._opened(group.target.project, file)
-            if opened is None:
-                client.pass_on(group.data)
-                return
-            # Where the client has gone there is nobody to tell.
-            with opened, suppress(ConnectionError, TimeoutError):
-                sent = await client.send_file(b"%b%b\r\n\r\n" % (head, request_id.encode()), opened, file.size)
-                if sent < file.size:
-                    raise StorageUnavailableError(path, "the file became shorter while it was sent")
+        with self.lifecycle.running():
+            try:
+                opened = await self._opened(group.target.project, file)
+                if opened is None:
+                    client.pass_on(group.data)
+                    return
+                # Where the client has gone there is nobody to tell.
+                with opened, suppress(ConnectionError, TimeoutError):
+                    sent = await client.send_file(b"%b%b\r\n\r\n" % (head, request_id.encode()), opened, file.size)
+                    if sent < file.size:
+                        log.error("%s was cut off: the file became shorter while it was sent", path)
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                _failed(path, [client], error)
         self._tell(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
 
     async def _opened(self, project: NormalizedName, file: File) -> FileIO | None:
@@ -262,8 +267,10 @@ class FastLane:
         self.catalog.counts.page_reads += sum(len(group.clients) for group in groups) - 1
         listing = await self._current(name)
         for group in groups:
-            with _cut_if_it_fails(group.target.path, group.clients):
+            try:
                 self._answer_or_pass_on(group, listing)
+            except Exception as error:  # noqa: BLE001 - it is logged there
+                _failed(group.target.path, group.clients, error)
 
     async def _current(self, name: NormalizedName) -> Listing | None:
         try:
@@ -285,12 +292,8 @@ class FastLane:
 LANE = web.AppKey("lane", FastLane)
 
 
-@contextmanager
-def _cut_if_it_fails(path: str, clients: Iterable[Client]) -> Iterator[None]:
+def _failed(path: str, clients: Iterable[Client], error: Exception) -> None:
     """Leave nobody waiting for an answer that a fault of ours prevents."""
-    try:
-        yield
-    except Exception:
-        log.exception("A request for %s was not answered", path)
-        for client in clients:
-            client.cut("its request was not answered")
+    log.error("A request for %s was not answered", path, exc_info=error)
+    for client in clients:
+        client.cut("its request was not answered")

@@ -364,18 +364,19 @@ def test_a_large_file_is_sent_from_the_disk_and_what_comes_meanwhile_waits_for_i
 
 async def ask_in_pieces(server: LimitedServer, dice: random.Random, paths: list[bytes]) -> None:
     """Send requests with ids, cut anywhere, and see that the answers are theirs, one after the other."""
-    ids = [b"%d" % number for number in range(dice.randint(1, 12))]
-    pieces = [get(dice.choice(paths), b"X-Request-ID: " + each) for each in ids]
+    ids = [b"%d" % number for number in range(dice.randint(2, 12))]
+    pieces = [get(dice.choice(paths), b"X-Request-ID: " + each) for each in ids[:-1]]
+    pieces.append(get(b"/-/healthz", b"X-Request-ID: " + ids[-1], b"Connection: close"))
     if dice.random() < 0.5:
         whole = b"".join(pieces)
         cuts = sorted(dice.randint(0, len(whole)) for _ in range(8))
         pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     reader, writer = await asyncio.open_connection(server.host, server.port)
-    reading = asyncio.create_task(all_of(reader))
+    reading = asyncio.create_task(reader.read())
     for piece in pieces:
         writer.write(piece)
         await asyncio.sleep(dice.choice([0, 0.01, 0.03]))
-    answered = re.findall(rb"X-Request-ID: (\d+)\r\n", await reading)
+    answered = re.findall(rb"X-Request-ID: (\d+)\r\n", await asyncio.wait_for(reading, 30))
     writer.close()
     assert answered == ids
 
@@ -389,9 +390,9 @@ def test_everybody_has_the_answers_to_their_own_requests_in_their_order(
     async def many() -> None:
         before = pair.lane.taken
         async with asyncio.TaskGroup() as clients:
-            for seed, server in product(range(60), (pair.fast, pair.slow)):
+            for seed, server in product(range(30), (pair.fast, pair.slow)):
                 clients.create_task(ask_in_pieces(server, random.Random(seed), paths))  # noqa: S311
-        assert pair.lane.taken > before + 20
+        assert pair.lane.taken > before + 10
 
     runner.run(many())
 
