@@ -204,7 +204,7 @@ class Performance(_Settings, frozen=True):
     """How it is served, never what."""
 
     fast_lane: bool = True
-    """Hot pages and small files are answered before aiohttp reads the request; with the same answers."""
+    """Hot pages and files are answered before aiohttp reads the request; with the same answers."""
     processes: Annotated[int, msgspec.Meta(gt=0)] = 1
     """That serve on the same ports. Each has its part of the cache, of `limits` and of the processors, if there are
     as many, and metrics of its own, at the ports that follow that of `listeners.metrics`."""

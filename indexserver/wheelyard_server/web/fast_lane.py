@@ -26,7 +26,6 @@ from wheelyard_server.errors import StorageError
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web import request_ids
-from wheelyard_server.web.files import Wanted
 from wheelyard_server.web.files import prepared as prepared_file
 from wheelyard_server.web.headers import is_among, tail
 from wheelyard_server.web.lifecycle import Lifecycle
@@ -153,8 +152,7 @@ class FastLane:
         if not asking.may_read(self.access.access, target.project, outside=outside):
             return None
         if target.filename:
-            wanted = Wanted(target.filename, target.sha256, asking.known, outside)
-            return prepared_file(self.catalog, listing, wanted)
+            return prepared_file(self.catalog, listing, target, asking.known, is_outside=outside)
         page = self.pages.rendered(listing, asking.media_type)
         if page is None:
             return None

@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
 
 from aiohttp import web
 
@@ -13,6 +12,7 @@ from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.web.context import arrived_from_outside, guarded_catalog
 from wheelyard_server.web.headers import head, is_among, matches
+from wheelyard_server.web.recognition import Target
 from wheelyard_server.web.representation import Prepared
 from wheelyard_server.web.sending import send
 
@@ -66,28 +66,21 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str) ->
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
-class Wanted(NamedTuple):
-    """What somebody asks for who may read the project."""
+def prepared(
+    catalog: Catalog, listing: Listing, target: Target, known: str, *, is_outside: bool
+) -> Prepared | None:
+    """Return the answer of `file` if what it sends is in memory, or can be opened without a look at its bytes.
 
-    filename: str
-    sha256: str
-    known: str
-    """Value of If-None-Match."""
-    is_outside: bool
-    """Asked at the external listener."""
-
-
-def prepared(catalog: Catalog, listing: Listing, wanted: Wanted) -> Prepared | None:
-    """Return the answer of `file` if what it sends is in memory, or can be opened without a look at its bytes."""
-    filename, sha256, known, is_outside = wanted
+    `known` is the value of If-None-Match, from somebody who may read the project.
+    """
+    filename, sha256 = target.filename, target.sha256
     is_metadata = filename.endswith(METADATA_SUFFIX)
     found = listing.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
     if found is None or found.sha256 != sha256 or not listing.project.status.offers_files:
         return None
     digest = found.core_metadata_sha256 if is_metadata else sha256
     body = catalog.small_at_hand(digest)
-    name = NormalizedName(listing.project.name)
-    if body is None and (is_metadata or not catalog.is_at_hand(name, found, is_outside=is_outside)):
+    if body is None and (is_metadata or not catalog.is_at_hand(target.project, found, is_outside=is_outside)):
         return None
     if known and is_among(f'"{digest}"', known):
         return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None), b"")
