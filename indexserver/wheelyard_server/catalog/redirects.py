@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wheelyard_server.catalog.bounded import Bounded
-from wheelyard_server.catalog.documents import Seconds
 from wheelyard_server.model import File
 
 SHARED_SECONDS = 60
 """For so long everybody who asks is given the same URL, whose life is a few minutes."""
 CACHED_BYTES = 4 * 1024**2
 """Of memory, for the URLs of a listener."""
+_OVERHEAD = 500
+"""What one takes besides its own characters and those of its key, about."""
 
 Presign = Callable[[str], Awaitable[str]]
 """Returns a URL by which whoever has it may read the object with this key for some minutes.
@@ -27,9 +28,10 @@ class _Location(NamedTuple):
 
 
 class Locations:
-    """URLs by which clients read objects: one is made for all who ask for it within a minute."""
+    """URLs by which clients read objects: those who ask within a minute share one."""
 
-    def __init__(self, presign: Presign, clock: Seconds = time.monotonic) -> None:
+    def __init__(self, presign: Presign, clock: Callable[[], float] = time.time) -> None:
+        """Use a clock that goes on while a machine sleeps, as the life of a URL does."""
         self._presign = presign
         self._clock = clock
         self._made: Bounded[str, _Location] = Bounded(CACHED_BYTES)
@@ -38,15 +40,15 @@ class Locations:
         """Return the URL of an object; raise `StorageUnavailableError` as `Presign` does."""
         url = self.at_hand(key)
         if url is None:
-            # Its life begins when it is signed, at the earliest.
+            # No later than when it is signed, where its life begins.
             made, url = self._clock(), await self._presign(key)
-            self._made.put(key, _Location(url, made), len(key) + len(url))
+            self._made.put(key, _Location(url, made), len(key) + len(url) + _OVERHEAD)
         return url
 
     def at_hand(self, key: str) -> str | None:
         """Return the URL of an object if one has been made a short time ago."""
         location = self._made.get(key)
-        if location is None or self._clock() - location.made >= SHARED_SECONDS:
+        if location is None or not 0 <= self._clock() - location.made < SHARED_SECONDS:
             return None
         return location.url
 

@@ -127,8 +127,8 @@ class Connection(web.RequestHandler):
         self._next: bytes | None = None
         """What came while it had."""
         self._idle_since = 0.0
-        self._has_answered = False
-        """The lane has, since `check` was here."""
+        self._was_used = False
+        """Since `check` was here."""
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
         self._head_since: float | None = None
@@ -211,7 +211,7 @@ class Connection(web.RequestHandler):
             if body:
                 # Not `writelines`: some versions of asyncio never say that it was too much (CVE-2024-12254).
                 wire.write(body)
-            self._has_answered = True
+            self._was_used = True
             self._is_held = False
             if self._next is not None:
                 self._take_next(self._next)
@@ -229,7 +229,7 @@ class Connection(web.RequestHandler):
             if sent < size:
                 wire.abort()  # Only this can still say that it was not the whole file.
             elif self._wire is not None:
-                self._has_answered = True
+                self._was_used = True
                 self._go_on()
         return sent
 
@@ -266,7 +266,7 @@ class Connection(web.RequestHandler):
 
     def _feed(self, data: bytes) -> None:
         """Give aiohttp what came: headers while it waits for them, else a body."""
-        before = len(self._messages)
+        before, self._was_used = len(self._messages), True
         if self._waiter is not None and self._head_since is None:
             self._head_since = self._loop.time()
         self._head_bytes += len(data)
@@ -288,8 +288,8 @@ class Connection(web.RequestHandler):
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
-        if self._wire is None or self._is_held or self._has_answered or not self._is_idle():
-            self._idle_since, self._has_answered = now, False
+        if self._wire is None or self._is_held or self._was_used or not self._is_idle():
+            self._idle_since, self._was_used = now, False
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:

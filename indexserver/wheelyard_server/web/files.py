@@ -69,7 +69,7 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str) ->
 def prepared(
     catalog: Catalog, listing: Listing, target: Target, known: str, *, is_outside: bool
 ) -> Prepared | None:
-    """Return the answer of `file` if what it sends is in memory, or can be opened without a look at its bytes.
+    """Return the answer of `file` if what it sends is in memory, signed, or can be opened without a look at it.
 
     `known` is the value of If-None-Match, from somebody who may read the project.
     """
@@ -104,7 +104,7 @@ def _head(sha256: str, length: int | None) -> bytes:
     return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})
 
 
-@lru_cache(4096)
+@lru_cache(256)  # They are large, few, and each is of no use after a minute.
 def _redirecting(location: str) -> bytes:
     return head(HTTPStatus.FOUND, {**_redirect_headers(location), "Content-Length": "0"})
 

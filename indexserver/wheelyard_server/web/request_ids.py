@@ -30,8 +30,9 @@ def fresh(count: int) -> Sequence[bytes]:
     while len(_random) < count:
         many = hexlify(os.urandom(_BITS // 8 * _AT_A_TIME))
         _random.extend(many[start : start + _BITS // 4] for start in range(0, len(many), _BITS // 4))
-    taken = _random[-count:]
-    del _random[-count:]
+    rest = len(_random) - count
+    taken = _random[rest:]
+    del _random[rest:]
     return taken
 
 

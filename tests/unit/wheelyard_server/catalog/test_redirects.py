@@ -67,7 +67,7 @@ async def test_where_nothing_can_be_signed_the_next_one_tries_again(locations: L
 
 
 async def test_their_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, signing: Signing) -> None:
-    monkeypatch.setattr(redirects, "CACHED_BYTES", 100)
+    monkeypatch.setattr(redirects, "CACHED_BYTES", 2_100)
     locations = Locations(signing.presign, signing.clock)
     for key in "abcdef":
         await locations.of(key)

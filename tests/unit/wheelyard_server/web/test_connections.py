@@ -307,6 +307,28 @@ def large(tmp_path: Path) -> Iterator[FileIO]:
         yield file
 
 
+@pytest.mark.parametrize("way", ["aiohttp", "lane", "lane, file"])
+async def test_a_connection_that_is_used_between_two_looks_stays_open(
+    connect: Connect, large: FileIO, way: str
+) -> None:
+    client = await connect()
+    await client.send(GET)
+    assert statuses(await client.reader.read(1000)) == [200]
+    for after in (50, 100, 150):
+        if way == "aiohttp":
+            await client.send(GET)
+            assert statuses(await client.reader.read(1000)) == [200]
+        elif way == "lane":
+            client.connection.send(b"head", b"body")
+            assert await client.reader.readexactly(8) == b"headbody"
+        else:
+            await client.connection.send_file(b"head", large, 1000)
+            assert len(await client.reader.readexactly(1004)) == 1004
+        assert await client.is_open(after=after)
+    assert await client.is_open(after=150 + KEEPALIVE_SECONDS - 1)
+    assert not await client.is_open(after=150 + KEEPALIVE_SECONDS + 1)
+
+
 async def test_a_file_of_the_lane_is_sent_whole(connect: Connect, large: FileIO) -> None:
     client = await connect()
     sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES))

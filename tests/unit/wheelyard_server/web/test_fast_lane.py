@@ -26,6 +26,7 @@ from support import distributions
 from support.access import ACCESS, NOBODY, OWNER, PUBLISHER, READER
 from support.catalogs import DEMO, START, upload
 from support.http import auth
+from support.lane import Noted
 from support.memory_storage import Fault, MemoryStorage
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
@@ -42,6 +43,7 @@ from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.fast_lane import LANE, Client, FastLane
 from wheelyard_server.web.lifecycle import LIFECYCLE
 from wheelyard_server.web.logs import REQUEST, JsonFormatter, LineFormatter, LogHandler, RequestLog
+from wheelyard_server.web.sampling import Sampling
 
 PROJECTS = ("demo", "secret-x")
 LARGE = parse_project_name("open-large")
@@ -618,30 +620,6 @@ async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch
     assert len(pair.lane._recognition._targets) == before
 
 
-class Noted:
-    """A connection that notes what it is sent."""
-
-    is_outside = False
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-
-    def sender(self, forwarded: str) -> str:
-        return forwarded or "127.0.0.1"
-
-    def send(self, head: bytes, body: bytes = b"") -> None:
-        self.sent.append(head + body)
-
-    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
-        raise AssertionError(head, file, size)
-
-    def pass_on(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def cut(self, reason: str) -> None:
-        raise AssertionError(reason)
-
-
 class Insistent(Noted):
     """A client that asks again as soon as it has an answer, and wants so many."""
 
@@ -718,6 +696,18 @@ def test_the_requests_of_one_turn_of_the_loop_go_by_one_look(
     assert {each[:15] for each in client.sent} == {b"HTTP/1.1 200 OK"}
     ids = re.findall(rb"X-Request-ID: (\w{32})\r\n", b"".join(client.sent))
     assert len(set(ids)) == 18
+
+
+def test_whether_it_is_traced_is_asked_of_each_request(
+    running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane, dice = running[1].lane, iter([0.9, 0.1, 0.9, 0.1])
+    monkeypatch.setattr(lane, "sampling", Sampling(0.5, lambda: next(dice)))
+
+    async def ask() -> None:
+        assert [lane.takes(Noted(), HOT) for _ in range(4)] == [True, False, True, False]
+
+    running[0].run(ask())
 
 
 def test_listeners_with_other_rules_have_other_answers_in_the_same_turn(
