@@ -262,17 +262,17 @@ class FastLane:
                 del self._waiting[name]
 
     async def _gathered(self, name: NormalizedName, answered: int) -> None:
-        """Return when as many wait for a project as have just been answered, or no more come.
+        """Return when as many have come for a project as have just been answered, or no more come.
 
         Who was quick has asked again meanwhile, and shares one question with those who wait already: in the first
         turn that is read, at the end of the next it waits.
         """
-        before = 0
+        before = first = _clients(self._waiting[name])
         for _ in range(_GATHERINGS):
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             waiting = _clients(self._waiting[name])
-            if waiting == before or waiting >= answered:
+            if waiting == before or waiting - first >= answered:
                 return
             before = waiting
 
@@ -287,7 +287,7 @@ class FastLane:
 
     async def _current(self, name: NormalizedName) -> Listing | None:
         try:
-            return await self.catalog.project(name)
+            return await self.catalog.project_unshared(name)
         except Exception:  # noqa: BLE001 - whatever it is, aiohttp's way meets it as well, and tells
             return None
 
