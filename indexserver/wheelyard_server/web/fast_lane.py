@@ -180,7 +180,9 @@ class FastLane:
                 client.send(b"%b%b\r\n\r\n" % (head, request_id.encode()), body)
             else:
                 client.send(b"%b%b\r\n\r\n%b" % (head, request_id.encode(), body))
-        if body and target.filename:
+        if status == HTTPStatus.FOUND:
+            self.catalog.counts.file_reads[Source.REDIRECT] += len(group.clients)
+        elif body and target.filename:
             self.catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
         self._tell(group, answered, status, len(head), len(body))
 

@@ -135,9 +135,9 @@ VARIANTS = (
     ),
     Wheelyard(
         "wheelyard-s3-redirects",
-        "versitygw, strict freshness, redirects to presigned URLs of all files",
+        "versitygw, freshness 2 s, redirects to presigned URLs of all files",
         on_s3=True,
-        changed={"redirects": {"minBytes": 0, "cluster": {}}},
+        changed={"freshness": {"freshSeconds": 2}, "redirects": {"minBytes": 0, "cluster": {}}},
         groups=frozenset({"files", "installs"}),
     ),
 )
