@@ -67,6 +67,16 @@ async def test_a_known_etag_is_answered_with_unchanged_until_the_next_write(stor
     assert await storage.read("a", known=etag) == (b"two", newer)
 
 
+async def test_an_etag_is_held_until_the_next_write_as_far_as_can_be_told(storage: Storage) -> None:
+    etag = await storage.write("a", b"one", expected=None)
+    assert await storage.holds("a", etag) is isinstance(storage, MemoryStorage | S3Storage)
+    newer = await storage.write("a", b"two", expected=etag)
+    assert not await storage.holds("a", etag)
+    await storage.holds("a", newer)
+    await storage.delete("a")
+    assert not await storage.holds("a", newer)
+
+
 async def test_a_create_does_not_overwrite(storage: Storage) -> None:
     await storage.write("a", b"one", expected=None)
     with pytest.raises(PreconditionFailedError):

@@ -14,7 +14,7 @@ from cluster.versitygw import S3Server
 from support.tls import Tls, tls
 from wheelyard_server.errors import ObjectNotFoundError, ObjectUnchangedError, StorageUnavailableError
 from wheelyard_server.settings import S3
-from wheelyard_server.storage import ETag, s3
+from wheelyard_server.storage import ETag, s3, unchanged
 from wheelyard_server.storage.s3 import S3Storage
 from wheelyard_server.storage.unchanged import Unchanged
 
@@ -88,6 +88,30 @@ async def test_every_change_is_seen_by_the_next_question(storage: S3Storage, rea
     await storage.delete(KEY)
     with pytest.raises(ObjectNotFoundError):
         await storage.read(KEY, known=known)
+
+
+async def test_what_has_changed_is_asked_once_and_read_once(
+    storage: S3Storage, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    ask = unchanged._Connection.ask
+
+    async def counted(connection: unchanged._Connection, question: bytes) -> unchanged._Answer:
+        asked.append(question)
+        return await ask(connection, question)
+
+    known = await storage.write(KEY, b"one", expected=None)
+    assert await storage.holds(KEY, known)
+    newer = await storage.write(KEY, b"two", expected=known)
+    monkeypatch.setattr(unchanged._Connection, "ask", counted)
+    assert not await storage.holds(KEY, known)
+    assert await storage.read(KEY, known=known) == (b"two", newer)
+    assert (len(asked), reads) == (1, [KEY])
+    assert await storage.holds(KEY, newer)
+    # As it was before, by whatever hand: it is not asked, and the read tells.
+    assert await storage.write(KEY, b"one", expected=newer) == known
+    assert not await storage.holds(KEY, known)
+    assert await is_unchanged(storage, known)
 
 
 async def test_many_objects_at_the_same_time(storage: S3Storage) -> None:

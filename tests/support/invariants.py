@@ -1,12 +1,14 @@
 """The invariants of the design, checked from outside, as clients see an index."""
 
 import hashlib
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.errors import NotFoundError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.model import File, Status
 from wheelyard_server.names import NormalizedName
@@ -59,8 +61,17 @@ async def _download(catalog: Catalog, name: NormalizedName, file: File) -> bytes
 
 async def listing(catalog: Catalog, name: NormalizedName) -> Page:
     """Return what can be seen of a project now. An old page, which says so, is no answer."""
+    return await _shown(name, catalog.project(name))
+
+
+async def listing_unshared(catalog: Catalog, name: NormalizedName) -> Page:
+    """Return the same, asked for as the fast lane does."""
+    return await _shown(name, catalog.project_unshared(name))
+
+
+async def _shown(name: NormalizedName, project: Awaitable[Listing]) -> Page:
     try:
-        seen = await catalog.project(name)
+        seen = await project
     except NotFoundError:
         return Page()
     if seen.stale_seconds is not None:

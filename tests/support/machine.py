@@ -115,6 +115,7 @@ class IndexMachine(RuleBasedStateMachine):
         type(self).steps += 1
         assert self._run(invariants.page(Catalog(self._storage), DEMO)) == self._model.page
         for replica in self._replicas:
+            assert self._run(invariants.listing_unshared(replica.catalog, DEMO)) == self._model.page
             assert self._run(invariants.listing(replica.catalog, DEMO)) == self._model.page
 
     def teardown(self) -> None:

@@ -79,6 +79,11 @@ class MemoryStorage:
             raise ObjectUnchangedError(key)
         return Document(_damaged(body, fault), etag_of(body))
 
+    async def holds(self, key: str, known: ETag) -> bool:
+        return (
+            await self._called("holds", key) is None and key in self.objects and etag_of(self.objects[key]) == known
+        )
+
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         fault = await self._called("write", key)
         if fault is Fault.LOST_REQUEST:

@@ -26,6 +26,12 @@ class WatchedStorage:
             # "Not there" and "unchanged" are answers too.
             await self._after("read", key)
 
+    async def holds(self, key: str, known: ETag) -> bool:
+        await self._before("holds", key)
+        holds = await self._storage.holds(key, known)
+        await self._after("holds", key)
+        return holds
+
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         await self._before("write", key)
         etag = await self._storage.write(key, body, expected=expected)

@@ -104,6 +104,17 @@ class Documents:
             layout.document(known.version.project.name)
         )
 
+    async def holds(self, known: Known) -> bool:
+        """Ask the storage whether this is how it is now; False: only `read` tells. Nobody shares the question."""
+        (project, etag), _, size, stamp, listing = known
+        if etag is None or not await self._storage.holds(layout.document(project.name), etag):
+            return False
+        self._counts.revalidations += 1
+        if self._cache.get(project.name) is known:
+            checked = Known(known.version, self._clock(), size, stamp, listing)
+            self._cache.put(project.name, checked, size * MEMORY_PER_BYTE)
+        return True
+
     async def change(
         self, name: NormalizedName, change: Callable[[Project], Project], known: Version | None = None
     ) -> Project:

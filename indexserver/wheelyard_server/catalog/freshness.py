@@ -92,6 +92,14 @@ class FreshReader:
         fresh_seconds = self._freshness.fresh_seconds
         return (fresh_seconds > 0 and self._age(known) < fresh_seconds) or self._documents.is_current(known)
 
+    async def holds(self, known: Known) -> bool:
+        """Ask the storage whether what is known is how it is now; False: only `read` tells.
+
+        Nobody shares the question.
+        """
+        # While the storage is down, only `read` knows how long to wait for it.
+        return not self._outage.concerns(known.version.project.name) and await self._documents.holds(known)
+
     async def _current_or_known(self, name: NormalizedName, known: Known) -> Seen:
         """Ask the storage. While it is down, nobody waits for it: the question itself finds out when it is back."""
         current = self._asked(name)

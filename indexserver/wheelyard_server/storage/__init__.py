@@ -54,6 +54,13 @@ class Storage(Protocol):
         """
         ...
 
+    async def holds(self, key: str, known: ETag) -> bool:
+        """Tell whether an object's ETag is still `known`; False: only a `read` tells. Raises nothing.
+
+        For where that takes less than a read.
+        """
+        ...
+
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         """Write a small object if it is still as `expected`; None expects that there is none.
 

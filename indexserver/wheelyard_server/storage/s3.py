@@ -60,13 +60,17 @@ class S3Storage:
 
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
-        if known and self.unchanged is not None and await self.unchanged.holds(key, known):
+        if known and await self.holds(key, known):
             raise ObjectUnchangedError(key)
         with _translated(key):
             async with asyncio.timeout(READ_SECONDS):
                 result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
                 body = bytes(await result.bytes_async())
             return Document(body, ETag(result.meta["e_tag"] or ""))
+
+    async def holds(self, key: str, known: ETag) -> bool:
+        """See `Storage.holds`."""
+        return self.unchanged is not None and await self.unchanged.holds(key, known)
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         """See `Storage.write`."""

@@ -62,6 +62,8 @@ class _Question:
     until: float
     known: ETag | None = None
     whole: bytes = b""
+    outdated: ETag | None = None
+    """What the object had before it was seen to have changed: whoever reads it then need not ask again."""
 
     def about(self, known: ETag) -> bytes:
         """Return the request whose answer is 304 as long as the ETag is `known`."""
@@ -183,6 +185,8 @@ class Unchanged:
             question = self._questions[key] = _question(await self._sign(key), now + SIGNED_SECONDS)
             if len(self._questions) > _SIGNATURES:
                 del self._questions[next(iter(self._questions))]
+        if known == question.outdated:
+            return 200
         whole = question.about(known)
         connection = self._kept(now) or await self._connected(question)
         answer = await connection.ask(whole)
@@ -191,6 +195,8 @@ class Unchanged:
             self._free.append(connection)
         else:
             connection.close()
+        if answer.status == 200:
+            question.outdated = known
         return answer.status
 
     def _kept(self, now: float) -> _Connection | None:

@@ -43,6 +43,9 @@ _END = b"\r\n\r\n"
 _WRITTEN_AT_ONCE = 64 * 1024
 """Up to here, to copy a body behind its head is quicker than to send two pieces."""
 
+_GATHERINGS = 16
+"""Of two turns of the event loop each: so long those who wait are kept waiting for others, at most."""
+
 
 class Client(Protocol):
     """The connection that a request came by. It brings no other one before this one is answered or passed on."""
@@ -272,15 +275,27 @@ class FastLane:
                     # Whoever comes from here on waits for the next: an answer is never older than its request.
                     self._waiting[name] = []
                     await self._answer_all(name, waiting)
-                    # Who was quick has asked again meanwhile, and goes with those who wait already: in the first
-                    # turn that is read, at the end of the next it waits.
-                    await asyncio.sleep(0)
-                    await asyncio.sleep(0)
+                    await self._gathered(name, _clients(waiting))
             finally:
                 del self._waiting[name]
 
+    async def _gathered(self, name: NormalizedName, answered: int) -> None:
+        """Return when as many have come for a project as have just been answered, or no more come.
+
+        Who was quick has asked again meanwhile, and shares one question with those who wait already: in the first
+        turn that is read, at the end of the next it waits.
+        """
+        before = first = _clients(self._waiting[name])
+        for _ in range(_GATHERINGS):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            waiting = _clients(self._waiting[name])
+            if waiting == before or waiting - first >= answered:
+                return
+            before = waiting
+
     async def _answer_all(self, name: NormalizedName, groups: Sequence[_Group]) -> None:
-        self.catalog.counts.page_reads += sum(len(group.clients) for group in groups) - 1
+        self.catalog.counts.page_reads += _clients(groups) - 1
         listing = await self._current(name)
         for group in groups:
             try:
@@ -290,7 +305,7 @@ class FastLane:
 
     async def _current(self, name: NormalizedName) -> Listing | None:
         try:
-            return await self.catalog.project(name)
+            return await self.catalog.project_unshared(name)
         except Exception:  # noqa: BLE001 - whatever it is, aiohttp's way meets it as well, and tells
             return None
 
@@ -306,6 +321,10 @@ class FastLane:
 
 
 LANE = web.AppKey("lane", FastLane)
+
+
+def _clients(groups: Iterable[_Group]) -> int:
+    return sum(len(group.clients) for group in groups)
 
 
 def _failed(path: str, clients: Iterable[Client], error: Exception) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog import freshness
-from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.documents import Documents, Known
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.model import Project, Status
@@ -21,7 +21,8 @@ class World:
     def __init__(self, policy: Freshness) -> None:
         self.now = 1000.0
         self.storage = MemoryStorage()
-        self.reader = FreshReader(Documents(self.storage, lambda: self.now), policy, lambda: self.now)
+        self.documents = Documents(self.storage, lambda: self.now)
+        self.reader = FreshReader(self.documents, policy, lambda: self.now)
         self.other = Documents(self.storage)
 
     async def change(self, reason: str) -> None:
@@ -29,6 +30,11 @@ class World:
             return project.replace(status=Status.DEPRECATED, status_reason=reason)
 
         await self.other.change(NAME, changed)
+
+    def known(self) -> Known:
+        known = self.documents.known(NAME)
+        assert known is not None
+        return known
 
     async def seen(self) -> tuple[str, float | None]:
         seen = await self.reader.read(NAME)
@@ -53,6 +59,38 @@ async def test_with_freshness_a_recent_answer_serves_again_without_a_request() -
     assert len(world.storage.calls) == calls
     world.now += 0.2
     assert await world.seen() == ("two", None)
+
+
+async def test_what_the_storage_still_holds_is_as_fresh_as_if_it_had_been_read() -> None:
+    world = World(Freshness(fresh_seconds=2))
+    await world.change("one")
+    await world.seen()
+    world.now += 10
+    known = world.known()
+    assert not world.reader.is_fresh(known)
+    assert await world.reader.holds(known)
+    assert world.known() == known._replace(checked=world.now)
+    assert world.reader.is_fresh(world.known())
+    await world.change("two")
+    assert not await world.reader.holds(world.known())
+    world.now += 10
+    assert await world.seen() == ("two", None)
+    # What was known before is no news, whatever the storage says.
+    await world.reader.holds(known)
+    assert world.known().checked == world.now
+
+
+async def test_while_the_storage_is_down_it_is_not_asked_what_it_holds() -> None:
+    world = World(Freshness())
+    await world.change("one")
+    await world.seen()
+    world.storage.fail_at(1, Fault.LOST_REQUEST)
+    assert (await world.seen())[1] is not None
+    calls = len(world.storage.calls)
+    assert not await world.reader.holds(world.known())
+    assert len(world.storage.calls) == calls
+    assert await world.seen() == ("one", None)
+    assert await world.reader.holds(world.known())
 
 
 async def test_in_an_outage_what_is_known_is_shown_as_stale_for_so_long() -> None:

@@ -16,7 +16,7 @@ from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage, etag_of
 from support.operations import World
 from wheelyard_server.catalog import catalog, edits, fill
-from wheelyard_server.catalog.documents import Documents, Version
+from wheelyard_server.catalog.documents import Documents, Known, Version
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.publish import Publisher, Upload
 from wheelyard_server.errors import PreconditionFailedError
@@ -114,6 +114,17 @@ def test_what_was_known_before_taken_for_current(tmp_path: Path, monkeypatch: py
         return seen.version if seen is not None else await read(self, name)
 
     monkeypatch.setattr(Documents, "_revalidated", known)
+    with pytest.raises(AssertionError):
+        run_machine(tmp_path)
+
+
+def test_what_was_known_before_taken_for_what_the_storage_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def believed(_self: Documents, _known: Known) -> bool:
+        return True
+
+    monkeypatch.setattr(Documents, "holds", believed)
     with pytest.raises(AssertionError):
         run_machine(tmp_path)
 

@@ -7,6 +7,7 @@ import pytest
 
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.storage import ETag
 from wheelyard_server.storage.measured import MeasuredStorage, Outcome
 
 
@@ -35,6 +36,7 @@ async def test_every_operation_and_outcome() -> None:
     ):
         with suppress(StorageError):
             await attempt
+    assert [await storage.holds("a/one", each) for each in (etag, ETag("other"))] == [True, False]
     assert [each.key async for each in storage.list("a/")] == ["a/one", "a/three"]
     assert told.calls == [
         ("write", Outcome.DONE),
@@ -44,6 +46,7 @@ async def test_every_operation_and_outcome() -> None:
         ("write", Outcome.CONFLICT),
         ("store", Outcome.DONE),
         ("delete", Outcome.DONE),
+        ("read", Outcome.UNCHANGED),
         ("list", Outcome.DONE),
     ]
 

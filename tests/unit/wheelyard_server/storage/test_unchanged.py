@@ -103,7 +103,7 @@ async def test_what_has_changed_or_is_gone_is_left_to_a_read(
     bucket.answers = [answer, NOT_MODIFIED]
     assert not await asked.holds("a", KNOWN)
     # Whatever may still come of that answer comes on a connection that nobody uses any more.
-    assert await asked.holds("a", KNOWN)
+    assert await asked.holds("b", KNOWN)
     assert len(bucket.connections) == 2
 
 

@@ -29,6 +29,12 @@ def settings(settings: Settings, request: pytest.FixtureRequest, tmp_path: Path)
 
 
 @pytest.fixture
+def question(settings: Settings) -> str:
+    """Return the call by which the storage is asked whether a document has changed."""
+    return f"holds {DOCUMENT}" if settings.performance.fast_lane else f"read {DOCUMENT}"
+
+
+@pytest.fixture
 async def file(client: Client, tmp_path: Path) -> str:
     """Publish a file, and ask for all there is of it twice; return its path."""
     path = distributions.wheel(tmp_path)
@@ -47,16 +53,21 @@ async def calls_of(client: Client, storage: MemoryStorage, path: str) -> list[st
 
 
 @pytest.mark.usefixtures("file")
-async def test_however_many_wait_for_a_page_they_cost_one_read(
-    client: Client, storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+async def test_however_many_wait_for_a_page_they_cost_one_question(
+    client: Client, storage: MemoryStorage, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_answer, read = asyncio.Event(), storage.read
+    may_answer, read, holds = asyncio.Event(), storage.read, storage.holds
 
     async def read_slowly(key: str, *, known: ETag | None = None) -> Document:
         await may_answer.wait()
         return await read(key, known=known)
 
+    async def hold_slowly(key: str, known: ETag) -> bool:
+        await may_answer.wait()
+        return await holds(key, known)
+
     monkeypatch.setattr(storage, "read", read_slowly)
+    monkeypatch.setattr(storage, "holds", hold_slowly)
     storage.calls.clear()
     first = asyncio.create_task(client.get("/simple/demo/", headers=GZIP))
     await asyncio.sleep(0.1)
@@ -65,14 +76,14 @@ async def test_however_many_wait_for_a_page_they_cost_one_read(
     may_answer.set()
     assert {answer.status for answer in await asyncio.gather(first, *others)} == {200}
     # One that was under way, which may be older than the others, and one for all of those.
-    assert storage.calls == [f"read {DOCUMENT}"] * 2
+    assert storage.calls == [question] * 2
 
 
-async def test_a_file_that_is_here_costs_the_one_read_that_tells_whether_it_is_still_offered(
-    client: Client, file: str, storage: MemoryStorage
+async def test_a_file_that_is_here_costs_the_one_question_whether_it_is_still_offered(
+    client: Client, file: str, storage: MemoryStorage, question: str
 ) -> None:
     for path in ("/simple/demo/", file, f"{file}.metadata"):
-        assert await calls_of(client, storage, path) == [f"read {DOCUMENT}"]
+        assert await calls_of(client, storage, path) == [question]
 
 
 class TestWithFreshness:

@@ -6,7 +6,7 @@ import logging
 import os
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from io import FileIO
@@ -555,7 +555,8 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     async def fail(_name: str) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(pair.fast.app[CATALOG], "project", fail)
+    for method in ("project", "project_unshared"):
+        monkeypatch.setattr(pair.fast.app[CATALOG], method, fail)
     health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     for _ in range(2):
         before = pair.lane.taken
@@ -587,13 +588,13 @@ async def test_what_comes_while_a_request_waits_is_answered_after_it(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, later: bytes, cut: int
 ) -> None:
     catalog, go = pair.fast.app[CATALOG], asyncio.Event()
-    project = catalog.project
+    project = catalog.project_unshared
 
     async def slowly(name: NormalizedName) -> Listing:
         await go.wait()
         return await project(name)
 
-    monkeypatch.setattr(catalog, "project", slowly)
+    monkeypatch.setattr(catalog, "project_unshared", slowly)
     reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
     await asyncio.sleep(0.05)
     for piece in [HOT, later[:cut], later[cut:], END]:
@@ -621,11 +622,11 @@ async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch
 
 
 class Insistent(Noted):
-    """A client that asks again as soon as it has an answer, and wants so many."""
+    """A client that asks again so many turns of the loop after it has an answer, and wants so many."""
 
-    def __init__(self, lane: FastLane, wanted: int) -> None:
+    def __init__(self, lane: FastLane, wanted: int, turns: int = 1) -> None:
         super().__init__()
-        self.lane, self.wanted = lane, wanted
+        self.lane, self.wanted, self.turns = lane, wanted, turns
 
     def ask(self) -> None:
         assert self.lane.takes(self, HOT)
@@ -633,31 +634,72 @@ class Insistent(Noted):
     def send(self, head: bytes, body: bytes = b"") -> None:
         super().send(head, body)
         if len(self.sent) < self.wanted:
-            asyncio.get_running_loop().call_soon(self.ask)
+            self._ask_in(self.turns)
+
+    def _ask_in(self, turns: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self.ask) if turns == 1 else loop.call_soon(self._ask_in, turns - 1)
 
 
-async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    catalog, reads = pair.lane.catalog, 0
-    project = catalog.project
+@pytest.fixture
+def questions(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[NormalizedName]:
+    """Note what the lane asks the storage, which takes 10 ms to answer."""
+    noted: list[NormalizedName] = []
+    catalog = pair.lane.catalog
+    project = catalog.project_unshared
 
-    async def counted(name: NormalizedName) -> Listing:
-        nonlocal reads
-        reads += 1
+    async def slowly(name: NormalizedName) -> Listing:
+        noted.append(name)
         await asyncio.sleep(0.01)
         return await project(name)
 
-    monkeypatch.setattr(catalog, "project", counted)
-    monkeypatch.setattr(catalog, "is_fresh", lambda _known: False)
+    monkeypatch.setattr(catalog, "project_unshared", slowly)
+    return noted
+
+
+async def answered(clients: Sequence[Insistent]) -> None:
+    while any(len(client.sent) < client.wanted for client in clients):
+        await asyncio.sleep(0.001)
+
+
+async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
+    pair: Pair, questions: list[NormalizedName]
+) -> None:
     early, late = (Insistent(pair.lane, 10) for _ in range(2))
     early.ask()
     await asyncio.sleep(0.005)
     late.ask()
-    while len(early.sent) + len(late.sent) < 20:
-        await asyncio.sleep(0.001)
+    await answered([early, late])
     # The first read was under way when the late one came. It has the others together with the early one.
-    assert reads == 11
+    assert len(questions) == 11
+
+
+async def test_as_long_as_those_who_were_answered_come_back_they_share_the_next_question(
+    pair: Pair, questions: list[NormalizedName]
+) -> None:
+    early, late = ([Insistent(pair.lane, 10, turns) for turns in range(1, 11)] for _ in range(2))
+    for client in early:
+        client.ask()
+    await asyncio.sleep(0.005)
+    for client in late:
+        client.ask()
+    await answered([*early, *late])
+    assert len(questions) == 11
+
+
+async def test_who_waits_is_not_kept_waiting_for_ever_by_those_who_come(
+    pair: Pair, questions: list[NormalizedName]
+) -> None:
+    first = [Insistent(pair.lane, 1) for _ in range(1000)]
+    for client in first:
+        client.ask()
+    await answered(first)
+    turns = 0
+    while len(questions) < 2:
+        assert pair.lane.takes(Noted(), HOT)
+        await asyncio.sleep(0)
+        turns += 1
+    assert 2 < turns < 50
 
 
 @pytest.fixture

@@ -122,11 +122,12 @@ async def test_in_an_outage_a_known_project_is_shown_and_marked_as_stale(
 ) -> None:
     before = await client.get("/simple/demo/")
     assert "Cache-Status" not in before.headers
-    storage.fail_at(1, Fault.LOST_REQUEST)
+    storage.fail_at(1, Fault.LOST_REQUEST, times=100)
     answer = await client.get("/simple/demo/")
     assert answer.status == 200
     assert await answer.read() == await before.read()
     assert answer.headers["Cache-Status"].startswith("Wheelyard; hit; ttl=-")
+    storage.recover()
     assert "Cache-Status" not in (await client.get("/simple/demo/")).headers
 
 
