@@ -18,6 +18,15 @@ COPIED_AT_ONCE = 8 * 1024 * 1024
 _LOCK = "lock"
 
 
+class Batch(NamedTuple):
+    """Files that appear one after the other."""
+
+    sources: Mapping[str, Path | bytes]
+    """Bytes, or a file that nobody changes any more, which is taken over without a copy where that can be."""
+    allowed: AbstractContextManager[None] = nullcontext()
+    """Is held while they appear, and may raise to prevent it."""
+
+
 class WholeFiles:
     """Writes files below `root`. What processes that were killed had not finished is removed when this is made."""
 
@@ -30,26 +39,29 @@ class WholeFiles:
         for leftover in self._unfinished.glob("*"):
             _remove_unless_locked(leftover)
 
-    def write(
-        self, sources: Mapping[Path, Path | bytes], allowed: AbstractContextManager[None] | None = None
-    ) -> None:
-        """Let files appear, one after the other, or replace those there. All are durable when this returns.
+    def write(self, *batches: Batch) -> None:
+        """Let files appear, or replace those there: a batch when the one before is durable, names and all.
 
-        A source is bytes, or a file that nobody changes any more, which is taken over without a copy where that
-        can be. `allowed` is held while they appear, and may raise to prevent it.
+        The last one is durable, too, when this returns. No path is given twice.
         """
-        unfinished = {path: f"{self._folder()}/{next(self._numbers)}" for path in sources}
-        folders = {path.parent for path in sources}
+        names = {path: f"{self._folder()}/{next(self._numbers)}" for batch in batches for path in batch.sources}
+        sources = {names[path]: source for batch in batches for path, source in batch.sources.items()}
         try:
-            _fill({name: sources[path] for path, name in unfinished.items()})
-            made = {changed for folder in folders for changed in self._make_folder(folder)}
-            with allowed or nullcontext():
-                for path, name in unfinished.items():
-                    os.rename(name, path)  # noqa: PTH104 - neither is a Path's business
+            _fill(sources)
+            for batch in batches:
+                self._name({names[path]: path for path in batch.sources}, batch.allowed)
         except BaseException:
-            for name in unfinished.values():
+            for name in sources:
                 Path(name).unlink(missing_ok=True)
             raise
+
+    def _name(self, paths: Mapping[str, str], allowed: AbstractContextManager[None]) -> None:
+        """Give files the names that they are to have, and wait until these are durable."""
+        folders = {path.rpartition("/")[0] for path in paths.values()}
+        made = {changed for folder in folders for changed in self._make_folder(folder)}
+        with allowed:
+            for name, path in paths.items():
+                os.rename(name, path)  # noqa: PTH104 - neither is a Path's business
         for folder in folders | made:
             _sync_folder(folder)
 
@@ -62,15 +74,16 @@ class WholeFiles:
                 weakref.finalize(self, self._own.end)
         return self._own.name
 
-    def _make_folder(self, folder: Path) -> list[Path]:
+    def _make_folder(self, folder: str) -> list[str]:
         """Make a folder where it is missing; return those in which there is a new one now."""
+        parent = folder.rpartition("/")[0]
         try:
-            folder.mkdir()
+            os.mkdir(folder)  # noqa: PTH102 - same
         except FileExistsError:
             return []
         except FileNotFoundError:
-            return [*self._make_folder(folder.parent), *self._make_folder(folder)]
-        return [folder.parent]
+            return [*self._make_folder(parent), *self._make_folder(folder)]
+        return [parent]
 
 
 def _fill(sources: Mapping[str, Path | bytes]) -> None:
@@ -84,7 +97,7 @@ def _fill(sources: Mapping[str, Path | bytes]) -> None:
 @contextmanager
 def _filled(name: str, source: Path | bytes) -> Iterator[int]:
     is_there = isinstance(source, Path) and _linked(source, name)
-    with _opened(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+    with opened(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
         if isinstance(source, bytes):
             _write(descriptor, source)
         elif not is_there:
@@ -115,14 +128,14 @@ def _copy(source: Path, descriptor: int) -> None:
             position += copied
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Make names durable: without it a power cut may undo what was acknowledged."""
-    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
         os.fsync(descriptor)
 
 
 @contextmanager
-def _opened(path: Path | str, flags: int) -> Iterator[int]:
+def opened(path: str, flags: int) -> Iterator[int]:
     """Open a file by the plain calls: Python's own make three more, and each lets other threads in between."""
     descriptor = os.open(path, flags, 0o600)
     try:
