@@ -142,7 +142,7 @@ async def test_a_commit_stores_the_objects_and_writes_the_document_that_names_th
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"wheel")
-    first = {"files/demo/1/a.whl": source, "files/demo/1/a.whl.metadata": b"Name: a"}
+    first: dict[str, Path | bytes] = {"files/demo/1/a.whl": source, "files/demo/1/a.whl.metadata": b"Name: a"}
     etag = await storage.commit(first, "projects/a.json", b"one", expected=None)
     assert await storage.read("projects/a.json") == (b"one", etag)
     assert await keys(storage, "files/") == list(first)
@@ -162,7 +162,7 @@ async def test_a_stale_commit_leaves_its_objects_and_not_its_document(storage: S
 
 
 async def test_a_commit_whose_objects_cannot_be_stored_writes_no_document(storage: Storage, tmp_path: Path) -> None:
-    objects = {"files/a/1/a": b"a", "files/a/1/b": tmp_path / "none"}
+    objects: dict[str, Path | bytes] = {"files/a/1/a": b"a", "files/a/1/b": tmp_path / "none"}
     with pytest.raises((StorageError, FileNotFoundError)):
         await storage.commit(objects, "projects/a.json", b"one", expected=None)
     with pytest.raises(ObjectNotFoundError):
