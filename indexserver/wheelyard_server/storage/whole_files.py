@@ -7,7 +7,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -44,7 +44,8 @@ class WholeFiles:
 
         The last one is durable, too, when this returns. No path is given twice.
         """
-        names = {path: f"{self._folder()}/{next(self._numbers)}" for batch in batches for path in batch.sources}
+        own = self._folder()
+        names = {path: f"{own}/{next(self._numbers)}" for batch in batches for path in batch.sources}
         sources = {names[path]: source for batch in batches for path, source in batch.sources.items()}
         try:
             _fill(sources)
@@ -88,21 +89,26 @@ class WholeFiles:
 
 def _fill(sources: Mapping[str, Path | bytes]) -> None:
     """Make files with these names, and wait until they are durable."""
-    with ExitStack() as opened:
+    descriptors: list[int] = []
+    try:
+        for name, source in sources.items():
+            _begin(name, source, descriptors)
         # All are written before the first is waited for, whose wait is most of that for all of them.
-        for descriptor in [opened.enter_context(_filled(*each)) for each in sources.items()]:
+        for descriptor in descriptors:
             os.fsync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-@contextmanager
-def _filled(name: str, source: Path | bytes) -> Iterator[int]:
+def _begin(name: str, source: Path | bytes, descriptors: list[int]) -> None:
+    """Make a file, which is among the open `descriptors` from then on."""
     is_there = isinstance(source, Path) and _linked(source, name)
-    with opened(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
-        if isinstance(source, bytes):
-            _write(descriptor, source)
-        elif not is_there:
-            _copy(source, descriptor)
-        yield descriptor
+    descriptors.append(_open(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    if isinstance(source, bytes):
+        _write(descriptors[-1], source)
+    elif not is_there:
+        _copy(source, descriptors[-1])
 
 
 def _linked(source: Path, name: str) -> bool:
@@ -134,10 +140,15 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
 
 
+def _open(path: str, flags: int) -> int:
+    """Open a file by the plain call: Python's own makes three more, and each lets other threads in between."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def opened(path: str, flags: int) -> Iterator[int]:
-    """Open a file by the plain calls: Python's own make three more, and each lets other threads in between."""
-    descriptor = os.open(path, flags, 0o600)
+    """Open a file for a while, as plainly."""
+    descriptor = _open(path, flags)
     try:
         yield descriptor
     finally:
