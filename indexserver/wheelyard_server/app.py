@@ -22,7 +22,7 @@ from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.publish import UploadLimits
-from wheelyard_server.catalog.redirects import Presign, Redirects
+from wheelyard_server.catalog.redirects import Locations, Redirects
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import InvalidSettingsError, StorageError, UnsafeStorageError
 from wheelyard_server.settings import S3, Redirect, Settings, Shutdown
@@ -128,14 +128,15 @@ def _redirects(settings: Settings) -> Redirects:
     wanted, bucket = settings.redirects, settings.storage.s3
     if wanted is None or bucket is None:
         return Redirects()
-    return Redirects(wanted.min_bytes, _presign(bucket, wanted.cluster), _presign(bucket, wanted.external))
+    return Redirects(wanted.min_bytes, _locations(bucket, wanted.cluster), _locations(bucket, wanted.external))
 
 
-def _presign(bucket: S3, wanted: Redirect | None) -> Presign | None:
+def _locations(bucket: S3, wanted: Redirect | None) -> Locations | None:
     if wanted is None:
         return None
     # The server's name is signed with the rest, so each needs a connection's settings of its own; none is made.
-    return s3.connect(msgspec.structs.replace(bucket, endpoint=wanted.endpoint or bucket.endpoint)).presigned
+    storage = s3.connect(msgspec.structs.replace(bucket, endpoint=wanted.endpoint or bucket.endpoint))
+    return Locations(storage.presigned)
 
 
 def _cache(settings: Settings) -> FileCache | None:

@@ -96,19 +96,27 @@ class Catalog:
     async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
         """Return the URL by which a client of this listener fetches a file's bytes from the storage itself.
 
-        None: it is to get them here. It is for one client, and for some minutes.
+        None: it is to get them here. It is for those who may read the file, and for some minutes.
         """
-        presign = self._redirects.of(file, is_outside=is_outside)
-        if presign is None or self.small_at_hand(file.sha256) is not None:
+        locations = self._redirects.of(file, is_outside=is_outside)
+        if locations is None or self.small_at_hand(file.sha256) is not None:
             return None
         self.counts.file_reads[Source.REDIRECT] += 1
-        return await presign(layout.content(name, file))
+        return await locations.of(layout.content(name, file))
 
-    def is_at_hand(self, name: NormalizedName, file: File, *, is_outside: bool) -> bool:
-        """Tell whether a client of this listener gets a file from here, where `open` has it without reading it."""
-        if self._redirects.of(file, is_outside=is_outside) is not None:
-            return False
-        return self._contents.is_at_hand(layout.content(name, file), file)
+    def at_hand(self, name: NormalizedName, file: File, *, is_outside: bool) -> bytes | File | str | None:
+        """Return what a client of this listener gets of a file, as far as that is known without asking the storage.
+
+        The bytes; the file where `open` has it without reading it; what `location` returns; None is unknown.
+        """
+        body = self.small_at_hand(file.sha256)
+        if body is not None:
+            return body
+        key = layout.content(name, file)
+        locations = self._redirects.of(file, is_outside=is_outside)
+        if locations is not None:
+            return locations.at_hand(key)
+        return file if self._contents.is_at_hand(key, file) else None
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""

@@ -127,6 +127,8 @@ class Connection(web.RequestHandler):
         self._next: bytes | None = None
         """What came while it had."""
         self._idle_since = 0.0
+        self._has_answered = False
+        """The lane has, since `check` was here."""
         self._leave: Callable[[], None] | None = None
         self._wire: asyncio.Transport | None = None
         self._head_since: float | None = None
@@ -201,14 +203,18 @@ class Connection(web.RequestHandler):
         """See `fast_lane.Client`."""
         return self._proxies.client(self._port, self._peer, (forwarded,)) if forwarded else self._peer
 
-    def send(self, *parts: bytes) -> None:
+    def send(self, head: bytes, body: bytes = b"") -> None:
         """See `fast_lane.Client`."""
-        if self._wire is not None and not self._wire.is_closing():
-            for part in parts:
+        wire = self._wire
+        if wire is not None and not wire.is_closing():
+            wire.write(head)
+            if body:
                 # Not `writelines`: some versions of asyncio never say that it was too much (CVE-2024-12254).
-                self._wire.write(part)
-            self._idle_since = self._loop.time()
-            self._go_on()
+                wire.write(body)
+            self._has_answered = True
+            self._is_held = False
+            if self._next is not None:
+                self._take_next(self._next)
 
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         """See `fast_lane.Client`."""
@@ -223,7 +229,7 @@ class Connection(web.RequestHandler):
             if sent < size:
                 wire.abort()  # Only this can still say that it was not the whole file.
             elif self._wire is not None:
-                self._idle_since = self._loop.time()
+                self._has_answered = True
                 self._go_on()
         return sent
 
@@ -243,9 +249,12 @@ class Connection(web.RequestHandler):
         """Take what came while the lane had a request."""
         self._is_held = False
         if self._next is not None:
-            data, self._next = self._next, None
-            self._resume()
-            self.data_received(data)
+            self._take_next(self._next)
+
+    def _take_next(self, data: bytes) -> None:
+        self._next = None
+        self._resume()
+        self.data_received(data)
 
     def _pause(self) -> None:
         if self._wire is not None:
@@ -279,8 +288,8 @@ class Connection(web.RequestHandler):
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
-        if self._wire is None or self._is_held or not self._is_idle():
-            self._idle_since = now
+        if self._wire is None or self._is_held or self._has_answered or not self._is_idle():
+            self._idle_since, self._has_answered = now, False
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:

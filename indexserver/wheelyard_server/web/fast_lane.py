@@ -38,6 +38,8 @@ from wheelyard_server.web.sampling import Sampling
 
 log = logging.getLogger(__name__)
 
+_END = b"\r\n\r\n"
+"""Of the headers."""
 _WRITTEN_AT_ONCE = 64 * 1024
 """Up to here, to copy a body behind its head is quicker than to send two pieces."""
 
@@ -51,8 +53,8 @@ class Client(Protocol):
     def sender(self, forwarded: str) -> str:
         """Return the address of whoever asks; `forwarded` is X-Forwarded-For, "" where there is none."""
 
-    def send(self, *parts: bytes) -> None:
-        """Send a whole answer."""
+    def send(self, head: bytes, body: bytes = b"") -> None:
+        """Send a whole answer, in one piece or in two."""
 
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         """Send a whole answer from the disk, and return how many bytes of the file there were.
@@ -82,6 +84,12 @@ class _Group:
     began: float
     clients: list[Client] = field(default_factory=list)
 
+    def named(self) -> Sequence[tuple[Client, bytes]]:
+        """Return the clients with the ids of their requests: what they say themselves, if they do."""
+        said, count = self.asking.request_id, len(self.clients)
+        ids = request_ids.fresh(count) if said is None else [said.encode()] * count
+        return list(zip(self.clients, ids, strict=True))
+
 
 @dataclass(eq=False)
 class FastLane:
@@ -100,6 +108,8 @@ class FastLane:
     _recognition: Recognition = field(init=False)
     _turn: dict[tuple[Target, Asking, bool], _Group] = field(default_factory=dict, init=False)
     """What came in this turn of the event loop."""
+    _last: _Group | None = field(default=None, init=False)
+    """That of the request before, in the same turn: most who come together want the same."""
     _waiting: dict[NormalizedName, list[_Group]] = field(default_factory=dict, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _second: int = field(default=0, init=False)
@@ -111,32 +121,37 @@ class FastLane:
 
     def takes(self, client: Client, data: bytes) -> bool:
         """Answer the request that is all of `data` soon; False: it is not for this lane."""
-        recognised = self._recognition.of(data)
-        if recognised is None:
-            return False
-        key = *recognised, client.is_outside
-        group = self._turn.get(key) or self._ready(data, *key)
+        group = self._last
+        if group is None or data != group.data or client.is_outside != group.outside:
+            group = self._group(data, client.is_outside)
         if group is None or (self.sampling and self.sampling.holds_back(client, group.asking.traceparent)):
             return False
-        if not self._turn:
-            asyncio.get_running_loop().call_soon(self._end_turn)
-        self._turn[key] = group
+        if not group.clients:
+            if not self._turn:
+                asyncio.get_running_loop().call_soon(self._end_turn)
+            self._turn[group.target, group.asking, group.outside] = group
+        self._last = group
         group.clients.append(client)
         return True
 
-    def _ready(self, data: bytes, target: Target, asking: Asking, outside: bool) -> _Group | None:  # noqa: FBT001
-        """Return a new group if its answer is ready."""
-        known = self.catalog.known(target.project) if self.lifecycle.reason is None else None
-        if known is None or known.listing is None:
+    def _group(self, data: bytes, outside: bool) -> _Group | None:  # noqa: FBT001
+        """Return the group of a request, or a new one if the answer is ready; None: it is not for this lane."""
+        recognised = self._recognition.of(data)
+        if recognised is None:
+            return None
+        target, asking = recognised
+        group = self._turn.get((target, asking, outside))
+        if group is not None:
+            return group
+        known = self.catalog.known(target.project)
+        if known is None or known.listing is None or self.lifecycle.reason is not None:
             return None
         prepared = self._prepared(target, asking, known.listing, outside=outside)
-        if prepared is None:
-            return None
-        return _Group(data, target, asking, outside, known, prepared, time.perf_counter())
+        return prepared and _Group(data, target, asking, outside, known, prepared, time.perf_counter())
 
     def _end_turn(self) -> None:
         """Answer what came, by one look for each group: it is later than all its requests."""
-        groups, self._turn = self._turn, {}
+        groups, self._turn, self._last = self._turn, {}, None
         for group in groups.values():
             try:
                 if self.catalog.is_fresh(group.known):
@@ -167,21 +182,24 @@ class FastLane:
         if stale_seconds is not None and not target.filename:
             head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
         head += self._tail_at(time.time())
-        answered = [(client, group.asking.request_id or request_ids.fresh()) for client in group.clients]
+        answered = group.named()
         if isinstance(body, File):
             for client, request_id in answered:
                 self._start(self._send_file(group, client, request_id, head, body))
             return
-        for client, request_id in answered:
-            if len(body) > _WRITTEN_AT_ONCE:
-                client.send(b"%b%b\r\n\r\n" % (head, request_id.encode()), body)
-            else:
-                client.send(b"%b%b\r\n\r\n%b" % (head, request_id.encode(), body))
-        if body and target.filename:
+        if len(body) > _WRITTEN_AT_ONCE:
+            for client, request_id in answered:
+                client.send(b"".join((head, request_id, _END)), body)
+        else:
+            for client, request_id in answered:
+                client.send(b"".join((head, request_id, _END, body)))
+        if status == HTTPStatus.FOUND:
+            self.catalog.counts.file_reads[Source.REDIRECT] += len(group.clients)
+        elif body and target.filename:
             self.catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
         self._tell(group, answered, status, len(head), len(body))
 
-    async def _send_file(self, group: _Group, client: Client, request_id: str, head: bytes, file: File) -> None:
+    async def _send_file(self, group: _Group, client: Client, request_id: bytes, head: bytes, file: File) -> None:
         path, sent = group.target.path, 0
         with self.lifecycle.running():
             try:
@@ -191,7 +209,7 @@ class FastLane:
                     return
                 # Where the client has gone there is nobody to tell.
                 with opened, suppress(ConnectionError, TimeoutError):
-                    sent = await client.send_file(b"%b%b\r\n\r\n" % (head, request_id.encode()), opened, file.size)
+                    sent = await client.send_file(b"".join((head, request_id, _END)), opened, file.size)
                     if sent < file.size:
                         log.error("%s was cut off: the file became shorter while it was sent", path)
             except Exception as error:  # noqa: BLE001 - it is logged there
@@ -209,7 +227,7 @@ class FastLane:
     def _tell(
         self,
         group: _Group,
-        answered: Sequence[tuple[Client, str]],
+        answered: Sequence[tuple[Client, bytes]],
         status: HTTPStatus,
         head_size: int,
         body_size: int,
@@ -224,8 +242,8 @@ class FastLane:
             now, size = time.time(), head_size + body_size
             for client, request_id in answered:
                 sender = client.sender(asking.forwarded)
-                told = (sender, target.method, target.path, status, size + len(request_id) + 4, seconds)
-                self.log.tell(now, request_id, REQUEST % told)
+                told = (sender, target.method, target.path, status, size + len(request_id) + len(_END), seconds)
+                self.log.tell(now, request_id.decode(), REQUEST % told)
 
     def _tail_at(self, now: float) -> bytes:
         if int(now) != self._second:

@@ -79,14 +79,20 @@ def prepared(
     if found is None or found.sha256 != sha256 or not listing.project.status.offers_files:
         return None
     digest = found.core_metadata_sha256 if is_metadata else sha256
-    body = catalog.small_at_hand(digest)
-    if body is None and (is_metadata or not catalog.is_at_hand(target.project, found, is_outside=is_outside)):
+    body = (
+        catalog.small_at_hand(digest)
+        if is_metadata
+        else catalog.at_hand(target.project, found, is_outside=is_outside)
+    )
+    if body is None:
         return None
     if known and is_among(f'"{digest}"', known):
         return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None), b"")
-    if body is None:
-        return Prepared(HTTPStatus.OK, _head(digest, found.size), found)
-    return Prepared(HTTPStatus.OK, _head(digest, len(body)), body)
+    if isinstance(body, bytes):
+        return Prepared(HTTPStatus.OK, _head(digest, len(body)), body)
+    if isinstance(body, str) and target.method == "GET":
+        return Prepared(HTTPStatus.FOUND, _redirecting(body), b"")
+    return Prepared(HTTPStatus.OK, _head(digest, found.size), found)
 
 
 @lru_cache(4096)
@@ -96,6 +102,16 @@ def _head(sha256: str, length: int | None) -> bytes:
     if length is None:
         return head(HTTPStatus.NOT_MODIFIED, headers)
     return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})
+
+
+@lru_cache(4096)
+def _redirecting(location: str) -> bytes:
+    return head(HTTPStatus.FOUND, {**_redirect_headers(location), "Content-Length": "0"})
+
+
+def _redirect_headers(location: str) -> dict[str, str]:
+    # Whoever has the URL needs no login: it is nobody's to keep.
+    return {"Location": location, "Cache-Control": "no-store"}
 
 
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:
@@ -112,8 +128,7 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
         return response
     location = await catalog.location(name, file, is_outside=arrived_from_outside(request))
     if location is not None:
-        # Whoever has the URL needs no login: it is nobody's to keep.
-        return web.Response(status=302, headers={"Location": location, "Cache-Control": "no-store"})
+        return web.Response(status=302, headers=_redirect_headers(location))
     return await send(request, response, await catalog.open(name, file, start, end), start, end)
 
 

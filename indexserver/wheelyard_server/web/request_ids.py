@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
+from binascii import hexlify
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -12,7 +13,7 @@ HEADER = "X-Request-ID"
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BITS = 128
 _AT_A_TIME = 256
-_random: list[str] = []
+_random: list[bytes] = []
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -21,15 +22,17 @@ def begin(request: web.BaseRequest) -> None:
 
     The id is in force for the rest of the current task, and in what that starts.
     """
-    _current.set(given(request.headers.get(HEADER, "")) or fresh())
+    _current.set(given(request.headers.get(HEADER, "")) or fresh(1)[0].decode())
 
 
-def fresh() -> str:
-    """Return an id that nobody else has: 128 random bits, of which the kernel gives many at a time."""
-    if not _random:
-        many = os.urandom(_BITS // 8 * _AT_A_TIME).hex()
+def fresh(count: int) -> Sequence[bytes]:
+    """Return so many ids that nobody else has: 128 random bits each, of which the kernel gives many at a time."""
+    while len(_random) < count:
+        many = hexlify(os.urandom(_BITS // 8 * _AT_A_TIME))
         _random.extend(many[start : start + _BITS // 4] for start in range(0, len(many), _BITS // 4))
-    return _random.pop()
+    taken = _random[-count:]
+    del _random[-count:]
+    return taken
 
 
 def given(text: str) -> str | None:

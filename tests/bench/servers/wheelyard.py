@@ -135,9 +135,13 @@ VARIANTS = (
     ),
     Wheelyard(
         "wheelyard-s3-redirects",
-        "versitygw, strict freshness, redirects to presigned URLs of all files",
+        "versitygw, freshness 2 s, two processes, redirects to presigned URLs of all files",
         on_s3=True,
-        changed={"redirects": {"minBytes": 0, "cluster": {}}},
+        changed={
+            "freshness": {"freshSeconds": 2},
+            "redirects": {"minBytes": 0, "cluster": {}},
+            "performance": {"processes": 2},
+        },
         groups=frozenset({"files", "installs"}),
     ),
 )

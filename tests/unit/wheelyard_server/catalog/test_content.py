@@ -12,7 +12,7 @@ from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.content import KEPT_BYTES, SMALL_BYTES, Contents, SmallObjects
 from wheelyard_server.catalog.fill import Stored
 from wheelyard_server.catalog.local_files import LocalFiles
-from wheelyard_server.catalog.redirects import Redirects
+from wheelyard_server.catalog.redirects import Locations, Redirects
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage.folder import FolderStorage
@@ -121,11 +121,16 @@ async def test_a_large_file_from_elsewhere_is_at_hand_once_it_is_in_the_cache(tm
     assert not Contents(storage, files, None).is_at_hand(elsewhere.key, elsewhere.file)
 
 
-async def test_what_the_storage_sends_itself_is_not_at_hand(folder: FolderStorage, stored: Stored) -> None:
+async def test_of_what_the_storage_sends_itself_its_url_is_at_hand(folder: FolderStorage, stored: Stored) -> None:
     async def presign(key: str) -> str:
-        raise AssertionError(key)
+        return f"https://s3.example/{key}"
 
-    name, catalog = NormalizedName("demo"), Catalog(folder, Policy(redirects=Redirects(external=presign)))
+    redirects = Redirects(external=Locations(presign))
+    name, catalog = NormalizedName("demo"), Catalog(folder, Policy(redirects=redirects))
     await received(await catalog.open(name, stored.file, 0, len(BODY)))
-    assert catalog.is_at_hand(name, stored.file, is_outside=False)
-    assert not catalog.is_at_hand(name, stored.file, is_outside=True)
+    assert catalog.at_hand(name, stored.file, is_outside=False) is stored.file
+    assert catalog.at_hand(name, stored.file, is_outside=True) is None
+    url = await catalog.location(name, stored.file, is_outside=True)
+    assert catalog.at_hand(name, stored.file, is_outside=True) == url == f"https://s3.example/{stored.key}"
+    catalog._contents.small.keep(stored.file.sha256, SMALL)
+    assert catalog.at_hand(name, stored.file, is_outside=True) == SMALL

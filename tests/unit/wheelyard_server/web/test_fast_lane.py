@@ -629,8 +629,8 @@ class Noted:
     def sender(self, forwarded: str) -> str:
         return forwarded or "127.0.0.1"
 
-    def send(self, *parts: bytes) -> None:
-        self.sent.append(b"".join(parts))
+    def send(self, head: bytes, body: bytes = b"") -> None:
+        self.sent.append(head + body)
 
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         raise AssertionError(head, file, size)
@@ -652,8 +652,8 @@ class Insistent(Noted):
     def ask(self) -> None:
         assert self.lane.takes(self, HOT)
 
-    def send(self, *parts: bytes) -> None:
-        super().send(*parts)
+    def send(self, head: bytes, body: bytes = b"") -> None:
+        super().send(head, body)
         if len(self.sent) < self.wanted:
             asyncio.get_running_loop().call_soon(self.ask)
 

@@ -20,7 +20,9 @@ from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.settings import S3, Listener, Listeners, Redirect, Redirects, Settings, Storage
+from wheelyard_server.web import fast_lane
 from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT
+from wheelyard_server.web.fast_lane import FastLane
 from wheelyard_server.web.lifecycle import LIFECYCLE
 
 INSIDE, OUTSIDE = "https://s3.inside.example", "https://s3.example:9000"
@@ -181,6 +183,41 @@ async def test_what_is_in_memory_comes_from_there_whoever_answers(
     answer = await client.request(method, url, headers={**auth(READER), **more}, allow_redirects=False)
     assert (answer.status, await answer.read()) == (200, body if method == "GET" else b"")
     assert catalog.counts.file_reads[Source.REDIRECT] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "status"),
+    [
+        ("GET", {}, 302),
+        ("HEAD", {}, 200),
+        ("GET", {"If-None-Match": "*"}, 304),
+        ("GET", {"Accept": "text/html"}, 302),
+    ],
+)
+async def test_the_fast_lane_answers_as_aiohttp_does(
+    client: Client, url: str, monkeypatch: pytest.MonkeyPatch, method: str, more: dict[str, str], status: int
+) -> None:
+    assert client.app is not None
+    taken: list[bool] = []
+    takes = FastLane.takes
+
+    def noted(lane: FastLane, sender: fast_lane.Client, data: bytes) -> bool:
+        taken.append(takes(lane, sender, data))
+        return taken[-1]
+
+    monkeypatch.setattr(FastLane, "takes", noted)
+    counts = client.app[CATALOG].counts
+    await get(client, url)
+    found = []
+    for other in ({"X-Unknown": "left to aiohttp"}, {}):
+        before = counts.file_reads[Source.REDIRECT]
+        headers = {**auth(READER), **more, **other}
+        answer = await client.request(method, url, headers=headers, allow_redirects=False)
+        sent = sorted(each for each in answer.raw_headers if each[0] not in (b"Date", b"X-Request-ID"))
+        found.append((answer.status, sent, await answer.read(), counts.file_reads[Source.REDIRECT] - before))
+    assert found[0] == found[1]
+    assert found[0][0] == status
+    assert taken == [False, False, True]
 
 
 async def test_redirects_are_counted_and_their_urls_are_in_no_line(
