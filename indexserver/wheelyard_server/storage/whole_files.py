@@ -31,7 +31,6 @@ class WholeFiles:
     """Writes files below `root`. What processes that were killed had not finished is removed when this is made."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         self._unfinished = root / FOLDER
         self._own: _Locked | None = None
         self._opening = threading.Lock()
