@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from packaging.tags import Tag
 from packaging.utils import (
     InvalidName,
     InvalidSdistFilename,
@@ -59,6 +60,8 @@ class DistributionFilename:
     project: NormalizedName
     version: Version
     filetype: FileType
+    tags: frozenset[Tag] = frozenset()
+    """Of a wheel; an sdist has none."""
 
 
 def parse_project_name(name: str) -> NormalizedName:
@@ -88,8 +91,8 @@ def parse_filename(filename: str) -> DistributionFilename:
     try:
         if filename.endswith(".whl"):
             _check_wheel_tags(filename)
-            project, version, _, _ = parse_wheel_filename(filename)
-            return DistributionFilename(filename, project, version, FileType.WHEEL)
+            project, version, _, tags = parse_wheel_filename(filename)
+            return DistributionFilename(filename, project, version, FileType.WHEEL, tags)
         project, version = parse_sdist_filename(filename)
         return DistributionFilename(filename, project, version, FileType.SDIST)
     except (InvalidWheelFilename, InvalidSdistFilename) as error:

@@ -15,6 +15,7 @@ from wheelyard_server.errors import (
     ObjectNotFoundError,
     ObjectUnchangedError,
     PreconditionFailedError,
+    StorageError,
     StorageUnavailableError,
 )
 from wheelyard_server.settings import S3
@@ -144,6 +145,38 @@ async def test_all_objects_of_a_call_are_there_when_it_returns(storage: Storage,
     assert await keys(storage, "files/") == ["files/b/2/b.whl", f"{folder}a.whl", f"{folder}a.whl.metadata"]
     assert (await storage.read(f"{folder}a.whl")).body == b"wheel"
     assert (await storage.read(f"{folder}a.whl.metadata")).body == b"Name: a"
+
+
+async def test_a_commit_stores_the_objects_and_writes_the_document_that_names_them(
+    storage: Storage, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"wheel")
+    first: dict[str, Path | bytes] = {"files/demo/1/a.whl": source, "files/demo/1/a.whl.metadata": b"Name: a"}
+    etag = await storage.commit(first, "projects/a.json", b"one", expected=None)
+    assert await storage.read("projects/a.json") == (b"one", etag)
+    assert await keys(storage, "files/") == list(first)
+    assert (await storage.read("files/demo/1/a.whl")).body == b"wheel"
+    newer = await storage.commit({"files/demo/2/b": b"b"}, "projects/a.json", b"two", expected=etag)
+    assert await storage.read("projects/a.json", known=etag) == (b"two", newer)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_stale_commit_leaves_its_objects_and_not_its_document(storage: Storage, *, known: bool) -> None:
+    stale = await storage.write("projects/a.json", b"one", expected=None)
+    await storage.write("projects/a.json", b"two", expected=stale)
+    with pytest.raises(PreconditionFailedError):
+        await storage.commit({"files/a/1/a": b"a"}, "projects/a.json", b"three", expected=stale if known else None)
+    assert (await storage.read("projects/a.json")).body == b"two"
+    assert (await storage.read("files/a/1/a")).body == b"a"
+
+
+async def test_a_commit_whose_objects_cannot_be_stored_writes_no_document(storage: Storage, tmp_path: Path) -> None:
+    objects: dict[str, Path | bytes] = {"files/a/1/a": b"a", "files/a/1/b": tmp_path / "none"}
+    with pytest.raises((StorageError, FileNotFoundError)):
+        await storage.commit(objects, "projects/a.json", b"one", expected=None)
+    with pytest.raises(ObjectNotFoundError):
+        await storage.read("projects/a.json")
 
 
 async def test_keys_are_listed_by_folder(storage: Storage) -> None:

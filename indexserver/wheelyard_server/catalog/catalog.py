@@ -47,7 +47,7 @@ class Catalog:
         self._now = now
         self._documents = Documents(storage, counts=self.counts)
         self._reader = FreshReader(self._documents, policy.freshness)
-        self._publisher = Publisher(storage, self._documents, policy.uploads, now)
+        self._publisher = Publisher(self._documents, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness)
         self._redirects = policy.redirects

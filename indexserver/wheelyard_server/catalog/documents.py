@@ -7,7 +7,9 @@ share, so an answer is never older than the request, on every replica.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, NewType
 
 import msgspec
@@ -116,18 +118,21 @@ class Documents:
         return True
 
     async def change(
-        self, name: NormalizedName, change: Callable[[Project], Project], known: Version | None = None
+        self,
+        name: NormalizedName,
+        change: Callable[[Project], Project],
+        objects: Mapping[str, Path | bytes] = MappingProxyType({}),
     ) -> Project:
         """Apply `change` to the project and return what came of it, once that is in the storage.
 
-        Whoever has read the project already gives what is `known`: where it is still so, it is not read again.
         `change` is a pure function; it may be applied several times, to ever newer versions. Returning its
-        argument unchanged means that there is nothing to write. Raises `StorageUnavailableError` where it
-        stays unknown whether the change took effect.
+        argument unchanged means that there is nothing to write. `objects` are what it lets the project name for the
+        first time: they are stored before that can be seen, and only if there is something to write. Raises
+        `StorageUnavailableError` where it stays unknown whether the change took effect.
         """
         operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
-            version, known = known or await self.read(name), None
+            version = await self.read(name)
             if operation in version.project.operations:
                 # Our own write of an earlier round, whose answer got lost or came back as a conflict. Others may
                 # have written since, and even undone it: done it was.
@@ -137,14 +142,15 @@ class Documents:
                 return changed
             operations = (*version.project.operations, operation)
             changed = changed.replace(operations=operations[-OPERATIONS_KEPT:])
-            if await self._swapped(changed, version.etag):
+            if await self._swapped(changed, version.etag, objects):
                 return changed
+            objects = {}  # They are there: it is the swap that was refused.
         raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
 
-    async def _swapped(self, changed: Project, expected: ETag | None) -> bool:
+    async def _swapped(self, changed: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> bool:
         """Try to make `changed` the project's document; False means: read again and see."""
         try:
-            await self._write(changed, expected)
+            await self._write(changed, expected, objects)
         except PreconditionFailedError:
             self._counts.conflicts += 1
             return False
@@ -155,9 +161,12 @@ class Documents:
                 raise
         return True
 
-    async def _write(self, project: Project, expected: ETag | None) -> None:
-        body = _encode(project)
-        etag = await self._storage.write(layout.document(project.name), body, expected=expected)
+    async def _write(self, project: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> None:
+        key, body = layout.document(project.name), _encode(project)
+        if objects:
+            etag = await self._storage.commit(objects, key, body, expected=expected)
+        else:
+            etag = await self._storage.write(key, body, expected=expected)
         self._remember(Version(project, etag), len(body))
 
     async def _revalidated(self, name: str) -> Version:

@@ -7,7 +7,7 @@ between.
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, ins
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.model import File
 from wheelyard_server.names import DistributionFilename, NormalizedName
-from wheelyard_server.storage import Storage, layout
+from wheelyard_server.storage import layout
 
 Clock = Callable[[], datetime]
 
@@ -51,12 +51,10 @@ class Publisher:
 
     def __init__(
         self,
-        storage: Storage,
         documents: Documents,
         limits: UploadLimits,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
-        self._storage = storage
         self._documents = documents
         self._limits = limits
         self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
@@ -72,24 +70,12 @@ class Publisher:
         with spans.step("upload.inspect"):
             metadata = await self._inspected(upload)
         file = self._describe(upload, metadata)
-        known = await self._documents.read(name)
-        if edits.with_file(known.project, file, self._limits.project_files) == known.project:
-            return
-        with spans.step("upload.store"):
-            await self._store(name, file, upload, metadata)
         with spans.step("upload.commit"):
             await self._documents.change(
-                name, lambda project: edits.with_file(project, file, self._limits.project_files), known
+                name,
+                lambda project: edits.with_file(project, file, self._limits.project_files),
+                _objects(name, file, upload, metadata),
             )
-
-    async def _store(self, name: NormalizedName, file: File, upload: Upload, metadata: CoreMetadata) -> None:
-        objects: dict[str, Path | bytes] = {
-            layout.content(name, file): upload.content.source,
-            layout.core_metadata(name, file): metadata.raw,
-        }
-        if upload.provenance is not None:
-            objects[layout.provenance(name, file)] = upload.provenance
-        await self._storage.store(objects)
 
     async def _inspected(self, upload: Upload) -> CoreMetadata:
         async with self._inspections:
@@ -113,3 +99,15 @@ class Publisher:
             summary=metadata.summary,
             provenance_sha256=hashlib.sha256(upload.provenance).hexdigest() if upload.provenance else None,
         )
+
+
+def _objects(
+    name: NormalizedName, file: File, upload: Upload, metadata: CoreMetadata
+) -> Mapping[str, Path | bytes]:
+    objects: dict[str, Path | bytes] = {
+        layout.content(name, file): upload.content.source,
+        layout.core_metadata(name, file): metadata.raw,
+    }
+    if upload.provenance is not None:
+        objects[layout.provenance(name, file)] = upload.provenance
+    return objects

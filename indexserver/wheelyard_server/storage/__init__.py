@@ -78,6 +78,15 @@ class Storage(Protocol):
         """
         ...
 
+    async def commit(
+        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+    ) -> ETag:
+        """`store` the objects, then `write` the small object that names them: it is never there before they are.
+
+        Raises as these do. Where the small object is not as `expected`, the others are stored all the same.
+        """
+        ...
+
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Stream the bytes from `start` up to and without `end`.
 

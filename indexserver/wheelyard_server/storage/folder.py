@@ -21,7 +21,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.storage import Document, ETag, Listed, Stamp, layout
-from wheelyard_server.storage.whole_files import WholeFiles
+from wheelyard_server.storage.whole_files import Batch, WholeFiles, opened
 
 CHUNK_BYTES = 256 * 1024
 YOUNG_NS = 50_000_000
@@ -42,7 +42,7 @@ class FolderStorage:
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with _translated(key):
-            body = await asyncio.to_thread(_read, self.path(key))
+            body = await asyncio.to_thread(_read, self._prefix + key)
         etag = _etag(body)
         if etag == known:
             raise ObjectUnchangedError(key)
@@ -60,7 +60,14 @@ class FolderStorage:
     async def store(self, objects: Mapping[str, Path | bytes]) -> None:
         """See `Storage.store`."""
         with _translated(*objects):
-            await asyncio.to_thread(self._files.write, {self.path(key): each for key, each in objects.items()})
+            await asyncio.to_thread(self._files.write, self._batch(objects))
+
+    async def commit(
+        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+    ) -> ETag:
+        """See `Storage.commit`."""
+        with _translated(key):
+            return await asyncio.to_thread(self._compare_and_swap, key, body, expected, self._batch(objects))
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Storage.open`."""
@@ -96,18 +103,21 @@ class FolderStorage:
         with _translated(key):
             await asyncio.to_thread(self._delete, key)
 
-    def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None) -> ETag:
-        path = self.path(key)
+    def _batch(self, objects: Mapping[str, Path | bytes]) -> Batch:
+        return Batch({self._prefix + key: source for key, source in objects.items()})
+
+    def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None, *before: Batch) -> ETag:
         # All that waits for the disk comes before and after the lock: many writers share the disk's time.
-        self._files.write({path: body}, self._still(path, key, expected))
+        self._files.write(*before, Batch({self._prefix + key: body}, self._still(key, expected)))
         return _etag(body)
 
     @contextmanager
-    def _still(self, path: Path, key: str, expected: ETag | None) -> Iterator[None]:
+    def _still(self, key: str, expected: ETag | None) -> Iterator[None]:
         """Keep all other writers away from a document that is as `expected`, or raise."""
-        with (self._root / _LOCK).open("wb", buffering=0) as lock:
+        # The lock stays as it is: to cut it to nothing, as Python's own way would, waits for the disk now and then.
+        with opened(self._prefix + _LOCK, os.O_RDWR | os.O_CREAT) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if _etag_of(path) != expected:
+            if _etag_of(self._prefix + key) != expected:
                 raise PreconditionFailedError(key)
             yield
 
@@ -136,17 +146,17 @@ def _as_listed(key: str, found: os.stat_result) -> Listed:
     return Listed(key, tag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
-def _read(path: Path) -> bytes:
-    # Whole at once: a buffer would only cost calls of the system.
-    with path.open("rb", buffering=0) as file:
-        return file.readall()
+def _read(path: str) -> bytes:
+    with opened(path, os.O_RDONLY) as file:
+        # Whole at once: it may be replaced, but never changes.
+        return os.read(file, os.fstat(file).st_size)
 
 
 def _etag(body: bytes) -> ETag:
     return ETag(hashlib.blake2b(body, digest_size=16).hexdigest())
 
 
-def _etag_of(path: Path) -> ETag | None:
+def _etag_of(path: str) -> ETag | None:
     try:
         return _etag(_read(path))
     except FileNotFoundError:

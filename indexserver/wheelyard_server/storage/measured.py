@@ -72,6 +72,13 @@ class MeasuredStorage:
         with self._measured("store"):
             await self._storage.store(objects)
 
+    async def commit(
+        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+    ) -> ETag:
+        """See `Storage.commit`."""
+        with self._measured("commit"):
+            return await self._storage.commit(objects, key, body, expected=expected)
+
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Storage.open`. What follows, up to the last byte, is an operation of its own."""
         with self._measured("open"):

@@ -86,6 +86,13 @@ class S3Storage:
             if isinstance(outcome, BaseException):
                 raise outcome
 
+    async def commit(
+        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+    ) -> ETag:
+        """See `Storage.commit`."""
+        await self.store(objects)
+        return await self.write(key, body, expected=expected)
+
     async def _store_one(self, key: str, source: Path | bytes) -> None:
         with _translated(key):
             await self._store.put_async(key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)

@@ -7,7 +7,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -18,11 +18,19 @@ COPIED_AT_ONCE = 8 * 1024 * 1024
 _LOCK = "lock"
 
 
+class Batch(NamedTuple):
+    """Files that appear one after the other."""
+
+    sources: Mapping[str, Path | bytes]
+    """Bytes, or a file that nobody changes any more, which is taken over without a copy where that can be."""
+    allowed: AbstractContextManager[None] = nullcontext()
+    """Is held while they appear, and may raise to prevent it."""
+
+
 class WholeFiles:
     """Writes files below `root`. What processes that were killed had not finished is removed when this is made."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         self._unfinished = root / FOLDER
         self._own: _Locked | None = None
         self._opening = threading.Lock()
@@ -30,26 +38,30 @@ class WholeFiles:
         for leftover in self._unfinished.glob("*"):
             _remove_unless_locked(leftover)
 
-    def write(
-        self, sources: Mapping[Path, Path | bytes], allowed: AbstractContextManager[None] | None = None
-    ) -> None:
-        """Let files appear, one after the other, or replace those there. All are durable when this returns.
+    def write(self, *batches: Batch) -> None:
+        """Let files appear, or replace those there: a batch when the one before is durable, names and all.
 
-        A source is bytes, or a file that nobody changes any more, which is taken over without a copy where that
-        can be. `allowed` is held while they appear, and may raise to prevent it.
+        The last one is durable, too, when this returns. No path is given twice.
         """
-        unfinished = {path: f"{self._folder()}/{next(self._numbers)}" for path in sources}
-        folders = {path.parent for path in sources}
+        own = self._folder()
+        names = {path: f"{own}/{next(self._numbers)}" for batch in batches for path in batch.sources}
+        sources = {names[path]: source for batch in batches for path, source in batch.sources.items()}
         try:
-            _fill({name: sources[path] for path, name in unfinished.items()})
-            made = {changed for folder in folders for changed in self._make_folder(folder)}
-            with allowed or nullcontext():
-                for path, name in unfinished.items():
-                    os.rename(name, path)  # noqa: PTH104 - neither is a Path's business
+            _fill(sources)
+            for batch in batches:
+                self._name({names[path]: path for path in batch.sources}, batch.allowed)
         except BaseException:
-            for name in unfinished.values():
+            for name in sources:
                 Path(name).unlink(missing_ok=True)
             raise
+
+    def _name(self, paths: Mapping[str, str], allowed: AbstractContextManager[None]) -> None:
+        """Give files the names that they are to have, and wait until these are durable."""
+        folders = {path.rpartition("/")[0] for path in paths.values()}
+        made = {changed for folder in folders for changed in self._make_folder(folder)}
+        with allowed:
+            for name, path in paths.items():
+                os.rename(name, path)  # noqa: PTH104 - neither is a Path's business
         for folder in folders | made:
             _sync_folder(folder)
 
@@ -62,34 +74,40 @@ class WholeFiles:
                 weakref.finalize(self, self._own.end)
         return self._own.name
 
-    def _make_folder(self, folder: Path) -> list[Path]:
+    def _make_folder(self, folder: str) -> list[str]:
         """Make a folder where it is missing; return those in which there is a new one now."""
+        parent = folder.rpartition("/")[0]
         try:
-            folder.mkdir()
+            os.mkdir(folder)  # noqa: PTH102 - same
         except FileExistsError:
             return []
         except FileNotFoundError:
-            return [*self._make_folder(folder.parent), *self._make_folder(folder)]
-        return [folder.parent]
+            return [*self._make_folder(parent), *self._make_folder(folder)]
+        return [parent]
 
 
 def _fill(sources: Mapping[str, Path | bytes]) -> None:
     """Make files with these names, and wait until they are durable."""
-    with ExitStack() as opened:
+    descriptors: list[int] = []
+    try:
+        for name, source in sources.items():
+            _begin(name, source, descriptors)
         # All are written before the first is waited for, whose wait is most of that for all of them.
-        for descriptor in [opened.enter_context(_filled(*each)) for each in sources.items()]:
+        for descriptor in descriptors:
             os.fsync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-@contextmanager
-def _filled(name: str, source: Path | bytes) -> Iterator[int]:
+def _begin(name: str, source: Path | bytes, descriptors: list[int]) -> None:
+    """Make a file, which is among the open `descriptors` from then on."""
     is_there = isinstance(source, Path) and _linked(source, name)
-    with _opened(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
-        if isinstance(source, bytes):
-            _write(descriptor, source)
-        elif not is_there:
-            _copy(source, descriptor)
-        yield descriptor
+    descriptors.append(_open(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    if isinstance(source, bytes):
+        _write(descriptors[-1], source)
+    elif not is_there:
+        _copy(source, descriptors[-1])
 
 
 def _linked(source: Path, name: str) -> bool:
@@ -115,16 +133,21 @@ def _copy(source: Path, descriptor: int) -> None:
             position += copied
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Make names durable: without it a power cut may undo what was acknowledged."""
-    with _opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
         os.fsync(descriptor)
 
 
+def _open(path: str, flags: int) -> int:
+    """Open a file by the plain call: Python's own makes three more, and each lets other threads in between."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
-def _opened(path: Path | str, flags: int) -> Iterator[int]:
-    """Open a file by the plain calls: Python's own make three more, and each lets other threads in between."""
-    descriptor = os.open(path, flags, 0o600)
+def opened(path: str, flags: int) -> Iterator[int]:
+    """Open a file for a while, as plainly."""
+    descriptor = _open(path, flags)
     try:
         yield descriptor
     finally:

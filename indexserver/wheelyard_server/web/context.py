@@ -1,15 +1,16 @@
 """What handlers are given: typed keys of the application and of a request."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.authenticate import Showing, authenticate
-from wheelyard_server.access.current import CurrentAccess
+from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.rules import Principal
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.web.admission import Admission
@@ -26,6 +27,15 @@ RECORD = web.RequestKey("record", AuditRecord)
 _SHOWING = web.RequestKey("showing", Showing)
 
 
+class _Login(NamedTuple):
+    access: Access
+    """By which this is the principal."""
+    principal: Principal
+
+
+_LOGIN = web.RequestKey("login", _Login)
+
+
 async def guarded_catalog(request: web.Request) -> GuardedCatalog:
     """Return the catalog as the sender of this request may see it by the rules of this moment.
 
@@ -33,8 +43,11 @@ async def guarded_catalog(request: web.Request) -> GuardedCatalog:
     """
     access = request.app[ACCESS].access
     rules = access.rules.external if arrived_from_outside(request) else access.rules
-    principal = await authenticate(_showing(request), access.logins, request.app[PASSWORDS])
-    return GuardedCatalog(request.app[CATALOG], rules, principal, request[RECORD])
+    login = request.get(_LOGIN)
+    if login is None or login.access is not access:
+        principal = await authenticate(_showing(request), access.logins, request.app[PASSWORDS])
+        login = request[_LOGIN] = _Login(access, principal)
+    return GuardedCatalog(request.app[CATALOG], rules, login.principal, request[RECORD])
 
 
 def _showing(request: web.Request) -> Showing:

@@ -6,7 +6,6 @@ from email.parser import BytesHeaderParser
 from typing import BinaryIO
 
 from packaging.tags import Tag, parse_tag
-from packaging.utils import parse_wheel_filename
 
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.metadata import CoreMetadata, parse_metadata
@@ -53,10 +52,9 @@ def _check_wheel_file(raw: bytes, filename: DistributionFilename) -> None:
     versions = fields.get_all("Wheel-Version", [])
     if len(versions) != 1 or not re.fullmatch(r"1\.\d{1,3}", str(versions[0])):
         raise InvalidUploadError("The WHEEL file must have one Wheel-Version, 1.0")
-    _, _, _, named = parse_wheel_filename(filename.filename)
     listed = _listed_tags(fields)
-    if listed != named:
-        example = min(map(str, listed ^ named))
+    if listed != filename.tags:
+        example = min(map(str, listed ^ filename.tags))
         raise InvalidUploadError(f"The tags of the filename and of the WHEEL file differ in {shown(example)}")
 
 

@@ -59,12 +59,12 @@ class ZipArchive:
                 raise InvalidUploadError(
                     f"{shown(entry.name)} in the archive overlaps another member, or lies after a gap"
                 )
-            position = self._seek_content(entry) + entry.compressed_size
+            position = self._checked_content(entry) + entry.compressed_size
         if position != end:
             raise InvalidUploadError("The zip file has extra data before its central directory")
 
-    def _seek_content(self, entry: Entry) -> int:
-        """Go to a member's content and return where that is; the local header says what the directory says."""
+    def _checked_content(self, entry: Entry) -> int:
+        """Return where a member's content begins; its local header says what the directory says."""
         self._file.seek(entry.offset)
         fields = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
         signature, _, flags, method, _, _, crc, compressed, size, name_size, extra_size = fields
@@ -75,6 +75,12 @@ class ZipArchive:
         if signature != b"PK\3\4" or local != entry:
             raise InvalidUploadError(f"The local header of {shown(entry.name)} contradicts the central directory")
         return self._file.tell()
+
+    def _seek_content(self, entry: Entry) -> None:
+        """Go to a member's content, behind its local header, which was found right."""
+        self._file.seek(entry.offset)
+        *_, name_size, extra_size = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
+        self._file.seek(name_size + extra_size, os.SEEK_CUR)
 
     def content(self, entry: Entry) -> Iterator[bytes]:
         """Yield a member's content; raises `InvalidUploadError` unless it has its size and checksum."""

@@ -1,7 +1,7 @@
 """The proofs can fail: each of these bugs, planted on purpose, is found by them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from support.operations import World
 from wheelyard_server.catalog import catalog, edits, fill
 from wheelyard_server.catalog.documents import Documents, Known, Version
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.publish import Publisher, Upload
 from wheelyard_server.errors import PreconditionFailedError
 from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
@@ -59,14 +58,14 @@ def run_races(folder: Path, storage: Callable[[], MemoryStorage]) -> None:
 
 
 async def test_a_commit_before_the_files_are_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def commit_first(self: Publisher, upload: Upload) -> None:
-        name = upload.filename.project
-        metadata = self._inspect(upload)
-        file = self._describe(upload, metadata)
-        await self._documents.change(name, lambda project: edits.with_file(project, file, 10))
-        await self._store(name, file, upload, metadata)
+    async def document_first(
+        self: MemoryStorage, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+    ) -> ETag:
+        etag = await self.write(key, body, expected=expected)
+        await self.store(objects)
+        return etag
 
-    monkeypatch.setattr(Publisher, "publish", commit_first)
+    monkeypatch.setattr(MemoryStorage, "commit", document_first)
     with pytest.raises(AssertionError, match="listed and not there"):
         await try_all_troubles(world, "upload wheel")
 
@@ -97,8 +96,10 @@ def test_tombstones_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_the_operation_id_ignored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def final(self: Documents, changed: Project, expected: ETag | None) -> bool:
-        await self._write(changed, expected)
+    async def final(
+        self: Documents, changed: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]
+    ) -> bool:
+        await self._write(changed, expected, objects)
         return True
 
     monkeypatch.setattr(Documents, "_swapped", final)

@@ -10,7 +10,7 @@ import pytest
 from support import distributions
 from support.catalogs import upload
 from support.contents import received
-from support.memory_storage import MemoryStorage
+from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Scratch
@@ -58,6 +58,14 @@ async def test_an_upload_costs_four_calls_and_with_attestations_five(tmp_path: P
     storage.calls.clear()
     await Catalog(storage).publish(replace(upload(distributions.wheel(tmp_path, version="1.1")), provenance=b"{}"))
     assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "store", "write"]
+
+
+async def test_objects_are_stored_once_however_often_the_swap_is_tried(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    storage.fail_at(4, Fault.CONFLICT)
+    await Catalog(storage).publish(upload(distributions.wheel(tmp_path)))
+    assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "write", "read", "write"]
+    assert len(await assert_invariants(storage)) == 1
 
 
 def bytes_passed() -> int:

@@ -1,7 +1,9 @@
 """What only a folder promises; what every storage does is in `contract/test_storage.py`."""
 
+import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ import pytest
 from wheelyard_server.errors import ObjectNotFoundError, PreconditionFailedError
 from wheelyard_server.storage import whole_files
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.storage.whole_files import WholeFiles
+from wheelyard_server.storage.whole_files import Batch, WholeFiles
 
 KEY = "files/demo/1/demo.whl"
 
@@ -91,8 +93,8 @@ async def test_all_objects_of_an_upload_are_on_the_disk_before_the_first_has_its
 ) -> None:
     rename = os.rename
 
-    def named(source: str, target: Path) -> None:
-        synced.append(target.name)
+    def named(source: str, target: str) -> None:
+        synced.append(Path(target).name)
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", named)
@@ -104,6 +106,69 @@ async def test_all_objects_of_an_upload_are_on_the_disk_before_the_first_has_its
     assert [whole_files.FOLDER in file for file in files] == [True, True]
     assert names == ["a.whl", "a.whl.metadata"]
     assert sorted(folders) == [str(tmp_path / "files/demo"), str(tmp_path / "files/demo/2")]
+
+
+async def test_a_document_gets_its_name_when_the_names_of_its_objects_are_on_the_disk(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def named(source: str, target: str) -> None:
+        synced.append(Path(target).name)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", named)
+    storage = FolderStorage(tmp_path)
+    objects = {"files/demo/1/a.whl": b"bytes", "files/demo/1/a.whl.metadata": b"Name: a"}
+    await storage.commit(objects, "projects/demo.json", b"{}", expected=None)
+    bytes_, first, document = synced[:3], synced.index("a.whl"), synced.index("demo.json")
+    assert [whole_files.FOLDER in file for file in bytes_] == [True, True, True]
+    assert synced[first : first + 2] == ["a.whl", "a.whl.metadata"]
+    folders = {str(tmp_path / folder) for folder in ("files/demo/1", "files/demo", "files", "")}
+    assert set(synced[first + 2 : document]) == folders
+    assert set(synced[document + 1 :]) == {str(tmp_path / "projects"), str(tmp_path)}
+
+
+IS_KILLED = """
+import asyncio, itertools, os, pathlib, signal, sys
+from wheelyard_server.storage.folder import FolderStorage
+
+root, etag, last = sys.argv[1:]
+steps = itertools.count(1)
+
+def counted(call):
+    def made(*args):
+        result = call(*args)
+        if next(steps) == int(last):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return made
+
+storage = FolderStorage(pathlib.Path(root))
+for name in ("open", "fsync", "mkdir", "rename"):
+    setattr(os, name, counted(getattr(os, name)))
+objects = {"files/demo/2/a": b"bytes", "files/demo/2/b": b"more"}
+asyncio.run(storage.commit(objects, "projects/demo.json", b"two", expected=etag))
+"""
+
+
+async def test_a_process_that_is_killed_at_any_step_of_a_commit_leaves_all_of_it_or_no_document(
+    tmp_path: Path,
+) -> None:
+    for step in itertools.count(1):
+        root = tmp_path / str(step)
+        etag = await FolderStorage(root).write("projects/demo.json", b"one", expected=None)
+        ended = subprocess.run([sys.executable, "-c", IS_KILLED, root, etag, str(step)], check=False).returncode
+        assert ended in (0, -signal.SIGKILL)
+        storage = FolderStorage(root)
+        document = (await storage.read("projects/demo.json")).body
+        assert unfinished(root) == set()
+        if document == b"two":
+            assert [(await storage.read(f"files/demo/2/{name}")).body for name in "ab"] == [b"bytes", b"more"]
+        if ended == 0:
+            assert (document, step > 10) == (b"two", True)
+            break
+        assert document in (b"one", b"two")
 
 
 async def test_where_one_object_cannot_be_written_none_gets_its_name(tmp_path: Path) -> None:
@@ -149,7 +214,7 @@ async def test_a_write_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
 
 STOPS_WHILE_WRITING = """
 import contextlib, pathlib, signal, sys
-from wheelyard_server.storage.whole_files import WholeFiles
+from wheelyard_server.storage.whole_files import Batch, WholeFiles
 
 @contextlib.contextmanager
 def wait():
@@ -158,7 +223,7 @@ def wait():
     yield
 
 root = pathlib.Path(sys.argv[1])
-WholeFiles(root).write({root / "a": b"bytes"}, wait())
+WholeFiles(root).write(Batch({f"{root}/a": b"bytes"}, wait()))
 """
 
 
@@ -191,7 +256,7 @@ def test_a_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
         return made[-1]
 
     monkeypatch.setattr(whole_files, "mkdtemp", make_and_start_another)
-    WholeFiles(tmp_path).write({tmp_path / "a": b"bytes"})
+    WholeFiles(tmp_path).write(Batch({f"{tmp_path}/a": b"bytes"}))
     assert (tmp_path / "a").read_bytes() == b"bytes"
     assert len(made) == 2
 

@@ -152,11 +152,10 @@ async def test_calls_of_the_storage_by_what_came_of_them(
         (operation, outcome): found.get(
             f'wheelyard_storage_calls_total{{operation="{operation}",outcome="{outcome}"}}', 0
         )
-        for operation in ("read", "write", "store")
+        for operation in ("read", "commit")
         for outcome in ("done", "missing", "unchanged", "unavailable")
     }
-    assert told["write", "done"] == 1
-    assert told["store", "done"] == 1
+    assert told["commit", "done"] == 1
     assert told["read", "missing"] == 1
     assert told["read", "unchanged"] == 1
     assert told["read", "unavailable"] == 1
@@ -172,7 +171,7 @@ async def test_a_change_that_another_writer_was_faster_than(
     assert answer.status == 200
     found = await scraped(metrics)
     assert found["wheelyard_document_conflicts_total"] == 1
-    assert found['wheelyard_storage_calls_total{operation="write",outcome="conflict"}'] == 1
+    assert found['wheelyard_storage_calls_total{operation="commit",outcome="conflict"}'] == 1
 
 
 async def test_how_many_requests_shared_how_many_looks(client: Client, metrics: Client, tmp_path: Path) -> None:
