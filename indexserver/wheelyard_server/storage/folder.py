@@ -148,8 +148,12 @@ def _as_listed(key: str, found: os.stat_result) -> Listed:
 
 def _read(path: str) -> bytes:
     with opened(path, os.O_RDONLY) as file:
-        # Whole at once: it may be replaced, but never changes.
-        return os.read(file, os.fstat(file).st_size)
+        # It may be replaced, but never changes; mostly it is read whole at once.
+        size = os.fstat(file).st_size
+        body = os.read(file, size)
+        while len(body) < size and (more := os.read(file, size - len(body))):
+            body += more
+        return body
 
 
 def _etag(body: bytes) -> ETag:

@@ -171,6 +171,15 @@ async def test_a_process_that_is_killed_at_any_step_of_a_commit_leaves_all_of_it
         assert document in (b"one", b"two")
 
 
+async def test_a_document_that_the_system_gives_in_pieces_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, read = FolderStorage(tmp_path), os.read
+    await storage.write("projects/demo.json", b"0123456789", expected=None)
+    monkeypatch.setattr(os, "read", lambda descriptor, size: read(descriptor, min(size, 3)))
+    assert (await storage.read("projects/demo.json")).body == b"0123456789"
+
+
 async def test_where_one_object_cannot_be_written_none_gets_its_name(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path)
     with pytest.raises(ObjectNotFoundError):
