@@ -32,6 +32,19 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return paths
 
 
+@pytest.fixture
+def named_and_synced(synced: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return these, and among them the names that files are given."""
+    rename = os.rename
+
+    def named(source: str, target: str) -> None:
+        synced.append(Path(target).name)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", named)
+    return synced
+
+
 def unfinished(root: Path) -> set[str]:
     return {path.name for path in (root / whole_files.FOLDER).rglob("*") if path.is_file() and path.name != "lock"}
 
@@ -89,16 +102,9 @@ async def test_a_file_of_another_file_system_is_copied_and_not_synced_there(
 
 
 async def test_all_objects_of_an_upload_are_on_the_disk_before_the_first_has_its_name(
-    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, named_and_synced: list[str]
 ) -> None:
-    rename = os.rename
-
-    def named(source: str, target: str) -> None:
-        synced.append(Path(target).name)
-        rename(source, target)
-
-    monkeypatch.setattr(os, "rename", named)
-    storage = FolderStorage(tmp_path)
+    storage, synced = FolderStorage(tmp_path), named_and_synced
     await storage.store({KEY: b"bytes"})
     synced.clear()
     await storage.store({"files/demo/2/a.whl": b"bytes", "files/demo/2/a.whl.metadata": b"Name: a"})
@@ -109,16 +115,9 @@ async def test_all_objects_of_an_upload_are_on_the_disk_before_the_first_has_its
 
 
 async def test_a_document_gets_its_name_when_the_names_of_its_objects_are_on_the_disk(
-    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, named_and_synced: list[str]
 ) -> None:
-    rename = os.rename
-
-    def named(source: str, target: str) -> None:
-        synced.append(Path(target).name)
-        rename(source, target)
-
-    monkeypatch.setattr(os, "rename", named)
-    storage = FolderStorage(tmp_path)
+    storage, synced = FolderStorage(tmp_path), named_and_synced
     objects = {"files/demo/1/a.whl": b"bytes", "files/demo/1/a.whl.metadata": b"Name: a"}
     await storage.commit(objects, "projects/demo.json", b"{}", expected=None)
     bytes_, first, document = synced[:3], synced.index("a.whl"), synced.index("demo.json")
