@@ -87,7 +87,7 @@ def start(
     `more` settings are added to those that all have.
     """
     home.mkdir(exist_ok=True)
-    port, external_port, metrics_port = free_port(), free_port(), free_port()
+    port, external_port, metrics_port = distinct(3)
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(access))
     settings = {
@@ -121,6 +121,14 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def distinct(count: int) -> set[int]:
+    """Return so many ports, each as `free_port` gives one."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return ports
 
 
 def wait_until_ready(server: Server) -> None:
