@@ -72,19 +72,25 @@ class FileTooLargeError(WheelyardError):
 
 
 class FileExistsWithOtherContentError(WheelyardError):
-    """The filename is taken by other bytes: a filename has one content, for ever."""
+    """The distribution is there with other bytes: it has one content, for ever, however its filename is spelled."""
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, existing: str) -> None:
         # pdm, poetry and uv look for these first three words.
-        super().__init__(f"File already exists with other content, raise the version: {filename}")
+        super().__init__(f"File already exists with other content, raise the version: {_both(filename, existing)}")
 
 
 class FilenameDeletedError(WheelyardError):
-    """The filename belonged to a file that was deleted: it never comes back with other bytes."""
+    """The distribution was deleted: it never comes back with other bytes, however its filename is spelled."""
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, deleted: str) -> None:
         # Not "already exists": a client that skips those would hide that nothing was published.
-        super().__init__(f"A deleted file had this name and other content, raise the version: {filename}")
+        super().__init__(
+            f"A deleted file had this name and other content, raise the version: {_both(filename, deleted)}"
+        )
+
+
+def _both(filename: str, known: str) -> str:
+    return filename if filename == known else f"{filename} is the same distribution as {known}"
 
 
 class ProjectClosedError(WheelyardError):

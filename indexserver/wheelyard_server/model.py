@@ -4,12 +4,15 @@ These are also the shape of the project document in storage (`projects/<name>.js
 renamed here needs a new `FORMAT` and a reader for the old one.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Self
 
 import msgspec
+
+from wheelyard_server.names import other_spellings
 
 FORMAT = 1
 """Version of the storage layout and of the documents in it."""
@@ -53,7 +56,7 @@ class File(_Part, frozen=True):
 
 
 class DeletedFile(_Part, frozen=True):
-    """What is kept of a deleted file: its name never comes back with other bytes."""
+    """What is kept of a deleted file: no spelling of its name ever comes back with other bytes."""
 
     filename: str
     sha256: str
@@ -96,7 +99,10 @@ class Status(StrEnum):
 
 
 class Project(_Part, frozen=True, dict=True):
-    """A project's document. `name` is normalised; no filename is there twice, whether deleted or not."""
+    """A project's document. `name` is normalised; no filename is there twice, whether deleted or not.
+
+    Nor is a distribution in two spellings, but in documents from before that was refused.
+    """
 
     name: str
     format: int = FORMAT
@@ -121,6 +127,14 @@ class Project(_Part, frozen=True, dict=True):
         """Return what is kept of the deleted file of that name, if there was one."""
         return next((file for file in self.deleted if file.filename == filename), None)
 
+    def same_file(self, filename: str) -> File | None:
+        """Return the file of that name, else the first that spells the same distribution in another way."""
+        return self.file(filename) or self.file(_first_spelling(filename, self.files))
+
+    def same_deleted_file(self, filename: str) -> DeletedFile | None:
+        """Return the deleted file of that name, else the first that spelled the same distribution."""
+        return self.deleted_file(filename) or self.deleted_file(_first_spelling(filename, self.deleted))
+
     @property
     def versions(self) -> tuple[str, ...]:
         """All versions that have files, in the order of upload."""
@@ -129,3 +143,8 @@ class Project(_Part, frozen=True, dict=True):
     def replace(self, **fields: object) -> Self:
         """Return this project with other values in some fields."""
         return msgspec.structs.replace(self, **fields)
+
+
+def _first_spelling(filename: str, files: Iterable[File | DeletedFile]) -> str:
+    """Return the first filename that is the same distribution; "" if there is none."""
+    return next(other_spellings(filename, (file.filename for file in files)), "")

@@ -8,11 +8,15 @@ https://packaging.python.org/en/latest/specifications/source-distribution-format
 
 import math
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
 
 from packaging.tags import Tag
 from packaging.utils import (
+    BuildTag,
     InvalidName,
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -28,8 +32,11 @@ from wheelyard_server.errors import InvalidUploadError, NotFoundError
 __all__ = [
     "DistributionFilename",
     "FileType",
+    "Identity",
     "NormalizedName",
     "belongs_to",
+    "identity_of",
+    "other_spellings",
     "parse_filename",
     "parse_project_name",
     "parse_version",
@@ -43,6 +50,9 @@ _SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,239}")
 _WHEEL_TAGS = re.compile(r"(-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*){3}\.whl\Z")
 _TAGS = 500
 """More than any real wheel has; a compressed tag set grows as the product of its parts."""
+_SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
+"""All that sdists ever had; uploads have one of the first two."""
+_BUILD_TAG = re.compile(r"(\d+)(.*)", re.DOTALL)
 
 
 class FileType(StrEnum):
@@ -62,6 +72,18 @@ class DistributionFilename:
     filetype: FileType
     tags: frozenset[Tag] = frozenset()
     """Of a wheel; an sdist has none."""
+
+
+class Identity(NamedTuple):
+    """Which distribution of its project a file is. Equal for all spellings of a filename.
+
+    Installers go by this and take either of two files that have it, so it has one content, for ever.
+    """
+
+    version: Version
+    build: BuildTag = ()
+    tags: tuple[str, ...] = ()
+    """Pythons, ABIs and platforms of a wheel. An sdist has none: a version has one sdist, whatever its suffix."""
 
 
 def parse_project_name(name: str) -> NormalizedName:
@@ -107,6 +129,52 @@ def _check_wheel_tags(filename: str) -> None:
 def tag_count(compressed: str) -> int:
     """Return how many tags the compressed tag set at the end of `compressed` stands for."""
     return math.prod(part.removesuffix(".whl").count(".") + 1 for part in compressed.split("-")[-3:])
+
+
+def identity_of(filename: str) -> Identity | None:
+    """Return which distribution a filename names; None if it is neither a wheel's nor an sdist's."""
+    version = _version(_spelled_version(filename))
+    if version is None:
+        return None
+    if not filename.endswith(".whl"):
+        return Identity(version)
+    # Tags compare without case. The parts are compared, not the tags that they stand for, which may be many.
+    parts = filename.removesuffix(".whl").split("-")
+    tags = tuple(".".join(sorted(set(part.lower().split(".")))) for part in parts[-3:])
+    return Identity(version, _build_tag(parts[2]) if len(parts) > 5 else (), tags)
+
+
+def other_spellings(filename: str, filenames: Iterable[str]) -> Iterator[str]:
+    """Yield those of `filenames` that name the same distribution, without `filename`. All are of one project."""
+    wanted = identity_of(filename)
+    if wanted is None:
+        return
+    # A project may have tens of thousands of files: few of them are looked at in full.
+    is_version = cache(lambda spelled: _version(spelled) == wanted.version)
+    for other in filenames:
+        is_candidate = other.endswith(".whl") is bool(wanted.tags) and is_version(_spelled_version(other))
+        if is_candidate and other != filename and identity_of(other) == wanted:
+            yield other
+
+
+def _spelled_version(filename: str) -> str:
+    """Return the version of a filename as it stands there; "" if there is none."""
+    if filename.endswith(".whl"):
+        return "".join(filename.split("-")[1:2])
+    last = filename.rpartition("-")[2]
+    return next((last.removesuffix(suffix) for suffix in _SDIST_SUFFIXES if last.endswith(suffix)), "")
+
+
+def _version(spelled: str) -> Version | None:
+    try:
+        return Version(spelled)
+    except ValueError:
+        return None
+
+
+def _build_tag(part: str) -> BuildTag:
+    match = _BUILD_TAG.fullmatch(part)
+    return (int(match[1]), match[2]) if match else ()
 
 
 def belongs_to(folder: str, filename: DistributionFilename) -> bool:

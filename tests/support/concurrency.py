@@ -92,8 +92,8 @@ class Race:
                 continue
 
     def _request(self) -> Request:
-        # Two names make it a crowd.
-        filename, sha256 = self._random.choice(sorted(self._uploads)[:4])
+        # Two wheels, one of them in two spellings, make it a crowd.
+        filename, sha256 = self._random.choice(sorted(self._uploads)[:6])
         kind = self._random.choice([*Kind, Kind.UPLOAD, Kind.UPLOAD, Kind.READ])
         status = self._random.choice([Status.ACTIVE, Status.ARCHIVED])
         return Request(kind, filename, sha256, status)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
+from packaging.version import Version
+
 from support import distributions
 from support.catalogs import DEMO, upload
 from support.invariants import Page, Shown, listing, listing_unshared
@@ -53,8 +55,8 @@ class Model:
     """The whole state of one project."""
 
     files: frozenset[Shown] = frozenset()
-    contents: frozenset[tuple[str, str]] = frozenset()
-    """Every filename that there ever was, with its only digest."""
+    contents: frozenset[tuple[Version, str]] = frozenset()
+    """Every wheel that there ever was, with its only digest: by its version, however its filename spells that."""
     status: Status = Status.ACTIVE
 
     @property
@@ -72,15 +74,16 @@ class Model:
         return (self._edit(request, chosen), None) if chosen else (self, NotFoundError)
 
     def _upload(self, request: Request) -> "tuple[Model, Answer]":
-        there = request.filename in self.page.filenames
-        if dict(self.contents).get(request.filename, request.sha256) != request.sha256:
+        version = version_of(request.filename)
+        there = version in map(version_of, self.page.filenames)
+        if dict(self.contents).get(version, request.sha256) != request.sha256:
             return self, FileExistsWithOtherContentError if there else FilenameDeletedError
         if there:
             return self, None
         if not self.status.takes_uploads:
             return self, ProjectClosedError
         files = self.files | {Shown(request.filename, request.sha256)}
-        return replace(self, files=files, contents=self.contents | {(request.filename, request.sha256)}), None
+        return replace(self, files=files, contents=self.contents | {(version, request.sha256)}), None
 
     def _chosen(self, request: Request) -> frozenset[Shown]:
         if request.kind in (Kind.DELETE_PROJECT, Kind.SET_STATUS):
@@ -138,12 +141,20 @@ class Client:
                 await self.catalog.set_status(DEMO, request.status, "")
 
 
+def version_of(filename: str) -> Version:
+    """Return the version of a wheel."""
+    return Version(filename.split("-")[1])
+
+
 def small_uploads(folder: Path) -> dict[tuple[str, str], Upload]:
-    """Return three wheels of the project, each with two contents, by name and digest."""
+    """Return three wheels of the project, each with two contents, by name and digest; one in two spellings."""
     uploads = []
     for content in ("first", "second"):
         (folder / content).mkdir()
         for version in ("1.0", "2.0", "3.0"):
             path = distributions.wheel(folder / content, version=version, module=f"x = '{content}'")
             uploads.append(upload(path, provenance=b'{"version": 1}' if content == "first" else None))
+        spelled = folder / content / "demo-1.0.0-py3-none-any.whl"
+        spelled.write_bytes((folder / content / "demo-1.0-py3-none-any.whl").read_bytes())
+        uploads.append(upload(spelled))
     return {(each.filename.filename, each.content.digests["sha256"]): each for each in uploads}

@@ -37,13 +37,20 @@ class Selection:
 
 
 def holds(project: Project, filename: str, sha256: str) -> bool:
-    """Tell whether the file is there; raise if its name is taken, for ever, by other bytes."""
-    existing, deleted = project.file(filename), project.deleted_file(filename)
-    if existing is not None and existing.sha256 != sha256:
-        raise FileExistsWithOtherContentError(filename)
+    """Tell whether the distribution is there with these bytes, however its filename is spelled.
+
+    Raises if it is there, or was deleted, with others. The same bytes in another spelling are there: installers
+    take a distribution by what it is, so nobody would see a second file.
+    """
+    existing = project.same_file(filename)
+    if existing is not None:
+        if existing.sha256 != sha256:
+            raise FileExistsWithOtherContentError(filename, existing.filename)
+        return True
+    deleted = project.same_deleted_file(filename)
     if deleted is not None and deleted.sha256 != sha256:
-        raise FilenameDeletedError(filename)
-    return existing is not None
+        raise FilenameDeletedError(filename, deleted.filename)
+    return False
 
 
 def with_file(project: Project, file: File, most_files: int) -> Project:

@@ -16,7 +16,7 @@ from wheelyard_server.errors import (
 from wheelyard_server.maintenance.events import Finding, Foreign, Report, Unreferenced, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
 from wheelyard_server.model import File, Project
-from wheelyard_server.names import NormalizedName
+from wheelyard_server.names import Identity, NormalizedName, identity_of
 from wheelyard_server.storage import Storage, layout
 
 PROJECTS_AT_ONCE = 8
@@ -124,6 +124,22 @@ def contradictions(project: Project) -> Iterator[str]:
     for file in project.files:
         if file.upload_id in fenced:
             yield f"{file.filename} is of an upload that was fenced"
+    yield from _second_spellings(project)
+
+
+def _second_spellings(project: Project) -> Iterator[str]:
+    """Yield the files whose distribution was there before in another spelling: once, these could be uploaded."""
+    listed: dict[Identity, str] = {}
+    deleted = {identity_of(each.filename): each for each in project.deleted}
+    for file in project.files:
+        which = identity_of(file.filename)
+        if which is None:
+            continue
+        first, gone = listed.setdefault(which, file.filename), deleted.get(which)
+        if first != file.filename:
+            yield f"{file.filename} and {first} are one distribution, of which installers take either: delete one"
+        if gone is not None and gone.sha256 != file.sha256 and gone.deleted < file.upload_time:
+            yield f"{file.filename} is the same distribution as {gone.filename}, which was deleted before it came"
 
 
 def _parts(name: NormalizedName, file: File) -> Iterator[_Part]:

@@ -1,11 +1,17 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 from wheelyard_server.errors import InvalidUploadError, NotFoundError
 from wheelyard_server.names import (
     FileType,
     belongs_to,
+    identity_of,
+    other_spellings,
     parse_filename,
     parse_project_name,
     standard_sdist_stem,
@@ -90,3 +96,63 @@ def test_other_folders_do_not(folder: str) -> None:
 
 def test_the_standard_spells_an_sdist_in_one_way() -> None:
     assert standard_sdist_stem(parse_filename("Foo.Bar-1.0.RC1.zip")) == "foo_bar-1.0rc1"
+
+
+def _in_some_order(*parts: str) -> st.SearchStrategy[str]:
+    """Compressed tag sets of some of these, in any order, maybe repeated, in any case."""
+    some = st.lists(st.sampled_from([*parts, *(part.upper() for part in parts)]), min_size=1, max_size=3)
+    return some.map(".".join)
+
+
+SPELLED_VERSIONS = st.sampled_from(
+    ["1", "1.0", "1.0.0", "v1", "0!1", "1.0rc1", "1.0.0.RC.1", "1c1", "1+l", "1.0+L", "2"]
+)
+WHEELS = st.builds(
+    lambda *parts: "-".join(filter(None, parts)) + ".whl",
+    st.sampled_from(["foo_bar", "Foo.Bar"]),
+    SPELLED_VERSIONS,
+    st.sampled_from(["", "1", "01", "1a", "2"]),
+    _in_some_order("py2", "py3"),
+    _in_some_order("none", "abi3"),
+    _in_some_order("any", "linux_x86_64"),
+)
+_SUFFIX = re.compile(r"\.(tar\.gz|zip|tar\.bz2|tgz)$")
+SDISTS = st.builds(
+    "-".join,
+    st.tuples(
+        st.sampled_from(["foo_bar", "Foo.Bar", "foo-bar"]),
+        st.builds(str.__add__, SPELLED_VERSIONS, st.sampled_from([".tar.gz", ".zip", ".tar.bz2", ".tgz"])),
+    ),
+)
+
+
+@given(WHEELS, WHEELS)
+def test_wheels_are_one_distribution_if_project_version_build_and_tags_are_the_same(one: str, other: str) -> None:
+    means_the_same = parse_wheel_filename(one) == parse_wheel_filename(other)
+    assert (identity_of(one) == identity_of(other)) is means_the_same
+    assert list(other_spellings(one, [other])) == [other] * (means_the_same and one != other)
+
+
+@given(SDISTS, SDISTS)
+def test_a_version_has_one_sdist_whatever_its_suffix(one: str, other: str) -> None:
+    versions = [Version(_SUFFIX.sub("", each).rpartition("-")[2]) for each in (one, other)]
+    assert (identity_of(one) == identity_of(other)) is (versions[0] == versions[1])
+
+
+@given(WHEELS, SDISTS)
+def test_a_wheel_is_never_an_sdist(wheel: str, sdist: str) -> None:
+    assert identity_of(wheel) != identity_of(sdist)
+    assert not list(other_spellings(wheel, [sdist]))
+    assert not list(other_spellings(sdist, [wheel]))
+
+
+@pytest.mark.parametrize("filename", ["", "demo.whl", "demo-one-py3-none-any.whl", "demo-1.0.exe", "demo.zip", "-"])
+def test_what_is_no_distribution_has_no_identity_and_no_other_spelling(filename: str) -> None:
+    assert identity_of(filename) is None
+    assert not list(other_spellings(filename, [filename, "demo-1.0.tar.gz"]))
+
+
+@given(st.text() | st.text("deo-1.wh", max_size=20))
+def test_whatever_a_stored_filename_is_it_can_be_compared(filename: str) -> None:
+    assert filename not in other_spellings(filename, [filename])
+    list(other_spellings("demo-1.0.tar.gz", [filename, f"{filename}.whl", f"{filename}.zip"]))

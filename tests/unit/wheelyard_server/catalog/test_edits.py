@@ -120,3 +120,74 @@ def test_files_are_selected_by_version_and_by_name(selection: Selection, selecte
 def test_deleting_twice_changes_nothing_more() -> None:
     once = edits.without(TWO, Selection(Version("1.0")), NOW)
     assert edits.without(once, Selection(Version("1.0")), NOW) == once
+
+
+WHEEL, SPELLED = "demo-1.0-py2.py3-none-any.whl", "Demo-1.0.0-py3.py2-None-any.whl"
+SPELLINGS = pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (WHEEL, SPELLED),
+        (SPELLED, WHEEL),
+        ("demo-1.0-1-py3-none-any.whl", "demo-1-01-py3-none-any.whl"),
+        ("demo-1.0.tar.gz", "demo-1.0.zip"),
+        ("demo-1.0.zip", "Demo-1.tar.gz"),
+    ],
+)
+
+
+@SPELLINGS
+def test_other_bytes_in_another_spelling_are_refused_also_after_a_delete(first: str, other: str) -> None:
+    project = added(EMPTY, file(first))
+    with pytest.raises(FileExistsWithOtherContentError, match=f"{other} is the same distribution as {first}"):
+        added(project, file(other, upload="u2", sha256="b"))
+    deleted = edits.without(project, Selection(), NOW)
+    with pytest.raises(FilenameDeletedError, match=f"{other} is the same distribution as {first}"):
+        added(deleted, file(other, upload="u2", sha256="b"))
+
+
+@SPELLINGS
+def test_the_same_bytes_in_another_spelling_are_a_success_and_the_stored_spelling_stays(
+    first: str, other: str
+) -> None:
+    project = added(EMPTY, file(first))
+    assert added(project, file(other, upload="u2")) is project
+
+
+@SPELLINGS
+def test_what_was_deleted_comes_back_in_another_spelling_with_the_same_bytes_only(first: str, other: str) -> None:
+    deleted = edits.without(added(EMPTY, file(first)), Selection(), NOW)
+    again = added(deleted, file(other, upload="u2"))
+    assert [each.filename for each in again.files] == [other]
+    for spelling in (first, other):
+        with pytest.raises(FileExistsWithOtherContentError):
+            added(again, file(spelling, upload="u3", sha256="b"))
+        gone = edits.without(again, Selection(), NOW)
+        with pytest.raises(FilenameDeletedError):
+            added(gone, file(spelling, upload="u3", sha256="b"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "demo-1.0-1-py2.py3-none-any.whl",
+        "demo-1.0-py3-none-any.whl",
+        "demo-1.0.post0-py2.py3-none-any.whl",
+        "demo-1.0.zip",
+    ],
+)
+def test_what_is_another_distribution_is_added(other: str) -> None:
+    assert len(added(EMPTY, file(WHEEL), file(other, upload="u2", sha256="b")).files) == 2
+
+
+def test_each_of_two_spellings_that_are_there_from_before_stays_what_it_is() -> None:
+    """Such documents were written before the second spelling was refused."""
+    both = EMPTY.replace(files=(file(WHEEL), file(SPELLED, upload="u2", sha256="b")))
+    assert added(both, file(WHEEL, upload="u3")) is both
+    assert added(both, file(SPELLED, upload="u3", sha256="b")) is both
+    for filename, sha256 in ((WHEEL, "b"), (SPELLED, "a"), ("demo-1-py2.py3-none-any.whl", "b")):
+        with pytest.raises(FileExistsWithOtherContentError):
+            added(both, file(filename, upload="u3", sha256=sha256))
+    first_left = edits.without(both, Selection(filename=SPELLED), NOW)
+    assert added(first_left, file(WHEEL, upload="u3")) is first_left
+    with pytest.raises(FileExistsWithOtherContentError):
+        added(first_left, file(SPELLED, upload="u3", sha256="b"))

@@ -15,6 +15,7 @@ from support.index_model import small_uploads
 from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage, etag_of
 from support.operations import World
+from wheelyard_server import model
 from wheelyard_server.catalog import catalog, edits, fill
 from wheelyard_server.catalog.documents import Documents, Known, Version
 from wheelyard_server.catalog.edits import Selection
@@ -91,6 +92,12 @@ def test_tombstones_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return without(project, selection, now).replace(deleted=())
 
     monkeypatch.setattr(edits, "without", forget)
+    with pytest.raises(AssertionError):
+        run_machine(tmp_path)
+
+
+def test_identity_by_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "other_spellings", lambda _filename, _filenames: iter(()))
     with pytest.raises(AssertionError):
         run_machine(tmp_path)
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,9 @@ from wheelyard_server.catalog.identity import claim
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Unreferenced
 from wheelyard_server.maintenance.verify import Verifier
-from wheelyard_server.model import Project
+from wheelyard_server.model import File, Project
 
+FIRST, SPELLED = "demo-1.0-py3-none-any.whl", "demo-1.0.0-py3-none-any.whl"
 Damage = Callable[[MemoryStorage], None]
 
 
@@ -85,6 +87,13 @@ async def test_a_damaged_document_is_found_and_hides_no_other(storage: MemorySto
     assert len(found) == 2
 
 
+def spelled(project: Project) -> File:
+    """Return the first file in another spelling with other content, as it could be published once."""
+    first = project.files[0]
+    later = {"upload_id": "u2", "sha256": "b" * 64, "upload_time": first.upload_time + timedelta(days=1)}
+    return msgspec.structs.replace(first, filename=SPELLED, **later)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -97,6 +106,16 @@ async def test_a_damaged_document_is_found_and_hides_no_other(storage: MemorySto
                 deleted=edits.without(project, edits.Selection(), project.files[0].upload_time).deleted[:1]
             ),
             "names demo-1.0-py3-none-any.whl 2 times",
+        ),
+        (
+            lambda project: project.replace(files=(*project.files, spelled(project))),
+            f"{SPELLED} and {FIRST} are one distribution, of which installers take either: delete one",
+        ),
+        (
+            lambda project: edits.without(
+                project, edits.Selection(filename=project.files[0].filename), project.files[0].upload_time
+            ).replace(files=(spelled(project),)),
+            f"{SPELLED} is the same distribution as {FIRST}, which was deleted before it came",
         ),
     ],
 )
@@ -148,3 +167,13 @@ async def test_a_storage_that_does_not_answer_is_an_error_and_not_a_finding(stor
     storage.fail_at(2, Fault.LOST_REQUEST)
     with pytest.raises(StorageUnavailableError):
         await findings(storage)
+
+
+async def test_the_spelling_that_is_left_after_the_other_was_deleted_is_no_finding(storage: MemoryStorage) -> None:
+    project = (await Documents(storage).read(DEMO)).project
+    second = spelled(project)
+    both = project.replace(files=(*project.files, second))
+    selection = edits.Selection(filename=second.filename)
+    left = edits.without(both, selection, second.upload_time + timedelta(days=1))
+    storage.objects["projects/demo.json"] = msgspec.json.encode(left)
+    assert await findings(storage) == []
