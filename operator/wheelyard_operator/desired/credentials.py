@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.requests import answered_in
 from wheelyard_operator.times import is_time
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Credentials:
     token: str = ""
     """"" for users without."""
     issued: str = ""
-    request: str = ""
-    """Value of the rotation annotation that this token, or the next one, answers."""
+    answered: tuple[str, ...] = ()
+    """Requests for a rotation that this token, the next one or one before answers (`desired.requests`)."""
     next_token: str = ""
     """Made known to the index before it is given out, so that nobody ever has one that does not work yet."""
     next_since: str = ""
@@ -61,7 +62,7 @@ class Credentials:
         return cls(
             token=token if tokens.is_token(token) else "",
             issued=_time(state, "issued") or secret["metadata"].get("creationTimestamp", ""),
-            request=str(state.get("request", "")),
+            answered=answered_in(state),
             next_token=following if isinstance(following, str) and tokens.is_token(following) else "",
             next_since=_time(state, "next_since"),
             previous=tuple(each for each in _made(Previous, state.get("previous")) if is_time(each.until)),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.common import decoded, encoded, index_metadata
+from wheelyard_operator.desired.requests import answered_in
 from wheelyard_operator.times import is_time
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class StorageKey:
     """"" is none."""
     secret: str = ""
     issued: str = ""
-    request: str = ""
-    """Value of the rotation annotation that this key answers."""
+    answered: tuple[str, ...] = ()
+    """Requests for a rotation that this key or one before answers (`desired.requests`)."""
     deactivated: str = ""
     """Since when the key before is not valid any more, though it could be made so again by hand."""
 
@@ -43,7 +44,7 @@ class StorageKey:
             state = {}
         times = {name: state[name] for name in ("issued", "deactivated") if is_time(str(state.get(name)))}
         issued = secret["metadata"].get("creationTimestamp", "")
-        return cls(key_id, key_secret, **{"issued": issued, "request": str(state.get("request", "")), **times})
+        return cls(key_id, key_secret, answered=answered_in(state), **{"issued": issued, **times})
 
     @property
     def state(self) -> str:

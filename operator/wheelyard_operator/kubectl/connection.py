@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
     from wheelyard_operator.kubectl.podlogs import PodLogs
 
-FIELD_MANAGER = "kubectl-wheelyard"
+FIELD_MANAGER = "wheelyard-plugin"
+"""Flux takes away what it finds under a name that begins with "kubectl" and Git does not have (docs/gitops.md)."""
 
 
 @dataclass(frozen=True)

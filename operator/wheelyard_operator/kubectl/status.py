@@ -90,7 +90,7 @@ def show_list(indexes: list[PackageIndex], terminal: Terminal, now: str, *, with
         [
             index.meta.name,
             wording.headline(index),
-            f"{index.status.get('readyReplicas', 0)}/{index.replicas}",
+            "{}/{}".format(*_servers(index)),
             str(index.status.get("users", 0)),
             wording.duration(-seconds_until(index.meta.created, now)),
             _place(index),
@@ -111,7 +111,7 @@ def show_index(index: PackageIndex, terminal: Terminal, now: str) -> None:
     if ready["status"] != "True":
         terminal.entry("", str(ready["message"]))
     terminal.entry("url", index.status.get("url") or "none yet")
-    terminal.entry("servers", f"{index.status.get('readyReplicas', 0)} of {index.replicas} ready")
+    terminal.entry("servers", "{} of {} ready".format(*_servers(index)))
     terminal.entry("storage", f"{_place(index)}{_details(index)}")
     terminal.entry("credentials", _credentials(index, now))
     terminal.line()
@@ -158,6 +158,11 @@ def _token(user: IndexUser, now: str) -> str:
     if until and seconds_until(until, now) > 0:
         parts.append(f"the one before works until {wording.ahead(until, now)}")
     return ", ".join(parts)
+
+
+def _servers(index: PackageIndex) -> tuple[int, int]:
+    """Give how many servers are ready, and how many there are: an autoscaler has more than spec.replicas."""
+    return index.status.get("readyReplicas", 0), index.status.get("replicas", index.fewest_replicas)
 
 
 def _place(index: PackageIndex) -> str:

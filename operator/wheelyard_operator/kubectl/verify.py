@@ -140,7 +140,12 @@ class Running:
     def _pod(self) -> Manifest | None:
         selector = f"job-name={self.name}"
         found = patiently(lambda: self.connection.kube.list("Pod", self.namespace, selector), self.wait)
-        return found[0] if found else None
+        return next((each for each in found if self._is_own(each)), None)
+
+    def _is_own(self, pod: Manifest) -> bool:
+        """Tell whether the Job made it: anybody can put the label on a pod."""
+        owners = pod["metadata"].get("ownerReferences", ())
+        return any((each["kind"], each["name"]) == ("Job", self.name) for each in owners)
 
     def _ended(self) -> bool:
         pod = self._pod()
@@ -156,11 +161,17 @@ class Running:
 
 
 def _has_started(pod: Manifest) -> bool:
-    return _termination(pod) is not None or any(
-        "running" in each.get("state", {}) for each in pod.get("status", {}).get("containerStatuses", ())
-    )
+    state = _state(pod)
+    return "terminated" in state or "running" in state
 
 
 def _termination(pod: Manifest | None) -> Manifest | None:
-    statuses = (pod or {}).get("status", {}).get("containerStatuses", ())
-    return next((each["state"]["terminated"] for each in statuses if "terminated" in each.get("state", {})), None)
+    """Give how the check itself ended, None while it runs."""
+    found: Manifest | None = _state(pod or {}).get("terminated")
+    return found
+
+
+def _state(pod: Manifest) -> Manifest:
+    """Give the state of the check's own container: sidecars that somebody injects end when they like."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    return next((each.get("state", {}) for each in statuses if each["name"] == CONTAINER), {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.desired.requests import is_asked
 from wheelyard_operator.times import later
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def next_step(situation: Situation, rotation: KeyRotation, grace_seconds: int) -
 def is_due(current: StorageKey, rotation: KeyRotation, now: str) -> bool:
     """Tell whether the key has to give way to another one."""
     due = next_rotation(current, rotation)
-    return rotation.request != current.request or bool(due and due <= now)
+    return is_asked(rotation.request, current.answered) or bool(due and due <= now)
 
 
 def next_rotation(current: StorageKey, rotation: KeyRotation) -> str:

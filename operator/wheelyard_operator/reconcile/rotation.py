@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.credentials import Credentials, Previous
+from wheelyard_operator.desired.requests import is_asked, with_answer
 from wheelyard_operator.times import later, seconds_until
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ def next_step(
     `is_known` tells of a token's digest whether the index has it.
     """
     if not current.token:
-        return Credentials(new_token(), now, rotation.request, password=current.password)
+        answered = with_answer(rotation.request, current.answered)
+        return Credentials(new_token(), now, answered, password=current.password)
     current = replace(current, previous=tuple(each for each in current.previous if each.until > now))
     if not current.next_token:
         if _is_due(current, rotation, now):
-            return replace(current, next_token=new_token(), next_since=now, request=rotation.request)
+            answered = with_answer(rotation.request, current.answered)
+            return replace(current, next_token=new_token(), next_since=now, answered=answered)
         return current
     if not is_known(tokens.digest(current.next_token)) or _settles_at(current) > now:
         return current
@@ -67,9 +70,8 @@ def seconds_to_next(current: Credentials, rotation: Rotation, now: str) -> float
 
 
 def _is_due(current: Credentials, rotation: Rotation, now: str) -> bool:
-    asked = rotation.request != current.request
     due = next_rotation(current, rotation)
-    return asked or bool(due and due <= now)
+    return is_asked(rotation.request, current.answered) or bool(due and due <= now)
 
 
 def _settles_at(current: Credentials) -> str:

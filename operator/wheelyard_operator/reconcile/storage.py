@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import NotOursError, is_owned
 from wheelyard_operator.desired.common import CREDENTIALS_ANNOTATION, content_digest, decoded
+from wheelyard_operator.desired.requests import with_answer
 from wheelyard_operator.desired.storage_secret import (
     KEY_ID,
     KEY_SECRET,
@@ -167,7 +168,8 @@ class StorageStage:
                     if step.in_the_way:
                         principals.delete_key(index, step.in_the_way)
                     made = principals.create_key(index)
-                    key = StorageKey(made.key_id, made.secret, issued=now, request=storage.rotation.request)
+                    answered = with_answer(storage.rotation.request, key.answered)
+                    key = StorageKey(made.key_id, made.secret, issued=now, answered=answered)
                     observed = replace(observed, storage_secret=applier.ensure(storage_secret(index, key)))
                 case Note():
                     key = replace(key, deactivated=now)

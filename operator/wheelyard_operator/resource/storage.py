@@ -15,7 +15,7 @@ class KeyRotation:
     every: int = 0
     """Seconds; 0 is never by itself."""
     request: str = ""
-    """Value of the annotation `wheelyard.dev/rotate`: another one than before asks for a new key now."""
+    """Value of the annotation `wheelyard.dev/rotate`: each one asks for a new key once; "" is none."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Rotation:
     overlap: int
     """Seconds for which the old token still works beside the new one."""
     request: str
-    """Value of the annotation `wheelyard.dev/rotate`: another one than before asks for a new token now."""
+    """Value of the annotation `wheelyard.dev/rotate`: each one asks for a new token once; "" is none."""
 
     @classmethod
     def parse(cls, body: Manifest) -> Rotation:

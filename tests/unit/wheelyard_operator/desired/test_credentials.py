@@ -14,7 +14,13 @@ from wheelyard_operator.resource import Manifest
 CREATED = "2026-01-01T00:00:00Z"
 OTHER = tokens.new_token(lambda size: b"\1" * size)
 ALL = Credentials(
-    TOKEN, NOW, "now!", OTHER, NOW, (Previous("sha256:1", NOW),), ChosenPassword("$argon2id$x", "$1$salt", "uid/7")
+    TOKEN,
+    NOW,
+    ("d1", "d2"),
+    OTHER,
+    NOW,
+    (Previous("sha256:1", NOW),),
+    ChosenPassword("$argon2id$x", "$1$salt", "uid/7"),
 )
 
 
@@ -37,7 +43,9 @@ def test_the_digests_are_of_all_that_work() -> None:
     assert Credentials().token_digests == ()
 
 
-@pytest.mark.parametrize("state", ["", "{", "[]", "null", '{"issued": 5, "previous": 7, "password": []}'])
+@pytest.mark.parametrize(
+    "state", ["", "{", "[]", "null", '{"issued": 5, "previous": 7, "password": [], "answered": 3}']
+)
 def test_damaged_state_counts_as_absent(state: str) -> None:
     assert Credentials.parse(stored(ALL, **{"wheelyard.json": state})) == Credentials(TOKEN, CREATED)
 

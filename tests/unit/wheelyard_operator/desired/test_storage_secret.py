@@ -6,7 +6,7 @@ from unit.wheelyard_operator.fakes import NOW, an_index
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.desired.storage_secret import StorageKey, storage_secret
 
-KEY = StorageKey("AK", "s", issued=NOW, request="once", deactivated=NOW)
+KEY = StorageKey("AK", "s", issued=NOW, answered=("a1", "b2"), deactivated=NOW)
 
 
 def test_what_is_written_is_read_again() -> None:

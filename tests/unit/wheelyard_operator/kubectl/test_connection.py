@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wheelyard_operator.kubectl.connection import add_flags, connect
+from wheelyard_operator.kubectl.connection import FIELD_MANAGER, add_flags, connect
 from wheelyard_operator.kubectl.errors import PluginError
 
 
@@ -44,6 +44,11 @@ def test_cluster_and_namespace_are_those_of_kubectl(
 ) -> None:
     found = connect(parsed("--kubeconfig", kubeconfig, *flags))
     assert (found.server, found.namespace) == (server, namespace)
+
+
+def test_flux_leaves_what_the_plugin_sets() -> None:
+    """It takes over all fields of managers whose name begins with kubectl (tests/apiserver/test_flux.py)."""
+    assert not FIELD_MANAGER.startswith("kubectl")
 
 
 def test_kubectl_is_told_of_the_same_cluster(kubeconfig: str) -> None:

@@ -30,6 +30,13 @@ def test_an_index_at_a_glance(plugin: Plugin) -> None:
     assert "Stalled" not in shown.out, "what is as it should be needs no line"
 
 
+def test_servers_are_counted_as_they_are_and_not_as_they_were_before_an_autoscaler(plugin: Plugin) -> None:
+    scaled = {"autoscaling": {"minReplicas": 3, "maxReplicas": 9}}
+    plugin.kube.put(seen_index(spec=scaled, status={"replicas": 5, "readyReplicas": 4}))
+    assert "  servers       4 of 5 ready" in plugin("status", "main").out.splitlines()
+    assert " 4/5 " in plugin("status").out
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

@@ -10,7 +10,7 @@ from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.kube import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from wheelyard_operator.resource import Manifest
 
@@ -32,12 +32,16 @@ def checked(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     return happens
 
 
-def pod_is(state: dict[str, Any], *lines: str, **status: Any) -> Callable[[Plugin, Manifest], None]:
+def pod_is(
+    state: dict[str, Any], *lines: str, sidecars: Sequence[Manifest] = (), **status: Any
+) -> Callable[[Plugin, Manifest], None]:
     def step(plugin: Plugin, job: Manifest) -> None:
         name = f"{job['metadata']['name']}-x"
-        metadata = {"name": name, "namespace": "packages", "labels": {"job-name": job["metadata"]["name"]}}
+        owner = {"kind": "Job", "name": job["metadata"]["name"], "uid": "uid-of-the-job", "controller": True}
+        labels = {"job-name": job["metadata"]["name"]}
+        metadata = {"name": name, "namespace": "packages", "labels": labels, "ownerReferences": [owner]}
         container = {"name": "verify", "image": "i", "state": state}
-        body = {"containerStatuses": [container], **status}
+        body = {"containerStatuses": [*sidecars, container], **status}
         plugin.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": body})
         if lines:
             plugin.logs.of[name] = [f"2026-11-23T12:00:0{at}Z {line}" for at, line in enumerate(lines)]
@@ -72,6 +76,47 @@ def test_it_shows_what_the_job_says_and_exits_as_it_did(
     assert text in shown.err
     assert shown.code == exits
     assert plugin.kube.list("Job") == [], "it is removed"
+
+
+def sidecar(state: dict[str, Any]) -> Manifest:
+    """Give the status of a container that somebody injects; the kubelet sorts them by name."""
+    return {"name": "istio-proxy", "image": "mesh", "state": state}
+
+
+@pytest.mark.parametrize("of_sidecar", [ended(0), RUNNING, {"waiting": {}}])
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_result_is_that_of_the_checks_own_container(
+    plugin: Plugin, checked: Callable[..., None], of_sidecar: dict[str, Any], code: int
+) -> None:
+    beside = [sidecar(of_sidecar)]
+    checked(
+        pod_is({}, sidecars=[sidecar(ended(0))]),
+        pod_is(RUNNING, "half", sidecars=beside),
+        pod_is(RUNNING, "half", sidecars=beside),
+        pod_is(ended(code), "half", "end", sidecars=beside),
+    )
+    shown = plugin("verify", "main")
+    assert (shown.code, shown.out) == (code, "half\nend\n")
+
+
+def test_without_a_result_of_its_own_container_there_is_no_verdict(
+    plugin: Plugin, checked: Callable[..., None]
+) -> None:
+    evicted = pod_is({}, sidecars=[sidecar(ended(0))], phase="Failed")
+    checked(pod_is(RUNNING, sidecars=[sidecar(RUNNING)]), evicted, evicted)
+    shown = plugin("verify", "main")
+    assert shown.code == 2
+    assert "nothing is wrong" not in shown.err
+
+
+def test_a_pod_of_others_that_carries_the_label_tells_nothing(plugin: Plugin, checked: Callable[..., None]) -> None:
+    def stray(plugin: Plugin, job: Manifest) -> None:
+        status = {"containerStatuses": [{"name": "verify", "image": "i", "state": ended(0)}]}
+        metadata = {"name": "a", "namespace": "packages", "labels": {"job-name": job["metadata"]["name"]}}
+        plugin.kube.put({"kind": "Pod", "metadata": metadata, "status": status})
+
+    checked(stray, pod_is(ended(1), "end"))
+    assert plugin("verify", "main").code == 1
 
 
 def test_it_is_removed_also_when_it_is_interrupted(plugin: Plugin, checked: Callable[..., None]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from unit.wheelyard_operator.fakes import NOW
+from wheelyard_operator.desired.requests import with_answer
 from wheelyard_operator.desired.storage_secret import StorageKey
 from wheelyard_operator.provision.principals import AccessKey
 from wheelyard_operator.reconcile.keys import (
@@ -44,6 +45,8 @@ def test_due_by_schedule_or_on_request() -> None:
     assert step(CURRENT, every=3600) == Make()
     assert step(CURRENT, request="now") == Make()
     assert step(CURRENT, request="now", in_use=False) is None, "one roll-out after the other"
+    assert step(CURRENT, request="now", answered=with_answer("now", ())) is None
+    assert step(CURRENT, request="", answered=with_answer("now", ())) is None, "a removed annotation is no request"
 
 
 def test_the_old_key_ends_slowly_and_only_when_no_pod_has_it() -> None:

@@ -69,6 +69,23 @@ def test_a_request_is_answered_once() -> None:
     assert step(given, replace(NEVER, request="again"), TOMORROW).next_token == NEW
 
 
+@pytest.mark.parametrize("rotation", [NEVER, DAILY])
+def test_an_annotation_that_is_taken_away_or_put_back_asks_for_nothing(rotation: Rotation) -> None:
+    """A GitOps tool removes what others set, or sets the value of Git again."""
+    asked, again = (replace(rotation, request=value) for value in ("from Git", "by hand"))
+    now = NOW
+    credentials = CURRENT
+    for each in (asked, again):
+        credentials = step(step(credentials, each, now), each, later(now, 10))
+        now = later(now, 20)
+    for each in (rotation, asked, again, rotation, asked):
+        assert step(credentials, each, now) == credentials
+    credentials = step(step(credentials, rotation, later(NOW, 2 * 86400)), rotation, later(NOW, 2 * 86400 + 10))
+    assert step(credentials, asked, later(NOW, 2 * 86400 + 20)) == credentials, (
+        "a rotation by schedule forgets none"
+    )
+
+
 def test_the_first_token_answers_the_request_that_stands_there() -> None:
     now = replace(NEVER, request="old")
     assert step(step(Credentials(), now, NOW), now, TOMORROW).next_token == ""
