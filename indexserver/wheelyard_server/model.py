@@ -1,29 +1,81 @@
 """A project and its files, as the catalog keeps them and the pages show them.
 
-These are also the shape of the project document in storage (`projects/<name>.json`), so a field that is
-renamed here needs a new `FORMAT` and a reader for the old one.
+These are also the shape of the project document in storage (`projects/<name>.json`), which `catalog/encoding.py`
+reads and writes. A field that is renamed here needs a new `FORMAT` and a reader for the old one. A new optional
+field needs neither: servers keep keys that they do not know.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from typing import Self
 
 import msgspec
 
 from wheelyard_server.names import other_spellings
 
-FORMAT = 1
-"""Version of the storage layout and of the documents in it."""
+FORMAT = 2
+"""The newest version of the storage layout and of the documents in it that this server knows."""
+OLDEST_FORMAT = 1
+"""Of documents that do not say theirs."""
+MAX_FINDINGS = 16
+"""Of a file."""
+MAX_FINDING_LENGTH = 200
+"""In characters, of a finding's message."""
+UNKNOWN = " unknown"
+"""The key of `unknown` until `catalog/encoding.py` replaces it; no release has a key that begins with a space."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
-    pass
+class _Part(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="kebab"
+):
+    unknown: bytes = msgspec.field(default=b"", name=UNKNOWN)
+    """JSON object of the keys that a newer release has put here. They are written back as they were."""
+
+    def replace(self, **fields: object) -> Self:
+        """Return this with other values in some fields."""
+        return msgspec.structs.replace(self, **fields)
+
+
+class Change(_Part, frozen=True):
+    """When something was changed, and by whom."""
+
+    at: datetime
+    """UTC."""
+    by: str
+    """The user's name."""
+
+
+class Promotion(_Part, frozen=True):
+    """How a file came from another index."""
+
+    source: str = msgspec.field(name="from")
+    """That index, as `<namespace>/<name>`."""
+    by: str
+    """The user's name."""
+    at: datetime
+    """UTC."""
+
+
+class Finding(_Part, frozen=True):
+    """A rule that a file breaks although it was accepted."""
+
+    rule: str
+    """The rule's name, which never changes."""
+    message: str
+    """What is wrong with the file, for people; see `findings`."""
+
+
+def findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that are kept of a file: the first `MAX_FINDINGS`, their messages shortened."""
+    kept = islice(found, MAX_FINDINGS)
+    return tuple(each.replace(message=each.message[:MAX_FINDING_LENGTH]) for each in kept)
 
 
 class File(_Part, frozen=True):
-    """One distribution file of a project. Once it is in a document, only `yanked` ever changes."""
+    """One distribution file of a project. Once it is in a document, only whether it is yanked ever changes."""
 
     filename: str
     version: str
@@ -35,7 +87,7 @@ class File(_Part, frozen=True):
     sha256: str
     """Lower-case hex, of the whole file."""
     upload_time: datetime
-    """UTC, PEP 700."""
+    """When the file was first published, here or in the index that it came from. UTC, PEP 700."""
     uploader: str
     """The user's name."""
     core_metadata_sha256: str
@@ -48,6 +100,14 @@ class File(_Part, frozen=True):
     """Of `<filename>.provenance`, PEP 740; None where the upload had no attestations."""
     yanked: str | None = None
     """Why it should not be chosen any more, maybe empty, PEP 592; None is not yanked."""
+    yank_changed: Change | None = None
+    """When it was last yanked or unyanked. Format 2."""
+    added: datetime | None = None
+    """When this index took the file, UTC; None is at its `upload_time`. Format 2."""
+    promoted: Promotion | None = None
+    """None: it was uploaded here. Format 2."""
+    findings: tuple[Finding, ...] = ()
+    """Rules that the file breaks although it was accepted. Format 2."""
 
     @property
     def is_wheel(self) -> bool:
@@ -63,6 +123,10 @@ class DeletedFile(_Part, frozen=True):
     upload_id: str
     deleted: datetime
     """UTC."""
+    deleted_by: str = ""
+    """The user's name; empty where it is not known. Format 2."""
+    upload_time: datetime | None = None
+    """That of the file: the same bytes, published again, keep it. UTC. Format 2."""
 
 
 class FencedUpload(_Part, frozen=True):
@@ -105,7 +169,12 @@ class Project(_Part, frozen=True, dict=True):
     """
 
     name: str
-    format: int = FORMAT
+    format: int = OLDEST_FORMAT
+    """That of the document which this was read from."""
+    serial: int = 0
+    """Grows with each change of the document; see `catalog/serials.py`. Format 2."""
+    owner: str = ""
+    """Whose name this is: empty is this index's own, else the upstream that is mirrored. Format 2."""
     operations: tuple[str, ...] = ()
     """Ids of the last writes, the newest last: how a writer whose answer got lost knows its own work."""
     files: tuple[File, ...] = ()
@@ -114,6 +183,8 @@ class Project(_Part, frozen=True, dict=True):
     fenced: tuple[FencedUpload, ...] = ()
     status: Status = Status.ACTIVE
     status_reason: str = ""
+    status_changed: Change | None = None
+    """When the status was last set. Format 2."""
 
     def file(self, filename: str) -> File | None:
         """Return the file of that name, if there is one."""
@@ -139,10 +210,6 @@ class Project(_Part, frozen=True, dict=True):
     def versions(self) -> tuple[str, ...]:
         """All versions that have files, in the order of upload."""
         return tuple(dict.fromkeys(file.version for file in self.files))
-
-    def replace(self, **fields: object) -> Self:
-        """Return this project with other values in some fields."""
-        return msgspec.structs.replace(self, **fields)
 
 
 def _first_spelling(filename: str, files: Iterable[File | DeletedFile]) -> str:

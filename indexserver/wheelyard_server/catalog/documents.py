@@ -14,8 +14,10 @@ from typing import NamedTuple, NewType
 
 import msgspec
 
+from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.identity import StorageFormat
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import (
     DamagedObjectError,
@@ -40,9 +42,6 @@ _OPERATION_BYTES = 8
 
 Seconds = Callable[[], float]
 """A clock that only ever goes forward."""
-
-_decode = msgspec.json.Decoder(Project).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Version(NamedTuple):
@@ -83,6 +82,7 @@ class Documents:
 
     def __init__(self, storage: Storage, clock: Seconds = time.monotonic, counts: Counts | None = None) -> None:
         self._storage = storage
+        self._format = StorageFormat(storage)
         self._counts = counts or Counts()
         self._clock = clock
         self._cache: Bounded[str, Known] = Bounded(CACHED_BYTES)
@@ -141,7 +141,8 @@ class Documents:
             if changed == version.project:
                 return changed
             operations = (*version.project.operations, operation)
-            changed = changed.replace(operations=operations[-OPERATIONS_KEPT:])
+            changed = changed.replace(operations=operations[-OPERATIONS_KEPT:], format=version.project.format)
+            changed = encoding.in_format(changed, await self._format.current())
             if await self._swapped(changed, version.etag, objects):
                 return changed
             objects = {}  # They are there: it is the swap that was refused.
@@ -162,7 +163,7 @@ class Documents:
         return True
 
     async def _write(self, project: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> None:
-        key, body = layout.document(project.name), _encode(project)
+        key, body = layout.document(project.name), encoding.encode(project)
         if objects:
             etag = await self._storage.commit(objects, key, body, expected=expected)
         else:
@@ -202,11 +203,13 @@ def _parse(body: bytes, name: str) -> Project:
     """Decode a document; one that is damaged or too new is an outage of this project, not an empty one."""
     key = layout.document(name)
     try:
-        project = _decode(body)
+        project = encoding.decode(body)
     except msgspec.MsgspecError as error:
         raise DamagedObjectError(key, f"not a project document: {error}") from error
     if project.format > FORMAT:
-        raise DamagedObjectError(key, f"format {project.format} is newer than this server's {FORMAT}")
+        raise DamagedObjectError(
+            key, f"the document has format {project.format}, this server knows {FORMAT}: upgrade it"
+        )
     if project.name != name:
         raise DamagedObjectError(key, f"the document is of the project {project.name!r}")
     return project

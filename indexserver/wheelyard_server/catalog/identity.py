@@ -1,24 +1,65 @@
-"""`wheelyard.json`: which format a storage has, and whose it is."""
+"""`wheelyard.json`: which format may be written to a storage, and whose it is.
 
+A server of an older release cannot read what is written in a newer format. So the format is raised only when no
+such server runs any more: `raise_format`. It never goes back. See docs/adr/0030-format-2.md.
+"""
+
+import logging
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 import msgspec
 
 from wheelyard_server.errors import (
+    DamagedObjectError,
     InvalidSettingsError,
     ObjectNotFoundError,
     PreconditionFailedError,
+    StorageUnavailableError,
 )
-from wheelyard_server.model import FORMAT
+from wheelyard_server.model import FORMAT, OLDEST_FORMAT
 from wheelyard_server.storage import ETag, Storage, layout
+
+log = logging.getLogger(__name__)
+
+_KEYS = frozenset({"format", "index"})
+_TRIES = 5
+"""To raise the format: somebody else who is faster does the same, or claims the storage once."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `wheelyard.json`."""
 
-    format: int = FORMAT
+    format: int = OLDEST_FORMAT
+    """Documents up to this format may be written."""
     index: str | None = None
     """`<namespace>/<name>` of the PackageIndex; None where nobody has claimed it yet."""
+    unknown: Mapping[str, msgspec.Raw] = MappingProxyType({})
+    """Keys of a newer release. They are written back as they were."""
+
+
+class StorageFormat:
+    """Which format may be written to a storage. It is read again until it is the newest that this server knows."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._current = OLDEST_FORMAT
+
+    async def current(self) -> int:
+        """Return the format to write; raise `StorageError` if the storage does not answer."""
+        if self._current < FORMAT:
+            self._current = await self._read()
+        return self._current
+
+    async def _read(self) -> int:
+        try:
+            found, _ = await read(self._storage)
+        except ObjectNotFoundError:
+            return FORMAT
+        except InvalidSettingsError as error:
+            raise DamagedObjectError(layout.INDEX, str(error)) from error
+        return min(found.format, FORMAT)
 
 
 async def claim(storage: Storage, index: str | None) -> None:
@@ -29,23 +70,39 @@ async def claim(storage: Storage, index: str | None) -> None:
     try:
         found, etag = await read(storage)
     except ObjectNotFoundError:
-        await _mark(storage, index, None)
+        await _write(storage, Identity(format=FORMAT, index=index), None)
         found, etag = await read(storage)
     _check(found, index)
     if found.index is None and index is not None:
         # It was made by a server without a name, or by `wheelyard copy`.
-        await _mark(storage, index, etag)
+        await _write(storage, msgspec.structs.replace(found, index=index), etag)
         found, _ = await read(storage)
         _check(found, index)
+
+
+async def raise_format(storage: Storage) -> None:
+    """Let the newest format be written from now on. No server that does not know it may run any more.
+
+    Raises `StorageError` if the storage does not answer, or has no `wheelyard.json`.
+    """
+    for _ in range(_TRIES):
+        found, etag = await read(storage)
+        if found.format >= FORMAT:
+            return
+        log.info("Raising the storage's format from %d to %d", found.format, FORMAT)
+        await _write(storage, msgspec.structs.replace(found, format=FORMAT), etag)
+    raise StorageUnavailableError(layout.INDEX, "too many writers at the same time")
 
 
 async def read(storage: Storage) -> tuple[Identity, ETag]:
     """Return `wheelyard.json`; raise `ObjectNotFoundError`, or `InvalidSettingsError` if it is damaged."""
     body, etag = await storage.read(layout.INDEX)
     try:
-        return msgspec.json.decode(body, type=Identity), etag
+        found = msgspec.json.decode(body, type=Identity)
+        keys = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
         raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
+    return msgspec.structs.replace(found, unknown={key: keys[key] for key in keys.keys() - _KEYS}), etag
 
 
 def _check(found: Identity, index: str | None) -> None:
@@ -57,7 +114,8 @@ def _check(found: Identity, index: str | None) -> None:
         )
 
 
-async def _mark(storage: Storage, index: str | None, expected: ETag | None) -> None:
-    """Mark the storage as ours, unless another replica, or another index, is faster: reading it tells."""
+async def _write(storage: Storage, identity: Identity, expected: ETag | None) -> None:
+    """Write `wheelyard.json`, unless another replica, or another index, is faster: reading it tells."""
+    body = {"format": identity.format, "index": identity.index, **identity.unknown}
     with suppress(PreconditionFailedError):
-        await storage.write(layout.INDEX, msgspec.json.encode(Identity(index=index)), expected=expected)
+        await storage.write(layout.INDEX, msgspec.json.encode(body), expected=expected)

@@ -178,7 +178,7 @@ def _write_huge(_tree: Tree, folder: Path) -> None:
 
 def _write_identity(folder: Path) -> None:
     (folder / layout.DOCUMENTS).mkdir(parents=True)
-    (folder / layout.INDEX).write_bytes(msgspec.json.encode(Identity()))
+    (folder / layout.INDEX).write_bytes(msgspec.json.encode(Identity(format=FORMAT)))
 
 
 def _write_document(project: Project, folder: Path) -> None:
@@ -260,5 +260,5 @@ async def _put_documents(bucket: storage.Storage) -> None:
             await bucket.store({key: body})
 
     documents = ((layout.document(each.name), msgspec.json.encode(each)) for each in data.huge_projects())
-    await put(layout.INDEX, msgspec.json.encode(Identity()))
+    await put(layout.INDEX, msgspec.json.encode(Identity(format=FORMAT)))
     await asyncio.gather(*(put(*each) for each in documents))

@@ -79,7 +79,7 @@ async def test_writers_on_two_replicas_lose_nothing() -> None:
 async def test_a_write_whose_answer_got_lost_is_known_by_its_operation(fault: Fault) -> None:
     storage = MemoryStorage()
     documents = Documents(storage)
-    storage.fail_at(2, fault)
+    storage.fail_at(3, fault)
     await documents.change(NAME, adding("a"))
     assert await filenames(documents) == ["a"]
     assert sum(call.startswith("write") for call in storage.calls) == 1
@@ -88,7 +88,7 @@ async def test_a_write_whose_answer_got_lost_is_known_by_its_operation(fault: Fa
 async def test_a_write_that_had_no_effect_is_an_error() -> None:
     storage = MemoryStorage()
     documents = Documents(storage)
-    storage.fail_at(2, Fault.LOST_REQUEST)
+    storage.fail_at(3, Fault.LOST_REQUEST)
     with pytest.raises(StorageUnavailableError):
         await documents.change(NAME, adding("a"))
     assert await filenames(documents) == []

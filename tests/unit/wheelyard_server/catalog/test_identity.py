@@ -16,7 +16,7 @@ def another_index_is_faster(storage: MemoryStorage) -> None:
 async def test_an_empty_storage_becomes_the_index_s_own() -> None:
     storage = MemoryStorage()
     await claim(storage, "packages/main")
-    assert storage.objects["wheelyard.json"] == b'{"format":1,"index":"packages/main"}'
+    assert storage.objects["wheelyard.json"] == b'{"format":2,"index":"packages/main"}'
     await claim(storage, "packages/main")
 
 
@@ -35,7 +35,7 @@ async def test_a_server_without_a_name_serves_whatever_is_there() -> None:
 
 async def test_a_newer_format_is_refused() -> None:
     storage = MemoryStorage()
-    storage.objects["wheelyard.json"] = b'{"format": 2, "index": null}'
+    storage.objects["wheelyard.json"] = b'{"format": 3, "index": null}'
     with pytest.raises(InvalidSettingsError, match="upgrade"):
         await claim(storage, None)
 

@@ -53,18 +53,23 @@ async def test_an_upload_is_there_when_it_is_acknowledged_on_every_replica(tmp_p
 
 async def test_an_upload_costs_four_calls_and_with_attestations_five(tmp_path: Path) -> None:
     storage = MemoryStorage()
-    await Catalog(storage).publish(upload(distributions.wheel(tmp_path)))
+    catalog = Catalog(storage)
+    # A process looks once, before its first change, which format may be written.
+    await catalog.publish(upload(distributions.wheel(tmp_path, version="0.9")))
+    storage.calls.clear()
+    await catalog.publish(upload(distributions.wheel(tmp_path)))
     assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "write"]
     storage.calls.clear()
-    await Catalog(storage).publish(replace(upload(distributions.wheel(tmp_path, version="1.1")), provenance=b"{}"))
+    await catalog.publish(replace(upload(distributions.wheel(tmp_path, version="1.1")), provenance=b"{}"))
     assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "store", "write"]
 
 
 async def test_objects_are_stored_once_however_often_the_swap_is_tried(tmp_path: Path) -> None:
     storage = MemoryStorage()
-    storage.fail_at(4, Fault.CONFLICT)
+    storage.fail_at(5, Fault.CONFLICT)
     await Catalog(storage).publish(upload(distributions.wheel(tmp_path)))
-    assert [call.split()[0] for call in storage.calls] == ["read", "store", "store", "write", "read", "write"]
+    calls = [call.split()[0] for call in storage.calls]
+    assert calls == ["read", "read", "store", "store", "write", "read", "write"]
     assert len(await assert_invariants(storage)) == 1
 
 

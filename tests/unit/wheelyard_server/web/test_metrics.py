@@ -156,17 +156,18 @@ async def test_calls_of_the_storage_by_what_came_of_them(
         for outcome in ("done", "missing", "unchanged", "unavailable")
     }
     assert told["commit", "done"] == 1
-    assert told["read", "missing"] == 1
+    # The project's document, and whether the storage says which format may be written.
+    assert told["read", "missing"] == 2
     assert told["read", "unchanged"] == 1
     assert told["read", "unavailable"] == 1
-    assert found['wheelyard_storage_call_seconds_count{operation="read"}'] == 3
+    assert found['wheelyard_storage_call_seconds_count{operation="read"}'] == 4
 
 
 async def test_a_change_that_another_writer_was_faster_than(
     client: Client, metrics: Client, storage: MemoryStorage, tmp_path: Path
 ) -> None:
-    # The document is read, the file and its metadata are stored, and then comes the swap.
-    storage.fail_at(4, Fault.CONFLICT)
+    # The document and the storage's format are read, the file and its metadata are stored, and then comes the swap.
+    storage.fail_at(5, Fault.CONFLICT)
     answer = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
     assert answer.status == 200
     found = await scraped(metrics)

@@ -1,0 +1,216 @@
+"""Documents of both formats, with keys that nobody here knows on every level."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog import edits, encoding
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.model import (
+    FORMAT,
+    MAX_FINDING_LENGTH,
+    MAX_FINDINGS,
+    UNKNOWN,
+    Change,
+    DeletedFile,
+    FencedUpload,
+    File,
+    Finding,
+    Project,
+    Promotion,
+    Status,
+    findings,
+)
+from wheelyard_server.names import parse_project_name
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DEMO = parse_project_name("demo")
+KEY = "projects/demo.json"
+CHANGE = Change(at=NOW, by="ann")
+FULL = Project(
+    name="demo",
+    format=FORMAT,
+    serial=7,
+    owner="pypi",
+    operations=("a", "b"),
+    files=(
+        File(
+            filename="demo-1.0.tar.gz",
+            version="1.0",
+            upload_id="1",
+            size=1,
+            sha256="0" * 64,
+            upload_time=NOW,
+            uploader="ann",
+            core_metadata_sha256="1" * 64,
+            requires_python=">=3.9",
+            summary="A demo",
+            provenance_sha256="2" * 64,
+            yanked="broken",
+            yank_changed=CHANGE,
+            added=NOW,
+            promoted=Promotion(source="packages/staging", by="ann", at=NOW),
+            findings=(Finding(rule="record-hex", message="RECORD has hex digests"),),
+        ),
+    ),
+    deleted=(
+        DeletedFile(
+            filename="demo-0.9.tar.gz",
+            sha256="3" * 64,
+            upload_id="2",
+            deleted=NOW,
+            deleted_by="ann",
+            upload_time=NOW,
+        ),
+    ),
+    fenced=(FencedUpload(upload_id="3", fenced=NOW),),
+    status=Status.ARCHIVED,
+    status_reason="done",
+    status_changed=CHANGE,
+)
+"""A project with something in each field."""
+FORMAT_1_KEYS = {
+    "": {"name", "operations", "files", "deleted", "fenced", "status", "status-reason"},
+    "files": {
+        "filename",
+        "version",
+        "upload-id",
+        "size",
+        "sha256",
+        "upload-time",
+        "uploader",
+        "core-metadata-sha256",
+        "requires-python",
+        "summary",
+        "provenance-sha256",
+        "yanked",
+    },
+    "deleted": {"filename", "sha256", "upload-id", "deleted"},
+    "fenced": {"upload-id", "fenced"},
+}
+"""What the releases of format 1 know, and write back. They omit the format."""
+
+
+def with_more(value: Any, depth: int = 0) -> Any:
+    """Return the JSON with keys of a newer release in each object."""
+    if isinstance(value, list):
+        return [with_more(each, depth) for each in value]
+    if not isinstance(value, dict):
+        return value
+    more = {"new": {"depth": depth, "list": [1, {"a": None}], "": "ü"}, UNKNOWN: "?", "big": 10**30}
+    return {key: with_more(each, depth + 1) for key, each in value.items()} | more
+
+
+def test_the_project_of_these_tests_has_something_in_each_field() -> None:
+    def check(part: msgspec.Struct) -> None:
+        for field in msgspec.structs.fields(part):
+            value = getattr(part, field.name)
+            if field.name != "unknown":
+                assert value or field.required, f"{type(part).__name__}.{field.name}"
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(each, msgspec.Struct):
+                    check(each)
+
+    check(FULL)
+
+
+def test_a_document_is_read_as_it_was_written() -> None:
+    assert encoding.decode(encoding.encode(FULL)) == FULL
+
+
+def test_keys_of_a_newer_release_are_kept_on_every_level() -> None:
+    newer = with_more(msgspec.json.decode(encoding.encode(FULL)))
+    assert msgspec.json.decode(encoding.encode(encoding.decode(msgspec.json.encode(newer)))) == newer
+
+
+def test_a_document_without_unknown_keys_is_encoded_in_one_step_and_has_no_trace_of_them() -> None:
+    assert UNKNOWN.encode() not in encoding.encode(FULL)
+
+
+async def test_every_edit_keeps_the_keys_of_a_newer_release() -> None:
+    newer = with_more(msgspec.json.decode(encoding.encode(FULL.replace(owner="", status=Status.ACTIVE))))
+    one = Selection(filename="demo-1.0.tar.gz")
+    added = FULL.files[0].replace(filename="demo-2.0.tar.gz", upload_id="9")
+    changes = (
+        lambda project: edits.with_file(project, added, 10),
+        lambda project: edits.with_yanked(project, one, "no"),
+        lambda project: edits.with_yanked(project, one, None),
+        lambda project: edits.with_status(project, Status.DEPRECATED, "old"),
+        lambda project: edits.with_fenced(project, frozenset({"8"}), NOW),
+        lambda project: edits.without(project, Selection(filename="demo-2.0.tar.gz"), NOW),
+    )
+    storage = MemoryStorage()
+    storage.objects[KEY] = msgspec.json.encode(newer)
+    for change in changes:
+        await Documents(storage).change(DEMO, change)
+        written = msgspec.json.decode(storage.objects[KEY])
+        for part, before in (
+            (written, newer),
+            (written["files"][0], newer["files"][0]),
+            (written["files"][0]["findings"][0], newer["files"][0]["findings"][0]),
+            (written["files"][0]["promoted"], newer["files"][0]["promoted"]),
+            (written["deleted"][0], newer["deleted"][0]),
+            (written["fenced"][0], newer["fenced"][0]),
+        ):
+            assert {key: part.get(key) for key in ("new", UNKNOWN, "big")} == {
+                key: before[key] for key in ("new", UNKNOWN, "big")
+            }
+
+
+@pytest.mark.parametrize("damage", [{"files": 1}, {"files": [1]}, {"files": [{"filename": 1}]}, {"status": "odd"}])
+def test_damage_is_named_also_beside_unknown_keys(damage: dict[str, Any]) -> None:
+    (key,) = damage
+    with pytest.raises(msgspec.ValidationError, match=rf"\$\.{key}"):
+        encoding.decode(msgspec.json.encode({"name": "demo", "new": 1, **damage}))
+
+
+def test_format_1_has_only_what_its_servers_write_back() -> None:
+    written = msgspec.json.decode(encoding.encode(encoding.in_format(FULL.replace(format=1), 1)))
+    assert {key: set(written[key][0]) if key else set(written) for key in FORMAT_1_KEYS} == FORMAT_1_KEYS
+
+
+def test_a_document_of_format_1_becomes_one_of_format_2_when_that_may_be_written() -> None:
+    body = encoding.encode(encoding.in_format(Project(name="demo"), 2))
+    assert msgspec.json.decode(body) == {"name": "demo", "format": 2}
+
+
+def test_no_document_goes_back_to_format_1() -> None:
+    assert encoding.in_format(FULL, 1) == FULL
+
+
+async def test_a_storage_of_format_1_gets_documents_of_format_1_until_its_format_is_raised() -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
+    documents = Documents(storage)
+    await documents.change(DEMO, lambda _: FULL.replace(format=1))
+    before = msgspec.json.decode(storage.objects[KEY])
+    assert not before.keys() & {"format", "serial", "owner"}
+    storage.objects["wheelyard.json"] = b'{"format":2,"index":null}'
+    await documents.change(DEMO, lambda project: project.replace(status_reason="later"))
+    assert msgspec.json.decode(storage.objects[KEY])["format"] == FORMAT
+
+
+async def test_which_format_may_be_written_is_asked_until_it_is_the_newest() -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
+    documents = Documents(storage)
+
+    async def fence(upload_id: str) -> None:
+        await documents.change(DEMO, lambda project: edits.with_fenced(project, frozenset({upload_id}), NOW))
+
+    await fence("1")
+    await fence("2")
+    storage.objects["wheelyard.json"] = b'{"format":2,"index":null}'
+    await fence("3")
+    await fence("4")
+    assert storage.calls.count("read wheelyard.json") == 3
+
+
+def test_findings_are_bounded() -> None:
+    found = findings(Finding(rule="rule", message="x" * 1000) for _ in range(100))
+    assert len(found) == MAX_FINDINGS
+    assert {len(each.message) for each in found} == {MAX_FINDING_LENGTH}
