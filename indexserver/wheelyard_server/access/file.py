@@ -58,8 +58,8 @@ class Issuer(_Part, frozen=True):
 
     issuer: str
     """As it stands in the tokens' `iss`."""
-    keys: tuple[dict[str, Any], ...]
-    """Public keys (RFC 7517)."""
+    keys: tuple[Any, ...]
+    """Public keys (RFC 7517), as the issuer publishes them: one that is not usable is left out, and no more."""
 
 
 class AccessFile(_Part, frozen=True):

@@ -18,6 +18,10 @@ from wheelyard_server.errors import UnauthenticatedError
 log = logging.getLogger(__name__)
 
 LONGEST_TOKEN = 16 * 1024
+MOST_KEYS = 100
+"""Of one issuer: a token without `kid` is tried with each."""
+LONGEST_NUMBER = 16 * 1024
+"""Characters of a value of a key. OpenSSL itself refuses an RSA modulus of more than 16384 bits."""
 LEEWAY_SECONDS = 10
 """How far the clocks of an issuer and this server may be apart."""
 
@@ -127,17 +131,29 @@ def _fits(value: object, wanted: str) -> bool:
 
 
 def _keys(issuer: Issuer) -> tuple[jwt.PyJWK, ...]:
-    return tuple(key for body in issuer.keys if (key := _key(issuer.issuer, body)) is not None)
+    if len(issuer.keys) > MOST_KEYS:
+        log.warning("Issuer %s has %d keys: the first %d count", issuer.issuer, len(issuer.keys), MOST_KEYS)
+    return tuple(key for body in issuer.keys[:MOST_KEYS] if (key := _key(issuer.issuer, body)) is not None)
 
 
-def _key(issuer: str, body: dict[str, Any]) -> jwt.PyJWK | None:
+def _key(issuer: str, body: object) -> jwt.PyJWK | None:
+    """Return a usable key; None drops one that is not: it must not close the door to everybody else."""
     try:
-        key = jwt.PyJWK(body)
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
-        # One bad key must not close the door to everybody else.
-        log.warning("A key of issuer %s is not usable: %s", issuer, error)
+        return _parsed(body)
+    except Exception as error:  # noqa: BLE001 - foreign: the library raises NotImplementedError and others, too
+        log.warning("A key of issuer %s is not usable: %.200s", issuer, str(error) or type(error).__name__)
         return None
-    return key if key.key_type in _ALGORITHMS else None
+
+
+def _parsed(body: object) -> jwt.PyJWK:
+    if not isinstance(body, dict) or body.get("kty") not in _ALGORITHMS:
+        raise ValueError(f"its `kty` must be one of {', '.join(_ALGORITHMS)}")
+    if any(isinstance(value, str) and len(value) > LONGEST_NUMBER for value in body.values()):
+        raise ValueError(f"it has a value of more than {LONGEST_NUMBER} characters")
+    key = jwt.PyJWK(body)
+    if not _algorithms(key):
+        raise ValueError(f"its `alg` must be one of {', '.join(_ALGORITHMS[body['kty']])}")
+    return key
 
 
 def _algorithms(key: jwt.PyJWK) -> list[str]:

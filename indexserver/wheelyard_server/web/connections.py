@@ -1,7 +1,8 @@
 """Connections: how many there may be, and how long a client may take for its part.
 
-aiohttp reads HTTP; what a client may cost is decided here. Of aiohttp's own state only three attributes are used,
-all for reading: `_waiter`, `_current_request` and `_messages`. `test_connections.py` pins what they mean.
+aiohttp reads HTTP; what a client may cost is decided here. Of aiohttp's own state only four attributes are used:
+for reading `_waiter`, `_current_request` and `_messages`, and `_parser`, which is told of the end.
+`test_connections.py` pins what they mean.
 """
 
 import asyncio
@@ -292,6 +293,8 @@ class Connection(web.RequestHandler):
             self._idle_since, self._was_used = now, False
         elif now - self._idle_since > KEEPALIVE_SECONDS:
             self.force_close()
+        elif now - self._idle_since > self._limits.header_seconds and self._has_half_a_request():
+            self.cut("its request's headers took too long")
         if self._head_since is not None and now - self._head_since > self._limits.header_seconds:
             self.cut("its request's headers took too long")
         elif not self._is_receiving() or self._wire is None or not self._wire.is_reading():
@@ -326,6 +329,16 @@ class Connection(web.RequestHandler):
     def _is_idle(self) -> bool:
         """Tell whether aiohttp waits for a request."""
         return self._waiter is not None and not self._waiter.done()
+
+    def _has_half_a_request(self) -> bool:
+        """Tell whether headers began behind an earlier request and never ended. That ends the parser's work."""
+        if self._is_at_a_beginning or self._parser is None:
+            return False
+        try:
+            # Within headers it makes a request of what there is, or finds that it is none; else it does nothing.
+            return self._parser.feed_eof() is not None
+        except Exception:  # noqa: BLE001 - whatever is wrong with them, they are not whole
+            return True
 
     def _is_receiving(self) -> bool:
         return self._current_request is not None and not self._current_request.content.is_eof()

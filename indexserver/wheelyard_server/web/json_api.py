@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from packaging.metadata import RawMetadata, parse_email
+from packaging.metadata import RawMetadata
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.inspection.metadata import fields_of
 from wheelyard_server.catalog.project_list import latest
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
@@ -78,7 +79,7 @@ async def _release(
     name = NormalizedName(project.name)
     # Wheels say what was built, an sdist may leave fields for later (Dynamic).
     source = next((file for file in files if file.is_wheel), files[0])
-    metadata, _ = parse_email(await catalog.core_metadata(name, source))
+    metadata = fields_of(await catalog.core_metadata(name, source))
     base = origin(request)
     return _info(base, project, files, metadata), [_file(base, name, file) for file in files]
 

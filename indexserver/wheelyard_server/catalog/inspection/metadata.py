@@ -61,6 +61,22 @@ def parse_metadata(raw: bytes, filename: DistributionFilename) -> CoreMetadata:
     return CoreMetadata(raw, version, requires_python or None, summary)
 
 
+def fields_of(raw: bytes) -> RawMetadata:
+    """Return the fields of stored core metadata, the description among them; what cannot be read is left out.
+
+    The headers alone are parsed: a description that looks like nested mail recurses in Python's parser.
+    """
+    headers, *body = _END_OF_HEADERS.split(raw, maxsplit=1)
+    try:
+        fields, _ = parse_email(headers + b"\n\n")
+    except (ValueError, RecursionError):  # It was checked when it was stored, perhaps by an older version.
+        fields = RawMetadata()
+    description = b"".join(body).decode(errors="replace")
+    if description.strip():
+        fields["description"] = description
+    return fields
+
+
 def _parse_headers(raw: bytes) -> RawMetadata:
     """Parse the headers alone: a long description cannot be wrong, but could pretend to be nested mail."""
     headers = _END_OF_HEADERS.split(raw, maxsplit=1)[0]

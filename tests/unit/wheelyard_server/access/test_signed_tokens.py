@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.issuers import AUDIENCE, TestIssuer
-from wheelyard_server.access.file import Identity, Issuer
-from wheelyard_server.access.signed_tokens import SignedClaims, Verifier, is_signed_token
+from wheelyard_server.access.file import Identity, Issuer, parse
+from wheelyard_server.access.signed_tokens import MOST_KEYS, SignedClaims, Verifier, is_signed_token
 from wheelyard_server.errors import UnauthenticatedError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -116,12 +119,51 @@ def test_forgeries(name: str) -> None:
         VERIFIER.verify(FORGED[name], NOW)
 
 
-@pytest.mark.parametrize(
-    "bad", [{}, {"kty": "RSA"}, {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA", "n": "?", "e": "AQAB"}, {"kty": 1}]
+GOOD_KEY: dict[str, Any] = dict(ONE.public.keys[0])
+BAD_KEYS: tuple[Any, ...] = (
+    {},
+    {"kty": "RSA"},
+    {"kty": "oct", "k": "c2VjcmV0"},
+    {"kty": "RSA", "n": "?", "e": "AQAB"},
+    {"kty": 1},
+    {"kty": ["RSA"]},
+    None,
+    "RSA",
+    [],
+    *({**GOOD_KEY, "alg": each} for each in ("none", "HS256", "ES256", "", 1, [], {})),
+    *(
+        {**GOOD_KEY, name: value}
+        for name in ("n", "e", "kty")
+        for value in ("", "AA", None, 1, [], {}, "A" * 20_000)
+    ),
+    {"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"},
+    {"kty": "EC", "crv": [], "x": "AQ", "y": "AQ"},
+    {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43},
+    {"kty": "OKP", "crv": "Ed448", "x": "AQ"},
+    {"kty": "OKP", "crv": "X25519", "x": "A" * 43},
 )
-def test_a_bad_key_does_not_shut_out_the_good_ones(bad: dict[str, Any]) -> None:
-    issuer = Issuer(issuer=ONE.url, keys=(bad, *ONE.public.keys))
+
+
+@pytest.mark.parametrize("bad", BAD_KEYS, ids=str)
+def test_a_bad_key_does_not_shut_out_the_good_ones(bad: object) -> None:
+    text = msgspec.json.encode({"audience": AUDIENCE, "issuers": [{"issuer": ONE.url, "keys": [bad, GOOD_KEY]}]})
+    file = parse(text)
+    assert Verifier(AUDIENCE, file.issuers).verify(ONE.sign(NOW), NOW)
+
+
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3),
+    st.sampled_from(sorted(GOOD_KEY)),
+)
+def test_whatever_an_issuer_says_of_a_key_does_not_shut_out_the_good_ones(value: object, name: str) -> None:
+    issuer = Issuer(issuer=ONE.url, keys=({**GOOD_KEY, name: value}, GOOD_KEY))
     assert Verifier(AUDIENCE, [issuer]).verify(ONE.sign(NOW), NOW)
+
+
+def test_of_many_keys_the_first_count() -> None:
+    many = Issuer(issuer=ONE.url, keys=({"kty": "RSA"},) * MOST_KEYS + (GOOD_KEY,))
+    with pytest.raises(UnauthenticatedError):
+        Verifier(AUDIENCE, [many]).verify(ONE.sign(NOW), NOW)
 
 
 def test_a_symmetric_key_verifies_nothing() -> None:

@@ -142,6 +142,45 @@ async def test_the_headers_of_later_requests_have_the_same_deadline_but_waiting_
     assert not await client.is_open(after=11)
 
 
+HALVES = {
+    "one byte": b"G",
+    "no end of the request line": b"GET / HTTP/1.1",
+    "no header": b"GET / HTTP/1.1\r\n",
+    "half a header": b"GET / HTTP/1.1\r\nHos",
+    "all but the last byte": GET[:-1],
+    "of a request with a body": POST[:-4],
+}
+BEFORE = {
+    "a request": GET,
+    "two requests": GET * 2,
+    "a body": POST[:-11] + b"5\r\n\r\nabcde",
+    "chunks": CHUNKED + b"0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
+@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES.keys())
+async def test_half_a_header_behind_a_good_request_has_the_same_deadline(
+    connect: Connect, before: bytes, half: bytes
+) -> None:
+    client = await connect()
+    await client.send(before + half)
+    assert statuses(await client.reader.read(1000))[0] == 200
+    assert await client.is_open(after=0)
+    assert await client.is_open(after=9)
+    assert not await client.is_open(after=11)
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
+async def test_whoever_has_sent_whole_requests_may_wait_with_the_next(connect: Connect, before: bytes) -> None:
+    client = await connect()
+    for _ in range(2):
+        await client.send(before)
+        assert statuses(await client.reader.read(1000))[0] == 200
+        assert await client.is_open(after=0)
+        assert await client.is_open(after=60)
+
+
 async def test_a_body_in_several_parts_does_not_count_as_headers(connect: Connect) -> None:
     client = await connect()
     await client.send(POST[:-11] + b"10000\r\n\r\n")

@@ -94,3 +94,13 @@ async def test_it_is_not_sent_again_to_who_has_it(client: Client, paths: list[Pa
     assert paths
     etag = (await client.get("/pypi/demo/json")).headers["ETag"]
     assert (await client.get("/pypi/demo/json", headers={"If-None-Match": etag})).status == 304
+
+
+@pytest.mark.parametrize("path", ["/pypi/demo/json", "/pypi/demo/1.0/json"])
+async def test_a_description_that_looks_like_nested_mail_is_text(client: Client, tmp_path: Path, path: str) -> None:
+    body = "Content-Type: message/rfc822\n\n" * 600
+    wheel = distributions.wheel(tmp_path, extra=f"Content-Type: message/rfc822\n\n{body}")
+    assert (await client.post("/legacy/", data=form(wheel), headers=auth(PUBLISHER))).status == 200
+    answer = await client.get(path)
+    assert answer.status == 200
+    assert (await answer.json())["info"]["description"].strip() == body.strip()

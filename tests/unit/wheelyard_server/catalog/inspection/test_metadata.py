@@ -1,11 +1,12 @@
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.distributions import metadata
-from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, parse_metadata
+from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, fields_of, parse_metadata
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import parse_filename
 
@@ -90,6 +91,20 @@ def test_the_description_may_be_anything() -> None:
     assert parse(raw).raw == raw
 
 
+PIECES = (
+    b"Content-Type: message/rfc822\n\n",
+    b'Content-Type: multipart/mixed; boundary="x"\n',
+    b"Content-Transfer-Encoding: base64\n",
+    b"Project-URL: a, b\n",
+    b"Description: a\n",
+    b"=?utf-8?b?7aCA?=",
+    b"--x\n",
+    b"\xff",
+    b"\r\n",
+    b"\n\n",
+)
+
+
 @given(st.text() | st.binary() | st.lists(st.text(alphabet="NameVrsion: \n=?utf8bq", max_size=40)).map("\n".join))
 def test_whatever_follows_the_headers_is_parsed_or_refused(rest: str | bytes) -> None:
     start = metadata("demo", "1.0").rstrip("\n").encode() + b"\n"
@@ -98,3 +113,19 @@ def test_whatever_follows_the_headers_is_parsed_or_refused(rest: str | bytes) ->
     except InvalidUploadError:
         return
     assert found.metadata_version == "2.3"
+
+
+@given(st.binary() | st.lists(st.sampled_from(PIECES)).map(b"".join))
+def test_whatever_is_stored_can_be_described(rest: bytes) -> None:
+    assert isinstance(fields_of(rest), dict)
+    fields = fields_of(metadata("demo", "1.0", "Keywords: a,b\n").encode() + b"\n" + rest)
+    assert (fields["name"], fields["keywords"]) == ("demo", ["a", "b"])
+    msgspec.json.encode(fields)
+
+
+def test_a_description_is_text_and_no_mail() -> None:
+    text = metadata("demo", "1.0", 'Content-Type: multipart/mixed; boundary="x"\n').encode()
+    body = b"--x\nContent-Type: message/rfc822\n\n" * 20_000
+    assert fields_of(text + body)["description"] == body.decode()
+    assert fields_of(text + b"\xff")["description"] == "\ufffd"
+    assert "description" not in fields_of(text)
