@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from wheelyard_server.access.current import CurrentAccess
+from wheelyard_server.access.current import CHECK_SECONDS, CurrentAccess
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.background import Background
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.freshness import Freshness
@@ -24,7 +25,7 @@ from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.redirects import Locations, Redirects
 from wheelyard_server.catalog.scratch import Scratch
-from wheelyard_server.errors import InvalidSettingsError, StorageError, UnsafeStorageError
+from wheelyard_server.errors import InvalidSettingsError, LoopEndedError, StorageError, UnsafeStorageError
 from wheelyard_server.settings import S3, Redirect, Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
 from wheelyard_server.storage import Storage, s3
@@ -33,7 +34,7 @@ from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.audit import audited
 from wheelyard_server.web.connections import Runner
-from wheelyard_server.web.context import ACCESS, ADMISSION, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
+from wheelyard_server.web.context import ACCESS, ADMISSION, BACKGROUND, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
 from wheelyard_server.web.errors import errors_as_responses
 from wheelyard_server.web.expectations import close_unless_continued
 from wheelyard_server.web.fast_lane import LANE, FastLane
@@ -75,12 +76,14 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited])
     sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle
+    app[BACKGROUND] = background = Background(time.time)
+    metrics.watch(background)
     measured = MeasuredStorage(storage, metrics.storage_called)
     app[CATALOG] = catalog = Catalog(measured, _policy(settings), cache=_cache(settings))
     metrics.follow(catalog.counts)
     app[ACCESS] = access
     app[METRICS] = metrics
-    app[METRICS_APP] = metrics_app(metrics, access)
+    app[METRICS_APP] = metrics_app(metrics, access, background)
     app[PASSWORDS] = PasswordChecker(time.monotonic)
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
@@ -148,13 +151,14 @@ def _cache(settings: Settings) -> FileCache | None:
 async def serve(settings: Settings, log_handler: LogHandler | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end.
 
-    Raises `UnsafeInterpreterError`, `InvalidSettingsError` if the storage is another index's, and `OSError` if a
-    port is taken.
+    Raises `UnsafeInterpreterError`, `InvalidSettingsError` if the storage is another index's, `OSError` if a
+    port is taken, and `LoopEndedError` once running requests have ended, if a background loop did.
     """
     require_safe_interpreter()
     stop = _stop_signal()
     storage = open_storage(settings.storage)
     app = build(settings, storage, log_handler)
+    app[BACKGROUND].on_end = stop.set
     listeners = settings.listeners
     proxies = Proxies(listeners.cluster, listeners.external)
     runner = Runner(app, settings.limits, proxies, log_requests=settings.logs.requests)
@@ -173,6 +177,8 @@ async def serve(settings: Settings, log_handler: LogHandler | None = None) -> No
     finally:
         await runner.cleanup()
         await metrics.cleanup()
+    if (loop := app[BACKGROUND].ended) is not None:
+        raise LoopEndedError(f"A background loop has ended: {loop.name}")
 
 
 async def _drain(lifecycle: Lifecycle, runner: web.AppRunner, shutdown: Shutdown) -> None:
@@ -208,10 +214,9 @@ async def _check_writes(catalog: Catalog, storage: Storage) -> None:
 
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(app[ACCESS].watch())
+    loop = app[BACKGROUND].start("following the access file", app[ACCESS].follow, CHECK_SECONDS)
     yield
-    task.cancel()
-    await asyncio.wait([task])
+    loop.stop()
 
 
 class _Stop(asyncio.Event):

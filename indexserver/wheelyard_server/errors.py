@@ -18,6 +18,10 @@ class UnsafeInterpreterError(WheelyardError):
     """This Python would read requests in a way that is known to be unsafe; the text says what to change."""
 
 
+class LoopEndedError(WheelyardError):
+    """A background loop has ended, so the process has to: whoever started it starts it again."""
+
+
 class BusyError(WheelyardError):
     """There is no room for this now; there will be soon."""
 

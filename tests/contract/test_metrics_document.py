@@ -31,6 +31,6 @@ def documented(part: str) -> dict[str, tuple[str, ...]]:
 def test_no_label_is_the_name_of_a_project_a_user_or_an_object(registries: dict[str, CollectorRegistry]) -> None:
     used = {label for registry in registries.values() for each in labels(registry).values() for label in each}
     assert used == {
-        *("route", "method", "status", "client", "outcome", "operation", "source"),
+        *("route", "method", "status", "client", "outcome", "operation", "source", "loop"),
         *("kind", "result", "verb", "service", "resource", "state", "of"),
     }

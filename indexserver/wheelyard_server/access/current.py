@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,30 +45,36 @@ class CurrentAccess:
         self.access = access_of(parse(self._text))
         self.loaded = clock()
         """When the file that is in force was read."""
+        self.looked = self.loaded
+        """When the file was last looked at."""
         self.usable = True
         """Whether the file that is there now is the one in force."""
+        # Of its own: with thousands of users it takes longer than anybody's request should wait, and whatever
+        # else waits for a thread must not keep a withdrawn right in force.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="access-file")
 
-    async def watch(self) -> None:
-        """Follow the file for ever."""
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            # In a thread: with thousands of users it takes longer than anybody's request should wait.
-            await asyncio.to_thread(self.reload)
+    async def follow(self) -> None:
+        """Do as `reload`, beside the event loop."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.reload)
 
     def reload(self) -> None:
-        """Take over what the file says now, if it has changed and is good."""
+        """Take over what the file says now, if it has changed and is good.
+
+        Raises what is unexpected; the last good file stays in force, and the next call tries this one again.
+        """
         text = self._read()
+        self.looked = self._clock()
         if text == self._text:
             return
-        self._text = text
+        self.usable = False
         try:
             self.access, self.loaded = access_of(parse(text)), self._clock()
         except InvalidSettingsError as error:
-            self.usable = False
             log.error("The access file is not usable, the last good one stays in force: %s", error)  # noqa: TRY400
         else:
             self.usable = True
             log.info("The access file has changed and is in force")
+        self._text = text
 
     def _read(self) -> bytes:
         try:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import resource
 import socket
+import time
 from collections.abc import Callable
 from io import FileIO
 from typing import Any, NamedTuple, cast
@@ -17,10 +18,11 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
+from wheelyard_server.background import Background
 from wheelyard_server.settings import Limits
 from wheelyard_server.web import request_ids
 from wheelyard_server.web.census import Census, neighbourhood
-from wheelyard_server.web.context import EXTERNAL_PORT, is_outside
+from wheelyard_server.web.context import BACKGROUND, EXTERNAL_PORT, is_outside
 from wheelyard_server.web.fast_lane import LANE, FastLane
 from wheelyard_server.web.headers import always
 from wheelyard_server.web.logs import AccessLog
@@ -59,8 +61,10 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        lane = self.app.get(LANE)
-        return Server(server, self._limits, self._proxies, lane, self.app.get(EXTERNAL_PORT), **self._options)
+        limits, app = self._limits, self.app
+        census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
+        shared = Shared(limits, census, self._proxies, app.get(LANE), app.get(EXTERNAL_PORT))
+        return Server(server, shared, app.get(BACKGROUND) or Background(time.time), **self._options)
 
 
 class Shared(NamedTuple):
@@ -76,25 +80,16 @@ class Shared(NamedTuple):
 class Server(web.Server):
     """Makes a `Connection` for each client and looks once a second whether it does its part."""
 
-    def __init__(
-        self,
-        application: web.Server,
-        limits: Limits,
-        proxies: Proxies,
-        lane: FastLane | None,
-        external_port: int | None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, application: web.Server, shared: Shared, background: Background, **options: Any) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             request_ids.begin(request)
-            proxies.begin(request)
-            return refusal(request, limits.header_bytes) or await application.request_handler(request)
+            shared.proxies.begin(request)
+            return refusal(request, shared.limits.header_bytes) or await application.request_handler(request)
 
         super().__init__(handle, request_factory=application.request_factory)
         self._options = options
-        census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
-        self._shared = Shared(limits, census, proxies, lane, external_port)
-        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        self._shared = shared
+        self._sweeping = background.start("the deadlines of clients", self._sweep, SWEEP_SECONDS)
 
     def __call__(self) -> "Connection":
         """Make the protocol of one connection."""
@@ -102,14 +97,14 @@ class Server(web.Server):
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's signature
         """Close what is open."""
-        self._sweeping.cancel()
+        self._sweeping.stop()
         await super().shutdown(timeout)
 
-    def _sweep(self) -> None:
-        for connection in self.connections:
-            if isinstance(connection, Connection):
-                connection.check(self._loop.time())
-        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+    async def _sweep(self) -> None:
+        """Check all connections; raise the first error once all others are checked, too."""
+        errors = [error for each in self.connections if (error := _checked(each, self._loop.time())) is not None]
+        if errors:
+            raise errors[0]
 
 
 class Connection(web.RequestHandler):
@@ -346,6 +341,17 @@ class Connection(web.RequestHandler):
     def _begin_window(self, now: float) -> None:
         self._window_since = now
         self._window_bytes = 0
+
+
+def _checked(connection: web.RequestHandler, now: float) -> Exception | None:
+    """Check a connection; where that fails unexpectedly, cut it and return the error."""
+    if isinstance(connection, Connection):
+        try:
+            connection.check(now)
+        except Exception as error:  # noqa: BLE001 - it is raised later
+            connection.cut("it could not be checked")
+            return error
+    return None
 
 
 def _has_no_body(received: tuple[Any, Any]) -> bool:

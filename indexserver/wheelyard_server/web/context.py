@@ -11,11 +11,13 @@ from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import Principal
+from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.proxies import client_of
 
+BACKGROUND = web.AppKey("background", Background)
 ADMISSION = web.AppKey("admission", Admission)
 CATALOG = web.AppKey("catalog", Catalog)
 ACCESS = web.AppKey("access", CurrentAccess)

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from wheelyard_server.web.context import BACKGROUND
 from wheelyard_server.web.lifecycle import LIFECYCLE
 
 
@@ -13,7 +14,12 @@ async def healthz(_request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Tell whether to send requests here.
 
-    An outage of the storage does not count: it is the same for all replicas, and none would be left.
+    What is the same for all replicas does not count, or none would be left: an outage of the storage, or a
+    background loop that fails while the last good state is in force. A loop that is stuck is this process's own.
     """
+    background = request.app[BACKGROUND]
     reason = request.app[LIFECYCLE].reason
-    return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+    if reason is None and background.late:
+        reason = f"stuck: {', '.join(background.late)}"
+    warning = f"failing, see the log: {', '.join(background.failing)}\n" if background.failing else ""
+    return web.Response(text=f"{reason or 'ok'}\n{warning}", status=503 if reason else 200)

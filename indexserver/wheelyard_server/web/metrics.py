@@ -13,13 +13,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as PrometheusCounter
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from wheelyard_server.access.audit import AuditRecord, AuditVerb, Outcome
 from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.access.rules import Method
+from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.storage.measured import Outcome as StorageOutcome
 from wheelyard_server.web import clients
@@ -115,6 +116,29 @@ class _Catalog(Collector):
         yield reads
 
 
+class _Background(Collector):
+    """How the background loops are."""
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+
+    def collect(self) -> Iterator[Metric]:
+        """Return it as Prometheus wants it."""
+        failures = CounterMetricFamily(
+            "wheelyard_background_failures", "Rounds of background loops that failed.", labels=("loop",)
+        )
+        finished = GaugeMetricFamily(
+            "wheelyard_background_finished_timestamp_seconds",
+            "When a background loop last came round without a failure.",
+            labels=("loop",),
+        )
+        for loop in self._background.loops:
+            failures.add_metric((loop.name,), loop.failures)
+            finished.add_metric((loop.name,), loop.finished)
+        yield failures
+        yield finished
+
+
 class Metrics:
     """The metrics of one server."""
 
@@ -192,6 +216,10 @@ class Metrics:
         """Have told what the catalog counts."""
         self.registry.register(_Catalog(counts))
 
+    def watch(self, background: Background) -> None:
+        """Have told how the background loops are."""
+        self.registry.register(_Background(background))
+
     def authenticated(self, method: Method, outcome: str, count: int = 1) -> None:
         """Count somebody who has logged in, or tried to."""
         self._requests.authentications[method, outcome] += count
@@ -216,14 +244,20 @@ def _sent(request: web.Request, response: web.StreamResponse) -> int:
     return (response.content_length or 0) if has_body else 0
 
 
-def metrics_app(metrics: Metrics, access: CurrentAccess) -> web.Application:
+def metrics_app(metrics: Metrics, access: CurrentAccess, background: Background) -> web.Application:
     """Make what is served beside the index, to Prometheus and to the operator, on a port of its own."""
 
     async def scrape(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def tell_access(_request: web.Request) -> web.Response:
-        content = {"usable": access.usable, "loaded": int(access.loaded)}
+        content = {
+            "usable": access.usable,
+            "loaded": int(access.loaded),
+            "looked": int(access.looked),
+            "failing": background.failing,
+            "stuck": background.late,
+        }
         return web.Response(text=json.dumps(content), content_type="application/json")
 
     app = web.Application()

@@ -21,13 +21,17 @@ class Servers:
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=0.5, read=1), retries=False)
 
     def can_use_access_file(self, pod: Manifest) -> bool | None:
-        """Tell whether the pod's server understands the access file that it has; None where it does not answer."""
+        """Return whether the pod's server understands the access file that it has, and still looks at it.
+
+        None: it does not answer.
+        """
         address = pod.get("status", {}).get("podIP", "")
         host = f"[{address}]" if ":" in address else address
         try:
             url = f"http://{host}:{self._port}/access"
             with self._pool.request("GET", url, redirect=False, preload_content=False) as response:
-                usable = json.loads(response.read(_LONGEST_ANSWER))["usable"]
-        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError):
+                answer = json.loads(response.read(_LONGEST_ANSWER))
+                usable = answer["usable"] and not answer.get("stuck")
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, AttributeError):
             return None
-        return usable if isinstance(usable, bool) else None
+        return usable if isinstance(answer["usable"], bool) else None

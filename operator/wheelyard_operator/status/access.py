@@ -15,7 +15,7 @@ def access_in_force(answers: Mapping[str, bool | None]) -> Condition:
     refusing = sorted(pod for pod, usable in answers.items() if usable is False)
     if refusing:
         message = (
-            f"Index server {refusing[0]} cannot read the present access file and goes on with the one before: is"
+            f"Index server {refusing[0]} does not use the present access file and goes on with the one before: is"
             f" its image as new as the operator's? See kubectl logs {refusing[0]}."
         )
         return Condition(ACCESS_IN_FORCE, "False", "AccessFileRefused", message)

@@ -38,6 +38,8 @@ def server() -> Iterator[ThreadingHTTPServer]:
     ("answer", "usable"),
     [
         (b'{"usable": true, "loaded": 1}', True),
+        (b'{"usable": true, "looked": 1, "failing": [], "stuck": []}', True),
+        (b'{"usable": true, "looked": 1, "failing": [], "stuck": ["following the access file"]}', False),
         (b'{"usable": false}', False),
         (b'{"usable": "yes"}', None),
         (b"{}", None),

@@ -1,0 +1,276 @@
+"""Every background loop of the server is found here, made to fail and made to end."""
+
+import ast
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer, unused_port
+
+import wheelyard_server
+from support.access import ACCESS as ACCESS_FILE
+from support.serving import LimitedServer
+from wheelyard_server import app
+from wheelyard_server.background import LATE_SECONDS, Background, Loop
+from wheelyard_server.errors import LoopEndedError
+from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
+from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.web.context import BACKGROUND
+from wheelyard_server.web.lifecycle import LIFECYCLE
+
+LOOPS = ("following the access file", "the deadlines of clients")
+"""All of a server. They come and go with what is found below."""
+
+SUPERVISED = {
+    "app._follow_access_file": LOOPS[0],
+    "web.connections.Server.__init__": LOOPS[1],
+}
+"""Where loops begin."""
+
+NO_LOOPS = {
+    "background.Background.start": "what supervises",
+    "background.Loop.start": "what supervises",
+    "background.Loop._run": "what supervises",
+    "access.passwords.PasswordChecker._compared": "of a login",
+    "app._started_or_stopped": "`serve` waits for it: an error ends the process",
+    "app._unless": "of the end",
+    "catalog.cache.FileCache._begin": "of a download",
+    "catalog.fill.Fill._read": "of a download",
+    "catalog.local_files.LocalFiles._digest": "of a download",
+    "catalog.scratch._watched": "of an upload",
+    "catalog.sharing.SharedCalls.begun": "of a request",
+    "storage.folder._chunks": "of a download",
+    "web.connections.Connection._begin_soon": "three turns of the event loop",
+    "web.connections.Connection.data_received": "three turns of the event loop",
+    "web.fast_lane.FastLane._answer_waiting": "while requests wait",
+    "web.fast_lane.FastLane._start": "of a request",
+    "web.fast_lane.FastLane.takes": "once a turn of the event loop",
+    "web.lifecycle.Lifecycle.wait_until_idle": "of the end",
+    "web.logs.RequestLog.tell": "once a turn of the event loop",
+    "web.operations._body": "of a request",
+    "web.pages.RootPages.page": "of a request",
+    "web.sendfile._flushed": "of a download",
+    "web.sendfile.sendfile": "of a download",
+    "web.tracing.Tracing.close": "of the end",
+}
+"""What looks like one, and why it is none."""
+
+STARTS = frozenset(
+    {"Loop", "create_task", "ensure_future", "call_soon", "call_later", "call_at", "Thread", "Timer"}
+)
+
+
+def _called(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            function = each.func
+            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            yield "Loop" if name == "start" and len(each.args) == 3 else name  # `Background.start` begins one.
+
+
+def _is_suspicious(function: ast.AST) -> bool:
+    return any(isinstance(each, ast.While) and _waits(each) for each in ast.walk(function)) or bool(
+        STARTS & set(_called(function))
+    )
+
+
+def _waits(loop: ast.While) -> bool:
+    return any(isinstance(each, ast.Await) for each in ast.walk(loop)) or "sleep" in _called(loop)
+
+
+def _functions(node: ast.AST, path: str) -> Iterator[tuple[str, ast.AST]]:
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{path}.{each.name}", each
+        elif isinstance(each, ast.ClassDef):
+            yield from _functions(each, f"{path}.{each.name}")
+
+
+def suspects() -> set[str]:
+    """Return all functions of the server that may begin a loop, or be one."""
+    found = set()
+    root = Path(wheelyard_server.__file__).parent
+    for path in root.rglob("*.py"):
+        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        if not module.startswith(("commands.", "maintenance.", "importing.")):
+            found |= {
+                name for name, body in _functions(ast.parse(path.read_text()), module) if _is_suspicious(body)
+            }
+    return found
+
+
+def test_there_is_no_other_loop_than_those_that_are_supervised() -> None:
+    assert suspects() == set(SUPERVISED) | set(NO_LOOPS)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    access_file = tmp_path / "access.yaml"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS_FILE))
+    return Settings(
+        storage=Storage(folder=Folder(path=tmp_path / "storage")),
+        access_file=access_file,
+        scratch_folder=tmp_path / "scratch",
+        listeners=Listeners(cluster=Listener(port=unused_port())),
+        shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
+    )
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
+    application = app.build(settings, FolderStorage(settings.storage.folder.path))  # type: ignore[union-attr]
+    application[LIFECYCLE].started = True
+    running = LimitedServer(application, settings.limits)
+    async with running:
+        yield running
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def _told(server: LimitedServer) -> tuple[int, str, dict[str, object], str]:
+    """Return the status and text of readiness, `/access`, and the metrics."""
+    async with aiohttp.ClientSession() as session, TestClient(TestServer(server.app[app.METRICS_APP])) as metrics:
+        ready = await session.get(server.make_url("/-/readyz"))
+        access = await (await metrics.get("/access")).json()
+        return ready.status, await ready.text(), access, await (await metrics.get("/metrics")).text()
+
+
+def _loop(server: LimitedServer, name: str) -> Loop:
+    (loop,) = (each for each in server.app[BACKGROUND].loops if each.name == name)
+    return loop
+
+
+async def test_all_loops_are_known(server: LimitedServer) -> None:
+    assert (
+        sorted(loop.name for loop in server.app[BACKGROUND].loops)
+        == sorted({*SUPERVISED.values()})
+        == sorted(LOOPS)
+    )
+    tasks = {task.get_name() for task in asyncio.all_tasks()}
+    assert {f"background: {name}" for name in LOOPS} <= tasks
+
+
+@pytest.mark.parametrize("name", LOOPS)
+async def test_a_loop_that_fails_is_logged_counted_and_shown_and_tried_again(
+    server: LimitedServer, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = _loop(server, name)
+    work, good = loop.work, loop.finished
+
+    async def fail() -> NoReturn:
+        raise NotImplementedError("odd")
+
+    loop.seconds, loop.work = 0.01, fail
+    await _until(lambda: loop.failures > 2)
+    status, ready, access, metrics = await _told(server)
+    assert (status, ready) == (200, f"ok\nfailing, see the log: {name}\n"), "the last good state serves"
+    assert (access["failing"], access["usable"]) == ([name], True)
+    assert f'wheelyard_background_failures_total{{loop="{name}"}} ' in metrics
+    assert loop.finished < loop.clock()
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [name in record.getMessage() for record in errors] == [True], "the same is told once"
+    assert errors[0].exc_info is not None
+    loop.work = work
+    await _until(lambda: not loop.failing)
+    assert (await _told(server))[:2] == (200, "ok\n")
+    assert loop.finished > good
+
+
+@pytest.mark.parametrize("name", LOOPS)
+async def test_a_loop_that_is_stuck_is_not_ready(
+    server: LimitedServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, may_go_on, is_in = _loop(server, name), asyncio.Event(), asyncio.Event()
+    work = loop.work
+
+    async def hang() -> None:
+        is_in.set()
+        await may_go_on.wait()
+
+    loop.work = hang
+    await asyncio.wait_for(is_in.wait(), 60)
+    monkeypatch.setattr(loop, "clock", lambda: server.app[BACKGROUND].clock() + LATE_SECONDS + loop.seconds + 1)
+    status, ready, access, _ = await _told(server)
+    assert (status, ready, access["stuck"]) == (503, f"stuck: {name}\n", [name])
+    loop.work = work
+    may_go_on.set()
+    await _until(lambda: not loop.is_late)
+    assert (await _told(server))[0] == 200
+
+
+Ending = Callable[[], Awaitable[None]]
+
+
+class _Panic(BaseException):
+    """As a library in Rust raises it: no `Exception`."""
+
+
+async def _panic() -> NoReturn:
+    raise _Panic
+
+
+async def _cancelled() -> NoReturn:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("end", [_panic, _cancelled])
+@pytest.mark.parametrize("name", LOOPS)
+async def test_a_loop_that_ends_ends_the_process(
+    settings: Settings, name: str, end: Ending, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[Background] = []
+
+    class Noted(Background):
+        def __init__(self, clock: Callable[[], float]) -> None:
+            super().__init__(clock)
+            made.append(self)
+
+    monkeypatch.setattr(app, "Background", Noted)
+    serving = asyncio.create_task(app.serve(settings))
+    await _until(lambda: bool(made) and len(made[0].loops) == len(LOOPS))
+    (loop,) = (each for each in made[0].loops if each.name == name)
+    loop.work = end
+    with pytest.raises(LoopEndedError, match=name):
+        await asyncio.wait_for(serving, 60)
+    assert f"{name} has ended, so the process does, too" in caplog.text
+
+
+async def test_failures_in_a_row_slow_a_loop_down_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def count(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    async def fail() -> NoReturn:
+        raise ValueError
+
+    monkeypatch.setattr(asyncio, "sleep", count)
+    loop = Background(lambda: 0).start("a loop", fail, 0.5)
+    while len(slept) < 8:
+        await sleep(0)
+    loop.stop()
+    assert slept[:6] == [0.5, 1, 2, 4, 5, 5]
+
+
+async def test_a_loop_that_is_stopped_has_not_ended_by_itself() -> None:
+    background = Background(lambda: 0)
+
+    async def work() -> None:
+        """Do nothing."""
+
+    loop = background.start("a loop", work, 0)
+    await asyncio.sleep(0.01)
+    loop.stop()
+    await asyncio.sleep(0.01)
+    assert background.ended is None
