@@ -86,22 +86,22 @@ class GuardedCatalog:
     async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
         """Yank the selected files and return them."""
         self._require(Verb.YANK, name, *_named(selection))
-        return self._noted(await self._catalog.yank(name, selection, reason))
+        return self._noted(await self._catalog.yank(name, selection, reason, str(self.principal)))
 
     async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
         """Take back the yanking of the selected files and return them."""
         self._require(Verb.YANK, name, *_named(selection))
-        return self._noted(await self._catalog.unyank(name, selection))
+        return self._noted(await self._catalog.unyank(name, selection, str(self.principal)))
 
     async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
         """Delete the selected files for ever and return them."""
         self._require(Verb.DELETE, name, *_named(selection))
-        return self._noted(await self._catalog.delete(name, selection))
+        return self._noted(await self._catalog.delete(name, selection, str(self.principal)))
 
     async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
         """Set a project's status marker and return the project."""
         self._require(Verb.MANAGE, name)
-        return await self._catalog.set_status(name, status, reason)
+        return await self._catalog.set_status(name, status, reason, str(self.principal))
 
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)

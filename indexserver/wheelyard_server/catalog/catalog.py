@@ -18,7 +18,7 @@ from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.verify import checked
 from wheelyard_server.errors import NotFoundError, UnsafeStorageError
-from wheelyard_server.model import File, Project, Status
+from wheelyard_server.model import Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
 
@@ -156,31 +156,41 @@ class Catalog:
         self._require_writable()
         await self._publisher.publish(upload)
 
-    async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
+    async def yank(self, name: NormalizedName, selection: Selection, reason: str, by: str = "") -> tuple[File, ...]:
         """Yank the selected files (PEP 592) and return them; raise `NotFoundError` if there are none."""
-        return await self._edit(name, selection, lambda project: edits.with_yanked(project, selection, reason))
+        changed = self._change(by)
+        return await self._edit(
+            name, selection, lambda project: edits.with_yanked(project, selection, reason, changed)
+        )
 
-    async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
+    async def unyank(self, name: NormalizedName, selection: Selection, by: str = "") -> tuple[File, ...]:
         """Take back the yanking of the selected files and return them; raise `NotFoundError` if there are none."""
-        return await self._edit(name, selection, lambda project: edits.with_yanked(project, selection, None))
+        changed = self._change(by)
+        return await self._edit(
+            name, selection, lambda project: edits.with_yanked(project, selection, None, changed)
+        )
 
-    async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
+    async def delete(self, name: NormalizedName, selection: Selection, by: str = "") -> tuple[File, ...]:
         """Delete the selected files for ever and return them; raise `NotFoundError` if there are none.
 
         Their names never come back with other bytes. The bytes are collected later, see `maintenance`.
         """
         now = self._now()
-        return await self._edit(name, selection, lambda project: edits.without(project, selection, now))
+        return await self._edit(name, selection, lambda project: edits.without(project, selection, now, by))
 
-    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
+    async def set_status(self, name: NormalizedName, status: Status, reason: str, by: str = "") -> Project:
         """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
         self._require_writable()
+        changed = self._change(by)
 
         def change(project: Project) -> Project:
             self._selected(project, Selection())
-            return edits.with_status(project, status, reason)
+            return edits.with_status(project, status, reason, changed)
 
         return await self._documents.change(name, change)
+
+    def _change(self, by: str) -> Change:
+        return Change(at=self._now(), by=by)
 
     async def use_once(self, thing: str, until: datetime) -> bool:
         """Tell whether this is the first time that a thing is used; see `SingleUse.use`."""

@@ -7,7 +7,6 @@ there by then.
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from packaging.version import Version
 
 from wheelyard_server.errors import (
@@ -17,7 +16,7 @@ from wheelyard_server.errors import (
     ProjectClosedError,
     StorageUnavailableError,
 )
-from wheelyard_server.model import DeletedFile, FencedUpload, File, Project, Status
+from wheelyard_server.model import Change, DeletedFile, FencedUpload, File, Project, Status
 from wheelyard_server.storage import layout
 
 
@@ -61,6 +60,8 @@ def with_file(project: Project, file: File, most_files: int) -> Project:
     if deleted is not None and deleted.upload_id == file.upload_id:
         # This very upload was there already, unknown to its writer, and somebody has deleted it since.
         return project
+    if project.owner:
+        raise ProjectClosedError(f"The name {project.name} is mirrored from {project.owner}: choose another name")
     if not project.status.takes_uploads:
         raise ProjectClosedError(f"The project {project.name} is {project.status} and takes no uploads")
     if any(fenced.upload_id == file.upload_id for fenced in project.fenced):
@@ -68,28 +69,48 @@ def with_file(project: Project, file: File, most_files: int) -> Project:
     if len(project.files) >= most_files:
         raise InvalidUploadError(f"The project {project.name} has {most_files} files, more are not taken")
     kept = tuple(other for other in project.deleted if other is not deleted)
+    if deleted is not None and deleted.upload_time is not None:
+        # When it was first published does not change because it comes back.
+        file = file.replace(upload_time=deleted.upload_time)
     return project.replace(files=(*project.files, file), deleted=kept)
 
 
-def with_yanked(project: Project, selection: Selection, reason: str | None) -> Project:
+def with_yanked(
+    project: Project, selection: Selection, reason: str | None, changed: Change | None = None
+) -> Project:
     """Return the project with the selected files yanked for this reason, or with None, not yanked (PEP 592)."""
-    files = (msgspec.structs.replace(file, yanked=reason) if file in selection else file for file in project.files)
-    return project.replace(files=tuple(files))
+
+    def edited(file: File) -> File:
+        if file not in selection or file.yanked == reason:
+            return file
+        return file.replace(yanked=reason, yank_changed=changed)
+
+    return project.replace(files=tuple(map(edited, project.files)))
 
 
-def without(project: Project, selection: Selection, now: datetime) -> Project:
+def without(project: Project, selection: Selection, now: datetime, by: str = "") -> Project:
     """Return the project without the selected files, which leave their names and digests behind."""
-    gone = tuple(
-        DeletedFile(filename=file.filename, sha256=file.sha256, upload_id=file.upload_id, deleted=now)
-        for file in selection.of(project)
-    )
+    gone = tuple(_deleted(file, now, by) for file in selection.of(project))
     kept = tuple(file for file in project.files if file not in selection)
     return project.replace(files=kept, deleted=(*project.deleted, *gone))
 
 
-def with_status(project: Project, status: Status, reason: str) -> Project:
+def _deleted(file: File, now: datetime, by: str) -> DeletedFile:
+    return DeletedFile(
+        filename=file.filename,
+        sha256=file.sha256,
+        upload_id=file.upload_id,
+        deleted=now,
+        deleted_by=by,
+        upload_time=file.upload_time,
+    )
+
+
+def with_status(project: Project, status: Status, reason: str, changed: Change | None = None) -> Project:
     """Return the project with another status (PEP 792)."""
-    return project.replace(status=status, status_reason=reason)
+    if (status, reason) == (project.status, project.status_reason):
+        return project
+    return project.replace(status=status, status_reason=reason, status_changed=changed)
 
 
 def with_fenced(project: Project, upload_ids: frozenset[str], now: datetime) -> Project:

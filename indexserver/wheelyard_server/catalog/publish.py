@@ -86,13 +86,15 @@ class Publisher:
             return inspect(file, upload.filename, self._limits.archive)
 
     def _describe(self, upload: Upload, metadata: CoreMetadata) -> File:
+        now = self._now()
         return File(
             filename=upload.filename.filename,
             version=str(upload.filename.version),
             upload_id=uuid.uuid4().hex,
             size=upload.content.size,
             sha256=upload.content.digests["sha256"],
-            upload_time=self._now(),
+            upload_time=now,
+            added=now,
             uploader=upload.uploader,
             core_metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
             requires_python=metadata.requires_python,

@@ -9,7 +9,7 @@ import msgspec
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectEntry
-from wheelyard_server.model import File, Project, Status
+from wheelyard_server.model import Change, File, Project, Status
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.operations import Call, Operation
 
@@ -46,6 +46,13 @@ class Projects(_Api, frozen=True):
     projects: tuple[ProjectSummary, ...]
 
 
+class Changed(_Api, frozen=True):
+    """When something was changed, and by whom."""
+
+    at: datetime
+    by: str
+
+
 class FileDetails(_Api, frozen=True):
     """A file of a project."""
 
@@ -54,10 +61,15 @@ class FileDetails(_Api, frozen=True):
     size: int
     sha256: str
     upload_time: datetime
+    """When the file was first published."""
+    added: datetime
+    """When this index took it."""
     uploader: str
     requires_python: str | None
     yanked: bool
     yanked_reason: str | None
+    yank_changed: Changed | None
+    """When it was last yanked or unyanked; null where that is not known."""
 
 
 class ProjectDetails(_Api, frozen=True):
@@ -66,6 +78,8 @@ class ProjectDetails(_Api, frozen=True):
     name: str
     status: Status
     status_reason: str
+    status_changed: Changed | None
+    """When the status was last set; null where that is not known."""
     versions: tuple[str, ...]
     files: tuple[FileDetails, ...]
 
@@ -157,6 +171,7 @@ def _details(project: Project) -> ProjectDetails:
         name=project.name,
         status=project.status,
         status_reason=project.status_reason,
+        status_changed=_changed(project.status_changed),
         versions=project.versions,
         files=tuple(_file_details(file) for file in project.files),
     )
@@ -169,11 +184,17 @@ def _file_details(file: File) -> FileDetails:
         size=file.size,
         sha256=file.sha256,
         upload_time=file.upload_time,
+        added=file.added or file.upload_time,
         uploader=file.uploader,
         requires_python=file.requires_python,
         yanked=file.yanked is not None,
         yanked_reason=file.yanked or None,
+        yank_changed=_changed(file.yank_changed),
     )
+
+
+def _changed(change: Change | None) -> Changed | None:
+    return None if change is None else Changed(at=change.at, by=change.by)
 
 
 _PROJECT = "/api/v1/projects/{project}"

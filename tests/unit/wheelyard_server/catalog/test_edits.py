@@ -1,6 +1,6 @@
 """What can happen to a project, and that a filename has one content for ever."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from packaging.version import Version
@@ -14,7 +14,7 @@ from wheelyard_server.errors import (
     ProjectClosedError,
     StorageUnavailableError,
 )
-from wheelyard_server.model import File, Project, Status
+from wheelyard_server.model import Change, File, Project, Status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY = Project(name="demo")
@@ -191,3 +191,34 @@ def test_each_of_two_spellings_that_are_there_from_before_stays_what_it_is() -> 
     assert added(first_left, file(WHEEL, upload="u3")) is first_left
     with pytest.raises(FileExistsWithOtherContentError):
         added(first_left, file(SPELLED, upload="u3", sha256="b"))
+
+
+def test_who_yanked_and_unyanked_a_file_last_and_when_is_kept() -> None:
+    by_ann, by_bob = Change(at=NOW, by="ann"), Change(at=NOW, by="bob")
+    one = Selection(Version("1.0"))
+    yanked = edits.with_yanked(TWO, one, "", by_ann)
+    assert [each.yank_changed for each in yanked.files] == [by_ann, None]
+    assert edits.with_yanked(yanked, one, "", by_bob) == yanked
+    assert [each.yank_changed for each in edits.with_yanked(yanked, one, None, by_bob).files] == [by_bob, None]
+
+
+def test_who_set_the_status_last_and_when_is_kept() -> None:
+    by_ann, by_bob = Change(at=NOW, by="ann"), Change(at=NOW, by="bob")
+    archived = edits.with_status(TWO, Status.ARCHIVED, "done", by_ann)
+    assert archived.status_changed == by_ann
+    assert edits.with_status(archived, Status.ARCHIVED, "done", by_bob) == archived
+    assert edits.with_status(archived, Status.ARCHIVED, "really", by_bob).status_changed == by_bob
+
+
+def test_a_deleted_file_says_who_deleted_it_and_comes_back_with_the_time_of_its_first_publication() -> None:
+    gone = edits.without(added(EMPTY, file()), Selection(), NOW, "ann")
+    (deleted,) = gone.deleted
+    assert (deleted.deleted, deleted.deleted_by) == (NOW, "ann")
+    later = NOW + timedelta(days=1)
+    (back,) = added(gone, file(upload="u2").replace(upload_time=later, added=later)).files
+    assert (back.upload_time, back.added) == (NOW, later)
+
+
+def test_a_name_that_is_an_upstream_s_takes_no_uploads() -> None:
+    with pytest.raises(ProjectClosedError, match="mirrored from pypi"):
+        added(EMPTY.replace(owner="pypi"), file())

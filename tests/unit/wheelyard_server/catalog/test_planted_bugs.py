@@ -88,8 +88,8 @@ def test_no_compare_and_swap(tmp_path: Path) -> None:
 def test_tombstones_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without = edits.without
 
-    def forget(project: Project, selection: Selection, now: datetime) -> Project:
-        return without(project, selection, now).replace(deleted=())
+    def forget(project: Project, selection: Selection, now: datetime, by: str) -> Project:
+        return without(project, selection, now, by).replace(deleted=())
 
     monkeypatch.setattr(edits, "without", forget)
     with pytest.raises(AssertionError):

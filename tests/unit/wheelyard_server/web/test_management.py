@@ -11,6 +11,8 @@ import pytest
 from support import distributions
 from support.access import NOBODY, OWNER, PUBLISHER, READER
 from support.http import Client, auth, form
+from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog import encoding
 from wheelyard_server.web.management import OPERATIONS
 from wheelyard_server.web.openapi import document
 from wheelyard_server.web.routes import ROUTES
@@ -257,3 +259,25 @@ async def test_what_is_no_operation_is_a_problem_too(client: Client) -> None:
 
 def _problem(status: int, detail: str) -> dict[str, Any]:
     return {"status": status, "title": {404: "Not Found"}[status], "detail": detail, "requestId": REQUEST_ID}
+
+
+async def test_what_happened_is_told_with_its_time_and_by_whom(client: Client) -> None:
+    status, before = await call(client, "GET", "/projects/demo")
+    assert (status, before["statusChanged"]) == (200, None)
+    assert {each["added"] == each["uploadTime"] and each["yankChanged"] for each in before["files"]} == {None}
+    await call(client, "PUT", f"/projects/demo/files/{WHEEL}/yank", {"reason": "broken"})
+    await call(client, "PUT", "/projects/demo/status", {"status": "deprecated"})
+    _, after = await call(client, "GET", "/projects/demo")
+    changes = {each["filename"]: each["yankChanged"] for each in after["files"]}
+    assert changes[WHEEL]["by"] == after["statusChanged"]["by"] == "team.owner"
+    assert changes[WHEEL]["at"] <= after["statusChanged"]["at"]
+    assert changes[SDIST] is None
+    await call(client, "DELETE", f"/projects/demo/files/{WHEEL}/yank")
+    _, unyanked = await call(client, "GET", "/projects/demo")
+    assert unyanked["files"][0]["yankChanged"]["at"] >= changes[WHEEL]["at"]
+
+
+async def test_a_deleted_file_says_by_whom(client: Client, storage: MemoryStorage) -> None:
+    await call(client, "DELETE", f"/projects/demo/files/{WHEEL}")
+    (deleted,) = encoding.decode(storage.objects["projects/demo.json"]).deleted
+    assert (deleted.filename, deleted.deleted_by) == (WHEEL, "team.owner")
