@@ -84,6 +84,7 @@ fuzz: SECONDS := $(or $(SECONDS),60)
 fuzz: $(READY) ## Feed damaged uploads and requests to what reads them: make fuzz SECONDS=60
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz $(SECONDS)
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz.requests --seconds $(SECONDS)
+	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz.readers --seconds $(SECONDS)
 
 .PHONY: proof
 proof: $(READY) ## Long histories of an index against a model, for about 5 minutes

@@ -28,6 +28,18 @@ def member(
     return info.tobuf(format_) + content + padding
 
 
+def rewritten(member: bytes, at: int, field: bytes) -> bytes:
+    """Return a member with these bytes in its header, whose checksum is right again."""
+    header = member[:at] + field + member[at + len(field) : tarfile.BLOCKSIZE]
+    return with_checksum(header) + member[tarfile.BLOCKSIZE :]
+
+
+def with_checksum(header: bytes) -> bytes:
+    """Return a header with its checksum."""
+    checksum = sum(header[:148]) + sum(header[156:]) + sum(b" " * 8)
+    return header[:148] + b"%06o\0 " % checksum + header[156:]
+
+
 def pkg_info(text: str = "Metadata-Version: 2.3\nName: demo\nVersion: 1.0\n\n") -> bytes:
     """Return the member that every sdist has."""
     return member(PKG_INFO, text.encode())

@@ -1,12 +1,11 @@
 """The members of a `.tar.gz`, streamed: nothing is extracted, and memory does not grow with the archive.
 
-POSIX.1-2017 `pax`, and the GNU long names that old sdists have. `tarfile` takes the first sign of damage for the
-end of the archive and keeps all members in memory, so only its reading of a single header is used.
+POSIX.1-2017 `pax`, and the GNU long names that old sdists have, in regular headers alone (`tar_header.py`), in the
+orders in which programs write them: what two readers could read in two ways is refused.
 """
 
 import os
 import re
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,22 +14,35 @@ from typing import BinaryIO
 from wheelyard_server.catalog.inspection.inflate import CHUNK_BYTES, GZIP, as_file, inflate, raw_chunks
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.paths import Kind
+from wheelyard_server.catalog.inspection.tar_header import (
+    BLOCK,
+    FILE,
+    FOLDER,
+    GLOBAL_PAX,
+    HARD_LINK,
+    LONG_LINK,
+    LONG_NAME,
+    OLD_FILE,
+    PAX,
+    SYMBOLIC_LINK,
+    Header,
+    parse_header,
+)
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.errors import InvalidUploadError
 
-_BLOCK = tarfile.BLOCKSIZE
 _EXTENSION_BYTES = 64 * 1024
 _KINDS = {
-    tarfile.REGTYPE: Kind.FILE,
-    tarfile.AREGTYPE: Kind.FILE,
-    tarfile.DIRTYPE: Kind.FOLDER,
-    tarfile.SYMTYPE: Kind.LINK,
-    tarfile.LNKTYPE: Kind.LINK,
+    FILE: Kind.FILE,
+    OLD_FILE: Kind.FILE,
+    FOLDER: Kind.FOLDER,
+    SYMBOLIC_LINK: Kind.LINK,
+    HARD_LINK: Kind.LINK,
 }
-_LONG_NAMES = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"}
+_LONG_NAMES = {LONG_NAME: "path", LONG_LINK: "linkpath"}
 _PAX_RECORD = re.compile(rb"(\d{1,6}) ([^=\n]+)=")
 # Sparse files and other character sets are second opinions on what a member is.
-_FORBIDDEN_PAX = re.compile(r"hdrcharset|charset|GNU\.sparse\..*|SCHILY\.realsize|SUN\.holesdata")
+_FORBIDDEN_PAX = re.compile(r"hdrcharset|charset|GNU\..*|SCHILY\.(realsize|filetype)|SUN\.holesdata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,23 @@ class TarMember:
     size: int
 
 
+class _Extensions:
+    """What the extended headers before a member say of it."""
+
+    def __init__(self) -> None:
+        self.types: set[bytes] = set()
+        self.fields: dict[str, str] = {}
+
+    def add(self, type_: bytes, found: dict[str, str]) -> None:
+        """Take another; of two that say the same, or of two of one type, readers choose either."""
+        if type_ in self.types or found.keys() & self.fields.keys():
+            raise InvalidUploadError("The tar archive gives a member two names, or two extended headers")
+        if "size" in self.fields:
+            raise InvalidUploadError("The tar archive has an extended header between a size and its member")
+        self.types.add(type_)
+        self.fields |= found
+
+
 class TarArchive:
     """The members of a tar archive in their order; a file's content may be read while it is the current one."""
 
@@ -54,23 +83,20 @@ class TarArchive:
 
     def members(self) -> Iterator[TarMember]:
         """Yield all members; raises `InvalidUploadError` unless the archive goes on well-formed to its end."""
-        extensions: dict[str, str] = {}
+        extensions = _Extensions()
         count = 0
-        while (block := self._read(_BLOCK)) != bytes(_BLOCK):
+        while (block := self._read(BLOCK)) != bytes(BLOCK):
             self._limits.check_members(count := count + 1)
-            header = _parse_header(block)
-            found = self._read_extensions(header)
-            if found is None:
-                yield self._member(header, extensions)
-                self._skip_content()
-                extensions = {}
-            elif found.keys() & extensions.keys():
-                raise InvalidUploadError("The tar archive gives a member two names")
-            elif "size" in extensions:
-                raise InvalidUploadError("The tar archive has an extended header between a size and its member")
+            header = parse_header(block)
+            if header.type == GLOBAL_PAX:
+                self._check_global(header, is_first=count == 1)
+            elif header.type in {PAX, *_LONG_NAMES}:
+                extensions.add(header.type, self._extension(header))
             else:
-                extensions |= found
-        if extensions:
+                yield self._member(header, extensions.fields)
+                self._skip_content()
+                extensions = _Extensions()
+        if extensions.types:
             raise InvalidUploadError("The tar archive ends where a member should follow")
         self._expect_zeros()
 
@@ -81,25 +107,22 @@ class TarArchive:
         self._content_left -= member.size
         return self._read(member.size)
 
-    def _read_extensions(self, header: tarfile.TarInfo) -> dict[str, str] | None:
-        """Return what an extended header says of the next member; None if this is a member."""
-        if header.type not in {tarfile.XHDTYPE, tarfile.XGLTYPE, *_LONG_NAMES}:
-            return None
+    def _check_global(self, header: Header, *, is_first: bool) -> None:
+        """Check a header for all members: git writes a commit into one, before them. Names do not belong there."""
+        if not is_first or self._extension(header).keys() - {"comment"}:
+            raise InvalidUploadError("The tar archive has a global header with more than a comment at its start")
+
+    def _extension(self, header: Header) -> dict[str, str]:
+        """Return what an extended header says of the next member."""
         if header.size > _EXTENSION_BYTES:
             raise InvalidUploadError("The tar archive has an extended header that is too large")
         raw = self._read(_padded(header.size))[: header.size]
         if header.type in _LONG_NAMES:
             return {_LONG_NAMES[header.type]: _text(raw.removesuffix(b"\0"))}
-        records = _pax_records(raw)
-        if header.type == tarfile.XHDTYPE:
-            return records
-        # git writes a commit into a header for all members; names do not belong there.
-        if records.keys() - {"comment"}:
-            raise InvalidUploadError("The tar archive has a global header with more than a comment")
-        return {}
+        return _pax_records(raw)
 
-    def _member(self, header: tarfile.TarInfo, extensions: dict[str, str]) -> TarMember:
-        path, kind = extensions.get("path", header.name), _KINDS.get(header.type)
+    def _member(self, header: Header, extensions: dict[str, str]) -> TarMember:
+        path, kind = extensions.get("path", _text(header.name)), _KINDS.get(header.type)
         if kind is None:
             raise InvalidUploadError(f"{shown(path)} in the archive is neither a file, a folder nor a link")
         # uv's build backend repeats every size in an extended header. One that differs hides members from readers
@@ -109,9 +132,9 @@ class TarArchive:
         if kind is not Kind.FILE and header.size:
             raise InvalidUploadError(f"{shown(path)} in the archive has content, but is no file")
         self._content_left = _padded(header.size)
-        target = extensions.get("linkpath", header.linkname)
+        target = extensions.get("linkpath", _text(header.link_name))
         path = path.removesuffix("/") if kind is Kind.FOLDER else path
-        return TarMember(path, kind, header.type == tarfile.SYMTYPE, target, header.size)
+        return TarMember(path, kind, header.type == SYMBOLIC_LINK, target, header.size)
 
     def _skip_content(self) -> None:
         while self._content_left:
@@ -151,16 +174,6 @@ def _bounded(chunks: Iterator[bytes], compressed: int, limits: ArchiveLimits) ->
         yield chunk
 
 
-def _parse_header(block: bytes) -> tarfile.TarInfo:
-    try:
-        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.HeaderError as error:
-        raise InvalidUploadError(f"The tar archive has a damaged header: {error}") from None
-    if header.size < 0:
-        raise InvalidUploadError("The tar archive has a member of negative size")
-    return header
-
-
 def _pax_records(raw: bytes) -> dict[str, str]:
     """Return the records of an extended header, each a line `LENGTH KEYWORD=VALUE`."""
     records: dict[str, str] = {}
@@ -182,4 +195,4 @@ def _text(raw: bytes) -> str:
 
 
 def _padded(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
+    return -(-size // BLOCK) * BLOCK

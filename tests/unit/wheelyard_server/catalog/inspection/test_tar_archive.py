@@ -5,6 +5,7 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.distributions import metadata
 from support.inspecting import SDIST, accepted, refusal
-from support.tar_writer import END, PKG_INFO, member, pkg_info, tar_gz
+from support.tar_writer import END, PKG_INFO, member, pkg_info, rewritten, tar_gz
 from support.zip_writer import zip_file
 from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.errors import InvalidUploadError
@@ -33,11 +34,101 @@ def symlink(name: str, target: str) -> bytes:
 
 def extended(type_: bytes, content: bytes) -> bytes:
     """Return an extended header, as raw as it is given."""
-    return member("demo-1.0/extended", content, type=type_)
+    is_posix = type_ in {tarfile.XHDTYPE, tarfile.XGLTYPE}
+    format_: Literal[0, 1] = tarfile.USTAR_FORMAT if is_posix else tarfile.GNU_FORMAT
+    return member("demo-1.0/extended", content, type=type_, format_=format_)
 
 
 def pax(record: bytes) -> bytes:
     return extended(tarfile.XHDTYPE, record)
+
+
+POSIX, GNU = (member("demo-1.0/x", b"content", format_=form) for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT))
+MODE, UID, SIZE, MTIME, MAGIC, MAJOR, PREFIX, REST = 100, 108, 124, 136, 257, 329, 345, 500
+"""Offsets of fields of a header."""
+
+
+def irregular(at: int, field: bytes, of: bytes = POSIX) -> bytes:
+    return sdist_with(rewritten(of, at, field))
+
+
+def signed(header: bytes) -> bytes:
+    """Return a header with the checksum of programs that took bytes for signed numbers."""
+    high = sum(byte > 127 for byte in header)
+    return header[:148] + b"%06o\0 " % (int(header[148:154], 8) - 256 * high) + header[156:]
+
+
+IRREGULAR: Mapping[str, tuple[bytes, str]] = {
+    "no magic": (irregular(MAGIC, bytes(8)), "neither POSIX's nor GNU's"),
+    "another magic": (irregular(MAGIC, b"ustar\0 0"), "neither POSIX's nor GNU's"),
+    "POSIX's long name": (
+        sdist_with(rewritten(extended(tarfile.GNUTYPE_LONGNAME, b"demo-1.0/a\0"), MAGIC, b"ustar\x0000"), POSIX),
+        "neither POSIX's nor GNU's",
+    ),
+    "GNU's extended header": (
+        sdist_with(rewritten(pax(b"24 path=demo-1.0/longer\n"), MAGIC, b"ustar  \0"), POSIX),
+        "neither POSIX's nor GNU's",
+    ),
+    "GNU's header with more": (irregular(PREFIX, b"x", GNU), "fields that must be empty"),
+    "GNU's header with more at its end": (irregular(REST, b"x", GNU), "fields that must be empty"),
+    "POSIX's header with more at its end": (irregular(REST, b"x"), "fields that must be empty"),
+    "more behind a name": (irregular(50, b"x"), "behind the end of a name"),
+    "more behind a prefix": (irregular(PREFIX + 50, b"x"), "behind the end of a name"),
+    "size in base 256": (irregular(SIZE, b"\x80" + bytes(10) + b"\7"), "below 8 GiB"),
+    "size with a sign": (irregular(SIZE, b"+0000000007\0"), "not octal digits"),
+    "size with an underscore": (irregular(SIZE, b"000000000_7\0"), "not octal digits"),
+    "size with a prefix": (irregular(SIZE, b"0o000000007\0"), "not octal digits"),
+    "size that is no octal number": (irregular(SIZE, b"00000000008\0"), "not octal digits"),
+    "size with more behind it": (irregular(SIZE, b"00000007 1\0\0"), "not octal digits"),
+    "no size": (irregular(SIZE, bytes(12)), "not octal digits"),
+    "no checksum": (sdist_with(POSIX[:148] + bytes(8) + POSIX[156:]), "not octal digits"),
+    "checksum in other digits": (
+        sdist_with(POSIX[:148] + b"+" + POSIX[149:]),
+        "not octal digits",
+    ),
+    "checksum of signed bytes": (
+        sdist_with(signed(member("demo-1.0/\u00e9", format_=tarfile.GNU_FORMAT))),
+        "damaged header",
+    ),
+    "mode that is no number": (irregular(MODE, b"rw-r--r-"), "number that is no number"),
+    "owner with a sign": (irregular(UID, b"-000001\0"), "number that is no number"),
+    "device that is no number": (irregular(MAJOR, b"0x"), "number that is no number"),
+    "file in the oldest form that may be a folder": (
+        sdist_with(member("demo-1.0/x/", type=tarfile.AREGTYPE)),
+        "may be a file or a folder",
+    ),
+    "commit of git in the middle": (
+        sdist_with(extended(tarfile.XGLTYPE, b"12 comment=a\n"), POSIX),
+        "global header with more than a comment at its start",
+    ),
+    "two extended headers": (
+        sdist_with(pax(b"24 path=demo-1.0/longer\n"), pax(b"11 uname=a\n"), POSIX),
+        "two names, or two extended headers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), IRREGULAR.values(), ids=IRREGULAR.keys())
+def test_a_header_that_is_not_regular_is_refused(tmp_path: Path, body: bytes, reason: str) -> None:
+    assert reason in refusal(tmp_path, SDIST, body)
+
+
+REGULAR: Mapping[str, bytes] = {
+    "POSIX's": sdist_with(POSIX),
+    "GNU's": sdist_with(GNU),
+    "POSIX's prefix": sdist_with(member("demo-1.0/" + "folder/" * 15 + "x", format_=tarfile.USTAR_FORMAT)),
+    "spaces before and behind a number": irregular(SIZE, b"         7  "),
+    "number without an end": irregular(SIZE, b"000000000007"),
+    "a large user id in base 256": irregular(UID, b"\x80" + (2**31).to_bytes(7, "big"), GNU),
+    "a time before 1970": irregular(MTIME, b"\xff" * 12, GNU),
+    "no devices": irregular(MAJOR, bytes(16)),
+    "type of the oldest form": sdist_with(member("demo-1.0/x", type=tarfile.AREGTYPE)),
+}
+
+
+@pytest.mark.parametrize("body", REGULAR.values(), ids=REGULAR.keys())
+def test_a_regular_header_is_accepted(tmp_path: Path, body: bytes) -> None:
+    assert accepted(tmp_path, SDIST, body).raw == TEXT.encode()
 
 
 REFUSED: Mapping[str, tuple[bytes, str]] = {
@@ -62,7 +153,10 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "data after the end": (tar_gz(pkg_info(), end=END + member("demo-1.0/evil.py")), "data after its end"),
     "a second archive after the end": (gzip.compress(RAW + RAW), "data after its end"),
     "damaged header": (gzip.compress(RAW.replace(b"demo-1.0/setup", b"demo-1.0/SETUP")), "damaged header"),
-    "negative size": (sdist_with(member("demo-1.0/x", size=-512, format_=tarfile.GNU_FORMAT)), "negative size"),
+    "negative size": (
+        sdist_with(member("demo-1.0/x", size=-512, format_=tarfile.GNU_FORMAT)),
+        "number that is not octal",
+    ),
     "size beyond the end": (sdist_with(member("demo-1.0/x", size=1 << 30)), "cut off"),
     "another size in an extended header": (sdist_with(pax(b"9 size=8\n"), member("demo-1.0/x")), "two sizes"),
     "a size that may be taken for that of a long name": (
