@@ -18,6 +18,9 @@ log = logging.getLogger("audit")
 _REFUSALS = (401, 403, 422, 429)
 """Without a login, without the right, without trust in the CI's token, after too many wrong passwords."""
 
+_CLAIMED_LENGTH = 200
+_REASON_LENGTH = 1000
+
 
 @web.middleware
 async def audited(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -60,13 +63,13 @@ def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str,
         "outcome": record.outcome,
         "status": status,
         "user": str(record.principal or ANONYMOUS),
-        "claimed": record.claimed,
+        "claimed": record.claimed[:_CLAIMED_LENGTH],
         "method": record.method,
         "project": record.project,
         "files": record.files,
         "sha256": record.sha256,
         "client": client_of(request),
         "listener": "external" if arrived_from_outside(request) else "cluster",
-        "reason": record.reason,
+        "reason": record.reason[:_REASON_LENGTH],
     }
     return {name: value for name, value in fields.items() if value}

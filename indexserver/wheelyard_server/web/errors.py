@@ -33,6 +33,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
 _API = "/api/"
 _RETRY_AFTER_SECONDS = 5
 _REASON_LENGTH = 300
+_DETAIL_LENGTH = 1000
 
 
 @web.middleware
@@ -53,7 +54,7 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
         return _response(request, 503, "The storage does not answer, try again")
     except errors.WheelyardError as error:
         status = status_of(error)
-        log.info("%s %s refused with %d: %s", request.method, request.path, status, error)
+        log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
         wait = error.seconds if isinstance(error, errors.TooManyAttemptsError) else _RETRY_AFTER_SECONDS
         return _response(request, status, str(error), wait)
 
@@ -73,7 +74,7 @@ def _response(
     request: web.Request, status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS
 ) -> web.Response:
     # What came from outside must not end the header line early, nor leave its character set.
-    reason = "".join(char if " " <= char <= "~" else "?" for char in message)[:_REASON_LENGTH]
+    reason = "".join(char if " " <= char <= "~" else "?" for char in message[:_REASON_LENGTH])
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="Wheelyard"'
@@ -94,7 +95,7 @@ def _problem(status: int, detail: str, headers: Mapping[str, str]) -> web.Respon
     body = {
         "status": status,
         "title": HTTPStatus(status).phrase,
-        "detail": detail,
+        "detail": detail[:_DETAIL_LENGTH],
         "requestId": request_ids.current(),
     }
     return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")

@@ -1,7 +1,8 @@
 """A form as it arrives (`multipart/form-data`, RFC 7578): fields in memory, its one file received."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 
 from aiohttp import web
@@ -21,20 +22,26 @@ FIELDS_BYTES = 8 * 1024 * 1024
 """All fields of the form besides the file; a long description is the largest of them."""
 PART_BYTES = 100
 """What each part of the form costs besides its name and value."""
+PARTS_AT_ONCE = 100
+"""Of a form, before others have their turn of the event loop."""
 FILE = "content"
 
 Fields = dict[str, str]
+MaxBytes = Mapping[str, int]
+"""By the name of a field."""
 
 
 class Form:
     """Takes a form, part by part."""
 
-    def __init__(self, wanted: frozenset[str], receiver: Callable[[Collection[str]], Receiver]) -> None:
+    def __init__(self, wanted: MaxBytes, receiver: Callable[[Collection[str]], Receiver]) -> None:
         """Keep the `wanted` fields; `receiver` gives what takes the file and these digests of it."""
         self.fields: Fields = {}
         """The wanted ones, the first of each name."""
         self.filename = ""
         self.content: Received | None = None
+        self.parts = 0
+        """That have begun."""
         self._wanted = wanted
         self._new_receiver = receiver
         self._receiver: Receiver | None = None
@@ -53,6 +60,7 @@ class Form:
             await self._add(event)
 
     def _begin(self, part: MultipartSegment) -> None:
+        self.parts += 1
         self._name = part.name
         if not self._name:
             raise InvalidUploadError("The form has a part without a name")
@@ -72,8 +80,12 @@ class Form:
             return
         self._spend(len(data))
         # Fields like `classifiers` come many times; none of those is needed.
-        if self._name in self._wanted:
-            self._keep(data)
+        most = self._wanted.get(self._name)
+        if most is None:
+            return
+        self._keep(data)
+        if self._pending_bytes > most:
+            raise InvalidUploadError(f"The form's field {self._name} is larger than {most} bytes")
 
     async def _end(self) -> None:
         if self._name == FILE:
@@ -107,7 +119,7 @@ def declared_digests(fields: Fields) -> dict[str, str]:
 
 
 async def receive(
-    request: web.Request, wanted: frozenset[str], scratch: Scratch, until_done: ExitStack
+    request: web.Request, wanted: MaxBytes, scratch: Scratch, until_done: ExitStack
 ) -> tuple[Fields, str, Received]:
     """Read the whole form; the file, where it is not small, is in scratch space until `until_done` is closed."""
     form = Form(wanted, lambda digests: until_done.enter_context(scratch.receiver(digests)))
@@ -116,6 +128,8 @@ async def receive(
             async for chunk in request.content.iter_any():
                 for event in parser.parse(chunk):
                     await form.take(event)
+                    if isinstance(event, MultipartSegment) and form.parts % PARTS_AT_ONCE == 0:
+                        await asyncio.sleep(0)
     except (MultipartError, HttpProcessingError) as error:
         raise InvalidUploadError(f"The form is damaged: {' '.join(str(error).split())}") from error
     except ConnectionError as error:

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from wheelyard_server.web import request_ids
 
+KNOWN_TAGS = 100
+"""So many of an If-None-Match count; a cache sends those of the variants that it has."""
 ALWAYS = {
     # Instead of what aiohttp says of itself: versions help only those who look for known holes.
     "Server": "wheelyard",
@@ -39,7 +41,8 @@ def matches(request: web.Request, etag: str) -> bool:
 
 def is_among(etag: str, known: str) -> bool:
     """Tell whether the value of an If-None-Match has this ETag."""
-    return known == etag or any(each.strip().removeprefix("W/") in (etag, "*") for each in known.split(","))
+    tags = known.split(",", KNOWN_TAGS)[:KNOWN_TAGS]
+    return known == etag or any(each.strip().removeprefix("W/") in (etag, "*") for each in tags)
 
 
 def head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:

@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
+LIST_CHARACTERS = 4096
+LIST_MEMBERS = 50
+"""What counts of a header that is a list; browsers send a dozen."""
+
 
 class MediaType(StrEnum):
     """What a page of the simple API can be served as; equal wishes are met in this order."""
@@ -31,7 +35,7 @@ def choose(accept: str) -> MediaType | None:
 
 
 def _parse(accept: str) -> Iterator[tuple[str, float]]:
-    for item in accept.split(","):
+    for item in accept[:LIST_CHARACTERS].split(",", LIST_MEMBERS)[:LIST_MEMBERS]:
         media_range, *parameters = (part.strip().lower() for part in item.split(";"))
         quality = next((value[2:] for value in parameters if value.startswith("q=")), "1")
         yield _LATEST.get(media_range, media_range), _number(quality)

@@ -10,6 +10,10 @@ from wheelyard_server.settings import Listener
 Address = IPv4Address | IPv6Address
 _CLIENT = web.RequestKey("client", str)
 _HEADER = "X-Forwarded-For"
+MOST_HOPS = 30
+"""Proxies in a row; of more, the last that is known counts as the client."""
+_LONGEST_ADDRESS = 100
+"""An IPv6 address with a zone and a port."""
 
 
 class Proxies:
@@ -40,7 +44,9 @@ class Proxies:
         client = _parsed(address)
         if client is None:
             return address
-        told = [entry for header in headers for entry in header.split(",")]
+        if not self._is_trusted(port, client):
+            return str(client)  # What it says is not even read.
+        told = ",".join(headers).rsplit(",", MOST_HOPS)[-MOST_HOPS:]
         while told and self._is_trusted(port, client):
             before = _parsed(told.pop())
             if before is None:
@@ -59,6 +65,8 @@ def client_of(request: web.BaseRequest) -> str:
 
 def _parsed(text: str) -> Address | None:
     """Return an address in its plain form; some proxies write a port behind it."""
+    if len(text) > _LONGEST_ADDRESS:
+        return None
     for each in _readings(text.strip()):
         try:
             address = ip_address(each)

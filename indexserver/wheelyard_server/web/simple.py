@@ -14,8 +14,9 @@ PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
 
 async def root(request: web.Request) -> web.Response:
     """List the projects that may be read."""
+    catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
-    projects = await (await guarded_catalog(request)).projects()
+    projects = await catalog.projects()
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
     return answer(request, await request.app[ROOT_PAGES].page(projects, media_type, encoding))
 
@@ -26,8 +27,9 @@ async def project(request: web.Request) -> web.Response:
     name = parse_project_name(given)
     if request.path != f"/simple/{name}/":
         raise web.HTTPMovedPermanently(f"/simple/{name}/")
+    catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
-    listing = await (await guarded_catalog(request)).project(name)
+    listing = await catalog.project(name)
     page = request.app[PROJECT_PAGES].page(listing, media_type, origin(request))
     return answer(request, page, listing.stale_seconds)
 

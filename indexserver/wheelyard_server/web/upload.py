@@ -14,6 +14,7 @@ from packaging.version import Version
 from wheelyard_server import spans
 from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.catalog.attestations import provenance
+from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.errors import InvalidUploadError
@@ -22,19 +23,15 @@ from wheelyard_server.web.context import ADMISSION, RECORD, SCRATCH, guarded_cat
 from wheelyard_server.web.expectations import go_ahead
 from wheelyard_server.web.forms import Fields, declared_digests, receive
 
-FIELDS = frozenset(
-    {
-        ":action",
-        "name",
-        "version",
-        "filetype",
-        "attestations",
-        "md5_digest",
-        "sha256_digest",
-        "blake2_256_digest",
-    }
-)
-"""What is looked at. The rest of the form repeats the metadata that is in the file."""
+FIELD_BYTES = 1024
+ATTESTATIONS_BYTES = 1024 * 1024
+FIELDS = {
+    **dict.fromkeys(
+        (":action", "name", "version", "filetype", "md5_digest", "sha256_digest", "blake2_256_digest"), FIELD_BYTES
+    ),
+    "attestations": ATTESTATIONS_BYTES,
+}
+"""What is looked at, and how many bytes each may have. The rest of the form repeats the metadata in the file."""
 
 
 async def upload(request: web.Request) -> web.Response:
@@ -63,9 +60,13 @@ def _check_fields(fields: Fields, distribution: DistributionFilename) -> None:
     if fields.get(":action") != "file_upload":
         raise InvalidUploadError("The only :action of this index is file_upload")
     if canonicalize_name(fields.get("name", "")) != distribution.project:
-        raise InvalidUploadError(f"The form's name {fields.get('name')!r} is not the project of the file's name")
+        raise InvalidUploadError(
+            f"The form's name {shown(fields.get('name', ''))} is not the project of the file's name"
+        )
     if not _same_version(fields.get("version", ""), distribution.version):
-        raise InvalidUploadError(f"The form's version {fields.get('version')!r} is not that of the file's name")
+        raise InvalidUploadError(
+            f"The form's version {shown(fields.get('version', ''))} is not that of the file's name"
+        )
     if fields.get("filetype") != distribution.filetype:
         raise InvalidUploadError(f"The filetype of {distribution.filename} is {distribution.filetype}")
 

@@ -1,6 +1,7 @@
 import pytest
 
-from wheelyard_server.web.negotiation import Encoding, MediaType, choose, choose_encoding
+from wheelyard_server.web import negotiation
+from wheelyard_server.web.negotiation import LIST_MEMBERS, Encoding, MediaType, choose, choose_encoding
 
 HTML, JSON, HTML_V1 = MediaType.TEXT_HTML, MediaType.JSON_V1, MediaType.HTML_V1
 
@@ -44,3 +45,20 @@ def test_the_best_liked_representation_is_chosen(accept: str, chosen: MediaType 
 )
 def test_the_best_liked_content_coding_is_chosen(accept_encoding: str, chosen: Encoding) -> None:
     assert choose_encoding(accept_encoding) is chosen
+
+
+@pytest.mark.parametrize("member", [f"{JSON};q=0.5", "gzip;q=0.5", "a", "", ";", "q=0" + ";q=0" * 1000])
+def test_of_a_long_list_the_beginning_is_parsed(member: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers: list[str] = []
+
+    def count(quality: str) -> float:
+        numbers.append(quality)
+        return 0.5
+
+    monkeypatch.setattr(negotiation, "_number", count)
+    header = ",".join([member] * 60_000)
+    choose(header)
+    assert len(numbers) <= LIST_MEMBERS
+    numbers.clear()
+    choose_encoding(header)
+    assert len(numbers) <= LIST_MEMBERS

@@ -5,6 +5,7 @@ import io
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import aiohttp
 import pytest
@@ -17,7 +18,7 @@ from wheelyard_server import app
 from wheelyard_server.settings import Listener, Settings
 from wheelyard_server.web.lifecycle import LIFECYCLE
 from wheelyard_server.web.logs import JsonFormatter
-from wheelyard_server.web.proxies import Proxies
+from wheelyard_server.web.proxies import MOST_HOPS, Proxies
 
 INGRESS = ("127.0.0.0/8", "10.0.0.0/8", "2001:db8::/64")
 
@@ -97,3 +98,21 @@ def test_each_listener_trusts_its_own() -> None:
     assert not proxies.trusts(1, "10.1.2.3")
     assert not proxies.trusts(2, "11.1.2.3")
     assert not proxies.trusts(2, "fe80::1%eth0")
+
+
+@pytest.mark.parametrize("trusted", [("0.0.0.0/0",), ()], ids=["trusted", "not-trusted"])
+@pytest.mark.parametrize("entry", ["10.0.0.1", "", "x", "1" * 8000, ":" * 8000])
+def test_of_a_long_header_the_end_is_parsed_if_anything(
+    trusted: tuple[str, ...], entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = Proxies(Listener(port=80, trusted_proxies=trusted))
+    parsed: list[str] = []
+
+    def count(text: str) -> IPv4Address | IPv6Address:
+        parsed.append(text)
+        return ip_address(text)
+
+    monkeypatch.setattr("wheelyard_server.web.proxies.ip_address", count)
+    assert proxies.client(80, "10.0.0.1", [",".join([entry] * 10_000)] * 7) == "10.0.0.1"
+    assert sum(map(len, parsed)) <= 1000
+    assert len(parsed) <= (2 * MOST_HOPS if trusted else 2)

@@ -1,11 +1,14 @@
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from support import distributions
 from support.access import NOBODY, PUBLISHER, READER
@@ -13,8 +16,11 @@ from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.access.current import access_of
 from wheelyard_server.access.file import AccessFile
+from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.web import forms
 from wheelyard_server.web.context import ACCESS
+from wheelyard_server.web.upload import FIELDS
 
 
 @pytest.mark.parametrize("path", ["/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi"])
@@ -170,6 +176,60 @@ async def test_what_is_not_looked_at_in_a_form_is_not_kept_but_counted(client: C
         data.add_field(f"field-{number}-{'x' * 4000}", "")
     answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
     assert (answer.status, answer.reason) == (400, "The form's fields are larger than 8388608 bytes together")
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+@pytest.mark.parametrize("field", sorted(FIELDS))
+async def test_a_field_of_a_form_is_bounded_and_not_echoed(
+    client: Client, tmp_path: Path, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    size = FIELDS[field] + 1
+    data = form(distributions.wheel(tmp_path), **{field: "x" * size})
+    answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
+    assert (answer.status, answer.reason) == (400, f"The form's field {field} is larger than {size - 1} bytes")
+    assert max(len(record.getMessage()) for record in caplog.records) < 1000
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+@pytest.mark.parametrize("field", sorted(FIELDS))
+async def test_what_a_form_says_is_shown_in_short(
+    client: Client, tmp_path: Path, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    data = form(distributions.wheel(tmp_path), **{field: "\u00e9" * (FIELDS[field] // 2)})
+    answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
+    assert answer.status == 400
+    assert len(await answer.text()) <= 301
+    assert max(len(record.getMessage()) for record in caplog.records) < 1000
+
+
+class _Body:
+    """Bytes that came all at once."""
+
+    def __init__(self, body: bytes) -> None:
+        self.total_bytes = len(body)
+        self._body = body
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
+async def test_a_form_of_many_parts_lets_others_have_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[float] = []
+
+    async def turn(seconds: float) -> None:
+        turns.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", turn)
+    part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    request = make_mocked_request("POST", "/", headers, payload=_Body(part * 1000 + b"--x--\r\n"))
+    with ExitStack() as stack, pytest.raises(InvalidUploadError, match="no file"):
+        await forms.receive(request, FIELDS, Scratch(tmp_path / "scratch", 1000), stack)
+    assert len(turns) == 1000 // forms.PARTS_AT_ONCE
 
 
 async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(client: Client, tmp_path: Path) -> None:
