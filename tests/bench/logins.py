@@ -18,6 +18,7 @@ from wheelyard_server.access.authenticate import Showing, authenticate
 from wheelyard_server.access.file import AccessFile, Identity, Password, User
 from wheelyard_server.access.logins import Logins
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.signed_tokens import SignedClaims
 
 USERS = 1000
 ROUNDS, CALLS = 7, 500
@@ -66,7 +67,7 @@ async def microseconds() -> dict[str, float]:
     known, token = logins()
     now, checker = datetime.now(UTC), PasswordChecker(time.monotonic)
     job = known.by_name["ci.user0"]
-    minted = known.mint.mint(job, job.trusted_publishers[0], now).token
+    minted = known.mint.mint(job, job.trusted_publishers[0], SignedClaims("https://ci.example", {}), now).token
     basic = base64.b64encode(f"ci.user0:{PASSWORD}".encode()).decode()
     headers = (
         f"Bearer {token}",

@@ -224,7 +224,7 @@ async def test_all_ways_to_log_in() -> None:
         "environment": "pypi",
     }
     job = access.logins.verifier.verify(github.sign(**claims), datetime.now(UTC))
-    minted = access.logins.mint.mint(*access.logins.mint.user_for(job), datetime.now(UTC)).token
+    minted = access.logins.mint.mint(*access.logins.mint.user_for(job), job, datetime.now(UTC)).token
     basic = base64.b64encode(b"ci.jenkins:correct horse").decode()
     methods = [
         await authenticate(show(each), access.logins, PASSWORDS)

@@ -1,10 +1,12 @@
 """Catalogs with something in them, and uploads without HTTP."""
 
+import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from support import distributions, invariants
+from support.attestations import attestation, statement
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received
@@ -15,11 +17,13 @@ DEMO = parse_project_name("demo")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def upload(path: Path, *, provenance: bytes | None = None) -> Upload:
+def upload(path: Path, *, signed: bool = False) -> Upload:
     """Describe a file as received. A storage may take it over: later ones are written to other paths."""
     body = path.read_bytes()
-    content = Received(path, len(body), {"sha256": sha256(body).hexdigest()})
-    return Upload(parse_filename(path.name), content, "ci.jenkins", provenance)
+    digest = sha256(body).hexdigest()
+    content = Received(path, len(body), {"sha256": digest})
+    attestations = json.dumps([attestation(statement(path.name, digest))]) if signed else None
+    return Upload(parse_filename(path.name), content, "ci.jenkins", attestations)
 
 
 async def publish(storage: Storage, folder: Path, *versions: str, name: str = "demo", module: str = "") -> None:
@@ -27,7 +31,7 @@ async def publish(storage: Storage, folder: Path, *versions: str, name: str = "d
     catalog = Catalog(storage, now=lambda: START)
     for version in versions:
         path = distributions.wheel(folder, name, version, module=module)
-        await catalog.publish(upload(path, provenance=b'{"version": 1}'))
+        await catalog.publish(upload(path, signed=True))
 
 
 async def listed(storage: Storage, name: str = "demo") -> dict[str, bytes]:

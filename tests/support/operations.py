@@ -17,7 +17,6 @@ from wheelyard_server.model import File, Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 
 NEW = parse_project_name("brandnew")
-PROVENANCE = b'{"version": 1}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class World:
     """An index to try things on: files with and without attestations, one yanked, one deleted."""
 
     def __init__(self, folder: Path) -> None:
-        self.uploads = {path.name: upload(path, provenance=PROVENANCE) for path in _distributions(folder, "")}
+        self.uploads = {path.name: upload(path, signed=True) for path in _distributions(folder, "")}
         (folder / "other").mkdir()
         self.others = {path.name: upload(path) for path in _distributions(folder / "other", "x = 1")}
         self._objects: dict[str, bytes] = {}

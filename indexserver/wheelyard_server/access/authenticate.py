@@ -1,7 +1,7 @@
 """Find out who is asking: from an Authorization header to a principal."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wheelyard_server.access import tokens
@@ -115,9 +115,9 @@ def _by_token(given: _Given, logins: Logins) -> Principal:
 
 
 def _by_minted_token(given: _Given, logins: Logins, now: datetime) -> Principal:
-    user = logins.mint.user_of(given.secret, now)
-    given.check_name(user.name)
-    return principal(user, Method.TRUSTED_PUBLISHER)
+    bearer = logins.mint.bearer_of(given.secret, now)
+    given.check_name(bearer.user.name)
+    return replace(principal(bearer.user, Method.TRUSTED_PUBLISHER), job=bearer.job)
 
 
 def _by_signed_token(given: _Given, logins: Logins, now: datetime) -> Principal:

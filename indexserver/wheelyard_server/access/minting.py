@@ -6,12 +6,14 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
+import msgspec
 
 from wheelyard_server.access.file import Identity, User
 from wheelyard_server.access.signed_tokens import SignedClaims
+from wheelyard_server.catalog.ci_jobs import CIJob, of_claims
 from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
 
 LIFETIME = timedelta(minutes=15)
@@ -29,6 +31,14 @@ class MintedToken:
 
     token: str
     expires: datetime
+
+
+class Bearer(NamedTuple):
+    """Who shows a token of ours."""
+
+    user: User
+    job: CIJob | None
+    """The CI job that the token was minted for, where it is of a kind that provenance can name."""
 
 
 class Mint:
@@ -59,8 +69,8 @@ class Mint:
             raise InvalidPublisherError("invalid-publisher", f"More than one IndexUser trusts this job: {names}")
         return found[0]
 
-    def mint(self, user: User, publisher: Identity, now: datetime) -> MintedToken:
-        """Make a token with which a user's CI job publishes."""
+    def mint(self, user: User, publisher: Identity, job: SignedClaims, now: datetime) -> MintedToken:
+        """Make a token with which a user's CI job publishes. `job` is what CI's own token says of it."""
         expires = now + LIFETIME
         claims = {
             "iss": self.audience,
@@ -69,17 +79,18 @@ class Mint:
             "exp": int(expires.timestamp()),
             "jti": secrets.token_urlsafe(16),
             "publisher": _fingerprint(publisher),
+            "job": msgspec.to_builtins(of_claims(job.issuer, job.claims)),
         }
         return MintedToken(jwt.encode(claims, self._keys[0], _ALGORITHM, {"typ": _TYPE}), expires)
 
-    def user_of(self, unverified_token: str, now: datetime) -> User:
+    def bearer_of(self, unverified_token: str, now: datetime) -> Bearer:
         """Return whose token this is; raise `UnauthenticatedError`, also where the trust has ended since."""
         claims = self._signed(unverified_token)
         if not isinstance(claims.get("exp"), int) or claims["exp"] <= now.timestamp():
             raise UnauthenticatedError("The token has expired: they are for one short job")
         for user, publisher in self._publishers:
             if (user.name, _fingerprint(publisher)) == (claims.get("sub"), claims.get("publisher")):
-                return user
+                return Bearer(user, msgspec.convert(claims.get("job"), CIJob | None))
         raise UnauthenticatedError("The token is not valid any more: its job is not trusted now")
 
     def _signed(self, unverified_token: str) -> dict[str, Any]:

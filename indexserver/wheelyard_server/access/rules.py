@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from wheelyard_server.catalog.ci_jobs import CIJob
 from wheelyard_server.names import NormalizedName
 
 
@@ -42,6 +43,8 @@ class Principal:
     subjects: frozenset[str]
     """All subjects of grants that mean this principal."""
     method: Method = Method.NONE
+    job: CIJob | None = None
+    """The CI job that publishes, for a token of trusted publishing."""
 
     @classmethod
     def of_user(cls, name: str, groups: Iterable[str], method: Method) -> "Principal":

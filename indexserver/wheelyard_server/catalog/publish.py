@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from wheelyard_server import spans
 from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.attestations import Subject, provenance
+from wheelyard_server.catalog.ci_jobs import CIJob
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.scratch import Received
@@ -42,8 +45,15 @@ class Upload:
     filename: DistributionFilename
     content: Received
     uploader: str
-    provenance: bytes | None = None
-    """Provenance object of PEP 740, where the upload had attestations."""
+    attestations: str | None = None
+    """The form's field of PEP 740, as it came."""
+    job: CIJob | None = None
+    """The CI job that uploads, where its token told."""
+
+
+class _Inspected(NamedTuple):
+    metadata: CoreMetadata
+    provenance: bytes | None
 
 
 class Publisher:
@@ -68,24 +78,26 @@ class Publisher:
         """
         name = upload.filename.project
         with spans.step("upload.inspect"):
-            metadata = await self._inspected(upload)
-        file = self._describe(upload, metadata)
+            inspected = await self._inspected(upload)
+        file = self._describe(upload, inspected)
         with spans.step("upload.commit"):
             await self._documents.change(
                 name,
                 lambda project: edits.with_file(project, file, self._limits.project_files),
-                _objects(name, file, upload, metadata),
+                _objects(name, file, upload, inspected),
             )
 
-    async def _inspected(self, upload: Upload) -> CoreMetadata:
+    async def _inspected(self, upload: Upload) -> _Inspected:
         async with self._inspections:
             return await asyncio.to_thread(self._inspect, upload)
 
-    def _inspect(self, upload: Upload) -> CoreMetadata:
+    def _inspect(self, upload: Upload) -> _Inspected:
         with upload.content.open() as file:
-            return inspect(file, upload.filename, self._limits.archive)
+            metadata = inspect(file, upload.filename, self._limits.archive)
+        return _Inspected(metadata, _provenance(upload))
 
-    def _describe(self, upload: Upload, metadata: CoreMetadata) -> File:
+    def _describe(self, upload: Upload, inspected: _Inspected) -> File:
+        metadata, signed = inspected
         now = self._now()
         return File(
             filename=upload.filename.filename,
@@ -99,17 +111,22 @@ class Publisher:
             core_metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
             requires_python=metadata.requires_python,
             summary=metadata.summary,
-            provenance_sha256=hashlib.sha256(upload.provenance).hexdigest() if upload.provenance else None,
+            provenance_sha256=hashlib.sha256(signed).hexdigest() if signed else None,
         )
 
 
-def _objects(
-    name: NormalizedName, file: File, upload: Upload, metadata: CoreMetadata
-) -> Mapping[str, Path | bytes]:
+def _provenance(upload: Upload, earlier: bytes | None = None) -> bytes | None:
+    if upload.attestations is None:
+        return None
+    subject = Subject(upload.filename.filename, upload.content.digests["sha256"])
+    return provenance(upload.attestations, subject, upload.job, earlier)
+
+
+def _objects(name: NormalizedName, file: File, upload: Upload, inspected: _Inspected) -> Mapping[str, Path | bytes]:
     objects: dict[str, Path | bytes] = {
         layout.content(name, file): upload.content.source,
-        layout.core_metadata(name, file): metadata.raw,
+        layout.core_metadata(name, file): inspected.metadata.raw,
     }
-    if upload.provenance is not None:
-        objects[layout.provenance(name, file)] = upload.provenance
+    if inspected.provenance is not None:
+        objects[layout.provenance(name, file)] = inspected.provenance
     return objects

@@ -1,15 +1,18 @@
 """`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
 from aiohttp import web
+from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File
-from wheelyard_server.names import NormalizedName, parse_project_name
+from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import arrived_from_outside, guarded_catalog
 from wheelyard_server.web.headers import head, is_among, matches
 from wheelyard_server.web.recognition import Target
@@ -50,20 +53,41 @@ async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, N
 async def _metadata(request: web.Request, filename: str) -> web.Response:
     catalog, name, file = await _found(request, filename)
     body = await catalog.core_metadata(name, file)
-    return _small(request, body, file.core_metadata_sha256, FILE_TYPE)
+    return _small(request, body, file.core_metadata_sha256, {**_HEADERS, "Content-Type": FILE_TYPE})
+
+
+async def integrity(request: web.Request) -> web.Response:
+    """Send a file's provenance object by the URL of PyPI's Integrity API, which has no digest in it.
+
+    https://docs.pypi.org/api/integrity/
+    """
+    name, filename = parse_project_name(request.match_info["project"]), request.match_info["filename"]
+    catalog = await guarded_catalog(request)
+    found = (await catalog.project(name)).project.file(filename)
+    if found is None or Version(found.version) != parse_version(request.match_info["version"]):
+        raise NotFoundError("No such file in this version of the project")
+    return await _attested(request, catalog, name, await catalog.file(name, filename, found.sha256))
 
 
 async def _provenance(request: web.Request, filename: str) -> web.Response:
-    catalog, name, file = await _found(request, filename)
+    return await _attested(request, *await _found(request, filename))
+
+
+async def _attested(
+    request: web.Request, catalog: GuardedCatalog, name: NormalizedName, file: File
+) -> web.Response:
     body = await catalog.provenance(name, file)
-    return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE)
+    # Later uploads add attestations: unlike a file, its provenance is to be asked for again.
+    headers = {**_HEADERS, "Cache-Control": "no-cache", "Content-Type": PROVENANCE_TYPE}
+    return _small(request, body, file.provenance_sha256 or "", headers)
 
 
-def _small(request: web.Request, body: bytes, sha256: str, content_type: str) -> web.Response:
-    headers = {**_HEADERS, "ETag": f'"{sha256}"'}
-    if matches(request, headers["ETag"]):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=body, headers={**headers, "Content-Type": content_type})
+def _small(request: web.Request, body: bytes, sha256: str, headers: Mapping[str, str]) -> web.Response:
+    tagged = {**headers, "ETag": f'"{sha256}"'}
+    if matches(request, tagged["ETag"]):
+        del tagged["Content-Type"]
+        return web.Response(status=304, headers=tagged)
+    return web.Response(body=body, headers=tagged)
 
 
 def prepared(

@@ -21,6 +21,7 @@ ROUTES = [
     *(web.post(path, upload.upload, expect_handler=wait) for path in UPLOAD_PATHS),
     # hatch looks here, below the upload URL, for what is already published.
     *(web.get(f"{path}+simple/{{project}}/", simple.filenames) for path in UPLOAD_PATHS if path.endswith("/")),
+    web.get("/integrity/{project}/{version}/{filename}/provenance", files.integrity),
     web.get("/pypi/{project}/json", json_api.project),
     web.get("/pypi/{project}/{version}/json", json_api.version),
     web.get("/api/v1/openapi.json", openapi),

@@ -55,7 +55,7 @@ async def _mint(request: web.Request, logins: Logins, now: datetime) -> MintedTo
     user, publisher = logins.mint.user_for(claims)
     await _use_once(request, unverified_token, claims, now)
     request[RECORD].principal = principal(user, Method.TRUSTED_PUBLISHER)
-    return logins.mint.mint(user, publisher, now)
+    return logins.mint.mint(user, publisher, claims, now)
 
 
 def _open_logins(request: web.Request) -> Logins:

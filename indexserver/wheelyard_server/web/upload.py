@@ -13,7 +13,6 @@ from packaging.version import Version
 
 from wheelyard_server import spans
 from wheelyard_server.access.audit import AuditVerb
-from wheelyard_server.catalog.attestations import provenance
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.scratch import Received
@@ -51,7 +50,8 @@ async def upload(request: web.Request) -> web.Response:
         await _check_digests(fields, content)
         # The body may have taken long: what counts is the right to publish now.
         catalog = await guarded_catalog(request)
-        await catalog.publish(_upload(fields, distribution, content, str(catalog.principal)))
+        principal, attestations = catalog.principal, fields.get("attestations") or None
+        await catalog.publish(Upload(distribution, content, str(principal), attestations, principal.job))
     return web.Response(text="OK\n")
 
 
@@ -76,16 +76,6 @@ def _same_version(declared: str, version: Version) -> bool:
         return Version(declared) == version
     except ValueError:
         return False
-
-
-def _upload(fields: Fields, distribution: DistributionFilename, content: Received, uploader: str) -> Upload:
-    attestations = fields.get("attestations")
-    signed = (
-        provenance(attestations, distribution.filename, content.digests["sha256"], uploader)
-        if attestations
-        else None
-    )
-    return Upload(distribution, content, uploader, signed)
 
 
 async def _check_digests(fields: Fields, content: Received) -> None:

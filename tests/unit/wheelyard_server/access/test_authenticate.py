@@ -12,6 +12,7 @@ from wheelyard_server.access.file import AccessFile, Identity, Password, User
 from wheelyard_server.access.logins import Logins
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import ANONYMOUS, Method, Principal
+from wheelyard_server.access.signed_tokens import SignedClaims
 from wheelyard_server.errors import UnauthenticatedError
 
 TOKEN = token_of("jenkins")
@@ -27,6 +28,7 @@ def account(name: str) -> Identity:
 
 
 RELEASE = Identity(issuer=CI.url, claims={"repository": "acme/app"})
+JOB = SignedClaims(CI.url, {"repository": "acme/app"})
 JENKINS = User(
     name="ci.jenkins",
     groups=("publishers",),
@@ -64,7 +66,7 @@ async def ask(header: str | None, logins: Logins = LOGINS, at: datetime = NOW) -
 
 AGENT = CLUSTER.sign(NOW, sub="system:serviceaccount:ci:agent")
 SHARED = CLUSTER.sign(NOW, sub="system:serviceaccount:ci:shared")
-MINTED = LOGINS.mint.mint(JENKINS, RELEASE, NOW).token
+MINTED = LOGINS.mint.mint(JENKINS, RELEASE, JOB, NOW).token
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from aiohttp import ClientError
 
 from support import distributions
 from support.access import NOBODY, PUBLISHER, READER
-from support.attestations import attestation, statement
+from support.attestations import GITHUB_PUBLISHER, attestation, statement
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.content import SmallObjects
@@ -225,7 +225,7 @@ async def test_a_file_is_published_with_attestations_and_shown_with_its_provenan
     answer = await client.get(f"/files/demo/{digest}/{path.name}.provenance")
     assert answer.content_type == "application/vnd.pypi.integrity.v1+json"
     (bundle,) = (await answer.json(content_type=None))["attestation_bundles"]
-    assert bundle["publisher"] == {"kind": "Wheelyard", "user": "ci.publisher"}
+    assert bundle["publisher"] == GITHUB_PUBLISHER
     assert bundle["attestations"] == json.loads(signed)
 
 

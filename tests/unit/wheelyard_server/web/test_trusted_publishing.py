@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 
 from support import distributions
 from support.access import ACCESS
+from support.attestations import GITHUB_PUBLISHER, attested
 from support.http import Client, auth, form
 from support.issuers import AUDIENCE, TestIssuer
 from support.memory_storage import Fault, MemoryStorage
@@ -25,6 +26,16 @@ from wheelyard_server.web.lifecycle import LIFECYCLE
 
 CI = TestIssuer("https://ci.example", claims={"repository": "acme/app", "sub": "repo:acme/app"})
 PUBLISHER = Identity(issuer=CI.url, claims={"repository": "acme/app"})
+GITHUB = TestIssuer(
+    "https://token.actions.githubusercontent.com",
+    number=1,
+    claims={
+        "repository": "acme/app",
+        "workflow_ref": "acme/app/.github/workflows/release.yml@refs/tags/v1",
+        "environment": "production",
+    },
+)
+ON_GITHUB = Identity(issuer=GITHUB.url, claims={"repository": "acme/app"})
 
 
 @pytest.fixture
@@ -34,12 +45,14 @@ def settings(settings: Settings) -> Settings:
     users = tuple(
         msgspec.structs.replace(
             user,
-            trusted_publishers={"ci.publisher": (PUBLISHER, both), "team.owner": (both,)}.get(user.name, ()),
+            trusted_publishers={"ci.publisher": (PUBLISHER, ON_GITHUB, both), "team.owner": (both,)}.get(
+                user.name, ()
+            ),
         )
         for user in ACCESS.users
     )
     access = msgspec.structs.replace(
-        ACCESS, users=users, audience=AUDIENCE, minting_keys=("k" * 43,), issuers=(CI.public,)
+        ACCESS, users=users, audience=AUDIENCE, minting_keys=("k" * 43,), issuers=(CI.public, GITHUB.public)
     )
     settings.access_file.write_bytes(msgspec.yaml.encode(access))
     return settings
@@ -82,6 +95,30 @@ async def test_a_job_publishes(client: Client, replica: Client, tmp_path: Path) 
     assert (await client.get("/simple/demo/")).status == 200
     other = form(distributions.wheel(tmp_path, "other"))
     assert (await client.post("/legacy/", data=other, headers=auth(body["token"]))).status == 403
+
+
+async def test_a_job_is_the_publisher_of_what_it_attests(client: Client, tmp_path: Path) -> None:
+    _, minted = await mint(client, GITHUB.sign())
+    path = distributions.wheel(tmp_path)
+    answer = await client.post(
+        "/legacy/", data=form(path, attestations=attested(path)), headers=auth(minted["token"])
+    )
+    assert answer.status == 200, await answer.text()
+    answer = await client.get(f"/integrity/demo/1.0/{path.name}/provenance")
+    assert answer.content_type == "application/vnd.pypi.integrity.v1+json"
+    (bundle,) = (await answer.json(content_type=None))["attestation_bundles"]
+    assert bundle["publisher"] == {**GITHUB_PUBLISHER, "environment": "production"}
+
+
+async def test_a_job_cannot_attest_for_another_workflow(client: Client, tmp_path: Path) -> None:
+    elsewhere = GITHUB.sign(workflow_ref="acme/app/.github/workflows/nightly.yml@refs/tags/v1")
+    _, minted = await mint(client, elsewhere)
+    path = distributions.wheel(tmp_path)
+    answer = await client.post(
+        "/legacy/", data=form(path, attestations=attested(path)), headers=auth(minted["token"])
+    )
+    assert answer.status == 400
+    assert answer.reason == "An attestation is signed by another CI job than the one that uploads it"
 
 
 async def test_a_token_can_be_changed_once(client: Client, replica: Client) -> None:

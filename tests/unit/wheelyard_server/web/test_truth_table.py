@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient
 
 from support import distributions
 from support.access import token_of
+from support.attestations import attested
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
@@ -70,6 +71,8 @@ ROUTES_BY_VERB = {
         ("GET", "/simple/{project}"),
         ("GET", "/files/{project}/{sha256}/{wheel}"),
         ("GET", "/files/{project}/{sha256}/{wheel}.metadata"),
+        ("GET", "/files/{project}/{sha256}/{wheel}.provenance"),
+        ("GET", "/integrity/{project}/1.0/{wheel}/provenance"),
         *(("GET", f"{path}+simple/{{project}}/") for path in UPLOAD_PATHS if path.endswith("/")),
         ("GET", "/pypi/{project}/json"),
         ("GET", "/pypi/{project}/1.0/json"),
@@ -119,7 +122,8 @@ async def client(settings: Settings, storage: MemoryStorage, tmp_path: Path) -> 
     async with TestClient(LimitedServer(application, settings.limits)) as test_client:
         for project in PROJECTS:
             path = distributions.wheel(tmp_path, project.replace("-", "_"))
-            answer = await test_client.post("/legacy/", data=form(path), headers=auth(token_of("boss")))
+            data = form(path, attestations=attested(path))
+            answer = await test_client.post("/legacy/", data=data, headers=auth(token_of("boss")))
             assert answer.status == 200, await answer.text()
         yield test_client
 
@@ -177,5 +181,9 @@ def test_no_route_is_left_out() -> None:
 
 
 def _generic(path: str) -> str:
-    named = path.replace("{wheel}.metadata", "{wheel}").replace("{wheel}", "{filename}")
+    named = (
+        path.replace("{wheel}.metadata", "{wheel}")
+        .replace("{wheel}.provenance", "{wheel}")
+        .replace("{wheel}", "{filename}")
+    )
     return named.replace("/1.0", "/{version}")
