@@ -97,7 +97,10 @@ class File(_Part, frozen=True):
     summary: str = ""
     """As in the file's core metadata."""
     provenance_sha256: str | None = None
-    """Of `<filename>.provenance`, PEP 740; None where the upload had no attestations."""
+    """Of `<filename>.provenance`, PEP 740; None where the file has no attestations."""
+    provenance_id: str | None = None
+    """Says where the provenance lies, as `upload_id` does, fresh whenever it changes; None is beside the bytes.
+    Format 2."""
     yanked: str | None = None
     """Why it should not be chosen any more, maybe empty, PEP 592; None is not yanked."""
     yank_changed: Change | None = None
@@ -114,6 +117,11 @@ class File(_Part, frozen=True):
         """Tell a wheel from an sdist."""
         return self.filename.endswith(".whl")
 
+    @property
+    def object_ids(self) -> frozenset[str]:
+        """Return the ids under which the file's objects lie."""
+        return _object_ids(self.upload_id, self.provenance_id)
+
 
 class DeletedFile(_Part, frozen=True):
     """What is kept of a deleted file: no spelling of its name ever comes back with other bytes."""
@@ -127,6 +135,17 @@ class DeletedFile(_Part, frozen=True):
     """The user's name; empty where it is not known. Format 2."""
     upload_time: datetime | None = None
     """That of the file: the same bytes, published again, keep it. UTC. Format 2."""
+    provenance_id: str | None = None
+    """That of the file. Format 2."""
+
+    @property
+    def object_ids(self) -> frozenset[str]:
+        """Return the ids under which the file's objects lie until they are collected."""
+        return _object_ids(self.upload_id, self.provenance_id)
+
+
+def _object_ids(upload_id: str, provenance_id: str | None) -> frozenset[str]:
+    return frozenset((upload_id, provenance_id or upload_id))
 
 
 class FencedUpload(_Part, frozen=True):

@@ -1,12 +1,14 @@
 """Everything that clients may ask of a catalog, and an index to ask it of."""
 
+import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import Version
 
 from support import distributions
+from support.attestations import SLSA, attestation, statement
 from support.catalogs import DEMO, upload
 from support.contents import received
 from support.memory_storage import MemoryStorage
@@ -71,6 +73,7 @@ class World:
             "upload sdist": Operation(lambda catalog: catalog.publish(self.sdist("2.0"))),
             "upload to a new project": Operation(lambda catalog: catalog.publish(wheel("1.0", NEW)), NEW),
             "upload again": Operation(lambda catalog: catalog.publish(wheel("0.9"))),
+            "attest later": Operation(lambda catalog: catalog.publish(built(wheel("0.9")))),
             "upload a deleted file": Operation(lambda catalog: catalog.publish(wheel("1.1"))),
             "yank": Operation(lambda catalog: catalog.yank(DEMO, _wheel_of("0.9"), "no")),
             "unyank": Operation(lambda catalog: catalog.unyank(DEMO, _wheel_of("1.0"))),
@@ -84,6 +87,12 @@ class World:
             "read provenance": Operation(_provenance),
             "read file": Operation(_content),
         }
+
+
+def built(published: Upload) -> Upload:
+    """Return the same upload with an attestation of its build."""
+    about = statement(published.filename.filename, published.content.digests["sha256"], predicateType=SLSA)
+    return replace(published, attestations=json.dumps([attestation(about)]))
 
 
 def _distributions(folder: Path, module: str) -> list[Path]:

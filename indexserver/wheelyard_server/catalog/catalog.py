@@ -11,6 +11,7 @@ from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Documents, Known, Listing, listing_of
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.catalog.later_attestations import LaterAttestations
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.project_list import ProjectList, Projects
 from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
@@ -47,7 +48,8 @@ class Catalog:
         self._now = now
         self._documents = Documents(storage, counts=self.counts)
         self._reader = FreshReader(self._documents, policy.freshness)
-        self._publisher = Publisher(self._documents, policy.uploads, now)
+        attestations = LaterAttestations(storage, self._documents)
+        self._publisher = Publisher(self._documents, attestations, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness)
         self._redirects = policy.redirects

@@ -117,6 +117,10 @@ class Documents:
             self._cache.put(project.name, checked, size * MEMORY_PER_BYTE)
         return True
 
+    async def format(self) -> int:
+        """Return the format that documents are written in; raise `StorageError` if the storage does not answer."""
+        return await self._format.current()
+
     async def change(
         self,
         name: NormalizedName,

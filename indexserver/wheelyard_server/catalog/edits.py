@@ -60,12 +60,8 @@ def with_file(project: Project, file: File, most_files: int) -> Project:
     if deleted is not None and deleted.upload_id == file.upload_id:
         # This very upload was there already, unknown to its writer, and somebody has deleted it since.
         return project
-    if project.owner:
-        raise ProjectClosedError(f"The name {project.name} is mirrored from {project.owner}: choose another name")
-    if not project.status.takes_uploads:
-        raise ProjectClosedError(f"The project {project.name} is {project.status} and takes no uploads")
-    if any(fenced.upload_id == file.upload_id for fenced in project.fenced):
-        raise StorageUnavailableError(layout.content(project.name, file), "collected before it was committed")
+    _check_takes_uploads(project)
+    _check_not_fenced(project, file.upload_id, layout.content(project.name, file))
     if len(project.files) >= most_files:
         raise InvalidUploadError(f"The project {project.name} has {most_files} files, more are not taken")
     kept = tuple(other for other in project.deleted if other is not deleted)
@@ -73,6 +69,18 @@ def with_file(project: Project, file: File, most_files: int) -> Project:
         # When it was first published does not change because it comes back.
         file = file.replace(upload_time=deleted.upload_time)
     return project.replace(files=(*project.files, file), deleted=kept)
+
+
+def _check_takes_uploads(project: Project) -> None:
+    if project.owner:
+        raise ProjectClosedError(f"The name {project.name} is mirrored from {project.owner}: choose another name")
+    if not project.status.takes_uploads:
+        raise ProjectClosedError(f"The project {project.name} is {project.status} and takes no uploads")
+
+
+def _check_not_fenced(project: Project, object_id: str | None, key: str) -> None:
+    if any(fenced.upload_id == object_id for fenced in project.fenced):
+        raise StorageUnavailableError(key, "collected before it was committed")
 
 
 def with_yanked(
@@ -103,7 +111,20 @@ def _deleted(file: File, now: datetime, by: str) -> DeletedFile:
         deleted=now,
         deleted_by=by,
         upload_time=file.upload_time,
+        provenance_id=file.provenance_id,
     )
+
+
+def with_provenance(project: Project, file: File, attested: File) -> Project:
+    """Return the project with `attested` in place of `file`, which is the same with another provenance object.
+
+    A project where the file is not as it was read stays as it is.
+    """
+    if file not in project.files:
+        return project
+    _check_takes_uploads(project)
+    _check_not_fenced(project, attested.provenance_id, layout.provenance(project.name, attested))
+    return project.replace(files=tuple(attested if each == file else each for each in project.files))
 
 
 def with_status(project: Project, status: Status, reason: str, changed: Change | None = None) -> Project:
@@ -115,6 +136,6 @@ def with_status(project: Project, status: Status, reason: str, changed: Change |
 
 def with_fenced(project: Project, upload_ids: frozenset[str], now: datetime) -> Project:
     """Return the project with these uploads barred from ever being committed. Those that are in use stay so."""
-    used = {file.upload_id for file in project.files} | {fenced.upload_id for fenced in project.fenced}
+    used = {fenced.upload_id for fenced in project.fenced}.union(*(file.object_ids for file in project.files))
     added = (FencedUpload(upload_id=upload_id, fenced=now) for upload_id in sorted(upload_ids - used))
     return project.replace(fenced=(*project.fenced, *added))

@@ -16,8 +16,8 @@ Part = TypeVar("Part", Project, File, DeletedFile)
 
 _SINCE_FORMAT_2: dict[type, dict[str, Any]] = {
     Project: {"serial": 0, "owner": "", "status_changed": None},
-    File: {"yank_changed": None, "added": None, "promoted": None, "findings": ()},
-    DeletedFile: {"deleted_by": "", "upload_time": None},
+    File: {"provenance_id": None, "yank_changed": None, "added": None, "promoted": None, "findings": ()},
+    DeletedFile: {"deleted_by": "", "upload_time": None, "provenance_id": None},
 }
 """Fields that documents of format 1 do not have, with their defaults. What servers of that format do not know they
 drop, so nothing may be lost by it."""

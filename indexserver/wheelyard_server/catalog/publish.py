@@ -19,6 +19,7 @@ from wheelyard_server.catalog.attestations import Subject, provenance
 from wheelyard_server.catalog.ci_jobs import CIJob
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
+from wheelyard_server.catalog.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.model import File
 from wheelyard_server.names import DistributionFilename, NormalizedName
@@ -62,10 +63,12 @@ class Publisher:
     def __init__(
         self,
         documents: Documents,
+        attestations: LaterAttestations,
         limits: UploadLimits,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._documents = documents
+        self._attestations = attestations
         self._limits = limits
         self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
         self._now = now
@@ -81,11 +84,15 @@ class Publisher:
             inspected = await self._inspected(upload)
         file = self._describe(upload, inspected)
         with spans.step("upload.commit"):
-            await self._documents.change(
+            project = await self._documents.change(
                 name,
                 lambda project: edits.with_file(project, file, self._limits.project_files),
                 _objects(name, file, upload, inspected),
             )
+        stored = project.same_file(file.filename)
+        if upload.attestations is not None and stored is not None and stored.upload_id != file.upload_id:
+            with spans.step("upload.attest"):
+                await self._attestations.add(name, file.filename, upload.attestations, upload.job)
 
     async def _inspected(self, upload: Upload) -> _Inspected:
         async with self._inspections:
@@ -115,11 +122,11 @@ class Publisher:
         )
 
 
-def _provenance(upload: Upload, earlier: bytes | None = None) -> bytes | None:
+def _provenance(upload: Upload) -> bytes | None:
     if upload.attestations is None:
         return None
     subject = Subject(upload.filename.filename, upload.content.digests["sha256"])
-    return provenance(upload.attestations, subject, upload.job, earlier)
+    return provenance(upload.attestations, subject, upload.job)
 
 
 def _objects(name: NormalizedName, file: File, upload: Upload, inspected: _Inspected) -> Mapping[str, Path | bytes]:

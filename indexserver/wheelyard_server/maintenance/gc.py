@@ -76,8 +76,8 @@ class Collector:
         return uploads
 
     def _garbage(self, project: Project, uploads: dict[str, list[Listed]]) -> set[str]:
-        used = {file.upload_id for file in project.files}
-        deleted = {file.upload_id: file.deleted for file in project.deleted}
+        used = frozenset[str]().union(*(file.object_ids for file in project.files))
+        deleted = {object_id: file.deleted for file in project.deleted for object_id in file.object_ids}
         youngest = self.now - self.grace
         return {
             upload_id

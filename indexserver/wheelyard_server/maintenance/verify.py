@@ -105,7 +105,7 @@ class Verifier:
         return None if digest.hexdigest() == part.sha256 else f"has the SHA-256 {digest.hexdigest()}"
 
     def _report_unreferenced(self, project: Project, objects: Objects) -> None:
-        used = {file.upload_id for file in project.files}
+        used = frozenset[str]().union(*(file.object_ids for file in project.files))
         for key, listed in objects.items():
             parsed = layout.parse_file_key(key)
             if parsed is None:
@@ -122,7 +122,7 @@ def contradictions(project: Project) -> Iterator[str]:
             yield f"names {filename} {count} times"
     fenced = {each.upload_id for each in project.fenced}
     for file in project.files:
-        if file.upload_id in fenced:
+        if not fenced.isdisjoint(file.object_ids):
             yield f"{file.filename} is of an upload that was fenced"
     yield from _second_spellings(project)
 

@@ -61,7 +61,7 @@ def core_metadata(project: str, file: File) -> str:
 
 def provenance(project: str, file: File) -> str:
     """Return the key of a file's provenance object."""
-    return content(project, file) + _PROVENANCE
+    return f"{FILES}{project}/{file.provenance_id or file.upload_id}/{file.filename}{_PROVENANCE}"
 
 
 def beside(project: str, file: File) -> Iterator[Beside]:
