@@ -58,9 +58,7 @@ class LaterAttestations:
     async def _swapped(self, name: NormalizedName, file: File, body: bytes) -> bool:
         """Try to make `body` the file's provenance; False means: read again and see."""
         if await self._documents.format() < _FORMAT:
-            raise BusyError(
-                "This index is being upgraded and cannot add attestations yet: try again later"
-            )
+            raise BusyError("This index is being upgraded and cannot add attestations yet: try later")
         attested = file.replace(provenance_id=uuid.uuid4().hex, provenance_sha256=hashlib.sha256(body).hexdigest())
         change = partial(edits.with_provenance, file=file, attested=attested)
         project = await self._documents.change(name, change, {layout.provenance(name, attested): body})

@@ -226,7 +226,7 @@ async def test_a_form_of_many_parts_lets_others_have_their_turn(
     monkeypatch.setattr(asyncio, "sleep", turn)
     part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    request = make_mocked_request("POST", "/", headers, payload=_Body(part * 1000 + b"--x--\r\n"))
+    request = make_mocked_request("POST", "/", headers, payload=_Body(part * 1000 + b"--x--\r\n"))  # type: ignore[arg-type]
     with ExitStack() as stack, pytest.raises(InvalidUploadError, match="no file"):
         await forms.receive(request, FIELDS, Scratch(tmp_path / "scratch", 1000), stack)
     assert len(turns) == 1000 // forms.PARTS_AT_ONCE
