@@ -213,6 +213,11 @@ class Project(_Part, frozen=True, dict=True):
     def _by_name(self) -> dict[str, File]:
         return {file.filename: file for file in self.files}
 
+    @cached_property
+    def by_filename(self) -> tuple[File, ...]:
+        """The files, sorted by filename."""
+        return tuple(sorted(self.files, key=lambda file: file.filename))
+
     def deleted_file(self, filename: str) -> DeletedFile | None:
         """Return what is kept of the deleted file of that name, if there was one."""
         return next((file for file in self.deleted if file.filename == filename), None)

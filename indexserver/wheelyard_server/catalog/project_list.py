@@ -9,6 +9,7 @@ and nothing else.
 import asyncio
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -47,7 +48,7 @@ class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Projects:
-    """Projects that have files, by name. The same object means that nothing has changed."""
+    """Projects that have files, in the order of their documents' keys. The same object: nothing has changed."""
 
     def __init__(self, entries: Iterable[ProjectEntry] = ()) -> None:
         self.entries = tuple(entries)
@@ -59,6 +60,11 @@ class Projects:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def after(self, name: str) -> Sequence[ProjectEntry]:
+        """Return what follows a name in the order of the list, whether that is in it or not; "" is before all."""
+        start = bisect_right(self.entries, layout.document(NormalizedName(name)), key=_key) if name else 0
+        return self.entries[start:]
 
     def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
         """Return those that are wanted; the same `key` stands for the same wishes, which are asked once."""
@@ -177,6 +183,10 @@ def latest(project: Project) -> str | None:
         return file.yanked is None, not version.is_prerelease, version
 
     return max(project.files, key=preference).version if project.files else None
+
+
+def _key(entry: ProjectEntry) -> str:
+    return layout.document(NormalizedName(entry.name))
 
 
 def _cuts(known: Iterable[str]) -> Sequence[str]:

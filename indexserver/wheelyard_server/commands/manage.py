@@ -41,8 +41,15 @@ def whoami(client: Client, _arguments: argparse.Namespace) -> Any:
 
 
 def projects(client: Client, arguments: argparse.Namespace) -> Any:
-    """List projects."""
-    return client.call("GET", f"/projects?{urlencode({'q': ' '.join(arguments.words)})}")
+    """List projects, page by page."""
+    query = {"q": " ".join(arguments.words)}
+    answer = client.call("GET", f"/projects?{urlencode(query)}")
+    found = answer["projects"]
+    # An older index answers in one page and has no `next`.
+    while (last := answer.get("next")) is not None:
+        answer = client.call("GET", f"/projects?{urlencode({**query, 'after': last})}")
+        found += answer["projects"]
+    return {"projects": found}
 
 
 def yank(client: Client, arguments: argparse.Namespace) -> Any:

@@ -1,19 +1,29 @@
 """`/api/v1`: what people and their tools do to projects. `OPERATIONS` is the whole of it."""
 
-from collections.abc import Iterable
+import asyncio
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectEntry
+from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import Change, File, Project, Status
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.operations import Call, Operation
 
 Reason = Annotated[str, msgspec.Meta(max_length=1000)]
+
+PAGE_ROWS = 1000
+"""Of a list in one answer."""
+QUERY_CHARACTERS = 200
+QUERY_WORDS = 10
+ROWS_AT_ONCE = 1000
+"""Looked through for a search before others have their turn of the event loop."""
 
 
 class _Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -41,9 +51,11 @@ class ProjectSummary(_Api, frozen=True):
 
 
 class Projects(_Api, frozen=True):
-    """Projects by name."""
+    """A page of a list of projects."""
 
     projects: tuple[ProjectSummary, ...]
+    next: str | None
+    """What `after` has to be for the next page; None is the end."""
 
 
 class Changed(_Api, frozen=True):
@@ -73,7 +85,7 @@ class FileDetails(_Api, frozen=True):
 
 
 class ProjectDetails(_Api, frozen=True):
-    """A project with all its files."""
+    """A project with a page of its files, by filename."""
 
     name: str
     status: Status
@@ -82,6 +94,8 @@ class ProjectDetails(_Api, frozen=True):
     """When the status was last set; null where that is not known."""
     versions: tuple[str, ...]
     files: tuple[FileDetails, ...]
+    next: str | None
+    """What `after` has to be for the next page of files; None is the end."""
 
 
 class ChangedFiles(_Api, frozen=True):
@@ -110,21 +124,23 @@ async def whoami(call: Call) -> Whoami:
 
 
 async def list_projects(call: Call) -> Projects:
-    """List the projects whose name or summary holds all words of `q`."""
-    words = call.query.get("q", "").lower().split()
-    found = [each for each in await call.catalog.projects() if _mentions(each, words)]
-    summaries = (
-        ProjectSummary(
-            name=each.name, version=each.version, summary=each.summary, status=each.status, files=each.files
-        )
-        for each in found
-    )
-    return Projects(projects=tuple(summaries))
+    """List the projects whose name or summary holds all words of `q`, from the one after `after`."""
+    words, page = _words(call.query.get("q", "")), _page(call)
+    found: list[ProjectEntry] = []
+    for seen, entry in enumerate((await call.catalog.projects()).after(page.after), 1):
+        if _mentions(entry, words):
+            found.append(entry)
+            if len(found) > page.limit:
+                break
+        if seen % ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    summaries = tuple(_summary(entry) for entry in found[: page.limit])
+    return Projects(projects=summaries, next=summaries[-1].name if len(found) > page.limit else None)
 
 
 async def get_project(call: Call) -> ProjectDetails:
     """Show a project."""
-    return _details((await call.catalog.project(_project(call))).project)
+    return _details((await call.catalog.project(_project(call))).project, _page(call))
 
 
 async def yank(call: Call) -> ChangedFiles:
@@ -145,7 +161,7 @@ async def delete(call: Call) -> ChangedFiles:
 async def set_status(call: Call) -> ProjectDetails:
     """Set a project's status marker."""
     name = _project(call)
-    return _details(await call.catalog.set_status(name, call.body.status, call.body.reason))
+    return _details(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
 
 
 def _project(call: Call) -> NormalizedName:
@@ -157,6 +173,32 @@ def _selection(call: Call) -> Selection:
     return Selection(None if version is None else parse_version(version), filename)
 
 
+class _Page(NamedTuple):
+    after: str = ""
+    limit: int = PAGE_ROWS
+
+
+def _page(call: Call) -> _Page:
+    after, limit = call.query.get("after", ""), call.query.get("limit", str(PAGE_ROWS))
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 0 < int(limit) <= PAGE_ROWS):
+        raise InvalidRequestError(f"`limit` must be a number from 1 to {PAGE_ROWS}")
+    return _Page(after, int(limit))
+
+
+def _words(query: str) -> Sequence[str]:
+    """Return what a search looks for, the longest first: it is the rarest."""
+    words = query[: QUERY_CHARACTERS + 1].lower().split()
+    if len(query) > QUERY_CHARACTERS or len(words) > QUERY_WORDS:
+        raise InvalidRequestError(f"`q` must be at most {QUERY_WORDS} words and {QUERY_CHARACTERS} characters")
+    return sorted(set(words), key=len, reverse=True)
+
+
+def _summary(entry: ProjectEntry) -> ProjectSummary:
+    return ProjectSummary(
+        name=entry.name, version=entry.version, summary=entry.summary, status=entry.status, files=entry.files
+    )
+
+
 def _mentions(entry: ProjectEntry, words: Iterable[str]) -> bool:
     text = f"{entry.name} {entry.summary}".lower()
     return all(word in text for word in words)
@@ -166,15 +208,22 @@ def _names(files: Iterable[File]) -> ChangedFiles:
     return ChangedFiles(files=tuple(file.filename for file in files))
 
 
-def _details(project: Project) -> ProjectDetails:
+def _details(project: Project, page: _Page) -> ProjectDetails:
+    first = bisect_right(project.by_filename, page.after, key=_filename)
+    files = project.by_filename[first : first + page.limit]
     return ProjectDetails(
         name=project.name,
         status=project.status,
         status_reason=project.status_reason,
         status_changed=_changed(project.status_changed),
         versions=project.versions,
-        files=tuple(_file_details(file) for file in project.files),
+        files=tuple(_file_details(file) for file in files),
+        next=files[-1].filename if first + page.limit < len(project.files) else None,
     )
+
+
+def _filename(file: File) -> str:
+    return file.filename
 
 
 def _file_details(file: File) -> FileDetails:
@@ -200,6 +249,10 @@ def _changed(change: Change | None) -> Changed | None:
 _PROJECT = "/api/v1/projects/{project}"
 _VERSION = f"{_PROJECT}/versions/{{version}}"
 _FILE = f"{_PROJECT}/files/{{filename}}"
+_PAGING = {
+    "after": "`next` of the page before",
+    "limit": f"how many rows at most: 1 to {PAGE_ROWS}, which is also the default",
+}
 
 OPERATIONS = (
     Operation("GET", "/api/v1/whoami", "Who is asking, and what may they do?", whoami, Whoami),
@@ -209,9 +262,9 @@ OPERATIONS = (
         "All projects, or those that a search finds",
         list_projects,
         Projects,
-        query={"q": "words that the name or the summary must hold"},
+        query={"q": f"words that the name or the summary must hold, at most {QUERY_WORDS}", **_PAGING},
     ),
-    Operation("GET", _PROJECT, "A project with its files", get_project, ProjectDetails),
+    Operation("GET", _PROJECT, "A project with its files", get_project, ProjectDetails, query=_PAGING),
     Operation("PUT", f"{_VERSION}/yank", "Yank a version", yank, ChangedFiles, Yank),
     Operation("DELETE", f"{_VERSION}/yank", "Take back the yank of a version", unyank, ChangedFiles),
     Operation("PUT", f"{_FILE}/yank", "Yank a file", yank, ChangedFiles, Yank),

@@ -1,8 +1,10 @@
 """The management API; every answer is held against the OpenAPI document that the server itself sends."""
 
+import asyncio
 import re
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import jsonschema
 import openapi_spec_validator
@@ -12,9 +14,13 @@ from support import distributions
 from support.access import NOBODY, OWNER, PUBLISHER, READER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog import encoding
-from wheelyard_server.web.management import OPERATIONS
+from wheelyard_server.catalog.project_list import ProjectEntry, Projects
+from wheelyard_server.web import management
+from wheelyard_server.web.management import OPERATIONS, ROWS_AT_ONCE
 from wheelyard_server.web.openapi import document
+from wheelyard_server.web.operations import Call
 from wheelyard_server.web.routes import ROUTES
 
 WHEEL, SDIST = "demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"
@@ -112,6 +118,77 @@ async def test_projects_are_listed_and_searched_as_far_as_they_may_be_read(clien
     assert answer["projects"] == [
         {"name": "demo", "version": "2.0", "summary": "Shows more things", "status": "active", "files": 3}
     ]
+
+
+async def pages_of(client: Client, path: str, rows: str, limit: int) -> list[list[Any]]:
+    """Follow `next` to the end; return the rows of each page."""
+    pages: list[list[Any]] = []
+    after: str | None = ""
+    while after is not None:
+        status, page = await call(client, "GET", f"{path}limit={limit}&after={after}")
+        assert status == 200
+        pages.append(page[rows])
+        after = page["next"]
+    return pages
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+async def test_lists_come_in_pages(client: Client, limit: int) -> None:
+    for path, rows, name in (
+        ("/projects?", "projects", "name"),
+        ("/projects?q=a&", "projects", "name"),
+        ("/projects/demo?", "files", "filename"),
+    ):
+        (whole,) = await pages_of(client, path, rows, 1000)
+        pages = await pages_of(client, path, rows, limit)
+        assert [row for page in pages for row in page] == whole
+        assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+        assert 0 < len(pages[-1]) <= limit
+        assert [row[name] for row in whole] == sorted(row[name] for row in whole)
+
+
+async def test_a_page_follows_what_is_gone(client: Client) -> None:
+    _, answer = await call(client, "GET", "/projects?after=eggs")
+    assert [each["name"] for each in answer["projects"]] == ["open-a"]
+    _, answer = await call(client, "GET", f"/projects/demo?after={WHEEL}.gone")
+    assert [each["filename"] for each in answer["files"]] == [SDIST, "demo-2.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"limit={limit}" for limit in ("0", "1001", "-1", "1e3", "", "x", "%C2%B2", "1" * 5000)),
+        "q=" + "a" * 201,
+        "q=" + "+".join("abcdefghijk"),
+    ],
+)
+async def test_what_would_cost_too_much_is_refused_with_the_bound(client: Client, query: str) -> None:
+    status, problem = await call(client, "GET", f"/projects?{query}")
+    assert status == 400
+    assert re.search("at most 10 words and 200|from 1 to 1000", problem["detail"])
+
+
+async def test_a_search_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, looked = [], 0
+    entries = [ProjectEntry(name=f"p{number:05}", tag="x", files=1) for number in range(10_000)]
+
+    async def projects() -> Projects:
+        return Projects(entries)
+
+    async def turn(_seconds: float) -> None:
+        turns.append(looked)
+
+    def look(*_: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return False
+
+    monkeypatch.setattr(asyncio, "sleep", turn)
+    monkeypatch.setattr(management, "_mentions", look)
+    catalog = cast("GuardedCatalog", SimpleNamespace(projects=projects))
+    answer = await management.list_projects(Call(catalog, {}, {"q": " ".join("abcdefghij")}, None))
+    assert (answer.projects, answer.next) == ((), None)
+    assert turns == list(range(ROWS_AT_ONCE, 10_001, ROWS_AT_ONCE))
 
 
 async def test_a_project_is_shown_with_its_files(client: Client) -> None:
