@@ -163,7 +163,7 @@ async def serve(settings: Settings, log_handler: LogHandler | None = None) -> No
     proxies = Proxies(listeners.cluster, listeners.external)
     runner = Runner(app, settings.limits, proxies, log_requests=settings.logs.requests)
     shared = settings.performance.processes > 1
-    metrics = web.AppRunner(app[METRICS_APP], access_log=None)
+    metrics = Runner(app[METRICS_APP], settings.limits, Proxies(), log_requests=False)
     await runner.setup()
     await metrics.setup()
     try:

@@ -22,9 +22,10 @@ from wheelyard_server.background import Background
 from wheelyard_server.settings import Limits
 from wheelyard_server.web import request_ids
 from wheelyard_server.web.census import Census, neighbourhood
-from wheelyard_server.web.context import BACKGROUND, EXTERNAL_PORT, is_outside
+from wheelyard_server.web.context import BACKGROUND, EXTERNAL_PORT, SENDERS, is_outside
+from wheelyard_server.web.errors import as_problem, problem
 from wheelyard_server.web.fast_lane import LANE, FastLane
-from wheelyard_server.web.headers import always
+from wheelyard_server.web.headers import complete
 from wheelyard_server.web.logs import AccessLog
 from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.sendfile import full_packets, sendfile
@@ -64,7 +65,8 @@ class Runner(web.AppRunner):
         limits, app = self._limits, self.app
         census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
         shared = Shared(limits, census, self._proxies, app.get(LANE), app.get(EXTERNAL_PORT))
-        return Server(server, shared, app.get(BACKGROUND) or Background(time.time), **self._options)
+        loop = f"the deadlines of {app.get(SENDERS, 'clients')}"
+        return Server(server, shared, loop, app.get(BACKGROUND) or Background(time.time), **self._options)
 
 
 class Shared(NamedTuple):
@@ -80,16 +82,22 @@ class Shared(NamedTuple):
 class Server(web.Server):
     """Makes a `Connection` for each client and looks once a second whether it does its part."""
 
-    def __init__(self, application: web.Server, shared: Shared, background: Background, **options: Any) -> None:
+    def __init__(
+        self, application: web.Server, shared: Shared, loop: str, background: Background, **options: Any
+    ) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             request_ids.begin(request)
             shared.proxies.begin(request)
-            return refusal(request, shared.limits.header_bytes) or await application.request_handler(request)
+            refused = refusal(request, shared.limits.header_bytes)
+            try:
+                return refused or await application.request_handler(request)
+            except web.HTTPError as error:
+                return as_problem(error)
 
         super().__init__(handle, request_factory=application.request_factory)
         self._options = options
         self._shared = shared
-        self._sweeping = background.start("the deadlines of clients", self._sweep, SWEEP_SECONDS)
+        self._sweeping = background.start(loop, self._sweep, SWEEP_SECONDS)
 
     def __call__(self) -> "Connection":
         """Make the protocol of one connection."""
@@ -314,11 +322,12 @@ class Connection(web.RequestHandler):
         if status == 400:
             request_ids.begin(request)
             log.info("%s sent what is not HTTP: %s", request.remote, type(exc).__name__)
-            response: web.StreamResponse = web.Response(status=400, text="This is not a valid HTTP/1.1 request\n")
-            response.force_close()
+            response = problem(status, "This is not a valid HTTP/1.1 request")
         else:
-            response = super().handle_error(request, status, exc, message)
-        response.headers.update(always())
+            super().handle_error(request, status, exc, message)  # It logs, or raises where an answer has begun.
+            response = problem(status, "The server failed; its log says why, under the id of this request")
+        response.force_close()
+        complete(response.headers)
         return response
 
     def _is_idle(self) -> bool:

@@ -18,6 +18,8 @@ from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.proxies import client_of
 
 BACKGROUND = web.AppKey("background", Background)
+SENDERS = web.AppKey("senders", str)
+"""Who sends requests, in the name of the loop that cuts them off."""
 ADMISSION = web.AppKey("admission", Admission)
 CATALOG = web.AppKey("catalog", Catalog)
 ACCESS = web.AppKey("access", CurrentAccess)

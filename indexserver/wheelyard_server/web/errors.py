@@ -1,13 +1,16 @@
 """The one place where errors become statuses.
 
-The reason phrase is written for people: twine and poetry show it. uv asks for JSON and shows its `code`. The
-management API answers with problem details, RFC 9457.
+Every refusal is problem details (RFC 9457), whose `detail` is the reason phrase as well: twine, poetry and pip show
+the phrase, uv the details, if the media type is exactly theirs.
 """
 
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
+import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
@@ -30,10 +33,12 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
 }
-_API = "/api/"
+PROBLEM = "application/problem+json"
 _RETRY_AFTER_SECONDS = 5
 _REASON_LENGTH = 300
 _DETAIL_LENGTH = 1000
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_OF_THE_BODY = {hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH}
 
 
 @web.middleware
@@ -41,22 +46,17 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
     """Answer every error of ours with its status; an answer that has begun is cut off instead."""
     try:
         return await handler(request)
-    except web.HTTPError as error:
-        if not request.path.startswith(_API):
-            raise
-        allowed = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
-        return _problem(error.status, (error.text or error.reason).strip(), allowed)
     except ConnectionError:
         # Nobody is there to read it; the access log tells it from a request that was served.
-        return web.Response(status=400, text="The connection ended before the request did\n")
+        return problem(400, "The connection ended before the request did")
     except errors.StorageError as error:
         log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
-        return _response(request, 503, "The storage does not answer, try again")
+        return _response(503, "The storage does not answer, try again")
     except errors.WheelyardError as error:
         status = status_of(error)
         log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
         wait = error.seconds if isinstance(error, errors.TooManyAttemptsError) else _RETRY_AFTER_SECONDS
-        return _response(request, status, str(error), wait)
+        return _response(status, str(error), wait)
 
 
 def status_of(error: BaseException) -> int:
@@ -70,32 +70,48 @@ def status_of(error: BaseException) -> int:
     return next((status for each, status in _STATUS.items() if isinstance(error, each)), 500)
 
 
-def _response(
-    request: web.Request, status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS
-) -> web.Response:
-    # What came from outside must not end the header line early, nor leave its character set.
-    reason = "".join(char if " " <= char <= "~" else "?" for char in message[:_REASON_LENGTH])
+def _response(status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS) -> web.Response:
     headers = {}
     if status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="Wheelyard"'
+        # PyPI's realm: distutils has a login for no other one.
+        headers["WWW-Authenticate"] = 'Basic realm="pypi"'
     if status in (429, 503):
         headers["Retry-After"] = str(retry_after)
-    if request.path.startswith(_API):
-        return _problem(status, message, headers)
-    # uv reads an application/problem+json of an upload as final, so the upload API has a form of its own.
-    if "json" in request.headers.get("Accept", ""):
-        body = {"code": reason, "message": reason, "title": reason}
-        return web.json_response(body, status=status, reason=reason, headers=headers)
-    return web.Response(text=f"{reason}\n", status=status, reason=reason, headers=headers)
+    return problem(status, message, headers)
 
 
-def _problem(status: int, detail: str, headers: Mapping[str, str]) -> web.Response:
-    """Return problem details, RFC 9457."""
+def as_problem(error: web.HTTPError) -> web.Response:
+    """Return what aiohttp or a handler refuses with an exception of aiohttp's, with the headers that it has."""
+    headers = {name: value for name, value in error.headers.items() if name not in _OF_THE_BODY}
+    return problem(error.status, _sentence(error), headers)
+
+
+def _sentence(error: web.HTTPError) -> str:
+    text = (error.text or "").strip()
+    if text != f"{error.status}: {error.reason}":
+        return text
+    match error:
+        case web.HTTPNotFound():
+            return "There is nothing at this path"
+        case web.HTTPMethodNotAllowed():
+            return f"Not by {error.method}: this path takes {', '.join(sorted(error.allowed_methods))}"
+        case _:
+            return error.reason
+
+
+def problem(
+    status: int, sentence: str, headers: Mapping[str, str] = _NOTHING, more: Mapping[str, Any] = _NOTHING
+) -> web.Response:
+    """Return a refusal: problem details (RFC 9457) with `more` members, and the same sentence as reason phrase."""
+    # What came from outside must not end the header line early, nor leave its character set.
+    reason = "".join(char if " " <= char <= "~" else "?" for char in sentence[:_REASON_LENGTH])
     # `instance` would have to be a URI, and what a proxy calls a request is none.
     body = {
         "status": status,
         "title": HTTPStatus(status).phrase,
-        "detail": detail[:_DETAIL_LENGTH],
+        "detail": sentence[:_DETAIL_LENGTH].encode(errors="replace").decode(),
         "requestId": request_ids.current(),
+        **more,
     }
-    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
+    typed = {**headers, hdrs.CONTENT_TYPE: PROBLEM}
+    return web.Response(body=msgspec.json.encode(body), status=status, reason=reason, headers=typed)

@@ -170,7 +170,7 @@ class FastLane:
         if not asking.may_read(self.access.access, target.project, outside=outside):
             return None
         if target.filename:
-            return prepared_file(self.catalog, listing, target, asking.known, is_outside=outside)
+            return prepared_file(self.catalog, listing, target, asking, is_outside=outside)
         page = self.pages.rendered(listing, asking.media_type)
         if page is None:
             return None

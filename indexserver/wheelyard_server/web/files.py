@@ -14,8 +14,8 @@ from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import arrived_from_outside, guarded_catalog
-from wheelyard_server.web.headers import head, is_among, matches
-from wheelyard_server.web.recognition import Target
+from wheelyard_server.web.headers import NO_STORE, VARY, head, is_among, matches
+from wheelyard_server.web.recognition import Asking, Target
 from wheelyard_server.web.representation import Prepared
 from wheelyard_server.web.sending import send
 
@@ -25,12 +25,14 @@ FILE_TYPE = "application/octet-stream"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _HEADERS = {
     "Accept-Ranges": "bytes",
-    # The digest is in the URL: what it names can never change.
-    "Cache-Control": "max-age=365000000, immutable",
-    "Vary": "Authorization",
+    "Vary": "Authorization, Origin",
     # Strangers uploaded it: no browser is to show it.
     "Content-Disposition": "attachment",
 }
+# The digest is in the URL: what it names can never change. A shared cache keeps what anonymous may read, and
+# nothing that a login was shown for: a user who may not read it any more would still get it there.
+_FOR_EVERYBODY = "public, max-age=365000000, immutable"
+_FOR_ONE = "private, max-age=365000000, immutable"
 
 
 async def file(request: web.Request) -> web.StreamResponse:
@@ -53,7 +55,8 @@ async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, N
 async def _metadata(request: web.Request, filename: str) -> web.Response:
     catalog, name, file = await _found(request, filename)
     body = await catalog.core_metadata(name, file)
-    return _small(request, body, file.core_metadata_sha256, {**_HEADERS, "Content-Type": FILE_TYPE})
+    headers = {**_HEADERS, "Cache-Control": _cache_control(_has_login(request)), "Content-Type": FILE_TYPE}
+    return _small(request, body, file.core_metadata_sha256, headers)
 
 
 async def integrity(request: web.Request) -> web.Response:
@@ -91,12 +94,13 @@ def _small(request: web.Request, body: bytes, sha256: str, headers: Mapping[str,
 
 
 def prepared(
-    catalog: Catalog, listing: Listing, target: Target, known: str, *, is_outside: bool
+    catalog: Catalog, listing: Listing, target: Target, asking: Asking, *, is_outside: bool
 ) -> Prepared | None:
     """Return the answer of `file` if what it sends is in memory, signed, or can be opened without a look at it.
 
-    `known` is the value of If-None-Match, from somebody who may read the project.
+    Whoever is asking may read the project.
     """
+    known, has_login = asking.known, asking.authorization is not None
     filename, sha256 = target.filename, target.sha256
     is_metadata = filename.endswith(METADATA_SUFFIX)
     found = listing.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
@@ -111,18 +115,18 @@ def prepared(
     if body is None:
         return None
     if known and is_among(f'"{digest}"', known):
-        return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None), b"")
+        return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None, has_login), b"")
     if isinstance(body, bytes):
-        return Prepared(HTTPStatus.OK, _head(digest, len(body)), body)
+        return Prepared(HTTPStatus.OK, _head(digest, len(body), has_login), body)
     if isinstance(body, str) and target.method == "GET":
         return Prepared(HTTPStatus.FOUND, _redirecting(body), b"")
-    return Prepared(HTTPStatus.OK, _head(digest, found.size), found)
+    return Prepared(HTTPStatus.OK, _head(digest, found.size, has_login), found)
 
 
 @lru_cache(4096)
-def _head(sha256: str, length: int | None) -> bytes:
+def _head(sha256: str, length: int | None, has_login: bool) -> bytes:  # noqa: FBT001 - lru_cache is quicker so
     """Return the beginning of an answer; without a length, that of a 304."""
-    headers = {**_HEADERS, "ETag": f'"{sha256}"'}
+    headers = {**_HEADERS, "Cache-Control": _cache_control(has_login), "ETag": f'"{sha256}"'}
     if length is None:
         return head(HTTPStatus.NOT_MODIFIED, headers)
     return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})
@@ -135,12 +139,21 @@ def _redirecting(location: str) -> bytes:
 
 def _redirect_headers(location: str) -> dict[str, str]:
     # Whoever has the URL needs no login: it is nobody's to keep.
-    return {"Location": location, "Cache-Control": "no-store"}
+    return {"Location": location, "Cache-Control": NO_STORE, "Vary": VARY}
+
+
+def _has_login(request: web.Request) -> bool:
+    return "Authorization" in request.headers
+
+
+def _cache_control(has_login: bool) -> str:  # noqa: FBT001
+    return _FOR_ONE if has_login else _FOR_EVERYBODY
 
 
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     catalog, name, file = await _found(request, filename)
-    response = web.StreamResponse(headers={**_HEADERS, "ETag": f'"{file.sha256}"'})
+    cache_control = _cache_control(_has_login(request))
+    response = web.StreamResponse(headers={**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{file.sha256}"'})
     if matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response

@@ -5,6 +5,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from wheelyard_server.web import request_ids
 
@@ -22,16 +23,27 @@ ALWAYS = {
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+VARY = "Accept, Accept-Encoding, Authorization, Origin"
+"""All request headers on which an answer may depend."""
+NO_STORE = "no-store"
+_DEFAULTS = {
+    # Nobody may keep an answer that does not say otherwise: it may be somebody's own, or untrue a moment later.
+    "Cache-Control": NO_STORE,
+    # For caches that are set up to keep answers in spite of that.
+    "Vary": VARY,
+}
 
 
-def always() -> dict[str, str]:
-    """Return them, for the request that is being answered."""
-    return {**ALWAYS, request_ids.HEADER: request_ids.current()}
+def complete(headers: CIMultiDict[str]) -> None:
+    """Add the headers that every answer has, and defaults for caches, to those of the answer to this request."""
+    headers.update({**ALWAYS, request_ids.HEADER: request_ids.current()})
+    for name, value in _DEFAULTS.items():
+        headers.setdefault(name, value)
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Add them; a signal handler for `Application.on_response_prepare`."""
-    response.headers.update(always())
+    """Do so; a signal handler for `Application.on_response_prepare`."""
+    complete(response.headers)
 
 
 def matches(request: web.Request, etag: str) -> bool:

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from wheelyard_server.web.context import BACKGROUND
+from wheelyard_server.web.errors import problem
 from wheelyard_server.web.lifecycle import LIFECYCLE
 
 
@@ -22,4 +23,4 @@ async def readyz(request: web.Request) -> web.Response:
     if reason is None and background.late:
         reason = f"stuck: {', '.join(background.late)}"
     warning = f"failing, see the log: {', '.join(background.failing)}\n" if background.failing else ""
-    return web.Response(text=f"{reason or 'ok'}\n{warning}", status=503 if reason else 200)
+    return problem(503, f"{reason}\n{warning}".strip()) if reason else web.Response(text=f"ok\n{warning}")

@@ -47,7 +47,7 @@ class Lifecycle:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count the request; serve nothing from a storage that may be another index's."""
         if not self.started and not request.path.startswith(PROBES):
-            raise web.HTTPServiceUnavailable(text=f"{self.reason}\n", headers={"Retry-After": "2"})
+            raise web.HTTPServiceUnavailable(text=self.reason, headers={"Retry-After": "2"})
         with self.running():
             return await handler(request)
 

@@ -24,8 +24,9 @@ from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.storage.measured import Outcome as StorageOutcome
 from wheelyard_server.web import clients
-from wheelyard_server.web.context import RECORD
+from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
 from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.headers import add_headers
 from wheelyard_server.web.sending import SENT
 
 NO_ROUTE = "none"
@@ -261,5 +262,8 @@ def metrics_app(metrics: Metrics, access: CurrentAccess, background: Background)
         return web.Response(text=json.dumps(content), content_type="application/json")
 
     app = web.Application()
+    app[BACKGROUND] = background
+    app[SENDERS] = "clients of metrics"
+    app.on_response_prepare.append(add_headers)
     app.add_routes([web.get("/metrics", scrape), web.get("/access", tell_access)])
     return app

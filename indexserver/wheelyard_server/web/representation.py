@@ -11,7 +11,7 @@ import zstandard
 from aiohttp import web
 
 from wheelyard_server.model import File
-from wheelyard_server.web.headers import head, matches
+from wheelyard_server.web.headers import VARY, head, matches
 from wheelyard_server.web.negotiation import Encoding, choose_encoding
 
 
@@ -50,7 +50,7 @@ class Representation:
         """Return its headers in this content coding, or those of the 304 for who has it already."""
         headers = {
             "ETag": self.tag(encoding),
-            "Vary": "Accept, Accept-Encoding, Authorization",
+            "Vary": VARY,
             # Clients ask every time (and mostly get a 304): what was just published is there for them.
             "Cache-Control": "no-cache",
         }

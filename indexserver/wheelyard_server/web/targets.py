@@ -9,7 +9,8 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from wheelyard_server.web.headers import always
+from wheelyard_server.web.errors import problem
+from wheelyard_server.web.headers import complete
 
 # Matched after one decoding that leaves %2F and %25 as they are: an encoded slash or percent sign is refused too.
 # A segment is never "." or "..", and none is empty but the last.
@@ -20,11 +21,11 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:
     """Return the answer to a request that can be read in more than one way or has larger headers, or None."""
     if sum(len(name) + len(value) for name, value in request.raw_headers) > header_bytes:
-        return _plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large together\n")
+        return _refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large together")
     if not is_host(request.headers.get(hdrs.HOST, "")):
-        return _plain(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host\n")
+        return _refused(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host")
     if not _PATH.fullmatch(request.rel_url.path_safe):
-        return _plain(HTTPStatus.NOT_FOUND, "Nothing here has such a path\n")
+        return _refused(HTTPStatus.NOT_FOUND, "Nothing here has such a path")
     return None
 
 
@@ -33,5 +34,7 @@ def is_host(value: str) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def _plain(status: HTTPStatus, text: str) -> web.Response:
-    return web.Response(status=status, text=text, headers=always())
+def _refused(status: HTTPStatus, sentence: str) -> web.Response:
+    response = problem(status, sentence)
+    complete(response.headers)
+    return response

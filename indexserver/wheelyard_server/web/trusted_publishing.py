@@ -16,6 +16,7 @@ from wheelyard_server.access.rules import Method
 from wheelyard_server.access.signed_tokens import LONGEST_TOKEN, SignedClaims, is_signed_token
 from wheelyard_server.errors import InvalidPublisherError, NotFoundError, UnauthenticatedError
 from wheelyard_server.web.context import ACCESS, CATALOG, RECORD
+from wheelyard_server.web.errors import problem
 
 LONGEST_BODY = LONGEST_TOKEN + 1024
 _LONGEST_LIFE = timedelta(days=1)
@@ -42,7 +43,7 @@ async def mint(request: web.Request) -> web.Response:
         code = error.code if isinstance(error, InvalidPublisherError) else "invalid-token"
         record.reason = f"{code}: {error}"
         errors = [{"code": code, "description": str(error)}]
-        return web.json_response({"message": "Token request failed", "errors": errors}, status=422)
+        return problem(422, str(error), more={"message": "Token request failed", "errors": errors})
     return web.json_response(
         {"success": True, "token": minted.token, "expires": int(minted.expires.timestamp())},
         headers={"Cache-Control": "no-store"},

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ import wheelyard_server
 from support.access import ACCESS as ACCESS_FILE
 from support.serving import LimitedServer
 from wheelyard_server import app
+from wheelyard_server.app import METRICS_APP
 from wheelyard_server.background import LATE_SECONDS, Background, Loop
 from wheelyard_server.errors import LoopEndedError
 from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
@@ -23,12 +25,12 @@ from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import BACKGROUND
 from wheelyard_server.web.lifecycle import LIFECYCLE
 
-LOOPS = ("following the access file", "the deadlines of clients")
+LOOPS = ("following the access file", "the deadlines of clients", "the deadlines of clients of metrics")
 """All of a server. They come and go with what is found below."""
 
 SUPERVISED = {
-    "app._follow_access_file": LOOPS[0],
-    "web.connections.Server.__init__": LOOPS[1],
+    "app._follow_access_file": LOOPS[:1],
+    "web.connections.Server.__init__": LOOPS[1:],
 }
 """Where loops begin."""
 
@@ -126,7 +128,7 @@ async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
     application = app.build(settings, FolderStorage(settings.storage.folder.path))  # type: ignore[union-attr]
     application[LIFECYCLE].started = True
     running = LimitedServer(application, settings.limits)
-    async with running:
+    async with running, LimitedServer(application[METRICS_APP], settings.limits):
         yield running
 
 
@@ -141,7 +143,8 @@ async def _told(server: LimitedServer) -> tuple[int, str, dict[str, object], str
     async with aiohttp.ClientSession() as session, TestClient(TestServer(server.app[app.METRICS_APP])) as metrics:
         ready = await session.get(server.make_url("/-/readyz"))
         access = await (await metrics.get("/access")).json()
-        return ready.status, await ready.text(), access, await (await metrics.get("/metrics")).text()
+        text = (await ready.json())["detail"] if ready.status == 503 else await ready.text()
+        return ready.status, text, access, await (await metrics.get("/metrics")).text()
 
 
 def _loop(server: LimitedServer, name: str) -> Loop:
@@ -152,7 +155,7 @@ def _loop(server: LimitedServer, name: str) -> Loop:
 async def test_all_loops_are_known(server: LimitedServer) -> None:
     assert (
         sorted(loop.name for loop in server.app[BACKGROUND].loops)
-        == sorted({*SUPERVISED.values()})
+        == sorted(chain(*SUPERVISED.values()))
         == sorted(LOOPS)
     )
     tasks = {task.get_name() for task in asyncio.all_tasks()}
@@ -200,7 +203,7 @@ async def test_a_loop_that_is_stuck_is_not_ready(
     await asyncio.wait_for(is_in.wait(), 60)
     monkeypatch.setattr(loop, "clock", lambda: server.app[BACKGROUND].clock() + LATE_SECONDS + loop.seconds + 1)
     status, ready, access, _ = await _told(server)
-    assert (status, ready, access["stuck"]) == (503, f"stuck: {name}\n", [name])
+    assert (status, ready, access["stuck"]) == (503, f"stuck: {name}", [name])
     loop.work = work
     may_go_on.set()
     await _until(lambda: not loop.is_late)

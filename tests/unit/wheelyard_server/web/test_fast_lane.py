@@ -126,7 +126,7 @@ async def answers(server: LimitedServer, pieces: list[bytes], pause: float) -> b
         await asyncio.sleep(pause)
     answer = await reading
     writer.close()
-    return re.sub(rb"(Date|X-Request-ID|Cache-Status): [^\r]+", rb"\1", answer)
+    return re.sub(rb"(Date|X-Request-ID|Cache-Status): [^\r]+|(?<=\"requestId\":)\"[^\"]+", rb"\1", answer)
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:

@@ -71,7 +71,7 @@ async def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, url: 
     answer = await client.get(url, headers=auth(READER))
     assert (answer.status, await answer.read()) == (200, body)
     assert answer.headers["Content-Type"] == "application/octet-stream"
-    assert answer.headers["Cache-Control"] == "max-age=365000000, immutable"
+    assert answer.headers["Cache-Control"] == "private, max-age=365000000, immutable"
     assert answer.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
     assert "Content-Encoding" not in answer.headers
 
@@ -99,7 +99,7 @@ async def test_who_has_the_file_is_told_so(client: Client, url: str, body: bytes
     answer = await client.get(url, headers={**auth(READER), "If-None-Match": etag})
     assert (answer.status, await answer.read()) == (304, b"")
     assert answer.headers["ETag"] == f'"{hashlib.sha256(body).hexdigest()}"'
-    assert answer.headers["Cache-Control"] == "max-age=365000000, immutable"
+    assert answer.headers["Cache-Control"] == "private, max-age=365000000, immutable"
 
 
 async def test_who_has_another_file_gets_this_one(client: Client, url: str, body: bytes) -> None:

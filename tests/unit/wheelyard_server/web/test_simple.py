@@ -102,7 +102,7 @@ async def test_a_page_is_compressed_for_those_who_take_it(client: Client) -> Non
     answer = await client.get("/simple/demo/", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(await answer.read()) == plain
-    assert answer.headers["Vary"] == "Accept, Accept-Encoding, Authorization"
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding, Authorization, Origin"
 
 
 async def test_nothing_acceptable_is_406(client: Client) -> None:

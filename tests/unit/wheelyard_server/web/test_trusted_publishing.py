@@ -171,8 +171,11 @@ DEEP = b'{"x":' + b"[" * 8000 + b"]" * 8000 + b"}"
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 5}', b"\xff", LONG, DEEP])
 async def test_what_is_no_request(client: Client, body: bytes) -> None:
     answer = await client.post("/_/oidc/mint-token", data=body)
-    assert answer.status == 422
-    assert (await answer.json())["errors"][0]["code"] == "invalid-payload"
+    assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    assert answer.headers["Cache-Control"] == "no-store"
+    refusal = await answer.json()
+    assert refusal["errors"] == [{"code": "invalid-payload", "description": refusal["detail"]}]
+    assert refusal["detail"] == answer.reason
 
 
 async def test_every_try_is_audited(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -164,12 +164,6 @@ async def test_an_outage_is_503_and_the_retry_succeeds(
     assert (await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))).status == 200
 
 
-async def test_a_client_that_wants_json_gets_the_reason_as_json(client: Client, tmp_path: Path) -> None:
-    headers = {**auth(NOBODY), "Accept": "application/json"}
-    answer = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=headers)
-    assert "no right to publish" in (await answer.json())["code"]
-
-
 async def test_what_is_not_looked_at_in_a_form_is_not_kept_but_counted(client: Client, tmp_path: Path) -> None:
     data = form(distributions.wheel(tmp_path))
     for number in range(2200):
