@@ -29,6 +29,8 @@ PEERS := $(basename $(notdir $(wildcard tests/bench/locks/*.in)))
 .PHONY: lock
 lock: $(READY) ## Lock the development dependencies the clients of the tests and the bench's peers anew
 	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
+	$(COMPILE) --extra operator --extra tracing --constraint requirements-dev.txt --generate-hashes --only-binary :all: \
+	  pyproject.toml --output-file requirements.txt
 	for client in $(CLIENTS); do \
 	  $(COMPILE) tests/clients/locks/$$client.in --output-file tests/clients/locks/$$client.txt; done
 	for lock in $(basename $(wildcard tests/chart/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
@@ -149,12 +151,18 @@ version: $(READY) ## Write the next version into every file that has it: make ve
 	@PYTHONPATH=tests:release $(BIN)/python -m artifacts version $(VERSION)
 
 IMAGE ?= wheelyard:dev
+# The same Python as that of the tests, which is Debian's.
+BASE ?= python:3.11-slim-bookworm
 .PHONY: image
-image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG
-	rm -rf dist/image && mkdir -p dist/image/wheels
-	docker run --rm --volume $(CURDIR):/src:ro --volume $(CURDIR)/dist/image/wheels:/wheels python:3.13-slim \
-	  pip wheel --wheel-dir /wheels --constraint /src/requirements-dev.txt '/src[operator,tracing]'
-	docker build --tag $(IMAGE) --file Dockerfile dist/image
+image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG [BASE=IMAGE@sha256:DIGEST]
+	rm -rf dist/image && mkdir -p dist/image/wheels && cp requirements.txt dist/image/wheels
+	docker pull $(BASE)
+	base=$$(docker image inspect --format '{{index .RepoDigests 0}}' $(BASE)) && \
+	docker run --rm --volume $(CURDIR):/src:ro --volume $(CURDIR)/dist/image/wheels:/wheels "$$base" sh -c \
+	  'pip download --dest /wheels --require-hashes --only-binary :all: --requirement /src/requirements.txt && \
+	   pip wheel --wheel-dir /wheels --no-deps /src' && \
+	docker build --build-arg BASE="$$base" --label org.opencontainers.image.base.name="$$base" \
+	  --tag $(IMAGE) --file Dockerfile dist/image
 
 .PHONY: help
 help: ## Show this

@@ -1,5 +1,5 @@
 # The pod that demos and tests publish and install with: pip, twine, uv and tar.
-ARG BASE=python:3.13-slim
+ARG BASE
 FROM ${BASE}
 COPY wheels/ /wheels/
 RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels twine uv && rm -rf /wheels

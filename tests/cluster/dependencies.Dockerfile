@@ -3,4 +3,5 @@
 ARG BASE
 FROM ${BASE}
 COPY wheels/ /wheels/
-RUN python3 -m pip install --no-cache-dir --no-index /wheels/*.whl && rm -rf /wheels
+RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.txt \
+ && rm -rf /wheels

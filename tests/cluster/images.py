@@ -53,7 +53,7 @@ def names() -> Images:
     project = [REPOSITORY / name for name in PROJECT_INPUTS]
     if not project[0].exists():
         raise ClusterError(f"there is no {project[0]}, so there is no image to build")
-    client = [CLIENT_DOCKERFILE, wheels.LOCK]
+    client = [CLIENT_DOCKERFILE, wheels.CLIENT_LOCK]
     return Images(
         wheelyard=f"wheelyard.dev/wheelyard:{_digest(project, _base_name())}",
         client=f"wheelyard.dev/wheelyard-client:{_digest(client, *wheels.CLIENT_TOOLS, _base_name())}",

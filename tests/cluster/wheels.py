@@ -5,14 +5,15 @@ import os
 import shutil
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 
 from .paths import REPOSITORY, cache, locked
 from .progress import ClusterError, log_tail, say
 
-LOCK = REPOSITORY / "requirements-dev.txt"
-"""The versions that all wheels but the project's own are held to."""
+LOCK = REPOSITORY / "requirements.txt"
+"""What the project's image installs besides the project's own wheel: versions, each with its hashes."""
+CLIENT_LOCK = REPOSITORY / "requirements-dev.txt"
+"""The versions of the client image's tools."""
 CLIENT_TOOLS = ("twine", "uv")
 # Debian's, not a virtual environment's: images start from the same release's root file system.
 _PIP = ("/usr/bin/python3", "-m", "pip", "--disable-pip-version-check")
@@ -21,34 +22,34 @@ _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 
 def of_project() -> Path:
-    """Return a directory with the wheels of all that `wheelyard[operator,tracing]` depends on.
+    """Return a directory with the lock file of the image and the wheels that it names, checked by their hashes.
 
-    It is kept by what pyproject.toml requires and by the content of the lock file.
+    It is kept by the content of the lock file.
     """
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    return _collected("project", *project["dependencies"], *extras["operator"], *extras["tracing"])
+    return _collected("project", LOCK, "--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK))
 
 
 def of_client() -> Path:
     """Return a directory with the wheels of the tools that the client image publishes with."""
-    return _collected("client", *CLIENT_TOOLS)
+    return _collected("client", CLIENT_LOCK, "--constraint", str(CLIENT_LOCK), *CLIENT_TOOLS)
 
 
 def build_project(target: Path) -> None:
-    """Build the project's own wheel, of this working tree, into a directory."""
+    """Build the project's own wheel, of this working tree, into a directory, beside the lock file of its image."""
     _pip_wheel("wheelyard", target, "--no-deps", str(REPOSITORY))
+    shutil.copy(LOCK, target)
 
 
-def _collected(name: str, *requirements: str) -> Path:
-    key = hashlib.sha256(repr((_PIP, requirements)).encode() + LOCK.read_bytes()).hexdigest()[:12]
+def _collected(name: str, lock: Path, *arguments: str) -> Path:
+    key = hashlib.sha256(repr((_PIP, name, CLIENT_TOOLS)).encode() + lock.read_bytes()).hexdigest()[:12]
     target = cache() / "wheels" / f"{name}-{key}"
     with locked(f"wheels-{name}"):
         if not target.is_dir():
             say(f"collecting the wheels of the {name} image (once, about half a minute)")
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=target.parent))
-            _pip_wheel(name, scratch, "--constraint", str(LOCK), *requirements)
+            _pip_wheel(name, scratch, *arguments)
+            shutil.copy(lock, scratch)
             scratch.chmod(0o755)
             scratch.rename(target)
     return target

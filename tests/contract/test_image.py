@@ -1,0 +1,56 @@
+"""What the image is made of: an image by its digest, and wheels by their hashes, for the Python of the tests."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).parents[2]
+DOCKERFILES = ("Dockerfile", "tests/cluster/dependencies.Dockerfile")
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """Return the requirements of a lock file, each with its hashes."""
+    text = re.sub(r"\\\n", " ", (REPOSITORY / name).read_text())
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line and not line.startswith((" ", "#")):
+            requirement = line.partition(" --hash")[0].strip()
+            found[requirement] = re.findall(r"--hash=(sha256:[0-9a-f]{64})", line)
+    return found
+
+
+def test_everything_that_the_image_installs_has_hashes() -> None:
+    assert [requirement for requirement, hashes in locked("requirements.txt").items() if not hashes] == []
+
+
+def test_the_image_installs_what_the_tests_run() -> None:
+    assert set(locked("requirements.txt")) <= set(locked("requirements-dev.txt"))
+
+
+def test_the_image_has_all_that_the_project_requires() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    required = [*project["dependencies"], *extras["operator"], *extras["tracing"]]
+    names = {canonicalize_name(Requirement(each).name) for each in locked("requirements.txt")}
+    assert {canonicalize_name(Requirement(each).name) for each in required} <= names
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_no_dockerfile_installs_without_hashes_or_from_a_tag(name: str) -> None:
+    text = re.sub(r"\\\n", " ", (REPOSITORY / name).read_text())
+    assert re.findall(r"^(?:ARG BASE|FROM).*$", text, re.MULTILINE) == ["ARG BASE", "FROM ${BASE}"]
+    installs = re.findall(r"pip install [^&]*", text)
+    assert installs
+    for each in installs:
+        assert "--no-index" in each
+        assert "--require-hashes" in each or ("--no-deps" in each and "wheelyard-*.whl" in each)
+
+
+def test_make_image_has_the_python_of_the_tests() -> None:
+    (tag,) = re.findall(r"^BASE \?= python:(\d+\.\d+)-", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    tested = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]["python_version"]
+    assert tag == tested
