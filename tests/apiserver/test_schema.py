@@ -104,6 +104,7 @@ def expression(operator: str, **more: Any) -> dict[str, Any]:
 SIZES = ["1048576", "512Ki", "500Mi", "5Gi"]
 NO_SIZES = ["5 GB", "0", "lots", "1.5Gi"]
 GLOBS, NO_GLOBS = [["*"], ["acme-*", "a?"]], [["Foo_Bar"], ["a.b"]]
+STARS, NO_STARS = [["*a" * 8], ["*" * 8 + "a"]], [["*a" * 9], ["a", "*" * 64]]
 SUBJECTS = [["anonymous"], ["authenticated", "user:ci.jenkins", "group:pub_1.x"]]
 NO_SUBJECTS = [["bob"], ["user:"], ["group:A"]]
 LABELS = {"matchLabels": {"team": "a"}}
@@ -266,6 +267,7 @@ OF_INDEX: list[Case] = [
                 "spec.access.{}[].subjects must be anonymous, authenticated, user:",
             ),
             ("packages", GLOBS, NO_GLOBS, "spec.access.{}[].packages must be globs on normalised package names"),
+            ("packages", STARS, NO_STARS, "spec.access.{}[].packages must have at most 8 '*' in a glob"),
             ("verbs", [["read", "publish", "yank", "delete", "manage"]], [["write"]], 'Unsupported value: "write"'),
             ("verbs", [["read"]], [[]], "verbs in body should have at least 1 items"),
         )
@@ -295,6 +297,12 @@ OF_INDEX: list[Case] = [
         [{"grants": rights(packages=each)} for each in NO_GLOBS],
         "spec.access.users.maximum.grants[].packages must be globs",
     ),
+    (
+        "spec.access.users.maximum",
+        [{"grants": rights(packages=each)} for each in STARS],
+        [{"grants": rights(packages=each)} for each in NO_STARS],
+        "spec.access.users.maximum.grants[].packages must have at most 8 '*' in a glob",
+    ),
     ("spec.cache", [{}], [{"sise": "1Gi"}], "unknown field"),
 ]
 
@@ -316,6 +324,12 @@ OF_USER: list[Case] = [
         [rights(packages=each) for each in GLOBS],
         [rights(packages=each) for each in NO_GLOBS],
         "spec.grants[].packages must be globs",
+    ),
+    (
+        "spec.grants",
+        [rights(packages=each) for each in STARS],
+        [rights(packages=each) for each in NO_STARS],
+        "spec.grants[].packages must have at most 8 '*' in a glob",
     ),
     (
         "spec",

@@ -59,6 +59,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._overruns = Counter(
+            "wheelyard_operator_overruns",
+            "Reconciliations that took so long that others went on without waiting for them.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._last_reconcile = Gauge(
             "wheelyard_operator_last_reconcile_timestamp_seconds",
             "When a reconciliation last ended without an error.",
@@ -114,6 +120,7 @@ class Metrics:
 
     def follow(self, queue: WorkQueue, leader: Leader) -> None:
         """Have the state of the queue and of the leadership told, as it is when somebody asks."""
+        queue.overran = lambda key: self._overruns.labels(key.kind).inc()
         leads = Gauge("wheelyard_operator_leads", "1 if this operator leads, 0 if not.", registry=self.registry)
         leads.set_function(lambda: float(leader.leads))
         due = Gauge("wheelyard_operator_queue_due", "Resources that wait for a worker.", registry=self.registry)

@@ -26,6 +26,11 @@ _WORKERS = 16
 _STUCK_SECONDS = 300.0
 """Without a sign of life. No call to the outside may take nearly as long: each has a timeout of some seconds."""
 _REST_SECONDS = 0.05
+BUDGET_SECONDS = 30.0
+"""For one reconciliation. A thread cannot be ended from outside: what takes longer goes on without a worker."""
+_RESTS = 4
+"""Times as long as it took, a key that took too long is left alone: it has a fifth of one thread at most."""
+_LONGEST_REST_SECONDS = 600.0
 
 
 class WorkQueue:
@@ -43,6 +48,10 @@ class WorkQueue:
         self._signs = signs or SignsOfLife()
         self._workers = workers
         self._schedule = Schedule(lambda: random.uniform(0.75, 1.25), resync_seconds)  # noqa: S311 - no secret
+        self.budget_seconds = BUDGET_SECONDS
+        self.overran: Callable[[Key], None] = lambda _: None
+        """Is told of each reconciliation that takes longer than that."""
+        self._overrunning: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._last_start: float | None = None
 
@@ -77,11 +86,12 @@ class WorkQueue:
     async def run(self) -> None:
         """Work until cancelled. What is under way then goes on in its thread: see `comes_to_rest`."""
         self._last_start = time.monotonic()
-        threads = ThreadPoolExecutor(self._workers, thread_name_prefix="reconcile")
+        # As many reconciliations may take too long as there are workers, and each worker still has a thread.
+        threads = ThreadPoolExecutor(2 * self._workers, thread_name_prefix="reconcile")
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
-                    group.create_task(self._work(threads))
+                    group.create_task(self._work(threads, group))
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -92,14 +102,28 @@ class WorkQueue:
             await asyncio.sleep(_REST_SECONDS)
         return not self._signs.count()
 
-    async def _work(self, threads: ThreadPoolExecutor) -> None:
+    async def _work(self, threads: ThreadPoolExecutor, group: asyncio.TaskGroup) -> None:
         while True:
             key = await self._next()
             self._last_start = time.monotonic()
             with about(key):
-                await self._reconciled(key, threads)
+                await self._watched(key, group.create_task(self._reconciled(key, threads)))
+
+    async def _watched(self, key: Key, run: asyncio.Task[None]) -> None:
+        """Wait for a run, but no longer than its budget while there are threads for others."""
+        await asyncio.wait([run], timeout=self.budget_seconds)
+        if run.done():
+            return
+        self.overran(key)
+        log.warning("%s: takes longer than %g s: others go on without waiting", key, self.budget_seconds)
+        if len(self._overrunning) >= self._workers:
+            await asyncio.wait([run])
+            return
+        self._overrunning.add(run)
+        run.add_done_callback(self._overrunning.discard)
 
     async def _reconciled(self, key: Key, threads: ThreadPoolExecutor) -> None:
+        start = time.monotonic()
         try:
             outcome = await asyncio.get_running_loop().run_in_executor(threads, self._run, key)
         except ApiError as error:
@@ -111,7 +135,12 @@ class WorkQueue:
         else:
             self._schedule.done(key, outcome, time.monotonic())
         finally:
+            self._rest(key, time.monotonic() - start)
             self._changed.set()
+
+    def _rest(self, key: Key, took: float) -> None:
+        if took > self.budget_seconds:
+            self._schedule.rest(key, min(_RESTS * took, _LONGEST_REST_SECONDS), time.monotonic())
 
     def _run(self, key: Key) -> Outcome:
         with about(key), self._signs.at_work():
@@ -126,6 +155,8 @@ class WorkQueue:
             due = self._schedule.next_due()
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), None if due is None else max(due - now, 0.01))
+                # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes with the event.
+                async with asyncio.timeout(None if due is None else max(due - now, 0.01)):
+                    await self._changed.wait()
             except TimeoutError:
                 continue

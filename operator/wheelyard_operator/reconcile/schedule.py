@@ -70,6 +70,12 @@ class Schedule:
         backoff = min(_FIRST_BACKOFF * 2 ** min(failures - 1, 20), _LONGEST_BACKOFF)
         self._come_back(key, backoff * self._jitter(), now)
 
+    def rest(self, key: Key, seconds: float, now: float) -> None:
+        """Leave a key alone after its run, whatever happens to it meanwhile."""
+        if key in self._due:
+            self._finished[key] = now + seconds
+            self._due[key] = max(self._due[key], now + seconds)
+
     def known(self, kind: str) -> list[Key]:
         """Give every key of a kind that is looked after."""
         return [key for key in {*self._due, *self._running} if key.kind == kind]

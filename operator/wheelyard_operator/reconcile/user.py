@@ -19,7 +19,7 @@ from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
 from wheelyard_operator.reconcile.report import report, report_pause
 from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
-from wheelyard_operator.resource.rights import all_grants, rights
+from wheelyard_operator.resource.rights import all_grants, refused, rights
 from wheelyard_operator.status.conditions import READY
 from wheelyard_operator.status.user import UserFindings, user_status
 
@@ -61,7 +61,7 @@ class UserReconciler:
             findings = UserFindings(
                 url=self._url(index, user),
                 grants=all_grants(index, user),
-                refused=rights(index, user).refused,
+                refused=refused(index, user),
             )
             access_text = self.access_files.of(self.kube, index)
             credentials, problem = self._credentials(observed, access_text, now)

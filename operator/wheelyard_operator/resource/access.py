@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from wheelyard_operator.resource.globs import includes, is_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource.meta import Manifest
 
 _EVERYTHING = ("*",)
+_MAX_COMPARISONS = 1_000_000
+"""Of characters: what finding out whether one user asks for more than the maximum may cost."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,23 @@ class Grant:
     verbs: tuple[str, ...]
     within: tuple[str, ...] = _EVERYTHING
     """Globs as `packages` are: of whoever limits this grant. Both must match."""
+    ignored: tuple[str, ...] = ()
+    """Globs beyond the bounds, of a resource that is older than they are. They have no effect."""
 
     @classmethod
     def parse(cls, body: Manifest, subjects: tuple[str, ...] = ()) -> Grant:
         """Take it from a resource."""
+        packages = tuple(body.get("packages", _EVERYTHING))
         return cls(
             subjects=subjects or tuple(body["subjects"]),
-            packages=tuple(body.get("packages", _EVERYTHING)),
+            packages=tuple(glob for glob in packages if is_bounded(glob)),
             verbs=tuple(body["verbs"]),
+            ignored=tuple(glob for glob in packages if not is_bounded(glob)),
         )
 
     def __str__(self) -> str:
         limit = "" if self.within == _EVERYTHING else f" (within {', '.join(self.within)})"
-        return f"{', '.join(self.verbs)}: {', '.join(self.packages)}{limit}"
+        return f"{', '.join(self.verbs)}: {', '.join(self.packages) or 'nothing'}{limit}"
 
 
 @dataclass(frozen=True)
@@ -54,27 +61,41 @@ class Maximum:
             grants=tuple(Grant.parse(each, ("",)) for each in body.get("grants", ())),
         )
 
-    def limit(self, grant: Grant) -> list[Grant]:
-        """Give what is left of a grant."""
-        shared = ((allowed, _shared(grant.verbs, allowed.verbs)) for allowed in self.grants)
-        return [replace(grant, verbs=verbs, within=allowed.packages) for allowed, verbs in shared if verbs]
+    def limit(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
+        """Give what is left of a user's grants, whose subjects are all the same.
 
-    def exceeded_by(self, grant: Grant) -> bool:
-        """Tell whether a grant asks for more."""
-        return not all(self._covers(verb, glob) for verb in grant.verbs for glob in grant.packages)
+        A verb is in one of the results at most. Both lists are joined before they limit each other, which allows
+        the same, so that the result never has a grant for every pair of them.
+        """
+        grants = tuple(grants)
+        left: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        for verb in dict.fromkeys(verb for grant in grants for verb in grant.verbs):
+            packages, within = _packages(grants, verb), _packages(self.grants, verb)
+            if packages and within:
+                left.setdefault((packages, within), []).append(verb)
+        return tuple(
+            Grant(grants[0].subjects, packages, tuple(verbs), within) for (packages, within), verbs in left.items()
+        )
 
-    def _covers(self, verb: str, glob: str) -> bool:
-        allowed = (each for grant in self.grants if verb in grant.verbs for each in grant.packages)
-        return any(includes(each, glob) for each in allowed)
+    def exceeded_by(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
+        """Give the grants of a user that ask for more. Where comparing would cost too much, all of them may."""
+        grants = tuple(grants)
+        if _length(grants) * _length(self.grants) > _MAX_COMPARISONS:
+            return grants
+        return tuple(grant for grant in grants if not self._covers(grant))
+
+    def _covers(self, grant: Grant) -> bool:
+        allowed = {verb: _packages(self.grants, verb) for verb in grant.verbs}
+        return all(
+            any(includes(each, glob) for each in allowed[verb]) for verb in grant.verbs for glob in grant.packages
+        )
 
 
-def includes(outer: str, inner: str) -> bool:
-    """Tell whether a glob matches all names that another one matches."""
-    # Read as a text, the inner glob stands for its names: a star of it is only ever met by an outer star.
-    wildcards = {"*": ".*", "?": "[^*]"}
-    pattern = "".join(wildcards.get(char) or re.escape(char) for char in outer)
-    return re.fullmatch(pattern, inner) is not None
+def _packages(grants: Iterable[Grant], verb: str) -> tuple[str, ...]:
+    """Give all globs on which the verb is granted, each once."""
+    found = dict.fromkeys(glob for grant in grants if verb in grant.verbs for glob in grant.packages)
+    return _EVERYTHING if "*" in found else tuple(found)
 
 
-def _shared(one: Iterable[str], two: Iterable[str]) -> tuple[str, ...]:
-    return tuple(verb for verb in one if verb in set(two))
+def _length(grants: Iterable[Grant]) -> int:
+    return sum(len(grant.verbs) * len(glob) for grant in grants for glob in grant.packages)

@@ -123,6 +123,12 @@ class PackageIndex:
         return f"{self.meta.namespace}/{self.meta.name}"
 
     @property
+    def ignored_globs(self) -> tuple[str, ...]:
+        """Globs of its grants and of its maximum that have no effect."""
+        every = (*self.grants, *self.external_grants, *self.maximum.grants)
+        return tuple(glob for grant in every for glob in grant.ignored)
+
+    @property
     def audience(self) -> str:
         """What signed tokens must be made for, so that no other service can use them here."""
         return f"{GROUP}/{self.id}"

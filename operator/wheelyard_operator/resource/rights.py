@@ -17,21 +17,25 @@ class Rights:
 
     groups: tuple[str, ...]
     grants: tuple[Grant, ...]
-    refused: tuple[str, ...]
-    """What the user asks for beyond that, in words."""
 
 
 def rights(index: PackageIndex, user: IndexUser) -> Rights:
     """Take a user of the index's own namespace by its word, and others within the index's maximum."""
     if user.meta.namespace == index.meta.namespace:
-        return Rights(user.groups, user.grants, ())
+        return Rights(user.groups, user.grants)
     maximum = index.maximum
-    strange_groups = [f"group {group}" for group in user.groups if group not in maximum.groups]
     return Rights(
         groups=tuple(group for group in user.groups if group in maximum.groups),
-        grants=tuple(left for grant in user.grants for left in maximum.limit(grant)),
-        refused=(*strange_groups, *(str(grant) for grant in user.grants if maximum.exceeded_by(grant))),
+        grants=maximum.limit(user.grants),
     )
+
+
+def refused(index: PackageIndex, user: IndexUser) -> tuple[str, ...]:
+    """Give what a user asks for beyond its rights, in words. It costs more than the rights: globs are compared."""
+    if user.meta.namespace == index.meta.namespace:
+        return ()
+    strange_groups = [f"group {group}" for group in user.groups if group not in index.maximum.groups]
+    return (*strange_groups, *(str(grant) for grant in index.maximum.exceeded_by(user.grants)))
 
 
 def all_grants(index: PackageIndex, user: IndexUser) -> tuple[Grant, ...]:

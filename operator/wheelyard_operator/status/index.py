@@ -71,7 +71,7 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         *([findings.exposed] if findings.exposed else []),
     ]
     around = [findings.monitored] if findings.monitored else []
-    access = access_in_force(findings.access_answers)
+    access = access_in_force(findings.access_answers, index.ignored_globs)
     return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
 
 

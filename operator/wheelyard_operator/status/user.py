@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.status.access import ignored_globs
 from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _ready(user: IndexUser, problem: Problem | None) -> Condition:
 def _accepted(user: IndexUser, findings: UserFindings) -> Condition:
     if not findings.url:
         return Condition(GRANTS_ACCEPTED, "Unknown", "NotChecked", "Not checked: Ready is False.")
+    if ignored := [glob for grant in user.grants for glob in grant.ignored]:
+        return Condition(GRANTS_ACCEPTED, "False", "GlobsIgnored", f"spec.grants has {ignored_globs(ignored)}")
     if findings.refused:
         message = (
             f"PackageIndex {user.index.namespace}/{user.index.name} lets users of other namespaces have less; this"

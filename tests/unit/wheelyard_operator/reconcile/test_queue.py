@@ -201,6 +201,23 @@ async def test_what_is_under_way_when_the_queue_ends_comes_to_rest() -> None:
     assert await queue.comes_to_rest(5)
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_it_ends_though_something_happens_at_the_same_moment(steps: int) -> None:
+    """A worker that is woken and cancelled within a few steps of the loop must not forget the latter."""
+    queue = WorkQueue(lambda _: Outcome(), workers=1)
+    task = asyncio.create_task(queue.run())
+    queue.add(A)
+    await until(lambda: queue.known(A.kind) == [A] and queue.count_due() == 0 and queue.count_running() == 0)
+    await asyncio.sleep(0.01)
+    queue._changed.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=2)
+    task.cancel()
+    assert done
+
+
 async def test_lines_of_a_reconciliation_and_of_its_failure_are_about_its_resource() -> None:
     about: list[object] = []
 
@@ -221,3 +238,49 @@ async def test_lines_of_a_reconciliation_and_of_its_failure_are_about_its_resour
     finally:
         log.removeHandler(handler)
     assert about == ["a", "a"]
+
+
+async def test_a_key_that_takes_too_long_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """There is one worker only, and it goes on; the key itself never runs twice at a time."""
+    go, ran, overran = threading.Event(), Counter[Key](), list[Key]()
+
+    def reconcile(key: Key) -> Outcome:
+        ran[key] += 1
+        if key == A:
+            go.wait(5)
+        return Outcome()
+
+    async with running(reconcile, workers=1) as queue:
+        queue.budget_seconds, queue.overran = 0.05, overran.append
+        queue.add(A)
+        await until(lambda: A in overran)
+        for _ in range(2):
+            queue.add(A)
+            queue.add(B)
+            before = ran[B]
+            await until(lambda before=before: ran[B] > before)  # type: ignore[misc]
+        assert ran[A] == 1
+        go.set()
+        await until(lambda: queue.count_running() == 0)
+    assert "PackageIndex n/a: takes longer than 0.05 s" in caplog.text
+
+
+async def test_so_many_take_too_long_and_no_more() -> None:
+    """Each has a thread, and there are twice as many threads as workers: the next one has to wait."""
+    go, started = threading.Event(), Counter[Key]()
+    keys = [Key("PackageIndex", "n", str(number)) for number in range(5)]
+    overran: list[Key] = []
+
+    def reconcile(key: Key) -> Outcome:
+        started[key] += 1
+        go.wait(5)
+        return Outcome()
+
+    async with running(reconcile, workers=2) as queue:
+        queue.budget_seconds, queue.overran = 0.01, overran.append
+        for key in keys:
+            queue.add(key)
+        await until(lambda: len(overran) == 4)
+        assert started.total() == 4
+        go.set()
+        await until(lambda: started.total() == 5)

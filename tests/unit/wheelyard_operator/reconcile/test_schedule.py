@@ -118,3 +118,24 @@ def test_with_very_many_keys_a_resync_takes_longer() -> None:
     for _ in keys[1:]:
         due.take(0)
     assert due.next_due() == pytest.approx(300, rel=0.01)
+
+
+def test_a_key_rests_whatever_happens_to_it() -> None:
+    plan = schedule()
+    plan.add(A, 0)
+    plan.take(0)
+    plan.add(A, 1)
+    plan.done(A, Outcome(), 40)
+    plan.rest(A, 160, 40)
+    plan.add(A, 50)
+    assert plan.take(199) is None
+    assert plan.take(201) == A
+
+
+def test_what_is_gone_needs_no_rest() -> None:
+    plan = schedule()
+    plan.add(A, 0)
+    plan.take(0)
+    plan.done(A, GONE, 40)
+    plan.rest(A, 160, 40)
+    assert plan.known(A.kind) == []

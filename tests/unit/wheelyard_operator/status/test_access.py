@@ -18,3 +18,9 @@ def test_whether_rights_are_in_force(answers: dict[str, bool | None], status: st
     condition = access_in_force(answers)
     assert (condition.status, condition.reason) == (status, reason)
     assert ("Index server b" in condition.message) is (status == "False")
+
+
+def test_globs_without_effect_are_named() -> None:
+    condition = access_in_force({"a": True}, ["*a" * 9, "*b" * 9])
+    assert (condition.status, condition.reason) == ("False", "GlobsIgnored")
+    assert "spec.access has the glob *a*a*a*a*a*a*a*a*a and 1 more, which has no effect" in condition.message

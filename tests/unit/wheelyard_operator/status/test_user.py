@@ -38,6 +38,14 @@ def test_what_the_index_does_not_let_a_user_have() -> None:
     assert seen(status)["Ready"][0] == "True"
 
 
+def test_a_glob_of_before_the_bounds() -> None:
+    user = a_user(grants=[{"packages": ["*a" * 9], "verbs": ["read"]}])
+    status = user_status(user, UserFindings("http://x/"), NOW)
+    assert seen(status)["GrantsAccepted"] == ("False", "GlobsIgnored")
+    assert "spec.grants has the glob *a*a" in status["conditions"][1]["message"]
+    assert seen(status)["Ready"][0] == "True"
+
+
 def test_somebody_has_to_act() -> None:
     findings = UserFindings(problem=Problem("Ready", "IndexNotFound", "make it"))
     status = user_status(a_user(), findings, NOW)

@@ -1,6 +1,24 @@
-import pytest
+from collections.abc import Iterator
+from re import _parser as parser
+from re._constants import (  # type: ignore[import-not-found]
+    ANY,
+    AT,
+    ATOMIC_GROUP,
+    BRANCH,
+    IN,
+    LITERAL,
+    MAX_REPEAT,
+    MIN_REPEAT,
+    SUBPATTERN,
+)
+from re._parser import SubPattern  # type: ignore[import-not-found]
 
-from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Rules, Verb
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Rules, Verb, _pattern
 from wheelyard_server.names import parse_project_name
 
 JENKINS = Principal.of_user("ci.jenkins", ["publishers"], Method.TOKEN)
@@ -39,6 +57,36 @@ def test_a_grant_is_for_its_subjects(subject: str, allowed: set[Principal]) -> N
 def test_a_grant_is_for_its_packages(packages: tuple[str, ...], project: str, covered: bool) -> None:  # noqa: FBT001
     rules = Rules((Grant(subjects=("anonymous",), verbs=(Verb.READ,), packages=packages),))
     assert rules.allows(ANONYMOUS, Verb.READ, parse_project_name(project)) is covered
+
+
+def repeats(pattern: SubPattern) -> Iterator[bool]:
+    """For every repetition of no certain length outside of atomic groups: whether it is the alternative's last."""
+    for operation, argument in pattern:
+        if operation is BRANCH:
+            for each in argument[1]:
+                yield from repeats(each)
+        elif operation is SUBPATTERN:
+            yield from repeats(argument[-1])
+        elif operation in {MAX_REPEAT, MIN_REPEAT}:
+            yield True
+        else:
+            assert operation in {ATOMIC_GROUP, LITERAL, ANY, AT, IN}, operation
+
+
+@given(st.lists(st.text("a*?", max_size=20), min_size=1, max_size=3))
+@example(["*a*a*a*a*a*a*a*ab", "*?" * 60])
+def test_no_star_but_the_last_of_a_glob_is_tried_again(globs: list[str]) -> None:
+    """So the steps of a match are at most len(glob) * len(name): counted in the pattern, not by a clock."""
+    assert sum(repeats(parser.parse(_pattern(tuple(globs)).pattern))) <= len(globs)
+
+
+@pytest.mark.parametrize("glob", ["*a" * 9, "a" * 129])
+def test_globs_are_bounded(glob: str) -> None:
+    body = {"subjects": ["anonymous"], "verbs": ["read"]}
+    for field in ("packages", "within"):
+        with pytest.raises(msgspec.ValidationError, match=rf"\$\.{field}\[0\]"):
+            msgspec.convert({**body, field: [glob]}, Grant)
+        assert msgspec.convert({**body, field: ["*a" * 8, "a" * 128]}, Grant)
 
 
 def test_reading_is_not_publishing_and_the_union_counts() -> None:
