@@ -51,6 +51,14 @@ class Applier:
         # The uid makes the API server refuse, should another object have taken the name meanwhile.
         return self._kube.apply({**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}})
 
+    def would_ensure(self, desired: Manifest) -> None:
+        """Raise what `ensure` would raise; nothing is written."""
+        metadata = desired["metadata"]
+        live = self._kube.get(desired["kind"], metadata["namespace"], metadata["name"])
+        if live is not None:
+            self._check(live, desired)
+        self._kube.would_apply(desired)
+
     def cede(self, live: Manifest, field: str) -> None:
         """Leave a field of an object's spec to others, before applying it without: its value stays.
 
@@ -64,6 +72,11 @@ class Applier:
             self._kube.apply(
                 {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": identity, "spec": spec}, CEDED
             )
+
+    def check_owned(self, live: Manifest) -> None:
+        """Raise NotOursError where an object was not made for this resource."""
+        if not is_owned(live, self._owner):
+            raise NotOursError(live)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete a child that is no longer wanted; what is not ours stays."""

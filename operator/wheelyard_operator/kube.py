@@ -51,9 +51,14 @@ _RESOURCES = {
 class ApiError(Exception):
     """The API server refused, or could not be reached."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, status: int, message: str, call: str = "", causes: frozenset[str] = frozenset()) -> None:
+        super().__init__(f"{call}: {message}" if call else message)
         self.status = status
+        """0 where there was no answer."""
+        self.message = message
+        """As the API server has it."""
+        self.causes = causes
+        """Such as `NamespaceTerminating`, by which programs know a refusal."""
 
 
 class Kube(Protocol):
@@ -73,6 +78,9 @@ class Kube(Protocol):
 
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
         """Apply on the server's side, as the owner of exactly these fields; "" is our own field manager."""
+
+    def would_apply(self, manifest: Manifest) -> None:
+        """Ask whether the API server would take it, and raise what it says; nothing is written."""
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
         """Merge into an object; one that is gone stays gone."""
@@ -145,13 +153,20 @@ class RealKube:
 
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
         """Apply on the server's side."""
+        return self._apply(manifest, {"fieldManager": manager or self._field_manager, "force": "true"})
+
+    def would_apply(self, manifest: Manifest) -> None:
+        """Have all but the writing done: quotas, policies and webhooks are asked."""
+        self._apply(manifest, {"fieldManager": self._field_manager, "force": "true", "dryRun": "All"})
+
+    def _apply(self, manifest: Manifest, query: Mapping[str, str]) -> Manifest:
         metadata = manifest["metadata"]
         return self._call(
             "PATCH",
             _path(manifest["kind"], metadata["namespace"], metadata["name"]),
             body=manifest,
             headers={"Content-Type": "application/apply-patch+yaml"},
-            query={"fieldManager": manager or self._field_manager, "force": "true"},
+            query=query,
         )
 
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
@@ -199,9 +214,9 @@ class RealKube:
                 _request_timeout=self._timeout,
             )
         except ApiException as error:
-            raise ApiError(error.status or 0, f"{method} {path}: {reason_of(error)}") from error
+            raise ApiError(error.status or 0, reason_of(error), f"{method} {path}", _causes_of(error)) from error
         except (HTTPError, OSError) as error:
-            raise ApiError(0, f"{method} {path}: {type(error).__name__}") from error
+            raise ApiError(0, type(error).__name__, f"{method} {path}") from error
         parsed: Manifest = json.loads(answer.data)
         return parsed
 
@@ -226,3 +241,12 @@ def reason_of(error: ApiException) -> str:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
         return f"{error.status} {error.reason}"
+
+
+def _causes_of(error: ApiException) -> frozenset[str]:
+    """Give what it says to programs (`Status.details.causes`)."""
+    try:
+        found = json.loads(error.body)["details"]["causes"]
+        return frozenset(str(each["reason"]) for each in found)
+    except (TypeError, ValueError, KeyError):
+        return frozenset()

@@ -83,8 +83,19 @@ def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
 
 
 def pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
-    """Give the index's pods, also those that are on their way out."""
-    return tuple(kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}"))
+    """Give the index's servers, also those that are on their way out."""
+    found = kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}")
+    return tuple(pod for pod in found if _is_server(pod, index))
+
+
+def _is_server(pod: Manifest, index: PackageIndex) -> bool:
+    """Tell whether the index's own Deployment made it: anybody can put the labels on a pod.
+
+    A Deployment names its ReplicaSets after itself and the hash that their pods carry.
+    """
+    template = pod["metadata"].get("labels", {}).get("pod-template-hash", "")
+    maker = ("ReplicaSet", f"{index.child_name}-{template}")
+    return any((each["kind"], each["name"]) == maker for each in pod["metadata"].get("ownerReferences", ()))
 
 
 def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+READY = "Ready"
+ACCESS_IN_FORCE = "AccessInForce"
 STORAGE_READY = "StorageReady"
 CREDENTIALS_READY = "CredentialsReady"
 AVAILABLE = "Available"
+"""Never a problem's: it tells what serves."""
 EXPOSED = "Exposed"
 MONITORED = "Monitored"
 

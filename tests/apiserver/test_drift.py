@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -182,11 +183,12 @@ def test_an_autoscaler_scales_the_index_and_its_servers_follow(place: Rest) -> N
 
 
 def test_the_pods_annotation_that_brings_the_access_file_in_comes_back(place: Rest) -> None:
-    labels = {"wheelyard.dev/index": "main", MANAGED_BY_LABEL: OPERATOR}
+    labels = {"wheelyard.dev/index": "main", MANAGED_BY_LABEL: OPERATOR, "pod-template-hash": "abc"}
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "wheelyard-main-abc", "uid": str(uuid.uuid4())}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "server", "namespace": PLACE, "labels": labels},
+        "metadata": {"name": "server", "namespace": PLACE, "labels": labels, "ownerReferences": [owner]},
         "spec": {"containers": [{"name": "index", "image": "x"}]},
     }
 

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from unit.wheelyard_operator.fakes import NOW, a_user, an_index
-from unit.wheelyard_operator.status.test_rollout import deployment
+from unit.wheelyard_operator.status.test_rollout import deployment, quota
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.status.conditions import PAUSED_CONDITION, written
+from wheelyard_operator.reconcile.refusals import namespace_ends
+from wheelyard_operator.status.conditions import paused as paused_conditions
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.storage import ReadyStorage
 from wheelyard_operator.status.user import UserFindings, user_status
@@ -21,6 +22,7 @@ CHECKS = yaml.safe_load((Path(__file__).parents[2] / "examples/argocd/argocd-cm.
 CRDS = Path(__file__).parents[2] / "crds"
 PREFIX = "resource.customizations.health.wheelyard.dev_"
 WAITING = Problem("StorageReady", "EndpointUnreachable", "wait", stalled=False)
+REFUSED = Problem("Ready", "ApplyRefused", "have the quota raised")
 WRONG = Problem("StorageReady", "BucketNotFound", "make it")
 
 
@@ -68,6 +70,24 @@ def kstatus(status: dict[str, Any], generation: int = 1) -> str:
     return "InProgress" if found.get("Ready", "True") != "True" else "Current"
 
 
+def without_pods() -> dict[str, Any]:
+    """Give a Deployment whose pods a quota refuses."""
+    live = deployment(updatedReplicas=1, availableReplicas=0)
+    return {**live, "status": {**live["status"], "conditions": [quota()]}}
+
+
+def stopped() -> dict[str, Any]:
+    """Give a Deployment whose roll-out somebody paused half-way."""
+    live = deployment(updatedReplicas=1)
+    return {**live, "spec": {**live["spec"], "paused": True}}
+
+
+def paused(status: dict[str, Any], was: int = 1) -> dict[str, Any]:
+    """Give the status of a resource of generation 1 that was paused when it had that of generation `was`."""
+    before = {**status, "observedGeneration": was}
+    return {**status, "observedGeneration": 1, "conditions": paused_conditions(before, 1, NOW)}
+
+
 @pytest.mark.parametrize(
     ("status", "argocd", "flux"),
     [
@@ -77,7 +97,15 @@ def kstatus(status: dict[str, Any], generation: int = 1) -> str:
         (an_index_s(problem=WAITING), "Progressing", "InProgress"),
         (an_index_s(deployment=None), "Progressing", "InProgress"),
         (an_index_s(access_answers={"a": False}), "Degraded", "InProgress"),
-        ({"conditions": written([PAUSED_CONDITION], {}, 1, NOW)}, "Suspended", "Current"),
+        (an_index_s(deployment=deployment(0)), "Healthy", "Current"),
+        (an_index_s(deployment=deployment(0, replicas=1)), "Progressing", "InProgress"),
+        (an_index_s(deployment=without_pods()), "Degraded", "Failed"),
+        (an_index_s(deployment=stopped()), "Degraded", "Failed"),
+        (an_index_s(problem=namespace_ends(an_index().meta)), "Progressing", "InProgress"),
+        (paused(an_index_s()), "Suspended", "Current"),
+        (paused(an_index_s(problem=WAITING)), "Suspended", "Failed"),
+        (paused(an_index_s(), was=0), "Suspended", "Failed"),
+        (paused(new("packageindexes"), was=0), "Suspended", "Failed"),
     ],
 )
 def test_an_index(status: Any, argocd: str, flux: str) -> None:
@@ -94,6 +122,7 @@ def test_its_message_is_what_the_condition_says() -> None:
         (UserFindings(url="http://x/", has_secret=True), ("Healthy", "Current")),
         (UserFindings(problem=Problem("Ready", "IndexNotFound", "create it")), ("Degraded", "Failed")),
         (UserFindings(problem=Problem("Ready", "Pending", "soon", stalled=False)), ("Progressing", "InProgress")),
+        (UserFindings(url="http://x/", has_secret=True, problem=REFUSED), ("Degraded", "Failed")),
     ],
 )
 def test_a_user(findings: UserFindings, expected: tuple[str, str]) -> None:

@@ -171,6 +171,6 @@ def test_a_role_or_a_serviceaccount_of_others_cannot_be_had(tenant: Here, here: 
     here.kubectl("-n", here.namespace, "create", "serviceaccount", "wheelyard-admin")
     before = here.kubectl.get("-n", here.namespace, "serviceaccount", "wheelyard-admin")
     tenant.index(bucket, "admin")
-    assert "wheelyard-admin" in here.wait_for("packageindex", "admin", "Available", "NameConflict")
+    assert "wheelyard-admin" in here.wait_for("packageindex", "admin", "Ready", "NameConflict")
     assert here.kubectl.get("-n", here.namespace, "serviceaccount", "wheelyard-admin") == before
     assert children(here, "deployments,pods") == ""

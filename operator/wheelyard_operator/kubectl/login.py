@@ -14,7 +14,7 @@ from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.annotations import named
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import user_named
-from wheelyard_operator.status.conditions import READY
+from wheelyard_operator.problems import READY
 
 if TYPE_CHECKING:
     import argparse

@@ -12,9 +12,9 @@ from wheelyard_operator.kubectl.annotations import annotate, named
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.patience import patiently
 from wheelyard_operator.kubectl.targets import target
-from wheelyard_operator.problems import CREDENTIALS_READY
+from wheelyard_operator.problems import CREDENTIALS_READY, READY
 from wheelyard_operator.resource import ROTATE_ANNOTATION, IndexUser, PackageIndex, S3Storage
-from wheelyard_operator.status.conditions import READY, STALLED
+from wheelyard_operator.status.conditions import STALLED
 from wheelyard_operator.status.storage import KEY_ROTATING
 from wheelyard_operator.times import parse_seconds
 

@@ -10,8 +10,8 @@ from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import index_named
 from wheelyard_operator.kubectl.terminal import harmless
+from wheelyard_operator.problems import READY
 from wheelyard_operator.resource import INDEX, USER, IndexUser, PackageIndex, S3Storage, VolumeStorage
-from wheelyard_operator.status.conditions import READY
 from wheelyard_operator.times import seconds_until, written
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.status.conditions import PAUSED, READY, RECONCILING, STALLED
+from wheelyard_operator.problems import READY
+from wheelyard_operator.status.conditions import PAUSED, RECONCILING, STALLED
 from wheelyard_operator.times import seconds_until
 
 if TYPE_CHECKING:

@@ -109,6 +109,11 @@ class GuardedKube:
         with self._calls.counted("apply", manifest["kind"]):
             return self._kube.apply(manifest, manager)
 
+    def would_apply(self, manifest: Manifest) -> None:
+        """See `Kube.would_apply`."""
+        with self._calls.counted("apply", manifest["kind"]):
+            self._kube.would_apply(manifest)
+
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
         """See `Kube.patch`."""
         self._calls.check()

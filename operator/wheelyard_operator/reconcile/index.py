@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.apply import Applier, LeavingError, NotOursError, is_owned
+from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_file import access_file
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest, selector_labels
@@ -16,16 +16,19 @@ from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index, staying
-from wheelyard_operator.problems import AVAILABLE, Problem
+from wheelyard_operator.problems import ACCESS_IN_FORCE, CREDENTIALS_READY, Problem
 from wheelyard_operator.reconcile.certificates import certificate_ends
+from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.reconcile.deletion import end_servers
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
 from wheelyard_operator.reconcile.options import Options, make_options
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
-from wheelyard_operator.reconcile.refusals import as_problem
-from wheelyard_operator.reconcile.report import report, report_pause
+from wheelyard_operator.reconcile.refusals import as_problem, is_leaving, namespace_ends
+from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.storage import serves_with
 from wheelyard_operator.resource import BUCKET_FINALIZER, FINALIZER, INDEX, S3Storage, VolumeStorage
+from wheelyard_operator.status.conditions import is_stalled
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.options import exposed, monitored
 from wheelyard_operator.status.rollout import is_ready
@@ -61,16 +64,21 @@ class IndexReconciler:
 
     def __call__(self, key: Key) -> Outcome:
         """Reconcile; whatever it is interrupted after, the next call goes on from there."""
-        try:
-            return self._reconcile(key)
-        except BusyError:
-            # Nothing new is known: what the status says stays.
-            return Outcome(after=_SOON_SECONDS)
-
-    def _reconcile(self, key: Key) -> Outcome:
         index = read_index(self.kube, key)
         if index is None:
             return GONE
+        try:
+            return self._reconcile(index)
+        except BusyError:
+            # Nothing new is known: what the status says stays.
+            return Outcome(after=_SOON_SECONDS)
+        except ApiError as error:
+            # Not about a child: of the index itself, or of what has to be read.
+            problem = as_problem(error, index.meta)
+            state = report_problem(self.kube, index.meta, index.status, problem, self.now())
+            return Outcome(after=_RETRY_SECONDS, state=state)
+
+    def _reconcile(self, index: PackageIndex) -> Outcome:
         if index.meta.deleting:
             return self._clean_up(index)
         if index.meta.paused:
@@ -79,24 +87,25 @@ class IndexReconciler:
         if missing:
             # Before anything is made that the garbage collector does not know.
             self._set_finalizers(index, [*index.meta.finalizers, *missing])
-            index = read_index(self.kube, key)
-            if index is None or not set(missing) <= set(index.meta.finalizers):
+            now = read_index(self.kube, index.meta.key)
+            if now is None or not set(missing) <= set(now.meta.finalizers):
                 # Deleted meanwhile: what would be made now, nobody would ever remove.
-                return Outcome(after=_RETRY_SECONDS) if index else GONE
+                return Outcome(after=_RETRY_SECONDS) if now else GONE
+            index = now
         return self._make(observe_index(self.kube, index))
 
     def _make(self, observed: ObservedIndex) -> Outcome:
-        index, applier = observed.index, Applier(self.kube, observed.index.meta)
+        index, children = observed.index, Children(self.kube, observed.index.meta)
         accepted = logins(observed)
-        problem, ready, live, options = None, None, observed.deployment, Options({}, {})
+        problem, ready, live, options = None, None, observed.deployment, Options()
         try:
-            self._open_doors(observed, accepted, applier)
-            options = make_options(index, self.settings, applier)
-            ready = self.storage.prepare(observed, applier)
-            live = self._deploy(observed, ready, applier)
-            self._let_go(observed, live, ready, applier)
-        except (Problem, NotOursError, LeavingError, ApiError) as error:
-            problem = as_problem(error)
+            problem = self._open_doors(observed, accepted, children)
+            options = make_options(index, self.settings, children)
+            ready = self.storage.prepare(observed, children)
+            live = self._deploy(observed, ready, children)
+            self._let_go(observed, live, ready, children)
+        except Problem as error:
+            problem = error
         running = staying(pods(self.kube, index))
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
@@ -109,11 +118,13 @@ class IndexReconciler:
             storage=ready,
             claim=self._claim(index),
             exposed=exposed(index, options.live, options.problems),
-            monitored=monitored(index, options.problems),
+            monitored=monitored(index, options.live, options.problems),
             access_answers={
                 pod["metadata"]["name"]: self.servers.can_use_access_file(pod) for pod in running if is_ready(pod)
             },
         )
+        if is_stalled(index_status(index, findings, "")) and is_leaving(self.kube, index.meta.namespace):
+            findings = replace(findings, problem=namespace_ends(index.meta), exposed=None)
         state = self._report(index, findings)
         after = _RETRY_SECONDS if problem or options.problems else None
         if after is None and ready and ready.rotates:
@@ -126,34 +137,44 @@ class IndexReconciler:
             return self.kube.get("PersistentVolumeClaim", index.meta.namespace, index.child_name)
         return None
 
-    def _open_doors(self, observed: ObservedIndex, accepted: tuple[Login, ...], applier: Applier) -> None:
-        """Keep current what serving pods need, whatever is wrong with the storage."""
+    def _open_doors(
+        self, observed: ObservedIndex, accepted: tuple[Login, ...], children: Children
+    ) -> Problem | None:
+        """Keep current what serving pods need, whatever is wrong with the storage.
+
+        Give what keeps rights from being in force at once, where the rest may go on all the same.
+        """
         index, own = observed.index, observed.access_secret
         trust = self.trust.trust(
             (login.user for login in accepted), own if own and is_owned(own, index.meta) else None
         )
         access_text = access_file(index, accepted, trust)
-        applier.ensure(access_secret(index, access_text, trust.minting_key))
-        self._touch_pods(index, content_digest(access_text))
-        applier.ensure(serviceaccount(index, self.settings))
-        applier.ensure(service(index))
+        children.ensure(access_secret(index, access_text, trust.minting_key), ACCESS_IN_FORCE)
+        problem = self._touch_pods(index, content_digest(access_text), children)
+        children.ensure(serviceaccount(index, self.settings))
+        children.ensure(service(index))
+        return problem
 
-    def _touch_pods(self, index: PackageIndex, digest: str) -> None:
+    def _touch_pods(self, index: PackageIndex, digest: str, children: Children) -> Problem | None:
         """Have the kubelets sync the access file now: by themselves they take a minute or more."""
+        patch, problem = {"metadata": {"annotations": {ACCESS_ANNOTATION: digest}}}, None
         for pod in pods(self.kube, index):
-            metadata = pod["metadata"]
-            if metadata.get("annotations", {}).get(ACCESS_ANNOTATION) != digest:
-                patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: digest}}}
-                self.kube.patch("Pod", metadata["namespace"], metadata["name"], patch)
+            if pod["metadata"].get("annotations", {}).get(ACCESS_ANNOTATION) == digest:
+                continue
+            try:
+                children.patch(pod, patch, ACCESS_IN_FORCE)
+            except Problem as error:
+                problem = error
+        return problem
 
-    def _deploy(self, observed: ObservedIndex, ready: ReadyStorage, applier: Applier) -> Manifest:
+    def _deploy(self, observed: ObservedIndex, ready: ReadyStorage, children: Children) -> Manifest:
         index, before = observed.index, observed.deployment
         index_yaml = index_file(index, self.settings)
-        applier.ensure(configmap(index, index_yaml))
+        children.ensure(configmap(index, index_yaml))
         scaled = index.autoscaling is not None and before is not None
         if scaled and before is not None:
-            applier.cede(before, "replicas")
-        return applier.ensure(
+            children.cede(before, "replicas")
+        return children.ensure(
             deployment(
                 index,
                 self.settings,
@@ -163,7 +184,7 @@ class IndexReconciler:
             )
         )
 
-    def _let_go(self, observed: ObservedIndex, live: Manifest, ready: ReadyStorage, applier: Applier) -> None:
+    def _let_go(self, observed: ObservedIndex, live: Manifest, ready: ReadyStorage, children: Children) -> None:
         """Remove what an index no longer asks for, once no pod has it."""
         index = observed.index
         if BUCKET_FINALIZER in index.meta.finalizers and BUCKET_FINALIZER not in index.finalizers:
@@ -174,7 +195,7 @@ class IndexReconciler:
         if serves_with(observed, ready.credentials_digest, live):
             self.storage.release(index)
             if index.storage_secret_name != index.made_secret_name:
-                applier.remove("Secret", index.meta.namespace, index.made_secret_name)
+                children.remove("Secret", index.meta.namespace, index.made_secret_name, CREDENTIALS_READY)
             self._finish(index, FINALIZER)
 
     def _clean_up(self, index: PackageIndex) -> Outcome:
@@ -182,7 +203,7 @@ class IndexReconciler:
         if not _OURS & set(index.meta.finalizers):
             return GONE
         try:
-            self._end_servers(index)
+            end_servers(self.kube, index, self.now())
             if BUCKET_FINALIZER in index.meta.finalizers:
                 # It may have been set to Retain since.
                 if isinstance(index.storage, S3Storage) and index.delete_storage:
@@ -194,13 +215,7 @@ class IndexReconciler:
         except Problem as problem:
             state = self._report_leaving(index, problem)
             return Outcome(after=_RETRY_SECONDS if problem.stalled else _SOON_SECONDS, state=state)
-        return self._reconcile(index.meta.key)
-
-    def _end_servers(self, index: PackageIndex) -> None:
-        Applier(self.kube, index.meta).remove("Deployment", index.meta.namespace, index.child_name)
-        if pods(self.kube, index):
-            message = "The index servers are ending: what they are doing now may be finished."
-            raise Problem(AVAILABLE, "WaitingForServers", message, stalled=False)
+        return self(index.meta.key)
 
     def _finish(self, index: PackageIndex, finalizer: str) -> None:
         self._set_finalizers(index, [each for each in index.meta.finalizers if each != finalizer])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.apply import LeavingError, NotOursError
 from wheelyard_operator.desired.horizontalpodautoscaler import horizontalpodautoscaler
 from wheelyard_operator.desired.httproute import httproute
 from wheelyard_operator.desired.ingress import ingress
@@ -13,14 +12,13 @@ from wheelyard_operator.desired.networkpolicy import networkpolicy
 from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.servicemonitor import servicemonitor
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.problems import EXPOSED, MONITORED, Problem
+from wheelyard_operator.problems import EXPOSED, MONITORED, READY, Problem
 from wheelyard_operator.reconcile.claims import check_exposure
-from wheelyard_operator.reconcile.refusals import as_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelyard_operator.apply import Applier
+    from wheelyard_operator.reconcile.children import Children
     from wheelyard_operator.resource import Manifest, PackageIndex
     from wheelyard_operator.settings import Settings
 
@@ -38,18 +36,19 @@ _ABSENT = {
 class Options:
     """What came of them, by kind."""
 
-    live: Mapping[str, Manifest]
-    problems: Mapping[str, Problem]
+    live: Mapping[str, Manifest] | None = None
+    """None where nobody has looked."""
+    problems: Mapping[str, Problem] = field(default_factory=dict)
 
 
-def make_options(index: PackageIndex, settings: Settings, applier: Applier) -> Options:
+def make_options(index: PackageIndex, settings: Settings, children: Children) -> Options:
     """Make what is asked for, and remove what is not. Raises for what an index cannot do without."""
     for kind, desired in (
         ("HorizontalPodAutoscaler", horizontalpodautoscaler(index)),
         ("NetworkPolicy", networkpolicy(index, settings)),
         ("PodDisruptionBudget", poddisruptionbudget(index)),
     ):
-        _ensure(kind, desired, index, applier)
+        _ensure(kind, desired, index, children, READY)
     live: dict[str, Manifest] = {}
     problems: dict[str, Problem] = {}
     # What is wrong with these is a condition of their own: pods inside the cluster need none of them.
@@ -61,22 +60,22 @@ def make_options(index: PackageIndex, settings: Settings, applier: Applier) -> O
         try:
             if desired is not None and condition == EXPOSED:
                 check_exposure(index, settings)
-            found = _ensure(kind, desired, index, applier)
-        except (Problem, NotOursError, LeavingError, ApiError) as error:
-            problems[kind] = _problem(kind, error, condition)
+            found = _ensure(kind, desired, index, children, condition)
+        except Problem as problem:
+            problems[kind] = problem
+        except ApiError as error:
+            if error.status != 404 or kind not in _ABSENT:
+                raise
+            problems[kind] = Problem(condition, "KindNotInstalled", _ABSENT[kind])
         else:
             live |= {kind: found} if found else {}
     return Options(live, problems)
 
 
-def _problem(kind: str, error: Problem | NotOursError | LeavingError | ApiError, condition: str) -> Problem:
-    if isinstance(error, ApiError) and error.status == 404 and kind in _ABSENT:
-        return Problem(condition, "KindNotInstalled", _ABSENT[kind])
-    return as_problem(error, condition)
-
-
-def _ensure(kind: str, desired: Manifest | None, index: PackageIndex, applier: Applier) -> Manifest | None:
+def _ensure(
+    kind: str, desired: Manifest | None, index: PackageIndex, children: Children, condition: str
+) -> Manifest | None:
     if desired is None:
-        applier.remove(kind, index.meta.namespace, index.child_name)
+        children.remove(kind, index.meta.namespace, index.child_name, condition)
         return None
-    return applier.ensure(desired)
+    return children.ensure(desired, condition)

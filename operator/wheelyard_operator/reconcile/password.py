@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from wheelyard_operator import passwords
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.credentials import PASSWORD, ChosenPassword
-from wheelyard_operator.problems import Problem
-from wheelyard_operator.status.conditions import READY
+from wheelyard_operator.problems import READY, Problem
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import IndexUser, Manifest

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import API_VERSION, OPERATOR
-from wheelyard_operator.status.conditions import PAUSED, PAUSED_CONDITION, Condition, state, transitions, written
+from wheelyard_operator.status.conditions import (
+    Condition,
+    paused,
+    problem_conditions,
+    replaced,
+    state,
+    transitions,
+)
 
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
+    from wheelyard_operator.problems import Problem
     from wheelyard_operator.resource import Manifest, Meta
 
 log = logging.getLogger(__name__)
@@ -34,9 +42,17 @@ def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, n
 
 def report_pause(kube: Kube, meta: Meta, status: Manifest, now: str) -> str:
     """Say that nothing is done for this resource; what else its status says stays as it was. Return its state."""
-    others = [each for each in status.get("conditions", ()) if each["type"] != PAUSED]
-    (paused,) = written([PAUSED_CONDITION], status, meta.generation, now)
-    return report(kube, meta, status, {**status, "conditions": [*others, paused]}, now)
+    new = {"observedGeneration": meta.generation, "conditions": paused(status, meta.generation, now)}
+    return report(kube, meta, status, {**status, **new}, now)
+
+
+def report_problem(kube: Kube, meta: Meta, status: Manifest, problem: Problem, now: str) -> str:
+    """Say what keeps a resource from being looked at at all; what else its status says stays as it was."""
+    new = {
+        "observedGeneration": meta.generation,
+        "conditions": replaced(status, problem_conditions(problem), meta.generation, now),
+    }
+    return report(kube, meta, status, {**status, **new}, now)
 
 
 def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:

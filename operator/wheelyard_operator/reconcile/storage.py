@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.apply import NotOursError, is_owned
 from wheelyard_operator.desired.common import CREDENTIALS_ANNOTATION, content_digest, decoded
 from wheelyard_operator.desired.requests import with_answer
 from wheelyard_operator.desired.storage_secret import (
@@ -43,10 +42,10 @@ from wheelyard_operator.status.storage import ReadyStorage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wheelyard_operator.apply import Applier
     from wheelyard_operator.observe import ObservedIndex
     from wheelyard_operator.provision.clients import Clients
     from wheelyard_operator.provision.principals import Principals
+    from wheelyard_operator.reconcile.children import Children
     from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
     from wheelyard_operator.settings import Settings
 
@@ -85,23 +84,23 @@ class StorageStage:
         self._answers: dict[tuple[str, ...], _Answer] = {}
         self._endpoints = Endpoints(clock)
 
-    def prepare(self, observed: ObservedIndex, applier: Applier) -> ReadyStorage:
-        """Raise Problem, NotOursError where the name of an object is taken, or BusyError."""
+    def prepare(self, observed: ObservedIndex, children: Children) -> ReadyStorage:
+        """Raise Problem or BusyError."""
         index, storage = observed.index, observed.index.storage
         if isinstance(storage, VolumeStorage):
-            applier.ensure(volumeclaim(index, storage))
+            children.ensure(volumeclaim(index, storage), STORAGE_READY)
             return ReadyStorage()
         check_claims(index, storage, observed.others, self._settings)
-        if storage.provision_user and (secret := observed.storage_secret) and not is_owned(secret, index.meta):
-            raise NotOursError(secret)
+        if storage.provision_user and observed.storage_secret:
+            children.check_owned(observed.storage_secret, CREDENTIALS_READY)
         if storage.provision_user and (key := StorageKey.parse(observed.storage_secret or {})).key_id:
             # What somebody changed of it by hand: further down it is only written with another key.
-            applier.ensure(storage_secret(index, key))
+            children.ensure(storage_secret(index, key), CREDENTIALS_READY)
         about = (index.meta.uid, str(index.meta.generation), storage.rotation.request)
         question = (*about, credentials_digest(observed))
         answer = self._answers.get(question)
         if answer is None or answer.until < self._clock():
-            answer = self._ask(observed, storage, applier)
+            answer = self._ask(observed, storage, children)
             self._forget_old()
             digest = answer.storage.credentials_digest if answer.storage else credentials_digest(observed)
             self._answers[*about, digest] = answer
@@ -126,18 +125,18 @@ class StorageStage:
         with self._endpoints.conversation(self._s3(storage)):
             remove_bucket(self._clients.own_s3(self._region(storage)), index, storage)
 
-    def _ask(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> _Answer:
+    def _ask(self, observed: ObservedIndex, storage: S3Storage, children: Children) -> _Answer:
         asked = [self._s3(storage)]
         if storage.provision_user:
             asked.append(_IAM)
         try:
             with self._endpoints.conversation(*asked):
-                ready = self._provide(observed, storage, applier)
+                ready = self._provide(observed, storage, children)
         except Problem as problem:
             return _Answer(self._clock() + _DOUBT_SECONDS, None, problem)
         return _Answer(self._clock() + (_DOUBT_SECONDS if ready.rotates else _TRUST_SECONDS), ready, None)
 
-    def _provide(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> ReadyStorage:
+    def _provide(self, observed: ObservedIndex, storage: S3Storage, children: Children) -> ReadyStorage:
         index, own_s3, note = observed.index, self._clients.own_s3, ""
         region = self._region(storage)
         if storage.provision_bucket:
@@ -146,7 +145,7 @@ class StorageStage:
             # First, so that nobody is given a key to what belongs to another index. It is not asked
             # with the new key: AWS takes some seconds to know it. The pods' readiness tells if it works.
             place.check_storage(own_s3(region), index, storage, OPERATOR_CREDENTIALS)
-            return replace(self._keep_key(observed, storage, applier), note=note)
+            return replace(self._keep_key(observed, storage, children), note=note)
         if storage.identity is None:
             given = given_credentials(observed)
             client = self._clients.s3(given, storage.endpoint, region)
@@ -155,7 +154,7 @@ class StorageStage:
             place.check_storage(own_s3(region), index, storage, OPERATOR_CREDENTIALS)
         return ReadyStorage(credentials_digest(observed), note)
 
-    def _keep_key(self, observed: ObservedIndex, storage: S3Storage, applier: Applier) -> ReadyStorage:
+    def _keep_key(self, observed: ObservedIndex, storage: S3Storage, children: Children) -> ReadyStorage:
         index, principals = observed.index, self._principals
         check_capabilities(principals.capabilities(), storage)
         principals.ensure(index, storage)
@@ -165,15 +164,18 @@ class StorageStage:
             step = next_step(Situation(key, keys, in_use, now), storage.rotation, self._settings.key_grace_seconds)
             match step:
                 case Make():
+                    answered = with_answer(storage.rotation.request, key.answered)
+                    key = StorageKey("to be made", "to be made", issued=now, answered=answered)
+                    # A key that cannot be written down would be lost, and another one made at each retry.
+                    children.would_ensure(storage_secret(index, key), CREDENTIALS_READY)
                     if step.in_the_way:
                         principals.delete_key(index, step.in_the_way)
                     made = principals.create_key(index)
-                    answered = with_answer(storage.rotation.request, key.answered)
-                    key = StorageKey(made.key_id, made.secret, issued=now, answered=answered)
-                    observed = replace(observed, storage_secret=applier.ensure(storage_secret(index, key)))
+                    key = replace(key, key_id=made.key_id, secret=made.secret)
+                    observed = _with_key(observed, key, children)
                 case Note():
                     key = replace(key, deactivated=now)
-                    observed = replace(observed, storage_secret=applier.ensure(storage_secret(index, key)))
+                    observed = _with_key(observed, key, children)
                 case Deactivate():
                     principals.deactivate_key(index, step.key_id)
                 case Delete():
@@ -198,6 +200,12 @@ class StorageStage:
     def _forget_old(self) -> None:
         now = self._clock()
         self._answers = {key: each for key, each in list(self._answers.items()) if each.until >= now}
+
+
+def _with_key(observed: ObservedIndex, key: StorageKey, children: Children) -> ObservedIndex:
+    """Write a key down."""
+    live = children.ensure(storage_secret(observed.index, key), CREDENTIALS_READY)
+    return replace(observed, storage_secret=live)
 
 
 def given_credentials(observed: ObservedIndex) -> Credentials:

@@ -7,20 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wheelyard_operator import tokens
-from wheelyard_operator.apply import Applier, LeavingError, NotOursError, is_owned
+from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
+from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user
-from wheelyard_operator.problems import Problem
+from wheelyard_operator.problems import READY, Problem
 from wheelyard_operator.reconcile.access_files import AccessFiles
+from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.logins import admitted, live_credentials
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
-from wheelyard_operator.reconcile.report import report, report_pause
+from wheelyard_operator.reconcile.refusals import as_problem, is_leaving, namespace_ends
+from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
 from wheelyard_operator.resource.rights import all_grants, refused, rights
-from wheelyard_operator.status.conditions import READY
+from wheelyard_operator.status.conditions import is_stalled
 from wheelyard_operator.status.user import UserFindings, user_status
 
 if TYPE_CHECKING:
@@ -54,24 +57,38 @@ class UserReconciler:
             return GONE
         if user.meta.paused:
             return Outcome(state=report_pause(self.kube, user.meta, user.status, self.now()))
+        try:
+            return self._make(user, Children(self.kube, user.meta))
+        except ApiError as error:
+            # Not about its Secret: of the user itself, or of what has to be read.
+            problem = as_problem(error, user.meta)
+            state = report_problem(self.kube, user.meta, user.status, problem, self.now())
+            return Outcome(after=_RETRY_SECONDS, state=state)
+
+    def _make(self, user: IndexUser, children: Children) -> Outcome:
         now, findings, credentials = self.now(), UserFindings(), Credentials()
         try:
             index, observed = self._find_index(user), observe_user(self.kube, user)
-            self._check_consent(index, observed)
+            self._check_consent(index, observed, children)
             findings = UserFindings(
                 url=self._url(index, user),
                 grants=all_grants(index, user),
                 refused=refused(index, user),
             )
             access_text = self.access_files.of(self.kube, index)
-            credentials, problem = self._credentials(observed, access_text, now)
-            self._keep_secret(observed, findings.url, credentials)
-            findings = _with_secret(findings, credentials, user)
+            # What there is, should writing what there should be fail.
+            credentials = live_credentials(observed) or Credentials()
+            findings = _with_secret(findings, credentials, observed)
+            wanted, problem = self._credentials(observed, access_text, now)
+            self._keep_secret(observed, findings.url, wanted, children)
+            credentials = wanted
+            findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
             if problem:
                 raise problem
             self._check_in_force(index, Login(user, rights(index, user), credentials), access_text)
         except Problem as error:
-            findings = replace(findings, problem=error)
+            ends = error.stalled and is_leaving(self.kube, user.meta.namespace)
+            findings = replace(findings, problem=namespace_ends(user.meta) if ends else error)
         state = report(self.kube, user.meta, user.status, user_status(user, findings, now), now)
         outcome = _outcome(findings.problem, seconds_to_next(credentials, user.rotation, now))
         return replace(outcome, state=state, ends={"token": findings.next_rotation})
@@ -87,10 +104,10 @@ class UserReconciler:
             )
         return index
 
-    def _check_consent(self, index: PackageIndex, observed: ObservedUser) -> None:
+    def _check_consent(self, index: PackageIndex, observed: ObservedUser, children: Children) -> None:
         if admitted(index, observed):
             return
-        self._prune(observed, keep="")
+        _prune(observed, "", children)
         raise Problem(
             READY,
             "NamespaceNotAllowed",
@@ -133,21 +150,10 @@ class UserReconciler:
         secret = self.kube.get("Secret", user.meta.namespace, user.password_secret_name)
         return chosen_password(user, secret, before)
 
-    def _keep_secret(self, observed: ObservedUser, url: str, credentials: Credentials) -> None:
+    def _keep_secret(self, observed: ObservedUser, url: str, credentials: Credentials, children: Children) -> None:
         user = observed.user
-        try:
-            Applier(self.kube, user.meta).ensure(user_secret(user, url, credentials))
-        except NotOursError as error:
-            raise Problem(
-                READY,
-                "SecretNotOwned",
-                f"{error}: set spec.credentials.secretName to another name, or delete that Secret."
-                " It is left as it is.",
-            ) from error
-        except LeavingError:
-            message = f"Secret {user.secret_name} is still being deleted: waiting."
-            raise Problem(READY, "WaitingForDeletion", message, stalled=False) from None
-        self._prune(observed, keep=user.secret_name)
+        children.ensure(user_secret(user, url, credentials))
+        _prune(observed, user.secret_name, children)
 
     def _check_in_force(self, index: PackageIndex, login: Login, access_text: str) -> None:
         user = login.user
@@ -158,12 +164,9 @@ class UserReconciler:
             raise _issuer_unavailable("The API server")
         believed = Trust(cluster_issuer, tuple((each.issuer, ()) for each in user.publishers))
         if not is_in_force(access_text, login, believed):
-            raise Problem(
-                READY,
-                "AccessPending",
-                f"The login is being made known to PackageIndex {index.id}.",
-                stalled=False,
-            )
+            needs = " That index needs somebody first: see its conditions." if is_stalled(index.status) else ""
+            message = f"The login is being made known to PackageIndex {index.id}.{needs}"
+            raise Problem(READY, "AccessPending", message, stalled=False)
 
     def _check_issuer(self, issuer: str, access_text: str) -> None:
         if not self.settings.trusts(issuer):
@@ -176,17 +179,21 @@ class UserReconciler:
         if not knows_issuer(access_text, issuer):
             raise _issuer_unavailable(issuer)
 
-    def _prune(self, observed: ObservedUser, keep: str) -> None:
-        for secret in observed.secrets:
-            metadata = secret["metadata"]
-            if metadata["name"] != keep and is_owned(secret, observed.user.meta):
-                self.kube.delete("Secret", metadata["namespace"], metadata["name"], metadata["uid"])
+
+def _prune(observed: ObservedUser, keep: str, children: Children) -> None:
+    """Remove the user's Secrets under other names than the one to keep."""
+    for secret in observed.secrets:
+        metadata = secret["metadata"]
+        if metadata["name"] != keep and is_owned(secret, observed.user.meta):
+            children.remove("Secret", metadata["namespace"], metadata["name"])
 
 
-def _with_secret(findings: UserFindings, credentials: Credentials, user: IndexUser) -> UserFindings:
+def _with_secret(findings: UserFindings, credentials: Credentials, observed: ObservedUser) -> UserFindings:
+    user = observed.user
+    own = {each["metadata"]["name"] for each in observed.secrets if is_owned(each, user.meta)}
     return replace(
         findings,
-        has_secret=True,
+        has_secret=user.secret_name in own,
         token_issued=credentials.issued,
         next_rotation=next_rotation(credentials, user.rotation),
         previous_token_until=max((each.until for each in credentials.previous), default=""),

@@ -48,7 +48,8 @@ class Meta:
     uid: str
     generation: int
     created: str
-    deleting: bool
+    deleted: str
+    """When it was asked to go, "" where it is to stay."""
     finalizers: tuple[str, ...]
     resource_version: str
     paused: bool
@@ -65,11 +66,16 @@ class Meta:
             uid=metadata["uid"],
             generation=metadata.get("generation", 0),
             created=metadata.get("creationTimestamp", ""),
-            deleting="deletionTimestamp" in metadata,
+            deleted=metadata.get("deletionTimestamp", ""),
             finalizers=tuple(metadata.get("finalizers", ())),
             resource_version=metadata.get("resourceVersion", ""),
             paused=metadata.get("annotations", {}).get(PAUSED_ANNOTATION) == "true",
         )
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it is on its way out."""
+        return bool(self.deleted)
 
     @property
     def key(self) -> Key:

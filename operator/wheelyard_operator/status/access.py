@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.problems import ACCESS_IN_FORCE
 from wheelyard_operator.resource.globs import MAX_LENGTH, MAX_STARS
-from wheelyard_operator.status.conditions import ACCESS_IN_FORCE, Condition
+from wheelyard_operator.status.conditions import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

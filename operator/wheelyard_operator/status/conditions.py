@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.problems import ACCESS_IN_FORCE, READY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from wheelyard_operator.problems import Problem
     from wheelyard_operator.resource import Manifest
 
-READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 PAUSED = "Paused"
-ACCESS_IN_FORCE = "AccessInForce"
-"""Of every pod anew when it starts: only its being False is worth an event."""
-
 
 WORKING = "working"
 _STATES = ((PAUSED, "paused"), (STALLED, "stalled"), (READY, "ready"))
@@ -40,6 +39,19 @@ PAUSED_CONDITION = Condition(
     "PausedByAnnotation",
     "Nothing is changed, rights included, until the annotation wheelyard.dev/paused is removed. What runs goes on.",
 )
+_PAUSED_UNREADY = "Paused before it was ready as it is now: nothing happens until wheelyard.dev/paused is removed."
+
+_ON_THE_WAY = {
+    "AccessPending",
+    "NotDeployed",
+    "RollingOut",
+    "ScaledToZero",
+    "WaitingForDeletion",
+    "WaitingForServers",
+}
+"""Reasons that every healthy start, change and end passes: they are no news."""
+_STARTING = "Starting"
+"""On the way, too, but not for servers that were there."""
 
 
 def written(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:
@@ -64,6 +76,45 @@ def state(status: Manifest) -> str:
     return next((word for condition, word in _STATES if condition in true), WORKING)
 
 
+def problem_conditions(problem: Problem) -> list[Condition]:
+    """Give what a problem that is in the way of everything makes of a resource."""
+    return [
+        Condition(READY, "False", problem.reason, problem.message),
+        Condition(RECONCILING, str(not problem.stalled), problem.reason, problem.message),
+        Condition(STALLED, str(problem.stalled), problem.reason, problem.message),
+    ]
+
+
+def is_stalled(status: Manifest) -> bool:
+    """Whether somebody has to act."""
+    return any((each["type"], each["status"]) == (STALLED, "True") for each in status.get("conditions", ()))
+
+
+def paused(status: Manifest, generation: int, now: str) -> list[Manifest]:
+    """Give the conditions of a resource that is paused: what was known of it stays, but nothing is under way.
+
+    It is ready only if it was, as it is now. Else only its being resumed makes it so, which is what Stalled says.
+    """
+    known = {each["type"]: each for each in status.get("conditions", ())}
+    ready = known.get(READY, {})
+    is_ready = ready.get("status") == "True" and status.get("observedGeneration") == generation
+    reason = PAUSED_CONDITION.reason
+    told = [
+        *([] if is_ready else [Condition(READY, "False", reason, _PAUSED_UNREADY)]),
+        Condition(RECONCILING, "False", reason, PAUSED_CONDITION.message),
+        Condition(STALLED, str(not is_ready), reason, "Nobody has to act." if is_ready else _PAUSED_UNREADY),
+        PAUSED_CONDITION,
+    ]
+    return replaced(status, told, generation, now)
+
+
+def replaced(status: Manifest, told: Iterable[Condition], generation: int, now: str) -> list[Manifest]:
+    """Give the conditions of a status with these in the place of its own; the others stay as they were."""
+    new = {each["type"]: each for each in written(told, status, generation, now)}
+    old = [new.pop(each["type"], each) for each in status.get("conditions", ())]
+    return [*old, *new.values()]
+
+
 def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
     """Give the conditions that are worth an event: those whose status or reason is news."""
     old = {each["type"]: (each["status"], each["reason"]) for each in old_status.get("conditions", ())}
@@ -74,7 +125,13 @@ def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
         and each["status"] != "Unknown"
         and not (each["type"] == ACCESS_IN_FORCE and each["status"] == "True")
         and old.get(each["type"]) != (each["status"], each["reason"])
+        and not _is_on_the_way(each, old.get(each["type"], ("", ""))[0])
     ]
+
+
+def _is_on_the_way(condition: Manifest, before: str) -> bool:
+    reason = condition["reason"]
+    return condition["status"] == "False" and (reason in _ON_THE_WAY or (reason == _STARTING and before != "True"))
 
 
 def _since(condition: Condition, old: Manifest | None, now: str) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import AVAILABLE, Problem
+from wheelyard_operator.problems import ACCESS_IN_FORCE, AVAILABLE, READY, Problem
 from wheelyard_operator.status.access import access_in_force
-from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
-from wheelyard_operator.status.rollout import availability, is_overdue, is_rolled_out, is_updated
+from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, written
+from wheelyard_operator.status.rollout import (
+    availability,
+    hindrance,
+    is_rolled_out,
+    is_scaled_to_zero,
+    is_updated,
+)
 from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
 
 if TYPE_CHECKING:
@@ -63,7 +69,7 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
 
 
 def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]:
-    available = _available(findings)
+    available = availability(findings.deployment, findings.pods)
     serves = available.status == "True"
     parts = [
         *storage_conditions(index, findings.storage, findings.claim, findings.problem, serves=serves),
@@ -71,27 +77,41 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         *([findings.exposed] if findings.exposed else []),
     ]
     around = [findings.monitored] if findings.monitored else []
-    access = access_in_force(findings.access_answers, index.ignored_globs)
+    access = _access(index, findings)
     return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
 
 
-def _available(findings: IndexFindings) -> Condition:
+def _access(index: PackageIndex, findings: IndexFindings) -> Condition:
     problem = findings.problem
-    if problem and problem.condition == AVAILABLE:
-        return Condition(AVAILABLE, "False", problem.reason, problem.message)
-    return availability(findings.deployment, findings.pods)
+    if problem and problem.condition == ACCESS_IN_FORCE:
+        return Condition(ACCESS_IN_FORCE, "False", problem.reason, problem.message)
+    return access_in_force(findings.access_answers, index.ignored_globs)
 
 
 def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -> Condition:
+    problem, deployment = findings.problem, findings.deployment
+    if problem:
+        return Condition(READY, "False", problem.reason, problem.message)
+    if deployment is not None and is_scaled_to_zero(deployment):
+        return _ready_without_servers(parts)
     for part in sorted(parts, key=lambda each: each.status):  # False comes before Unknown
         if part.status != "True":
             return Condition(READY, "False", part.reason, part.message)
     if access.status == "False":
         return Condition(READY, "False", access.reason, access.message)
-    if findings.deployment is None or not is_updated(findings.deployment):
-        message = f"The index servers are being replaced. {_available(findings).message}"
-        return Condition(READY, "False", "RollingOut", message)
+    if deployment is None or not is_updated(deployment):
+        kept, message = hindrance(deployment), availability(deployment, findings.pods).message
+        reason = kept[0] if kept else "RollingOut"
+        return Condition(READY, "False", reason, f"The index servers are being replaced. {message}")
     return Condition(READY, "True", "Serving", f"Serving at {findings.url}simple/")
+
+
+def _ready_without_servers(parts: list[Condition]) -> Condition:
+    """Say whether all is as asked for, where that is no servers: what only they could tell is not waited for."""
+    for part in parts:
+        if part.status == "False" and part.type != AVAILABLE:
+            return Condition(READY, "False", part.reason, part.message)
+    return Condition(READY, "True", "ScaledToZero", "spec.replicas is 0: nothing serves, as is asked for.")
 
 
 def _reconciling(findings: IndexFindings) -> Condition:
@@ -111,9 +131,9 @@ def _stalled(findings: IndexFindings) -> Condition:
     problem = findings.problem
     if problem and problem.stalled:
         return Condition(STALLED, "True", problem.reason, problem.message)
-    if problem is None and is_overdue(findings.deployment):
-        message = f"The index servers do not start. {_available(findings).message}"
-        return Condition(STALLED, "True", "ProgressDeadlineExceeded", message)
+    if problem is None and (found := hindrance(findings.deployment)):
+        why, message = found[0], availability(findings.deployment, findings.pods).message
+        return Condition(STALLED, "True", why, f"The index servers do not come up. {message}")
     if findings.exposed and findings.exposed.status == "False":
         return Condition(STALLED, "True", findings.exposed.reason, findings.exposed.message)
     return Condition(STALLED, "False", "Progressing", "Nobody has to act.")

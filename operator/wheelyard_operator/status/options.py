@@ -14,11 +14,21 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 
-def exposed(index: PackageIndex, live: Mapping[str, Manifest], problems: Mapping[str, Problem]) -> Condition | None:
-    """Say whether clients outside are led to the index, None where that is not asked for."""
+_NOT_CHECKED = "Not checked: something else is in the way, see Ready."
+
+
+def exposed(
+    index: PackageIndex, live: Mapping[str, Manifest] | None, problems: Mapping[str, Problem]
+) -> Condition | None:
+    """Say whether clients outside are led to the index, None where that is not asked for.
+
+    `live` is None where nobody has looked.
+    """
     exposure = index.exposure
     if exposure.ingress is None and exposure.route is None:
         return None
+    if live is None:
+        return Condition(EXPOSED, "Unknown", "NotChecked", _NOT_CHECKED)
     found = [problems[kind] for kind in ("Ingress", "HTTPRoute") if kind in problems]
     for problem in found:
         status = "False" if problem.stalled else "Unknown"
@@ -29,10 +39,14 @@ def exposed(index: PackageIndex, live: Mapping[str, Manifest], problems: Mapping
     return Condition(EXPOSED, "True", "Routed", f"Requests to {', '.join(exposure.hosts)} are to be led here.")
 
 
-def monitored(index: PackageIndex, problems: Mapping[str, Problem]) -> Condition | None:
+def monitored(
+    index: PackageIndex, live: Mapping[str, Manifest] | None, problems: Mapping[str, Problem]
+) -> Condition | None:
     """Say whether Prometheus is told of the index, None where that is not asked for."""
     if index.monitor is None:
         return None
+    if live is None:
+        return Condition(MONITORED, "Unknown", "NotChecked", _NOT_CHECKED)
     problem = problems.get("ServiceMonitor")
     if problem:
         return Condition(MONITORED, "False", problem.reason, problem.message)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from wheelyard_operator.resource import Manifest
 
+_LONGEST_MESSAGE = 1000
 _NO_IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"}
 
 
@@ -34,16 +35,30 @@ def is_updated(deployment: Manifest) -> bool:
     )
 
 
-def is_overdue(deployment: Manifest | None) -> bool:
-    """Whether Kubernetes has given up waiting for new pods to start; a new template gets a new deadline.
+def is_scaled_to_zero(deployment: Manifest) -> bool:
+    """Whether no servers are wanted, and none are left."""
+    gone = deployment.get("status", {}).get("replicas", 0) == 0
+    return _wanted(deployment) == 0 and gone and is_updated(deployment)
+
+
+def hindrance(deployment: Manifest | None) -> tuple[str, str] | None:
+    """Give (reason, message) of what keeps new pods from coming up until somebody acts, by the Deployment itself.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment
     """
-    status = (deployment or {}).get("status", {})
-    return any(
-        (each["type"], each["status"], each.get("reason")) == ("Progressing", "False", "ProgressDeadlineExceeded")
-        for each in status.get("conditions", ())
-    )
+    if deployment is None:
+        return None
+    told = {each["type"]: each for each in deployment.get("status", {}).get("conditions", ())}
+    refusal, progress = told.get("ReplicaFailure", {}), told.get("Progressing", {})
+    if refusal.get("status") == "True":
+        return "PodsRefused", f"Pods may not be made or removed: {_said(refusal)}"
+    if deployment["spec"].get("paused") and not is_updated(deployment):
+        name = deployment["metadata"].get("name", "")
+        return "RolloutPaused", f"Somebody paused the roll-out: kubectl rollout resume deployment {name}."
+    # A new template gets a new deadline.
+    if (progress.get("status"), progress.get("reason")) == ("False", "ProgressDeadlineExceeded"):
+        return "ProgressDeadlineExceeded", f"Kubernetes has given up waiting: {_said(progress)}"
+    return None
 
 
 def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condition:
@@ -52,9 +67,12 @@ def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condi
         return Condition(AVAILABLE, "False", "NotDeployed", "The index servers are not deployed yet.")
     wanted = _wanted(deployment)
     available = deployment.get("status", {}).get("availableReplicas", 0)
-    if wanted == 0:
+    if wanted == 0 and not available:
         return Condition(AVAILABLE, "False", "ScaledToZero", "spec.replicas is 0: nothing serves.")
-    troubles = trouble(pods)
+    kept, troubles = hindrance(deployment), trouble(pods)
+    # Why pods do not start says more than that they did not in time.
+    last = kept is not None and kept[0] == "ProgressDeadlineExceeded"
+    troubles = [*troubles, *([kept] if kept else [])] if last else [*([kept] if kept else []), *troubles]
     count = f"{available} of {wanted} index servers are available."
     if available:
         return Condition(AVAILABLE, "True", "Serving", " ".join([count, *(text for _, text in troubles[:1])]))
@@ -66,6 +84,12 @@ def is_ready(pod: Manifest) -> bool:
     """Whether a pod takes requests."""
     conditions = pod.get("status", {}).get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _said(condition: Manifest) -> str:
+    """Give what a condition of others says, as a bounded sentence."""
+    text = " ".join(str(condition.get("message") or condition.get("reason") or "no reason given").split())
+    return f"{text[:_LONGEST_MESSAGE].rstrip('.')}."
 
 
 def _wanted(deployment: Manifest) -> int:
@@ -82,7 +106,7 @@ def _of_pod(pod: Manifest) -> tuple[str, str] | None:
     status, name = pod.get("status", {}), pod["metadata"]["name"]
     for each in status.get("conditions", ()):
         if each["type"] == "PodScheduled" and each["status"] == "False":
-            return "Unschedulable", f"No node takes pod {name}: {each.get('message', 'no reason given')}"
+            return "Unschedulable", f"No node takes pod {name}: {_said(each)}"
     for container in status.get("containerStatuses", ()):
         if found := _of_container(container, name):
             return found
@@ -96,7 +120,7 @@ def _of_container(container: Manifest, pod: str) -> tuple[str, str] | None:
     if waiting.get("reason") in _NO_IMAGE:
         return "ImagePullFailed", f"Pod {pod} cannot pull image {container['image']}: set the chart's image."
     if waiting.get("reason") == "CreateContainerConfigError":
-        return "PodConfigError", f"Pod {pod} cannot start: {waiting.get('message', '')}."
+        return "PodConfigError", f"Pod {pod} cannot start: {_said(waiting)}"
     ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated")
     if ended:
         code, why = ended.get("exitCode"), ended.get("reason", "Error")

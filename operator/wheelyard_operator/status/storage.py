@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import AVAILABLE, CREDENTIALS_READY, STORAGE_READY
+from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY
 from wheelyard_operator.resource import VolumeStorage
 from wheelyard_operator.status.conditions import Condition
 
@@ -116,6 +116,6 @@ def _part(fine: Condition, ready: ReadyStorage | None, problem: Problem | None) 
     if ready is not None:
         return fine
     why = f"{problem.condition} is False" if problem else "the index is being deleted"
-    if problem is not None and problem.condition == AVAILABLE:
+    if problem is not None and problem.condition not in {STORAGE_READY, CREDENTIALS_READY}:
         why = problem.message
     return Condition(fine.type, "Unknown", "NotChecked", f"Not checked: {why}.".replace("..", "."))

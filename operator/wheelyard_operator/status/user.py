@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.problems import READY
 from wheelyard_operator.status.access import ignored_globs
-from wheelyard_operator.status.conditions import READY, RECONCILING, STALLED, Condition, written
+from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, written
 
 if TYPE_CHECKING:
     from wheelyard_operator.problems import Problem

@@ -59,6 +59,8 @@ class FakeKube:
         """Whether the CRDs have `selectableFields`."""
         self.after_write: Callable[[], None] = Fuse()
         self.before_apply: Callable[[], object] = lambda: None
+        self.refusal: Callable[[str, str, str], ApiError | None] = lambda *_: None
+        """What the API server has against a write, by verb, kind and name."""
         self.absent_kinds: set[str] = set()
         """Kinds that the cluster does not have: nothing of them can be made."""
         self._applied: dict[tuple[str, str, str], dict[str, Manifest]] = {}
@@ -105,6 +107,7 @@ class FakeKube:
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
         manager = manager or FIELD_MANAGER
         self.before_apply()
+        self._admit("apply", manifest)
         if manifest["kind"] in self.absent_kinds:
             raise ApiError(404, "the server could not find the requested resource")
         live = self.objects.get(_id(manifest))
@@ -128,10 +131,14 @@ class FakeKube:
         self._wrote("apply", manifest)
         return copy.deepcopy(self.objects[_id(manifest)])
 
+    def would_apply(self, manifest: Manifest) -> None:
+        self._admit("apply", manifest)
+
     def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
         live = self.objects.get((kind, namespace, name))
         if live is None:
             return
+        self._admit(f"patch {subresource}".strip(), live)
         version = patch.get("metadata", {}).get("resourceVersion", live["metadata"]["resourceVersion"])
         if version != live["metadata"]["resourceVersion"]:
             raise ApiError(409, "resourceVersion")
@@ -145,6 +152,7 @@ class FakeKube:
         self._wrote(f"patch {subresource}".strip(), live)
 
     def create(self, manifest: Manifest) -> None:
+        self._admit("create", manifest)
         if manifest["kind"] == "Event":
             self.events.append(manifest)
             return
@@ -156,8 +164,14 @@ class FakeKube:
     def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
         live = self.objects.get((kind, namespace, name))
         if live and live["metadata"]["uid"] == uid:
+            self._admit("delete", live)
             del self.objects[_id(live)]
             self._wrote("delete", live)
+
+    def _admit(self, verb: str, body: Manifest) -> None:
+        error = self.refusal(verb, body["kind"], body["metadata"].get("name", ""))
+        if error is not None:
+            raise error
 
     def _wrote(self, verb: str, body: Manifest) -> None:
         self.writes.append(f"{verb} {body['kind']} {body['metadata']['name']}")
@@ -286,6 +300,14 @@ def a_login(user: IndexUser, index: PackageIndex | None = None, **credentials: A
 
 def namespace_body(name: str, **labels: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def server_pod(name: str = "p", index: str = "main", **metadata: Any) -> Manifest:
+    """Give a pod that the Deployment of an index made."""
+    labels = {"wheelyard.dev/index": index, "pod-template-hash": "abc"}
+    owner = {"kind": "ReplicaSet", "name": f"wheelyard-{index}-abc", "uid": "r", "controller": True}
+    where = {"name": name, "namespace": "packages", "labels": labels, "ownerReferences": [owner]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**where, **metadata}}
 
 
 def condition(body: Manifest, kind: str) -> Manifest:

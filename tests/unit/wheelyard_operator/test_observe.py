@@ -1,15 +1,21 @@
 from __future__ import annotations
 
-from unit.wheelyard_operator.fakes import FakeKube, a_user, an_index, index_body, namespace_body, user_body
+from typing import Any
+
+import pytest
+
+from unit.wheelyard_operator.fakes import (
+    FakeKube,
+    a_user,
+    an_index,
+    index_body,
+    namespace_body,
+    server_pod,
+    user_body,
+)
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
 from wheelyard_operator.observe import observe_index, pods, staying
-from wheelyard_operator.resource import Manifest
-
-
-def pod(name: str, **metadata: str) -> Manifest:
-    labels = {"wheelyard.dev/index": "main"}
-    return {"kind": "Pod", "metadata": {"name": name, "namespace": "packages", "labels": labels, **metadata}}
 
 
 def test_an_index_has_the_users_that_name_it() -> None:
@@ -52,7 +58,20 @@ def test_a_namespace_that_is_gone_has_no_labels() -> None:
 
 
 def test_pods_on_their_way_out_do_not_count() -> None:
-    kube = FakeKube(pod("a"), pod("b", deletionTimestamp="now"))
+    kube = FakeKube(server_pod("a"), server_pod("b", deletionTimestamp="now"))
     found = pods(kube, an_index())
     assert [each["metadata"]["name"] for each in found] == ["a", "b"]
     assert [each["metadata"]["name"] for each in staying(found)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"ownerReferences": []},
+        {"ownerReferences": [{"kind": "ReplicaSet", "name": "other-abc", "uid": "r", "controller": True}]},
+        {"ownerReferences": [{"kind": "Job", "name": "wheelyard-main-abc", "uid": "r", "controller": True}]},
+        {"labels": {"wheelyard.dev/index": "main"}},
+    ],
+)
+def test_a_pod_with_the_labels_alone_is_no_server(metadata: dict[str, Any]) -> None:
+    assert pods(FakeKube(server_pod("stray", **metadata)), an_index()) == ()

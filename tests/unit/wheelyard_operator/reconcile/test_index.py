@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import Fuse, condition, given, index_body, namespace_body, user_body
+from unit.wheelyard_operator.fakes import (
+    Fuse,
+    condition,
+    given,
+    index_body,
+    namespace_body,
+    server_pod,
+    user_body,
+)
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
-from wheelyard_operator.kube import ApiError
 from wheelyard_operator.provision.iam import user_name
 from wheelyard_operator.reconcile.outcome import GONE
 from wheelyard_operator.resource import (
@@ -19,6 +26,7 @@ from wheelyard_operator.resource import (
     FINALIZER,
     INDEX,
     PAUSED_ANNOTATION,
+    USER,
     Key,
     Manifest,
     PackageIndex,
@@ -76,6 +84,20 @@ def test_everything_is_made(world: World) -> None:
     assert keys_of(world) == [recorded(world)]
 
 
+def test_a_healthy_start_makes_no_warning(world: World) -> None:
+    world.kube.put(index_body())
+    users = [Key(USER, "packages", f"user-{number}") for number in range(3)]
+    for user in users:
+        world.kube.put(user_body(user.name, credentials={"rotateEvery": "1h"}))
+    for _ in range(60):
+        world.now = later(world.now, 100)
+        for key in (MAIN, *users):
+            (world.index if key == MAIN else world.user)(key)
+        world.roll_out()
+    assert {world.reason(key) for key in users} == {"LoginInForce"}
+    assert {each["type"] for each in world.kube.events} == {"Normal"}
+
+
 def test_at_rest_nothing_is_written(world: World) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body())
@@ -114,9 +136,7 @@ def test_a_deleted_child_comes_back(world: World, child: tuple[str, str]) -> Non
 def pod(world: World, name: str, **metadata: Any) -> None:
     """Have a pod of the index run, with the credentials that the Deployment has now."""
     template = world.get("Deployment", "wheelyard-main")["spec"]["template"]["metadata"]
-    labels, annotations = {"wheelyard.dev/index": "main"}, dict(template["annotations"])
-    where = {"name": name, "namespace": "packages", "labels": labels, "annotations": annotations}
-    world.kube.put({"kind": "Pod", "metadata": {**where, **metadata}})
+    world.kube.put(server_pod(name, annotations=dict(template["annotations"]), **metadata))
 
 
 def rotate(world: World, value: str) -> None:
@@ -357,15 +377,14 @@ def test_an_event_for_each_turn_and_none_for_a_retry(world: World) -> None:
     for _ in range(5):
         world.seconds += 100
         world.index()
-    assert [each["reason"] for each in world.kube.events] == ["SecretNotFound", "SecretNotFound", "NotDeployed"]
+    assert [each["reason"] for each in world.kube.events] == ["SecretNotFound", "SecretNotFound"]
     assert {each["type"] for each in world.kube.events} == {"Warning"}
 
 
 def test_pods_are_touched_once_when_rights_change(world: World) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body())
-    pod = {"name": "p", "namespace": "packages", "labels": {"wheelyard.dev/index": "main"}}
-    world.kube.put({"kind": "Pod", "metadata": pod})
+    world.kube.put(server_pod("p"))
     world.settle(MAIN, JENKINS)
     first = world.get("Pod", "p")["metadata"]["annotations"]["wheelyard.dev/access"]
     world.kube.writes.clear()
@@ -506,32 +525,12 @@ def test_an_index_that_is_deleted_before_its_finalizer_is_set_leaves_no_user_beh
     assert world.clients.iam.list_users()["Users"] == []
 
 
-def test_what_the_api_server_refuses_is_a_condition(world: World) -> None:
-    world.kube.put(index_body())
-    apply = world.kube.apply
-
-    def over_quota(manifest: Manifest, manager: str = "") -> Manifest:
-        if manifest["kind"] == "Deployment":
-            raise ApiError(403, "exceeded quota: pods")
-        return apply(manifest, manager)
-
-    world.kube.apply = over_quota  # type: ignore[method-assign]
-    world.settle()
-    assert world.reason() == "ApplyRefused"
-    assert "exceeded quota" in condition(world.get("PackageIndex", "main"), "Ready")["message"]
-
-
 def test_an_index_server_that_refuses_its_access_file(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
     for name in ("one", "two"):
-        world.kube.put(
-            {
-                "kind": "Pod",
-                "metadata": {"name": name, "namespace": "packages", "labels": {"wheelyard.dev/index": "main"}},
-                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-            }
-        )
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        world.kube.put({**server_pod(name), "status": ready})
     world.answers = {"one": True, "two": True}
     world.settle()
     assert world.reason(kind="AccessInForce") == "InForce"

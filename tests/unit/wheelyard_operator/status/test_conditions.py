@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from wheelyard_operator.status.conditions import STATES, Condition, state, transitions, written
+from wheelyard_operator.status.conditions import STATES, Condition, paused, state, transitions, written
+
+if TYPE_CHECKING:
+    from wheelyard_operator.resource import Manifest
 
 
 def test_time_changes_only_with_the_status() -> None:
@@ -28,6 +33,55 @@ def test_events_are_for_what_turned() -> None:
     )
     assert [each.type for each in transitions(old, new)] == ["Ready"]
     assert transitions(new, new) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "before", "is_news"),
+    [
+        ("AccessPending", "Unknown", False),
+        ("RollingOut", "True", False),
+        ("NotDeployed", "Unknown", False),
+        ("Starting", "False", False),
+        ("Starting", "True", True),
+        ("ApplyRefused", "True", True),
+        ("EndpointUnreachable", "True", True),
+    ],
+)
+def test_what_every_healthy_start_passes_is_no_news(reason: str, before: str, *, is_news: bool) -> None:
+    old = {"conditions": written([Condition("Available", before, "Old", "")], {}, 1, "t")}
+    new = {"conditions": written([Condition("Available", "False", reason, "")], {}, 1, "t")}
+    assert bool(transitions(old, new)) is is_news
+
+
+def found(conditions: list[Manifest]) -> dict[str, tuple[str, str]]:
+    return {each["type"]: (each["status"], each["reason"]) for each in conditions}
+
+
+def test_while_it_is_paused_nothing_is_under_way() -> None:
+    ready = written([Condition("Ready", "True", "A", ""), Condition("Reconciling", "True", "B", "")], {}, 1, "t")
+    status = {"observedGeneration": 1, "conditions": [*ready, {"type": "Exposed", "status": "True", "reason": "R"}]}
+    assert found(paused(status, 1, "t2")) == {
+        "Ready": ("True", "A"),
+        "Exposed": ("True", "R"),
+        "Reconciling": ("False", "PausedByAnnotation"),
+        "Stalled": ("False", "PausedByAnnotation"),
+        "Paused": ("True", "PausedByAnnotation"),
+    }
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "t"}]},
+        {"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "t"}]},
+    ],
+)
+def test_what_is_paused_before_it_is_ready_needs_to_be_resumed(status: Manifest) -> None:
+    conditions = paused(status, 2, "t2")
+    assert found(conditions)["Ready"] == ("False", "PausedByAnnotation")
+    assert found(conditions)["Stalled"] == ("True", "PausedByAnnotation")
+    assert paused({"observedGeneration": 2, "conditions": conditions}, 2, "t3") == conditions, "at rest"
 
 
 @pytest.mark.parametrize(

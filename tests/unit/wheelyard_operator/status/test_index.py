@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from unit.wheelyard_operator.fakes import NOW, an_index
-from unit.wheelyard_operator.status.test_rollout import deployment
+from unit.wheelyard_operator.status.test_rollout import deployment, quota
 from wheelyard_operator.problems import Problem
+from wheelyard_operator.status.conditions import Condition
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.storage import ReadyStorage
 
@@ -60,9 +61,20 @@ def test_a_problem_that_may_pass_by_itself_does_not_stall() -> None:
 
 
 def test_a_name_that_is_taken() -> None:
-    found = conditions(problem=Problem("Available", "NameConflict", "rename"), deployment=None)
-    assert found["Ready"] == found["Available"] == ("False", "NameConflict")
+    found = conditions(problem=Problem("Ready", "NameConflict", "rename"), deployment=None)
+    assert found["Ready"] == ("False", "NameConflict")
+    assert found["Available"] == ("False", "NotDeployed")
     assert found["StorageReady"] == ("Unknown", "NotChecked")
+
+
+def test_available_is_what_serves_whatever_is_wrong_with_an_object() -> None:
+    refused = Problem("AccessInForce", "ApplyRefused", "immutable")
+    found = conditions(problem=refused)
+    assert found["Available"] == ("True", "Serving")
+    assert found["AccessInForce"] == found["Ready"] == ("False", "ApplyRefused")
+    assert found["Stalled"] == ("True", "ApplyRefused")
+    for condition in ("Ready", "StorageReady", "CredentialsReady", "AccessInForce"):
+        assert conditions(problem=Problem(condition, "R", "m"))["Available"] == ("True", "Serving")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +84,9 @@ def test_a_name_that_is_taken() -> None:
         (deployment(availableReplicas=0), ("False", "Starting"), ("True", "RollingOut")),
         (deployment(availableReplicas=1), ("True", "Serving"), ("True", "RollingOut")),
         (deployment(generation=9), ("False", "RollingOut"), ("True", "RollingOut")),
-        (deployment(0), ("False", "ScaledToZero"), ("False", "Settled")),
+        (deployment(0), ("True", "ScaledToZero"), ("False", "Settled")),
+        (deployment(0, replicas=1), ("False", "ScaledToZero"), ("True", "RollingOut")),
+        (deployment(0, generation=9), ("False", "ScaledToZero"), ("True", "RollingOut")),
     ],
 )
 def test_rollout(live: Any, ready: Any, reconciling: Any) -> None:
@@ -91,3 +105,34 @@ def test_servers_that_never_start_need_somebody() -> None:
     assert found["Available"] == ("True", "Serving")
     live["status"]["conditions"][0]["status"] = "True"
     assert conditions(deployment=live)["Stalled"][0] == "False"
+
+
+@pytest.mark.parametrize("available", [0, 1])
+def test_pods_that_may_not_be_made_need_somebody(available: int) -> None:
+    live = deployment(updatedReplicas=1, availableReplicas=available)
+    live["status"]["conditions"] = [quota()]
+    found = conditions(deployment=live)
+    assert found["Stalled"] == ("True", "PodsRefused")
+    assert found["Ready"] == ("False", "PodsRefused")
+    assert found["Reconciling"] == ("False", "Stalled")
+    assert found["Available"] == (("True", "Serving") if available else ("False", "PodsRefused"))
+
+
+def test_a_roll_out_that_somebody_paused_is_named() -> None:
+    live = deployment(updatedReplicas=0)
+    live["spec"]["paused"] = True
+    found = conditions(deployment=live)
+    assert found["Stalled"] == ("True", "RolloutPaused")
+    assert found["Available"] == ("True", "Serving")
+    assert found["Ready"] == ("False", "RolloutPaused")
+    live["status"]["updatedReplicas"] = 2
+    assert conditions(deployment=live)["Ready"] == ("True", "Serving"), "there is nothing to roll out"
+
+
+def test_without_servers_what_only_they_can_tell_is_not_waited_for() -> None:
+    role = {"s3__provision": {}, "s3__credentials": {"serviceAccount": {"annotations": {"a": "b"}}}}
+    found = conditions(role, deployment=deployment(0), access_answers={})
+    assert found["StorageReady"] == ("Unknown", "NotChecked")
+    assert found["Ready"] == ("True", "ScaledToZero")
+    wrong = conditions(deployment=deployment(0), exposed=Condition("Exposed", "False", "HostNotAllowed", "m"))
+    assert wrong["Ready"] == ("False", "HostNotAllowed")

@@ -27,6 +27,11 @@ def pod(container: Manifest | None = None, conditions: Any = ()) -> Manifest:
     return {"metadata": {"name": "p"}, "status": {"containerStatuses": statuses, "conditions": conditions}}
 
 
+def quota(message: str = "pods are forbidden: exceeded quota") -> Manifest:
+    """Give what a Deployment says whose pods the API server refuses."""
+    return {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+
+
 @pytest.mark.parametrize(
     ("live", "updated", "rolled_out"),
     [
@@ -49,6 +54,29 @@ def test_no_deployment() -> None:
 
 def test_none_wanted() -> None:
     assert availability(deployment(0), []).reason == "ScaledToZero"
+
+
+def test_servers_that_are_ending_serve_still() -> None:
+    assert availability(deployment(0, availableReplicas=1), []).status == "True"
+
+
+@pytest.mark.parametrize("available", [0, 1])
+def test_what_the_deployment_says_of_its_pods(available: int) -> None:
+    live = deployment(updatedReplicas=1, availableReplicas=available)
+    live["status"]["conditions"] = [quota("pods are\n forbidden: " + "x" * 5000)]
+    found = availability(live, [pod({"state": {"waiting": {"reason": "ContainerCreating"}}})])
+    assert "Pods may not be made or removed: pods are forbidden: xx" in found.message
+    assert len(found.message) < 1200
+
+
+def test_why_pods_do_not_start_says_more_than_that_they_are_late() -> None:
+    live = deployment(updatedReplicas=1, availableReplicas=0)
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
+    live["status"]["conditions"] = [late]
+    assert availability(live, []).reason == "ProgressDeadlineExceeded"
+    assert "timed out" in availability(live, []).message
+    no_image = pod({"state": {"waiting": {"reason": "ErrImagePull"}}})
+    assert availability(live, [no_image]).reason == "ImagePullFailed"
 
 
 def test_some_available() -> None:
