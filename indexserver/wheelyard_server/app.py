@@ -40,11 +40,13 @@ from wheelyard_server.web.expectations import close_unless_continued
 from wheelyard_server.web.fast_lane import LANE, FastLane
 from wheelyard_server.web.headers import add_headers
 from wheelyard_server.web.interpreter import require_safe_interpreter
+from wheelyard_server.web.json_api import CACHED_BYTES, JSON_PAGES
 from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.logs import LogHandler, RequestLog
 from wheelyard_server.web.metrics import Metrics, metrics_app
 from wheelyard_server.web.pages import ProjectPages, RootPages
 from wheelyard_server.web.proxies import Proxies
+from wheelyard_server.web.rendering import RenderedForOrigins
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.simple import PROJECT_PAGES, ROOT_PAGES
@@ -90,6 +92,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ADMISSION] = Admission(settings.limits)
     app[ROOT_PAGES] = RootPages()
     app[PROJECT_PAGES] = pages = ProjectPages()
+    app[JSON_PAGES] = RenderedForOrigins(CACHED_BYTES)
     app[INDEX_NAME] = settings.index or ""
     if settings.performance.fast_lane:
         request_log = RequestLog(log_handler, enabled=settings.logs.requests)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Self
 
 import msgspec
+from packaging.version import Version
 
 from wheelyard_server.names import other_spellings
 
@@ -217,6 +218,20 @@ class Project(_Part, frozen=True, dict=True):
     def by_filename(self) -> tuple[File, ...]:
         """The files, sorted by filename."""
         return tuple(sorted(self.files, key=lambda file: file.filename))
+
+    @cached_property
+    def by_version(self) -> dict[Version, tuple[File, ...]]:
+        """The files of each version, in the order of upload; "1.0" and "1.0.0" are one."""
+        versions = {spelled: Version(spelled) for spelled in self.versions}
+        found: dict[Version, list[File]] = {}
+        for file in self.files:
+            found.setdefault(versions[file.version], []).append(file)
+        return {version: tuple(files) for version, files in found.items()}
+
+    @cached_property
+    def has_provenance(self) -> bool:
+        """Whether any file has a provenance object (PEP 740)."""
+        return any(file.provenance_sha256 is not None for file in self.files)
 
     def deleted_file(self, filename: str) -> DeletedFile | None:
         """Return what is kept of the deleted file of that name, if there was one."""

@@ -41,7 +41,7 @@ class GuardedCatalog:
         """Return all projects that may be read, by name."""
         self._require_some(Verb.READ)
         readers = self._rules.granting(self.principal, Verb.READ)
-        return (await self._catalog.projects()).selected(readers.grants, readers.cover)
+        return await (await self._catalog.projects()).selected(readers.grants, readers.cover)
 
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project as it is now."""

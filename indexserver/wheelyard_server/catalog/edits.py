@@ -32,7 +32,10 @@ class Selection:
 
     def of(self, project: Project) -> tuple[File, ...]:
         """Return the selected files that are there."""
-        return tuple(file for file in project.files if file in self)
+        if self.filename is not None:
+            named = project.file(self.filename)
+            return (named,) if named is not None and named in self else ()
+        return project.files if self.version is None else project.by_version.get(self.version, ())
 
 
 def holds(project: Project, filename: str, sha256: str) -> bool:
@@ -87,9 +90,10 @@ def with_yanked(
     project: Project, selection: Selection, reason: str | None, changed: Change | None = None
 ) -> Project:
     """Return the project with the selected files yanked for this reason, or with None, not yanked (PEP 592)."""
+    chosen = {file.filename for file in selection.of(project)}
 
     def edited(file: File) -> File:
-        if file not in selection or file.yanked == reason:
+        if file.filename not in chosen or file.yanked == reason:
             return file
         return file.replace(yanked=reason, yank_changed=changed)
 
@@ -98,8 +102,10 @@ def with_yanked(
 
 def without(project: Project, selection: Selection, now: datetime, by: str = "") -> Project:
     """Return the project without the selected files, which leave their names and digests behind."""
-    gone = tuple(_deleted(file, now, by) for file in selection.of(project))
-    kept = tuple(file for file in project.files if file not in selection)
+    chosen = selection.of(project)
+    names = {file.filename for file in chosen}
+    gone = tuple(_deleted(file, now, by) for file in chosen)
+    kept = tuple(file for file in project.files if file.filename not in names)
     return project.replace(files=kept, deleted=(*project.deleted, *gone))
 
 

@@ -11,15 +11,17 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 from packaging.version import Version
 
+from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.documents import Documents, Seconds
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
-from wheelyard_server.model import File, Project, Status
+from wheelyard_server.model import Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import KEYS_OF_A_LIST, Listed, Stamp, Storage, layout
 
@@ -27,8 +29,13 @@ log = logging.getLogger(__name__)
 
 READS_AT_ONCE = 64
 LISTED_AT_ONCE = 16
-SELECTIONS_KEPT = 16
-"""Of a list: what groups of readers may see of it."""
+SELECTIONS_BYTES = 32 * 1024**2
+"""Of memory, for what groups of readers may see of a list."""
+BYTES_OF_AN_ENTRY = 8
+"""In a selection: it is the list's own."""
+BYTES_OF_A_SELECTION = 500
+SELECTED_AT_ONCE = 500
+"""Projects that are looked through on the event loop."""
 CHANGES_KEPT_IN_MEMORY = 100
 """After so many a new snapshot is written."""
 
@@ -52,8 +59,8 @@ class Projects:
 
     def __init__(self, entries: Iterable[ProjectEntry] = ()) -> None:
         self.entries = tuple(entries)
-        self._selections: dict[Hashable, Projects | None] = {}
-        """None is all of these: a list that held itself would outlive its use."""
+        self._selections: Bounded[Hashable, _Selection] = Bounded(SELECTIONS_BYTES)
+        self._selecting: dict[Hashable, asyncio.Task[_Selection]] = {}
 
     def __iter__(self) -> Iterator[ProjectEntry]:
         return iter(self.entries)
@@ -66,17 +73,39 @@ class Projects:
         start = bisect_right(self.entries, layout.document(NormalizedName(name)), key=_key) if name else 0
         return self.entries[start:]
 
-    def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
+    async def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
         """Return those that are wanted; the same `key` stands for the same wishes, which are asked once."""
-        selection = self._selections.pop(key) if key in self._selections else self._made(wanted)
-        self._selections[key] = selection
-        if len(self._selections) > SELECTIONS_KEPT:
-            del self._selections[next(iter(self._selections))]
-        return self if selection is None else selection
+        selection = self._selections.get(key)
+        if selection is None:
+            selection = await self._made(key, wanted)
+        return self if selection.projects is None else selection.projects
 
-    def _made(self, wanted: Callable[[NormalizedName], bool]) -> "Projects | None":
-        entries = tuple(entry for entry in self.entries if wanted(NormalizedName(entry.name)))
-        return Projects(entries) if len(entries) < len(self) else None
+    async def _made(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "_Selection":
+        """Make a selection, once for all who ask; of a long list beside the event loop."""
+
+        def select() -> _Selection:
+            entries = tuple(entry for entry in self.entries if wanted(NormalizedName(entry.name)))
+            return _Selection(Projects(entries) if len(entries) < len(self) else None)
+
+        if len(self) <= SELECTED_AT_ONCE:
+            return self._kept(key, select())
+        task = self._selecting.get(key)
+        if task is None:
+            task = self._selecting[key] = asyncio.create_task(asyncio.to_thread(select))
+            task.add_done_callback(lambda _: self._selecting.pop(key))
+        return self._kept(key, await asyncio.shield(task))
+
+    def _kept(self, key: Hashable, selection: "_Selection") -> "_Selection":
+        size = 0 if selection.projects is None else len(selection.projects)
+        self._selections.put(key, selection, BYTES_OF_AN_ENTRY * size + BYTES_OF_A_SELECTION)
+        return selection
+
+
+class _Selection(NamedTuple):
+    """What some readers may see of a list."""
+
+    projects: Projects | None
+    """None is all of them: a list that held itself would outlive its use."""
 
 
 class ProjectList:
@@ -178,11 +207,12 @@ class ProjectList:
 def latest(project: Project) -> str | None:
     """Return the version that an installer would choose: yanked ones and pre-releases only for want of others."""
 
-    def preference(file: File) -> tuple[bool, bool, Version]:
-        version = Version(file.version)
-        return file.yanked is None, not version.is_prerelease, version
+    def preference(version: Version) -> tuple[bool, bool, Version]:
+        is_offered = any(file.yanked is None for file in project.by_version[version])
+        return is_offered, not version.is_prerelease, version
 
-    return max(project.files, key=preference).version if project.files else None
+    newest = max(project.by_version, key=preference, default=None)
+    return None if newest is None else project.by_version[newest][0].version
 
 
 def _key(entry: ProjectEntry) -> str:

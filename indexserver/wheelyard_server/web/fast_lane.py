@@ -171,7 +171,7 @@ class FastLane:
             return None
         if target.filename:
             return prepared_file(self.catalog, listing, target, asking, is_outside=outside)
-        page = self.pages.rendered(listing, asking.media_type)
+        page = self.pages.ready(listing, asking.media_type, asking.encoding)
         if page is None:
             return None
         unchanged = asking.known != "" and is_among(page.tag(asking.encoding), asking.known)

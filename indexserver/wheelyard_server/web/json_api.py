@@ -4,16 +4,16 @@ What PyPI counts and this index does not (downloads, serials, vulnerabilities) i
 """
 
 from collections.abc import Sequence
+from importlib.metadata import version as distribution_version
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from packaging.metadata import RawMetadata
-from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.documents import Listing, Revision
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.inspection.metadata import fields_of
 from wheelyard_server.catalog.project_list import latest
@@ -22,7 +22,8 @@ from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog, origin
 from wheelyard_server.web.pages import file_url, timestamp
-from wheelyard_server.web.representation import Representation, answer
+from wheelyard_server.web.rendering import RenderedForOrigins, aside
+from wheelyard_server.web.representation import Representation, answer, encoding_for, unchanged
 
 _TEXTS = (
     "author",
@@ -41,22 +42,48 @@ _TEXTS = (
 _LISTS = ("classifiers", "dynamic", "license_files", "provides_extra", "requires_dist")
 
 
+_BYTES_OF_A_ROW = 1024
+CACHED_BYTES = 16 * 1024**2
+"""Of memory."""
+_TYPE = "application/json"
+_RELEASE = distribution_version("wheelyard")
+
+_Key = tuple[str, Revision, Version | None]
+JSON_PAGES: web.AppKey[RenderedForOrigins[_Key]] = web.AppKey("json_pages", object)  # type: ignore[arg-type]
+
+
 async def project(request: web.Request) -> web.Response:
     """Describe a project by its latest version, with the files of all; other spellings are redirected."""
-    name, catalog, listing = await _found(request)
-    newest = latest(listing.project)
-    info, urls = await _release(request, catalog, listing, parse_version(newest or ""))
-    base, releases = origin(request), dict[str, list[dict[str, Any]]]()
-    for file in listing.project.files:
-        releases.setdefault(file.version, []).append(_file(base, name, file))
-    return _answer(request, {"info": info, "releases": releases, "urls": urls, "vulnerabilities": []}, listing)
+    return await _answer(request, None)
 
 
 async def version(request: web.Request) -> web.Response:
     """Describe one version of a project."""
-    _, catalog, listing = await _found(request)
-    info, urls = await _release(request, catalog, listing, parse_version(request.match_info["version"]))
-    return _answer(request, {"info": info, "urls": urls, "vulnerabilities": []}, listing)
+    return await _answer(request, parse_version(request.match_info["version"]))
+
+
+async def _answer(request: web.Request, version: Version | None) -> web.Response:
+    """Answer by what was made for this revision before; who has it already gets a 304 for which nothing is made."""
+    name, catalog, listing = await _found(request)
+    base, project = origin(request), listing.project
+    validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {base}"
+    known = unchanged(request, _TYPE, validator, listing.stale_seconds)
+    if known is not None:
+        return known
+    key, encoding, pages = (name, listing.revision, version), encoding_for(request), request.app[JSON_PAGES]
+    page = pages.ready(key, base, encoding)
+    if page is None:
+        rows = len(project.files)
+        files = await aside(lambda: _described(project, version), rows)
+        described = await catalog.core_metadata(name, _source(files))
+
+        def make(origin: str) -> Representation:
+            body = _body(origin, project, files, fields_of(described), is_whole=version is None)
+            return Representation(body, _TYPE, validator.replace(base, origin))
+
+        # A description may have megabytes.
+        page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
+    return answer(request, page, listing.stale_seconds)
 
 
 async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, Listing]:
@@ -68,20 +95,37 @@ async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, 
     return name, catalog, await catalog.project(name)
 
 
-async def _release(
-    request: web.Request, catalog: GuardedCatalog, listing: Listing, version: Version
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the description of a version, and that of its files."""
-    project = listing.project
-    files = Selection(version).of(project)
+def _described(project: Project, version: Version | None) -> tuple[File, ...]:
+    """Return the files of a version, None is the latest one."""
+    files = Selection(version or parse_version(latest(project) or "")).of(project)
     if not files or not project.status.offers_files:
         raise NotFoundError("No such version in this project")
-    name = NormalizedName(project.name)
-    # Wheels say what was built, an sdist may leave fields for later (Dynamic).
-    source = next((file for file in files if file.is_wheel), files[0])
-    metadata = fields_of(await catalog.core_metadata(name, source))
-    base = origin(request)
-    return _info(base, project, files, metadata), [_file(base, name, file) for file in files]
+    return files
+
+
+def _source(files: Sequence[File]) -> File:
+    """Return the file whose metadata describes a version: an sdist may leave fields for later (Dynamic)."""
+    return next((file for file in files if file.is_wheel), files[0])
+
+
+def _body(origin: str, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
+    described: dict[str, Any] = {
+        "info": _info(origin, project, files, metadata),
+        "urls": [_file(origin, project.name, file) for file in files],
+        "vulnerabilities": [],
+    }
+    if is_whole:
+        described["releases"] = msgspec.Raw(_releases(origin, project))
+    return msgspec.json.encode(described)
+
+
+def _releases(origin: str, project: Project) -> bytes:
+    """Return the files of each version, encoded one by one: at once they would hold Python's lock for too long."""
+    releases: dict[str, list[bytes]] = {}
+    for file in project.files:
+        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(origin, project.name, file)))
+    versions = (b"%s:[%s]" % (msgspec.json.encode(each), b",".join(files)) for each, files in releases.items())
+    return b"{%s}" % b",".join(versions)
 
 
 def _info(origin: str, project: Project, files: Sequence[File], metadata: RawMetadata) -> dict[str, Any]:
@@ -123,12 +167,7 @@ def _file(origin: str, project: str, file: File) -> dict[str, Any]:
 
 
 def _python_version(file: File) -> str:
+    """Return the Pythons of a wheel, which its filename has before the ABI and the platform."""
     if not file.is_wheel:
         return "source"
-    _, _, _, tags = parse_wheel_filename(file.filename)
-    return ".".join(sorted({tag.interpreter for tag in tags}))
-
-
-def _answer(request: web.Request, described: dict[str, Any], listing: Listing) -> web.Response:
-    body = Representation(msgspec.json.encode(described), "application/json")
-    return answer(request, body, listing.stale_seconds)
+    return ".".join(sorted(file.filename.split("-")[-3].split(".")))

@@ -1,6 +1,7 @@
 """`GET /api/v1/openapi.json`: the management API described by itself, OpenAPI 3.1."""
 
 import re
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +26,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 async def openapi(request: web.Request) -> web.Response:
     """Send the description; it says nothing about what is in the index, so anybody may read it."""
-    return answer(request, Representation(msgspec.json.encode(document()), "application/json"))
+    return answer(request, _representation())
+
+
+@cache
+def _representation() -> Representation:
+    return Representation(msgspec.json.encode(document()), "application/json")
 
 
 def document() -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 592, 629, 658, 691, 700, 714,
 740, 792). Links to files are relative, so pages are the same under every host name; PEP 740 wants the link to a
-provenance object to be absolute, so a page that has one is rendered for each request.
+provenance object to be absolute, so a page that has one is another for each origin.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -16,22 +15,27 @@ from urllib.parse import quote
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wheelyard_server.catalog.bounded import Bounded
-from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.documents import Listing, Revision
 from wheelyard_server.catalog.project_list import Projects
 from wheelyard_server.model import File, Project
 from wheelyard_server.web.negotiation import Encoding, MediaType
+from wheelyard_server.web.rendering import Rendered, RenderedForOrigins
 from wheelyard_server.web.representation import Representation
 
 API_VERSION = "1.4"
 CACHED_BYTES = 32 * 1024**2
 """Of memory, for project pages."""
+CACHED_WITH_ORIGIN_BYTES = 8 * 1024**2
+"""Of memory, for project pages with absolute links."""
+CACHED_FILENAMES_BYTES = 4 * 1024**2
+"""Of memory, for hatch."""
 CACHED_ROOT_BYTES = 16 * 1024**2
 """Of memory, for root pages."""
 ROOT = "../.."
 """Of the index, seen from the page of a project."""
 
 T = TypeVar("T")
+_Key = tuple[str, Revision, MediaType]
 
 templates = Environment(
     loader=PackageLoader("wheelyard_server.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -39,60 +43,48 @@ templates = Environment(
 
 
 class ProjectPages:
-    """Project pages, rendered once for each revision and representation.
-
-    A page with absolute links is rendered for each request: its origin is what a client says, and a client
-    that says a thousand of them must not fill the memory.
-    """
+    """Project pages, rendered once for each revision and representation."""
 
     def __init__(self) -> None:
-        self._pages: Bounded[tuple[str, str, MediaType], Representation] = Bounded(CACHED_BYTES)
+        self._pages: Rendered[_Key] = Rendered(CACHED_BYTES)
+        self._with_origin: RenderedForOrigins[_Key] = RenderedForOrigins(CACHED_WITH_ORIGIN_BYTES)
+        """What has a provenance object, whose links are absolute."""
+        self._filenames: Rendered[_Key] = Rendered(CACHED_FILENAMES_BYTES)
 
-    def page(self, listing: Listing, media_type: MediaType, origin: str) -> Representation:
-        """Return the page of a project, as asked for at `https://host:port`."""
-        project = listing.project
-        page = self.rendered(listing, media_type)
-        if page is None:
-            page = project_page(project, media_type, origin)
-            if not any(file.provenance_sha256 for file in project.files):
-                self._pages.put((project.name, listing.revision, media_type), page, page.memory)
-        return page
+    async def page(
+        self, listing: Listing, media_type: MediaType, encoding: Encoding, origin: str
+    ) -> Representation:
+        """Return the page of a project, as asked for at `https://host:port`, ready for this content coding."""
+        project, key = listing.project, (listing.project.name, listing.revision, media_type)
+        rows = len(project.files)
+        if not project.has_provenance:
+            return await self._pages.page(key, encoding, lambda: project_page(project, media_type, ""), rows)
+        make = partial(project_page, project, media_type)
+        return await self._with_origin.page(key, origin, encoding, make, rows)
 
-    def rendered(self, listing: Listing, media_type: MediaType) -> Representation | None:
-        """Return the page if it is here, and the same whoever asks for it."""
-        return self._pages.get((listing.project.name, listing.revision, media_type))
+    async def filenames(self, listing: Listing, encoding: Encoding) -> Representation:
+        """Return the page that names the files of a project."""
+        project, key = listing.project, (listing.project.name, listing.revision, MediaType.TEXT_HTML)
+        return await self._filenames.page(key, encoding, lambda: filenames_page(project), len(project.files))
+
+    def ready(self, listing: Listing, media_type: MediaType, encoding: Encoding) -> Representation | None:
+        """Return the page if it is here, the same whoever asks for it, and can be sent at once."""
+        return self._pages.ready((listing.project.name, listing.revision, media_type), encoding)
 
 
 class RootPages:
-    """Root pages, made once for each list of projects; as they may be large, beside the event loop."""
+    """Root pages, made once for each list of projects."""
 
     def __init__(self) -> None:
-        self._pages: Bounded[tuple[Projects, MediaType], Representation] = Bounded(CACHED_ROOT_BYTES)
-        self._running: dict[tuple[Projects, MediaType, Encoding], asyncio.Task[Representation]] = {}
+        self._pages: Rendered[tuple[Projects, MediaType]] = Rendered(CACHED_ROOT_BYTES)
 
     async def page(self, projects: Projects, media_type: MediaType, encoding: Encoding) -> Representation:
-        """Return the page of these projects, with what is sent in this coding ready."""
-        page = self._pages.get((projects, media_type))
-        if page is not None and page.is_ready(encoding):
-            return page
-        key = projects, media_type, encoding
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = asyncio.create_task(self._made(page, *key))
-            task.add_done_callback(lambda _: self._running.pop(key))
-        return await asyncio.shield(task)
+        """Return the page of these projects, ready for this content coding."""
 
-    async def _made(
-        self, page: Representation | None, projects: Projects, media_type: MediaType, encoding: Encoding
-    ) -> Representation:
         def make() -> Representation:
-            made = page or root_page([project.name for project in projects], media_type)
-            made.prepared(encoding, unchanged=False)
-            return made
+            return root_page([project.name for project in projects], media_type)
 
-        made = await asyncio.to_thread(make)
-        self._pages.put((projects, media_type), made, made.memory)
-        return made
+        return await self._pages.page((projects, media_type), encoding, make, len(projects))
 
 
 def project_page(project: Project, media_type: MediaType, origin: str) -> Representation:

@@ -14,6 +14,9 @@ from wheelyard_server.model import File
 from wheelyard_server.web.headers import VARY, head, matches
 from wheelyard_server.web.negotiation import Encoding, choose_encoding
 
+SMALL_BYTES = 64 * 1024
+"""Takes about a millisecond to compress."""
+
 
 class Prepared(NamedTuple):
     """An answer in bytes, without what is another each time: the date and the id of its request."""
@@ -30,7 +33,11 @@ class Representation:
 
     body: bytes
     content_type: str
+    validator: str = ""
+    """What the ETags are made of, where that is known without the body; empty: of the body."""
     _prepared: dict[tuple[Encoding, bool], "Prepared"] = field(default_factory=dict, repr=False, compare=False)
+    _is_part: bool = False
+    """It can be sent in one content coding, which is prepared."""
 
     def tag(self, encoding: Encoding) -> str:
         """Return the ETag in this content coding, quotes included."""
@@ -38,13 +45,36 @@ class Representation:
 
     @cached_property
     def _tags(self) -> dict[Encoding, str]:
-        digest = hashlib.sha256(self.content_type.encode() + self.body).hexdigest()[:32]
+        digest = hashlib.sha256(self.content_type.encode() + (self.validator.encode() or self.body)).hexdigest()[
+            :32
+        ]
         return {encoding: f'"{digest}-{encoding}"' for encoding in Encoding}
 
     @property
     def memory(self) -> int:
         """About how many bytes this takes, compressed forms included."""
-        return 2 * len(self.body) + 4096
+        sent = sum(len(each.body) for each in self._prepared.values() if isinstance(each.body, bytes))
+        return max(2 * len(self.body), sent) + 4096
+
+    @property
+    def is_small(self) -> bool:
+        """Tell whether it can be compressed where it is needed, and kept in all content codings."""
+        return not self._is_part and len(self.body) <= SMALL_BYTES
+
+    def only(self, encoding: Encoding) -> "Representation":
+        """Return what is sent in this content coding alone; the rest of the memory can be given back."""
+        prepared = {
+            (encoding, unchanged): self.prepared(encoding, unchanged=unchanged) for unchanged in (False, True)
+        }
+        body = self.body if encoding is Encoding.IDENTITY else b""
+        part = Representation(body, self.content_type, self.validator, prepared, _is_part=True)
+        part.__dict__["_tags"] = self._tags
+        return part
+
+    def at(self, placeholder: str, origin: str) -> "Representation":
+        """Return the same with the origin where the placeholder stands."""
+        body = self.body.replace(placeholder.encode(), origin.encode())
+        return Representation(body, self.content_type, self.validator.replace(placeholder, origin))
 
     def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
         """Return its headers in this content coding, or those of the 304 for who has it already."""
@@ -80,6 +110,9 @@ class Representation:
 
     def encoded(self, encoding: Encoding) -> bytes:
         """Return the body in this content coding; it is made once."""
+        prepared = self._prepared.get((encoding, False))
+        if prepared is not None and isinstance(prepared.body, bytes):
+            return prepared.body
         match encoding:
             case Encoding.IDENTITY:
                 return self.body
@@ -97,6 +130,23 @@ class Representation:
         return zstandard.compress(self.body, level=6)
 
 
+def encoding_for(request: web.Request) -> Encoding:
+    """Return the content coding that the client likes best."""
+    return choose_encoding(request.headers.get("Accept-Encoding", ""))
+
+
+def unchanged(
+    request: web.Request, content_type: str, validator: str, stale_seconds: float | None = None
+) -> web.Response | None:
+    """Return the 304 for who has a page already, which need not be made for it; None: it is to be sent.
+
+    `content_type` and `validator` are those of its representation.
+    """
+    known = Representation(b"", content_type, validator)
+    encoding = encoding_for(request)
+    return answer(request, known, stale_seconds) if matches(request, known.tag(encoding)) else None
+
+
 CACHE_STATUS = "Cache-Status"
 
 
@@ -112,7 +162,7 @@ def answer(
 
     `stale_seconds` is how long nobody has known whether it is still so; None is current.
     """
-    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    encoding = encoding_for(request)
     unchanged = matches(request, representation.tag(encoding))
     headers = representation.headers(encoding, unchanged=unchanged)
     if stale_seconds is not None:

@@ -4,9 +4,9 @@ from aiohttp import web
 
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.web.context import guarded_catalog, origin
-from wheelyard_server.web.negotiation import MediaType, choose, choose_encoding
-from wheelyard_server.web.pages import ProjectPages, RootPages, filenames_page
-from wheelyard_server.web.representation import answer
+from wheelyard_server.web.negotiation import MediaType, choose
+from wheelyard_server.web.pages import ProjectPages, RootPages
+from wheelyard_server.web.representation import answer, encoding_for
 
 ROOT_PAGES = web.AppKey("root_pages", RootPages)
 PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
@@ -17,8 +17,7 @@ async def root(request: web.Request) -> web.Response:
     catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
     projects = await catalog.projects()
-    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    return answer(request, await request.app[ROOT_PAGES].page(projects, media_type, encoding))
+    return answer(request, await request.app[ROOT_PAGES].page(projects, media_type, encoding_for(request)))
 
 
 async def project(request: web.Request) -> web.Response:
@@ -30,14 +29,15 @@ async def project(request: web.Request) -> web.Response:
     catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
     listing = await catalog.project(name)
-    page = request.app[PROJECT_PAGES].page(listing, media_type, origin(request))
+    page = await request.app[PROJECT_PAGES].page(listing, media_type, encoding_for(request), origin(request))
     return answer(request, page, listing.stale_seconds)
 
 
 async def filenames(request: web.Request) -> web.Response:
     """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
     listing = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
-    return answer(request, filenames_page(listing.project), listing.stale_seconds)
+    page = await request.app[PROJECT_PAGES].filenames(listing, encoding_for(request))
+    return answer(request, page, listing.stale_seconds)
 
 
 def _negotiated(request: web.Request) -> MediaType:

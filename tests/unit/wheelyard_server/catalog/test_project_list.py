@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,7 @@ from wheelyard_server.catalog import edits, project_list
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness
-from wheelyard_server.catalog.project_list import ProjectList, latest
+from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList, Projects, latest
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name
@@ -127,18 +129,31 @@ async def test_a_selection_is_made_once_for_each_kind_of_reader() -> None:
         asked.append(name)
         return name == "a"
 
-    selections = [listed.selected("some", only_a) for _ in range(3)]
+    selections = [await listed.selected("some", only_a) for _ in range(3)]
     assert asked == ["a", "b"]
     assert {id(each) for each in selections} == {id(selections[0])}
     assert [entry.name for entry in selections[0]] == ["a"]
     for _ in range(2):
-        assert listed.selected("all", lambda _: True) is listed
-        assert not list(listed.selected("none", lambda _: False))
-    for number in range(project_list.SELECTIONS_KEPT):
-        listed.selected(number, only_a)
-    asked.clear()
-    listed.selected("some", only_a)
-    assert asked == ["a", "b"]
+        assert await listed.selected("all", lambda _: True) is listed
+        assert not list(await listed.selected("none", lambda _: False))
+
+
+@pytest.mark.parametrize("kinds", [1, 17, 40])
+async def test_many_kinds_of_readers_cost_one_look_each(kinds: int) -> None:
+    listed = Projects(ProjectEntry(name=f"p{number}", tag="1", files=1) for number in range(10_000))
+    looks: Counter[int] = Counter()
+
+    async def ask(kind: int) -> None:
+        def wanted(_name: NormalizedName) -> bool:
+            assert threading.current_thread() is not threading.main_thread()
+            looks[kind] += 1
+            return bool(looks[kind] % 2)
+
+        assert len(await listed.selected(kind, wanted)) == 5000
+
+    for _ in range(3):
+        await asyncio.gather(*(ask(kind) for kind in range(kinds) for _ in range(2)))
+    assert looks == dict.fromkeys(range(kinds), 10_000)
 
 
 async def test_only_what_has_changed_is_read_again() -> None:

@@ -1,19 +1,24 @@
 """What can be counted: requests to the storage, and renderings. It is the same on every machine."""
 
 import asyncio
+import gzip
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from support import distributions
 from support.access import PUBLISHER
+from support.attestations import attested
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from wheelyard_server import app
 from wheelyard_server.settings import Cache, Freshness, Settings
 from wheelyard_server.storage import Document, ETag
-from wheelyard_server.web import pages
+from wheelyard_server.web import json_api, pages
 from wheelyard_server.web.lifecycle import LIFECYCLE
 from wheelyard_server.web.negotiation import MediaType
 from wheelyard_server.web.representation import Representation
@@ -110,6 +115,72 @@ async def test_who_has_a_page_already_costs_no_rendering_and_no_compressing(
     monkeypatch.setattr(pages, "project_page", fail)
     monkeypatch.setattr(Representation, "encoded", fail)
     assert (await client.get("/simple/demo/", headers={**GZIP, "If-None-Match": etag})).status == 304
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note what is rendered."""
+    made: list[str] = []
+
+    def note(module: ModuleType, name: str) -> None:
+        render = getattr(module, name)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            made.append(name)
+            return render(*arguments, **named)
+
+        monkeypatch.setattr(module, name, noted)
+
+    note(pages, "project_page")
+    note(pages, "filenames_page")
+    note(json_api, "_body")
+    return made
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("path", ["/pypi/demo/json", "/pypi/demo/1.0/json", "/legacy/+simple/demo/"])
+async def test_what_is_described_is_made_once_for_each_revision(
+    client: Client, tmp_path: Path, made: list[str], path: str
+) -> None:
+    for host in ("a.example", "b.example", "a.example"):
+        answers = [await client.get(path, headers={**GZIP, "Host": host}) for _ in range(3)]
+        assert {answer.status for answer in answers} == {200}
+        bodies = {gzip.decompress(await answer.read()) for answer in answers}
+        assert len(bodies) == 1
+        assert (f"http://{host}/".encode() in next(iter(bodies))) is path.startswith("/pypi/")
+    assert len(made) == 1
+    etag = answers[0].headers["ETag"]
+    await client.post("/legacy/", data=form(distributions.sdist(tmp_path)), headers=auth(PUBLISHER))
+    assert (await client.get(path, headers={**GZIP, "If-None-Match": etag, "Host": "a.example"})).status == 200
+    assert len(made) == 2
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("path", ["/pypi/demo/json", "/pypi/demo/1.0/json"])
+async def test_a_replica_answers_304_without_making_what_it_has_not_made(
+    client: Client, settings: Settings, storage: MemoryStorage, made: list[str], path: str
+) -> None:
+    headers = {**GZIP, "Host": "a.example"}
+    etag = (await client.get(path, headers=headers)).headers["ETag"]
+    made.clear()
+    replica = app.build(settings, storage)
+    replica[LIFECYCLE].started = True
+    async with TestClient(TestServer(replica)) as other:
+        assert (await other.get(path, headers={**headers, "If-None-Match": etag})).status == 304
+        assert made == []
+        assert (await other.get(path, headers={**GZIP, "Host": "b.example", "If-None-Match": etag})).status == 200
+
+
+async def test_pages_with_provenance_are_made_once_whatever_origin_clients_say(
+    client: Client, tmp_path: Path, made: list[str]
+) -> None:
+    path = distributions.wheel(tmp_path)
+    await client.post("/legacy/", data=form(path, attestations=attested(path)), headers=auth(PUBLISHER))
+    for number in range(20):
+        headers = {**GZIP, "Host": f"{number}.example", "Accept": MediaType.JSON_V1}
+        page = await (await client.get("/simple/demo/", headers=headers)).read()
+        assert f"http://{number}.example/files/demo/".encode() in gzip.decompress(page)
+    assert made == ["project_page"]
 
 
 async def test_a_start_lists_nothing_and_reads_no_document(settings: Settings, storage: MemoryStorage) -> None:
