@@ -3,6 +3,7 @@
 Unknown keys are refused, so that a typing error, or a file made for a newer server, is seen at once.
 """
 
+import re
 import ssl
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -17,7 +18,16 @@ from wheelyard_server.errors import InvalidSettingsError
 MIB = 1024**2
 GIB = 1024**3
 
+_LONGEST_PATH = 200
+_PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
+"""What can be part of any URL as it is, and of any page."""
+
 T = TypeVar("T")
+
+
+def is_public_path(path: str) -> bool:
+    """Tell whether this is a path that an index can be served at, "" for the root."""
+    return len(path) <= _LONGEST_PATH and _PUBLIC_PATH.fullmatch(path) is not None
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -78,10 +88,15 @@ class Listener(_Settings, frozen=True):
     host: str = "127.0.0.1"
     port: int = 8080
     trusted_proxies: tuple[str, ...] = ()
-    """Networks such as 10.0.0.0/8 whose word on who a client is counts (`X-Forwarded-For`). Empty: nobody's."""
+    """Networks such as 10.0.0.0/8 whose word counts on who a client is (`X-Forwarded-For`) and at which path they
+    serve the index (`X-Forwarded-Prefix`). Empty: nobody's."""
+    path: str = ""
+    """Where a proxy serves the index that takes this path away, such as /team/pypi; "" is the root of its host."""
 
     def __post_init__(self) -> None:
         self.networks()
+        if not is_public_path(self.path):
+            raise ValueError("`path` must be empty or a path such as /team/pypi, without a slash at its end")
 
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks of the trusted proxies."""

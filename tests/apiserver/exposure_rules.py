@@ -81,8 +81,8 @@ OF_INDEX: list[Case] = [
     ),
     (
         "spec.external.url",
-        ["", "https://a.example", "http://a.example:8080/"],
-        ["ftp://a", "https://a/path", "a.example"],
+        ["", "https://a.example", "http://a.example:8080/", "https://a/team/pypi", "https://a/a.b_c/"],
+        ["ftp://a", "https://a//path", "https://a/../b", "https://a/b?c", "https://a/%20", "a.example"],
         "spec.external.url must be empty or a URL",
     ),
     (

@@ -143,6 +143,18 @@ def test_index_yaml_says_whose_word_on_clients_counts() -> None:
     assert read.listeners.cluster.networks() == ()
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("", ""), ("https://a.example/", ""), ("https://a/team/pypi", "/team/pypi"), ("http://a:80/x/", "/x")],
+)
+def test_index_yaml_says_below_which_path_a_proxy_serves_it(url: str, path: str) -> None:
+    made = index(external={"url": url})
+    read = server_settings.parse(index_file(made, OPERATOR).encode())
+    assert read.listeners.external is not None
+    assert (read.listeners.external.path, read.listeners.cluster.path) == (path, "")
+    assert made.exposure.url == (f"{url.rstrip('/')}/" if url else "")
+
+
 def read(text: str) -> Access:
     mounted = base64.b64decode(packed(text))
     return access_of(server_access.parse(mounted))

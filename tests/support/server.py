@@ -84,13 +84,13 @@ def start(
 ) -> Server:
     """Start a server, or a program that is given the same settings; one of the same home comes after it.
 
-    `more` settings are added to those that all have.
+    `more` settings are added to those that all have, or replace them; `listeners` are all three, in this order.
     """
     home.mkdir(exist_ok=True)
     port, external_port, metrics_port = distinct(3)
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(access))
-    settings = {
+    settings: dict[str, object] = {
         "index": "packages/main",
         "storage": storage,
         "listeners": {
@@ -108,7 +108,8 @@ def start(
     command = [sys.executable, "-m", *program, str(config), *point]
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=ENVIRONMENT | os.environ)
-    url, external_url, metrics_url = (f"http://127.0.0.1:{each}" for each in (port, external_port, metrics_port))
+    listeners: dict[str, dict[str, object]] = settings["listeners"]  # type: ignore[assignment]
+    url, external_url, metrics_url = (f"http://127.0.0.1:{each['port']}" for each in listeners.values())
     server = Server(process, url, access_file, log, external_url, metrics_url)
     wait_until_ready(server)
     return server

@@ -19,13 +19,14 @@ class LimitedServer(TestServer):
 
     __test__ = False
 
-    def __init__(self, app: web.Application, limits: Limits, *trusted_proxies: str) -> None:
+    def __init__(self, app: web.Application, limits: Limits, *trusted_proxies: str, path: str = "") -> None:
         super().__init__(app, port=unused_port())
         self._limits = limits
         self._trusted = trusted_proxies
+        self._path = path
 
     async def _make_runner(self, **_kwargs: Any) -> Runner:
-        listener = Listener(port=self.port or 0, trusted_proxies=self._trusted)
+        listener = Listener(port=self.port or 0, trusted_proxies=self._trusted, path=self._path)
         return Runner(self.app, self._limits, Proxies(listener))
 
     @property

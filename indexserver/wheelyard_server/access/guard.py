@@ -48,6 +48,13 @@ class GuardedCatalog:
         self._require(Verb.READ, name)
         return await self._catalog.project(name)
 
+    async def has(self, name: NormalizedName) -> bool:
+        """Tell whether there is a project of this name that may be read; it is no refusal if not."""
+        try:
+            return self._may(Verb.READ, name) and bool(await self._catalog.project(name))
+        except NotFoundError:
+            return False
+
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest."""
         self._require(Verb.READ, name, filename)

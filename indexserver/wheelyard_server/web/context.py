@@ -15,7 +15,7 @@ from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.web.admission import Admission
-from wheelyard_server.web.proxies import client_of
+from wheelyard_server.web.proxies import client_of, public_path
 
 BACKGROUND = web.AppKey("background", Background)
 SENDERS = web.AppKey("senders", str)
@@ -71,6 +71,11 @@ def is_outside(external_port: int | None, socket: tuple[Any, ...] | None) -> boo
     """Tell whether a connection to this socket comes from outside."""
     # Of a client that has gone nobody knows any more where it came from: then from outside.
     return external_port is not None and (socket is None or bool(socket[1] == external_port))
+
+
+def root_url(request: web.Request) -> str:
+    """Return the URL of this index's root as the client knows it, without the slash at its end."""
+    return origin(request) + public_path(request)
 
 
 def origin(request: web.Request) -> str:

@@ -1,5 +1,7 @@
 """`GET /pypi/<project>/json` and `/pypi/<project>/<version>/json`: PyPI's JSON API, https://docs.pypi.org/api/json/.
 
+`/<project>/json` is the first one, too: pip-compile looks there, beside `/simple/`.
+
 What PyPI counts and this index does not (downloads, serials, vulnerabilities) is left out or empty.
 """
 
@@ -20,8 +22,9 @@ from wheelyard_server.catalog.project_list import latest
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
-from wheelyard_server.web.context import guarded_catalog, origin
+from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.pages import file_url, timestamp
+from wheelyard_server.web.redirects import moved
 from wheelyard_server.web.rendering import RenderedForOrigins, aside
 from wheelyard_server.web.representation import Representation, answer, encoding_for, unchanged
 
@@ -65,7 +68,7 @@ async def version(request: web.Request) -> web.Response:
 async def _answer(request: web.Request, version: Version | None) -> web.Response:
     """Answer by what was made for this revision before; who has it already gets a 304 for which nothing is made."""
     name, catalog, listing = await _found(request)
-    base, project = origin(request), listing.project
+    base, project = root_url(request), listing.project
     validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {base}"
     known = unchanged(request, _TYPE, validator, listing.stale_seconds)
     if known is not None:
@@ -77,9 +80,9 @@ async def _answer(request: web.Request, version: Version | None) -> web.Response
         files = await aside(lambda: _described(project, version), rows)
         described = await catalog.core_metadata(name, _source(files))
 
-        def make(origin: str) -> Representation:
-            body = _body(origin, project, files, fields_of(described), is_whole=version is None)
-            return Representation(body, _TYPE, validator.replace(base, origin))
+        def make(root: str) -> Representation:
+            body = _body(root, project, files, fields_of(described), is_whole=version is None)
+            return Representation(body, _TYPE, validator.replace(base, root))
 
         # A description may have megabytes.
         page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
@@ -90,7 +93,8 @@ async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, 
     given = request.match_info["project"]
     name = parse_project_name(given)
     if given != name:
-        raise web.HTTPMovedPermanently(f"/pypi/{name}{request.path.removeprefix(f'/pypi/{given}')}")
+        before, _, after = request.path.partition(f"/{given}/")
+        raise moved(request, f"{before}/{name}/{after}")
     catalog = await guarded_catalog(request)
     return name, catalog, await catalog.project(name)
 
@@ -108,30 +112,30 @@ def _source(files: Sequence[File]) -> File:
     return next((file for file in files if file.is_wheel), files[0])
 
 
-def _body(origin: str, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
+def _body(root: str, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
     described: dict[str, Any] = {
-        "info": _info(origin, project, files, metadata),
-        "urls": [_file(origin, project.name, file) for file in files],
+        "info": _info(root, project, files, metadata),
+        "urls": [_file(root, project.name, file) for file in files],
         "vulnerabilities": [],
     }
     if is_whole:
-        described["releases"] = msgspec.Raw(_releases(origin, project))
+        described["releases"] = msgspec.Raw(_releases(root, project))
     return msgspec.json.encode(described)
 
 
-def _releases(origin: str, project: Project) -> bytes:
+def _releases(root: str, project: Project) -> bytes:
     """Return the files of each version, encoded one by one: at once they would hold Python's lock for too long."""
     releases: dict[str, list[bytes]] = {}
     for file in project.files:
-        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(origin, project.name, file)))
+        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(root, project.name, file)))
     versions = (b"%s:[%s]" % (msgspec.json.encode(each), b",".join(files)) for each, files in releases.items())
     return b"{%s}" % b",".join(versions)
 
 
-def _info(origin: str, project: Project, files: Sequence[File], metadata: RawMetadata) -> dict[str, Any]:
+def _info(root: str, project: Project, files: Sequence[File], metadata: RawMetadata) -> dict[str, Any]:
     version = files[0].version
     yanked = all(file.yanked is not None for file in files)
-    page = f"{origin}/simple/{project.name}/"
+    page = f"{root}/simple/{project.name}/"
     return {
         **{field: metadata.get(field) for field in _TEXTS},
         **{field: metadata.get(field) or None for field in _LISTS},
@@ -148,7 +152,7 @@ def _info(origin: str, project: Project, files: Sequence[File], metadata: RawMet
     }
 
 
-def _file(origin: str, project: str, file: File) -> dict[str, Any]:
+def _file(root: str, project: str, file: File) -> dict[str, Any]:
     return {
         "comment_text": "",
         "digests": {"sha256": file.sha256},
@@ -160,7 +164,7 @@ def _file(origin: str, project: str, file: File) -> dict[str, Any]:
         "size": file.size,
         "upload_time": timestamp(file.upload_time).partition(".")[0],
         "upload_time_iso_8601": timestamp(file.upload_time),
-        "url": file_url(origin, project, file),
+        "url": file_url(root, project, file),
         "yanked": file.yanked is not None,
         "yanked_reason": file.yanked or None,
     }

@@ -2,7 +2,7 @@
 
 https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 592, 629, 658, 691, 700, 714,
 740, 792). Links to files are relative, so pages are the same under every host name; PEP 740 wants the link to a
-provenance object to be absolute, so a page that has one is another for each origin.
+provenance object to be absolute, so a page that has one is another for each root.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,23 +49,21 @@ class ProjectPages:
         self._pages: Rendered[_Key] = Rendered(CACHED_BYTES)
         self._with_origin: RenderedForOrigins[_Key] = RenderedForOrigins(CACHED_WITH_ORIGIN_BYTES)
         """What has a provenance object, whose links are absolute."""
-        self._filenames: Rendered[_Key] = Rendered(CACHED_FILENAMES_BYTES)
+        self._filenames: Rendered[tuple[str, Revision, str]] = Rendered(CACHED_FILENAMES_BYTES)
 
-    async def page(
-        self, listing: Listing, media_type: MediaType, encoding: Encoding, origin: str
-    ) -> Representation:
-        """Return the page of a project, as asked for at `https://host:port`, ready for this content coding."""
+    async def page(self, listing: Listing, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
+        """Return a project's page, with links that begin with the index's `root`, ready for this content coding."""
         project, key = listing.project, (listing.project.name, listing.revision, media_type)
         rows = len(project.files)
         if not project.has_provenance:
             return await self._pages.page(key, encoding, lambda: project_page(project, media_type, ""), rows)
         make = partial(project_page, project, media_type)
-        return await self._with_origin.page(key, origin, encoding, make, rows)
+        return await self._with_origin.page(key, root, encoding, make, rows)
 
-    async def filenames(self, listing: Listing, encoding: Encoding) -> Representation:
-        """Return the page that names the files of a project."""
-        project, key = listing.project, (listing.project.name, listing.revision, MediaType.TEXT_HTML)
-        return await self._filenames.page(key, encoding, lambda: filenames_page(project), len(project.files))
+    async def filenames(self, listing: Listing, encoding: Encoding, page: str) -> Representation:
+        """Return what `filenames_page` does."""
+        project, key = listing.project, (listing.project.name, listing.revision, page)
+        return await self._filenames.page(key, encoding, lambda: filenames_page(project, page), len(project.files))
 
     def ready(self, listing: Listing, media_type: MediaType, encoding: Encoding) -> Representation | None:
         """Return the page if it is here, the same whoever asks for it, and can be sent at once."""
@@ -87,9 +85,9 @@ class RootPages:
         return await self._pages.page((projects, media_type), encoding, make, len(projects))
 
 
-def project_page(project: Project, media_type: MediaType, origin: str) -> Representation:
+def project_page(project: Project, media_type: MediaType, root: str) -> Representation:
     """Return the page that lists the files of a project."""
-    return _page(partial(_project_html, origin), partial(_project_json, origin), project, media_type)
+    return _page(partial(_project_html, root), partial(_project_json, root), project, media_type)
 
 
 def root_page(names: Sequence[str], media_type: MediaType) -> Representation:
@@ -97,9 +95,9 @@ def root_page(names: Sequence[str], media_type: MediaType) -> Representation:
     return _page(_root_html, _root_json, names, media_type)
 
 
-def filenames_page(project: Project) -> Representation:
-    """Return the page that names the files of a project, each a link to the project's page."""
-    links = (f'<a href="/simple/{project.name}/">{escape(file.filename)}</a>\n' for file in project.files)
+def filenames_page(project: Project, page: str) -> Representation:
+    """Return the page that names the files of a project, each a link to the project's `page`."""
+    links = (f'<a href="{page}">{escape(file.filename)}</a>\n' for file in project.files)
     return Representation("".join(links).encode(), f"{MediaType.TEXT_HTML}; charset=utf-8")
 
 
@@ -108,9 +106,9 @@ def file_url(root: str, project: str, file: File) -> str:
     return f"{root}/files/{project}/{file.sha256}/{quote(file.filename)}"
 
 
-def provenance_url(origin: str, project: str, file: File) -> str:
+def provenance_url(root: str, project: str, file: File) -> str:
     """Return the absolute URL of a file's provenance object, as PEP 740 wants it."""
-    return f"{file_url(origin, project, file)}.provenance"
+    return f"{file_url(root, project, file)}.provenance"
 
 
 def _page(html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType) -> Representation:
@@ -127,25 +125,25 @@ def _root_json(names: Sequence[str]) -> dict[str, Any]:
     return {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]}
 
 
-def _project_html(origin: str, project: Project) -> str:
+def _project_html(root: str, project: Project) -> str:
     template = templates.get_template("simple_project.html")
     return template.render(
         project=project,
         files=_offered(project),
         file_url=partial(file_url, ROOT),
-        provenance_url=partial(provenance_url, origin),
+        provenance_url=partial(provenance_url, root),
         api_version=API_VERSION,
     )
 
 
-def _project_json(origin: str, project: Project) -> dict[str, Any]:
+def _project_json(root: str, project: Project) -> dict[str, Any]:
     status = {"status": project.status, "reason": project.status_reason}
     return {
         "meta": {"api-version": API_VERSION},
         "name": project.name,
         "project-status": {key: value for key, value in status.items() if value},
         "versions": project.versions,
-        "files": [_file_json(origin, project.name, file) for file in _offered(project)],
+        "files": [_file_json(root, project.name, file) for file in _offered(project)],
     }
 
 
@@ -153,7 +151,7 @@ def _offered(project: Project) -> Sequence[File]:
     return project.files if project.status.offers_files else ()
 
 
-def _file_json(origin: str, project: str, file: File) -> dict[str, Any]:
+def _file_json(root: str, project: str, file: File) -> dict[str, Any]:
     described: dict[str, Any] = {
         "filename": file.filename,
         "url": file_url(ROOT, project, file),
@@ -168,7 +166,7 @@ def _file_json(origin: str, project: str, file: File) -> dict[str, Any]:
     if file.is_wheel:
         described["core-metadata"] = {"sha256": file.core_metadata_sha256}
     if file.provenance_sha256 is not None:
-        described["provenance"] = provenance_url(origin, project, file)
+        described["provenance"] = provenance_url(root, project, file)
     return described
 
 

@@ -1,15 +1,17 @@
-"""Who a client is behind proxies: what `X-Forwarded-For` says counts only where trusted ones have written it."""
+"""What proxies say of a client, and at which path they serve the index: it counts only if they are trusted."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
-from wheelyard_server.settings import Listener
+from wheelyard_server.settings import Listener, is_public_path
 
 Address = IPv4Address | IPv6Address
 _CLIENT = web.RequestKey("client", str)
+_PATH = web.RequestKey("public_path", str)
 _HEADER = "X-Forwarded-For"
+_PREFIX = "X-Forwarded-Prefix"
 MOST_HOPS = 30
 """Proxies in a row; of more, the last that is known counts as the client."""
 _LONGEST_ADDRESS = 100
@@ -23,6 +25,7 @@ class Proxies:
         self._trusted: Mapping[int, tuple[IPv4Network | IPv6Network, ...]] = {
             listener.port: listener.networks() for listener in listeners if listener is not None
         }
+        self._paths = {listener.port: listener.path for listener in listeners if listener is not None}
 
     def trusts(self, port: int, address: str) -> bool:
         """Tell whether a connection from this address to this port is a trusted proxy's."""
@@ -30,10 +33,12 @@ class Proxies:
         return parsed is not None and self._is_trusted(port, parsed)
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Find out who sent the request, for `client_of`."""
+        """Find out who sent the request, for `client_of`, and to which path, for `public_path`."""
         socket = request.get_extra_info("sockname")
         if request.remote and socket is not None:
-            request[_CLIENT] = self.client(socket[1], request.remote, request.headers.getall(_HEADER, ()))
+            port = socket[1]
+            request[_CLIENT] = self.client(port, request.remote, request.headers.getall(_HEADER, ()))
+            request[_PATH] = self._path(port, request.remote, request.headers.get(_PREFIX, ""))
 
     def client(self, port: int, address: str, headers: Iterable[str]) -> str:
         """Return the last address that is no trusted proxy's, of a request that `address` has sent.
@@ -54,6 +59,12 @@ class Proxies:
             client = before
         return str(client)
 
+    def _path(self, port: int, address: str, prefix: str) -> str:
+        said = prefix.rstrip("/")
+        if said and is_public_path(said) and self.trusts(port, address):
+            return said
+        return self._paths.get(port, "")
+
     def _is_trusted(self, port: int, address: Address) -> bool:
         return any(address in network for network in self._trusted.get(port, ()))
 
@@ -61,6 +72,12 @@ class Proxies:
 def client_of(request: web.BaseRequest) -> str:
     """Return the address of who sent a request, "" where nobody knows any more."""
     return request.get(_CLIENT) or request.remote or ""
+
+
+def public_path(request: web.BaseRequest) -> str:
+    """Return the path that the index has for the client, such as "/team/pypi"; "" is the root of its host."""
+    path: str = request.get(_PATH, "")
+    return path
 
 
 def _parsed(text: str) -> Address | None:

@@ -32,7 +32,8 @@ _LINE = re.compile(
 _HEADER = re.compile(rb"([A-Za-z-]+): ?([!-~](?:[ -~]*[!-~])?)\r\n")
 _HARMLESS = frozenset(
     b"accept accept-encoding accept-language authorization cache-control connection host if-none-match pragma "
-    b"traceparent tracestate user-agent x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto "
+    b"traceparent tracestate user-agent x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix "
+    b"x-forwarded-proto "
     b"x-real-ip x-request-id".split()
 )
 """What changes nothing, or only what is looked at below. A header twice is none of these."""

@@ -17,6 +17,9 @@ ROUTES = [
     web.get("/simple/", simple.root),
     web.get("/simple/{project}/", simple.project),
     web.get("/simple/{project}", simple.project),
+    *(web.get(path, simple.to_root) for path in ("/simple", "/legacy", "/pypi")),
+    *(web.get(path, simple.to_project_or_root) for path in ("/legacy/", "/pypi/")),
+    web.get("/pypi/{project}/", simple.to_project),
     web.get("/files/{project}/{sha256}/{filename}", files.file),
     *(web.post(path, upload.upload, expect_handler=wait) for path in UPLOAD_PATHS),
     # hatch looks here, below the upload URL, for what is already published.
@@ -30,4 +33,7 @@ ROUTES = [
     web.post("/_/oidc/mint-token", trusted_publishing.mint),
     web.get("/-/healthz", health.healthz),
     web.get("/-/readyz", health.readyz),
+    # Behind all others: only the name of a project that is no path of the index's own comes here.
+    web.get("/{project}/", simple.to_project),
+    web.get("/{project}/json", json_api.project),
 ]

@@ -3,12 +3,14 @@
 from aiohttp import web
 
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.web.context import guarded_catalog, origin
+from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.negotiation import MediaType, choose
 from wheelyard_server.web.pages import ProjectPages, RootPages
+from wheelyard_server.web.redirects import moved, relative
 from wheelyard_server.web.representation import answer, encoding_for
 
 ROOT_PAGES = web.AppKey("root_pages", RootPages)
+_ROOT = "/simple/"
 PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
 
 
@@ -24,20 +26,41 @@ async def project(request: web.Request) -> web.Response:
     """List the files of a project; other spellings of its name are redirected (PEP 503)."""
     given = request.match_info["project"]
     name = parse_project_name(given)
-    if request.path != f"/simple/{name}/":
-        raise web.HTTPMovedPermanently(f"/simple/{name}/")
+    if request.path != _page(name):
+        raise moved(request, _page(name))
     catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
     listing = await catalog.project(name)
-    page = await request.app[PROJECT_PAGES].page(listing, media_type, encoding_for(request), origin(request))
+    page = await request.app[PROJECT_PAGES].page(listing, media_type, encoding_for(request), root_url(request))
     return answer(request, page, listing.stale_seconds)
 
 
 async def filenames(request: web.Request) -> web.Response:
     """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
     listing = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
-    page = await request.app[PROJECT_PAGES].filenames(listing, encoding_for(request))
+    link = relative(request, _page(listing.project.name))
+    page = await request.app[PROJECT_PAGES].filenames(listing, encoding_for(request), link)
     return answer(request, page, listing.stale_seconds)
+
+
+async def to_root(request: web.Request) -> web.Response:
+    """Redirect to the list of projects, also from where pypicloud has it."""
+    raise moved(request, _ROOT)
+
+
+async def to_project(request: web.Request) -> web.Response:
+    """Redirect to a project's page: for those whose index URL has no `/simple/`, as pypiserver's users have it."""
+    raise moved(request, _page(parse_project_name(request.match_info["project"])))
+
+
+async def to_project_or_root(request: web.Request) -> web.Response:
+    """Redirect from a path that is an upload URL, and that of a project of this name for `to_project`."""
+    name = parse_project_name(request.path.strip("/"))
+    raise moved(request, _page(name) if await (await guarded_catalog(request)).has(name) else _ROOT)
+
+
+def _page(name: str) -> str:
+    return f"{_ROOT}{name}/"
 
 
 def _negotiated(request: web.Request) -> MediaType:

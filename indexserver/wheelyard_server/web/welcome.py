@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from wheelyard_server.web.context import origin
+from wheelyard_server.web.context import root_url
 from wheelyard_server.web.pages import templates
 
 INDEX_NAME = web.AppKey("index_name", str)
@@ -11,5 +11,5 @@ INDEX_NAME = web.AppKey("index_name", str)
 async def welcome(request: web.Request) -> web.Response:
     """Show the command lines that install from and publish to this index."""
     template = templates.get_template("welcome.html")
-    text = template.render(index=request.app[INDEX_NAME], origin=origin(request))
+    text = template.render(index=request.app[INDEX_NAME], root=root_url(request))
     return web.Response(text=text, content_type="text/html")

@@ -41,7 +41,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "storage": _storage(index.storage, settings),
         "listeners": {
             "cluster": {"host": ANY_ADDRESS, "port": PORT},
-            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT, **_proxies(index)},
+            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT, **_outside(index)},
             "metrics": {"host": ANY_ADDRESS, "port": METRICS_PORT},
         },
         "accessFile": "/etc/wheelyard/access/access.json.gz",
@@ -88,10 +88,10 @@ def endpoint(storage: S3Storage, settings: Settings) -> str:
     return storage.endpoint or settings.s3_endpoint
 
 
-def _proxies(index: PackageIndex) -> Manifest:
-    # Left out where there are none: a new key would replace the servers of every index.
-    trusted = list(index.exposure.trusted_proxies)
-    return {"trustedProxies": trusted} if trusted else {}
+def _outside(index: PackageIndex) -> Manifest:
+    # Left out where there is nothing: a new key would replace the servers of every index.
+    wanted = {"trustedProxies": list(index.exposure.trusted_proxies), "path": index.exposure.path}
+    return {key: value for key, value in wanted.items() if value}
 
 
 def _tracing(settings: Settings) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource.meta import Manifest
@@ -84,6 +85,11 @@ class Exposure:
         """All hosts under which it claims to be reached."""
         own = (self.ingress.host,) if self.ingress else ()
         return (*own, *(self.route.hostnames if self.route else ()))
+
+    @property
+    def path(self) -> str:
+        """Where a proxy serves the index on its host, such as "/team/pypi"; "" is the host's root."""
+        return urlsplit(self.given_url).path.rstrip("/")
 
     @property
     def url(self) -> str:

@@ -230,7 +230,7 @@ INDEX_CASES: dict[str, Case] = {
     "tolerations[].effect": Case("NoSchedule", "pods", also={"tolerations[].tolerationSeconds": None}),
     "tolerations[].tolerationSeconds": Case(120, "pods"),
     "priorityClassName": Case("high", "pods"),
-    "external.url": Case("https://pypi.example.com:8443", "index status"),
+    "external.url": Case("https://example.com/team/pypi", "index.yaml, index status, pods"),
     "external.trustedProxies": Case([], "index.yaml, pods"),
     "ingress.host": Case("other.example.com", "Ingress, index status"),
     "ingress.className": Case("", "Ingress"),

@@ -76,6 +76,7 @@ ROUTES_BY_VERB = {
         *(("GET", f"{path}+simple/{{project}}/") for path in UPLOAD_PATHS if path.endswith("/")),
         ("GET", "/pypi/{project}/json"),
         ("GET", "/pypi/{project}/1.0/json"),
+        ("GET", "/{project}/json"),
         ("GET", "/api/v1/projects/{project}"),
     ],
     "p": [("POST", path) for path in UPLOAD_PATHS],
@@ -95,6 +96,14 @@ ROUTES_BY_VERB = {
 LISTINGS = ("/simple/", "/api/v1/projects")
 FOR_EVERYBODY = {
     ("GET", "/"),
+    # Redirects, which look nothing up, or tell nothing of what may not be read.
+    ("GET", "/simple"),
+    ("GET", "/legacy"),
+    ("GET", "/legacy/"),
+    ("GET", "/pypi"),
+    ("GET", "/pypi/"),
+    ("GET", "/pypi/{project}/"),
+    ("GET", "/{project}/"),
     ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/-/healthz"),

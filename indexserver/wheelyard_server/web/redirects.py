@@ -1,0 +1,14 @@
+"""Redirects within the index: relative, so that they lead there below any path that a proxy serves it at."""
+
+from aiohttp import web
+
+
+def moved(request: web.Request, path: str) -> web.HTTPMovedPermanently:
+    """Return what is raised to send a client to another path of the index."""
+    return web.HTTPMovedPermanently(relative(request, path))
+
+
+def relative(request: web.Request, path: str) -> str:
+    """Return a path of the index as a reference from the request's own (RFC 3986, section 4.2)."""
+    up = "../" * (request.path.count("/") - 1)
+    return f"{up}{path.removeprefix('/')}" or "./"
