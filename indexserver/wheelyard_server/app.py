@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,10 +22,11 @@ from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.identity import claim
 from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.local_files import LocalFiles
-from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.redirects import Locations, Redirects
 from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.catalog.write_gate import WriteGate
+from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import InvalidSettingsError, LoopEndedError, StorageError, UnsafeStorageError
 from wheelyard_server.settings import S3, Redirect, Settings, Shutdown
 from wheelyard_server.settings import Storage as StorageSettings
@@ -55,6 +57,7 @@ from wheelyard_server.web.welcome import INDEX_NAME
 log = logging.getLogger(__name__)
 
 CLAIM_RETRY_SECONDS = 2
+CHECK_WRITES_SECONDS = 20
 METRICS = web.AppKey("metrics", Metrics)
 METRICS_APP = web.AppKey("metrics_app", web.Application)
 
@@ -178,10 +181,12 @@ async def serve(settings: Settings, log_handler: LogHandler | None = None) -> No
         await stop.wait()
         await _unless(stop.again, _drain(app[LIFECYCLE], runner, settings.shutdown))
     finally:
+        for loop in app[BACKGROUND].loops:
+            loop.stop()
         await runner.cleanup()
         await metrics.cleanup()
-    if (loop := app[BACKGROUND].ended) is not None:
-        raise LoopEndedError(f"A background loop has ended: {loop.name}")
+    if (ended := app[BACKGROUND].ended) is not None:
+        raise LoopEndedError(f"A background loop has ended: {ended.name}")
 
 
 async def _drain(lifecycle: Lifecycle, runner: web.AppRunner, shutdown: Shutdown) -> None:
@@ -198,22 +203,36 @@ async def _started_or_stopped(app: web.Application, storage: Storage, index: str
     while not stop.is_set():
         try:
             await claim(storage, index)
-            await _check_writes(app[CATALOG], storage)
         except StorageError as error:
             log.warning("The storage does not answer yet, trying again: %s", error)
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
         else:
+            check_writes(app, storage)
             app[LIFECYCLE].started = True
             log.info("Ready")
             return
 
 
-async def _check_writes(catalog: Catalog, storage: Storage) -> None:
+def check_writes(app: web.Application, storage: Storage) -> None:
+    """Serve readers at once; writers wait until writing is known to be safe, which is looked at again and again.
+
+    What another replica finds out, or a person has proved, counts for all that run.
+    """
+    gate, safety = app[CATALOG].writes, WriteSafety(storage)
+    gate.hold()
+    work = partial(_check_writes, gate, safety)
+    app[BACKGROUND].start("checking conditional writes", work, CHECK_WRITES_SECONDS, at_once=True)
+
+
+async def _check_writes(gate: WriteGate, safety: WriteSafety) -> None:
     try:
-        await check_conditional_writes(storage)
+        await safety.check()
     except UnsafeStorageError as error:
-        log.error("%s", error)  # noqa: TRY400 - the reason is all there is
-        catalog.refuse_writes(error)
+        gate.refuse(error)
+    except StorageError as error:
+        log.warning("The storage does not say whether writing is safe, trying again: %s", error)
+    else:
+        gate.open()
 
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:

@@ -30,6 +30,8 @@ class Loop:
     """Between two rounds."""
     clock: Clock
     """Seconds since 1970."""
+    at_once: bool = False
+    """The first round does not wait."""
     failures: int = 0
     """Rounds that have failed since the start."""
     failing: bool = False
@@ -65,6 +67,8 @@ class Loop:
 
     async def _run(self) -> None:
         in_a_row = 0
+        if self.at_once:
+            await self._round()
         while True:
             await asyncio.sleep(min(self.seconds * 2**in_a_row, max(self.seconds, MOST_SECONDS_BETWEEN_FAILURES)))
             in_a_row = 0 if await self._round() else min(in_a_row + 1, 10)
@@ -104,9 +108,11 @@ class Background:
     on_end: Callable[[], None] = lambda: None
     """Called when that happens."""
 
-    def start(self, name: str, work: Callable[[], Awaitable[None]], seconds: float) -> Loop:
+    def start(
+        self, name: str, work: Callable[[], Awaitable[None]], seconds: float, *, at_once: bool = False
+    ) -> Loop:
         """Do this every so many seconds from now on."""
-        loop = Loop(name, work, seconds, self.clock)
+        loop = Loop(name, work, seconds, self.clock, at_once)
         self.loops.append(loop)
         loop.start(self._ended)
         return loop

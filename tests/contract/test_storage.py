@@ -10,7 +10,9 @@ import aiohttp
 import pytest
 
 from cluster.versitygw import S3Server
+from support import buckets
 from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import (
     ObjectNotFoundError,
     ObjectUnchangedError,
@@ -19,7 +21,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.settings import S3
-from wheelyard_server.storage import ETag, Storage, s3
+from wheelyard_server.storage import ETag, Storage, layout, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.storage.s3 import PART_BYTES, S3Storage
@@ -310,3 +312,16 @@ async def test_a_presigned_url_ends(new_bucket: NewBucket, monkeypatch: pytest.M
     assert await fetched(url) == (200, b"bytes")
     await asyncio.sleep(2.1)
     assert (await fetched(url))[0] == 403
+
+
+async def test_a_real_s3_server_is_proved_to_be_safe_once(new_bucket: NewBucket) -> None:
+    storage = new_bucket("team/")
+    await WriteSafety(storage).check()
+    server = await storage.server()
+    assert server.product == buckets.VERSITYGW
+    assert [each.key async for each in storage.list("")] == [layout.verdict(server, is_safe=True)]
+    told: list[str] = []
+    await WriteSafety(
+        MeasuredStorage(storage, lambda operation, _outcome, _seconds: told.append(operation))
+    ).check()
+    assert told == ["read", "read"]

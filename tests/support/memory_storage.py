@@ -13,7 +13,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Stamp
+from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp
 
 HANG_SECONDS = 0.002
 
@@ -57,6 +57,8 @@ class MemoryStorage:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.modified: dict[str, datetime] = {}
         """When an object was written, where that is not `now`."""
+        self.known_as: Server | None = None
+        """As what it decides on conditions; None: as a part of the program."""
         self._failing = range(0)
         self._fault = Fault.LOST_REQUEST
 
@@ -114,11 +116,16 @@ class MemoryStorage:
         if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
 
-    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def server(self) -> Server | None:
+        return self.known_as
+
+    async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         fault = await self._called("open", key)
         if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
-        return self._chunks(key, _damaged(self._get(key)[start:end], fault), end - start)
+        body = self._get(key)
+        expected = -1 if is_whole and len(body) > end else end - start
+        return self._chunks(key, _damaged(body[start:end], fault), expected)
 
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
         return None

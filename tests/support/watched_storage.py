@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 
 from support.memory_storage import all_of
-from wheelyard_server.storage import Document, ETag, Listed, Stamp, Storage
+from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp, Storage
 
 Hook = Callable[[str, str], Awaitable[None]]
 """Is given the name of the method and the key; what it raises comes out of the call."""
@@ -53,9 +53,12 @@ class WatchedStorage:
         await self._storage.store({key: source})
         await self._after("store", key)
 
-    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def server(self) -> Server | None:
+        return await self._storage.server()
+
+    async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         await self._before("open", key)
-        chunks = await self._storage.open(key, start, end)
+        chunks = await self._storage.open(key, start, end, is_whole=is_whole)
         await self._after("open", key)
         return chunks
 

@@ -18,7 +18,8 @@ from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLim
 from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.verify import checked
-from wheelyard_server.errors import NotFoundError, UnsafeStorageError
+from wheelyard_server.catalog.write_gate import WriteGate
+from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
@@ -54,11 +55,8 @@ class Catalog:
         self._projects = ProjectList(storage, self._documents, policy.freshness)
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
-        self._read_only: UnsafeStorageError | None = None
-
-    def refuse_writes(self, reason: UnsafeStorageError) -> None:
-        """Raise this for whatever would change something from now on."""
-        self._read_only = reason
+        self.writes = WriteGate()
+        """What whatever would change something passes."""
 
     async def projects(self) -> Projects:
         """Return all projects that have files, by name."""
@@ -155,7 +153,7 @@ class Catalog:
 
     async def publish(self, upload: Upload) -> None:
         """Add a file; see `Publisher.publish`."""
-        self._require_writable()
+        await self.writes.passed()
         await self._publisher.publish(upload)
 
     async def yank(self, name: NormalizedName, selection: Selection, reason: str, by: str = "") -> tuple[File, ...]:
@@ -182,7 +180,7 @@ class Catalog:
 
     async def set_status(self, name: NormalizedName, status: Status, reason: str, by: str = "") -> Project:
         """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
-        self._require_writable()
+        await self.writes.passed()
         changed = self._change(by)
 
         def change(project: Project) -> Project:
@@ -196,13 +194,13 @@ class Catalog:
 
     async def use_once(self, thing: str, until: datetime) -> bool:
         """Tell whether this is the first time that a thing is used; see `SingleUse.use`."""
-        self._require_writable()
+        await self.writes.passed()
         return await self._single_use.use(thing, until)
 
     async def _edit(
         self, name: NormalizedName, selection: Selection, change: Callable[[Project], Project]
     ) -> tuple[File, ...]:
-        self._require_writable()
+        await self.writes.passed()
         selected: tuple[File, ...] = ()
 
         def change_selected(project: Project) -> Project:
@@ -213,10 +211,6 @@ class Catalog:
 
         await self._documents.change(name, change_selected)
         return selected
-
-    def _require_writable(self) -> None:
-        if self._read_only is not None:
-            raise self._read_only
 
     @staticmethod
     def _selected(project: Project, selection: Selection) -> tuple[File, ...]:

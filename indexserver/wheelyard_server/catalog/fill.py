@@ -25,7 +25,7 @@ class Stored:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Stream the whole file, checked on its way: bytes that are not right never arrive complete."""
-        chunks = await self.storage.open(self.key, 0, self.file.size)
+        chunks = await self.storage.open(self.key, 0, self.file.size, is_whole=True)
         return verified(chunks, self.file.sha256, self.key)
 
 

@@ -149,10 +149,10 @@ class ProjectList:
         # Kept at once: what was read before a failure need not be read again.
         self._entries = known
         await self._read_all(changed, known)
-        await self._save_if_due(len(changed))
+        await self._save_if_due(sum(bool(each.tag) for each in changed))
         present = [known[layout.project_of(each.key)] for each in listed]
         self._keep(tuple(entry for entry in present if entry.files))
-        # What is damaged may be mended without a trace in the folder.
+        # What is damaged may be mended without a trace in the folder; what has no tag may have changed.
         self._checked, self._stamp = begun, stamp if all(entry.tag for entry in present) else None
         return self._projects
 
@@ -228,7 +228,8 @@ def _cuts(known: Iterable[str]) -> Sequence[str]:
 
 def _is_news(listed: Listed, known: dict[str, ProjectEntry]) -> bool:
     entry = known.get(layout.project_of(listed.key))
-    return entry is None or entry.tag != listed.tag
+    # Without a tag nothing says that it is the same.
+    return entry is None or not listed.tag or entry.tag != listed.tag
 
 
 def _entry(project: Project, tag: str) -> ProjectEntry:

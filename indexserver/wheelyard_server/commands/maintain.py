@@ -1,4 +1,4 @@
-"""`wheelyard verify`, `gc` and `copy`: what is done to a whole storage."""
+"""`wheelyard verify`, `gc`, `copy` and `probe`: what is done to a whole storage."""
 
 import argparse
 import asyncio
@@ -17,13 +17,14 @@ import msgspec
 from wheelyard_server import settings, standalone
 from wheelyard_server.app import open_storage
 from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.commands import Subparsers
-from wheelyard_server.errors import InvalidSettingsError, WheelyardError
+from wheelyard_server.errors import InvalidSettingsError, UnsafeStorageError, WheelyardError
 from wheelyard_server.maintenance.copy import Copier
-from wheelyard_server.maintenance.events import Event, Report, Visited
+from wheelyard_server.maintenance.events import Event, Finding, Proved, Report, Visited
 from wheelyard_server.maintenance.gc import Collector
 from wheelyard_server.maintenance.verify import Verifier
-from wheelyard_server.storage import Storage
+from wheelyard_server.storage import Storage, layout
 
 _STORAGE = "file:DIR|s3://BUCKET/PREFIX"
 _PROGRESS_SECONDS = 10
@@ -45,9 +46,14 @@ def add_to(commands: Subparsers) -> None:
     gc_parser.add_argument(
         "--grace", type=float, default=24, metavar="HOURS", help="what is younger stays (default: %(default)s)"
     )
+    gc_parser.add_argument(
+        "--unnamed", action="store_true", help="also whole uploads that no document names; they may have been lost"
+    )
     copy_parser = _add(commands, "copy", copy, "copy all that is new from one storage into another")
     copy_parser.add_argument("source", metavar="FROM", help=_STORAGE)
     copy_parser.add_argument("target", metavar="TO", help=_STORAGE)
+    probe_parser = _add(commands, "probe", probe, "prove that the storage's conditional writes are atomic")
+    _add_storage(probe_parser)
 
 
 async def verify(arguments: argparse.Namespace, report: Report) -> None:
@@ -58,7 +64,8 @@ async def verify(arguments: argparse.Namespace, report: Report) -> None:
 async def gc(arguments: argparse.Namespace, report: Report) -> None:
     """Collect the storage's garbage."""
     grace = timedelta(hours=arguments.grace)
-    await Collector(_storage(arguments), report, datetime.now(UTC), grace, arguments.dry_run).run()
+    storage, now = _storage(arguments), datetime.now(UTC)
+    await Collector(storage, report, now, grace, arguments.dry_run, with_unnamed=arguments.unnamed).run()
 
 
 async def copy(arguments: argparse.Namespace, report: Report) -> None:
@@ -66,6 +73,16 @@ async def copy(arguments: argparse.Namespace, report: Report) -> None:
     source, target = (_open(url) for url in (arguments.source, arguments.target))
     with tempfile.TemporaryDirectory(prefix="wheelyard-copy-") as folder:
         await Copier(source, target, Scratch(Path(folder), sys.maxsize), report).run()
+
+
+async def probe(arguments: argparse.Namespace, report: Report) -> None:
+    """Prove that writing is safe; that it was found unsafe before is then forgotten."""
+    try:
+        server = await WriteSafety(_storage(arguments)).prove()
+    except UnsafeStorageError as error:
+        report(Finding(layout.CONDITIONAL_WRITES, str(error)))
+    else:
+        report(Proved(*(server or ("", ""))))
 
 
 @dataclass

@@ -14,6 +14,7 @@ from wheelyard_server.catalog import identity
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.verify import checked, verified
+from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
 from wheelyard_server.maintenance.inventory import for_each, projects
@@ -43,8 +44,13 @@ class Copier:
     report: Report
 
     async def run(self) -> None:
-        """Copy everything; raise `StorageError` if a storage does not answer."""
+        """Copy everything.
+
+        Raises `StorageError` if a storage does not answer, and `UnsafeStorageError` if writing to the target is not
+        safe. What is remembered of a server stays where it was found out.
+        """
         await identity.claim(self.target, None)
+        await WriteSafety(self.target).check()
         here, there = Documents(self.source), Documents(self.target)
 
         async def names() -> AsyncIterator[NormalizedName]:
@@ -80,7 +86,7 @@ class Copier:
     async def _copy_file(self, name: NormalizedName, file: File) -> None:
         key = layout.content(name, file)
         with self.scratch.receiver() as receiver:
-            chunks = verified(await self.source.open(key, 0, file.size), file.sha256, key)
+            chunks = verified(await self.source.open(key, 0, file.size, is_whole=True), file.sha256, key)
             async for chunk in chunks:
                 await receiver.write(chunk)
             objects: dict[str, Path | bytes] = {key: (await receiver.finish()).source}

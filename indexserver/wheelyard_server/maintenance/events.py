@@ -71,6 +71,18 @@ class Removed(Event, frozen=True):
         return f"{self.keys[0]} ({self.bytes} bytes)"
 
 
+class Proved(Event, frozen=True):
+    """Conditional writes are atomic here."""
+
+    endpoint: str
+    product: str
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return f"the conditional writes of {self.endpoint or 'this folder'} are atomic {self.product}".rstrip()
+
+
 class Copied(Event, frozen=True):
     """A project was brought up to date in the target."""
 

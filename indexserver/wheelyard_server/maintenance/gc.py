@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.maintenance.events import Finding, Foreign, Removed, Report, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Listed, Storage, layout
@@ -33,6 +34,8 @@ class Collector:
     now: datetime
     grace: timedelta = GRACE
     dry_run: bool = False
+    with_unnamed: bool = False
+    """Also what may have been acknowledged and is lost; else that is told and stays."""
 
     async def run(self) -> None:
         """Collect everything; raise `StorageError` if the storage does not answer."""
@@ -43,6 +46,7 @@ class Collector:
 
         await for_each(projects(self.storage), collect, PROJECTS_AT_ONCE)
         await self._forget_spent()
+        await self._forget_probes()
 
     async def _forget_spent(self) -> None:
         """Remove the marks of single use of days that are over, with a day for clocks that differ."""
@@ -51,32 +55,39 @@ class Collector:
             if layout.is_past(listed.key, yesterday) and not self.dry_run:
                 await self.storage.delete(listed.key)
 
+    async def _forget_probes(self) -> None:
+        """Remove the objects of a check of conditional writes that was killed."""
+        async for listed in self.storage.list(layout.PROBES):
+            if listed.modified <= self.now - self.grace and not self.dry_run:
+                await self.storage.delete(listed.key)
+
     async def _collect(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
         try:
-            project = (await documents.read(name)).project
+            version = await documents.read(name)
         except DamagedObjectError as error:
             self.report(Finding(layout.document(name), f"nothing of this project is collected: {error}"))
             return
-        uploads = self._uploads(objects)
-        garbage = self._garbage(project, uploads)
+        uploads, foreign = uploads_of(objects)
+        for key in foreign:
+            self.report(Foreign(key))
+        garbage = self._garbage(version.project, uploads)
+        if not self.with_unnamed:
+            garbage -= self._kept(version, {upload_id: uploads[upload_id] for upload_id in garbage})
         if not self.dry_run:
             garbage &= await self._fence(documents, name, garbage, uploads)
         for upload_id in sorted(garbage):
             await self._remove(name, upload_id, uploads[upload_id])
         self.report(Visited(name))
 
-    def _uploads(self, objects: Objects) -> dict[str, list[Listed]]:
-        uploads: dict[str, list[Listed]] = {}
-        for key, listed in objects.items():
-            parsed = layout.parse_file_key(key)
-            if parsed is None:
-                self.report(Foreign(key))
-            else:
-                uploads.setdefault(parsed.upload_id, []).append(listed)
-        return uploads
+    def _kept(self, version: Version, garbage: Uploads) -> set[str]:
+        """Tell the uploads that may have been acknowledged, and return them."""
+        kept = unnamed(version, garbage)
+        for key in sorted(kept.values()):
+            self.report(Finding(key, UNNAMED))
+        return set(kept)
 
-    def _garbage(self, project: Project, uploads: dict[str, list[Listed]]) -> set[str]:
-        used = frozenset[str]().union(*(file.object_ids for file in project.files))
+    def _garbage(self, project: Project, uploads: Uploads) -> set[str]:
+        used = used_ids(project.files)
         deleted = {object_id: file.deleted for file in project.deleted for object_id in file.object_ids}
         youngest = self.now - self.grace
         return {

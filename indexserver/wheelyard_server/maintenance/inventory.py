@@ -31,6 +31,8 @@ async def projects(storage: Storage) -> AsyncIterator[tuple[NormalizedName, Obje
 async def _with_objects(storage: Storage) -> AsyncIterator[tuple[str, Objects]]:
     current, objects = "", Objects()
     async for listed in storage.list(layout.FILES):
+        if layout.is_folder_marker(listed):
+            continue
         name = listed.key.removeprefix(layout.FILES).partition("/")[0]
         if name != current and objects:
             yield current, objects

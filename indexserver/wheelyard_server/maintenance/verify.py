@@ -1,12 +1,13 @@
 """`wheelyard verify`: every document and file against its digest and each other. It only reads."""
 
+import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
 
 from wheelyard_server.catalog import identity
-from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.errors import (
     DamagedObjectError,
     InvalidSettingsError,
@@ -15,11 +16,14 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.maintenance.events import Finding, Foreign, Report, Unreferenced, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import Identity, NormalizedName, identity_of
 from wheelyard_server.storage import Storage, layout
 
 PROJECTS_AT_ONCE = 8
+SETTLE_SECONDS = 30
+"""The document of an upload that is running follows its objects sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,9 @@ class Verifier:
     storage: Storage
     report: Report
     quick: bool = False
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _suspects: dict[NormalizedName, Uploads] = field(default_factory=dict, init=False)
+    """Uploads that may have been acknowledged and are lost, unless they are still running."""
 
     async def run(self) -> None:
         """Check everything; raise `StorageError` if the storage does not answer."""
@@ -49,6 +56,7 @@ class Verifier:
             await self._check_project(documents, *item)
 
         await for_each(projects(self.storage), check, PROJECTS_AT_ONCE)
+        await self._check_suspects(documents)
 
     async def _check_identity(self) -> None:
         try:
@@ -60,16 +68,17 @@ class Verifier:
 
     async def _check_project(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
         try:
-            project = (await documents.read(name)).project
+            version = await documents.read(name)
         except DamagedObjectError as error:
             self.report(Finding(layout.document(name), str(error)))
             return
+        project = version.project
         for problem in contradictions(project):
             self.report(Finding(layout.document(name), problem))
         for file in project.files:
             for part in _parts(name, file):
                 await self._check_part(documents, name, file, part, objects)
-        self._report_unreferenced(project, objects)
+        self._report_unreferenced(name, version, objects)
         self.report(Visited(name))
 
     async def _check_part(
@@ -96,7 +105,7 @@ class Verifier:
             if size is None:
                 digest.update((await self.storage.read(part.key)).body)
             else:
-                async for chunk in await self.storage.open(part.key, 0, size):
+                async for chunk in await self.storage.open(part.key, 0, size, is_whole=True):
                     digest.update(chunk)
         except ObjectNotFoundError:
             return "is missing"
@@ -104,14 +113,25 @@ class Verifier:
             return f"cannot be read: {error}"
         return None if digest.hexdigest() == part.sha256 else f"has the SHA-256 {digest.hexdigest()}"
 
-    def _report_unreferenced(self, project: Project, objects: Objects) -> None:
-        used = frozenset[str]().union(*(file.object_ids for file in project.files))
-        for key, listed in objects.items():
-            parsed = layout.parse_file_key(key)
-            if parsed is None:
-                self.report(Foreign(key))
-            elif parsed.upload_id not in used:
-                self.report(Unreferenced(key, listed.size))
+    def _report_unreferenced(self, name: NormalizedName, version: Version, objects: Objects) -> None:
+        uploads, foreign = uploads_of(objects)
+        for key in foreign:
+            self.report(Foreign(key))
+        suspects = unnamed(version, uploads)
+        for upload_id in uploads.keys() - used_ids(version.project.files) - suspects.keys():
+            for listed in uploads[upload_id]:
+                self.report(Unreferenced(listed.key, listed.size))
+        if suspects:
+            self._suspects[name] = {upload_id: uploads[upload_id] for upload_id in suspects}
+
+    async def _check_suspects(self, documents: Documents) -> None:
+        """Tell the uploads that no document names, now that those which were running have ended."""
+        if not self._suspects:
+            return
+        await self.sleep(SETTLE_SECONDS)
+        for name, uploads in sorted(self._suspects.items()):
+            for key in sorted(unnamed(await documents.read(name), uploads).values()):
+                self.report(Finding(key, UNNAMED))
 
 
 def contradictions(project: Project) -> Iterator[str]:

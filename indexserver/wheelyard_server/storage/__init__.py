@@ -28,12 +28,23 @@ class Document(NamedTuple):
     etag: ETag
 
 
+class Server(NamedTuple):
+    """A program on the network that decides whether the condition of a write holds."""
+
+    endpoint: str
+    """Its URL, as it is asked."""
+    product: str
+    """What it says to be; "" where it says nothing."""
+
+
 class Listed(NamedTuple):
     """An object as a listing shows it."""
 
     key: str
     tag: str
-    """Changes whenever the object does. Not the ETag of a read, only comparable with another listing's."""
+    """Changes whenever the object does. Not the ETag of a read, only comparable with another listing's.
+
+    "" where the storage has none: then only reading the object tells whether it has changed."""
     size: int
     """In bytes."""
     modified: datetime
@@ -87,11 +98,15 @@ class Storage(Protocol):
         """
         ...
 
-    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """Stream the bytes from `start` up to and without `end`.
+    async def server(self) -> Server | None:
+        """Return who decides whether the condition of a write holds; None: this program does, for itself."""
+        ...
+
+    async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
+        """Stream the bytes from `start` up to and without `end`; `is_whole` where these are all of them.
 
         Raises `ObjectNotFoundError` before the first chunk, and `StorageUnavailableError` if the stream
-        ends early.
+        ends early, or the object is not whole at `end` though it should be.
         """
         ...
 
@@ -110,6 +125,7 @@ class Storage(Protocol):
     def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         """Yield the objects whose keys start with `folder`, which ends in a slash, in ascending order of keys.
 
+        Each is there once. Raises `StorageUnavailableError` if the storage keeps to no order.
         `cuts` are keys, ascending: what lies between them may be asked for at the same time.
         """
         ...

@@ -20,7 +20,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Stamp, layout
+from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp, layout
 from wheelyard_server.storage.whole_files import Batch, WholeFiles, opened
 
 CHUNK_BYTES = 256 * 1024
@@ -69,10 +69,17 @@ class FolderStorage:
         with _translated(key):
             return await asyncio.to_thread(self._compare_and_swap, key, body, expected, self._batch(objects))
 
-    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def server(self) -> Server | None:
+        """See `Storage.server`."""
+        return None
+
+    async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         """See `Storage.open`."""
         with _translated(key):
             file = await asyncio.to_thread(self.path(key).open, "rb")
+        if is_whole and (size := os.fstat(file.fileno()).st_size) != end:
+            file.close()
+            raise StorageUnavailableError(key, f"has {size} bytes instead of {end}")
         return _chunks(key, file, start, end)
 
     def path(self, key: str) -> Path:

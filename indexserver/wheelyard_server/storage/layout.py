@@ -1,10 +1,12 @@
 """Where everything lies in a storage: the one place that spells keys."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
 from wheelyard_server.model import File
+from wheelyard_server.storage import Listed, Server
 
 INDEX = "wheelyard.json"
 """Format version and whose storage it is."""
@@ -14,10 +16,14 @@ FILES = "files/"
 """Prefix of all files and what lies beside them."""
 CATALOG = "catalog/"
 """Prefix of what is derived: safe to delete."""
+PROBES = f"{CATALOG}probe/"
+"""Prefix of the objects that show whether conditional writes are safe; each is there for a moment."""
 SNAPSHOT = f"{CATALOG}projects.json"
 """What the project list knows of every project."""
 SPENT = "spent/"
 """Prefix of what marks something as used up, by the day after which it does not matter any more."""
+CONDITIONAL_WRITES = "conditional-writes/"
+"""Prefix of what was found out about conditional writes, by the server that was tried."""
 
 _DOCUMENT = ".json"
 _METADATA = ".metadata"
@@ -56,7 +62,12 @@ def content(project: str, file: File) -> str:
 
 def core_metadata(project: str, file: File) -> str:
     """Return the key of a file's core metadata."""
-    return content(project, file) + _METADATA
+    return with_metadata(content(project, file))
+
+
+def with_metadata(content_key: str) -> str:
+    """Return the key of the core metadata of the file with this key."""
+    return content_key + _METADATA
 
 
 def provenance(project: str, file: File) -> str:
@@ -89,4 +100,18 @@ def is_past(spent_key: str, today: date) -> bool:
 
 def probe(identity: str) -> str:
     """Return the key of an object that tests whether conditional writes are safe."""
-    return f"{CATALOG}probe/{identity}"
+    return f"{PROBES}{identity}"
+
+
+def verdict(server: Server, *, is_safe: bool) -> str:
+    """Return the key of what was found out about a server.
+
+    Each of the two has a key of its own: what is found unsafe can be remembered without a conditional write.
+    """
+    digest = hashlib.sha256("\n".join(server).encode()).hexdigest()
+    return f"{CONDITIONAL_WRITES}{digest[:16]}/{'safe' if is_safe else 'unsafe'}.json"
+
+
+def is_folder_marker(listed: Listed) -> bool:
+    """Tell whether this stands for a folder under `FILES`: servers on a file system may list theirs."""
+    return listed.size == 0 and listed.key.removeprefix(FILES).count("/") < 2

@@ -13,7 +13,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Storage
+from wheelyard_server.storage import Document, ETag, Listed, Server, Storage
 
 OUTCOME = "wheelyard.storage.outcome"
 """Attribute of a call's span."""
@@ -79,10 +79,14 @@ class MeasuredStorage:
         with self._measured("commit"):
             return await self._storage.commit(objects, key, body, expected=expected)
 
-    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def server(self) -> Server | None:
+        """See `Storage.server`."""
+        return await self._storage.server()
+
+    async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         """See `Storage.open`. What follows, up to the last byte, is an operation of its own."""
         with self._measured("open"):
-            chunks = await self._storage.open(key, start, end)
+            chunks = await self._storage.open(key, start, end, is_whole=is_whole)
         return self._streamed(chunks)
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:

@@ -5,23 +5,29 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 """
 
 import asyncio
+import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
+import aiohttp
 import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    GenericError,
     NotFoundError,
     NotModifiedError,
     PreconditionError,
 )
 from obstore.store import S3Store
+from yarl import URL
 
 from wheelyard_server import settings
 from wheelyard_server.errors import (
@@ -30,12 +36,15 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Listed, Stamp
-from wheelyard_server.storage.unchanged import Unchanged
+from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Listed, Server, Stamp, layout
+from wheelyard_server.storage.listing import Ordered
+from wheelyard_server.storage.unchanged import Unchanged, trusting
 
 if TYPE_CHECKING:
-    from obstore import BytesStream, PutMode
+    from obstore import GetResult, PutMode
     from obstore.store import ClientConfig, RetryConfig
+
+log = logging.getLogger(__name__)
 
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4
@@ -47,6 +56,11 @@ LINK_LIFETIME = timedelta(minutes=5)
 """Of a presigned URL: long enough to begin a download. obstore renews temporary credentials, which end its life
 sooner, when they have less than this left."""
 
+_ANSWER_SECONDS = 10
+_PRODUCT_LENGTH = 200
+_RANGE_IGNORED = "non-partial response when range requested"
+"""How obstore words that the answer to a range was a 200."""
+
 _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
 
@@ -56,6 +70,10 @@ class S3Storage:
     def __init__(self, store: S3Store, *, authorities: str = "", is_direct: bool = True) -> None:
         """Trust these authorities, as the store does; where it goes through a proxy it is not `is_direct`."""
         self._store = store
+        self._authorities = authorities
+        self._is_direct = is_direct
+        self._goes_on = True
+        """Whether a listing begins where it is asked to."""
         self.unchanged = Unchanged(self.presigned, authorities) if is_direct else None
 
     async def read(self, key: str, *, known: ETag | None = None) -> Document:
@@ -66,7 +84,7 @@ class S3Storage:
             async with asyncio.timeout(READ_SECONDS):
                 result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
                 body = bytes(await result.bytes_async())
-            return Document(body, ETag(result.meta["e_tag"] or ""))
+            return Document(body, _etag(result.meta["e_tag"], body))
 
     async def holds(self, key: str, known: ETag) -> bool:
         """See `Storage.holds`."""
@@ -77,7 +95,7 @@ class S3Storage:
         mode: PutMode = "create" if expected is None else {"e_tag": expected}
         with _translated(key):
             result = await self._store.put_async(key, body, mode=mode)
-            return ETag(result["e_tag"] or "")
+            return _etag(result["e_tag"], body)
 
     async def store(self, objects: Mapping[str, Path | bytes]) -> None:
         """See `Storage.store`."""
@@ -97,13 +115,44 @@ class S3Storage:
         with _translated(key):
             await self._store.put_async(key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
-    async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """See `Storage.open`."""
+    async def server(self) -> Server:
+        """See `Storage.server`."""
+        url = await self.presigned(layout.INDEX)
+        tls = trusting(self._authorities) if url.startswith("https:") else True
+        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, trust_env=not self._is_direct) as session,
+                session.get(URL(url, encoded=True), ssl=tls) as answer,
+            ):
+                product = ", ".join(answer.headers.getall("Server", ()))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise StorageUnavailableError(layout.INDEX, _first_line(error)) from error
+        parts = urlsplit(url)
+        return Server(f"{parts.scheme}://{parts.netloc}", product[:_PRODUCT_LENGTH])
+
+    async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
+        """See `Storage.open`. Nothing but a part is asked for as one: not every server knows ranges."""
         if start == end:
             return _nothing()
+        if is_whole:
+            return _chunks(key, await self._whole(key, end), end)
+        try:
+            with _translated(key):
+                result = await self._store.get_async(key, options={"range": (start, end)})
+        except StorageUnavailableError as error:
+            if not _is_whole_instead(error):
+                raise
+            return _chunks(key, _part(await self._whole(key), start, end), end - start)
+        return _chunks(key, _stream(result), end - start)
+
+    async def _whole(self, key: str, size: int | None = None) -> AsyncIterator[bytes]:
         with _translated(key):
-            result = await self._store.get_async(key, options={"range": (start, end)})
-        return _chunks(key, result.stream(min_chunk_size=CHUNK_BYTES), end - start)
+            result = await self._store.get_async(key)
+        found = result.meta["size"]
+        if size not in (None, found):
+            raise StorageUnavailableError(key, f"has {found} bytes instead of {size}")
+        return _stream(result)
 
     async def presigned(self, key: str) -> str:
         """Return a URL by which whoever has it may GET the object, whole or in part, for `LINK_LIFETIME`.
@@ -124,7 +173,7 @@ class S3Storage:
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         """See `Storage.list`."""
         with _translated(folder):
-            if not cuts:
+            if not (cuts and self._goes_on):
                 async for listed in self._listed(folder):
                     yield listed
                 return
@@ -139,11 +188,16 @@ class S3Storage:
     async def _listed(
         self, folder: str, after: str | None = None, last: str | None = None
     ) -> AsyncIterator[Listed]:
+        ordered = Ordered(folder, after)
         async for page in self._store.list(folder, offset=after, chunk_size=KEYS_OF_A_LIST):
             for item in page:
                 if last is not None and item["path"] > last:
                     return
-                yield Listed(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
+                if ordered.admits(item["path"], item["size"]):
+                    yield Listed(item["path"], item["e_tag"] or "", item["size"], item["last_modified"])
+            if ordered.begins_anew and self._goes_on:
+                self._goes_on = False
+                log.warning("The S3 server ignores start-after: from now on it lists %s in one go", folder)
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`."""
@@ -170,6 +224,8 @@ def connect(s3: settings.S3) -> S3Storage:
         # Under this name it wins over AWS_ENDPOINT_URL_S3 of the environment, as settings should.
         "aws_endpoint_url_s3": s3.endpoint,
         "prefix": s3.prefix.rstrip("/"),
+        # Not every server knows DeleteObjects, or takes its checksum; one key is one DELETE.
+        "disable_bulk_delete": True,
     }
     given = {name: value for name, value in options.items() if value}
     store = S3Store(s3.bucket, client_options=client, retry_config=_RETRIES, **given)  # type: ignore[arg-type]
@@ -199,12 +255,37 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
-async def _chunks(key: str, stream: "BytesStream", expected: int) -> AsyncIterator[bytes]:
+def _is_whole_instead(error: StorageUnavailableError) -> bool:
+    """Tell whether the answer to a range was a 200: the whole object, as RFC 9110 has it."""
+    return isinstance(error.__cause__, GenericError) and _RANGE_IGNORED in str(error.__cause__)
+
+
+def _etag(given: str | None, body: bytes) -> ETag:
+    """Return an object's ETag; where the server has none, what changes whenever the object does."""
+    return ETag(given or f'"{hashlib.sha256(body).hexdigest()}"')
+
+
+async def _stream(result: "GetResult") -> AsyncIterator[bytes]:
+    async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
+        yield bytes(chunk)
+
+
+async def _part(chunks: AsyncIterator[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+    position = 0
+    async for chunk in chunks:
+        if position + len(chunk) > start:
+            yield chunk[max(0, start - position) : end - position]
+        position += len(chunk)
+        if position >= end:
+            return
+
+
+async def _chunks(key: str, stream: AsyncIterator[bytes], expected: int) -> AsyncIterator[bytes]:
     received = 0
     with _translated(key):
         async for chunk in stream:
             received += len(chunk)
-            yield bytes(chunk)
+            yield chunk
     if received != expected:
         raise StorageUnavailableError(key, f"the stream ended after {received} of {expected} bytes")
 

@@ -225,11 +225,7 @@ class Unchanged:
         return connection
 
     def _trust(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            if self._authorities:
-                # Comments between them may have any letters.
-                self._tls.load_verify_locations(cadata=self._authorities.encode("ascii", "replace").decode())
+        self._tls = self._tls or trusting(self._authorities)
         return self._tls
 
     def _lost(self, connection: _Connection) -> None:
@@ -242,6 +238,15 @@ class Unchanged:
         self._rests_until = now + REST_SECONDS
         # With other credentials than now, perhaps.
         self._questions.clear()
+
+
+def trusting(authorities: str) -> ssl.SSLContext:
+    """Return what trusts the public authorities and these (PEM)."""
+    context = ssl.create_default_context()
+    if authorities:
+        # Comments between them may have any letters.
+        context.load_verify_locations(cadata=authorities.encode("ascii", "replace").decode())
+    return context
 
 
 def _question(url: str, until: float) -> _Question:

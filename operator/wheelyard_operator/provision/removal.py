@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from wheelyard_operator.resource import PackageIndex, S3Storage
 
-_OURS = ("projects/", "files/", "catalog/", "spent/")
-"""As docs/contract.md has it."""
+OURS = ("projects/", "files/", "catalog/", "spent/", "conditional-writes/")
+"""As docs/contract.md#the-layout-of-a-storage has it."""
 _SECONDS = 20.0
 """For one call: a large index takes several, so that others have their turn."""
 
@@ -62,7 +62,7 @@ def _check_ours(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:
 def _is_ours(version: dict[str, Any], storage: S3Storage) -> bool:
     key = str(version["Key"])
     inner = key.removeprefix(storage.prefix)
-    return key.startswith(storage.prefix) and (inner in {MARKER, PROBE} or inner.startswith(_OURS))
+    return key.startswith(storage.prefix) and (inner in {MARKER, PROBE} or inner.startswith(OURS))
 
 
 def _refusal(storage: S3Storage, why: str) -> Problem:

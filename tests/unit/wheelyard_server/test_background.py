@@ -25,12 +25,18 @@ from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import BACKGROUND
 from wheelyard_server.web.lifecycle import LIFECYCLE
 
-LOOPS = ("following the access file", "the deadlines of clients", "the deadlines of clients of metrics")
+LOOPS = (
+    "following the access file",
+    "the deadlines of clients",
+    "the deadlines of clients of metrics",
+    "checking conditional writes",
+)
 """All of a server. They come and go with what is found below."""
 
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
-    "web.connections.Server.__init__": LOOPS[1:],
+    "app.check_writes": LOOPS[3:],
+    "web.connections.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
 
@@ -126,10 +132,12 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
-    application = app.build(settings, FolderStorage(settings.storage.folder.path))  # type: ignore[union-attr]
+    storage = FolderStorage(settings.storage.folder.path)  # type: ignore[union-attr]
+    application = app.build(settings, storage)
     application[LIFECYCLE].started = True
     running = LimitedServer(application, settings.limits)
     async with running, LimitedServer(application[METRICS_APP], settings.limits):
+        app.check_writes(application, storage)
         yield running
 
 

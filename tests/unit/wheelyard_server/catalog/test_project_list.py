@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList, Pro
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.storage import Storage
+from wheelyard_server.storage import Listed, Storage
 from wheelyard_server.storage.folder import YOUNG_NS, FolderStorage
 
 
@@ -233,3 +234,22 @@ def test_the_latest_version_is_the_one_that_an_installer_takes(versions: list[st
         return msgspec.structs.replace(file(version=version), yanked="" if yanked else None)
 
     assert latest(Project(name="demo", files=tuple(map(made, versions)))) == expected
+
+
+class Untagged(MemoryStorage):
+    """Lists objects without anything that tells whether they have changed."""
+
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
+        async for listed in super().list(folder, cuts=cuts):
+            yield listed._replace(tag="")
+
+
+async def test_without_tags_what_was_changed_by_others_is_seen_all_the_same() -> None:
+    storage = Untagged()
+    projects = new_list(storage)
+    await publish(storage, "a")
+    before = await projects.read()
+    assert await projects.read() is before
+    await publish(storage, "a", "2.0")
+    assert [entry.version for entry in await projects.read()] == ["2.0"]
+    assert [entry.version for entry in await new_list(storage).read()] == ["2.0"]

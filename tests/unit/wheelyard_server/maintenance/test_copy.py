@@ -5,16 +5,20 @@ import pytest
 from support import distributions
 from support.catalogs import DEMO, START, listed, publish, upload
 from support.memory_storage import Fault, MemoryStorage
+from unit.wheelyard_server.catalog.test_probe import Racing
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.probe import RACES, WRITERS
 from wheelyard_server.catalog.scratch import Scratch
-from wheelyard_server.errors import InvalidSettingsError, NotFoundError, StorageError
+from wheelyard_server.catalog.write_safety import WriteSafety
+from wheelyard_server.errors import InvalidSettingsError, NotFoundError, StorageError, UnsafeStorageError
 from wheelyard_server.maintenance.copy import Copier
 from wheelyard_server.maintenance.events import Copied, Event, Finding
 from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.storage import Server
 
 ONE, TWO = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
 
@@ -71,7 +75,8 @@ async def test_a_second_copy_brings_only_what_is_new(
     assert copied(await copy(source, target, tmp_path)) == {}
     calls = len(target.calls)
     await copy(source, target, tmp_path)
-    assert not [call for call in target.calls[calls:] if call.split()[0] in ("store", "delete")]
+    later = [call for call in target.calls[calls:] if "catalog/probe/" not in call]
+    assert not [call for call in later if call.split()[0] in ("store", "delete")]
     assert not [call for call in target.calls[calls:] if call.startswith("write projects/")]
     catalog = Catalog(source)
     await publish(source, tmp_path, "3.0")
@@ -150,7 +155,7 @@ async def test_a_copy_that_was_stopped_anywhere_goes_on(
         (target if which == "target" else source).fail_at(call, fault)
         try:
             await copy(source, target, tmp_path)
-        except (StorageError, InvalidSettingsError):
+        except (StorageError, InvalidSettingsError, UnsafeStorageError):
             # A damaged wheelyard.json is nobody's. What is in the target is whole, however much that is.
             if "wheelyard.json" in target.objects:
                 assert await verified(target) == []
@@ -174,3 +179,21 @@ async def test_a_tombstone_of_other_content_and_what_is_being_collected_stay(
     assert "is being collected in the target" in problem
     with pytest.raises(NotFoundError):
         await listed(fresh)
+
+
+async def test_a_target_that_is_not_safe_to_write_to_gets_nothing(source: MemoryStorage, tmp_path: Path) -> None:
+    target = Racing("replace", lambda number: number == RACES)
+    target.known_as = Server("https://s3.example.com", "FakeS3/1.0")
+    for _ in range(2):
+        with pytest.raises(UnsafeStorageError, match="not atomic"):
+            await copy(source, target, tmp_path)
+    assert not [key for key in target.objects if key.startswith(("projects/", "files/"))]
+
+
+async def test_what_is_known_of_the_source_is_not_brought_along(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    source.known_as = target.known_as = Server("https://s3.example.com", "FakeS3/1.0")
+    await WriteSafety(source).check()
+    await copy(source, target, tmp_path)
+    assert sum(call.startswith("write catalog/probe/") for call in target.calls) == 2 * RACES * WRITERS

@@ -14,6 +14,7 @@ from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.errors import StorageError, StorageUnavailableError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Removed
 from wheelyard_server.maintenance.gc import FENCES_KEPT, GRACE, Collector
+from wheelyard_server.storage import layout
 
 ORPHAN = "files/demo/orphan/demo-3.0.tar.gz"
 HOUR = timedelta(hours=1)
@@ -31,9 +32,11 @@ async def storage(tmp_path: Path) -> MemoryStorage:
     return made
 
 
-async def collect(storage: MemoryStorage, age: timedelta = GRACE, *, dry_run: bool = False) -> list[Event]:
+async def collect(
+    storage: MemoryStorage, age: timedelta = GRACE, *, dry_run: bool = False, with_unnamed: bool = False
+) -> list[Event]:
     found: list[Event] = []
-    await Collector(storage, found.append, START + age, GRACE, dry_run).run()
+    await Collector(storage, found.append, START + age, GRACE, dry_run, with_unnamed).run()
     return found
 
 
@@ -79,7 +82,7 @@ async def test_an_old_file_that_was_deleted_just_now_stays_for_its_grace(storage
 
 
 async def test_what_is_not_ours_is_told_and_stays(storage: MemoryStorage) -> None:
-    storage.objects["files/README"] = b""
+    storage.objects["files/README"] = b"Read me"
     assert Foreign("files/README") in await collect(storage)
     assert "files/README" in storage.objects
 
@@ -92,7 +95,7 @@ async def test_a_paused_upload_is_fenced_and_its_retry_succeeds(storage: MemoryS
     async def late(key: str, body: bytes, *, expected: object) -> object:
         if key == "projects/demo.json" and "3.0" in body.decode() and storage.write is late:
             storage.write = real_write  # type: ignore[method-assign]
-            await collect(storage)
+            await collect(storage, with_unnamed=True)
         return await real_write(key, body, expected=expected)  # type: ignore[arg-type]
 
     storage.write = late  # type: ignore[assignment, method-assign]
@@ -155,3 +158,24 @@ async def test_fences_are_kept_as_long_as_any_upload_could_come_back(storage: Me
     assert await fences() == 2
     await collect(storage, GRACE + FENCES_KEPT + HOUR)
     assert await fences() == 0
+
+
+async def test_what_may_have_been_acknowledged_stays_unless_somebody_asks(storage: MemoryStorage) -> None:
+    storage.objects[f"{ORPHAN}.metadata"] = b"Name: demo"
+    for dry_run in (True, False):
+        events = await collect(storage, dry_run=dry_run)
+        assert [each.key for each in events if isinstance(each, Finding)] == [ORPHAN]
+        assert ORPHAN in storage.objects
+    assert ("demo", 2) in removed(await collect(storage, with_unnamed=True))
+    assert ORPHAN not in storage.objects
+
+
+async def test_objects_of_a_check_that_was_killed_go_with_the_garbage(storage: MemoryStorage) -> None:
+    old, young = layout.probe("old"), layout.probe("young")
+    storage.objects |= {old: b"create", young: b"create"}
+    storage.modified[young] = START + HOUR
+    await collect(storage, dry_run=True)
+    assert old in storage.objects
+    await collect(storage)
+    assert old not in storage.objects
+    assert young in storage.objects

@@ -12,7 +12,7 @@ from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.identity import claim
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Unreferenced
-from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.maintenance.verify import SETTLE_SECONDS, Verifier
 from wheelyard_server.model import File, Project
 
 FIRST, SPELLED = "demo-1.0-py3-none-any.whl", "demo-1.0.0-py3-none-any.whl"
@@ -30,8 +30,12 @@ async def storage(tmp_path: Path) -> MemoryStorage:
 
 async def events(storage: MemoryStorage, *, quick: bool = False) -> list[Event]:
     found: list[Event] = []
-    await Verifier(storage, found.append, quick).run()
+    await Verifier(storage, found.append, quick, settled).run()
     return found
+
+
+async def settled(_seconds: float) -> None:
+    """Let a second pass in no time."""
 
 
 async def findings(storage: MemoryStorage, *, quick: bool = False) -> list[tuple[str, str]]:
@@ -140,7 +144,7 @@ async def test_a_storage_without_its_mark_is_found(
 
 async def test_what_nothing_refers_to_is_told_and_is_no_finding(storage: MemoryStorage) -> None:
     storage.objects["files/demo/orphan/demo-3.0.tar.gz"] = b"12345"
-    storage.objects["files/stray"] = b""
+    storage.objects["files/stray"] = b"stray"
     found = await events(storage)
     assert Unreferenced("files/demo/orphan/demo-3.0.tar.gz", 5) in found
     assert Foreign("files/stray") in found
@@ -177,3 +181,78 @@ async def test_the_spelling_that_is_left_after_the_other_was_deleted_is_no_findi
     left = edits.without(both, selection, second.upload_time + timedelta(days=1))
     storage.objects["projects/demo.json"] = msgspec.json.encode(left)
     assert await findings(storage) == []
+
+
+LOST = "files/demo/lost/demo-3.0.tar.gz"
+
+
+def lose(storage: MemoryStorage) -> None:
+    """Leave an upload as an unsafe server does: its objects are there, and its write of the document is not."""
+    storage.objects[LOST] = b"12345"
+    storage.objects[f"{LOST}.metadata"] = b"Name: demo"
+
+
+async def test_a_whole_upload_that_no_document_names_is_a_finding(storage: MemoryStorage) -> None:
+    lose(storage)
+    ((found, problem),) = await findings(storage)
+    assert found == LOST
+    assert problem.startswith("is a whole upload that no document names")
+
+
+async def explained(storage: MemoryStorage, how: str) -> None:
+    documents = Documents(storage)
+    project = (await documents.read(DEMO)).project
+    first = project.files[0]
+    if how == "sent again":
+        again = msgspec.structs.replace(first, filename="demo-3.0.tar.gz", upload_id="again")
+        await documents.change(DEMO, lambda current: edits.with_file(current, again, 99))
+    elif how == "deleted":
+        lost = msgspec.structs.replace(first, filename="demo-3.0.tar.gz", upload_id="lost")
+        await documents.change(DEMO, lambda current: edits.with_file(current, lost, 99))
+        selection = edits.Selection(filename="demo-3.0.tar.gz")
+        await documents.change(DEMO, lambda current: edits.without(current, selection, first.upload_time))
+    elif how == "given up":
+        await documents.change(
+            DEMO, lambda current: edits.with_fenced(current, frozenset({"lost"}), first.upload_time)
+        )
+    elif how == "incomplete":
+        del storage.objects[f"{LOST}.metadata"]
+    elif how == "of a project that never came to be":
+        del storage.objects["projects/demo.json"]
+
+
+@pytest.mark.parametrize(
+    "how", ["sent again", "deleted", "given up", "incomplete", "of a project that never came to be"]
+)
+async def test_an_upload_that_was_not_acknowledged_or_not_lost_is_none(storage: MemoryStorage, how: str) -> None:
+    lose(storage)
+    await explained(storage, how)
+    found = await events(storage)
+    assert LOST not in [each.key for each in found if isinstance(each, Finding)]
+    assert LOST in [each.key for each in found if isinstance(each, Unreferenced)] or how in (
+        "sent again",
+        "deleted",
+    )
+
+
+async def test_an_upload_that_is_running_is_none(storage: MemoryStorage) -> None:
+    lose(storage)
+    waited = []
+
+    async def commit(seconds: float) -> None:
+        waited.append(seconds)
+        documents = Documents(storage)
+        file = (await documents.read(DEMO)).project.files[0]
+        done = msgspec.structs.replace(file, filename="demo-3.0.tar.gz", upload_id="lost")
+        await documents.change(DEMO, lambda current: edits.with_file(current, done, 99))
+
+    found: list[Event] = []
+    await Verifier(storage, found.append, True, commit).run()
+    assert waited == [SETTLE_SECONDS]
+    assert not [each for each in found if isinstance(each, Finding)]
+
+
+async def test_folders_that_a_server_lists_are_quiet(storage: MemoryStorage) -> None:
+    for marker in ("files/demo", "files/demo/1", "files/none"):
+        storage.objects[marker] = b""
+    assert not [each for each in await events(storage) if isinstance(each, Foreign | Finding)]

@@ -200,7 +200,7 @@ async def test_when_the_storage_is_away_nothing_is_minted(client: Client, storag
 
 async def test_where_writes_are_not_safe_nothing_is_minted(client: Client) -> None:
     assert client.app is not None
-    client.app[CATALOG].refuse_writes(UnsafeStorageError("no"))
+    client.app[CATALOG].writes.refuse(UnsafeStorageError("no"))
     assert (await client.post("/_/oidc/mint-token", json={"token": CI.sign()})).status == 503
 
 

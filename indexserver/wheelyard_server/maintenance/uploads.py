@@ -1,0 +1,63 @@
+"""The uploads whose objects lie in a storage, and what the project's document knows of them."""
+
+from collections.abc import Iterable
+
+from wheelyard_server.catalog.documents import Version
+from wheelyard_server.maintenance.inventory import Objects
+from wheelyard_server.model import DeletedFile, File
+from wheelyard_server.names import identity_of
+from wheelyard_server.storage import Listed, layout
+
+Uploads = dict[str, list[Listed]]
+"""The objects of each upload, by its id."""
+
+UNNAMED = (
+    "is a whole upload that no document names: either its client never got an answer, or the storage lost an"
+    " acknowledged write. Publish the file again; `wheelyard gc --unnamed` removes this one"
+)
+
+
+def uploads_of(objects: Objects) -> tuple[Uploads, list[str]]:
+    """Return the uploads of a project, and the keys that are not Wheelyard's."""
+    uploads: Uploads = {}
+    foreign = []
+    for key, listed in objects.items():
+        parsed = layout.parse_file_key(key)
+        if parsed is None:
+            foreign.append(key)
+        else:
+            uploads.setdefault(parsed.upload_id, []).append(listed)
+    return uploads, foreign
+
+
+def used_ids(files: Iterable[File | DeletedFile]) -> frozenset[str]:
+    """Return the ids under which objects of these files lie."""
+    return frozenset[str]().union(*(file.object_ids for file in files))
+
+
+def unnamed(version: Version, uploads: Uploads) -> dict[str, str]:
+    """Return the uploads that may have been acknowledged and are lost: by id, the key of the file.
+
+    All objects of such an upload were stored, there is a document, and it knows neither its id nor its file's name.
+    One that was refused, sent again, deleted or given up by the collection has left a trace there.
+    """
+    if version.etag is None:
+        return {}
+    project = version.project
+    files, deleted = project.files, project.deleted
+    known = used_ids(files) | used_ids(deleted) | {upload.upload_id for upload in project.fenced}
+    names = {each.filename for each in files} | {each.filename for each in deleted}
+    named = {identity_of(filename) or filename for filename in names}
+    found = {}
+    for upload_id in uploads.keys() - known:
+        key = _whole_file(uploads[upload_id])
+        filename = key.rpartition("/")[2]
+        if key and (identity_of(filename) or filename) not in named:
+            found[upload_id] = key
+    return found
+
+
+def _whole_file(objects: list[Listed]) -> str:
+    """Return the key of an upload's file if nothing of it is missing; else ""."""
+    keys = {listed.key for listed in objects}
+    return next((key for key in sorted(keys) if layout.with_metadata(key) in keys), "")

@@ -1,0 +1,49 @@
+import asyncio
+
+import pytest
+
+from wheelyard_server.catalog import write_gate
+from wheelyard_server.catalog.write_gate import WriteGate
+from wheelyard_server.errors import BusyError, UnsafeStorageError
+
+
+async def test_nobody_waits_unless_it_is_held() -> None:
+    await WriteGate().passed()
+
+
+async def test_writers_wait_for_the_answer() -> None:
+    for safe in (True, False):
+        gate = WriteGate()
+        gate.hold()
+        writer = asyncio.create_task(gate.passed())
+        await asyncio.sleep(0)
+        assert not writer.done()
+        if safe:
+            gate.open()
+            await writer
+        else:
+            gate.refuse(UnsafeStorageError("because"))
+            with pytest.raises(UnsafeStorageError, match="because"):
+                await writer
+
+
+async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_gate, "WAIT_SECONDS", 0)
+    gate = WriteGate()
+    gate.hold()
+    with pytest.raises(BusyError, match="still being found out"):
+        await gate.passed()
+
+
+async def test_a_refusal_is_logged_once_and_ends_when_writing_was_proved_safe(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = WriteGate()
+    caplog.set_level("INFO")
+    for _ in range(3):
+        gate.refuse(UnsafeStorageError("because"))
+    assert caplog.messages == ["because"]
+    for _ in range(2):
+        gate.open()
+    await gate.passed()
+    assert caplog.messages == ["because", "The storage was proved to be safe to write to"]
