@@ -113,6 +113,13 @@ ARGOCD = Tool(
     usual_time="about 4 minutes on 2 cores",
     variables=("github.com/argoproj/argo-cd/v3/common.version={version}",),
 )
+FLUX = Tool(
+    name="flux",
+    module="flux",
+    requires="github.com/fluxcd/kustomize-controller",
+    packages=("github.com/fluxcd/kustomize-controller",),
+    usual_time="about 4 minutes on 2 cores",
+)
 KUBECONFORM = Tool(
     name="kubeconform",
     module="kubeconform",
@@ -134,7 +141,7 @@ HELM_UNITTEST = Tool(
     packages=("github.com/helm-unittest/helm-unittest/cmd/helm-unittest",),
     usual_time="about half a minute",
 )
-OF_TESTS = (ARGOCD, TRAEFIK, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
+OF_TESTS = (ARGOCD, FLUX, TRAEFIK, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
 """What the cluster does without, and its tests do not."""
 
 
