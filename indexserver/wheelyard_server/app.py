@@ -52,6 +52,7 @@ from wheelyard_server.web.rendering import RenderedForOrigins
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.simple import PROJECT_PAGES, ROOT_PAGES
+from wheelyard_server.web.unsent import UNSENT, Unsent
 from wheelyard_server.web.welcome import INDEX_NAME
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,10 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     lifecycle = Lifecycle()
     access = CurrentAccess(settings.access_file, time.time)
     metrics = Metrics(access)
-    app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited])
+    unsent = Unsent(settings.limits.unsent_bytes, settings.limits.unsent_bytes_per_address)
+    app = web.Application(
+        middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited, unsent.middleware]
+    )
     sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle
     app[BACKGROUND] = background = Background(time.time)
@@ -90,6 +94,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[METRICS] = metrics
     app[METRICS_APP] = metrics_app(metrics, access, background)
     app[PASSWORDS] = PasswordChecker(time.monotonic)
+    app[UNSENT] = unsent
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
     app[ADMISSION] = Admission(settings.limits)
@@ -100,7 +105,9 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     if settings.performance.fast_lane:
         request_log = RequestLog(log_handler, enabled=settings.logs.requests)
         header_bytes = settings.limits.header_bytes
-        app[LANE] = FastLane(catalog, access, pages, lifecycle, metrics, request_log, header_bytes, sampling)
+        app[LANE] = FastLane(
+            catalog, access, pages, lifecycle, metrics, request_log, header_bytes, unsent, sampling
+        )
     app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining, close_unless_continued])
     app.cleanup_ctx.append(_follow_access_file)
     app.add_routes(ROUTES)

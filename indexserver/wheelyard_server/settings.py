@@ -151,6 +151,11 @@ class Limits(_Settings, frozen=True):
     """How long a client may send less than that."""
     send_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60
     """How long a client may take nothing of its answer."""
+    unsent_bytes: Annotated[int, msgspec.Meta(gt=0)] = 64 * MIB
+    """Large bodies of answers that clients have not taken yet, together. A body that many wait for counts once, and
+    files from the disk do not count."""
+    unsent_bytes_per_address: Annotated[int, msgspec.Meta(gt=0)] = 8 * MIB
+    """The same for one address. One body is sent even if it is larger."""
 
 
 class Freshness(_Settings, frozen=True):

@@ -13,7 +13,7 @@ class Noted:
     def sender(self, forwarded: str) -> str:
         return forwarded or "127.0.0.1"
 
-    def send(self, head: bytes, body: bytes = b"") -> None:
+    def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:  # noqa: ARG002
         self.sent.append(head + body)
 
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:

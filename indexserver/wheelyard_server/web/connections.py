@@ -30,6 +30,7 @@ from wheelyard_server.web.logs import AccessLog
 from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.sendfile import full_packets, sendfile
 from wheelyard_server.web.targets import refusal
+from wheelyard_server.web.unsent import UNSENT, Unsent
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Runner(web.AppRunner):
         server = await super()._make_server()
         limits, app = self._limits, self.app
         census = Census(min(limits.connections, _most_connections()), limits.connections_per_address)
-        shared = Shared(limits, census, self._proxies, app.get(LANE), app.get(EXTERNAL_PORT))
+        shared = Shared(limits, census, self._proxies, app.get(LANE), app.get(EXTERNAL_PORT), app.get(UNSENT))
         loop = f"the deadlines of {app.get(SENDERS, 'clients')}"
         return Server(server, shared, loop, app.get(BACKGROUND) or Background(time.time), **self._options)
 
@@ -77,6 +78,7 @@ class Shared(NamedTuple):
     proxies: Proxies
     lane: FastLane | None
     external_port: int | None
+    unsent: Unsent | None
 
 
 class Server(web.Server):
@@ -123,7 +125,11 @@ class Connection(web.RequestHandler):
         self.is_outside = False
         self._peer = ""
         self._port = 0
-        self._limits, self._census, self._proxies, self._lane, self._external_port = shared
+        self._limits, self._census, self._proxies, self._lane, self._external_port, self._unsent = shared
+        self._large: tuple[str, bytes] | None = None
+        """For whom the last large body of the lane was, and the body."""
+        self._is_holding = False
+        """The client has not taken it."""
         self._is_at_a_beginning = True
         """All that came before was whole requests: what comes now begins one."""
         self._is_held = False
@@ -166,6 +172,7 @@ class Connection(web.RequestHandler):
         if self._leave is not None:
             self._leave()
         self._wire = None
+        self._give_back()
         # An answer that nobody takes ends in a TimeoutError, which aiohttp takes for a handler's own.
         super().connection_lost(ConnectionResetError(str(exc)) if isinstance(exc, OSError) else exc)
 
@@ -207,18 +214,37 @@ class Connection(web.RequestHandler):
         """See `fast_lane.Client`."""
         return self._proxies.client(self._port, self._peer, (forwarded,)) if forwarded else self._peer
 
-    def send(self, head: bytes, body: bytes = b"") -> None:
+    def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:
         """See `fast_lane.Client`."""
         wire = self._wire
         if wire is not None and not wire.is_closing():
             wire.write(head)
             if body:
+                self._large = sender, body
                 # Not `writelines`: some versions of asyncio never say that it was too much (CVE-2024-12254).
                 wire.write(body)
             self._was_used = True
             self._is_held = False
             if self._next is not None:
                 self._take_next(self._next)
+
+    def pause_writing(self) -> None:
+        """Count what the client does not take at once."""
+        super().pause_writing()
+        if self._large is not None and self._unsent is not None:
+            self._unsent.hold(*self._large)
+            self._is_holding = True
+
+    def resume_writing(self) -> None:
+        """Count it no longer."""
+        super().resume_writing()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        large, self._large = self._large, None
+        if self._is_holding and large is not None and self._unsent is not None:
+            self._unsent.give_back(*large)
+        self._is_holding = False
 
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         """See `fast_lane.Client`."""
@@ -292,6 +318,8 @@ class Connection(web.RequestHandler):
 
     def check(self, now: float) -> None:
         """Cut the connection if the client is late or has nothing to say; `now` is the loop's time."""
+        if not self._is_holding:
+            self._large = None
         if self._wire is None or self._is_held or self._was_used or not self._is_idle():
             self._idle_since, self._was_used = now, False
         elif now - self._idle_since > KEEPALIVE_SECONDS:

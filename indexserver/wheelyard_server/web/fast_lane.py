@@ -35,6 +35,7 @@ from wheelyard_server.web.pages import ProjectPages
 from wheelyard_server.web.recognition import Asking, Recognition, Target
 from wheelyard_server.web.representation import CACHE_STATUS, Prepared, cache_status
 from wheelyard_server.web.sampling import Sampling
+from wheelyard_server.web.unsent import Unsent
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,8 @@ class Client(Protocol):
     def sender(self, forwarded: str) -> str:
         """Return the address of whoever asks; `forwarded` is X-Forwarded-For, "" where there is none."""
 
-    def send(self, head: bytes, body: bytes = b"") -> None:
-        """Send a whole answer, in one piece or in two."""
+    def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:
+        """Send a whole answer, in one piece or in two. A `body` of its own is counted for the `sender`."""
 
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         """Send a whole answer from the disk, and return how many bytes of the file there were.
@@ -106,6 +107,7 @@ class FastLane:
     log: RequestLog
     header_bytes: int
     """What the settings allow: a longer request is for aiohttp to refuse."""
+    unsent: Unsent
     sampling: Sampling | None = None
     """Which requests are traced, and so go aiohttp's way; None traces none."""
     _recognition: Recognition = field(init=False)
@@ -191,8 +193,7 @@ class FastLane:
                 self._start(self._send_file(group, client, request_id, head, body))
             return
         if len(body) > _WRITTEN_AT_ONCE:
-            for client, request_id in answered:
-                client.send(b"".join((head, request_id, _END)), body)
+            answered = [each for each in answered if self._send_large(group, *each, head, body)]
         else:
             for client, request_id in answered:
                 client.send(b"".join((head, request_id, _END, body)))
@@ -201,6 +202,15 @@ class FastLane:
         elif body and target.filename:
             self.catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
         self._tell(group, answered, status, len(head), len(body))
+
+    def _send_large(self, group: _Group, client: Client, request_id: bytes, head: bytes, body: bytes) -> bool:
+        """Send it, or leave it to aiohttp's way to refuse: so much waits for this client already."""
+        sender = client.sender(group.asking.forwarded)
+        if not self.unsent.has_room(sender, body):
+            client.pass_on(group.data)
+            return False
+        client.send(b"".join((head, request_id, _END)), body, sender)
+        return True
 
     async def _send_file(self, group: _Group, client: Client, request_id: bytes, head: bytes, file: File) -> None:
         path, sent = group.target.path, 0

@@ -631,8 +631,8 @@ class Insistent(Noted):
     def ask(self) -> None:
         assert self.lane.takes(self, HOT)
 
-    def send(self, head: bytes, body: bytes = b"") -> None:
-        super().send(head, body)
+    def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:
+        super().send(head, body, sender)
         if len(self.sent) < self.wanted:
             self._ask_in(self.turns)
 
