@@ -88,6 +88,10 @@ fuzz: $(READY) ## Feed damaged uploads and requests to what reads them: make fuz
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz.requests --seconds $(SECONDS)
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz.readers --seconds $(SECONDS)
 
+.PHONY: real-wheels
+real-wheels: $(READY) ## Fetch 425 real wheels (1.6 GB) and see that an index takes them: make real-wheels [FOLDER=keep/them]
+	@PYTHONPATH=tests:indexserver $(BIN)/python -m support.real_wheels $(FOLDER)
+
 .PHONY: proof
 proof: $(READY) ## Long histories of an index against a model, for about 5 minutes
 	$(BIN)/pytest tests/unit/wheelyard_server/catalog/test_histories.py --hypothesis-profile=proof

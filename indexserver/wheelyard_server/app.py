@@ -135,7 +135,9 @@ def _policy(settings: Settings) -> Policy:
     fresh, limits = settings.freshness, settings.limits
     return Policy(
         Freshness(fresh.fresh_seconds, fresh.stale_seconds),
-        UploadLimits(limits.project_files, ArchiveLimits(metadata_bytes=limits.metadata_bytes)),
+        UploadLimits(
+            limits.project_files, ArchiveLimits(metadata_bytes=limits.metadata_bytes), settings.uploads.accept
+        ),
         _redirects(settings),
     )
 

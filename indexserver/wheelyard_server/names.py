@@ -52,6 +52,7 @@ _TAGS = 500
 """More than any real wheel has; a compressed tag set grows as the product of its parts."""
 _SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
 """All that sdists ever had; uploads have one of the first two."""
+_PYTHON_TAG = re.compile(r"[A-Za-z]+\d")
 _BUILD_TAG = re.compile(r"(\d+)(.*)", re.DOTALL)
 
 
@@ -112,6 +113,7 @@ def parse_filename(filename: str) -> DistributionFilename:
         raise InvalidUploadError("The filename has characters that no distribution's filename may have")
     try:
         if filename.endswith(".whl"):
+            _refuse_variant(filename)
             _check_wheel_tags(filename)
             project, version, _, tags = parse_wheel_filename(filename)
             return DistributionFilename(filename, project, version, FileType.WHEEL, tags)
@@ -119,6 +121,19 @@ def parse_filename(filename: str) -> DistributionFilename:
         return DistributionFilename(filename, project, version, FileType.SDIST)
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
         raise InvalidUploadError(f"Neither a wheel's nor an sdist's filename: {error}") from None
+
+
+def _refuse_variant(filename: str) -> None:
+    """Say what a variant wheel is: in the place of a build tag, it has the Python tag.
+
+    https://peps.python.org/pep-0825/
+    """
+    parts = filename.removesuffix(".whl").split("-")
+    if len(parts) in {6, 7} and _PYTHON_TAG.match(parts[-4]):
+        raise InvalidUploadError(
+            f"A variant wheel (PEP 825, variant {parts[-1]}), which this index does not take yet:"
+            " upload the wheel without a variant"
+        )
 
 
 def _check_wheel_tags(filename: str) -> None:

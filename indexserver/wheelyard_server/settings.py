@@ -158,6 +158,21 @@ class Limits(_Settings, frozen=True):
     """The same for one address. One body is sent even if it is larger."""
 
 
+class Accept(StrEnum):
+    """Which distributions are taken. What deceives installers or people is refused in any case."""
+
+    INSTALLABLE = "Installable"
+    """What installers use. What is wrong with it is marked."""
+    WELL_FORMED = "WellFormed"
+    """Only what is as the packaging specifications have it."""
+
+
+class Uploads(_Settings, frozen=True):
+    """What is taken of those who publish."""
+
+    accept: Accept = Accept.INSTALLABLE
+
+
 class Freshness(_Settings, frozen=True):
     """How old an answer to a reader may be, in seconds."""
 
@@ -243,6 +258,7 @@ class Settings(_Settings, frozen=True):
     """`<namespace>/<name>`: whose storage it is. None serves whatever is there."""
     listeners: Listeners = Listeners()
     limits: Limits = Limits()
+    uploads: Uploads = Uploads()
     freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
     logs: Logs = Logs()

@@ -227,6 +227,7 @@ OF_INDEX: list[Case] = [
         NO_SIZES,
         "spec.limits.metadataSize must be a number of bytes, or one with Ki",
     ),
+    ("spec.uploads.accept", ["Installable", "WellFormed"], ["Everything", ""], "Unsupported value"),
     ("spec.limits.projectFiles", [1, 100000], [0], "should be greater than or equal to 1"),
     (
         "spec.redirects",

@@ -123,6 +123,16 @@ def test_index_yaml_says_how_to_serve() -> None:
     assert (read.freshness.fresh_seconds, read.freshness.stale_seconds) == (2, 60)
 
 
+def test_index_yaml_says_what_is_taken() -> None:
+    for spec, accept in (
+        ({}, server_settings.Accept.INSTALLABLE),
+        ({"uploads": {}}, server_settings.Accept.INSTALLABLE),
+        ({"uploads": {"accept": "Installable"}}, server_settings.Accept.INSTALLABLE),
+        ({"uploads": {"accept": "WellFormed"}}, server_settings.Accept.WELL_FORMED),
+    ):
+        assert server_settings.parse(index_file(index(**spec), OPERATOR).encode()).uploads.accept is accept
+
+
 def test_index_yaml_says_who_is_sent_to_s3() -> None:
     assert server_settings.parse(index_file(index(), OPERATOR).encode()).redirects is None
     inside = server_settings.parse(index_file(index(redirects={"cluster": {}}), OPERATOR).encode())

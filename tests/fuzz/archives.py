@@ -14,10 +14,11 @@ from fuzz.target import Target
 from support.distributions import metadata, wheel_files, with_record
 from support.inspecting import SDIST, WHEEL, ZIP_SDIST
 from support.tar_writer import PKG_INFO, member, pkg_info, tar_gz
-from support.zip_writer import stored, zip_file
+from support.zip_writer import piped, stored, zip_file
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import parse_filename
+from wheelyard_server.settings import Accept
 
 _LIMITS = ArchiveLimits(members=1000, ratio_from_bytes=1024 * 1024)
 _FOLDER = Path(tempfile.mkdtemp(prefix="wheelyard-fuzz-"))
@@ -29,7 +30,7 @@ _PARTS = (f"{_INFO}/METADATA", f"{_INFO}/WHEEL", f"{_INFO}/RECORD")
 
 def _inspect(filename: str, body: bytes) -> CoreMetadata | None:
     try:
-        return inspect(io.BytesIO(body), parse_filename(filename), _LIMITS)
+        return inspect(io.BytesIO(body), parse_filename(filename), _LIMITS, Accept.INSTALLABLE).metadata
     except InvalidUploadError as error:
         reason = str(error)
     assert len(reason) < 300
@@ -94,6 +95,8 @@ TARGETS = {
         zip_file(_FILES),
         zip_file(_FILES, both={name: stored(content) for name, content in _FILES.items()}),
         zip_file(_FILES, zip64={}),
+        zip_file(_FILES, end={"comment": b"comment"}),
+        piped(_FILES),
     ]),
     "zip-sdist": Target(_zip_sdist, [
         zip_file(_PKG_INFO),

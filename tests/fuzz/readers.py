@@ -26,6 +26,7 @@ from support.tar_writer import END, PKG_INFO, member, with_checksum
 from wheelyard_server.catalog.inspection import ArchiveLimits, inspect
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import parse_filename
+from wheelyard_server.settings import Accept
 
 BLOCK = tarfile.BLOCKSIZE
 Tree = dict[str, bytes]
@@ -137,7 +138,7 @@ def is_accepted(path: Path) -> bool:
     """Tell whether an index takes it."""
     try:
         with path.open("rb") as file:
-            inspect(file, parse_filename(SDIST), ArchiveLimits())
+            inspect(file, parse_filename(SDIST), ArchiveLimits(), Accept.INSTALLABLE)
     except InvalidUploadError:
         return False
     return True

@@ -164,20 +164,42 @@ def test_a_wrong_token_is_told_from_a_missing_right(
 
 
 @only("twine", "uv", "poetry", "pdm", "hatch")
-def test_a_wheel_with_more_than_its_record_is_refused_with_the_reason(
+def test_a_wheel_that_is_not_what_its_record_says_is_refused_with_the_reason(
     index: Server, built: Build, client: Publisher, uploads: Uploads, tmp_path: Path
 ) -> None:
     """Not flit, which publishes only what it has just built."""
-    project = shutil.copytree(built(client, version="2.0"), tmp_path / client.name)
-    sdist, wheel = sorted(files(project), key=lambda path: path.suffix == ".whl")
-    sdist.unlink()
-    with zipfile.ZipFile(wheel, "a") as archive:
-        archive.writestr("added.py", "")
+    project, wheel = with_wheel_alone(built(client, version="2.0"), tmp_path / client.name)
+    with zipfile.ZipFile(wheel) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content + b"# changed\n" if name.endswith(".py") else content)
     refused = client.publish(project, f"{index.url}/legacy/", PUBLISHER)
     assert refused.returncode != 0
-    assert "RECORD" in output(refused)
-    assert "added.py" in output(refused)
+    assert "has another digest than RECORD says" in output(refused)
     assert uploads() == [400]
+
+
+@only("twine", "uv", "poetry", "pdm", "hatch")
+def test_a_wheel_with_more_than_its_record_is_taken_and_marked(
+    index: Server, built: Build, client: Publisher, uploads: Uploads, tmp_path: Path
+) -> None:
+    project, wheel = with_wheel_alone(built(client, version="4.0"), tmp_path / client.name)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("added.py", "")
+    done = client.publish(project, f"{index.url}/legacy/", PUBLISHER)
+    assert done.returncode == 0, output(done)
+    assert uploads() == [200]
+    with urllib.request.urlopen(f"{index.url}/simple/open-{client.name}/") as page:
+        assert "record-missing-row: &#39;added.py&#39; is in the wheel" in page.read().decode()
+
+
+def with_wheel_alone(built: Path, folder: Path) -> tuple[Path, Path]:
+    """Copy a built project without its sdist; return the copy and its wheel."""
+    project = shutil.copytree(built, folder)
+    sdist, wheel = sorted(files(project), key=lambda path: path.suffix == ".whl")
+    sdist.unlink()
+    return project, wheel
 
 
 @clients

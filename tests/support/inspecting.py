@@ -4,27 +4,53 @@ from pathlib import Path
 
 import pytest
 
-from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
+from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, Inspected, inspect
 from wheelyard_server.errors import InvalidUploadError
+from wheelyard_server.model import MAX_FINDING_LENGTH, Finding
 from wheelyard_server.names import parse_filename
+from wheelyard_server.settings import Accept
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 SDIST = "demo-1.0.tar.gz"
 ZIP_SDIST = "demo-1.0.zip"
 
 
-def accepted(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> CoreMetadata:
-    """Return what a good archive says of itself."""
+def inspected(
+    folder: Path, filename: str, body: bytes, accept: Accept, limits: ArchiveLimits | None = None
+) -> Inspected:
+    """Return what an inspection finds."""
     path = folder / filename
     path.write_bytes(body)
     with path.open("rb") as file:
-        return inspect(file, parse_filename(filename), limits or ArchiveLimits())
+        return inspect(file, parse_filename(filename), limits or ArchiveLimits(), accept)
+
+
+def accepted(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> CoreMetadata:
+    """Return what a well-formed archive says of itself."""
+    strict = inspected(folder, filename, body, Accept.WELL_FORMED, limits)
+    assert inspected(folder, filename, body, Accept.INSTALLABLE, limits) == strict
+    return strict.metadata
 
 
 def refusal(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> str:
-    """Return why a bad archive is refused, in a text that fits into a reason phrase."""
+    """Return why an archive is refused whatever an index accepts, in a text that fits into a reason phrase."""
+    reasons = [_reason(folder, filename, body, accept, limits) for accept in Accept]
+    assert len(set(reasons)) == 1 or "well-formed)" in reasons[1], reasons
+    return reasons[0]
+
+
+def finding(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> Finding:
+    """Return the only finding of an archive, for which it is refused where only what is well-formed is taken."""
+    (found,) = inspected(folder, filename, body, Accept.INSTALLABLE, limits).findings
+    reason = _reason(folder, filename, body, Accept.WELL_FORMED, limits)
+    assert reason.endswith(f" ({found.rule}; this index takes only what is well-formed)")
+    assert len(found.message) <= MAX_FINDING_LENGTH
+    return found
+
+
+def _reason(folder: Path, filename: str, body: bytes, accept: Accept, limits: ArchiveLimits | None) -> str:
     with pytest.raises(InvalidUploadError) as caught:
-        accepted(folder, filename, body, limits)
+        inspected(folder, filename, body, accept, limits)
     reason = str(caught.value)
     assert reason.isascii()
     assert reason.isprintable()

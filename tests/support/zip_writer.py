@@ -1,6 +1,8 @@
 """Writes zip files header by header, so that each of them may lie."""
 
+import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -58,6 +60,30 @@ def _truth(name: str, content: bytes) -> dict[str, Any]:
         "payload": payload,
         "after": b"",
     }
+
+
+def piped(files: Mapping[str, bytes], *, force_zip64: bool = False) -> bytes:
+    """Return a zip file as Python writes it to a pipe: sizes and checksums follow the content."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            with archive.open(name, "w", force_zip64=force_zip64) as member:
+                member.write(content)
+    return pipe.written
+
+
+class _Pipe(io.RawIOBase):
+    """Takes bytes and knows no way back."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.written += bytes(data)
+        return len(data)
 
 
 def stored(content: bytes) -> dict[str, Any]:

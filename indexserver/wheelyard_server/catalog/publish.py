@@ -21,8 +21,9 @@ from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
-from wheelyard_server.model import File
+from wheelyard_server.model import File, Finding, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
+from wheelyard_server.settings import Accept
 from wheelyard_server.storage import layout
 
 Clock = Callable[[], datetime]
@@ -37,6 +38,7 @@ class UploadLimits:
 
     project_files: int = 20_000
     archive: ArchiveLimits = field(default_factory=ArchiveLimits)
+    accept: Accept = Accept.INSTALLABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Upload:
 
 class _Inspected(NamedTuple):
     metadata: CoreMetadata
+    findings: tuple[Finding, ...]
     provenance: bytes | None
 
 
@@ -100,11 +103,11 @@ class Publisher:
 
     def _inspect(self, upload: Upload) -> _Inspected:
         with upload.content.open() as file:
-            metadata = inspect(file, upload.filename, self._limits.archive)
-        return _Inspected(metadata, _provenance(upload))
+            inspected = inspect(file, upload.filename, self._limits.archive, self._limits.accept)
+        return _Inspected(*inspected, _provenance(upload))
 
     def _describe(self, upload: Upload, inspected: _Inspected) -> File:
-        metadata, signed = inspected
+        metadata, found, signed = inspected
         now = self._now()
         return File(
             filename=upload.filename.filename,
@@ -119,6 +122,7 @@ class Publisher:
             requires_python=metadata.requires_python,
             summary=metadata.summary,
             provenance_sha256=hashlib.sha256(signed).hexdigest() if signed else None,
+            findings=findings(found),
         )
 
 

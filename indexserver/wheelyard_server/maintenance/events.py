@@ -39,6 +39,19 @@ class Finding(Event, frozen=True):
         return f"{self.key}: {self.problem}"
 
 
+class Marked(Event, frozen=True):
+    """A file breaks a rule and was taken all the same. It is as it was published."""
+
+    key: str
+    rule: str
+    message: str
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return f"{self.key}: {self.rule}: {self.message}"
+
+
 class Unreferenced(Event, frozen=True):
     """An object that no document names: what a crash or a deletion left, for the garbage collection."""
 

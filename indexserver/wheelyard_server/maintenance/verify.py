@@ -14,7 +14,7 @@ from wheelyard_server.errors import (
     ObjectNotFoundError,
     StorageUnavailableError,
 )
-from wheelyard_server.maintenance.events import Finding, Foreign, Report, Unreferenced, Visited
+from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report, Unreferenced, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import File, Project
@@ -76,6 +76,8 @@ class Verifier:
         for problem in contradictions(project):
             self.report(Finding(layout.document(name), problem))
         for file in project.files:
+            for found in file.findings:
+                self.report(Marked(layout.content(name, file), found.rule, found.message))
             for part in _parts(name, file):
                 await self._check_part(documents, name, file, part, objects)
         self._report_unreferenced(name, version, objects)

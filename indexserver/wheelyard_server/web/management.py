@@ -65,6 +65,14 @@ class Changed(_Api, frozen=True):
     by: str
 
 
+class FindingDetails(_Api, frozen=True):
+    """A rule that a file breaks although the index took it."""
+
+    rule: str
+    """Its name, which never changes."""
+    message: str
+
+
 class FileDetails(_Api, frozen=True):
     """A file of a project."""
 
@@ -82,6 +90,8 @@ class FileDetails(_Api, frozen=True):
     yanked_reason: str | None
     yank_changed: Changed | None
     """When it was last yanked or unyanked; null where that is not known."""
+    findings: tuple[FindingDetails, ...]
+    """Rules that the file breaks although the index took it, one of each."""
 
 
 class ProjectDetails(_Api, frozen=True):
@@ -239,6 +249,7 @@ def _file_details(file: File) -> FileDetails:
         yanked=file.yanked is not None,
         yanked_reason=file.yanked or None,
         yank_changed=_changed(file.yank_changed),
+        findings=tuple(FindingDetails(rule=each.rule, message=each.message) for each in file.findings),
     )
 
 

@@ -167,6 +167,9 @@ def _file_json(root: str, project: str, file: File) -> dict[str, Any]:
         described["core-metadata"] = {"sha256": file.core_metadata_sha256}
     if file.provenance_sha256 is not None:
         described["provenance"] = provenance_url(root, project, file)
+    if file.findings:
+        # PEP 691 leaves keys with an underscore to each index.
+        described["_findings"] = [{"rule": each.rule, "message": each.message} for each in file.findings]
     return described
 
 

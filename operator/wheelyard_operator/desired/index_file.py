@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from wheelyard_operator.resource import S3Storage, VolumeStorage
+from wheelyard_operator.resource import DEFAULT_ACCEPT, S3Storage, VolumeStorage
 
 if TYPE_CHECKING:
     from wheelyard_operator.resource import Manifest, PackageIndex
@@ -53,6 +53,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "projectFiles": serving.project_files,
             "scratchBytes": scratch_bytes(index),
         },
+        **_uploads(index),
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "logs": {"format": settings.log_format},
         **_tracing(settings),
@@ -98,6 +99,12 @@ def _tracing(settings: Settings) -> Manifest:
     if not settings.tracing_endpoint:
         return {}
     return {"tracing": {"endpoint": settings.tracing_endpoint, "ratio": settings.tracing_ratio}}
+
+
+def _uploads(index: PackageIndex) -> Manifest:
+    # The default is left out: a new key would replace the servers of every index.
+    accept = index.serving.accept
+    return {} if accept == DEFAULT_ACCEPT else {"uploads": {"accept": accept}}
 
 
 def _redirects(index: PackageIndex) -> Manifest:

@@ -3,7 +3,7 @@
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent, LabelSelector
 from wheelyard_operator.resource.exposure import Exposure, IngressWish, RouteWish
-from wheelyard_operator.resource.index import PackageIndex, parse_bytes
+from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex, parse_bytes
 from wheelyard_operator.resource.meta import (
     API_VERSION,
     BUCKET_FINALIZER,
@@ -33,6 +33,7 @@ from wheelyard_operator.resource.user import IndexUser, Rotation
 __all__ = [
     "API_VERSION",
     "BUCKET_FINALIZER",
+    "DEFAULT_ACCEPT",
     "FINALIZER",
     "GROUP",
     "INDEX",

@@ -13,6 +13,8 @@ from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 
+DEFAULT_ACCEPT = "Installable"
+"""What index servers take that are not told anything else."""
 _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
@@ -49,6 +51,8 @@ class Serving:
     file_bytes: int
     metadata_bytes: int
     project_files: int
+    accept: str
+    """Which uploads are taken: Installable or WellFormed."""
     cache_bytes: int
     redirects: Redirects | None
     """None redirects nobody."""
@@ -63,6 +67,7 @@ class Serving:
             file_bytes=parse_bytes(limits.get("fileSize", "5Gi")),
             metadata_bytes=parse_bytes(limits.get("metadataSize", "2Mi")),
             project_files=limits.get("projectFiles", 20_000),
+            accept=spec.get("uploads", {}).get("accept", DEFAULT_ACCEPT),
             cache_bytes=parse_bytes(spec.get("cache", {}).get("size", "5Gi")),
             redirects=Redirects.parse(spec["redirects"]) if "redirects" in spec else None,
         )

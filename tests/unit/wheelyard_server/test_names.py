@@ -66,6 +66,19 @@ def test_other_filenames_are_refused(filename: str) -> None:
         parse_filename(filename)
 
 
+@pytest.mark.parametrize(
+    ("filename", "variant"),
+    [
+        ("demo-1.0-py3-none-any-x86_64v3.whl", "x86_64v3"),
+        ("demo-1.0-7-cp313-cp313-linux_x86_64-cu129.whl", "cu129"),
+        ("demo-1.0-py2.py3-none-any-null.whl", "null"),
+    ],
+)
+def test_a_variant_wheel_is_refused_as_what_it_is(filename: str, variant: str) -> None:
+    with pytest.raises(InvalidUploadError, match=rf"A variant wheel \(PEP 825, variant {variant}\)"):
+        parse_filename(filename)
+
+
 @given(st.text())
 def test_whatever_a_filename_is_it_is_parsed_or_refused(filename: str) -> None:
     try:

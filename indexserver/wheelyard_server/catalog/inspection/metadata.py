@@ -9,22 +9,31 @@ from dataclasses import dataclass
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 from packaging.utils import canonicalize_name
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename
 
 METADATA_VERSIONS = ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
 """2.0 was never a standard, but is what wheel wrote until 2018."""
-_CHECKED = ("name", "version", "summary", "requires_python", "requires_dist", "provides_extra", "dynamic")
-"""The fields that installers and the pages use; of others, many a real project has one that is wrong."""
+_NEXT_MAJOR_VERSION = 3
+"""Of metadata: nobody knows what it will mean."""
+_REQUIRED = ("name", "version")
+_CHECKED = ("summary", "requires_dist", "provides_extra", "dynamic")
+"""With Requires-Python, what installers and the pages use. Of others, many a real project has one that is wrong."""
+_ONCE = ("metadata-version", "name", "version", "requires-python")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r?\n\Z")
-_HEADERS = re.compile(rb"(?:[!-9;-~]++:[^\0\r\n]*+(?:\r?\n[ \t][^\0\r\n]*+)*+(?:\r?\n|\Z))++")
-"""RFC 5322 with UTF-8. After any other line, some parsers go on and others take the rest for the description."""
+_LINE = rb"[^\0\r\n]*+(?:\r?\n|\Z)"
+_HEADERS = re.compile(rb"(?:[!-9;-~]++:" + _LINE + rb"(?:[ \t]" + _LINE + rb")*+)++")
+"""RFC 5322 with UTF-8."""
+_LINES = re.compile(rb"(?:(?!\Z)" + _LINE + rb")++")
+"""Lines that end in the same place for everybody."""
 _FIELD_NAME = re.compile(rb"^[!-9;-~]+(?=:)", re.MULTILINE)
 _FIELD_NAMES = 100
 """There are about 30; the time to parse them grows with the square of how many different ones there are."""
 _CHARACTERS = 1000
 """For what the catalog keeps of each file."""
+_SHAPE = "The metadata must be lines like 'Name: demo', an empty line and the description"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +43,24 @@ class CoreMetadata:
     raw: bytes
     """`METADATA` or `PKG-INFO`, byte for byte."""
     metadata_version: str
+    """Empty if it has none."""
     requires_python: str | None
     """A valid version specifier."""
     summary: str
     """One line; untrusted text, as all of this."""
 
 
-def parse_metadata(raw: bytes, filename: DistributionFilename) -> CoreMetadata:
-    """Read core metadata; raise `InvalidUploadError` unless it is valid and that of this filename."""
-    fields = _parse_headers(raw)
+def parse_metadata(raw: bytes, filename: DistributionFilename, findings: Findings) -> CoreMetadata:
+    """Read core metadata; raise `InvalidUploadError` unless all readers see those of this filename in them."""
+    fields = _parse_headers(raw, findings)
     version = fields.get("metadata_version", "")
-    if version not in METADATA_VERSIONS:
-        newest = METADATA_VERSIONS[-1]
-        raise InvalidUploadError(f"Metadata-Version {shown(version)} is not known here, the newest is {newest}")
-    metadata = _validated(fields)
-    if canonicalize_name(metadata.name) != filename.project:
-        raise InvalidUploadError(f"The metadata names the project {shown(metadata.name)}, the filename another")
-    if metadata.version != filename.version:
-        raise InvalidUploadError(
-            f"The metadata has the version {shown(str(metadata.version))}, the filename another"
-        )
-    # A long header may be folded into several lines.
-    requires_python, summary = " ".join(fields.get("requires_python", "").split()), fields.get("summary", "")
-    if max(len(requires_python), len(summary)) > _CHARACTERS:
-        raise InvalidUploadError(f"Summary and Requires-Python may have at most {_CHARACTERS} characters each")
-    return CoreMetadata(raw, version, requires_python or None, summary)
+    _check_version(version, findings)
+    metadata = Metadata.from_raw(fields, validate=False)
+    _check_names(metadata, filename)
+    for name in _CHECKED:
+        if problem := _problem(metadata, name):
+            findings.add(Rule.METADATA_FIELD, problem)
+    return CoreMetadata(raw, version, _requires_python(metadata, fields, findings), _summary(fields, findings))
 
 
 def fields_of(raw: bytes) -> RawMetadata:
@@ -77,34 +79,103 @@ def fields_of(raw: bytes) -> RawMetadata:
     return fields
 
 
-def _parse_headers(raw: bytes) -> RawMetadata:
+def _parse_headers(raw: bytes, findings: Findings) -> RawMetadata:
     """Parse the headers alone: a long description cannot be wrong, but could pretend to be nested mail."""
     headers = _END_OF_HEADERS.split(raw, maxsplit=1)[0]
-    if not _HEADERS.fullmatch(headers):
-        raise InvalidUploadError("The metadata must be lines like 'Name: demo', an empty line and the description")
+    if not _LINES.fullmatch(headers) or not _HEADERS.match(headers):
+        raise InvalidUploadError(_SHAPE)
     if len({name.lower() for name in _FIELD_NAME.findall(headers)}) > _FIELD_NAMES:
         raise InvalidUploadError(f"The metadata has more than {_FIELD_NAMES} different fields")
     try:
         headers.decode()
+    except UnicodeDecodeError as error:
+        findings.add(Rule.METADATA_ENCODING, f"The metadata cannot be read as UTF-8: {shown(str(error))}")
+        headers = headers.decode(errors="replace").encode()
+    fields = _fields(headers)
+    if not _HEADERS.fullmatch(headers):
+        _check_readings(headers, fields)
+        findings.add(Rule.METADATA_LINE, f"{_SHAPE}, without line ends in a field such as License")
+    return fields
+
+
+def _check_readings(headers: bytes, fields: RawMetadata) -> None:
+    """Refuse headers of which it counts whether a reader goes on after a line that is none.
+
+    Python takes the rest for the description, uv leaves the line out. Both must find the same.
+    """
+    going_on = _fields(b"".join(match[0] for match in _HEADERS.finditer(headers)))
+    for name in ("metadata_version", *_REQUIRED, "requires_python", *_CHECKED):
+        if going_on.get(name) != fields.get(name):
+            raise InvalidUploadError(
+                f"{_SHAPE}: after a line that is no header, some installers see another {_shown_name(name)}"
+            )
+
+
+def _fields(headers: bytes) -> RawMetadata:
+    try:
         fields, unparsed = parse_email(headers + b"\n\n")
     except ValueError as error:
         raise InvalidUploadError(f"The metadata cannot be read: {shown(str(error))}") from None
-    for name in ("metadata-version", "name", "version", "requires-python"):
+    for name in _ONCE:
         if name in unparsed:
             raise InvalidUploadError(f"The metadata must have {name.title()} once")
     return fields
 
 
-def _validated(fields: RawMetadata) -> Metadata:
-    metadata = Metadata.from_raw(fields, validate=False)
+def _check_version(version: str, findings: Findings) -> None:
+    """Check Metadata-Version: an unknown minor version is one of the same meaning with more fields."""
+    if version in METADATA_VERSIONS:
+        return
+    message = f"Metadata-Version {shown(version)} is not known here, the newest is {METADATA_VERSIONS[-1]}"
+    major = re.match(r"\d{1,3}(?=\.)", version)
+    if version and (major is None or int(major[0]) >= _NEXT_MAJOR_VERSION):
+        raise InvalidUploadError(message)
+    findings.add(Rule.METADATA_VERSION, message)
+
+
+def _check_names(metadata: Metadata, filename: DistributionFilename) -> None:
+    for name in _REQUIRED:
+        if problem := _problem(metadata, name):
+            raise InvalidUploadError(problem)
+    if canonicalize_name(metadata.name) != filename.project:
+        raise InvalidUploadError(f"The metadata names the project {shown(metadata.name)}, the filename another")
+    if metadata.version != filename.version:
+        raise InvalidUploadError(
+            f"The metadata has the version {shown(str(metadata.version))}, the filename another"
+        )
+
+
+def _requires_python(metadata: Metadata, fields: RawMetadata, findings: Findings) -> str | None:
+    # A long header may be folded into several lines.
+    specifier = " ".join(fields.get("requires_python", "").split())
+    if len(specifier) > _CHARACTERS:
+        raise InvalidUploadError(f"Requires-Python may have at most {_CHARACTERS} characters")
+    if problem := _problem(metadata, "requires_python"):
+        findings.add(Rule.METADATA_REQUIRES_PYTHON, f"{problem}; it limits nothing")
+        return None
+    return specifier or None
+
+
+def _summary(fields: RawMetadata, findings: Findings) -> str:
+    summary = " ".join(fields.get("summary", "").split())
+    if len(summary) > _CHARACTERS:
+        findings.add(Rule.METADATA_SUMMARY, f"The Summary has more than {_CHARACTERS} characters, so many are kept")
+    return summary[:_CHARACTERS]
+
+
+def _problem(metadata: Metadata, name: str) -> str:
+    """Return what is wrong with a field; "" if nothing is."""
     try:
-        for name in _CHECKED:
-            getattr(metadata, name)
+        getattr(metadata, name)
     except InvalidMetadata as error:
-        raise InvalidUploadError(f"The metadata is not valid: {shown(str(error))}") from None
+        return f"The metadata is not valid: {shown(str(error))}"
     except RecursionError:
-        raise InvalidUploadError("The metadata is not valid: a requirement's marker is nested too deeply") from None
+        return "The metadata is not valid: a requirement's marker is nested too deeply"
     except ValueError as error:
         # What Python says of numbers with thousands of digits.
-        raise InvalidUploadError(f"The metadata is not valid: {shown(str(error))}") from None
-    return metadata
+        return f"The metadata is not valid: {shown(str(error))}"
+    return ""
+
+
+def _shown_name(name: str) -> str:
+    return name.replace("_", "-").title()

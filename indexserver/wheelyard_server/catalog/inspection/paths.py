@@ -10,11 +10,15 @@ import unicodedata
 from collections.abc import Iterator
 from enum import Enum, auto
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.errors import InvalidUploadError
 
 _PATH_CHARACTERS = 1024
+_INVISIBLE = r"[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+"""Some file systems leave these out, and people do not see them."""
+_END_OF_NAME = r"[. ]+(?=/|\Z)"
 _PLAIN = re.compile(r"\w[\w-]*+(?:\.\w[\w-]*+)*+(?:/\w[\w-]*+(?:\.\w[\w-]*+)*+)*+", re.ASCII)
 """Most paths; nothing that is forbidden looks like this."""
 _FORBIDDEN = tuple(
@@ -28,6 +32,10 @@ _FORBIDDEN = tuple(
         (r"\A[A-Za-z]:", "has a drive letter in its name"),
         (r"(\A|/)\.\.(/|\Z)", "climbs out of its folder with .."),
         (r"//|(\A|/)\.(/|\Z)|/\Z", "has an empty or . part in its path"),
+        # On Windows, two such names, or one of them and the name without it, are one file.
+        (r":", "has a colon in its name, after which Windows sees a stream of another file: rename it"),
+        (_END_OF_NAME, "has a dot or space at the end of a name, which Windows leaves out: rename it"),
+        (_INVISIBLE, "has a character in its name that nobody sees, or that turns the text around: rename it"),
     ]
 )
 
@@ -59,14 +67,16 @@ class Tree:
     Names that differ only in case or Unicode normalisation are one file on macOS and Windows.
     """
 
-    def __init__(self, limits: ArchiveLimits) -> None:
+    def __init__(self, limits: ArchiveLimits, findings: Findings) -> None:
         self.roots: set[str] = set()
         self._limits = limits
+        self._findings = findings
         self._kinds: dict[str, Kind] = {}
         self._names_bytes = 0
 
     def add(self, path: str, kind: Kind) -> None:
         """Take the next member; raise `InvalidUploadError` if it cannot stand beside those before it."""
+        path = self._plain_folder(path) if kind is Kind.FOLDER else path
         check_path(path)
         self.roots.add(path.partition("/")[0])
         key = _folded(path)
@@ -74,9 +84,25 @@ class Tree:
             if not self._stands_in(folder, path):
                 break
         known = self._kinds.get(key)
-        if known not in {None, Kind.IMPLIED_FOLDER} or (known and kind is not Kind.FOLDER):
+        if known in {Kind.FILE, Kind.LINK} or (known and kind is not Kind.FOLDER):
             raise InvalidUploadError(f"{shown(path)} is in the archive more than once, if case does not count")
+        if known is Kind.FOLDER:
+            self._findings.add(Rule.ARCHIVE_FOLDER_REPEATED, f"The folder {shown(path)} is in the archive twice")
         self._keep(key, kind)
+
+    def _plain_folder(self, path: str) -> str:
+        """Return a folder's path as Windows has it. Only a folder that nothing lies in may have another."""
+        plain = _plain_names(path)
+        if plain != path:
+            self._findings.add(
+                Rule.ARCHIVE_FOLDER_REPEATED,
+                f"The folder {shown(path)} in the archive is {shown(plain)} on Windows",
+            )
+        return plain
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether a folder with this path was added, or anything in it."""
+        return self._kinds.get(_folded(path)) in {Kind.FOLDER, Kind.IMPLIED_FOLDER}
 
     def is_file(self, path: str) -> bool:
         """Tell whether a file with this path was added."""
@@ -111,6 +137,11 @@ def check_symbolic_link(path: str, target: str) -> None:
         raise InvalidUploadError(f"{shown(path)} in the archive is a link that leads out of it")
     if below:
         check_path("/".join(below))
+
+
+def _plain_names(path: str) -> str:
+    """Leave out dots and spaces at the ends of names, but no name of dots alone."""
+    return re.sub(rf"(?<=[^/. ]){_END_OF_NAME}", "", path)
 
 
 def _folded(path: str) -> str:

@@ -12,13 +12,16 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.inspection.paths import check_path
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.catalog.inspection.zip_archive import ZipArchive
 from wheelyard_server.catalog.inspection.zip_directory import Entry
 from wheelyard_server.errors import InvalidUploadError
 
 _ALGORITHMS = {"sha256", "sha384", "sha512"}
+_READ_BY_INSTALLERS = {"METADATA", "WHEEL", "entry_points.txt"}
 _SIGNATURES = (".jws", ".p7s")
 """Written after RECORD, so not in it."""
 
@@ -26,32 +29,89 @@ _SIGNATURES = (".jws", ".p7s")
 class _Row(NamedTuple):
     path: str
     algorithm: str
-    digest: bytes
+    """Empty if there is none that counts."""
+    declared: str
+    """The digest, as it stands there."""
     size: str
 
 
-def check_record(archive: ZipArchive, record: str, limits: ArchiveLimits) -> None:
-    """Read the whole archive; raise `InvalidUploadError` unless it holds what RECORD lists, and nothing else."""
+def check_record(archive: ZipArchive, record: str, limits: ArchiveLimits, findings: Findings) -> None:
+    """Read the whole archive; raise `InvalidUploadError` if a file has another digest than its RECORD says.
+
+    Whatever else is wrong with RECORD, installers pass over.
+    """
     exempt = {record, *(record + suffix for suffix in _SIGNATURES)}
-    unseen = set(archive.files)
+    contents = _Contents(archive)
     for row in _read_rows(archive.read(record, limits.record_bytes), exempt):
-        if row.path not in unseen:
-            known = "more than once" if row.path in archive.files else "which is not in the wheel"
-            raise InvalidUploadError(f"RECORD lists {shown(row.path)}, {known}")
-        unseen.remove(row.path)
-        _check_file(archive, archive.files[row.path], row)
-    if unseen - exempt:
-        raise InvalidUploadError(f"{shown(min(unseen - exempt))} is in the wheel, but not in its RECORD")
-    for path in unseen:
+        if row.path in archive.files:
+            _check_file(contents, archive.files[row.path], row, findings)
+        else:
+            _check_absent(archive, row, findings)
+    for path in sorted(contents.unread - exempt):
+        findings.add(Rule.RECORD_MISSING_ROW, f"{shown(path)} is in the wheel, but not in its RECORD")
+    for path in contents.unread:
         archive.check_content(archive.files[path])
 
 
-def _check_file(archive: ZipArchive, entry: Entry, row: _Row) -> None:
-    digest = hashlib.new(row.algorithm)
-    for chunk in archive.content(entry):
-        digest.update(chunk)
-    if digest.digest() != row.digest or row.size != str(entry.size):
-        raise InvalidUploadError(f"{shown(entry.name)} has another digest or size than its wheel's RECORD says")
+class _Contents:
+    """The digests of a wheel's files, each of which is read once."""
+
+    def __init__(self, archive: ZipArchive) -> None:
+        self.unread = set(archive.files)
+        self._archive = archive
+        self._known: dict[str, tuple[str, bytes]] = {}
+
+    def digest(self, entry: Entry, algorithm: str) -> bytes:
+        """Return a file's digest. A second one by another algorithm is refused: it would cost another reading."""
+        known, value = self._known.get(entry.name, (algorithm, b""))
+        if known != algorithm:
+            raise InvalidUploadError(f"RECORD lists {shown(entry.name)} with digests of two kinds")
+        if entry.name in self.unread:
+            self.unread.remove(entry.name)
+            value = self._read(entry, algorithm)
+            self._known[entry.name] = algorithm, value
+        return value
+
+    def _read(self, entry: Entry, algorithm: str) -> bytes:
+        digest = hashlib.new(algorithm)
+        for chunk in self._archive.content(entry):
+            digest.update(chunk)
+        return digest.digest()
+
+
+def _check_file(contents: _Contents, entry: Entry, row: _Row, findings: Findings) -> None:
+    name = shown(entry.name)
+    if entry.name not in contents.unread:
+        findings.add(Rule.RECORD_REPEATED, f"RECORD lists {name} more than once")
+    digest = contents.digest(entry, row.algorithm or "sha256")
+    if not row.algorithm:
+        findings.add(Rule.RECORD_DIGEST_MISSING, f"RECORD has no sha256 (or 384, 512) digest of {name}")
+    elif row.declared == digest.hex():
+        findings.add(Rule.RECORD_DIGEST_HEX, f"RECORD has the digest of {name} in hex, which should be in base64")
+    elif _decode(row.declared) != digest:
+        _refuse_other_digest(entry, findings)
+    # A size may be left out.
+    if row.size not in {"", str(entry.size)}:
+        findings.add(Rule.RECORD_SIZE, f"{name} has {entry.size} bytes, RECORD says {shown(row.size)}")
+
+
+def _refuse_other_digest(entry: Entry, findings: Findings) -> None:
+    """Refuse a file that is not what RECORD says; of what neither installers nor Python read, that is a finding."""
+    problem = f"{shown(entry.name)} has another digest than RECORD says: it was changed after the wheel was built"
+    folder, _, name = entry.name.partition("/")
+    if not folder.endswith(".dist-info") or name in _READ_BY_INSTALLERS:
+        raise InvalidUploadError(problem)
+    findings.add(Rule.RECORD_DIGEST, problem)
+
+
+def _check_absent(archive: ZipArchive, row: _Row, findings: Findings) -> None:
+    """Check a row of no file. Uninstallers remove what RECORD lists, so it must lie in the environment."""
+    path = row.path.removesuffix("/")
+    check_path(path)
+    if row.path != path or archive.tree.is_folder(path):
+        findings.add(Rule.RECORD_FOLDER, f"RECORD lists the folder {shown(path)}")
+    else:
+        findings.add(Rule.RECORD_ABSENT_FILE, f"RECORD lists {shown(path)}, which is not in the wheel")
 
 
 def _read_rows(raw: bytes, exempt: set[str]) -> Iterator[_Row]:
@@ -67,11 +127,9 @@ def _read_rows(raw: bytes, exempt: set[str]) -> Iterator[_Row]:
 def _parse_row(fields: list[str]) -> _Row:
     if len(fields) != 3:
         raise InvalidUploadError(f"RECORD has {len(fields)} columns for {shown(fields[0])}, not 3")
-    path, declared, size = fields
-    algorithm, _, digest = declared.partition("=")
-    if algorithm not in _ALGORITHMS:
-        raise InvalidUploadError(f"RECORD must have a sha256 (or 384, 512) digest of {shown(path)}")
-    return _Row(path, algorithm, _decode(digest), size)
+    path, digest, size = fields
+    algorithm, _, declared = digest.partition("=")
+    return _Row(path, algorithm if algorithm in _ALGORITHMS else "", declared, size)
 
 
 def _decode(digest: str) -> bytes:

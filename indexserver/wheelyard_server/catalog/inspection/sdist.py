@@ -2,6 +2,7 @@
 
 from typing import BinaryIO
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, parse_metadata
 from wheelyard_server.catalog.inspection.paths import Kind, Tree, check_path, check_symbolic_link
@@ -11,35 +12,37 @@ from wheelyard_server.catalog.inspection.zip_archive import ZipArchive
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename, belongs_to, standard_sdist_stem
 
-_STANDARD_SINCE = METADATA_VERSIONS.index("2.4")
-"""Tools that write this know PEP 625; older ones spelled filenames in many ways."""
+_BEFORE_STANDARD = ("", *METADATA_VERSIONS[: METADATA_VERSIONS.index("2.4")])
+"""Tools that write these spelled filenames in many ways; newer ones know PEP 625."""
 
 
-def inspect_sdist(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
-    """Return an sdist's metadata; raise `InvalidUploadError` unless all in it agrees. Reads the whole file."""
+def inspect_sdist(
+    file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings
+) -> CoreMetadata:
+    """Return an sdist's metadata; raise `InvalidUploadError` unless it agrees with itself. Reads the whole file."""
     read = _read_zip if filename.filename.endswith(".zip") else _read_tar
-    metadata = parse_metadata(read(file, filename, limits), filename)
+    metadata = parse_metadata(read(file, filename, limits, findings), filename, findings)
     stem = standard_sdist_stem(filename)
-    is_new = METADATA_VERSIONS.index(metadata.metadata_version) >= _STANDARD_SINCE
-    if is_new and not filename.filename.startswith(f"{stem}."):
-        raise InvalidUploadError(
-            f"The sdist must be named {shown(stem)}.tar.gz (PEP 625): build it with newer tools"
+    if metadata.metadata_version not in _BEFORE_STANDARD and not filename.filename.startswith(f"{stem}."):
+        findings.add(
+            Rule.SDIST_FILENAME,
+            f"The sdist must be named {shown(stem)}.tar.gz (PEP 625): build it with newer tools",
         )
     return metadata
 
 
-def _read_zip(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> bytes:
+def _read_zip(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings) -> bytes:
     """Return PKG-INFO of a `.zip` sdist whose every member is sound."""
-    archive = ZipArchive(file, limits)
-    root = _one_root(archive.tree, filename)
+    archive = ZipArchive(file, limits, findings)
+    root = _one_root(archive.tree, filename, findings)
     for entry in archive.files.values():
         archive.check_content(entry)
     return archive.read(f"{root}/PKG-INFO", limits.metadata_bytes)
 
 
-def _read_tar(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> bytes:
+def _read_tar(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings) -> bytes:
     """Return PKG-INFO of a `.tar.gz` sdist whose every member is sound."""
-    tree = Tree(limits)
+    tree = Tree(limits, findings)
     pkg_info: bytes | None = None
     archive = open_tar_gz(file, limits)
     for member in archive.members():
@@ -47,7 +50,7 @@ def _read_tar(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLim
         root, _, name = member.path.partition("/")
         if name == "PKG-INFO" and member.kind is Kind.FILE:
             pkg_info = archive.read(member, limits.metadata_bytes)
-    root = _one_root(tree, filename)
+    root = _one_root(tree, filename, findings)
     if pkg_info is None:
         raise InvalidUploadError(f"The archive has no {shown(f'{root}/PKG-INFO')}")
     return pkg_info
@@ -66,11 +69,13 @@ def _add(tree: Tree, member: TarMember) -> None:
         raise InvalidUploadError(f"{shown(member.path)} in the archive is a hard link to no file before it")
 
 
-def _one_root(tree: Tree, filename: DistributionFilename) -> str:
-    """Return the one folder that all lies in: `NAME-VERSION`."""
+def _one_root(tree: Tree, filename: DistributionFilename, findings: Findings) -> str:
+    """Return the one folder that all lies in, which should be `NAME-VERSION`. Installers look at what is in it."""
     if len(tree.roots) != 1:
         raise InvalidUploadError(f"An sdist must have one folder with all in it, this has {len(tree.roots)}")
     root = next(iter(tree.roots))
     if not belongs_to(root, filename):
-        raise InvalidUploadError(f"The sdist's folder {shown(root)} is not the project and version of its filename")
+        findings.add(
+            Rule.SDIST_FOLDER, f"The sdist's folder {shown(root)} is not the project and version of its filename"
+        )
     return root

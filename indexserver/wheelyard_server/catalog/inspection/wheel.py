@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from packaging.tags import Tag, parse_tag
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.metadata import CoreMetadata, parse_metadata
 from wheelyard_server.catalog.inspection.record import check_record
@@ -21,13 +22,15 @@ _OWNED_FOLDER = re.compile(r".+-.+\.data|.+\.dist-info")
 _NESTED_DIST_INFO = re.compile(r"[^/]+\.data/(purelib|platlib)/[^/]+\.dist-info/", re.IGNORECASE)
 
 
-def inspect_wheel(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits) -> CoreMetadata:
-    """Return a wheel's metadata; raise `InvalidUploadError` unless all in it agrees. Reads the whole file."""
-    archive = ZipArchive(file, limits)
+def inspect_wheel(
+    file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings
+) -> CoreMetadata:
+    """Return a wheel's metadata; raise `InvalidUploadError` unless it agrees with itself. Reads the whole file."""
+    archive = ZipArchive(file, limits, findings)
     dist_info = _dist_info(archive, filename)
-    metadata = parse_metadata(archive.read(f"{dist_info}/METADATA", limits.metadata_bytes), filename)
-    _check_wheel_file(archive.read(f"{dist_info}/WHEEL", limits.metadata_bytes), filename)
-    check_record(archive, f"{dist_info}/RECORD", limits)
+    metadata = parse_metadata(archive.read(f"{dist_info}/METADATA", limits.metadata_bytes), filename, findings)
+    _check_wheel_file(archive.read(f"{dist_info}/WHEEL", limits.metadata_bytes), filename, findings)
+    check_record(archive, f"{dist_info}/RECORD", limits, findings)
     return metadata
 
 
@@ -46,26 +49,29 @@ def _dist_info(archive: ZipArchive, filename: DistributionFilename) -> str:
     return found[0]
 
 
-def _check_wheel_file(raw: bytes, filename: DistributionFilename) -> None:
+def _check_wheel_file(raw: bytes, filename: DistributionFilename, findings: Findings) -> None:
     """Check WHEEL: the version of the format, and the tags, which the filename repeats in short."""
     fields = BytesHeaderParser().parsebytes(raw)
-    versions = fields.get_all("Wheel-Version", [])
-    if len(versions) != 1 or not re.fullmatch(r"1\.\d{1,3}", str(versions[0])):
-        raise InvalidUploadError("The WHEEL file must have one Wheel-Version, 1.0")
-    listed = _listed_tags(fields)
-    if listed != filename.tags:
-        example = min(map(str, listed ^ filename.tags))
-        raise InvalidUploadError(f"The tags of the filename and of the WHEEL file differ in {shown(example)}")
+    versions = [str(version).strip() for version in fields.get_all("Wheel-Version", [])]
+    if len(versions) != 1 or not re.fullmatch(r"[01]\.\d{1,3}", versions[0]):
+        raise InvalidUploadError(
+            "The WHEEL file must have one Wheel-Version, 1.0: build the wheel with a newer tool"
+        )
+    if not versions[0].startswith("1."):
+        findings.add(Rule.WHEEL_VERSION, f"The Wheel-Version is {versions[0]}, which was never a standard")
+    problem = _tag_problem(fields, filename)
+    if problem:
+        findings.add(Rule.WHEEL_TAGS, f"{problem}: build the wheel again, or rename it with 'wheel tags'")
 
 
-def _listed_tags(fields: Message) -> frozenset[Tag]:
-    """Return the tags of all `Tag` lines; each may be compressed, as in a filename."""
+def _tag_problem(fields: Message, filename: DistributionFilename) -> str:
+    """Return what is wrong with the `Tag` lines; each may be compressed, as in a filename."""
     lines = [str(line) for line in fields.get_all("Tag", [])]
     if sum(tag_count(line) for line in lines) > _FILE_TAGS:
-        raise InvalidUploadError("The WHEEL file has too many tags")
+        return "The WHEEL file has too many tags"
     try:
-        return frozenset[Tag]().union(*(parse_tag(line) for line in lines))
+        listed = frozenset[Tag]().union(*(parse_tag(line) for line in lines))
     except ValueError:
-        raise InvalidUploadError(
-            "The WHEEL file has a line Tag that is no tag, which is like py3-none-any"
-        ) from None
+        return "The WHEEL file has a line Tag that is no tag"
+    different = sorted(map(str, listed ^ filename.tags))
+    return f"The tags of the filename and of the WHEEL file differ in {shown(different[0])}" if different else ""

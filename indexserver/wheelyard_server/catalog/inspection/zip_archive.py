@@ -11,12 +11,14 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.inflate import DEFLATE, inflate, raw_chunks
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.paths import Kind, Tree
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.catalog.inspection.zip_directory import (
     DEFLATED,
+    ZIP64_FIELD,
     Entry,
     decode_name,
     exactly,
@@ -28,18 +30,20 @@ from wheelyard_server.catalog.inspection.zip_directory import (
 from wheelyard_server.errors import InvalidUploadError
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_DESCRIPTOR, _DESCRIPTOR_64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")
 
 
 class ZipArchive:
     """The members of a zip file whose structure was found sound; contents are checked as they are read."""
 
-    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
-        """Read the structure; raise `InvalidUploadError` unless it is well-formed."""
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits, findings: Findings) -> None:
+        """Read the structure; raise `InvalidUploadError` unless all readers see the same in it."""
         size = file.seek(0, os.SEEK_END)
         _refuse_tar(file)
-        directory = find_directory(file, size)
+        directory = find_directory(file, size, findings)
         self._file = file
-        self.tree = Tree(limits)
+        self._findings = findings
+        self.tree = Tree(limits, findings)
         self.files: dict[str, Entry] = {}
         entries = list(read_entries(file, directory, limits))
         limits.check_expansion(size, sum(entry.size for entry in entries))
@@ -59,12 +63,17 @@ class ZipArchive:
                 raise InvalidUploadError(
                     f"{shown(entry.name)} in the archive overlaps another member, or lies after a gap"
                 )
-            position = self._checked_content(entry) + entry.compressed_size
+            content, descriptor = self._checked_header(entry)
+            position = content + entry.compressed_size + descriptor
         if position != end:
             raise InvalidUploadError("The zip file has extra data before its central directory")
 
-    def _checked_content(self, entry: Entry) -> int:
-        """Return where a member's content begins; its local header says what the directory says."""
+    def _checked_header(self, entry: Entry) -> tuple[int, int]:
+        """Return where a member's content begins, and the size of the descriptor behind it.
+
+        Its local header says what the directory says; or that a descriptor does (section 4.3.9), as in a zip file
+        that was written to a pipe.
+        """
         self._file.seek(entry.offset)
         fields = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
         signature, _, flags, method, _, _, crc, compressed, size, name_size, extra_size = fields
@@ -72,9 +81,28 @@ class ZipArchive:
         extra = extra_fields(exactly(self._file, extra_size), name)
         size, compressed = zip64_values(extra, (size, compressed), name)
         local = Entry(name, flags, method, crc, compressed, size, entry.offset)
-        if signature != b"PK\3\4" or local != entry:
+        expected = entry.undeclared() if entry.has_descriptor and not (crc or compressed or size) else entry
+        if signature != b"PK\3\4" or local != expected:
             raise InvalidUploadError(f"The local header of {shown(entry.name)} contradicts the central directory")
-        return self._file.tell()
+        content = self._file.tell()
+        return content, self._checked_descriptor(entry, content, is_zip64=ZIP64_FIELD in extra)
+
+    def _checked_descriptor(self, entry: Entry, content: int, *, is_zip64: bool) -> int:
+        """Return the size of the descriptor behind a member's content, which says what the directory says."""
+        if not entry.has_descriptor:
+            return 0
+        self._findings.add(
+            Rule.ZIP_DATA_DESCRIPTOR,
+            f"{shown(entry.name)} in the archive has a data descriptor: write the zip to a file, not to a pipe",
+        )
+        descriptor = _DESCRIPTOR_64 if is_zip64 else _DESCRIPTOR
+        self._file.seek(content + entry.compressed_size)
+        found = descriptor.unpack(exactly(self._file, descriptor.size))
+        if found != (b"PK\7\x08", entry.crc, entry.compressed_size, entry.size):
+            raise InvalidUploadError(
+                f"The data descriptor of {shown(entry.name)} contradicts the central directory, or has no signature"
+            )
+        return descriptor.size
 
     def _seek_content(self, entry: Entry) -> None:
         """Go to a member's content, behind its local header, which was found right."""

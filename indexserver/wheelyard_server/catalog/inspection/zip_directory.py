@@ -7,9 +7,10 @@ see two different archives in one file, so this reads the records itself and for
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, NamedTuple
 
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.errors import InvalidUploadError
@@ -18,11 +19,12 @@ STORED, DEFLATED = 0, 8
 _ZIP64_VERSION = 45
 """What a reader must be able to do; installers read no later version."""
 UTF8_NAME = 0x0800
-_KNOWN_FLAGS = UTF8_NAME | 0x0006  # the latter tell how hard deflate tried
 _ENCRYPTED, _DATA_DESCRIPTOR = 0x0001, 0x0008
-_ZIP64_FIELD, _UNICODE_PATH_FIELD = 0x0001, 0x7075
+_KNOWN_FLAGS = UTF8_NAME | _DATA_DESCRIPTOR | 0x0006  # the latter tell how hard deflate tried
+ZIP64_FIELD, _UNICODE_PATH_FIELD = 0x0001, 0x7075
 MAX_16, MAX_32 = 0xFFFF, 0xFFFFFFFF
 
+_END_SIGNATURE = b"PK\5\6"
 _HEADER = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
@@ -48,6 +50,15 @@ class Entry:
         """Tell a folder from a file."""
         return self.name.endswith("/")
 
+    @property
+    def has_descriptor(self) -> bool:
+        """Tell whether sizes and checksum follow the content."""
+        return bool(self.flags & _DATA_DESCRIPTOR)
+
+    def undeclared(self) -> "Entry":
+        """Return it as a local header has it that leaves sizes and checksum to a descriptor."""
+        return replace(self, crc=0, compressed_size=0, size=0)
+
 
 class Directory(NamedTuple):
     """Where the central directory lies, from the end of the file."""
@@ -57,12 +68,14 @@ class Directory(NamedTuple):
     offset: int
 
 
-def find_directory(file: BinaryIO, file_size: int) -> Directory:
-    """Return where the central directory lies; nothing may follow it but its end records, nor those."""
-    start = file_size - _END.size
+def find_directory(file: BinaryIO, file_size: int, findings: Findings) -> Directory:
+    """Return where the central directory lies; nothing may follow it but its end records, and a comment those."""
+    start = _find_end(file, file_size)
     signature, disk, first_disk, here, total, size, offset, comment = _END.unpack(_at(file, start, _END.size))
-    if signature != b"PK\5\6" or comment:
-        raise InvalidUploadError("The file does not end as a zip file does: it has trailing data or a comment")
+    if signature != _END_SIGNATURE or start + _END.size + comment != file_size:
+        raise InvalidUploadError("The file does not end as a zip file does: it is damaged, or has trailing data")
+    if comment:
+        findings.add(Rule.ZIP_COMMENT, "The zip file has a comment: build it without")
     if disk or first_disk or here != total:
         raise InvalidUploadError("The zip file is split into several disks")
     directory = Directory(total, size, offset)
@@ -72,6 +85,21 @@ def find_directory(file: BinaryIO, file_size: int) -> Directory:
     if directory.offset + directory.size != start:
         raise InvalidUploadError("The zip file has extra data before its start or around its central directory")
     return directory
+
+
+def _find_end(file: BinaryIO, file_size: int) -> int:
+    """Return where the end record is: at the end, else where its last signature is, before a comment.
+
+    Whether they look from the front or from the back, readers find the same one if it is the only one there.
+    """
+    start = file_size - _END.size
+    if _at(file, start, len(_END_SIGNATURE)) == _END_SIGNATURE:
+        return start
+    tail_start = max(0, start - MAX_16)
+    tail = _at(file, tail_start, file_size - tail_start)
+    if tail.count(_END_SIGNATURE) != 1:
+        raise InvalidUploadError("The file does not end as a zip file does: it is damaged, or has trailing data")
+    return tail_start + tail.index(_END_SIGNATURE)
 
 
 class _Zip64End(NamedTuple):
@@ -138,9 +166,10 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
 def _check(entry: Entry, mode: int) -> None:
     for refused, complaint in (
         (entry.flags & _ENCRYPTED, "is encrypted"),
-        (entry.flags & _DATA_DESCRIPTOR, "has a data descriptor: write the zip file to a file, not to a pipe"),
+        # Who reads from the start cannot see where such content ends.
+        (entry.has_descriptor and entry.method != DEFLATED, "is stored, with its size behind it"),
         (entry.flags & ~_KNOWN_FLAGS, "has flags that no installer knows"),
-        (entry.method not in {STORED, DEFLATED}, "is neither stored nor deflated"),
+        (entry.method not in {STORED, DEFLATED}, "is neither stored nor deflated: few installers read it"),
         (entry.method == STORED and entry.size != entry.compressed_size, "has two sizes"),
         (entry.is_folder and entry.compressed_size, "is a folder with content"),
         (stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}, "is a link or a device, not a file"),
@@ -177,7 +206,7 @@ def zip64_values(extra: dict[int, bytes], values: tuple[int, ...], name: str) ->
 
     Bazel's wheels have all values in that field, also those that did fit.
     """
-    field = extra.get(_ZIP64_FIELD, b"")
+    field = extra.get(ZIP64_FIELD, b"")
     if not field and MAX_32 not in values:
         return values
     present = [value == MAX_32 or len(field) == 8 * len(values) for value in values]

@@ -101,6 +101,7 @@ SCENES = {
             "monitoring": {"serviceMonitor": {"labels": {"release": "one"}, "interval": "30s"}},
             "freshness": {"freshSeconds": 0, "staleSeconds": 3600},
             "limits": {"fileSize": "5Gi", "metadataSize": "2Mi", "projectFiles": 20000},
+            "uploads": {"accept": "Installable"},
             "cache": {"size": "5Gi"},
             "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
             "access": {
@@ -252,6 +253,7 @@ INDEX_CASES: dict[str, Case] = {
     "limits.fileSize": Case("1Gi", "index.yaml, pods"),
     "limits.metadataSize": Case("1Mi", "index.yaml, pods"),
     "limits.projectFiles": Case(10, "index.yaml, pods"),
+    "uploads.accept": Case("WellFormed", "index.yaml, pods"),
     "cache.size": Case("1Gi", "index.yaml, pods"),
     "redirects.minSize": Case("1Gi", "index.yaml, pods"),
     "redirects.cluster.endpoint": Case(ENDPOINTS[0], "index.yaml, pods"),

@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.distributions import metadata
+from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, fields_of, parse_metadata
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import parse_filename
+from wheelyard_server.settings import Accept
 
 
-def parse(raw: str | bytes) -> CoreMetadata:
-    return parse_metadata(raw if isinstance(raw, bytes) else raw.encode(), parse_filename("demo-1.0.tar.gz"))
+def parse(raw: str | bytes, findings: Findings | None = None) -> CoreMetadata:
+    body = raw if isinstance(raw, bytes) else raw.encode()
+    return parse_metadata(body, parse_filename("demo-1.0.tar.gz"), findings or Findings(Accept.WELL_FORMED))
 
 
 def test_metadata_tells_what_the_catalog_needs() -> None:
@@ -34,16 +37,24 @@ def test_all_versions_of_metadata_are_read(version: str) -> None:
 REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "empty": ("", "must be lines like"),
     "not metadata": ("# demo\n", "must be lines like"),
-    "a line that is no header": (metadata("demo", "1.0", "oops\nName: other\n"), "must be lines like"),
+    "a line that hides a name": (
+        "Metadata-Version: 2.3\nVersion: 1.0\noops\nName: demo\n",
+        "after a line that is no header, some installers see another Name",
+    ),
+    "a line that hides a requirement": (
+        metadata("demo", "1.0", "License: a\nb\nRequires-Dist: evil\n"),
+        "see another Requires-Dist",
+    ),
+    "a line that hides a limit": (
+        metadata("demo", "1.0", "oops\nRequires-Python: >3\n"),
+        "another Requires-Python",
+    ),
+    "a second name after a line": (metadata("demo", "1.0", "oops\nName: other\n"), "must have Name once"),
     "a line that ends in a mere CR": (metadata("demo", "1.0", "Summary: a\rName: other\n"), "must be lines like"),
     "NUL": (metadata("demo", "1.0", "Summary: a\0b\n"), "must be lines like"),
     "an empty line first": ("\n" + metadata("demo", "1.0"), "must be lines like"),
-    "no version of metadata": (
-        "Name: demo\nVersion: 1.0\n",
-        "Metadata-Version '' is not known here, the newest is 2.5",
-    ),
-    "newer version": ("Metadata-Version: 2.6\nName: demo\nVersion: 1.0\n", "'2.6' is not known here"),
     "next major version": ("Metadata-Version: 3.0\nName: demo\nVersion: 1.0\n", "'3.0' is not known here"),
+    "version that is none": ("Metadata-Version: two\nName: demo\nVersion: 1.0\n", "'two' is not known here"),
     "no name": ("Metadata-Version: 2.3\nVersion: 1.0\n", "required field"),
     "no version": ("Metadata-Version: 2.3\nName: demo\n", "required field"),
     "two names": (metadata("demo", "1.0", "Name: demo\n"), "must have Name once"),
@@ -58,31 +69,88 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "no valid version": (metadata("demo", "one"), "is invalid for"),
     "another version": (metadata("demo", "1.1"), "has the version '1.1'"),
     "another local version": (metadata("demo", "1.0+local"), "has the version '1.0+local'"),
-    "no valid Requires-Python": (metadata("demo", "1.0", "Requires-Python: yes\n"), "is invalid for"),
-    "no valid Requires-Dist": (metadata("demo", "1.0", "Requires-Dist: a b\n"), "is invalid for"),
-    "no valid extra": (metadata("demo", "1.0", "Provides-Extra: a b\n"), "is invalid for"),
-    "marker without end": (metadata("demo", "1.0", f"Requires-Dist: a; {'(' * 5000}\n"), "nested too deeply"),
     "fields without end": (
         metadata("demo", "1.0", "".join(f"X-{n}: a\n" for n in range(100))),
         "more than 100 different",
     ),
-    "long summary": (metadata("demo", "1.0", f"Summary: {'s' * 1001}\n"), "at most 1000 characters"),
     "long Requires-Python": (
         metadata("demo", "1.0", f"Requires-Python: >{'1' * 1001}\n"),
         "at most 1000 characters",
     ),
-    "dynamic name": (metadata("demo", "1.0", "Dynamic: Name\n"), "not allowed as a dynamic field"),
-    "summary of two lines": (metadata("demo", "1.0", "Summary: a\n b\n"), "must be a single line"),
-    "no UTF-8": (metadata("demo", "1.0", "Author: \u00e9\n").encode("latin-1"), "cannot be read"),
     "UTF-16": (metadata("demo", "1.0").encode("utf-16"), "must be lines like"),
 }
 
 
 @pytest.mark.parametrize(("raw", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_bad_metadata_is_refused(raw: str | bytes, reason: str) -> None:
-    with pytest.raises(InvalidUploadError) as caught:
+def test_metadata_that_deceive_are_refused(raw: str | bytes, reason: str) -> None:
+    for accept in Accept:
+        with pytest.raises(InvalidUploadError) as caught:
+            parse(raw, Findings(accept))
+        assert reason in str(caught.value) or (accept is Accept.WELL_FORMED and "well-formed" in str(caught.value))
+
+
+FOUND: Mapping[str, tuple[str | bytes, Rule, str]] = {
+    "a raw line of a license": (
+        metadata("demo", "1.0", "License: MIT License\nCopyright (c) 2026\n"),
+        Rule.METADATA_LINE,
+        "without line ends in a field such as License",
+    ),
+    "raw lines with colons": (
+        metadata("demo", "1.0", "License: MIT\nCopyright (c): me\nX-Note: this\nAuthor: somebody\n"),
+        Rule.METADATA_LINE,
+        "without line ends",
+    ),
+    "no version of metadata": (
+        "Name: demo\nVersion: 1.0\n",
+        Rule.METADATA_VERSION,
+        "Metadata-Version '' is not known here, the newest is 2.5",
+    ),
+    "newer version": (
+        "Metadata-Version: 2.6\nName: demo\nVersion: 1.0\n",
+        Rule.METADATA_VERSION,
+        "'2.6' is not known here",
+    ),
+    "no valid Requires-Python": (
+        metadata("demo", "1.0", "Requires-Python: yes\n"),
+        Rule.METADATA_REQUIRES_PYTHON,
+        "it limits nothing",
+    ),
+    "no valid Requires-Dist": (metadata("demo", "1.0", "Requires-Dist: a b\n"), Rule.METADATA_FIELD, "is invalid"),
+    "no valid extra": (metadata("demo", "1.0", "Provides-Extra: a b\n"), Rule.METADATA_FIELD, "is invalid"),
+    "marker without end": (
+        metadata("demo", "1.0", f"Requires-Dist: a; {'(' * 5000}\n"),
+        Rule.METADATA_FIELD,
+        "nested too deeply",
+    ),
+    "dynamic name": (metadata("demo", "1.0", "Dynamic: Name\n"), Rule.METADATA_FIELD, "not allowed as a dynamic"),
+    "summary of two lines": (
+        metadata("demo", "1.0", "Summary: a\n b\n"),
+        Rule.METADATA_FIELD,
+        "must be a single line",
+    ),
+    "long summary": (
+        metadata("demo", "1.0", f"Summary: {'s' * 1001}\n"),
+        Rule.METADATA_SUMMARY,
+        "more than 1000 characters",
+    ),
+    "no UTF-8": (
+        metadata("demo", "1.0", "Author: \u00e9\n").encode("latin-1"),
+        Rule.METADATA_ENCODING,
+        "cannot be read as UTF-8",
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "rule", "message"), FOUND.values(), ids=FOUND.keys())
+def test_what_installers_pass_over_in_metadata_is_a_finding(raw: str | bytes, rule: Rule, message: str) -> None:
+    findings = Findings(Accept.INSTALLABLE)
+    parsed = parse(raw, findings)
+    assert (len(parsed.summary) <= 1000, parsed.requires_python) == (True, None)
+    (found,) = findings.found()
+    assert found.rule == rule
+    assert message in found.message
+    with pytest.raises(InvalidUploadError, match="only what is well-formed"):
         parse(raw)
-    assert reason in str(caught.value)
 
 
 def test_the_description_may_be_anything() -> None:

@@ -1,7 +1,10 @@
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wheelyard_server.catalog.inspection import paths
+from wheelyard_server.catalog.inspection.paths import check_path
+from wheelyard_server.errors import InvalidUploadError
 
 
 @given(st.text(st.sampled_from("aZ0_-./"), max_size=8) | st.text(max_size=8))
@@ -12,6 +15,37 @@ from wheelyard_server.catalog.inspection import paths
 def test_no_path_that_is_taken_at_the_first_look_has_anything_forbidden(path: str) -> None:
     if paths._PLAIN.fullmatch(path):
         assert not [complaint for pattern, complaint in paths._FORBIDDEN if pattern.search(path)]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("demo/a.py:b", "colon"),
+        ("demo/a:", "colon"),
+        ("demo/a.py.", "dot or space at the end"),
+        ("demo/a.py ", "dot or space at the end"),
+        ("demo./a.py", "dot or space at the end"),
+        ("demo /a.py", "dot or space at the end"),
+        ("demo/...", "dot or space at the end"),
+        ("demo/ ", "dot or space at the end"),
+        ("demo/a\u202e.py", "nobody sees"),
+        ("demo/a\u2066.py", "nobody sees"),
+        ("demo/a\u200b.py", "nobody sees"),
+        ("demo/\ufeffa.py", "nobody sees"),
+        ("demo/a\tb.py", "control character"),
+        ("demo/a\x9bb.py", "control character"),
+    ],
+)
+def test_what_names_another_file_on_windows_or_to_the_eye_is_refused(path: str, reason: str) -> None:
+    with pytest.raises(InvalidUploadError, match=reason):
+        check_path(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["demo/.hidden", "demo/..a", "demo/a b.py", "demo/ a", "d\u00e9mo/\u65e5\u672c.txt"]
+)
+def test_what_only_looks_like_it_is_taken(path: str) -> None:
+    check_path(path)
 
 
 def test_paths_of_real_projects_are_taken_at_the_first_look() -> None:

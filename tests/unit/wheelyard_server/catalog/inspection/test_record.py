@@ -1,11 +1,13 @@
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from support.distributions import record, wheel_files, with_record
-from support.inspecting import WHEEL, accepted, refusal
+from support.inspecting import WHEEL, accepted, finding, refusal
 from support.zip_writer import zip_file
+from wheelyard_server.catalog.inspection.findings import Rule
 
 RECORD = "demo-1.0.dist-info/RECORD"
 FILES = wheel_files(module="x = 1\n")
@@ -18,21 +20,21 @@ def wheel(rows: str | bytes) -> bytes:
     return zip_file({**FILES, RECORD: rows if isinstance(rows, bytes) else rows.encode()})
 
 
+HEX_DIGEST = "sha256=" + hashlib.sha256(FILES["demo.py"]).hexdigest()
+TOP_LEVEL = "demo-1.0.dist-info/top_level.txt"
+
 REFUSED: Mapping[str, tuple[str | bytes, str]] = {
-    "empty": ("", "is in the wheel, but not in its RECORD"),
-    "file not listed": (ROWS.replace(MODULE_ROW, ""), "'demo.py' is in the wheel, but not in its RECORD"),
-    "listed file missing": (ROWS + f"gone.py,{DIGEST},6\n", "lists 'gone.py', which is not in the wheel"),
-    "listed file elsewhere": (ROWS + f"../../evil.py,{DIGEST},6\n", "which is not in the wheel"),
-    "listed twice": (ROWS + MODULE_ROW, "lists 'demo.py', more than once"),
-    "another digest": (ROWS.replace(DIGEST, "sha256=" + "A" * 43), "another digest or size"),
-    "digest that is no base64": (ROWS.replace(DIGEST, "sha256=!"), "another digest or size"),
-    "empty digest": (ROWS.replace(DIGEST, "sha256="), "another digest or size"),
-    "another size": (ROWS.replace(",6\n", ",7\n"), "another digest or size"),
-    "no size": (ROWS.replace(",6\n", ",\n"), "another digest or size"),
-    "no digest": (ROWS.replace(DIGEST, ""), "must have a sha256"),
-    "md5": (ROWS.replace(DIGEST, "md5=rL0Y20zC-Fzt72VPzMSk2A"), "must have a sha256"),
-    "unknown algorithm": (ROWS.replace(DIGEST, "sha257=AAAA"), "must have a sha256"),
-    "algorithm of no fixed length": (ROWS.replace(DIGEST, "shake_128=AAAA"), "must have a sha256"),
+    "listed file elsewhere": (ROWS + f"../../evil.py,{DIGEST},6\n", "climbs out"),
+    "listed file at the top": (ROWS + f"/evil.py,{DIGEST},6\n", "absolute path"),
+    "another digest": (ROWS.replace(DIGEST, "sha256=" + "A" * 43), "another digest than RECORD says"),
+    "another digest in hex": (ROWS.replace(DIGEST, "sha256=" + "0" * 64), "another digest than RECORD says"),
+    "another digest in a second row": (
+        ROWS + MODULE_ROW.replace(DIGEST, "sha256=" + "A" * 43),
+        "another digest than RECORD says",
+    ),
+    "digests of two kinds": (ROWS + MODULE_ROW.replace(DIGEST, "sha512=AA"), "digests of two kinds"),
+    "digest that is no base64": (ROWS.replace(DIGEST, "sha256=!"), "another digest than RECORD says"),
+    "empty digest": (ROWS.replace(DIGEST, "sha256="), "another digest than RECORD says"),
     "two columns": (ROWS.replace(",6\n", "\n"), "has 2 columns for 'demo.py'"),
     "unclosed quote": (ROWS + '"demo', "not a CSV file"),
     "endless field": (ROWS + "x" * 200_000, "not a CSV file"),
@@ -41,8 +43,70 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize(("rows", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_record_that_disagrees_with_the_wheel_is_refused(tmp_path: Path, rows: str | bytes, reason: str) -> None:
+def test_a_record_that_deceives_is_refused(tmp_path: Path, rows: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, WHEEL, wheel(rows))
+
+
+FOUND: Mapping[str, tuple[str, Rule, str]] = {
+    "empty": ("", Rule.RECORD_MISSING_ROW, "is in the wheel, but not in its RECORD (and 2 more)"),
+    "file not listed": (
+        ROWS.replace(MODULE_ROW, ""),
+        Rule.RECORD_MISSING_ROW,
+        "'demo.py' is in the wheel, but not in its RECORD",
+    ),
+    "listed file missing": (
+        ROWS + f"gone.py,{DIGEST},6\n",
+        Rule.RECORD_ABSENT_FILE,
+        "lists 'gone.py', which is not in the wheel",
+    ),
+    "folder": (ROWS + "demo/,,\n", Rule.RECORD_FOLDER, "lists the folder 'demo'"),
+    "folder without a slash": (
+        ROWS + "demo-1.0.dist-info,,\n",
+        Rule.RECORD_FOLDER,
+        "lists the folder 'demo-1.0.dist-info'",
+    ),
+    "listed twice": (ROWS + MODULE_ROW, Rule.RECORD_REPEATED, "lists 'demo.py' more than once"),
+    "listed thrice": (ROWS + MODULE_ROW * 2, Rule.RECORD_REPEATED, "lists 'demo.py' more than once (and 1 more)"),
+    "digest in hex": (ROWS.replace(DIGEST, HEX_DIGEST), Rule.RECORD_DIGEST_HEX, "'demo.py' in hex"),
+    "another size": (ROWS.replace(",6\n", ",7\n"), Rule.RECORD_SIZE, "'demo.py' has 6 bytes, RECORD says '7'"),
+    "size that is no number": (ROWS.replace(",6\n", ",six\n"), Rule.RECORD_SIZE, "RECORD says 'six'"),
+    "no digest": (
+        ROWS.replace(DIGEST, ""),
+        Rule.RECORD_DIGEST_MISSING,
+        "no sha256 (or 384, 512) digest of 'demo.py'",
+    ),
+    "md5": (ROWS.replace(DIGEST, "md5=rL0Y20zC-Fzt72VPzMSk2A"), Rule.RECORD_DIGEST_MISSING, "no sha256"),
+    "unknown algorithm": (ROWS.replace(DIGEST, "sha257=AAAA"), Rule.RECORD_DIGEST_MISSING, "no sha256"),
+    "algorithm of no fixed length": (
+        ROWS.replace(DIGEST, "shake_128=AAAA"),
+        Rule.RECORD_DIGEST_MISSING,
+        "no sha256",
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "rule", "message"), FOUND.values(), ids=FOUND.keys())
+def test_what_installers_pass_over_in_a_record_is_a_finding(
+    tmp_path: Path, rows: str, rule: Rule, message: str
+) -> None:
+    found = finding(tmp_path, WHEEL, wheel(rows))
+    assert found.rule == rule
+    assert message in found.message
+
+
+def test_another_digest_of_what_nobody_reads_is_a_finding(tmp_path: Path) -> None:
+    files = with_record({**FILES, TOP_LEVEL: b"demo\n"})
+    assert accepted(tmp_path, WHEEL, zip_file(files))
+    found = finding(tmp_path, WHEEL, zip_file({**files, TOP_LEVEL: b"deno\n"}))
+    assert found.rule == Rule.RECORD_DIGEST
+    for read in ("demo-1.0.dist-info/WHEEL", "demo-1.0.dist-info/entry_points.txt"):
+        files = with_record({**FILES, read: FILES.get(read, b"")})
+        assert "another digest" in refusal(tmp_path, WHEEL, zip_file({**files, read: files[read] + b"X: y\n"}))
+
+
+def test_a_bad_checksum_of_a_file_that_is_not_listed_is_found(tmp_path: Path) -> None:
+    damaged = zip_file({**FILES, RECORD: ROWS.replace(MODULE_ROW, "").encode()}, both={"demo.py": {"crc": 1}})
+    assert "another size or checksum" in refusal(tmp_path, WHEEL, damaged)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +117,7 @@ def test_a_record_that_disagrees_with_the_wheel_is_refused(tmp_path: Path, rows:
         lambda rows: rows + "\n",
         lambda rows: rows.replace("demo.py", '"demo.py"'),
         lambda rows: rows.replace(f"{RECORD},,\n", ""),
+        lambda rows: rows.replace(",6\n", ",\n"),  # a size may be left out
         lambda rows: "".join(reversed(rows.splitlines(keepends=True))),
     ],
 )

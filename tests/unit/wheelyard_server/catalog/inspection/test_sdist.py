@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from support.distributions import metadata
-from support.inspecting import SDIST, ZIP_SDIST, accepted, refusal
+from support.inspecting import SDIST, ZIP_SDIST, accepted, finding, refusal
 from support.tar_writer import member, tar_gz
 from support.zip_writer import zip_file
+from wheelyard_server.catalog.inspection.findings import Rule
 
 
 def archive(filename: str, files: Mapping[str, str]) -> bytes:
@@ -21,10 +22,7 @@ def sdist(filename: str, root: str, name: str, version: str, metadata_version: s
 
 
 REFUSED: Mapping[str, tuple[dict[str, str], str]] = {
-    "another folder": ({"other-1.0/PKG-INFO": metadata("demo", "1.0")}, "'other-1.0' is not the project"),
-    "another version's folder": ({"demo-1.1/PKG-INFO": metadata("demo", "1.0")}, "'demo-1.1' is not the project"),
-    "folder without a version": ({"demo/PKG-INFO": metadata("demo", "1.0")}, "'demo' is not the project"),
-    "no folder": ({"PKG-INFO": metadata("demo", "1.0")}, "'PKG-INFO' is not the project"),
+    "no folder": ({"PKG-INFO": metadata("demo", "1.0")}, "has no 'PKG-INFO/PKG-INFO'"),
     "two folders": (
         {"demo-1.0/PKG-INFO": metadata("demo", "1.0"), "a/b": ""},
         "one folder with all in it, this has 2",
@@ -38,10 +36,18 @@ REFUSED: Mapping[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("filename", [SDIST, ZIP_SDIST])
 @pytest.mark.parametrize(("files", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_an_sdist_that_disagrees_with_itself_is_refused(
+def test_an_sdist_that_deceives_is_refused(
     tmp_path: Path, filename: str, files: dict[str, str], reason: str
 ) -> None:
     assert reason in refusal(tmp_path, filename, archive(filename, files))
+
+
+@pytest.mark.parametrize("filename", [SDIST, ZIP_SDIST])
+@pytest.mark.parametrize("folder", ["other-1.0", "demo-1.1", "demo"])
+def test_another_folder_is_a_finding(tmp_path: Path, filename: str, folder: str) -> None:
+    found = finding(tmp_path, filename, archive(filename, {f"{folder}/PKG-INFO": metadata("demo", "1.0")}))
+    assert found.rule == Rule.SDIST_FOLDER
+    assert f"'{folder}' is not the project and version" in found.message
 
 
 @pytest.mark.parametrize(
@@ -68,4 +74,6 @@ def test_spellings_of_old_and_new_sdists_are_accepted(
 def test_tools_that_know_the_standard_filename_must_use_it(tmp_path: Path, filename: str) -> None:
     body = sdist(filename, filename.removesuffix(".tar.gz"), "demo-project", "1.0", "2.4")
     version = "1" if filename.endswith("-1.tar.gz") else "1.0"
-    assert f"must be named 'demo_project-{version}'" in refusal(tmp_path, filename, body)
+    found = finding(tmp_path, filename, body)
+    assert found.rule == Rule.SDIST_FILENAME
+    assert f"must be named 'demo_project-{version}'" in found.message

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from support.distributions import metadata, wheel_files, with_record
-from support.inspecting import WHEEL, accepted, refusal
+from support.inspecting import WHEEL, accepted, finding, inspected, refusal
 from support.zip_writer import zip_file
+from wheelyard_server.catalog.inspection.findings import Rule
+from wheelyard_server.settings import Accept
 
 INFO = "demo-1.0.dist-info"
 
@@ -51,6 +53,15 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "no Wheel-Version": (wheel_file("Tag: py3-none-any"), "one Wheel-Version"),
     "Wheel-Version 2": (wheel_file("Wheel-Version: 2.0", "Tag: py3-none-any"), "one Wheel-Version"),
     "two Wheel-Versions": (wheel_file("Wheel-Version: 1.0", "Wheel-Version: 2.0"), "one Wheel-Version"),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_wheel_that_deceives_is_refused(tmp_path: Path, body: bytes, reason: str) -> None:
+    assert reason in refusal(tmp_path, WHEEL, body)
+
+
+OTHER_TAGS: Mapping[str, tuple[bytes, str]] = {
     "no tag": (wheel_file("Wheel-Version: 1.0"), "differ in 'py3-none-any'"),
     "another tag": (wheel_file("Wheel-Version: 1.0", "Tag: py2-none-any"), "differ in 'py2-none-any'"),
     "one tag more": (wheel_file("Wheel-Version: 1.0", "Tag: py2.py3-none-any"), "differ in 'py2-none-any'"),
@@ -62,9 +73,23 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_wheel_that_disagrees_with_itself_is_refused(tmp_path: Path, body: bytes, reason: str) -> None:
-    assert reason in refusal(tmp_path, WHEEL, body)
+@pytest.mark.parametrize(("body", "message"), OTHER_TAGS.values(), ids=OTHER_TAGS.keys())
+def test_tags_that_are_not_those_of_the_filename_are_a_finding(tmp_path: Path, body: bytes, message: str) -> None:
+    found = finding(tmp_path, WHEEL, body)
+    assert found.rule == Rule.WHEEL_TAGS
+    assert message in found.message
+    assert "rename it with 'wheel tags'" in found.message
+
+
+def test_a_wheel_version_before_the_standard_is_a_finding(tmp_path: Path) -> None:
+    found = finding(tmp_path, WHEEL, wheel_file("Wheel-Version: 0.1", "Tag: py3-none-any"))
+    assert found.rule == Rule.WHEEL_VERSION
+
+
+def test_a_file_has_a_finding_for_each_rule(tmp_path: Path) -> None:
+    body = wheel_file("Wheel-Version: 0.1", "Tag: py2-none-any")
+    found = inspected(tmp_path, WHEEL, body, Accept.INSTALLABLE).findings
+    assert [each.rule for each in found] == [Rule.WHEEL_VERSION, Rule.WHEEL_TAGS]
 
 
 def test_spellings_of_name_and_version_agree(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.distributions import metadata, wheel_files, with_record
-from support.inspecting import WHEEL, ZIP_SDIST, accepted, refusal
-from support.zip_writer import stored, zip_file
+from support.inspecting import WHEEL, ZIP_SDIST, accepted, finding, refusal
+from support.zip_writer import piped, stored, zip_file
 from wheelyard_server.catalog.inspection import ArchiveLimits
+from wheelyard_server.catalog.inspection.findings import Rule
 from wheelyard_server.errors import InvalidUploadError
 
 FILES = with_record(wheel_files(module="value = 1\n" * 50))
@@ -51,16 +53,71 @@ def unordered() -> bytes:
     return b"PK\1\2".join([GOOD[:start], last, *entries]) + GOOD[-22:]
 
 
+def descriptor(format_: str = "<4s3L", size: int = SIZE) -> bytes:
+    """Return a descriptor of the module."""
+    raw = FILES[MODULE]
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    compressed = len(deflater.compress(raw) + deflater.flush())
+    return struct.pack(format_, b"PK\7\x08", zlib.crc32(raw), compressed, size)
+
+
+FOUND: Mapping[str, tuple[bytes, Rule, str]] = {
+    "comment": (zip_file(FILES, end={"comment": b"hello"}), Rule.ZIP_COMMENT, "has a comment"),
+    "long comment": (zip_file(FILES, end={"comment": b"c" * 65_535}), Rule.ZIP_COMMENT, "has a comment"),
+    "comment behind zip64": (zip_file(FILES, zip64={}, end={"comment": b"hello"}), Rule.ZIP_COMMENT, "a comment"),
+    "data descriptor": (
+        zip_file(
+            FILES,
+            both={MODULE: {"flags": 8, "after": descriptor()}},
+            local={MODULE: {"crc": 0, "compressed": 0, "size": 0}},
+        ),
+        Rule.ZIP_DATA_DESCRIPTOR,
+        "'demo.py' in the archive has a data descriptor",
+    ),
+    "data descriptor that repeats the header": (
+        zip_file(FILES, both={MODULE: {"flags": 8, "after": descriptor()}}),
+        Rule.ZIP_DATA_DESCRIPTOR,
+        "data descriptor",
+    ),
+    "written to a pipe": (piped(FILES), Rule.ZIP_DATA_DESCRIPTOR, "(and 3 more)"),
+    "written to a pipe with zip64": (piped(FILES, force_zip64=True), Rule.ZIP_DATA_DESCRIPTOR, "(and 3 more)"),
+    "folder twice": (
+        zip_file([("a/", b""), ("a/", b""), *FILES.items()], both={"a/": stored(b"")}),
+        Rule.ARCHIVE_FOLDER_REPEATED,
+        "'a' is in the archive twice",
+    ),
+    "empty folder that Windows calls otherwise": (
+        zip_file([("a/", b""), ("a./", b""), *FILES.items()], both={"a/": stored(b""), "a./": stored(b"")}),
+        Rule.ARCHIVE_FOLDER_REPEATED,
+        "'a.' in the archive is 'a' on Windows (and 1 more)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "rule", "message"), FOUND.values(), ids=FOUND.keys())
+def test_what_all_readers_read_alike_is_a_finding(tmp_path: Path, body: bytes, rule: Rule, message: str) -> None:
+    found = finding(tmp_path, WHEEL, body)
+    assert found.rule == rule
+    assert message in found.message
+    with zipfile.ZipFile(tmp_path / WHEEL) as archive:
+        assert {name: archive.read(name) for name in FILES} == FILES
+
+
 REFUSED: Mapping[str, tuple[bytes, str]] = {
     "empty": (b"", "too small"),
     "no zip file": (b"not an archive, but long enough for one", "does not end as a zip file"),
     "only an end": (GOOD[-22:], "before its start"),
-    "cut off": (GOOD[:-1], "does not end as a zip file"),
+    "cut off": (GOOD[:-1], "damaged or cut off"),
     "cut in the middle": (GOOD[: len(GOOD) // 2], "does not end as a zip file"),
     "data before": (b"#!/bin/sh\n" + GOOD, "before its start"),
     "data after": (GOOD + b"\n", "trailing data"),
     "another zip file after": (GOOD + GOOD, "before its start"),
-    "comment": (zip_file(FILES, end={"comment": b"hello"}), "trailing data or a comment"),
+    "comment that is cut off": (zip_file(FILES, end={"comment": b"hello"})[:-1], "does not end as a zip file"),
+    "comment with an end's signature": (zip_file(FILES, end={"comment": b"PK\5\6"}), "does not end as a zip file"),
+    "comment behind another end": (
+        zip_file({**FILES, "nested.zip": b""}, both={"nested.zip": stored(GOOD)}, end={"comment": b"hello"}),
+        "does not end as a zip file",
+    ),
     "end record in a comment": (zip_file(FILES, end={"comment": GOOD[-22:]}), "before its start"),
     "gap before the directory": (zip_file(FILES, gap=b"gap"), "extra data"),
     "gap between members": (zip_file(FILES, both={MODULE: {"after": b"gap"}}), "lies after a gap"),
@@ -107,7 +164,27 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "stored with two sizes": (zip_file(FILES, both={MODULE: {"method": 0}}), "has two sizes"),
     "bzip2": (zip_file(FILES, both={MODULE: {"method": 12}}), "neither stored nor deflated"),
     "encrypted": (zip_file(FILES, both={MODULE: {"flags": 1}}), "is encrypted"),
-    "data descriptor": (zip_file(FILES, both={MODULE: {"flags": 8}}), "data descriptor"),
+    "data descriptor that is not there": (zip_file(FILES, both={MODULE: {"flags": 8}}), "has no signature"),
+    "data descriptor without a signature": (
+        zip_file(FILES, both={MODULE: {"flags": 8, "after": descriptor()[4:]}}),
+        "has no signature",
+    ),
+    "data descriptor with another size": (
+        zip_file(FILES, both={MODULE: {"flags": 8, "after": descriptor(size=SIZE + 1)}}),
+        "contradicts the central directory",
+    ),
+    "data descriptor and other sizes": (
+        zip_file(FILES, both={MODULE: {"flags": 8, "after": descriptor()}}, local={MODULE: {"crc": 1}}),
+        "contradicts the central directory",
+    ),
+    "data descriptor that others do not expect": (
+        zip_file(FILES, both={MODULE: {"after": descriptor()}}),
+        "lies after a gap",
+    ),
+    "data descriptor of a stored member": (
+        zip_file(FILES, both={MODULE: {**stored(FILES[MODULE]), "flags": 8, "after": descriptor()}}),
+        "is stored, with its size behind it",
+    ),
     "patched data": (zip_file(FILES, both={MODULE: {"flags": 32}}), "flags that no installer knows"),
     "name that is not marked as UTF-8": (
         zip_file(FILES, both={MODULE: {"name": "d\u00e9mo.py".encode()}}),
@@ -124,6 +201,12 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     ),
     "zip64 field of another length": (zip_file(FILES, both={MODULE: {"extra": zip64_field(1)}}), "does not fit"),
     "zip64 field missing": (zip_file(FILES, both={MODULE: {"size": 0xFFFFFFFF}}), "does not fit its header"),
+    "file in a folder that Windows calls otherwise": (with_member("demo./x.py"), "dot or space at the end"),
+    "folder that is a file on Windows": (
+        zip_file([("demo.py./", b""), *FILES.items()], both={"demo.py./": stored(b"")}),
+        "more than once",
+    ),
+    "stream of a file on Windows": (with_member("demo.py:x"), "colon"),
     "member that climbs out": (with_member("../evil.py"), "climbs out"),
     "member that climbs in the middle": (with_member("demo/../../evil.py"), "climbs out"),
     "absolute path": (with_member("/etc/cron.d/evil"), "absolute path"),
