@@ -6,20 +6,25 @@ No webhook runs: the API server alone refuses a wrong manifest, with a message t
 from __future__ import annotations
 
 import copy
+import json
+import time
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from kubernetes.config import new_client_from_config
 
 from apiserver import exposure_rules
 from apiserver.exposure_rules import Case
 from cluster.paths import REPOSITORY
-from support import documents
+from support import documents, largest
 from support.rest import RefusedError
+from wheelyard_operator.kube import RealKube
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cluster import ApiServer
     from support.rest import Manifest, Rest
@@ -305,6 +310,22 @@ OF_INDEX: list[Case] = [
         "spec.access.users.maximum.grants[].packages must have at most 8 '*' in a glob",
     ),
     ("spec.cache", [{}], [{"sise": "1Gi"}], "unknown field"),
+    *(
+        (
+            f"spec.access.{field}",
+            [grants(subjects=[f"group:{number}" for number in range(50)], packages=["a" * 128] * 50)],
+            [grants(packages=["a" * 128] * 50) * 6],
+            f"spec.access.{field} must have at most 32768 characters",
+        )
+        for field in ("grants", "externalGrants")
+    ),
+    (
+        "spec.access.users.maximum",
+        [{"grants": rights(packages=["a" * 128] * 31)}],
+        [{"grants": rights(packages=["a" * 128] * 32)}],
+        "spec.access.users.maximum.grants must have at most 4096 characters",
+    ),
+    ("spec.nodeSelector", [{"k" * 317: "a"}], [{"k" * 318: "a"}], "must have keys of at most 317 characters"),
 ]
 
 OF_USER: list[Case] = [
@@ -393,11 +414,11 @@ OF_USER: list[Case] = [
         for kind, field, good, bad in (
             ("github", "repository", ["a/b", "A_1/b.c"], ["acme", "a/b/c"]),
             ("github", "workflow", ["a.yml", "b.yaml"], ["release", ".github/workflows/a.yml"]),
-            ("github", "environment", ["pypi"], ["*"]),
+            ("github", "environment", ["pypi"], ["*", "a\n"]),
             ("gitlab", "url", ["https://gitlab.example:8443"], ["gitlab.example", "https://gitlab.example/x"]),
             ("gitlab", "project", ["a/b/c"], ["acme"]),
             ("gitlab", "configFile", ["ci/.gitlab-ci.yml"], ["a b"]),
-            ("gitlab", "environment", ["pypi"], ["*"]),
+            ("gitlab", "environment", ["pypi"], ["*", "a\n"]),
             ("oidc", "issuer", ["https://ci.example/tenant"], ["ci.example", "https://ci.example?a"]),
         )
     ),
@@ -406,6 +427,25 @@ OF_USER: list[Case] = [
         [[*publisher("oidc"), {"oidc": {"issuer": "https://a.b", "claims": {"sub": "job:*"}}}]],
         [[{"oidc": {"issuer": "https://a.b", "claims": {"sub": each}}}] for each in ("*", "a*b", "")],
         "spec.trustedPublishers[].oidc.claims must have values with at most one '*'",
+    ),
+    *(
+        (
+            "spec.trustedPublishers",
+            [[{"oidc": {"issuer": "https://a.b", "claims": each}} for each in good]],
+            [[{"oidc": {"issuer": "https://a.b", "claims": each}} for each in bad]],
+            f"spec.trustedPublishers{message}",
+        )
+        for good, bad, message in (
+            ([{"k" * 63: "a"}], [{"k" * 64: "a"}], "[].oidc.claims must have keys of at most 63 characters"),
+            ([{"k": "\U0001d518"}], [{"k": "a\x07"}], "[].oidc.claims must have values without control characters"),
+            ([{"k": "v" * 255}] * 16, [{"k": "v" * 255}] * 17, " must have at most 4096 characters of oidc.claims"),
+        )
+    ),
+    (
+        "spec.grants",
+        [rights(packages=["a" * 93] * 16) * 8],
+        [rights(packages=["a" * 93] * 17) * 8],
+        "spec.grants must have at most 12288 characters of packages",
     ),
 ]
 
@@ -528,6 +568,67 @@ def undescribed(properties: dict[str, Any], path: str = "") -> list[str]:
         inner = schema.get("items", schema)
         found += undescribed(inner.get("properties", {}), here)
     return found
+
+
+@pytest.mark.parametrize("user", [largest.user("default"), largest.user("ci")], ids=["here", "elsewhere"])
+def test_the_largest_user_is_legal(rest: Rest, user: Manifest) -> None:
+    """The unit tests show that the operator has room for it."""
+    rest.create({**user, "metadata": {"name": user["metadata"]["name"], "namespace": "default"}}, dryRun="All")
+    rest.create(changed(INDEX, "spec.access", largest.INDEX_ACCESS), dryRun="All")
+
+
+def test_a_resource_of_before_the_bounds_can_still_be_reported_on(
+    rest: Rest, api: ApiServer, namespace: str
+) -> None:
+    """Kubernetes checks what changes (ratcheting): neither the status nor a finalizer is refused for the rest."""
+    crd = next(each for each in SCHEMAS if "indexusers" in each.name)
+    present = yaml.safe_load(crd.read_text())
+    before = copy.deepcopy(present)
+    packages = before["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"][
+        "grants"
+    ]
+    del packages["x-kubernetes-validations"]
+    packages["items"]["properties"]["packages"]["items"].pop("x-kubernetes-validations")
+    wild = changed(changed(USER, "metadata.namespace", namespace), "spec.grants", rights(packages=["*a" * 64]))
+
+    def live() -> Manifest:
+        return rest.get("IndexUser", namespace, "jenkins")
+
+    try:
+        apply_crd(api, before)
+        until(lambda: rest.create(wild))
+    finally:
+        apply_crd(api, present)
+    until(lambda: refused(lambda: rest.create(changed(wild, "metadata.name", "other"), dryRun="All")))
+    api_status = {"status": {"username": "a.b"}, "metadata": {"finalizers": ["wheelyard.dev/cleanup"]}}
+    kube = RealKube(new_client_from_config(str(api.kubeconfig)))
+    kube.patch("IndexUser", namespace, "jenkins", {"metadata": api_status["metadata"]})
+    kube.patch("IndexUser", namespace, "jenkins", {"status": api_status["status"]}, "status")
+    assert (live()["status"]["username"], live()["metadata"]["finalizers"]) == ("a.b", ["wheelyard.dev/cleanup"])
+    kube.patch("IndexUser", namespace, "jenkins", {"metadata": {"finalizers": []}})
+
+
+def apply_crd(api: ApiServer, crd: Manifest) -> None:
+    done = api.kubectl("replace", "-f", "-", stdin=json.dumps(crd))
+    assert done.returncode == 0, done.stderr
+
+
+def refused(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except RefusedError:
+        return True
+    return False
+
+
+def until(call: Callable[[], object]) -> None:
+    """Wait until a call succeeds: a changed schema is in force a moment later."""
+    for _ in range(200):
+        with suppress(RefusedError):
+            if call():
+                return
+        time.sleep(0.05)
+    pytest.fail("never")
 
 
 def test_replicas_can_be_scaled_as_those_of_a_deployment(rest: Rest, api: ApiServer, namespace: str) -> None:

@@ -42,7 +42,7 @@ class Trust:
 
 def access_file(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> str:
     """Render the access file; the same rights always give the same text."""
-    in_order = sorted(logins, key=lambda login: login.user.username)
+    in_order = sorted(logins, key=lambda login: login.user.meta.age)
     grants = [*index.grants, *(grant for login in in_order for grant in login.rights.grants)]
     content = {
         "audience": index.audience,
@@ -76,8 +76,16 @@ def knows_issuer(text: str, issuer: str) -> bool:
 def is_in_force(text: str, login: Login, trust: Trust) -> bool:
     """Tell whether an access file has all of a user, without reading the file: it may have thousands."""
     # No value can pretend to be an entry: a quotation mark within one is escaped.
-    own = [_user(login, trust), *(_grant(grant) for grant in login.rights.grants)]
-    return all(_dump(each) in text for each in own)
+    return all(_dump(each) in text for each in _own(login, trust))
+
+
+def part(login: Login, trust: Trust) -> str:
+    """Give all of an access file that is one user's."""
+    return "".join(map(_dump, _own(login, trust)))
+
+
+def _own(login: Login, trust: Trust) -> list[Manifest]:
+    return [_user(login, trust), *(_grant(grant) for grant in login.rights.grants)]
 
 
 def _user(login: Login, trust: Trust) -> Manifest:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wheelyard_operator.desired.access_budget import LEFT_OUT
 from wheelyard_operator.desired.access_file import ACCESS_FILE, packed
 from wheelyard_operator.desired.common import encoded, index_metadata
 
 if TYPE_CHECKING:
+    from wheelyard_operator.desired.access_budget import LeftOut
     from wheelyard_operator.resource import Manifest, PackageIndex
 
 
@@ -15,9 +17,13 @@ MINTING_KEY = "minting-key"
 """The key under which the operator finds again what is in the access file as well."""
 
 
-def access_secret(index: PackageIndex, access_text: str, minting_key: str) -> Manifest:
-    """Hold the access file."""
+def access_secret(
+    index: PackageIndex, access_text: str, minting_key: str, left_out: LeftOut | None = None
+) -> Manifest:
+    """Hold the access file, and who had no room in it."""
     kept = {MINTING_KEY: minting_key} if minting_key else {}
+    if left_out and left_out.first:
+        kept[LEFT_OUT] = left_out.text
     return {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
+from wheelyard_operator.desired.access_budget import LeftOut
 from wheelyard_operator.desired.access_file import unpacked
 
 if TYPE_CHECKING:
@@ -14,6 +16,17 @@ if TYPE_CHECKING:
 _MOST = 1000
 
 
+@dataclass(frozen=True)
+class InForce:
+    """An access file, "" where there is none, and who had no room in it."""
+
+    text: str = ""
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
+NOTHING = InForce()
+
+
 class AccessFiles:
     """A file may have a megabyte, and each of its thousands of users asks for it: it is only read when it changed.
 
@@ -21,26 +34,26 @@ class AccessFiles:
     """
 
     def __init__(self) -> None:
-        self._texts: dict[Key, tuple[str, str]] = {}
-        """By index: the version of the Secret, and the file in it."""
+        self._found: dict[Key, tuple[str, InForce]] = {}
+        """By index: the version of the Secret, and what is in it."""
 
-    def of(self, kube: Kube, index: PackageIndex) -> str:
-        """Give the access file of an index, "" if there is none."""
+    def of(self, kube: Kube, index: PackageIndex) -> InForce:
+        """Give what an index has in force."""
         place = ("Secret", index.meta.namespace, index.access_secret_name)
         head = kube.metadata(*place)
         if head is None or not is_owned(head, index.meta):
-            return ""
-        version, text = self._texts.get(index.meta.key, ("", ""))
+            return NOTHING
+        version, found = self._found.get(index.meta.key, ("", NOTHING))
         if version == _version(head):
-            return text
+            return found
         secret = kube.get(*place)
         if secret is None or not is_owned(secret, index.meta):
-            return ""
-        if len(self._texts) >= _MOST:
-            self._texts.clear()
-        text = unpacked(secret)
-        self._texts[index.meta.key] = _version(secret), text
-        return text
+            return NOTHING
+        if len(self._found) >= _MOST:
+            self._found.clear()
+        found = InForce(unpacked(secret), LeftOut.parse(secret))
+        self._found[index.meta.key] = _version(secret), found
+        return found
 
 
 def _version(secret: dict[str, dict[str, str]]) -> str:

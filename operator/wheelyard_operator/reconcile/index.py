@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
+from wheelyard_operator.desired.access_budget import fitting
 from wheelyard_operator.desired.access_file import access_file
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest, selector_labels
@@ -99,7 +100,7 @@ class IndexReconciler:
         accepted = logins(observed)
         problem, ready, live, options = None, None, observed.deployment, Options()
         try:
-            problem = self._open_doors(observed, accepted, children)
+            accepted, problem = self._open_doors(observed, accepted, children)
             options = make_options(index, self.settings, children)
             ready = self.storage.prepare(observed, children)
             live = self._deploy(observed, ready, children)
@@ -139,21 +140,23 @@ class IndexReconciler:
 
     def _open_doors(
         self, observed: ObservedIndex, accepted: tuple[Login, ...], children: Children
-    ) -> Problem | None:
+    ) -> tuple[tuple[Login, ...], Problem | None]:
         """Keep current what serving pods need, whatever is wrong with the storage.
 
-        Give what keeps rights from being in force at once, where the rest may go on all the same.
+        Give the users for whom there is room, and what keeps rights from being in force at once, where the rest
+        may go on all the same.
         """
         index, own = observed.index, observed.access_secret
         trust = self.trust.trust(
             (login.user for login in accepted), own if own and is_owned(own, index.meta) else None
         )
-        access_text = access_file(index, accepted, trust)
-        children.ensure(access_secret(index, access_text, trust.minting_key), ACCESS_IN_FORCE)
+        kept, left_out = fitting(index, accepted, trust)
+        access_text = access_file(index, kept, trust)
+        children.ensure(access_secret(index, access_text, trust.minting_key, left_out), ACCESS_IN_FORCE)
         problem = self._touch_pods(index, content_digest(access_text), children)
         children.ensure(serviceaccount(index, self.settings))
         children.ensure(service(index))
-        return problem
+        return kept, problem
 
     def _touch_pods(self, index: PackageIndex, digest: str, children: Children) -> Problem | None:
         """Have the kubelets sync the access file now: by themselves they take a minute or more."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator import tokens
 from wheelyard_operator.apply import is_owned
+from wheelyard_operator.desired.access_budget import USER_BYTES, size
 from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
@@ -29,8 +30,10 @@ from wheelyard_operator.status.user import UserFindings, user_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wheelyard_operator.desired.access_budget import LeftOut
     from wheelyard_operator.desired.credentials import ChosenPassword
     from wheelyard_operator.kube import Kube
+    from wheelyard_operator.reconcile.access_files import InForce
     from wheelyard_operator.reconcile.trust import TrustStage
     from wheelyard_operator.resource import IndexUser, Key, PackageIndex
     from wheelyard_operator.settings import Settings
@@ -75,17 +78,17 @@ class UserReconciler:
                 grants=all_grants(index, user),
                 refused=refused(index, user),
             )
-            access_text = self.access_files.of(self.kube, index)
+            in_force = self.access_files.of(self.kube, index)
             # What there is, should writing what there should be fail.
             credentials = live_credentials(observed) or Credentials()
             findings = _with_secret(findings, credentials, observed)
-            wanted, problem = self._credentials(observed, access_text, now)
+            wanted, problem = self._credentials(observed, in_force.text, now)
             self._keep_secret(observed, findings.url, wanted, children)
             credentials = wanted
             findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
             if problem:
                 raise problem
-            self._check_in_force(index, Login(user, rights(index, user), credentials), access_text)
+            self._check_in_force(index, Login(user, rights(index, user), credentials), in_force)
         except Problem as error:
             ends = error.stalled and is_leaving(self.kube, user.meta.namespace)
             findings = replace(findings, problem=namespace_ends(user.meta) if ends else error)
@@ -155,15 +158,16 @@ class UserReconciler:
         children.ensure(user_secret(user, url, credentials))
         _prune(observed, user.secret_name, children)
 
-    def _check_in_force(self, index: PackageIndex, login: Login, access_text: str) -> None:
+    def _check_in_force(self, index: PackageIndex, login: Login, in_force: InForce) -> None:
         user = login.user
         for issuer in sorted({each.issuer for each in user.publishers}):
-            self._check_issuer(issuer, access_text)
+            self._check_issuer(issuer, in_force.text)
         cluster_issuer = self.trust.cluster_issuer() if user.service_accounts else ""
         if user.service_accounts and not cluster_issuer:
             raise _issuer_unavailable("The API server")
         believed = Trust(cluster_issuer, tuple((each.issuer, ()) for each in user.publishers))
-        if not is_in_force(access_text, login, believed):
+        _check_budget(index, login, believed, in_force.left_out)
+        if not is_in_force(in_force.text, login, believed):
             needs = " That index needs somebody first: see its conditions." if is_stalled(index.status) else ""
             message = f"The login is being made known to PackageIndex {index.id}.{needs}"
             raise Problem(READY, "AccessPending", message, stalled=False)
@@ -186,6 +190,20 @@ def _prune(observed: ObservedUser, keep: str, children: Children) -> None:
         metadata = secret["metadata"]
         if metadata["name"] != keep and is_owned(secret, observed.user.meta):
             children.remove("Secret", metadata["namespace"], metadata["name"])
+
+
+def _check_budget(index: PackageIndex, login: Login, trust: Trust, left_out: LeftOut) -> None:
+    taken = size(login, trust)
+    if taken > USER_BYTES:
+        raise Problem(
+            READY,
+            "OverBudget",
+            f"This user takes {taken} bytes of the access file of PackageIndex {index.id}, and may take"
+            f" {USER_BYTES}: write fewer or shorter groups, grants, serviceAccounts and trustedPublishers. Until"
+            " then it has no login.",
+        )
+    if reason := left_out.reason(index, login.user):
+        raise Problem(READY, "OverBudget", reason)
 
 
 def _with_secret(findings: UserFindings, credentials: Credentials, observed: ObservedUser) -> UserFindings:

@@ -78,6 +78,11 @@ class Meta:
         return bool(self.deleted)
 
     @property
+    def age(self) -> str:
+        """Something to sort by: the oldest is the first."""
+        return f"{self.created} {self.uid}"
+
+    @property
     def key(self) -> Key:
         """The key that reconciles it."""
         return Key(self.kind, self.namespace, self.name)

@@ -17,6 +17,8 @@ RECONCILING = "Reconciling"
 STALLED = "Stalled"
 PAUSED = "Paused"
 
+_LONGEST_MESSAGE = 4096
+
 WORKING = "working"
 _STATES = ((PAUSED, "paused"), (STALLED, "stalled"), (READY, "ready"))
 """The first that is true counts."""
@@ -64,10 +66,15 @@ def written(conditions: Iterable[Condition], old_status: Manifest, generation: i
             "observedGeneration": generation,
             "lastTransitionTime": _since(each, old.get(each.type), now),
             "reason": each.reason,
-            "message": each.message,
+            "message": shortened(each.message, _LONGEST_MESSAGE),
         }
         for each in conditions
     ]
+
+
+def shortened(text: str, length: int) -> str:
+    """Give a text that the schema of the status takes."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def state(status: Manifest) -> str:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.problems import READY
 from wheelyard_operator.status.access import ignored_globs
-from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, written
+from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, shortened, written
 
 if TYPE_CHECKING:
     from wheelyard_operator.problems import Problem
     from wheelyard_operator.resource import Grant, IndexUser, Manifest
 
 GRANTS_ACCEPTED = "GrantsAccepted"
+_MOST_RIGHTS, _LONGEST_RIGHT = 100, 1024
+"""As the schema has it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
         "username": user.username,
         "secretName": user.secret_name if findings.has_secret else "",
         "url": findings.url,
-        "rights": [str(grant) for grant in findings.grants],
+        "rights": [shortened(str(grant), _LONGEST_RIGHT) for grant in findings.grants[:_MOST_RIGHTS]],
         "tokenIssued": findings.token_issued or None,
         "nextRotation": findings.next_rotation or None,
         "previousTokenUntil": findings.previous_token_until or None,

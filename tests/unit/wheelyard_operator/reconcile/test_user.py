@@ -9,6 +9,7 @@ import pytest
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, NOW, RSA_KEY, condition, index_body, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator import tokens
+from wheelyard_operator.desired import access_budget
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.reconcile.outcome import GONE
@@ -18,6 +19,7 @@ from wheelyard_operator.times import later
 if TYPE_CHECKING:
     from unit.wheelyard_operator.reconcile.world import World
 
+HUGE = Key("IndexUser", "packages", "huge")
 FAR = Key("IndexUser", "ci", "far")
 ISSUER = "https://issuer.example"
 
@@ -362,3 +364,37 @@ def entry(world: World) -> Any:
 
 def digests(world: World) -> Any:
     return entry(world)["tokenDigests"]
+
+
+def test_who_is_over_its_budget_loses_alone(world: World) -> None:
+    """Such a user was legal before the schema had bounds: those of the same index do not notice."""
+    huge = [{"packages": [f"{number}".ljust(128, "x") for number in range(1300)], "verbs": ["read"]}]
+    world.kube.put(index_body())
+    world.kube.put(user_body("huge", grants=huge))
+    world.kube.put(user_body())
+    world.settle(MAIN, JENKINS, HUGE)
+    assert world.reason(JENKINS) == "LoginInForce"
+    assert world.reason(HUGE) == "OverBudget"
+    assert "and may take 163840: write fewer" in condition(world.get("IndexUser", "huge"), "Ready")["message"]
+    assert "packages.huge" not in access_text(world)
+    assert world.get("PackageIndex", "main")["status"]["users"] == 1
+    world.kube.objects["IndexUser", "packages", "huge"]["spec"]["grants"] = []
+    world.settle(MAIN, HUGE)
+    assert world.reason(HUGE) == "LoginInForce"
+
+
+def test_where_a_file_is_full_the_newest_user_is_told_and_removals_get_through(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_budget, "FILE_BYTES", 400)
+    world.kube.put(index_body())
+    world.kube.put(user_body())
+    many = [{"packages": [f"{number}" for number in range(200)], "verbs": ["read"]}]
+    world.kube.put(user_body("zzz", grants=many))
+    newest = Key("IndexUser", "packages", "zzz")
+    world.settle(MAIN, JENKINS, newest)
+    assert (world.reason(JENKINS), world.reason(newest)) == ("LoginInForce", "OverBudget")
+    assert "is full" in condition(world.get("IndexUser", "zzz"), "Ready")["message"]
+    del world.kube.objects["IndexUser", "packages", "jenkins"]
+    world.index()
+    assert "packages.jenkins" not in access_text(world)
