@@ -13,18 +13,34 @@ Manifest = dict[str, Any]
 _PLURALS = {
     "ConfigMap": "configmaps",
     "Deployment": "deployments",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "IndexUser": "indexusers",
+    "Ingress": "ingresses",
+    "LimitRange": "limitranges",
     "Namespace": "namespaces",
+    "NetworkPolicy": "networkpolicies",
     "PackageIndex": "packageindexes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
     "PodDisruptionBudget": "poddisruptionbudgets",
+    "ResourceQuota": "resourcequotas",
     "Secret": "secrets",
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
 }
-_VERSIONS = {"IndexUser": "wheelyard.dev/v1", "PackageIndex": "wheelyard.dev/v1", "Deployment": "apps/v1"}
-_VERSIONS["PodDisruptionBudget"] = "policy/v1"
+_VERSIONS = {
+    "Deployment": "apps/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "IndexUser": "wheelyard.dev/v1",
+    "Ingress": "networking.k8s.io/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PackageIndex": "wheelyard.dev/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "ValidatingAdmissionPolicy": "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicyBinding": "admissionregistration.k8s.io/v1",
+}
 
 
 class RefusedError(Exception):
