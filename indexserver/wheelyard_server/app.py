@@ -37,6 +37,7 @@ from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.audit import audited
 from wheelyard_server.web.connections import Runner
 from wheelyard_server.web.context import ACCESS, ADMISSION, BACKGROUND, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
+from wheelyard_server.web.cross_site import refuse_cross_site
 from wheelyard_server.web.errors import errors_as_responses
 from wheelyard_server.web.expectations import close_unless_continued
 from wheelyard_server.web.fast_lane import LANE, FastLane
@@ -59,6 +60,8 @@ log = logging.getLogger(__name__)
 
 CLAIM_RETRY_SECONDS = 2
 CHECK_WRITES_SECONDS = 20
+CLOSED_SECONDS = 5
+"""How long the ports stay closed for a storage that has not answered yet."""
 METRICS = web.AppKey("metrics", Metrics)
 METRICS_APP = web.AppKey("metrics_app", web.Application)
 
@@ -80,9 +83,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     access = CurrentAccess(settings.access_file, time.time)
     metrics = Metrics(access)
     unsent = Unsent(settings.limits.unsent_bytes, settings.limits.unsent_bytes_per_address)
-    app = web.Application(
-        middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, audited, unsent.middleware]
-    )
+    inside = (audited, refuse_cross_site, unsent.middleware)
+    app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, *inside])
     sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle
     app[BACKGROUND] = background = Background(time.time)
@@ -181,15 +183,20 @@ async def serve(settings: Settings, log_handler: LogHandler | None = None) -> No
     metrics = Runner(app[METRICS_APP], settings.limits, Proxies(), log_requests=False)
     await runner.setup()
     await metrics.setup()
+    starting = asyncio.create_task(_started_or_stopped(app, storage, settings.index, stop))
     try:
         if listeners.metrics is not None:
             await web.TCPSite(metrics, listeners.metrics.host, listeners.metrics.port).start()
-        for listener in filter(None, (listeners.cluster, listeners.external)):
-            await web.TCPSite(runner, listener.host, listener.port, reuse_port=shared or None).start()
-        await _started_or_stopped(app, storage, settings.index, stop)
+        # A storage that does not answer is told by a port that is open: clients get a reason, and probes an answer.
+        await asyncio.wait([starting], timeout=CLOSED_SECONDS)
+        if not starting.done() or starting.exception() is None:
+            for listener in filter(None, (listeners.cluster, listeners.external)):
+                await web.TCPSite(runner, listener.host, listener.port, reuse_port=shared or None).start()
+        await starting
         await stop.wait()
         await _unless(stop.again, _drain(app[LIFECYCLE], runner, settings.shutdown))
     finally:
+        starting.cancel()
         for loop in app[BACKGROUND].loops:
             loop.stop()
         await runner.cleanup()

@@ -71,6 +71,13 @@ class InvalidUploadError(WheelyardError):
     """The upload can never be accepted as it is; the text says what to change."""
 
 
+class RegistrationError(WheelyardError):
+    """A project is to be registered before its first upload, as PyPI once wanted it."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing has to be registered: the first upload makes a project")
+
+
 class FileTooLargeError(WheelyardError):
     """The upload is larger than the index takes."""
 

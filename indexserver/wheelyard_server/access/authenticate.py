@@ -43,6 +43,8 @@ class _Given:
     user: str | None
     """None where only a token was given, so that it says itself whose it is."""
     secret: str
+    other_secrets: tuple[str, ...] = ()
+    """What the secret is in another encoding."""
 
     @property
     def method(self) -> Method:
@@ -90,17 +92,26 @@ def _given(authorization: str) -> _Given:
     if scheme.lower() == "bearer":
         return _Given(None, credentials.strip())
     if scheme.lower() == "basic":
-        user, secret = _basic(credentials.strip())
-        return _Given(None if user == TOKEN_USER else user, secret)
+        return _basic(credentials.strip())
     raise UnauthenticatedError("Log in with a user name and a token, or with a Bearer token")
 
 
-def _basic(credentials: str) -> tuple[str, str]:
+def _basic(credentials: str) -> _Given:
     try:
-        user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except ValueError:  # Not base64, not ASCII, not UTF-8: all of them are.
+        user, _, password = base64.b64decode(credentials, validate=True).partition(b":")
+    except ValueError:  # Not base64, not ASCII: both are.
         raise UnauthenticatedError("The Authorization header is not valid") from None
-    return user, password
+    (name, *_), (secret, *others) = _readings(user), _readings(password)
+    return _Given(None if name == TOKEN_USER else name, secret, tuple(others))
+
+
+def _readings(text: bytes) -> tuple[str, ...]:
+    """Return what a text may be (RFC 7617 leaves it open): uv and browsers send UTF-8, pip and twine ISO 8859-1."""
+    latin = text.decode("latin-1")
+    try:
+        return tuple(dict.fromkeys((text.decode(), latin)))
+    except UnicodeDecodeError:
+        return (latin,)
 
 
 def _by_token(given: _Given, logins: Logins) -> Principal:
@@ -139,7 +150,7 @@ def _named(given: _Given, users: tuple[User, ...], subject: object) -> User:
 async def _by_password(given: _Given, logins: Logins, passwords: PasswordChecker, address: str) -> Principal:
     user = logins.by_name.get(given.user or "")
     stored = user.passwords if user else ()
-    right = await passwords.check(given.user or "", given.secret, stored, address)
+    right = await passwords.check(given.user or "", (given.secret, *given.other_secrets), stored, address)
     if user is None or not right:
         raise UnauthenticatedError("The user name and the password do not belong together, or the token is none")
     return principal(user, Method.PASSWORD)

@@ -7,7 +7,7 @@ import os
 import secrets
 from asyncio import sleep
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from wheelyard_server.access.file import Password
@@ -43,22 +43,24 @@ class PasswordChecker:
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._threads = ThreadPoolExecutor(_processors(), thread_name_prefix="password")
 
-    async def check(self, user: str, password: str, stored: Iterable[Password], address: str) -> bool:
-        """Tell whether this is one of the user's passwords; `stored` is empty where there is no such user.
+    async def check(self, user: str, readings: Sequence[str], stored: Iterable[Password], address: str) -> bool:
+        """Tell whether what was sent is one of the user's passwords, in any reading of its bytes.
 
-        Raises `TooManyAttemptsError`, and `BusyError` if too many others are being checked.
+        `stored` is empty where there is no such user. Raises `TooManyAttemptsError`, and `BusyError` if too many
+        others are being checked.
         """
-        if len(password) > LONGEST_PASSWORD:
+        if any(len(each) > LONGEST_PASSWORD for each in readings):
             return False
         candidates = tuple(stored) or (NOBODYS,)
-        login = self._digest(user, password, candidates)
-        if self._believed.get(login, 0) > self._clock():
+        logins = {self._digest(user, each, candidates): each for each in readings}
+        if any(self._believed.get(login, 0) > self._clock() for login in logins):
             return True
         self._throttle.check(user, address)
         earliest = self._clock() + FAILURE_SECONDS
-        if await asyncio.shield(self._compared(login, candidates, password)):
-            self._believe(login)
-            return True
+        for login, password in logins.items():
+            if await asyncio.shield(self._compared(login, candidates, password)):
+                self._believe(login)
+                return True
         self._throttle.failed(user, address)
         await sleep(earliest - self._clock())
         return False

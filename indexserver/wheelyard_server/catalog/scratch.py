@@ -31,6 +31,7 @@ ALGORITHMS: dict[str, Callable[[], _Hash]] = {
     "md5": partial(hashlib.md5, usedforsecurity=False),
     "sha256": hashlib.sha256,
     "blake2_256": partial(hashlib.blake2b, digest_size=32),
+    "blake2_512": hashlib.blake2b,
 }
 """By the names of the upload API."""
 CHUNKS_AHEAD = 4

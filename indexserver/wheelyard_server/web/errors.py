@@ -28,6 +28,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.ProjectClosedError: 403,
     errors.NotFoundError: 404,
     errors.FileExistsWithOtherContentError: 409,
+    errors.RegistrationError: 410,
     errors.FileTooLargeError: 413,
     errors.TooManyAttemptsError: 429,
     errors.BusyError: 503,

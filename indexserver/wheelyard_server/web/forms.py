@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from wheelyard_server.catalog.scratch import ALGORITHMS, Received, Receiver, Scratch
-from wheelyard_server.errors import BusyError, InvalidUploadError
+from wheelyard_server.catalog.scratch import Received, Receiver, Scratch
+from wheelyard_server.errors import BusyError, InvalidUploadError, RegistrationError
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ PART_BYTES = 100
 PARTS_AT_ONCE = 100
 """Of a form, before others have their turn of the event loop."""
 FILE = "content"
+_LINE_FEED_ALONE = b"\n--"
+_DECLARED = ("md5", "sha256", "blake2_256")
+"""Algorithms of the digests that a form can declare, as its fields name them."""
+_BLAKE2_512_DIGITS = 128
 
 Fields = dict[str, str]
 MaxBytes = Mapping[str, int]
@@ -42,6 +46,8 @@ class Form:
         self.content: Received | None = None
         self.parts = 0
         """That have begun."""
+        self.begins_as_registration = False
+        """Its lines end as those of `setup.py register` do, which no parser reads as a form."""
         self._wanted = wanted
         self._new_receiver = receiver
         self._receiver: Receiver | None = None
@@ -49,6 +55,11 @@ class Form:
         self._name = ""
         self._pending: list[bytes] = []
         self._pending_bytes = 0
+
+    @property
+    def is_registration(self) -> bool:
+        """Tell whether this is what `setup.py register` or `twine register` sends."""
+        return self.begins_as_registration or self.fields.get(":action") == "submit"
 
     async def take(self, event: MultipartSegment | bytes | None) -> None:
         """Take the beginning of a part, some of its bytes, or its end."""
@@ -114,7 +125,10 @@ class Form:
 
 def declared_digests(fields: Fields) -> dict[str, str]:
     """Return the digests that a form says its file has, in lower case, by algorithm."""
-    declared = {algorithm: fields.get(f"{algorithm}_digest", "").lower() for algorithm in ALGORITHMS}
+    declared = {algorithm: fields.get(f"{algorithm}_digest", "").lower() for algorithm in _DECLARED}
+    if len(declared["blake2_256"]) == _BLAKE2_512_DIGITS:
+        # distutils (`setup.py upload` of Python 3.6 to 3.11) sends all 512 bits of BLAKE2b.
+        declared["blake2_512"] = declared.pop("blake2_256")
     return {algorithm: digest for algorithm, digest in declared.items() if digest}
 
 
@@ -126,11 +140,14 @@ async def receive(
     try:
         with PushMultipartParser(_boundary(request)) as parser:
             async for chunk in request.content.iter_any():
+                form.begins_as_registration |= not form.parts and chunk.startswith(_LINE_FEED_ALONE)
                 for event in parser.parse(chunk):
                     await form.take(event)
                     if isinstance(event, MultipartSegment) and form.parts % PARTS_AT_ONCE == 0:
                         await asyncio.sleep(0)
     except (MultipartError, HttpProcessingError) as error:
+        if form.is_registration:
+            raise RegistrationError from error
         raise InvalidUploadError(f"The form is damaged: {' '.join(str(error).split())}") from error
     except ConnectionError as error:
         # The client's end, not the disk's, though it is an OSError too.
@@ -138,6 +155,8 @@ async def receive(
     except OSError as error:
         log.error("An upload could not be received: %s", error)  # noqa: TRY400 - the reason is all there is
         raise BusyError("The server has no room for the file now, try again") from error
+    if form.content is None and form.is_registration:
+        raise RegistrationError
     if form.content is None:
         raise InvalidUploadError(f"The form has no file in a field `{FILE}`")
     return form.fields, form.filename, form.content

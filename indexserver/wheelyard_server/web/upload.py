@@ -57,7 +57,10 @@ async def upload(request: web.Request) -> web.Response:
 
 def _check_fields(fields: Fields, distribution: DistributionFilename) -> None:
     """Compare what the form says with what the filename says."""
-    if fields.get(":action") != "file_upload":
+    for required in (":action", "name", "version", "filetype"):
+        if not fields.get(required):
+            raise InvalidUploadError(f"The form has no field `{required}`")
+    if fields[":action"] != "file_upload":
         raise InvalidUploadError("The only :action of this index is file_upload")
     if canonicalize_name(fields.get("name", "")) != distribution.project:
         raise InvalidUploadError(

@@ -47,6 +47,7 @@ NO_LOOPS = {
     "access.passwords.PasswordChecker._compared": "of a login",
     "app._started_or_stopped": "`serve` waits for it: an error ends the process",
     "app._unless": "of the end",
+    "app.serve": "it waits for `_started_or_stopped`: an error ends the process",
     "catalog.cache.FileCache._begin": "of a download",
     "catalog.fill.Fill._read": "of a download",
     "catalog.local_files.LocalFiles._digest": "of a download",

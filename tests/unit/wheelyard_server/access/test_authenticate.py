@@ -1,5 +1,5 @@
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +21,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CLUSTER = TestIssuer("https://kubernetes.default.svc")
 CI = TestIssuer("https://ci.example", number=1)
 PASSWORD = "correct horse"
+FOREIGN = "d\u00fcnn \u00a3\u00e9"
 
 
 def account(name: str) -> Identity:
@@ -55,9 +56,9 @@ class Checker(PasswordChecker):
         super().__init__(lambda: 0)
         self.asked: list[tuple[str, str]] = []
 
-    async def check(self, user: str, password: str, stored: Iterable[Password], address: str) -> bool:
+    async def check(self, user: str, readings: Sequence[str], stored: Iterable[Password], address: str) -> bool:
         self.asked.append((user, address))
-        return bool(tuple(stored)) and password == PASSWORD
+        return bool(tuple(stored)) and not {PASSWORD, FOREIGN}.isdisjoint(readings)
 
 
 async def ask(header: str | None, logins: Logins = LOGINS, at: datetime = NOW) -> Principal:
@@ -89,6 +90,12 @@ async def test_every_way_in_leads_to_the_same_principal(secret: str, method: Met
 async def test_a_password() -> None:
     principal = await ask(basic("ci.jenkins", PASSWORD))
     assert (principal.name, principal.method) == ("ci.jenkins", Method.PASSWORD)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+async def test_a_password_in_the_encoding_of_any_client(encoding: str) -> None:
+    header = "Basic " + base64.b64encode(f"ci.jenkins:{FOREIGN}".encode(encoding)).decode()
+    assert (await ask(header)).name == "ci.jenkins"
 
 
 async def test_no_header_is_anonymous() -> None:

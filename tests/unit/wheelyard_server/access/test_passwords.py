@@ -35,7 +35,7 @@ class World:
         self.seconds += max(seconds, 0)
 
     async def check(self, user: str = "jenkins", password: str = RIGHT, *stored: Password) -> bool:
-        return await self.checker.check(user, password, stored, HOME)
+        return await self.checker.check(user, (password,), stored, HOME)
 
 
 @pytest.fixture
@@ -121,3 +121,14 @@ async def test_what_is_remembered_is_bounded(world: World) -> None:
         assert await world.check(f"user{number}", RIGHT, STORED)
     assert len(world.checker._believed) == 1000
     assert world.checker._running == {}
+
+
+async def test_a_password_that_can_be_read_in_two_ways_is_one_attempt(world: World) -> None:
+    readings = ("other", RIGHT)
+    for _ in range(3):
+        assert await world.checker.check("jenkins", readings, (STORED,), HOME)
+    assert len(world.compared) == 2, "then it is believed"
+    for number in range(USER_FAILURES):
+        assert not await world.checker.check("jenkins", (f"a{number}", f"b{number}"), (STORED,), HOME)
+    with pytest.raises(TooManyAttemptsError):
+        await world.checker.check("jenkins", ("a", "b"), (STORED,), HOME)

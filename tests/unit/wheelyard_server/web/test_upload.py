@@ -65,15 +65,16 @@ async def test_who_may_publish(
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({":action": "submit"}, "file_upload"),
-        ({":action": None}, "file_upload"),
+        ({":action": "doc_upload"}, "file_upload"),
+        *(({field: None}, f"no field `{field}`") for field in (":action", "name", "version", "filetype")),
+        ({"filetype": ""}, "no field `filetype`"),
         ({"name": "other"}, "not the project"),
-        ({"name": None}, "not the project"),
         ({"version": "2.0"}, "version"),
         ({"filetype": "sdist"}, "bdist_wheel"),
         ({"sha256_digest": "0" * 64}, "sha256"),
         ({"md5_digest": "0" * 32}, "md5"),
         ({"blake2_256_digest": "0" * 64}, "blake2_256"),
+        ({"blake2_256_digest": "0" * 128}, "blake2_512"),
     ],
 )
 async def test_a_form_that_disagrees_with_its_file_is_refused_with_the_reason(
@@ -86,7 +87,7 @@ async def test_a_form_that_disagrees_with_its_file_is_refused_with_the_reason(
     assert storage.objects == {}
 
 
-@pytest.mark.parametrize("algorithm", ["md5", "sha256", "blake2_256"])
+@pytest.mark.parametrize("algorithm", ["md5", "sha256", "blake2_256", "blake2_512"])
 async def test_a_digest_that_comes_after_the_file_counts_as_well(
     client: Client, tmp_path: Path, algorithm: str
 ) -> None:
@@ -96,10 +97,12 @@ async def test_a_digest_that_comes_after_the_file_counts_as_well(
         "md5": hashlib.md5(body, usedforsecurity=False).hexdigest(),
         "sha256": hashlib.sha256(body).hexdigest(),
         "blake2_256": hashlib.blake2b(body, digest_size=32).hexdigest(),
+        "blake2_512": hashlib.blake2b(body).hexdigest(),
     }
+    field = algorithm.replace("512", "256")  # distutils has no other.
     for digest, status in ((digests[algorithm][::-1], 400), (digests[algorithm], 200)):
         data = form(path, sha256_digest=None)
-        data.add_field(f"{algorithm}_digest", digest)
+        data.add_field(f"{field}_digest", digest)
         answer = await client.post("/legacy/", data=data, headers=auth(PUBLISHER))
         assert answer.status == status
         assert status == 200 or algorithm in (answer.reason or "")
@@ -249,3 +252,19 @@ async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(clien
         assert (await client.post("/legacy/", data=slowly(revoke), headers=headers)).status == status
         rules.access = before
         assert (await client.get("/simple/demo/")).status == (404 if revoke else 200)
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n"], ids=["twine", "setup.py"])
+async def test_a_registration_is_not_needed(client: Client, ending: bytes) -> None:
+    fields = {":action": "submit", "name": "demo", "version": "1.0"}
+    parts = (
+        b'--b%bContent-Disposition: form-data; name="%b"%b%b' % (ending, name.encode(), ending * 2, value.encode())
+        for name, value in fields.items()
+    )
+    body = (b"" if ending == b"\r\n" else ending) + ending.join(parts) + ending + b"--b--" + ending
+    headers = {"Content-Type": "multipart/form-data; boundary=b", **auth(PUBLISHER)}
+    answer = await client.post("/legacy/", data=body, headers=headers)
+    assert (answer.status, answer.reason) == (
+        410,
+        "Nothing has to be registered: the first upload makes a project",
+    )

@@ -1,0 +1,107 @@
+"""When the ports of a server open."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import unused_port
+
+from support.access import ACCESS
+from wheelyard_server import app
+from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    access_file = tmp_path / "access.yaml"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    return Settings(
+        storage=Storage(folder=Folder(path=tmp_path / "data")),
+        access_file=access_file,
+        scratch_folder=tmp_path / "scratch",
+        listeners=Listeners(cluster=Listener(port=unused_port()), external=Listener(port=unused_port())),
+        shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
+    )
+
+
+class Gate:
+    """Keeps servers from the claim of their storage."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.may_pass = asyncio.Event(), asyncio.Event()
+        self.error: Exception | None = None
+        monkeypatch.setattr(app, "claim", self._claim)
+
+    async def _claim(self, *_: object) -> None:
+        self.asked.set()
+        await self.may_pass.wait()
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+async def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    return Gate(monkeypatch)
+
+
+@pytest.fixture
+async def serving(settings: Settings, gate: Gate) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(app.serve(settings))
+    await gate.asked.wait()
+    yield task
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def statuses(settings: Settings) -> list[int]:
+    """Return how both ports answer, 0 where nobody listens."""
+    found = []
+    for listener in (settings.listeners.cluster, settings.listeners.external):
+        assert listener is not None
+        async with ClientSession() as session:
+            try:
+                async with session.get(f"http://127.0.0.1:{listener.port}/-/readyz") as answer:
+                    found.append(answer.status)
+            except OSError:
+                found.append(0)
+    return found
+
+
+async def opened(settings: Settings) -> list[int]:
+    while 0 in (found := await statuses(settings)):
+        await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.mark.usefixtures("serving")
+async def test_the_ports_open_when_the_first_request_can_be_served(settings: Settings, gate: Gate) -> None:
+    assert await statuses(settings) == [0, 0]
+    gate.may_pass.set()
+    assert await opened(settings) == [200, 200]
+
+
+async def test_while_the_storage_does_not_answer_they_say_so(
+    settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "CLOSED_SECONDS", 0)
+    task = asyncio.create_task(app.serve(settings))
+    assert await opened(settings) == [503, 503]
+    gate.may_pass.set()
+    while await statuses(settings) != [200, 200]:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_of_another_index_s_storage_they_stay_closed(
+    settings: Settings, gate: Gate, serving: asyncio.Task[None]
+) -> None:
+    gate.error = InvalidSettingsError("it is another index's")
+    gate.may_pass.set()
+    with pytest.raises(InvalidSettingsError):
+        await serving
+    assert await statuses(settings) == [0, 0]
