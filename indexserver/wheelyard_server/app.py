@@ -19,7 +19,7 @@ from wheelyard_server.background import Background
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.freshness import Freshness
-from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.identity import claim, permission
 from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.local_files import LocalFiles
 from wheelyard_server.catalog.publish import UploadLimits
@@ -90,7 +90,12 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[BACKGROUND] = background = Background(time.time)
     metrics.watch(background)
     measured = MeasuredStorage(storage, metrics.storage_called)
-    app[CATALOG] = catalog = Catalog(measured, _policy(settings), cache=_cache(settings))
+    app[CATALOG] = catalog = Catalog(
+        measured,
+        _policy(settings),
+        cache=_cache(settings),
+        may_raise_format=permission(settings.access_file),
+    )
     metrics.follow(catalog.counts)
     app[ACCESS] = access
     app[METRICS] = metrics
@@ -219,6 +224,7 @@ async def _started_or_stopped(app: web.Application, storage: Storage, index: str
     while not stop.is_set():
         try:
             await claim(storage, index)
+            await app[CATALOG].format()
         except StorageError as error:
             log.warning("The storage does not answer yet, trying again: %s", error)
             await asyncio.sleep(CLAIM_RETRY_SECONDS)

@@ -15,7 +15,9 @@ import msgspec
 from wheelyard_server.access import tokens
 from wheelyard_server.access.file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
+from wheelyard_server.catalog.identity import FORMAT_FILE
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.model import FORMAT
 from wheelyard_server.settings import (
     GIB,
     S3,
@@ -123,6 +125,8 @@ def _write_access_file(path: Path, digest: str) -> Path:
         ),
     )
     path.write_bytes(msgspec.yaml.encode(file))
+    # Nobody else serves this storage.
+    path.with_name(FORMAT_FILE).write_text(f"{FORMAT}\n")
     return path
 
 

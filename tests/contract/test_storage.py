@@ -155,11 +155,11 @@ async def test_a_commit_stores_the_objects_and_writes_the_document_that_names_th
     source = tmp_path / "source"
     source.write_bytes(b"wheel")
     first: dict[str, Path | bytes] = {"files/demo/1/a.whl": source, "files/demo/1/a.whl.metadata": b"Name: a"}
-    etag = await storage.commit(first, "projects/a.json", b"one", expected=None)
+    etag = await storage.commit(first, "projects/a.json", lambda: b"one", expected=None)
     assert await storage.read("projects/a.json") == (b"one", etag)
     assert await keys(storage, "files/") == list(first)
     assert (await storage.read("files/demo/1/a.whl")).body == b"wheel"
-    newer = await storage.commit({"files/demo/2/b": b"b"}, "projects/a.json", b"two", expected=etag)
+    newer = await storage.commit({"files/demo/2/b": b"b"}, "projects/a.json", lambda: b"two", expected=etag)
     assert await storage.read("projects/a.json", known=etag) == (b"two", newer)
 
 
@@ -168,7 +168,9 @@ async def test_a_stale_commit_leaves_its_objects_and_not_its_document(storage: S
     stale = await storage.write("projects/a.json", b"one", expected=None)
     await storage.write("projects/a.json", b"two", expected=stale)
     with pytest.raises(PreconditionFailedError):
-        await storage.commit({"files/a/1/a": b"a"}, "projects/a.json", b"three", expected=stale if known else None)
+        await storage.commit(
+            {"files/a/1/a": b"a"}, "projects/a.json", lambda: b"three", expected=stale if known else None
+        )
     assert (await storage.read("projects/a.json")).body == b"two"
     assert (await storage.read("files/a/1/a")).body == b"a"
 
@@ -176,7 +178,7 @@ async def test_a_stale_commit_leaves_its_objects_and_not_its_document(storage: S
 async def test_a_commit_whose_objects_cannot_be_stored_writes_no_document(storage: Storage, tmp_path: Path) -> None:
     objects: dict[str, Path | bytes] = {"files/a/1/a": b"a", "files/a/1/b": tmp_path / "none"}
     with pytest.raises((StorageError, FileNotFoundError)):
-        await storage.commit(objects, "projects/a.json", b"one", expected=None)
+        await storage.commit(objects, "projects/a.json", lambda: b"one", expected=None)
     with pytest.raises(ObjectNotFoundError):
         await storage.read("projects/a.json")
 

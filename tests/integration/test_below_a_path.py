@@ -104,7 +104,7 @@ def test_redirects_stay_below_it(below: str, published: Path, path: str, target:
 def test_what_json_names_is_there(below: str, published: Path) -> None:
     described = json.loads(get(f"{below}/pypi/open-below/json")[1])
     (file,) = described["urls"]
-    assert file["url"].startswith(f"{below}/files/")
+    assert file["url"].startswith(f"{below}/packages/")
     with urllib.request.urlopen(file["url"], timeout=20) as answer:
         assert answer.read() == published.read_bytes()
     assert described["info"]["package_url"] == f"{below}/simple/open-below/"

@@ -41,5 +41,5 @@ async def put_large_project(storage: MemoryStorage, project: Project) -> None:
     """Put a project's document and the metadata of its newest file into a storage."""
     metadata = layout.core_metadata(project.name, project.files[-1])
     await storage.commit(
-        {metadata: _METADATA}, layout.document(project.name), encoding.encode(project), expected=None
+        {metadata: _METADATA}, layout.document(project.name), lambda: encoding.encode(project), expected=None
     )

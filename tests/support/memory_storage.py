@@ -104,10 +104,10 @@ class MemoryStorage:
         await all_of(self._store(*each) for each in objects.items())
 
     async def commit(
-        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
         await self.store(objects)
-        return await self.write(key, body, expected=expected)
+        return await self.write(key, body(), expected=expected)
 
     async def _store(self, key: str, source: Path | bytes) -> None:
         fault = await self._called("store", key)

@@ -42,11 +42,11 @@ class WatchedStorage:
         await all_of(self._store(*each) for each in objects.items())
 
     async def commit(
-        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
         # In its parts, so that there is something between them.
         await self.store(objects)
-        return await self.write(key, body, expected=expected)
+        return await self.write(key, body(), expected=expected)
 
     async def _store(self, key: str, source: Path | bytes) -> None:
         await self._before("store", key)

@@ -10,6 +10,7 @@ from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.content import Content
 from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.project_list import Listing as ProjectsListing
 from wheelyard_server.catalog.project_list import Projects
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
@@ -42,6 +43,13 @@ class GuardedCatalog:
         self._require_some(Verb.READ)
         readers = self._rules.granting(self.principal, Verb.READ)
         return await (await self._catalog.projects()).selected(readers.grants, readers.cover)
+
+    async def projects_for_mirrors(self) -> ProjectsListing:
+        """Return the same with their serials."""
+        self._require_some(Verb.READ)
+        readers = self._rules.granting(self.principal, Verb.READ)
+        projects, horizon = await self._catalog.projects_for_mirrors()
+        return ProjectsListing(await projects.selected(readers.grants, readers.cover), horizon)
 
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project as it is now."""

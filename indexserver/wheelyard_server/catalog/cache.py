@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, NamedTuple
 
+from wheelyard_server.catalog.documents import Clock
 from wheelyard_server.catalog.fill import Fill, Stored
 from wheelyard_server.catalog.local_files import LocalFiles, WrongBytesError
-from wheelyard_server.catalog.publish import Clock
 from wheelyard_server.catalog.space import Space
 from wheelyard_server.errors import StorageError
 

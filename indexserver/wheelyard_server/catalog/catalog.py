@@ -8,19 +8,21 @@ from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.content import Content, Contents
 from wheelyard_server.catalog.counts import Counts, Source
-from wheelyard_server.catalog.documents import Documents, Known, Listing, listing_of
+from wheelyard_server.catalog.documents import Clock, Documents, Known, Listing, listing_of
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.catalog.identity import StorageFormat
 from wheelyard_server.catalog.later_attestations import LaterAttestations
 from wheelyard_server.catalog.local_files import LocalFiles
+from wheelyard_server.catalog.project_list import Listing as ProjectsListing
 from wheelyard_server.catalog.project_list import ProjectList, Projects
-from wheelyard_server.catalog.publish import Clock, Publisher, Upload, UploadLimits
+from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.verify import checked
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import Change, File, Project, Status
+from wheelyard_server.model import FORMAT, Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
 
@@ -43,24 +45,40 @@ class Catalog:
         policy: Policy = Policy(),
         now: Clock = lambda: datetime.now(UTC),
         cache: FileCache | None = None,
+        may_raise_format: Callable[[], bool] = lambda: False,
     ) -> None:
         self.counts = Counts()
         self._storage = storage
         self._now = now
-        self._documents = Documents(storage, counts=self.counts)
+        self._documents = Documents(
+            storage, counts=self.counts, now=now, storage_format=StorageFormat(storage, may_raise_format)
+        )
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
         self._publisher = Publisher(self._documents, attestations, policy.uploads, now)
         self._contents = Contents(storage, LocalFiles(), cache, self.counts)
-        self._projects = ProjectList(storage, self._documents, policy.freshness)
+        self._projects = ProjectList(storage, self._documents, policy.freshness, now=now)
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self.writes = WriteGate()
         """What whatever would change something passes."""
 
+    async def format(self) -> int:
+        """Return the format that is written, raised if it may be; see `identity`."""
+        return await self._documents.format()
+
     async def projects(self) -> Projects:
         """Return all projects that have files, by name."""
         return await self._projects.read()
+
+    async def projects_for_mirrors(self) -> ProjectsListing:
+        """Return the same, and up to which serial a mirror may take them for known; 0: it may not.
+
+        That is so while servers of a release run that writes no serials.
+        """
+        if await self.format() < FORMAT:
+            return ProjectsListing(await self.projects(), 0)
+        return await self._projects.listing()
 
     async def project(self, name: NormalizedName) -> Listing:
         """Return a project; raise `NotFoundError` if there is none, or it has no files."""

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, NewType
@@ -18,6 +19,7 @@ from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.bounded import Bounded
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.identity import StorageFormat
+from wheelyard_server.catalog.serials import last_serial, next_serial
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import (
     DamagedObjectError,
@@ -40,6 +42,8 @@ OPERATIONS_KEPT = 8
 """So many writers may come between a write and the look whether it took effect, within a second mostly."""
 _OPERATION_BYTES = 8
 
+Clock = Callable[[], datetime]
+"""The time, UTC."""
 Seconds = Callable[[], float]
 """A clock that only ever goes forward."""
 
@@ -80,9 +84,17 @@ class Known(NamedTuple):
 class Documents:
     """All project documents of one storage."""
 
-    def __init__(self, storage: Storage, clock: Seconds = time.monotonic, counts: Counts | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Seconds = time.monotonic,
+        counts: Counts | None = None,
+        now: Clock = lambda: datetime.now(UTC),
+        storage_format: StorageFormat | None = None,
+    ) -> None:
         self._storage = storage
-        self._format = StorageFormat(storage)
+        self._format = storage_format or StorageFormat(storage)
+        self._now = now
         self._counts = counts or Counts()
         self._clock = clock
         self._cache: Bounded[str, Known] = Bounded(CACHED_BYTES)
@@ -145,8 +157,11 @@ class Documents:
             if changed == version.project:
                 return changed
             operations = (*version.project.operations, operation)
-            changed = changed.replace(operations=operations[-OPERATIONS_KEPT:], format=version.project.format)
-            changed = encoding.in_format(changed, await self._format.current())
+            changed = changed.replace(
+                operations=operations[-OPERATIONS_KEPT:],
+                format=version.project.format,
+                serial=last_serial(version.project),
+            )
             if await self._swapped(changed, version.etag, objects):
                 return changed
             objects = {}  # They are there: it is the swap that was refused.
@@ -167,12 +182,22 @@ class Documents:
         return True
 
     async def _write(self, project: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> None:
-        key, body = layout.document(project.name), encoding.encode(project)
+        key, allowed = layout.document(project.name), await self._format.current()
+        written, body = project, b""
+
+        def encoded() -> bytes:
+            nonlocal written, body
+            # At the last moment: what has a serial is seen soon, see `serials`.
+            serial = next_serial(project, self._now())
+            written = encoding.in_format(project.replace(serial=serial), allowed)
+            body = encoding.encode(written)
+            return body
+
         if objects:
-            etag = await self._storage.commit(objects, key, body, expected=expected)
+            etag = await self._storage.commit(objects, key, encoded, expected=expected)
         else:
-            etag = await self._storage.write(key, body, expected=expected)
-        self._remember(Version(project, etag), len(body))
+            etag = await self._storage.write(key, encoded(), expected=expected)
+        self._remember(Version(written, etag), len(body))
 
     async def _revalidated(self, name: str) -> Version:
         self._counts.revalidations += 1

@@ -1,12 +1,13 @@
 """`wheelyard.json`: which format may be written to a storage, and whose it is.
 
 A server of an older release cannot read what is written in a newer format. So the format is raised only when no
-such server runs any more: `raise_format`. It never goes back. See docs/adr/0030-format-2.md.
+such server runs any more. It never goes back. See docs/adr/0030-format-2.md.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -23,6 +24,8 @@ from wheelyard_server.storage import ETag, Storage, layout
 
 log = logging.getLogger(__name__)
 
+FORMAT_FILE = "storage-format"
+_FORMAT_FILE_BYTES = 16
 _KEYS = frozenset({"format", "index"})
 _TRIES = 5
 """To raise the format: somebody else who is faster does the same, or claims the storage once."""
@@ -42,24 +45,47 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 class StorageFormat:
     """Which format may be written to a storage. It is read again until it is the newest that this server knows."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, may_raise: Callable[[], bool] = lambda: False) -> None:
+        """`may_raise` tells whether no server of an older release serves this storage any more."""
         self._storage = storage
+        self._may_raise = may_raise
         self._current = OLDEST_FORMAT
 
     async def current(self) -> int:
-        """Return the format to write; raise `StorageError` if the storage does not answer."""
+        """Return the format to write, raised if it may be; raise `StorageError` if the storage does not answer."""
         if self._current < FORMAT:
             self._current = await self._read()
         return self._current
 
     async def _read(self) -> int:
         try:
+            if self._may_raise():
+                await raise_format(self._storage)
             found, _ = await read(self._storage)
         except ObjectNotFoundError:
             return FORMAT
         except InvalidSettingsError as error:
             raise DamagedObjectError(layout.INDEX, str(error)) from error
         return min(found.format, FORMAT)
+
+
+def permission(access_file: Path) -> Callable[[], bool]:
+    """Return what tells whether this server's format may be written to its storage.
+
+    The file `storage-format` beside the access file holds the format that all servers of the storage know. The
+    operator writes it when that is so.
+    """
+    path = access_file.with_name(FORMAT_FILE)
+
+    def may_raise() -> bool:
+        try:
+            with path.open("rb") as file:
+                text = file.read(_FORMAT_FILE_BYTES).strip()
+        except OSError:
+            return False
+        return text.isdigit() and int(text) >= FORMAT
+
+    return may_raise
 
 
 async def claim(storage: Storage, index: str | None) -> None:

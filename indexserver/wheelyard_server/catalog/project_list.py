@@ -11,14 +11,17 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
 from packaging.version import Version
 
 from wheelyard_server.catalog.bounded import Bounded
-from wheelyard_server.catalog.documents import Documents, Seconds
+from wheelyard_server.catalog.documents import Clock, Documents, Seconds
 from wheelyard_server.catalog.freshness import Freshness
+from wheelyard_server.catalog.serials import horizon, last_serial
 from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.model import Project, Status
@@ -52,6 +55,8 @@ class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Of the latest version."""
     status: Status = Status.ACTIVE
     files: int = 0
+    serial: int = 0
+    """See `serials`; 0 in a snapshot of a release that knows none."""
 
 
 class Projects:
@@ -72,6 +77,11 @@ class Projects:
         """Return what follows a name in the order of the list, whether that is in it or not; "" is before all."""
         start = bisect_right(self.entries, layout.document(NormalizedName(name)), key=_key) if name else 0
         return self.entries[start:]
+
+    @cached_property
+    def serial(self) -> int:
+        """The highest of all."""
+        return max((entry.serial for entry in self.entries), default=0)
 
     async def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
         """Return those that are wanted; the same `key` stands for the same wishes, which are asked once."""
@@ -108,6 +118,26 @@ class _Selection(NamedTuple):
     """None is all of them: a list that held itself would outlive its use."""
 
 
+class Listing(NamedTuple):
+    """All projects as they were at some moment."""
+
+    projects: Projects
+    horizon: int
+    """At that moment, see `serials.horizon`. 0: there are no serials yet."""
+
+    @property
+    def serial(self) -> int:
+        """The highest that a mirror may take for seen; 0: there is none."""
+        return min(self.projects.serial, self.horizon)
+
+    def with_serials(self) -> Iterator[tuple[ProjectEntry, int]]:
+        """Yield the projects with what a mirror may take for their serials, if it may take anything for them."""
+        highest = self.serial
+        if highest:
+            for entry in self.projects:
+                yield entry, min(entry.serial, highest)
+
+
 class ProjectList:
     """Follows the documents of one storage."""
 
@@ -117,13 +147,15 @@ class ProjectList:
         documents: Documents,
         freshness: Freshness,
         clock: Seconds = time.monotonic,
+        now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = storage
         self._documents = documents
         self._freshness = freshness
         self._clock = clock
         self._entries: dict[str, ProjectEntry] | None = None
-        self._projects = Projects()
+        self._listing = Listing(Projects(), 0)
+        self._now = now
         self._checked = float("-inf")
         self._stamp: Stamp | None = None
         """Of all documents, from before they were listed."""
@@ -132,16 +164,20 @@ class ProjectList:
 
     async def read(self) -> Projects:
         """Return the projects that have files, as fresh as they have to be."""
-        if self._is_fresh():
-            return self._projects
+        return (await self.listing()).projects
+
+    async def listing(self) -> Listing:
+        """Return the same with its horizon."""
+        beyond = horizon(self._now())
+        if self._clock() - self._checked < self._freshness.fresh_seconds:
+            return self._listing
+        if self._stamp is not None and self._stamp == self._storage.stamp(layout.DOCUMENTS):
+            return Listing(self._listing.projects, beyond)
         return await self._shared("")
 
-    def _is_fresh(self) -> bool:
-        if self._clock() - self._checked < self._freshness.fresh_seconds:
-            return True
-        return self._stamp is not None and self._stamp == self._storage.stamp(layout.DOCUMENTS)
-
-    async def _refreshed(self, _key: str) -> Projects:
+    async def _refreshed(self, _key: str) -> Listing:
+        # Of before the documents are listed: what appears meanwhile lies beyond it.
+        beyond = horizon(self._now())
         begun, stamp = self._clock(), self._storage.stamp(layout.DOCUMENTS)
         known = self._entries if self._entries is not None else await self._snapshot()
         listed = [each async for each in self._storage.list(layout.DOCUMENTS, cuts=_cuts(known))]
@@ -151,14 +187,14 @@ class ProjectList:
         await self._read_all(changed, known)
         await self._save_if_due(sum(bool(each.tag) for each in changed))
         present = [known[layout.project_of(each.key)] for each in listed]
-        self._keep(tuple(entry for entry in present if entry.files))
+        self._keep(tuple(entry for entry in present if entry.files), beyond)
         # What is damaged may be mended without a trace in the folder; what has no tag may have changed.
         self._checked, self._stamp = begun, stamp if all(entry.tag for entry in present) else None
-        return self._projects
+        return self._listing
 
-    def _keep(self, entries: tuple[ProjectEntry, ...]) -> None:
-        if entries != self._projects.entries:
-            self._projects = Projects(entries)
+    def _keep(self, entries: tuple[ProjectEntry, ...], beyond: int) -> None:
+        known = self._listing.projects
+        self._listing = Listing(known if entries == known.entries else Projects(entries), beyond)
 
     async def _read_all(self, changed: Iterable[Listed], known: dict[str, ProjectEntry]) -> None:
         limit = asyncio.Semaphore(READS_AT_ONCE)
@@ -228,8 +264,8 @@ def _cuts(known: Iterable[str]) -> Sequence[str]:
 
 def _is_news(listed: Listed, known: dict[str, ProjectEntry]) -> bool:
     entry = known.get(layout.project_of(listed.key))
-    # Without a tag nothing says that it is the same.
-    return entry is None or not listed.tag or entry.tag != listed.tag
+    # Without a tag nothing says that it is the same. Without a serial it is of a release that knew none.
+    return entry is None or not listed.tag or entry.tag != listed.tag or not entry.serial
 
 
 def _entry(project: Project, tag: str) -> ProjectEntry:
@@ -242,4 +278,5 @@ def _entry(project: Project, tag: str) -> ProjectEntry:
         summary=next(summaries, ""),
         status=project.status,
         files=len(project.files),
+        serial=last_serial(project),
     )

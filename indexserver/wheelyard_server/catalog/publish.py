@@ -7,7 +7,7 @@ between.
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from wheelyard_server import spans
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.attestations import Subject, provenance
 from wheelyard_server.catalog.ci_jobs import CIJob
-from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.documents import Clock, Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
@@ -25,8 +25,6 @@ from wheelyard_server.model import File, Finding, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
 from wheelyard_server.settings import Accept
 from wheelyard_server.storage import layout
-
-Clock = Callable[[], datetime]
 
 INSPECTIONS_AT_ONCE = 2
 """Each may take a processor, and for the largest archives 80 MiB."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from wheelyard_server.catalog import identity
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.identity import StorageFormat
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.verify import checked, verified
 from wheelyard_server.catalog.write_safety import WriteSafety
@@ -51,6 +52,7 @@ class Copier:
         """
         await identity.claim(self.target, None)
         await WriteSafety(self.target).check()
+        await self._agree_on_format()
         here, there = Documents(self.source), Documents(self.target)
 
         async def names() -> AsyncIterator[NormalizedName]:
@@ -61,6 +63,18 @@ class Copier:
             await self._copy_project(here, there, name)
 
         await for_each(names(), copy, PROJECTS_AT_ONCE)
+
+    async def _agree_on_format(self) -> None:
+        """Raise the target's format to that of the source; raise `ConflictError` if its servers may not know it."""
+        if await StorageFormat(self.target).current() >= await StorageFormat(self.source).current():
+            return
+        found, _ = await identity.read(self.target)
+        if found.index is not None:
+            raise ConflictError(
+                f"The target has format {found.format} and belongs to {found.index}, the source has a newer one: "
+                "upgrade the servers of the target first"
+            )
+        await identity.raise_format(self.target)
 
     async def _copy_project(self, here: Documents, there: Documents, name: NormalizedName) -> None:
         try:
@@ -121,7 +135,10 @@ def merged(project: Project, target: Project) -> Project:
         if file.upload_id in fenced:
             raise ConflictError(f"{file.filename} is being collected in the target, publish it there again")
     # Fences are about uploads to the storage that they are in.
-    return project.replace(operations=target.operations, fenced=target.fenced)
+    # So are the format, the serial and the ids of writes.
+    return project.replace(
+        format=target.format, serial=target.serial, operations=target.operations, fenced=target.fenced
+    )
 
 
 def _is_complete(name: NormalizedName, file: File, present: Mapping[str, int]) -> bool:

@@ -5,7 +5,7 @@ parts. Writers never overwrite blindly: a document is written against the ETag t
 object has a key of its own.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
@@ -90,10 +90,11 @@ class Storage(Protocol):
         ...
 
     async def commit(
-        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
         """`store` the objects, then `write` the small object that names them: it is never there before they are.
 
+        `body` is called when all that takes long has been done, and maybe in another thread.
         Raises as these do. Where the small object is not as `expected`, the others are stored all the same.
         """
         ...

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp, layo
 from wheelyard_server.storage.whole_files import Batch, WholeFiles, opened
 
 CHUNK_BYTES = 256 * 1024
+COMMITTED_AT_ONCE = 8 * 1024 * 1024
+"""Objects up to this size wait for the disk together with the document that names them, which saves one wait."""
 YOUNG_NS = 50_000_000
 """The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
 _SECOND_NS = 1_000_000_000
@@ -63,11 +65,11 @@ class FolderStorage:
             await asyncio.to_thread(self._files.write, self._batch(objects))
 
     async def commit(
-        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
         """See `Storage.commit`."""
         with _translated(key):
-            return await asyncio.to_thread(self._compare_and_swap, key, body, expected, self._batch(objects))
+            return await asyncio.to_thread(self._commit, self._batch(objects), key, body, expected)
 
     async def server(self) -> Server | None:
         """See `Storage.server`."""
@@ -112,6 +114,12 @@ class FolderStorage:
 
     def _batch(self, objects: Mapping[str, Path | bytes]) -> Batch:
         return Batch({self._prefix + key: source for key, source in objects.items()})
+
+    def _commit(self, batch: Batch, key: str, body: Callable[[], bytes], expected: ETag | None) -> ETag:
+        if batch.size <= COMMITTED_AT_ONCE:
+            return self._compare_and_swap(key, body(), expected, batch)
+        self._files.write(batch)
+        return self._compare_and_swap(key, body(), expected)
 
     def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None, *before: Batch) -> ETag:
         # All that waits for the disk comes before and after the lock: many writers share the disk's time.

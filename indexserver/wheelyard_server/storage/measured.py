@@ -73,7 +73,7 @@ class MeasuredStorage:
             await self._storage.store(objects)
 
     async def commit(
-        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
         """See `Storage.commit`."""
         with self._measured("commit"):

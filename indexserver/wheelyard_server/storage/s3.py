@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
@@ -52,6 +52,8 @@ PARTS_AT_ONCE = 4
 CHUNK_BYTES = 256 * 1024
 READ_SECONDS = 10
 """A small object is there by then, or pip has given up anyway: it waits for 15 s."""
+WRITE_SECONDS = 60
+"""A small object is there by then, or its writer is told that nobody knows; see `catalog/serials.py`."""
 LINK_LIFETIME = timedelta(minutes=5)
 """Of a presigned URL: long enough to begin a download. obstore renews temporary credentials, which end its life
 sooner, when they have less than this left."""
@@ -94,7 +96,8 @@ class S3Storage:
         """See `Storage.write`."""
         mode: PutMode = "create" if expected is None else {"e_tag": expected}
         with _translated(key):
-            result = await self._store.put_async(key, body, mode=mode)
+            async with asyncio.timeout(WRITE_SECONDS):
+                result = await self._store.put_async(key, body, mode=mode)
             return _etag(result["e_tag"], body)
 
     async def store(self, objects: Mapping[str, Path | bytes]) -> None:
@@ -105,11 +108,11 @@ class S3Storage:
                 raise outcome
 
     async def commit(
-        self, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
         """See `Storage.commit`."""
         await self.store(objects)
-        return await self.write(key, body, expected=expected)
+        return await self.write(key, body(), expected=expected)
 
     async def _store_one(self, key: str, source: Path | bytes) -> None:
         with _translated(key):

@@ -26,6 +26,13 @@ class Batch(NamedTuple):
     allowed: AbstractContextManager[None] = nullcontext()
     """Is held while they appear, and may raise to prevent it."""
 
+    @property
+    def size(self) -> int:
+        """In bytes, of all of them."""
+        return sum(
+            len(source) if isinstance(source, bytes) else source.stat().st_size for source in self.sources.values()
+        )
+
 
 class WholeFiles:
     """Writes files below `root`. What processes that were killed had not finished is removed when this is made."""

@@ -2,7 +2,7 @@
 
 `/<project>/json` is the first one, too: pip-compile looks there, beside `/simple/`.
 
-What PyPI counts and this index does not (downloads, serials, vulnerabilities) is left out or empty.
+What PyPI counts and this index does not (downloads, vulnerabilities) is left out or empty.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from wheelyard_server.catalog.documents import Listing, Revision
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.inspection.metadata import fields_of
 from wheelyard_server.catalog.project_list import latest
+from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
@@ -70,7 +71,7 @@ async def _answer(request: web.Request, version: Version | None) -> web.Response
     name, catalog, listing = await _found(request)
     base, project = root_url(request), listing.project
     validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {base}"
-    known = unchanged(request, _TYPE, validator, listing.stale_seconds)
+    known = unchanged(request, _TYPE, validator, last_serial(project), listing.stale_seconds)
     if known is not None:
         return known
     key, encoding, pages = (name, listing.revision, version), encoding_for(request), request.app[JSON_PAGES]
@@ -82,7 +83,7 @@ async def _answer(request: web.Request, version: Version | None) -> web.Response
 
         def make(root: str) -> Representation:
             body = _body(root, project, files, fields_of(described), is_whole=version is None)
-            return Representation(body, _TYPE, validator.replace(base, root))
+            return Representation(body, _TYPE, validator.replace(base, root), last_serial(project))
 
         # A description may have megabytes.
         page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
@@ -115,6 +116,7 @@ def _source(files: Sequence[File]) -> File:
 def _body(root: str, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
     described: dict[str, Any] = {
         "info": _info(root, project, files, metadata),
+        "last_serial": last_serial(project),
         "urls": [_file(root, project.name, file) for file in files],
         "vulnerabilities": [],
     }
@@ -164,7 +166,8 @@ def _file(root: str, project: str, file: File) -> dict[str, Any]:
         "size": file.size,
         "upload_time": timestamp(file.upload_time).partition(".")[0],
         "upload_time_iso_8601": timestamp(file.upload_time),
-        "url": file_url(root, project, file),
+        # bandersnatch takes files from nowhere else.
+        "url": file_url(root, project, file, "packages"),
         "yanked": file.yanked is not None,
         "yanked_reason": file.yanked or None,
     }

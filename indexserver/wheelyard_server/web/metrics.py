@@ -22,6 +22,7 @@ from wheelyard_server.access.current import CurrentAccess
 from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.model import FORMAT
 from wheelyard_server.storage.measured import Outcome as StorageOutcome
 from wheelyard_server.web import clients
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
@@ -258,6 +259,7 @@ def metrics_app(metrics: Metrics, access: CurrentAccess, background: Background)
             "looked": int(access.looked),
             "failing": background.failing,
             "stuck": background.late,
+            "knownFormat": FORMAT,
         }
         return web.Response(text=json.dumps(content), content_type="application/json")
 

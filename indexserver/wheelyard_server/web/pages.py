@@ -16,13 +16,17 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from wheelyard_server.catalog.documents import Listing, Revision
+from wheelyard_server.catalog.project_list import Listing as ProjectsListing
 from wheelyard_server.catalog.project_list import Projects
+from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.model import File, Project
 from wheelyard_server.web.negotiation import Encoding, MediaType
 from wheelyard_server.web.rendering import Rendered, RenderedForOrigins
 from wheelyard_server.web.representation import Representation
 
 API_VERSION = "1.4"
+LAST_SERIAL = "_last-serial"
+"""Keys with an underscore are an index's own (PEP 691); this one is PyPI's."""
 CACHED_BYTES = 32 * 1024**2
 """Of memory, for project pages."""
 CACHED_WITH_ORIGIN_BYTES = 8 * 1024**2
@@ -74,25 +78,28 @@ class RootPages:
     """Root pages, made once for each list of projects."""
 
     def __init__(self) -> None:
-        self._pages: Rendered[tuple[Projects, MediaType]] = Rendered(CACHED_ROOT_BYTES)
+        self._pages: Rendered[tuple[Projects, int, MediaType]] = Rendered(CACHED_ROOT_BYTES)
 
-    async def page(self, projects: Projects, media_type: MediaType, encoding: Encoding) -> Representation:
+    async def page(self, listing: ProjectsListing, media_type: MediaType, encoding: Encoding) -> Representation:
         """Return the page of these projects, ready for this content coding."""
+        projects, key = listing.projects, (listing.projects, listing.serial, media_type)
 
         def make() -> Representation:
-            return root_page([project.name for project in projects], media_type)
+            serials = [serial for _, serial in listing.with_serials()]
+            return root_page([project.name for project in projects], media_type, serials)
 
-        return await self._pages.page((projects, media_type), encoding, make, len(projects))
+        return await self._pages.page(key, encoding, make, len(projects))
 
 
 def project_page(project: Project, media_type: MediaType, root: str) -> Representation:
     """Return the page that lists the files of a project."""
-    return _page(partial(_project_html, root), partial(_project_json, root), project, media_type)
+    html, json = partial(_project_html, root), partial(_project_json, root)
+    return _page(html, json, project, media_type, last_serial(project))
 
 
-def root_page(names: Sequence[str], media_type: MediaType) -> Representation:
-    """Return the page that lists all projects."""
-    return _page(_root_html, _root_json, names, media_type)
+def root_page(names: Sequence[str], media_type: MediaType, serials: Sequence[int] = ()) -> Representation:
+    """Return the page that lists all projects, with their serials where there are any."""
+    return _page(_root_html, partial(_root_json, serials), names, media_type, max(serials, default=0))
 
 
 def filenames_page(project: Project, page: str) -> Representation:
@@ -101,9 +108,9 @@ def filenames_page(project: Project, page: str) -> Representation:
     return Representation("".join(links).encode(), f"{MediaType.TEXT_HTML}; charset=utf-8")
 
 
-def file_url(root: str, project: str, file: File) -> str:
+def file_url(root: str, project: str, file: File, folder: str = "files") -> str:
     """Return a file's URL below the index's `root`. It stays the same wherever the bytes move."""
-    return f"{root}/files/{project}/{file.sha256}/{quote(file.filename)}"
+    return f"{root}/{folder}/{project}/{file.sha256}/{quote(file.filename)}"
 
 
 def provenance_url(root: str, project: str, file: File) -> str:
@@ -111,18 +118,23 @@ def provenance_url(root: str, project: str, file: File) -> str:
     return f"{file_url(root, project, file)}.provenance"
 
 
-def _page(html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType) -> Representation:
+def _page(
+    html: Callable[[T], str], json: Callable[[T], Any], subject: T, media_type: MediaType, serial: int
+) -> Representation:
     if media_type.is_html:
-        return Representation(html(subject).encode(), f"{media_type}; charset=utf-8")
-    return Representation(msgspec.json.encode(json(subject)), media_type)
+        return Representation(html(subject).encode(), f"{media_type}; charset=utf-8", serial=serial)
+    return Representation(msgspec.json.encode(json(subject)), media_type, serial=serial)
 
 
 def _root_html(names: Sequence[str]) -> str:
     return templates.get_template("simple_root.html").render(names=names, api_version=API_VERSION)
 
 
-def _root_json(names: Sequence[str]) -> dict[str, Any]:
-    return {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]}
+def _root_json(serials: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
+    if not serials:
+        return {"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]}
+    projects = [{"name": name, LAST_SERIAL: serial} for name, serial in zip(names, serials, strict=True)]
+    return {"meta": {"api-version": API_VERSION, LAST_SERIAL: max(serials)}, "projects": projects}
 
 
 def _project_html(root: str, project: Project) -> str:
@@ -139,7 +151,7 @@ def _project_html(root: str, project: Project) -> str:
 def _project_json(root: str, project: Project) -> dict[str, Any]:
     status = {"status": project.status, "reason": project.status_reason}
     return {
-        "meta": {"api-version": API_VERSION},
+        "meta": {"api-version": API_VERSION, LAST_SERIAL: last_serial(project)},
         "name": project.name,
         "project-status": {key: value for key, value in status.items() if value},
         "versions": project.versions,

@@ -11,7 +11,7 @@ import zstandard
 from aiohttp import web
 
 from wheelyard_server.model import File
-from wheelyard_server.web.headers import VARY, head, matches
+from wheelyard_server.web.headers import SERIAL, VARY, head, matches
 from wheelyard_server.web.negotiation import Encoding, choose_encoding
 
 SMALL_BYTES = 64 * 1024
@@ -35,6 +35,8 @@ class Representation:
     content_type: str
     validator: str = ""
     """What the ETags are made of, where that is known without the body; empty: of the body."""
+    serial: int = 0
+    """Of what is described, see `catalog/serials.py`; 0: it has none."""
     _prepared: dict[tuple[Encoding, bool], "Prepared"] = field(default_factory=dict, repr=False, compare=False)
     _is_part: bool = False
     """It can be sent in one content coding, which is prepared."""
@@ -67,14 +69,14 @@ class Representation:
             (encoding, unchanged): self.prepared(encoding, unchanged=unchanged) for unchanged in (False, True)
         }
         body = self.body if encoding is Encoding.IDENTITY else b""
-        part = Representation(body, self.content_type, self.validator, prepared, _is_part=True)
+        part = Representation(body, self.content_type, self.validator, self.serial, prepared, _is_part=True)
         part.__dict__["_tags"] = self._tags
         return part
 
     def at(self, placeholder: str, origin: str) -> "Representation":
         """Return the same with the origin where the placeholder stands."""
         body = self.body.replace(placeholder.encode(), origin.encode())
-        return Representation(body, self.content_type, self.validator.replace(placeholder, origin))
+        return Representation(body, self.content_type, self.validator.replace(placeholder, origin), self.serial)
 
     def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
         """Return its headers in this content coding, or those of the 304 for who has it already."""
@@ -84,6 +86,8 @@ class Representation:
             # Clients ask every time (and mostly get a 304): what was just published is there for them.
             "Cache-Control": "no-cache",
         }
+        if self.serial:
+            headers[SERIAL] = str(self.serial)
         if not unchanged:
             headers["Content-Type"] = self.content_type
             if encoding is not Encoding.IDENTITY:
@@ -136,13 +140,13 @@ def encoding_for(request: web.Request) -> Encoding:
 
 
 def unchanged(
-    request: web.Request, content_type: str, validator: str, stale_seconds: float | None = None
+    request: web.Request, content_type: str, validator: str, serial: int, stale_seconds: float | None = None
 ) -> web.Response | None:
     """Return the 304 for who has a page already, which need not be made for it; None: it is to be sent.
 
-    `content_type` and `validator` are those of its representation.
+    `content_type`, `validator` and `serial` are those of its representation.
     """
-    known = Representation(b"", content_type, validator)
+    known = Representation(b"", content_type, validator, serial)
     encoding = encoding_for(request)
     return answer(request, known, stale_seconds) if matches(request, known.tag(encoding)) else None
 

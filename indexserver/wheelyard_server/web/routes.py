@@ -1,8 +1,9 @@
 """All paths of the server."""
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from wheelyard_server.web import files, health, json_api, simple, trusted_publishing, upload, welcome
+from wheelyard_server.web import files, health, json_api, mirroring, simple, trusted_publishing, upload, welcome
 from wheelyard_server.web.expectations import wait
 from wheelyard_server.web.management import OPERATIONS
 from wheelyard_server.web.openapi import openapi
@@ -12,6 +13,13 @@ from wheelyard_server.web.operations import route
 # answered with a redirect: twine and poetry follow none.
 UPLOAD_PATHS = ("/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi")
 
+XML_RPC_PATHS = ("/pypi", "/pypi/")
+
+
+def _taker(path: str) -> Handler:
+    return mirroring.xml_rpc_or_upload if path in XML_RPC_PATHS else upload.upload
+
+
 ROUTES = [
     web.get("/", welcome.welcome),
     web.get("/simple/", simple.root),
@@ -20,8 +28,9 @@ ROUTES = [
     *(web.get(path, simple.to_root) for path in ("/simple", "/legacy", "/pypi")),
     *(web.get(path, simple.to_project_or_root) for path in ("/legacy/", "/pypi/")),
     web.get("/pypi/{project}/", simple.to_project),
-    web.get("/files/{project}/{sha256}/{filename}", files.file),
-    *(web.post(path, upload.upload, expect_handler=wait) for path in UPLOAD_PATHS),
+    # The simple API has the first, the JSON API the second.
+    *(web.get(f"/{folder}/{{project}}/{{sha256}}/{{filename}}", files.file) for folder in ("files", "packages")),
+    *(web.post(path, _taker(path), expect_handler=wait) for path in UPLOAD_PATHS),
     # hatch looks here, below the upload URL, for what is already published.
     *(web.get(f"{path}+simple/{{project}}/", simple.filenames) for path in UPLOAD_PATHS if path.endswith("/")),
     web.get("/integrity/{project}/{version}/{filename}/provenance", files.integrity),

@@ -18,8 +18,8 @@ async def root(request: web.Request) -> web.Response:
     """List the projects that may be read."""
     catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
-    projects = await catalog.projects()
-    return answer(request, await request.app[ROOT_PAGES].page(projects, media_type, encoding_for(request)))
+    listing = await catalog.projects_for_mirrors()
+    return answer(request, await request.app[ROOT_PAGES].page(listing, media_type, encoding_for(request)))
 
 
 async def project(request: web.Request) -> web.Response:

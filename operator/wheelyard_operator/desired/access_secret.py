@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from wheelyard_operator.desired.access_budget import LEFT_OUT
 from wheelyard_operator.desired.access_file import ACCESS_FILE, packed
 from wheelyard_operator.desired.common import encoded, index_metadata
+from wheelyard_operator.desired.storage_format import STORAGE_FORMAT
+from wheelyard_operator.resource import OLDEST_FORMAT
 
 if TYPE_CHECKING:
     from wheelyard_operator.desired.access_budget import LeftOut
@@ -18,12 +20,18 @@ MINTING_KEY = "minting-key"
 
 
 def access_secret(
-    index: PackageIndex, access_text: str, minting_key: str, left_out: LeftOut | None = None
+    index: PackageIndex,
+    access_text: str,
+    minting_key: str,
+    left_out: LeftOut | None = None,
+    storage_format: int = OLDEST_FORMAT,
 ) -> Manifest:
-    """Hold the access file, and who had no room in it."""
+    """Hold the access file, who had no room in it, and which format of the storage the servers may write."""
     kept = {MINTING_KEY: minting_key} if minting_key else {}
     if left_out and left_out.first:
         kept[LEFT_OUT] = left_out.text
+    if storage_format > OLDEST_FORMAT:
+        kept[STORAGE_FORMAT] = f"{storage_format}\n"
     return {
         "apiVersion": "v1",
         "kind": "Secret",

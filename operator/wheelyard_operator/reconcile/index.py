@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_budget import fitting
 from wheelyard_operator.desired.access_file import access_file
-from wheelyard_operator.desired.access_secret import access_secret
-from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest, selector_labels
+from wheelyard_operator.desired.common import content_digest, selector_labels
 from wheelyard_operator.desired.configmap import configmap
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import index_file
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
+from wheelyard_operator.desired.storage_format import given
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index, staying
-from wheelyard_operator.problems import ACCESS_IN_FORCE, CREDENTIALS_READY, Problem
+from wheelyard_operator.problems import CREDENTIALS_READY, Problem
 from wheelyard_operator.reconcile.certificates import certificate_ends
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.deletion import end_servers
+from wheelyard_operator.reconcile.doors import Doors
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
 from wheelyard_operator.reconcile.options import Options, make_options
@@ -98,16 +99,21 @@ class IndexReconciler:
     def _make(self, observed: ObservedIndex) -> Outcome:
         index, children = observed.index, Children(self.kube, observed.index.meta)
         accepted = logins(observed)
-        problem, ready, live, options = None, None, observed.deployment, Options()
+        problem, doors, ready, live, options = None, None, None, observed.deployment, Options()
         try:
-            accepted, problem = self._open_doors(observed, accepted, children)
+            accepted, doors = self._doors(observed, accepted)
+            problem = self._open_doors(doors, children)
             options = make_options(index, self.settings, children)
             ready = self.storage.prepare(observed, children)
             live = self._deploy(observed, ready, children)
             self._let_go(observed, live, ready, children)
         except Problem as error:
             problem = error
-        running = staying(pods(self.kube, index))
+        found = pods(self.kube, index)
+        running = staying(found)
+        answers = {pod["metadata"]["name"]: self.servers.ask(pod) for pod in running if is_ready(pod)}
+        if doors is not None and problem is None:
+            problem = doors.follow_formats(self.kube, found, answers, children)
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
             internal_url=index.internal_url(self.settings.cluster_domain),
@@ -120,9 +126,7 @@ class IndexReconciler:
             claim=self._claim(index),
             exposed=exposed(index, options.live, options.problems),
             monitored=monitored(index, options.live, options.problems),
-            access_answers={
-                pod["metadata"]["name"]: self.servers.can_use_access_file(pod) for pod in running if is_ready(pod)
-            },
+            access_answers={name: answer and answer.usable for name, answer in answers.items()},
         )
         if is_stalled(index_status(index, findings, "")) and is_leaving(self.kube, index.meta.namespace):
             findings = replace(findings, problem=namespace_ends(index.meta), exposed=None)
@@ -138,36 +142,23 @@ class IndexReconciler:
             return self.kube.get("PersistentVolumeClaim", index.meta.namespace, index.child_name)
         return None
 
-    def _open_doors(
-        self, observed: ObservedIndex, accepted: tuple[Login, ...], children: Children
-    ) -> tuple[tuple[Login, ...], Problem | None]:
+    def _doors(self, observed: ObservedIndex, accepted: tuple[Login, ...]) -> tuple[tuple[Login, ...], Doors]:
+        """Give the users for whom there is room, and what servers get of them."""
+        index, own = observed.index, observed.access_secret
+        before = own if own and is_owned(own, index.meta) else None
+        trust = self.trust.trust((login.user for login in accepted), before)
+        kept, left_out = fitting(index, accepted, trust)
+        doors = Doors(index, access_file(index, kept, trust), trust.minting_key, left_out, given(before))
+        return kept, doors
+
+    def _open_doors(self, doors: Doors, children: Children) -> Problem | None:
         """Keep current what serving pods need, whatever is wrong with the storage.
 
-        Give the users for whom there is room, and what keeps rights from being in force at once, where the rest
-        may go on all the same.
+        Give what keeps rights from being in force at once, where the rest may go on all the same.
         """
-        index, own = observed.index, observed.access_secret
-        trust = self.trust.trust(
-            (login.user for login in accepted), own if own and is_owned(own, index.meta) else None
-        )
-        kept, left_out = fitting(index, accepted, trust)
-        access_text = access_file(index, kept, trust)
-        children.ensure(access_secret(index, access_text, trust.minting_key, left_out), ACCESS_IN_FORCE)
-        problem = self._touch_pods(index, content_digest(access_text), children)
-        children.ensure(serviceaccount(index, self.settings))
-        children.ensure(service(index))
-        return kept, problem
-
-    def _touch_pods(self, index: PackageIndex, digest: str, children: Children) -> Problem | None:
-        """Have the kubelets sync the access file now: by themselves they take a minute or more."""
-        patch, problem = {"metadata": {"annotations": {ACCESS_ANNOTATION: digest}}}, None
-        for pod in pods(self.kube, index):
-            if pod["metadata"].get("annotations", {}).get(ACCESS_ANNOTATION) == digest:
-                continue
-            try:
-                children.patch(pod, patch, ACCESS_IN_FORCE)
-            except Problem as error:
-                problem = error
+        problem = doors.give(self.kube, children)
+        children.ensure(serviceaccount(doors.index, self.settings))
+        children.ensure(service(doors.index))
         return problem
 
     def _deploy(self, observed: ObservedIndex, ready: ReadyStorage, children: Children) -> Manifest:

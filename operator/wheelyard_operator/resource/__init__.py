@@ -27,7 +27,7 @@ from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.publishers import Identity
-from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
+from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
 from wheelyard_operator.resource.user import IndexUser, Rotation
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "INDEX_LABEL",
     "INDEX_NAMESPACE_LABEL",
     "MANAGED_BY_LABEL",
+    "OLDEST_FORMAT",
     "OPERATOR",
     "PAUSED_ANNOTATION",
     "ROTATE_ANNOTATION",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from wheelyard_operator.resource.meta import ROTATE_ANNOTATION, Manifest
 from wheelyard_operator.times import parse_seconds
 
+OLDEST_FORMAT = 1
+"""Of what index servers keep in a storage: every release knows it."""
+
 
 @dataclass(frozen=True)
 class KeyRotation:

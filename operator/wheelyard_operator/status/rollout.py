@@ -86,6 +86,11 @@ def is_ready(pod: Manifest) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
+def has_ended(pod: Manifest) -> bool:
+    """Whether a pod runs no more and never will."""
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
 def _said(condition: Manifest) -> str:
     """Give what a condition of others says, as a bounded sentence."""
     text = " ".join(str(condition.get("message") or condition.get("reason") or "no reason given").split())

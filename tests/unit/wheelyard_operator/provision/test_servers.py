@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wheelyard_operator.provision.servers import Servers
+from wheelyard_operator.provision.servers import Answer, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +35,16 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "usable"),
+    ("answer", "expected"),
     [
-        (b'{"usable": true, "loaded": 1}', True),
-        (b'{"usable": true, "looked": 1, "failing": [], "stuck": []}', True),
-        (b'{"usable": true, "looked": 1, "failing": [], "stuck": ["following the access file"]}', False),
-        (b'{"usable": false}', False),
+        (b'{"usable": true, "loaded": 1}', Answer(usable=True, known_format=1)),
+        (b'{"usable": true, "looked": 1, "failing": [], "stuck": []}', Answer(usable=True, known_format=1)),
+        (b'{"usable": true, "stuck": ["following the access file"]}', Answer(usable=False, known_format=1)),
+        (b'{"usable": false, "knownFormat": 2}', Answer(usable=False, known_format=2)),
+        (b'{"usable": true, "knownFormat": true}', None),
+        (b'{"usable": true, "knownFormat": 1.5}', None),
+        (b'{"usable": true, "knownFormat": 0}', None),
+        (b'{"usable": true, "knownFormat": 1000000}', None),
         (b'{"usable": "yes"}', None),
         (b"{}", None),
         (b"[]", None),
@@ -48,12 +52,12 @@ def server() -> Iterator[ThreadingHTTPServer]:
     ],
 )
 def test_what_a_pod_answers(
-    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, answer: bytes, *, usable: bool | None
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: Answer | None
 ) -> None:
     monkeypatch.setattr(Handler, "answer", answer)
-    assert Servers(server.server_port).can_use_access_file({"status": {"podIP": "127.0.0.1"}}) is usable
+    assert Servers(server.server_port).ask({"status": {"podIP": "127.0.0.1"}}) == expected
 
 
 @pytest.mark.parametrize("status", [{}, {"podIP": "127.0.0.1"}, {"podIP": "::1"}])
 def test_a_pod_that_cannot_be_asked(status: dict[str, str]) -> None:
-    assert Servers(1).can_use_access_file({"status": status}) is None
+    assert Servers(1).ask({"status": status}) is None

@@ -544,6 +544,53 @@ def test_an_index_server_that_refuses_its_access_file(world: World) -> None:
     assert world.reason() == "Serving"
 
 
+def a_pod(name: str, *, ready: bool = True, **metadata: str) -> Manifest:
+    pod = server_pod(name)
+    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+    return {**pod, "metadata": {**pod["metadata"], **metadata}, "status": status}
+
+
+def storage_format(world: World) -> str:
+    return decoded(world.get("Secret", "wheelyard-main-access"), "storage-format")
+
+
+def test_servers_may_write_a_new_format_when_each_of_them_knows_it(world: World) -> None:
+    world.kube.put(index_body())
+    for name in ("old", "one", "two"):
+        world.kube.put(a_pod(name))
+    world.answers, world.known_formats = dict.fromkeys(("old", "one", "two"), True), {"old": 1}
+    world.settle()
+    assert storage_format(world) == ""
+    world.kube.put(a_pod("old", deletionTimestamp=world.now))  # It may be serving its last uploads.
+    world.settle()
+    assert storage_format(world) == ""
+    del world.kube.objects["Pod", "packages", "old"]
+    del world.answers["two"]
+    world.settle()
+    assert storage_format(world) == ""
+    world.answers["two"] = True
+    world.settle()
+    assert storage_format(world) == "2\n"
+
+
+def test_a_server_that_does_not_know_the_format_takes_the_permission_away(world: World) -> None:
+    world.kube.put(index_body())
+    world.kube.put(a_pod("one"))
+    world.answers = {"one": True}
+    world.settle()
+    touched = world.get("Pod", "one")["metadata"]["annotations"]["wheelyard.dev/access"]
+    assert storage_format(world) == "2\n"
+    world.kube.put(a_pod("starting", ready=False))
+    world.settle()
+    assert storage_format(world) == "2\n"
+    assert world.get("Pod", "one")["metadata"]["annotations"]["wheelyard.dev/access"] == touched
+    world.kube.put(a_pod("old"))
+    world.answers["old"], world.known_formats["old"] = True, 1
+    world.settle()
+    assert storage_format(world) == ""
+    assert world.get("Pod", "one")["metadata"]["annotations"]["wheelyard.dev/access"] != touched
+
+
 @pytest.mark.parametrize(
     ("dead", "condition_type"), [("s3_endpoint", "StorageReady"), ("iam_endpoint", "CredentialsReady")]
 )

@@ -14,7 +14,7 @@ from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, conditi
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
-from wheelyard_operator.provision.servers import Servers
+from wheelyard_operator.provision.servers import Answer, Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -41,6 +41,7 @@ class World:
         self.now = NOW
         self.web: dict[str, Manifest] = {}
         self.answers: dict[str, bool] = {}
+        self.known_formats: dict[str, int] = {}
         """Of pods, when they are asked whether they can use their access file."""
         self.clients = self._new_clients()
         self._servers_s3 = self._new_servers_s3()
@@ -80,8 +81,9 @@ class World:
         servers = cast("Servers", self)
         return IndexReconciler(self.kube, self.storage, self.trust, servers, self.settings, lambda: self.now)(key)
 
-    def can_use_access_file(self, pod: Manifest) -> bool | None:
-        return self.answers.get(pod["metadata"]["name"])
+    def ask(self, pod: Manifest) -> Answer | None:
+        name = pod["metadata"]["name"]
+        return Answer(self.answers[name], self.known_formats.get(name, 2)) if name in self.answers else None
 
     def user(self, key: Key = JENKINS) -> Outcome:
         return UserReconciler(self.kube, self.trust, self.settings, lambda: self.now)(key)

@@ -1,7 +1,11 @@
+import asyncio
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from support.memory_storage import Fault, MemoryStorage
-from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.identity import FORMAT_FILE, StorageFormat, claim, permission, raise_format
 from wheelyard_server.errors import InvalidSettingsError, ObjectNotFoundError, StorageUnavailableError
 
 
@@ -90,3 +94,47 @@ async def test_of_two_indexes_that_claim_at_once_one_is_refused() -> None:
     another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
         await claim(storage, "packages/main")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("2\n", 2), ("3", 2), ("1", 1), ("", 1), ("two", 1), (None, 1)])
+async def test_the_format_is_raised_as_soon_as_the_file_beside_the_access_file_allows_it(
+    tmp_path: Path, text: str | None, expected: int
+) -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":"packages/main","owner":{"new":1}}'
+    current = StorageFormat(storage, permission(tmp_path / "access.yaml")).current
+    assert await current() == 1
+    if text is not None:
+        (tmp_path / FORMAT_FILE).write_text(text)
+    assert await current() == expected
+    found = msgspec.json.decode(storage.objects["wheelyard.json"])
+    assert found == {"format": expected, "index": "packages/main", "owner": {"new": 1}}
+
+
+async def test_of_replicas_that_raise_the_format_at_once_each_gets_it_done() -> None:
+    storage = MemoryStorage()
+    await storage.write("wheelyard.json", b'{"format":1,"index":null}', expected=None)
+    await asyncio.gather(*(raise_format(storage) for _ in range(3)))
+    assert storage.objects["wheelyard.json"] == b'{"format":2,"index":null}'
+
+
+async def test_an_older_format_never_comes_back_when_the_storage_is_claimed() -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":null,"owner":1}'
+    await claim(storage, "packages/main")
+    assert msgspec.json.decode(storage.objects["wheelyard.json"]) == {
+        "format": 1,
+        "index": "packages/main",
+        "owner": 1,
+    }
+    await raise_format(storage)
+    await claim(storage, "packages/main")
+    assert msgspec.json.decode(storage.objects["wheelyard.json"])["format"] == 2
+
+
+async def test_a_format_that_can_never_be_raised_is_an_outage_and_no_endless_loop() -> None:
+    storage = MemoryStorage()
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
+    storage.fail_at(1, Fault.CONFLICT, 100)
+    with pytest.raises(StorageUnavailableError, match="too many writers"):
+        await raise_format(storage)

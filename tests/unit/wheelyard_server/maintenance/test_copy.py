@@ -1,26 +1,30 @@
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from support import distributions
 from support.catalogs import DEMO, START, listed, publish, upload
 from support.memory_storage import Fault, MemoryStorage
 from unit.wheelyard_server.catalog.test_probe import Racing
-from wheelyard_server.catalog import edits
+from wheelyard_server.catalog import edits, encoding
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.identity import claim
 from wheelyard_server.catalog.probe import RACES, WRITERS
 from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import InvalidSettingsError, NotFoundError, StorageError, UnsafeStorageError
-from wheelyard_server.maintenance.copy import Copier
+from wheelyard_server.maintenance.copy import ConflictError, Copier
 from wheelyard_server.maintenance.events import Copied, Event, Finding
 from wheelyard_server.maintenance.verify import Verifier
-from wheelyard_server.storage import Server
+from wheelyard_server.storage import Server, layout
 
 ONE, TWO = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
+KEY = layout.document(DEMO)
 
 
 @pytest.fixture
@@ -197,3 +201,60 @@ async def test_what_is_known_of_the_source_is_not_brought_along(
     await WriteSafety(source).check()
     await copy(source, target, tmp_path)
     assert sum(call.startswith("write catalog/probe/") for call in target.calls) == 2 * RACES * WRITERS
+
+
+def index(storage: MemoryStorage) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(storage.objects["wheelyard.json"])
+    return found
+
+
+def of_format_1(storage: MemoryStorage) -> MemoryStorage:
+    """Give a storage the documents that a server of format 1 would have written."""
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
+    for key, body in storage.objects.items():
+        if key.startswith(layout.DOCUMENTS):
+            project = encoding.decode(body).replace(format=1)
+            storage.objects[key] = encoding.encode(encoding.in_format(project, 1))
+    return storage
+
+
+async def test_a_backup_of_format_1_is_restored_in_format_2(tmp_path: Path) -> None:
+    backup, restored = MemoryStorage(), MemoryStorage()
+    await publish(backup, tmp_path, "1.0", "2.0")
+    of_format_1(backup)
+    before = encoding.decode(backup.objects[KEY])
+    assert (before.format, before.serial) == (1, 0)
+    assert problems(await copy(backup, restored, tmp_path)) == []
+    after = encoding.decode(restored.objects[KEY])
+    assert (after.format, after.files, index(restored)["format"]) == (2, before.files, 2)
+    assert after.serial >= last_serial(before)
+    assert await listed(restored) == await listed(backup)
+
+
+async def test_an_older_backup_gets_the_format_of_the_index(tmp_path: Path) -> None:
+    source, target = MemoryStorage(), MemoryStorage()
+    await publish(source, tmp_path, "1.0")
+    await copy(source, target, tmp_path)
+    of_format_1(target)
+    await publish(source, tmp_path, "2.0")
+    assert problems(await copy(source, target, tmp_path)) == []
+    assert index(target)["format"] == 2
+    assert encoding.decode(target.objects[KEY]).files == encoding.decode(source.objects[KEY]).files
+
+
+async def test_an_index_whose_servers_may_be_older_is_not_given_what_they_cannot_read(tmp_path: Path) -> None:
+    source, target = MemoryStorage(), MemoryStorage()
+    await publish(source, tmp_path, "1.0")
+    target.objects["wheelyard.json"] = b'{"format":1,"index":"packages/main"}'
+    with pytest.raises(ConflictError, match=r"packages/main.*upgrade the servers of the target first"):
+        await copy(source, target, tmp_path)
+    assert set(target.objects) == {"wheelyard.json"}
+
+
+async def test_a_copy_that_brings_nothing_new_writes_nothing_though_serials_differ(tmp_path: Path) -> None:
+    source, target = MemoryStorage(), MemoryStorage()
+    await publish(source, tmp_path, "1.0")
+    await copy(source, target, tmp_path)
+    before = dict(target.objects)
+    await copy(source, target, tmp_path)
+    assert target.objects == before

@@ -14,7 +14,7 @@ import pytest
 
 from wheelyard_server.errors import ObjectNotFoundError, PreconditionFailedError
 from wheelyard_server.storage import whole_files
-from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.storage.folder import COMMITTED_AT_ONCE, FolderStorage
 from wheelyard_server.storage.whole_files import Batch, WholeFiles
 
 KEY = "files/demo/1/demo.whl"
@@ -47,6 +47,24 @@ def named_and_synced(synced: list[str], monkeypatch: pytest.MonkeyPatch) -> list
 
 def unfinished(root: Path) -> set[str]:
     return {path.name for path in (root / whole_files.FOLDER).rglob("*") if path.is_file() and path.name != "lock"}
+
+
+@pytest.mark.parametrize("size", [COMMITTED_AT_ONCE + 1, 1])
+async def test_a_large_file_is_there_before_its_document_is_made(tmp_path: Path, size: int) -> None:
+    storage = FolderStorage(tmp_path / "storage")
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(size)
+    was_there: list[bool] = []
+
+    def body() -> bytes:
+        was_there.append(storage.path("files/demo/1/a").exists())
+        return b"{}"
+
+    await storage.commit({"files/demo/1/a": large}, "projects/demo.json", body, expected=None)
+    # What is small is durable at the same time as its document.
+    assert was_there == [size > COMMITTED_AT_ONCE]
+    assert (await storage.read("projects/demo.json")).body == b"{}"
 
 
 async def test_a_file_on_the_same_file_system_is_taken_over_without_a_copy(
@@ -119,7 +137,7 @@ async def test_a_document_gets_its_name_when_the_names_of_its_objects_are_on_the
 ) -> None:
     storage, synced = FolderStorage(tmp_path), named_and_synced
     objects = {"files/demo/1/a.whl": b"bytes", "files/demo/1/a.whl.metadata": b"Name: a"}
-    await storage.commit(objects, "projects/demo.json", b"{}", expected=None)
+    await storage.commit(objects, "projects/demo.json", lambda: b"{}", expected=None)
     bytes_, first, document = synced[:3], synced.index("a.whl"), synced.index("demo.json")
     assert [whole_files.FOLDER in file for file in bytes_] == [True, True, True]
     assert synced[first : first + 2] == ["a.whl", "a.whl.metadata"]
@@ -147,7 +165,7 @@ storage = FolderStorage(pathlib.Path(root))
 for name in ("open", "fsync", "mkdir", "rename"):
     setattr(os, name, counted(getattr(os, name)))
 objects = {"files/demo/2/a": b"bytes", "files/demo/2/b": b"more"}
-asyncio.run(storage.commit(objects, "projects/demo.json", b"two", expected=etag))
+asyncio.run(storage.commit(objects, "projects/demo.json", lambda: b"two", expected=etag))
 """
 
 

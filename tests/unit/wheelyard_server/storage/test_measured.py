@@ -32,8 +32,8 @@ async def test_every_operation_and_outcome() -> None:
         storage.read("a/none"),
         storage.write("a/one", b"2", expected=None),
         storage.store({"a/two": b"22", "a/three": b"333"}),
-        storage.commit({"b/one": b"1"}, "a/one", b"2", expected=etag),
-        storage.commit({"b/two": b"2"}, "a/one", b"3", expected=etag),
+        storage.commit({"b/one": b"1"}, "a/one", lambda: b"2", expected=etag),
+        storage.commit({"b/two": b"2"}, "a/one", lambda: b"3", expected=etag),
         storage.delete("a/two"),
     ):
         with suppress(StorageError):

@@ -31,7 +31,7 @@ async def test_a_project_is_described_by_its_latest_version(client: Client, path
     answer = await client.get("/pypi/Demo/json")
     assert answer.content_type == "application/json"
     project = await answer.json()
-    assert set(project) == {"info", "releases", "urls", "vulnerabilities"}
+    assert set(project) == {"info", "last_serial", "releases", "urls", "vulnerabilities"}
     info = project["info"]
     assert (info["name"], info["version"], info["summary"]) == ("demo", "1.0", "Shows things")
     assert (info["keywords"], info["license_expression"], info["requires_dist"]) == ("a,b", "MIT", ["idna"])

@@ -94,7 +94,7 @@ async def test_a_broken_access_file_is_seen(client: Client, metrics: Client, tmp
     assert (found["wheelyard_access_file_usable"], found[loaded]) == (0, before[loaded])
     told = await (await metrics.get("/access")).json()
     assert told.pop("looked") >= int(before[loaded])
-    assert told == {"usable": False, "loaded": int(before[loaded]), "failing": [], "stuck": []}
+    assert told == {"usable": False, "loaded": int(before[loaded]), "failing": [], "stuck": [], "knownFormat": 2}
 
 
 async def test_clients_by_their_family(client: Client, metrics: Client) -> None:

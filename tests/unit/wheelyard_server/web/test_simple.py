@@ -29,7 +29,7 @@ async def test_a_project_as_json(client: Client) -> None:
     page = await answer.json(content_type=None)
     (file,) = page.pop("files")
     assert page == {
-        "meta": {"api-version": "1.4"},
+        "meta": {"api-version": "1.4", "_last-serial": int(answer.headers["X-PyPI-Last-Serial"])},
         "name": "demo",
         "project-status": {"status": "active"},
         "versions": ["1.0"],

@@ -1,0 +1,34 @@
+"""Which format index servers may write to their storage: they read it in a file of the access Secret.
+
+A server of an older release cannot read a newer format. So it is raised when every pod knows it, and withdrawn when
+one comes that does not. What is in the storage by then does not go back: such a server refuses to start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.resource import OLDEST_FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wheelyard_operator.resource import Manifest
+
+STORAGE_FORMAT = "storage-format"
+"""The file, and the key of the Secret."""
+
+
+def given(secret: Manifest | None) -> int:
+    """Give the format that an access Secret lets its servers write."""
+    text = decoded(secret, STORAGE_FORMAT).strip() if secret else ""
+    return int(text) if text.isdecimal() else OLDEST_FORMAT
+
+
+def allowed(before: int, known: Sequence[int | None]) -> int:
+    """Give the format that servers may write, by what each pod knows; None is a pod that has not answered."""
+    told = [each for each in known if each is not None]
+    if told and len(told) == len(known):
+        return min(told)
+    return min([before, *told])
