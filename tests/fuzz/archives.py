@@ -62,7 +62,7 @@ def _tar(raw: bytes) -> None:
             tarfile.open(fileobj=io.BytesIO(body)) as archive,
             tempfile.TemporaryDirectory(dir=_FOLDER) as unpacked,
         ):
-            names = archive.getnames()
+            names = [each.name for each in archive.getmembers() if not each.isdir()]
             archive.extractall(unpacked, filter="data")
             assert len(set(names)) == len(names)
             assert (Path(unpacked) / names[0].partition("/")[0] / "PKG-INFO").read_bytes() == found.raw

@@ -46,7 +46,7 @@ class Rule(StrEnum):
     METADATA_VERSION = "metadata-version"
     """Metadata-Version is missing, or newer than all that are known here."""
     METADATA_ENCODING = "metadata-encoding"
-    """The metadata are not UTF-8."""
+    """The metadata of an sdist are not UTF-8; those of a wheel have to be."""
     METADATA_LINE = "metadata-line"
     """A line of the metadata is no header, such as a raw line of a license."""
     METADATA_FIELD = "metadata-field"

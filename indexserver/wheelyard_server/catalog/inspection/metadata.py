@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.wording import shown
 from wheelyard_server.errors import InvalidUploadError
-from wheelyard_server.names import DistributionFilename
+from wheelyard_server.names import DistributionFilename, FileType
 
 METADATA_VERSIONS = ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
 """2.0 was never a standard, but is what wheel wrote until 2018."""
@@ -52,7 +52,7 @@ class CoreMetadata:
 
 def parse_metadata(raw: bytes, filename: DistributionFilename, findings: Findings) -> CoreMetadata:
     """Read core metadata; raise `InvalidUploadError` unless all readers see those of this filename in them."""
-    fields = _parse_headers(raw, findings)
+    fields = _parse_headers(raw, filename, findings)
     version = fields.get("metadata_version", "")
     _check_version(version, findings)
     metadata = Metadata.from_raw(fields, validate=False)
@@ -79,23 +79,31 @@ def fields_of(raw: bytes) -> RawMetadata:
     return fields
 
 
-def _parse_headers(raw: bytes, findings: Findings) -> RawMetadata:
+def _parse_headers(raw: bytes, filename: DistributionFilename, findings: Findings) -> RawMetadata:
     """Parse the headers alone: a long description cannot be wrong, but could pretend to be nested mail."""
     headers = _END_OF_HEADERS.split(raw, maxsplit=1)[0]
     if not _LINES.fullmatch(headers) or not _HEADERS.match(headers):
         raise InvalidUploadError(_SHAPE)
     if len({name.lower() for name in _FIELD_NAME.findall(headers)}) > _FIELD_NAMES:
         raise InvalidUploadError(f"The metadata has more than {_FIELD_NAMES} different fields")
-    try:
-        headers.decode()
-    except UnicodeDecodeError as error:
-        findings.add(Rule.METADATA_ENCODING, f"The metadata cannot be read as UTF-8: {shown(str(error))}")
-        headers = headers.decode(errors="replace").encode()
+    headers = _in_utf8(headers, filename, findings)
     fields = _fields(headers)
     if not _HEADERS.fullmatch(headers):
         _check_readings(headers, fields)
         findings.add(Rule.METADATA_LINE, f"{_SHAPE}, without line ends in a field such as License")
     return fields
+
+
+def _in_utf8(headers: bytes, filename: DistributionFilename, findings: Findings) -> bytes:
+    """Return the headers in UTF-8. pip takes no wheel whose metadata are not; those of an sdist it makes anew."""
+    try:
+        headers.decode()
+    except UnicodeDecodeError as error:
+        problem = f"The metadata cannot be read as UTF-8: {shown(str(error))}"
+        if filename.filetype is FileType.WHEEL:
+            raise InvalidUploadError(problem) from None
+        findings.add(Rule.METADATA_ENCODING, problem)
+    return headers.decode(errors="replace").encode()
 
 
 def _check_readings(headers: bytes, fields: RawMetadata) -> None:

@@ -49,6 +49,10 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "no RECORD": (zip_file(wheel_files()), "has no 'demo-1.0.dist-info/RECORD'"),
     "METADATA of another project": (wheel({f"{INFO}/METADATA": metadata("other", "1.0").encode()}), "'other'"),
     "METADATA of another version": (wheel({f"{INFO}/METADATA": metadata("demo", "1.1").encode()}), "'1.1'"),
+    "METADATA in Latin-1": (
+        wheel({f"{INFO}/METADATA": metadata("demo", "1.0", "Author: \u00e9\n").encode("latin-1")}),
+        "cannot be read as UTF-8",
+    ),
     "empty WHEEL": (wheel_file(), "one Wheel-Version"),
     "no Wheel-Version": (wheel_file("Tag: py3-none-any"), "one Wheel-Version"),
     "Wheel-Version 2": (wheel_file("Wheel-Version: 2.0", "Tag: py3-none-any"), "one Wheel-Version"),
