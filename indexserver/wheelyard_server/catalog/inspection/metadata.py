@@ -24,7 +24,7 @@ _CHECKED = ("summary", "requires_dist", "provides_extra", "dynamic")
 _ONCE = ("metadata-version", "name", "version", "requires-python")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r?\n\Z")
 _LINE = rb"[^\0\r\n]*+(?:\r?\n|\Z)"
-_HEADERS = re.compile(rb"(?:[!-9;-~]++:" + _LINE + rb"(?:[ \t]" + _LINE + rb")*+)++")
+_HEADERS = re.compile(rb"(?:^[!-9;-~]++:" + _LINE + rb"(?:[ \t]" + _LINE + rb")*+)++", re.MULTILINE)
 """RFC 5322 with UTF-8."""
 _LINES = re.compile(rb"(?:(?!\Z)" + _LINE + rb")++")
 """Lines that end in the same place for everybody."""

@@ -100,6 +100,11 @@ FOUND: Mapping[str, tuple[str | bytes, Rule, str]] = {
         Rule.METADATA_LINE,
         "without line ends",
     ),
+    "a raw line with a field's name in it": (
+        metadata("demo", "1.0", "License: MIT\nsee the Name: of it\n Name: other\n"),
+        Rule.METADATA_LINE,
+        "without line ends",
+    ),
     "no version of metadata": (
         "Name: demo\nVersion: 1.0\n",
         Rule.METADATA_VERSION,
