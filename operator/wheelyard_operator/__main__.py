@@ -34,6 +34,8 @@ from wheelyard_operator.settings import Settings, SettingsError
 from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wheelyard_operator.kube import Kube
     from wheelyard_operator.process.leadership import Leader
     from wheelyard_operator.reconcile.outcome import Outcome
@@ -53,7 +55,7 @@ def main() -> None:
         sys.exit(f"wheelyard-operator: {error}")
     logs.set_up(settings.log_format)
     client, metrics = connect(), Metrics()
-    leading = leader(client, settings)
+    leading = leader(client, settings, metrics.failed("leadership"))
     signs = SignsOfLife()
     calls = Calls(leading, metrics, signs.note)
     reconcile = reconciler(GuardedKube(RealKube(client, settings.namespaces), calls), calls, settings)
@@ -87,19 +89,20 @@ def connect() -> Any:
     return kubernetes.client.ApiClient(configuration)
 
 
-def leader(client: Any, settings: Settings) -> Leader:
-    """Give what tells whether this operator leads."""
+def leader(client: Any, settings: Settings, failed: Callable[[], object]) -> Leader:
+    """Give what tells whether this operator leads; `failed` is told of errors that nobody expects."""
     if not settings.lease:
         return Alone()
     kube = RealKube(client, timeout=_LEASE_TIMEOUT)
-    return Leadership(kube, settings.pod_namespace, settings.lease, settings.pod_name)
+    return Leadership(kube, (settings.pod_namespace, settings.lease), settings.pod_name, failed=failed)
 
 
 def reconciler(kube: Kube, calls: Calls, settings: Settings) -> _Reconciler:
     """Wire the reconcilers of both kinds."""
     clients = Clients(settings, calls.watch_client)
     storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)
-    trust = TrustStage(Issuers(calls.of_issuers(Web(settings.ca_bundle)), from_cluster(kube)), settings)
+    web = calls.of_issuers(Web(settings.ca_bundle))
+    trust = TrustStage(Issuers(web, from_cluster(kube), failed=calls.failed("issuers")), settings)
     return _Reconciler(
         IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, _now),
         UserReconciler(kube, trust, settings, _now),

@@ -81,8 +81,10 @@ class Handlers:
 
     async def on_user(self, event: Any, **_: Any) -> None:
         """Reconcile the user, and the index of which it is one."""
+        metadata = event["object"]["metadata"]
+        # Before it is read: of one that cannot be, its reconciliation tells.
+        self._queue.add(Key(USER, metadata["namespace"], metadata["name"]))
         user = IndexUser.parse({"kind": USER, **event["object"]})
-        self._queue.add(user.meta.key)
         self._queue.add(user.index)
         if event["type"] == "DELETED":
             self._index_of.pop(user.meta.key, None)

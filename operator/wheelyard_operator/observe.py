@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import (
@@ -17,8 +18,14 @@ from wheelyard_operator.resource import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from wheelyard_operator.kube import Kube
     from wheelyard_operator.resource import Key, Manifest
+
+log = logging.getLogger(__name__)
+
+_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def read_user(kube: Kube, key: Key) -> IndexUser | None:
 def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
     """Read all that decides what an index should be."""
     namespace = index.meta.namespace
-    others = (PackageIndex.parse(body) for body in kube.list(INDEX))
+    others = _parsed(PackageIndex.parse, kube.list(INDEX))
     return ObservedIndex(
         index=index,
         others=tuple(other for other in others if other.meta.uid != index.meta.uid),
@@ -104,7 +111,7 @@ def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
 
 
 def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
-    every = (IndexUser.parse(body) for body in _user_bodies(kube, index))
+    every = _parsed(IndexUser.parse, _user_bodies(kube, index))
     users = [user for user in every if user.index == index.meta.key and not user.meta.deleting]
     selector = f"{INDEX_NAMESPACE_LABEL}={index.meta.namespace},{INDEX_LABEL}={index.meta.name}"
     secrets: dict[tuple[str, str], list[Manifest]] = {}
@@ -133,6 +140,16 @@ def _user_bodies(kube: Kube, index: PackageIndex) -> list[Manifest]:
             raise
         # The CRD is older than the operator (Helm never upgrades one), or Kubernetes than 1.31.
         return kube.list(USER)
+
+
+def _parsed(parse: Callable[[Manifest], _Parsed], bodies: Iterable[Manifest]) -> Iterator[_Parsed]:
+    """Read resources of anybody; one that is not as its schema has it must not hold up those of others."""
+    for body in bodies:
+        try:
+            yield parse(body)
+        except Exception:
+            metadata = body["metadata"]
+            log.exception("%s %s/%s cannot be read", body["kind"], metadata["namespace"], metadata["name"])
 
 
 def _homes(users: list[IndexUser]) -> set[str]:

@@ -52,6 +52,10 @@ class Calls:
         client.meta.events.register_first("before-send", self._before_attempt)
         client.meta.events.register("needs-retry", self._after_attempt)
 
+    def failed(self, loop: str) -> Callable[[], object]:
+        """Give what counts an error of a loop that nobody expects."""
+        return self._metrics.failed(loop)
+
     def of_issuers(self, fetch: Fetch) -> Fetch:
         """Have fetching an issuer's keys count as a sign of life: a resource may name many that do not answer."""
 

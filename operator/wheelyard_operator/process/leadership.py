@@ -81,14 +81,18 @@ class Leadership:
     def __init__(
         self,
         kube: Kube,
-        namespace: str,
-        name: str,
+        place: tuple[str, str],
         identity: str,
         clock: Callable[[], float] = time.monotonic,
+        failed: Callable[[], object] = lambda: None,
     ) -> None:
-        """`identity` is the pod's name: a container that starts again in its pod goes on leading."""
+        """`place` is namespace and name of the Lease, `identity` the pod's name.
+
+        A container that starts again in its pod goes on leading. `failed` is told of errors that nobody expects.
+        """
+        self._failed = failed
         self._kube = kube
-        self._place = namespace, name
+        self._place = place
         self._identity = identity
         self._clock = clock
         self._seen = ("", 0.0)
@@ -155,7 +159,10 @@ class Leadership:
                 return await asyncio.to_thread(self.attempt)
         except (ApiError, TimeoutError) as error:
             log.warning("The Lease %s/%s: %s", *self._place, error or type(error).__name__)
-            return None
+        except Exception:
+            log.exception("Unexpected error: the Lease %s/%s is tried again", *self._place)
+            self._failed()
+        return None
 
     def _give_up(self) -> None:
         lease = self._kube.get(LEASE, *self._place)

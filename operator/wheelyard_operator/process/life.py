@@ -13,7 +13,7 @@ from aiohttp import web
 from wheelyard_operator.process.leadership import LeadershipLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from wheelyard_operator.process.leadership import Leader
     from wheelyard_operator.reconcile.queue import WorkQueue
@@ -49,6 +49,7 @@ class Life:
         self._leading: asyncio.Task[None] | None = None
         self._working: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
+        self._stopping = False
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
         """Have kopf call what is here."""
@@ -62,10 +63,11 @@ class Life:
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, port=self._port).start()
-        self._leading = asyncio.create_task(self._lead(), name="leadership")
+        self._leading = self._supervised(self._lead(), "leadership")
 
     async def stop(self, **_: Any) -> None:
         """End what runs, then let another operator lead."""
+        self._stopping = True
         await _cancel(self._working)
         if not await self._queue.comes_to_rest(_FINISH_SECONDS):
             log.warning("Reconciliations are interrupted: whoever leads next goes on from what is there.")
@@ -90,13 +92,25 @@ class Life:
 
     async def _lead(self) -> None:
         await self._leader.acquire()
-        self._working = asyncio.create_task(self._queue.run(), name="queue")
+        self._working = self._supervised(self._queue.run(), "queue")
         try:
             await self._leader.keep()
         except LeadershipLostError:
             # Threads cannot be stopped otherwise. Kubernetes starts this container again, and it stands by.
             log.error("The Lease is lost, another operator may lead: this one ends at once.")  # noqa: TRY400
-            self._end(1)
+
+    def _supervised(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a loop; if it ends unasked, in whatever way, so does the process: nobody would miss it otherwise."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._missed)
+        return task
+
+    def _missed(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if self._stopping and error is None:
+            return
+        log.critical("The loop %s has ended: so does the operator.", task.get_name(), exc_info=error)
+        self._end(1)
 
 
 async def _cancel(task: asyncio.Task[None] | None) -> None:

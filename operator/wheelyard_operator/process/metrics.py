@@ -46,6 +46,12 @@ class Metrics:
             ("service", "operation", "status"),
             registry=self.registry,
         )
+        self._failures = Counter(
+            "wheelyard_operator_background_failures",
+            "Rounds of loops that failed unexpectedly; each is tried again.",
+            ("loop",),
+            registry=self.registry,
+        )
         self._reconciliations = Counter(
             "wheelyard_operator_reconciliations",
             "Reconciliations that ended, by what came of them.",
@@ -100,6 +106,10 @@ class Metrics:
     def saw_event(self, resource: str) -> None:
         """Note that a watch brought something of a resource such as "secrets"."""
         self._last_event.labels(resource).set(time.time())
+
+    def failed(self, loop: str) -> Callable[[], None]:
+        """Give what counts an unexpected failure of a loop."""
+        return self._failures.labels(loop).inc
 
     def measured(self, reconcile: Callable[[Key], Outcome]) -> Callable[[Key], Outcome]:
         """Have each reconciliation measured."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -29,6 +30,28 @@ _PUBLIC = ("kty", "kid", "alg", "use", "n", "e", "crv", "x", "y")
 """What a key that verifies has (RFC 7518, 8037). Chains of certificates only make the file long."""
 
 
+_LONGEST_ID = 500
+_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,1366}")
+"""In base64url (RFC 7518, section 2); 8192 bits are as many as anybody has."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What keys of a type have (RFC 7518, section 6; RFC 8037)."""
+
+    algorithms: tuple[str, ...]
+    curves: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+_KINDS = {
+    "RSA": _Kind(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("",), ("n", "e")),
+    "EC": _Kind(("ES256", "ES384", "ES512"), ("P-256", "P-384", "P-521"), ("x", "y")),
+    "OKP": _Kind(("EdDSA",), ("Ed25519", "Ed448"), ("x",)),
+}
+"""As index servers have them. Neither `none` nor anything that is secret is among them."""
+
+
 class IssuerError(Exception):
     """An issuer's keys cannot be had now; the text says why."""
 
@@ -52,8 +75,18 @@ class _Answer:
 class Issuers:
     """Asks issuers for their keys a few times an hour, however often a reconciliation runs."""
 
-    def __init__(self, web: Fetch, cluster: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
-        """`web` gives the JSON object at a URL, `cluster` at a path of the API server; both raise `IssuerError`."""
+    def __init__(
+        self,
+        web: Fetch,
+        cluster: Fetch,
+        clock: Callable[[], float] = time.monotonic,
+        failed: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`web` gives the JSON object at a URL, `cluster` at a path of the API server; both raise `IssuerError`.
+
+        `failed` is told of each other error: what foreign servers answer must not stop what else is to be done.
+        """
+        self._failed = failed
         self._web = web
         self._cluster = cluster
         self._clock = clock
@@ -91,6 +124,10 @@ class Issuers:
         except IssuerError as error:
             log.warning("The keys of an issuer cannot be had: %s", error)
             return _Answer(self._clock() + _DOUBT_SECONDS, None, str(error))
+        except Exception as error:
+            log.exception("Unexpected error: the keys of an issuer cannot be had")
+            self._failed()
+            return _Answer(self._clock() + _DOUBT_SECONDS, None, type(error).__name__)
 
 
 def _name(document: Manifest) -> str:
@@ -104,10 +141,25 @@ def public_keys(key_set: Manifest) -> tuple[Manifest, ...]:
     """Give the keys that verify signatures, by `kid`, of a set (RFC 7517); raise `IssuerError` if it has none."""
     keys = key_set.get("keys", [])
     found = [_public(each) for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
-    useful = [key for key in found if key.get("kty") in {"RSA", "EC", "OKP"} and key.get("use", "sig") == "sig"]
+    useful = [key for key in found if _is_useful(key)]
+    if len(useful) < len(found):
+        log.warning("%d of the %d keys of an issuer cannot be used", len(found) - len(useful), len(found))
     if not useful:
-        raise IssuerError("the issuer has no public keys")
+        raise IssuerError("the issuer has no public keys that can be used")
     return tuple(sorted(useful, key=lambda key: key.get("kid", ""))[:_MOST_KEYS])
+
+
+def _is_useful(key: Manifest) -> bool:
+    """Whether it verifies signatures, in a form that index servers know: one odd key ends the use of no other."""
+    kind = _KINDS.get(key.get("kty", ""))
+    return (
+        kind is not None
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", kind.algorithms[0]) in kind.algorithms
+        and key.get("crv", "") in kind.curves
+        and len(key.get("kid", "")) <= _LONGEST_ID
+        and all(_NUMBER.fullmatch(key.get(name, "")) for name in kind.numbers)
+    )
 
 
 def _public(key: dict[str, Any]) -> Manifest:

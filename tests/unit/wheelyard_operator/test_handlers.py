@@ -57,6 +57,14 @@ async def test_a_user_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
     assert keys.taken() == {FAR, MAIN}
 
 
+async def test_a_user_that_cannot_be_read_is_looked_at_all_the_same(handlers: Handlers, keys: Keys) -> None:
+    odd = user_body("far", "ci")
+    odd["spec"] = "odd"
+    with pytest.raises(AttributeError):
+        await handlers.on_user(event(odd))
+    assert keys.taken() == {FAR}
+
+
 async def test_an_index_wakes_its_users_only_when_it_was_edited(handlers: Handlers, keys: Keys) -> None:
     await handlers.on_user(event(user_body("far", "ci")))
     body = index_body()

@@ -46,6 +46,16 @@ def test_only_an_indexes_own_users_are_read_where_the_crd_can_tell_them_apart() 
     assert sorted(each.user.username for each in observe_index(kube, an_index()).users) == sorted(found)
 
 
+def test_one_that_is_not_as_its_schema_has_it_holds_up_no_other() -> None:
+    """Its rights end: whoever cannot be read is nobody."""
+    odd, odd_index = user_body("odd"), index_body("odd")
+    odd["spec"]["grants"] = "all"
+    odd_index["spec"]["storage"] = {"s3": []}
+    observed = observe_index(FakeKube(index_body(), odd_index, index_body("other"), odd, user_body()), an_index())
+    assert [each.user.username for each in observed.users] == ["packages.jenkins"]
+    assert [each.meta.name for each in observed.others] == ["other"]
+
+
 def test_users_on_their_way_out_do_not_count() -> None:
     leaving = user_body()
     leaving["metadata"]["deletionTimestamp"] = "now"

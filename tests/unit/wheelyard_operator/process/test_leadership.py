@@ -20,9 +20,13 @@ class Cluster(FakeKube):
         super().__init__()
         self.seconds = 100.0
         self.away = False
+        self.failures = 0
 
     def operator(self, name: str) -> Leadership:
-        return Leadership(self, "system", "wheelyard-operator", name, lambda: self.seconds)
+        return Leadership(self, PLACE[1:], name, lambda: self.seconds, self._count)
+
+    def _count(self) -> None:
+        self.failures += 1
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         if self.away:
@@ -163,3 +167,18 @@ async def test_who_stands_by_waits_for_an_api_server_that_is_away(
     cluster.away = False
     await asyncio.wait_for(waiting, 5)
     assert one.leads
+
+
+@pytest.mark.parametrize("spec", [{"holderIdentity": "one", "leaseDurationSeconds": "long"}, "odd", []])
+async def test_a_lease_that_nobody_can_read_is_counted_and_tried_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, spec: object
+) -> None:
+    monkeypatch.setattr(leadership, "RETRY_SECONDS", 0.01)
+    kind, namespace, name = PLACE
+    cluster.put({"kind": kind, "metadata": {"namespace": namespace, "name": name}, "spec": spec})
+    acquiring = asyncio.create_task(cluster.operator("two").acquire())
+    async with asyncio.timeout(10):
+        while cluster.failures < 3:
+            await asyncio.sleep(0.01)
+        del cluster.objects[PLACE]
+        await acquiring

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kopf
@@ -157,10 +158,65 @@ async def test_a_queue_that_has_ended_is_not_alive(operator: Operator) -> None:
     await until(lambda: operator.leader.leads)
     (working,) = (task for task in asyncio.all_tasks() if task.get_name() == "queue")
     working.cancel()
-    await asyncio.sleep(0.05)
+    await until(lambda: operator.ends == [1])
     with pytest.raises(kopf.PermanentError):
         await operator.life.probe()
     await operator.life.stop()
+
+
+def break_acquiring(operator: Operator, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(operator.leader, "acquire", broken)
+
+
+def break_keeping(operator: Operator, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(operator.leader, "keep", broken)
+
+
+def break_a_worker(operator: Operator, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(operator.queue, "_next", broken)
+
+
+def end_the_work(operator: Operator, patch: pytest.MonkeyPatch) -> None:
+    async def at_once() -> None:
+        """Return."""
+
+    patch.setattr(operator.queue, "run", at_once)
+
+
+async def broken() -> None:
+    raise RuntimeError("nobody expects this")
+
+
+@pytest.mark.parametrize("fault", [break_acquiring, break_keeping, break_a_worker, end_the_work])
+async def test_a_loop_that_ends_ends_the_operator(
+    operator: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Callable[..., None],
+) -> None:
+    fault(operator, monkeypatch)
+    operator.leader.may_lead.set()
+    await operator.life.start()
+    await until(lambda: operator.ends == [1])
+    assert "has ended: so does the operator" in caplog.text
+    with pytest.raises(kopf.PermanentError):
+        await operator.life.probe()
+    await operator.life.stop()
+
+
+def test_no_loop_is_left_to_itself() -> None:
+    """All are begun by `Life._supervised`, or in a group that ends with any of its tasks."""
+    package = Path(life_module.__file__).parents[1]
+    begun = {
+        (str(file.relative_to(package)), line.strip())
+        for file in package.rglob("*.py")
+        for line in file.read_text().splitlines()
+        if "create_task(" in line or "ensure_future(" in line
+    }
+    assert {file for file, line in begun if "group.create_task(" not in line} == {"process/life.py"}
+    assert [line for file, line in begun if file == "process/life.py"] == [
+        "task = asyncio.create_task(work, name=name)"
+    ]
 
 
 ENDS = {"key": "2026-11-25T00:00:00Z", "certificate": ""}

@@ -86,6 +86,52 @@ def test_only_what_verifies_is_kept_of_a_key() -> None:
     assert public_keys({"keys": [long, {**RSA_KEY, "kid": "two", "use": "enc"}]}) == (RSA_KEY,)
 
 
+EC_KEY = {"kty": "EC", "kid": "ec", "crv": "P-256", "x": "AQAB", "y": "AQAB"}
+ED_KEY = {"kty": "OKP", "kid": "ed", "crv": "Ed25519", "x": "AQAB", "alg": "EdDSA"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {**RSA_KEY, "alg": "none"},
+        {**RSA_KEY, "alg": "HS256"},
+        {**RSA_KEY, "alg": ""},
+        {**RSA_KEY, "n": ""},
+        {**RSA_KEY, "n": "not base64!"},
+        {**RSA_KEY, "n": "A" * 1367},
+        {**RSA_KEY, "e": 65537},
+        {**RSA_KEY, "kid": "k" * 501},
+        {**RSA_KEY, "crv": "P-256"},
+        {"kty": "RSA"},
+        {**EC_KEY, "crv": "secp256k1"},
+        {**EC_KEY, "alg": "RS256"},
+        {**EC_KEY, "y": "="},
+        {**ED_KEY, "crv": "X25519"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {"kty": ["RSA"]},
+        ["kty"],
+        None,
+    ],
+)
+def test_an_odd_key_is_dropped_and_the_others_stay(odd: Any) -> None:
+    assert public_keys({"keys": [odd, EC_KEY, RSA_KEY, ED_KEY]}) == (EC_KEY, ED_KEY, RSA_KEY)
+
+
+@pytest.mark.parametrize("error", [RecursionError("deep"), UnicodeError("host"), KeyError("x")])
+def test_what_nobody_expects_of_an_issuer_is_counted_and_stops_nothing(web: Web, error: Exception) -> None:
+    failures: list[None] = []
+
+    def fetch(_url: str) -> Manifest:
+        raise error
+
+    issuers = Issuers(fetch, from_cluster(FakeKube()), lambda: web.seconds, lambda: failures.append(None))
+    for _ in range(3):
+        with pytest.raises(IssuerError):
+            issuers.of_web(ISSUER)
+    assert len(failures) == 1
+    assert issuers.of_cluster().keys == (RSA_KEY,)
+
+
 def test_a_cluster_that_does_not_tell(web: Web) -> None:
     kube = FakeKube()
     kube.documents = None
