@@ -15,6 +15,7 @@ from aiohttp import web
 
 from wheelyard_server.access.current import CHECK_SECONDS, CurrentAccess
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.room import Room, memory_for_hashes
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
@@ -100,7 +101,9 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ACCESS] = access
     app[METRICS] = metrics
     app[METRICS_APP] = metrics_app(metrics, access, background)
-    app[PASSWORDS] = PasswordChecker(time.monotonic)
+    room = Room(memory_for_hashes(settings.performance.processes))
+    app[PASSWORDS] = PasswordChecker(time.monotonic, room=room)
+    app.on_cleanup.append(_close_passwords)
     app[UNSENT] = unsent
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
@@ -261,6 +264,10 @@ async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
     loop = app[BACKGROUND].start("following the access file", app[ACCESS].follow, CHECK_SECONDS)
     yield
     loop.stop()
+
+
+async def _close_passwords(app: web.Application) -> None:
+    app[PASSWORDS].close()
 
 
 class _Stop(asyncio.Event):

@@ -149,7 +149,7 @@ def _named(given: _Given, users: tuple[User, ...], subject: object) -> User:
 
 async def _by_password(given: _Given, logins: Logins, passwords: PasswordChecker, address: str) -> Principal:
     user = logins.by_name.get(given.user or "")
-    stored = user.passwords if user else ()
+    stored = logins.passwords.get(given.user or "", ())
     right = await passwords.check(given.user or "", (given.secret, *given.other_secrets), stored, address)
     if user is None or not right:
         raise UnauthenticatedError("The user name and the password do not belong together, or the token is none")

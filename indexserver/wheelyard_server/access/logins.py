@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from wheelyard_server.access.file import AccessFile, Identity, User
+from wheelyard_server.access.file import AccessFile, Identity, Password, User
 from wheelyard_server.access.minting import Mint
+from wheelyard_server.access.password_hashes import affordable
 from wheelyard_server.access.rules import Method, Principal
 from wheelyard_server.access.signed_tokens import SignedClaims, Verifier
 
@@ -17,6 +18,10 @@ class Logins:
         }
         """By token digest."""
         self.by_name: Mapping[str, User] = {user.name: user for user in file.users}
+        self.passwords: Mapping[str, tuple[Password, ...]] = {
+            user.name: affordable(user.name, user.passwords) for user in file.users if user.passwords
+        }
+        """Those that may be verified, by user."""
         self.verifier = Verifier(file.audience, file.issuers)
         self.mint = Mint(file.audience, file.minting_keys, file.users)
         self._by_subject = _by_subject(file.users)

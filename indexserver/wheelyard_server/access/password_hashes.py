@@ -1,12 +1,14 @@
 """Password hashes, verified: argon2 and bcrypt, and argon2 over an older hash, as `access.yaml` has them."""
 
 import logging
+from collections.abc import Iterable
 
 import argon2
 import bcrypt
 from passlib import hash as formats
 
 from wheelyard_server.access.file import Password
+from wheelyard_server.access.password_costs import OLD, check
 
 log = logging.getLogger(__name__)
 
@@ -14,20 +16,26 @@ BCRYPT_BYTES = 72
 """What bcrypt looks at of a password; the rest never counted."""
 
 _HASHER = argon2.PasswordHasher()
-_OLD = {
-    "$6$": formats.sha512_crypt,
-    "$5$": formats.sha256_crypt,
-    "$apr1$": formats.apr_md5_crypt,
-    "$1$": formats.md5_crypt,
-    "$pbkdf2-sha256$": formats.pbkdf2_sha256,
-    "$pbkdf2-sha512$": formats.pbkdf2_sha512,
-}
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
 
 NOBODYS = Password(
     hash="$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3NzYWx0ISE$4vFLXr0f5XUsVJiHfB0VYIYZJC6NSTGzChRj4FR5ZLc"
 )
 """What is verified where there is nothing to verify, so that the time tells nobody who exists. Nothing fits."""
+
+
+def affordable(user: str, passwords: Iterable[Password]) -> tuple[Password, ...]:
+    """Return those of a user's passwords that may be verified; the log says which may not, and why."""
+    return tuple(each for each in passwords if _is_affordable(user, each))
+
+
+def _is_affordable(user: str, stored: Password) -> bool:
+    try:
+        check(stored.hash, stored.over)
+    except ValueError as error:
+        log.warning("A password of %s is not taken: %s", user, error)
+        return False
+    return True
 
 
 def fits(stored: Password, password: str) -> bool:
@@ -57,7 +65,7 @@ def _old_digest(settings: str, password: str) -> str:
         return bcrypt.hashpw(_for_bcrypt(password), settings.encode()).decode().removeprefix(settings)
     if settings == "{SHA}":
         return str(formats.ldap_sha1.hash(password)).removeprefix(settings)
-    for prefix, handler in _OLD.items():
+    for prefix, handler in OLD.items():
         if settings.startswith(prefix):
             return _digest(handler, settings, password)
     return str(formats.des_crypt.using(salt=settings).hash(password)).removeprefix(settings)

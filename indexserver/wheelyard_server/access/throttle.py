@@ -21,27 +21,33 @@ _Key = tuple[str, str]
 
 
 class Throttle:
-    """Counts failures in fixed windows. It remembers the latest few thousand guessers, whatever they send."""
+    """Counts guesses in fixed windows, before it is known whether they are right.
+
+    It remembers the latest few thousand guessers, whatever they send.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock` gives seconds that only grow."""
         self._clock = clock
         self._windows: OrderedDict[_Key, tuple[float, int]] = OrderedDict()
 
-    def check(self, user: str, address: str) -> None:
-        """Raise `TooManyAttemptsError` if this user or this address has failed too often of late."""
+    def begin(self, user: str, address: str) -> None:
+        """Count a guess; raise `TooManyAttemptsError` if this user or this address has made too many of late."""
         network = _network(address)
         for key, most in (((user, network), USER_FAILURES), (("", network), ADDRESS_FAILURES)):
             end, failures = self._window(key)
             if failures >= most:
                 raise TooManyAttemptsError(round(end - self._clock()) + 1)
+        self._count(user, network, 1)
 
-    def failed(self, user: str, address: str) -> None:
-        """Count a failure."""
-        network = _network(address)
+    def succeeded(self, user: str, address: str) -> None:
+        """Take a guess back: it was none."""
+        self._count(user, _network(address), -1)
+
+    def _count(self, user: str, network: str, by: int) -> None:
         for key in ((user, network), ("", network)):
             end, failures = self._window(key)
-            self._windows[key] = end, failures + 1
+            self._windows[key] = end, max(failures + by, 0)
             self._windows.move_to_end(key)
         while len(self._windows) > _REMEMBERED:
             self._windows.popitem(last=False)

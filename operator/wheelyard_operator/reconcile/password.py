@@ -32,13 +32,17 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
             READY, "PasswordUnusable", f"Secret {name} must be of type {_TYPE}: delete it and create it so."
         )
     source = f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
-    if before is not None and before.source == source:
+    if before is not None and before.source == source and _is_affordable(before):
         return before
     try:
         made = _hashed(secret)
     except ValueError as error:
         raise Problem(READY, "PasswordUnusable", f"Secret {name}: {error}") from None
     return ChosenPassword(made.hash, made.over, source)
+
+
+def _is_affordable(chosen: ChosenPassword) -> bool:
+    return passwords.is_affordable(passwords.PasswordHash(chosen.hash, chosen.over))
 
 
 def _hashed(secret: Manifest) -> passwords.PasswordHash:

@@ -44,7 +44,7 @@ NO_LOOPS = {
     "background.Background.start": "what supervises",
     "background.Loop.start": "what supervises",
     "background.Loop._run": "what supervises",
-    "access.passwords.PasswordChecker._compared": "of a login",
+    "access.passwords.PasswordChecker._begin": "of a login",
     "app._started_or_stopped": "`serve` waits for it: an error ends the process",
     "app._unless": "of the end",
     "app.serve": "it waits for `_started_or_stopped`: an error ends the process",

@@ -8,7 +8,7 @@ import pytest
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, NOW, RSA_KEY, condition, index_body, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
-from wheelyard_operator import tokens
+from wheelyard_operator import password_costs, tokens
 from wheelyard_operator.desired import access_budget
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
@@ -272,6 +272,21 @@ def test_a_password_that_cannot_be_used(world: World, body: Manifest, says: str)
     assert says in message
     assert "correct horse" not in str(world.get("IndexUser", "jenkins"))
     assert "passwords" not in entry(world)
+
+
+def test_a_hash_of_before_the_bounds_is_in_force_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.kube.put(index_body())
+    world.kube.put(user_body(credentials={"passwordSecretRef": {"name": "mine"}}))
+    world.kube.put(password_secret(passwordHash="$2b$12$" + "a" * 53))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "LoginInForce"
+    monkeypatch.setattr(password_costs, "MAX_BCRYPT", 11)
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "PasswordUnusable"
+    message = condition(world.get("IndexUser", "jenkins"), "Ready")["message"]
+    assert "this bcrypt hash costs too much: at most 11" in message
+    assert "passwords" not in entry(world)
+    assert tokens.digest(password(world)) in access_text(world), "the token works all the same"
 
 
 def test_a_user_without_a_token(world: World) -> None:

@@ -6,7 +6,14 @@ import pytest
 from wheelyard_server.access import passwords
 from wheelyard_server.access.file import Password
 from wheelyard_server.access.password_hashes import NOBODYS
-from wheelyard_server.access.passwords import BELIEVED_SECONDS, FAILURE_SECONDS, LONGEST_PASSWORD, PasswordChecker
+from wheelyard_server.access.passwords import (
+    BELIEVED_SECONDS,
+    FAILURE_SECONDS,
+    LONGEST_PASSWORD,
+    SLOT_SECONDS,
+    PasswordChecker,
+)
+from wheelyard_server.access.room import Room
 from wheelyard_server.access.throttle import USER_FAILURES
 from wheelyard_server.errors import BusyError, TooManyAttemptsError
 
@@ -19,19 +26,22 @@ class World:
     """Hashes that cost nothing and are counted; a clock that only goes when somebody sleeps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seconds = 0.0
+        self.seconds, self.cost = 0.0, 0.0
+        self.slept: list[float] = []
         self.compared: list[Password] = []
         self.gate = threading.Event()
         self.gate.set()
-        self.checker = PasswordChecker(lambda: self.seconds, self.compare)
+        self.checker = PasswordChecker(lambda: self.seconds, self.compare, Room(processors=2))
         monkeypatch.setattr(passwords, "sleep", self.sleep)
 
     def compare(self, stored: Password, password: str) -> bool:
         self.gate.wait(10)
+        self.seconds += self.cost
         self.compared.append(stored)
         return stored == STORED and password == RIGHT
 
     async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
         self.seconds += max(seconds, 0)
 
     async def check(self, user: str = "jenkins", password: str = RIGHT, *stored: Password) -> bool:
@@ -67,11 +77,32 @@ async def test_another_hash_is_another_login(world: World) -> None:
     assert not await world.check("other", RIGHT, Password(hash="theirs"))
 
 
-@pytest.mark.parametrize("stored", [(STORED,), ()], ids=["wrong password", "unknown user"])
-async def test_whether_a_user_exists_is_not_told_by_the_time(world: World, stored: tuple[Password, ...]) -> None:
+KINDS = {
+    "unknown name": ((), 0.035),
+    "our own": ((STORED,), 0.035),
+    "imported bcrypt": ((Password(hash="$2b$12$" + "a" * 53),), 0.25),
+    "imported, over an older hash": ((Password(hash="$argon2id$", over="$6$rounds=200000$salt"),), 0.29),
+    "two passwords": ((STORED, Password(hash="other")), 0.035),
+    "damaged": ((Password(hash="?"),), 0.0),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_whether_a_user_exists_is_not_told_by_the_time(world: World, kind: str) -> None:
+    """Neither by that of the answer, nor by how long others wait for their turn."""
+    stored, world.cost = KINDS[kind]
+    slept = world.slept
     assert not await world.check("jenkins", "wrong", *stored)
-    assert world.compared == [*(stored or (NOBODYS,))], "one hash either way"
-    assert world.seconds == FAILURE_SECONDS
+    assert world.compared == [*(stored or (NOBODYS,))]
+    assert round(world.seconds, 6) == FAILURE_SECONDS
+    assert len(slept) == 2, "in its slot, and before the answer"
+    assert round(slept[0] + world.cost * len(world.compared), 6) == SLOT_SECONDS
+
+
+async def test_who_waits_for_long_is_answered_no_more_exactly(world: World) -> None:
+    world.cost = 0.8
+    assert not await world.check("jenkins", "wrong", STORED)
+    assert round(world.seconds / FAILURE_SECONDS, 6) == 2
 
 
 async def test_a_failure_is_never_remembered_as_a_success(world: World) -> None:
@@ -93,7 +124,7 @@ async def test_who_guesses_has_to_wait_and_who_is_logged_in_has_not(world: World
 
 async def test_too_many_at_a_time(world: World) -> None:
     world.gate.clear()
-    waiting = [asyncio.ensure_future(world.check(f"user{number}", "x")) for number in range(50)]
+    waiting = [asyncio.ensure_future(world.check(f"user{number}", "x", STORED)) for number in range(50)]
     await asyncio.wait(waiting, timeout=0.05)
     with pytest.raises(BusyError):
         await world.check("another", "x")
@@ -132,3 +163,72 @@ async def test_a_password_that_can_be_read_in_two_ways_is_one_attempt(world: Wor
         assert not await world.checker.check("jenkins", (f"a{number}", f"b{number}"), (STORED,), HOME)
     with pytest.raises(TooManyAttemptsError):
         await world.checker.check("jenkins", ("a", "b"), (STORED,), HOME)
+
+
+async def test_guesses_at_the_same_time_are_no_more_than_one_after_another(world: World) -> None:
+    """Each is counted before it is compared, so that of 60 at a time 10 are, and the others are refused."""
+    world.gate.clear()
+    guesses = [asyncio.ensure_future(world.check("jenkins", f"guess{number}", STORED)) for number in range(60)]
+    await asyncio.wait(guesses, timeout=0.05)
+    world.gate.set()
+    results = await asyncio.gather(*guesses, return_exceptions=True)
+    assert len(world.compared) == USER_FAILURES
+    refused = [each for each in results if isinstance(each, TooManyAttemptsError | BusyError)]
+    assert (len(refused), results.count(False)) == (60 - USER_FAILURES, USER_FAILURES)
+    with pytest.raises(TooManyAttemptsError):
+        await world.check("jenkins", "another", STORED)
+
+
+async def test_300_requests_with_the_right_password_at_a_time_are_no_guesses(world: World) -> None:
+    assert all(await asyncio.gather(*(world.check("jenkins", RIGHT, STORED) for _ in range(300))))
+    for number in range(USER_FAILURES):
+        assert not await world.check("jenkins", f"guess{number}", STORED)
+
+
+async def test_who_is_refused_for_being_one_too_many_has_not_guessed(world: World) -> None:
+    world.gate.clear()
+    waiting = [asyncio.ensure_future(world.check(f"user{number}", "x")) for number in range(50)]
+    await asyncio.wait(waiting, timeout=0.05)
+    for _ in range(2 * USER_FAILURES):
+        with pytest.raises(BusyError):
+            await world.check("jenkins", "x", STORED)
+    world.gate.set()
+    await asyncio.gather(*waiting)
+    assert await world.check("jenkins", RIGHT, STORED)
+
+
+async def test_a_name_with_many_guesses_waits_behind_itself_alone(world: World) -> None:
+    """From many addresses, so that nobody is throttled. Others are served as soon as a slot is free."""
+    world.gate.clear()
+    guesses = [
+        asyncio.ensure_future(world.checker.check("victim", (f"guess{number}",), [STORED], f"192.0.2.{number}"))
+        for number in range(10)
+    ]
+    await asyncio.wait(guesses, timeout=0.05)
+    with pytest.raises(BusyError):
+        await world.checker.check("victim", ("guess",), [STORED], "198.51.100.1")
+    other = asyncio.ensure_future(world.check("other", RIGHT, STORED))
+    await asyncio.wait([other], timeout=0.05)
+    world.gate.set()
+    assert await other
+    assert len(world.compared) <= 4, "the other one's, and no more of the ten than had begun"
+    await asyncio.gather(*guesses)
+    assert world.checker._names == {}
+
+
+async def test_a_hash_that_takes_more_memory_than_there_is_is_not_verified(world: World) -> None:
+    """As if there were none: with the same cost, and no answer tells it."""
+    small = PasswordChecker(lambda: world.seconds, world.compare, Room(memory=24 * 1024**2, processors=8))
+    heavy = Password(hash="$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA")
+    assert not await small.check("jenkins", (RIGHT,), [heavy], HOME)
+    assert world.compared == [NOBODYS]
+
+
+async def test_after_the_end_nothing_begins(world: World) -> None:
+    world.gate.clear()
+    waiting = [asyncio.ensure_future(world.check(f"user{number}", "x", STORED)) for number in range(8)]
+    await asyncio.wait(waiting, timeout=0.05)
+    world.checker.close()
+    world.gate.set()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(world.compared) <= 2, "those that had begun"
