@@ -1,5 +1,6 @@
 """Conditions tell what is wrong and what to do about it, and what was mended heals by itself."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -116,6 +117,37 @@ def test_a_secret_of_somebody_else_is_not_touched(here: Here, bucket: str) -> No
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
     assert "ci-pypi" in here.wait_for("indexuser", "ci", "Ready", "SecretNotOwned")
     assert here.kubectl.secret(here.namespace, "ci-pypi") == {"password": "mine"}
+
+
+def quota(here: Here, pods: str) -> None:
+    metadata = {"name": "pods", "namespace": here.namespace}
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": pods}}}
+    here.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+
+
+def test_pods_that_a_quota_refuses_and_then_does_not(here: Here, bucket: str) -> None:
+    quota(here, "0")
+    here.index(bucket)
+    message = here.wait_for("packageindex", "main", "Available", "PodsRefused", 90)
+    assert "exceeded quota: pods" in message
+    assert here.condition("packageindex", "main", "Stalled")[:2] == ("True", "PodsRefused")
+    quota(here, "10")
+    # The controller of ReplicaSets tries again after a minute or more; a new pod template makes it do so at once.
+    here.kubectl("-n", here.namespace, "delete", "replicaset", "--all")
+    here.wait_for("packageindex", "main", "Ready", "Serving", 180)
+
+
+def test_a_roll_out_that_somebody_paused(here: Here, bucket: str) -> None:
+    here.index(bucket)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    rollout = ("-n", here.namespace, "rollout")
+    here.kubectl(*rollout, "pause", "deployment/wheelyard-main")
+    here.index(bucket, spec={"freshness": {"freshSeconds": 7}})
+    message = here.wait_for("packageindex", "main", "Stalled", "RolloutPaused", 60)
+    assert "kubectl rollout resume deployment wheelyard-main" in message
+    assert here.condition("packageindex", "main", "Available")[0] == "True"
+    here.kubectl(*rollout, "resume", "deployment/wheelyard-main")
+    here.wait_for("packageindex", "main", "Ready", "Serving", 120)
 
 
 def test_what_was_provisioned_reaches_its_own_bucket_alone_and_goes_with_the_index(

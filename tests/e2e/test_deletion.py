@@ -52,6 +52,21 @@ def test_delete_takes_the_bucket_but_not_what_is_not_ours(
     assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
+def test_cascade_orphan_and_a_stray_pod_hang_no_deletion(here: Here, bucket: str) -> None:
+    here.index(bucket)
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    mine = ("-n", here.namespace)
+    server = here.kubectl.get(*mine, "pods", "-l", "wheelyard.dev/index=main")["items"][0]
+    stray = {"name": "stray", "namespace": here.namespace, "labels": server["metadata"]["labels"]}
+    del stray["labels"]["pod-template-hash"]  # else the ReplicaSet would take it for its own
+    spec = {"containers": [{"name": "stray", "image": server["spec"]["containers"][0]["image"]}]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": stray, "spec": spec}
+    here.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+    delete_index(here, "--cascade=orphan", "--timeout=60s")
+    assert here.kubectl(*mine, "get", "deployment", "wheelyard-main", "-o", "name"), "its servers are kept"
+    here.kubectl(*mine, "delete", "deployment", "wheelyard-main")
+
+
 @pytest.fixture
 def volume(here: Here, cluster: Cluster) -> Iterator[None]:
     """Have a volume for the claim wheelyard-main, in a folder of a node."""
