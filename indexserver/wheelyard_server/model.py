@@ -13,9 +13,8 @@ from itertools import islice
 from typing import Self
 
 import msgspec
-from packaging.version import Version
 
-from wheelyard_server.names import other_spellings
+from wheelyard_server.names import other_spellings, version_key
 
 FORMAT = 2
 """The newest version of the storage layout and of the documents in it that this server knows."""
@@ -220,12 +219,12 @@ class Project(_Part, frozen=True, dict=True):
         return tuple(sorted(self.files, key=lambda file: file.filename))
 
     @cached_property
-    def by_version(self) -> dict[Version, tuple[File, ...]]:
-        """The files of each version, in the order of upload; "1.0" and "1.0.0" are one."""
-        versions = {spelled: Version(spelled) for spelled in self.versions}
-        found: dict[Version, list[File]] = {}
+    def by_version(self) -> dict[str, tuple[File, ...]]:
+        """The files of each version by its `version_key`, in the order of upload."""
+        keys = {version: version_key(version) for version in self.versions}
+        found: dict[str, list[File]] = {}
         for file in self.files:
-            found.setdefault(versions[file.version], []).append(file)
+            found.setdefault(keys[file.version], []).append(file)
         return {version: tuple(files) for version, files in found.items()}
 
     @cached_property

@@ -42,6 +42,7 @@ __all__ = [
     "parse_version",
     "standard_sdist_stem",
     "tag_count",
+    "version_key",
 ]
 
 PROJECT_NAME_LENGTH = 200
@@ -53,6 +54,7 @@ _TAGS = 500
 _SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
 """All that sdists ever had; uploads have one of the first two."""
 _PYTHON_TAG = re.compile(r"[A-Za-z]+\d")
+_TRAILING_ZEROS = re.compile(r"((?:\d+!)?\d+(?:\.\d+)*?)(?:\.0)+(?=\Z|[^.\d]|\.[a-z])")
 _BUILD_TAG = re.compile(r"(\d+)(.*)", re.DOTALL)
 
 
@@ -104,6 +106,12 @@ def parse_version(version: str) -> Version:
     except ValueError:
         # Also what Python says of numbers with thousands of digits.
         raise NotFoundError("This is not a valid version") from None
+
+
+def version_key(version: str) -> str:
+    """Return what equal versions have in common, without parsing: of one as `str` of a `Version` writes it."""
+    zeros = _TRAILING_ZEROS.match(version) if ".0" in version else None
+    return version if zeros is None else zeros[1] + version[zeros.end() :]
 
 
 def parse_filename(filename: str) -> DistributionFilename:

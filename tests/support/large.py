@@ -7,11 +7,13 @@ from functools import cache
 from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog import encoding
 from wheelyard_server.model import File, Project
+from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import layout
 
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)
+_PROVENANCE = b'{"version": 1, "attestation_bundles": []}'
 _METADATA = (
-    b"Metadata-Version: 2.1\nName: large\nVersion: 1\nSummary: " + b"s" * 900 + b"\n\n" + b"description\n" * 10_000
+    b"Metadata-Version: 2.1\nName: large\nVersion: 1\nSummary: " + b"s" * 100 + b"\n\n" + b"description\n" * 10_000
 )
 
 
@@ -32,14 +34,13 @@ def _file(name: str, number: int, *, attested: bool) -> File:
         uploader="ci.publisher",
         core_metadata_sha256=hashlib.sha256(_METADATA).hexdigest(),
         requires_python=">=3.8",
-        summary="s" * 900,
-        provenance_sha256="0" * 64 if attested else None,
+        summary="s" * 100,
+        provenance_sha256=hashlib.sha256(_PROVENANCE).hexdigest() if attested else None,
     )
 
 
 async def put_large_project(storage: MemoryStorage, project: Project) -> None:
-    """Put a project's document and the metadata of its newest file into a storage."""
-    metadata = layout.core_metadata(project.name, project.files[-1])
-    await storage.commit(
-        {metadata: _METADATA}, layout.document(project.name), lambda: encoding.encode(project), expected=None
-    )
+    """Put a project's document, and what lies beside its newest file, into a storage."""
+    name, newest = NormalizedName(project.name), project.files[-1]
+    beside = {layout.core_metadata(name, newest): _METADATA, layout.provenance(name, newest): _PROVENANCE}
+    await storage.commit(beside, layout.document(name), lambda: encoding.encode(project), expected=None)

@@ -17,6 +17,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.model import Change, DeletedFile, FencedUpload, File, Project, Status
+from wheelyard_server.names import version_key
 from wheelyard_server.storage import layout
 
 
@@ -35,7 +36,7 @@ class Selection:
         if self.filename is not None:
             named = project.file(self.filename)
             return (named,) if named is not None and named in self else ()
-        return project.files if self.version is None else project.by_version.get(self.version, ())
+        return project.files if self.version is None else project.by_version.get(version_key(str(self.version)), ())
 
 
 def holds(project: Project, filename: str, sha256: str) -> bool:

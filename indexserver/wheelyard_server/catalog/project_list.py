@@ -23,8 +23,9 @@ from wheelyard_server.catalog.documents import Clock, Documents, Seconds
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.serials import horizon, last_serial
 from wheelyard_server.catalog.sharing import SharedCalls
+from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
-from wheelyard_server.model import Project, Status
+from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import KEYS_OF_A_LIST, Listed, Stamp, Storage, layout
 
@@ -38,7 +39,7 @@ BYTES_OF_AN_ENTRY = 8
 """In a selection: it is the list's own."""
 BYTES_OF_A_SELECTION = 500
 SELECTED_AT_ONCE = 500
-"""Projects that are looked through on the event loop."""
+"""Projects, or files of one, that are looked through on the event loop."""
 CHANGES_KEPT_IN_MEMORY = 100
 """After so many a new snapshot is written."""
 
@@ -156,6 +157,8 @@ class ProjectList:
         self._entries: dict[str, ProjectEntry] | None = None
         self._listing = Listing(Projects(), 0)
         self._now = now
+        self._listed: Sequence[Listed] = ()
+        """The last time."""
         self._checked = float("-inf")
         self._stamp: Stamp | None = None
         """Of all documents, from before they were listed."""
@@ -180,14 +183,16 @@ class ProjectList:
         beyond = horizon(self._now())
         begun, stamp = self._clock(), self._storage.stamp(layout.DOCUMENTS)
         known = self._entries if self._entries is not None else await self._snapshot()
-        listed = [each async for each in self._storage.list(layout.DOCUMENTS, cuts=_cuts(known))]
-        changed = [each for each in listed if _is_news(each, known)]
+        cuts = _cuts([each.key for each in self._listed] or sorted(map(layout.document, known)))
+        listed = [each async for each in self._storage.list(layout.DOCUMENTS, cuts=cuts)]
+        changed = [each async for each in in_turns(listed) if _is_news(each, known)]
         # Kept at once: what was read before a failure need not be read again.
         self._entries = known
         await self._read_all(changed, known)
         await self._save_if_due(sum(bool(each.tag) for each in changed))
-        present = [known[layout.project_of(each.key)] for each in listed]
-        self._keep(tuple(entry for entry in present if entry.files), beyond)
+        present = [known[layout.project_of(each.key)] async for each in in_turns(listed)]
+        self._keep(tuple([entry async for entry in in_turns(present) if entry.files]), beyond)
+        self._listed = listed
         # What is damaged may be mended without a trace in the folder; what has no tag may have changed.
         self._checked, self._stamp = begun, stamp if all(entry.tag for entry in present) else None
         return self._listing
@@ -214,7 +219,10 @@ class ProjectList:
                 # Without its tag it is read again next time: one bad answer must not hide it for good.
                 return ProjectEntry(name=name, tag="")
             # The tag may be older than what was read: then the next listing has another, and it is read again.
-            return _entry(version.project, listed.tag)
+            if len(version.project.files) <= SELECTED_AT_ONCE:
+                return _entry(version.project, listed.tag)
+            # Its latest version is looked for among all of them.
+            return await asyncio.to_thread(_entry, version.project, listed.tag)
 
         await asyncio.gather(*map(read, changed))
 
@@ -243,21 +251,23 @@ class ProjectList:
 def latest(project: Project) -> str | None:
     """Return the version that an installer would choose: yanked ones and pre-releases only for want of others."""
 
-    def preference(version: Version) -> tuple[bool, bool, Version]:
-        is_offered = any(file.yanked is None for file in project.by_version[version])
-        return is_offered, not version.is_prerelease, version
+    def preference(files: Sequence[File]) -> tuple[bool, bool, Version]:
+        version = Version(files[0].version)
+        return any(file.yanked is None for file in files), not version.is_prerelease, version
 
-    newest = max(project.by_version, key=preference, default=None)
-    return None if newest is None else project.by_version[newest][0].version
+    newest = max(project.by_version.values(), key=preference, default=None)
+    return None if newest is None else newest[0].version
 
 
 def _key(entry: ProjectEntry) -> str:
     return layout.document(NormalizedName(entry.name))
 
 
-def _cuts(known: Iterable[str]) -> Sequence[str]:
-    """Return where to cut a listing of all documents, so that its parts may be asked for at the same time."""
-    keys = sorted(map(layout.document, known))
+def _cuts(keys: Sequence[str]) -> Sequence[str]:
+    """Return where to cut a listing of all documents, so that its parts may be asked for at the same time.
+
+    `keys` are those that are known, in order.
+    """
     parts = min(len(keys) // KEYS_OF_A_LIST, LISTED_AT_ONCE)
     return [keys[len(keys) * part // parts] for part in range(1, parts)]
 

@@ -1,6 +1,5 @@
 """`/api/v1`: what people and their tools do to projects. `OPERATIONS` is the whole of it."""
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ import msgspec
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectEntry
+from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import Change, File, Project, Status
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
@@ -22,8 +22,6 @@ PAGE_ROWS = 1000
 """Of a list in one answer."""
 QUERY_CHARACTERS = 200
 QUERY_WORDS = 10
-ROWS_AT_ONCE = 1000
-"""Looked through for a search before others have their turn of the event loop."""
 
 
 class _Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -137,13 +135,11 @@ async def list_projects(call: Call) -> Projects:
     """List the projects whose name or summary holds all words of `q`, from the one after `after`."""
     words, page = _words(call.query.get("q", "")), _page(call)
     found: list[ProjectEntry] = []
-    for seen, entry in enumerate((await call.catalog.projects()).after(page.after), 1):
+    async for entry in in_turns((await call.catalog.projects()).after(page.after)):
         if _mentions(entry, words):
             found.append(entry)
             if len(found) > page.limit:
                 break
-        if seen % ROWS_AT_ONCE == 0:
-            await asyncio.sleep(0)
     summaries = tuple(_summary(entry) for entry in found[: page.limit])
     return Projects(projects=summaries, next=summaries[-1].name if len(found) > page.limit else None)
 

@@ -155,12 +155,18 @@ def _project_json(root: str, project: Project) -> dict[str, Any]:
         "name": project.name,
         "project-status": {key: value for key, value in status.items() if value},
         "versions": project.versions,
-        "files": [_file_json(root, project.name, file) for file in _offered(project)],
+        "files": msgspec.Raw(_files_json(root, project)),
     }
 
 
 def _offered(project: Project) -> Sequence[File]:
     return project.files if project.status.offers_files else ()
+
+
+def _files_json(root: str, project: Project) -> bytes:
+    """Return the list of files, encoded one by one: at once they would hold Python's lock for too long."""
+    files = (msgspec.json.encode(_file_json(root, project.name, file)) for file in _offered(project))
+    return b"[%s]" % b",".join(files)
 
 
 def _file_json(root: str, project: str, file: File) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.utils import parse_wheel_filename
+from packaging.utils import canonicalize_version, parse_wheel_filename
 from packaging.version import Version
 
 from wheelyard_server.errors import InvalidUploadError, NotFoundError
@@ -16,6 +16,7 @@ from wheelyard_server.names import (
     parse_project_name,
     standard_sdist_stem,
     tag_count,
+    version_key,
 )
 
 
@@ -169,3 +170,23 @@ def test_what_is_no_distribution_has_no_identity_and_no_other_spelling(filename:
 def test_whatever_a_stored_filename_is_it_can_be_compared(filename: str) -> None:
     assert filename not in other_spellings(filename, [filename])
     list(other_spellings("demo-1.0.tar.gz", [filename, f"{filename}.whl", f"{filename}.zip"]))
+
+
+ZEROS = st.lists(st.sampled_from(["0", "00", "1", "10", "100"]), min_size=1, max_size=5).map(".".join)
+SUFFIXES = st.tuples(
+    st.sampled_from(["", "1!", "10!"]),
+    ZEROS,
+    *(
+        st.sampled_from(["", *each])
+        for each in (["a0", "rc10"], [".post0", ".post10"], [".dev0"], ["+a.0", "+1.0.0"])
+    ),
+)
+
+
+@given(SUFFIXES)
+def test_equal_versions_have_the_same_key_and_others_have_not(parts: tuple[str, ...]) -> None:
+    epoch, release, *rest = parts
+    version = Version(f"{epoch}{release}{''.join(rest)}")
+    assert version_key(str(version)) == canonicalize_version(version, strip_trailing_zero=True)
+    longer = Version(f"{epoch}{release}.0{''.join(rest)}")
+    assert version_key(str(longer)) == version_key(str(version))

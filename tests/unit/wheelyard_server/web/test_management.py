@@ -17,8 +17,9 @@ from support.memory_storage import MemoryStorage
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.project_list import ProjectEntry, Projects
+from wheelyard_server.catalog.turns import ITEMS_AT_ONCE
 from wheelyard_server.web import management
-from wheelyard_server.web.management import OPERATIONS, ROWS_AT_ONCE
+from wheelyard_server.web.management import OPERATIONS
 from wheelyard_server.web.openapi import document
 from wheelyard_server.web.operations import Call
 from wheelyard_server.web.routes import ROUTES
@@ -188,7 +189,7 @@ async def test_a_search_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPa
     catalog = cast("GuardedCatalog", SimpleNamespace(projects=projects))
     answer = await management.list_projects(Call(catalog, {}, {"q": " ".join("abcdefghij")}, None))
     assert (answer.projects, answer.next) == ((), None)
-    assert turns == list(range(ROWS_AT_ONCE, 10_001, ROWS_AT_ONCE))
+    assert turns == list(range(ITEMS_AT_ONCE, 10_001, ITEMS_AT_ONCE))
 
 
 async def test_a_project_is_shown_with_its_files(client: Client) -> None:
