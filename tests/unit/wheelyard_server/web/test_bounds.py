@@ -30,6 +30,7 @@ from wheelyard_server.access.tokens import digest
 from wheelyard_server.settings import Limits, Settings
 from wheelyard_server.storage import ETag, Listed
 from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.mirroring import METHODS
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.unsent import PIECE_BYTES, UNSENT
 
@@ -55,14 +56,19 @@ def routes() -> Iterator[tuple[str, str]]:
             values = {
                 "project": project.name,
                 "version": last.version,
-                "filename": f"{last.filename}.metadata" if route.path.startswith("/files/") else last.filename,
+                "filename": f"{last.filename}.metadata"
+                if route.path.startswith(("/files/", "/packages/"))
+                else last.filename,
                 "sha256": last.sha256,
             }
             yield route.method, re.sub(r"{(\w+)}", lambda match: values[match[1]], route.path)  # noqa: B023
 
 
 QUERIES = {"/api/v1/projects": ["", f"?q={'+'.join('abcdefghij')}", f"?q={'a+' * 4000}", f"?q={'x' * 7000}"]}
+XML_RPC = "xml-rpc "
+"""Before the name of a method."""
 REQUESTS = [(method, path + query) for method, path in routes() for query in QUERIES.get(path, [""])]
+REQUESTS += [(XML_RPC + method, "/pypi") for method in METHODS]
 
 
 def lists(member: str) -> str:
@@ -135,6 +141,11 @@ async def client(settings: Settings, storage: MemoryStorage) -> AsyncIterator[Cl
 
 def body_of(method: str, path: str) -> dict[str, Any]:
     """Return the largest body that a route takes."""
+    if method.startswith(XML_RPC):
+        name = method.removeprefix(XML_RPC)
+        parameters = "<params><param><value><int>0</int></value></param></params>" if METHODS[name][0] else ""
+        text = f"<methodCall><methodName>{name}</methodName>{parameters}</methodCall>"
+        return {"data": text.encode(), "headers": {"Content-Type": "text/xml"}}
     if method == "PUT" and path.endswith("/status"):
         return {"json": {"status": "active", "reason": "r" * 1000}}
     if method == "PUT":
@@ -165,7 +176,8 @@ async def test_no_request_takes_the_event_loop_for_long(
         body = body_of(method, path)
         sent = {**auth(OWNER), **body.pop("headers", {}), **HEADERS[headers]}
         with counted(monkeypatch) as work:
-            answer = await client.request(method, path, headers=sent, allow_redirects=False, **body)
+            http_method = "POST" if method.startswith(XML_RPC) else method
+            answer = await client.request(http_method, path, headers=sent, allow_redirects=False, **body)
             size = len(await answer.read())
         storage.objects.clear()
         storage.objects.update(before)
