@@ -140,11 +140,11 @@ def _named(given: _Given, users: tuple[User, ...], subject: object) -> User:
     """Choose among the users that somebody is, by the name that was given."""
     if not users:
         raise UnauthenticatedError(f"No IndexUser of this index has {str(subject)[:200]} among its serviceAccounts")
-    named = [user for user in users if given.user in (None, user.name)]
-    if len(named) == 1:
-        return named[0]
-    names = ", ".join(user.name for user in users)
-    raise UnauthenticatedError(f"Give the user name with the token: it is one of {names}")
+    named = next((user for user in users if given.user in (None, user.name)), None)
+    if named is None:
+        names = ", ".join(user.name for user in users)
+        raise UnauthenticatedError(f"Another user name belongs to the token: one of {names}")
+    return named
 
 
 async def _by_password(given: _Given, logins: Logins, passwords: PasswordChecker, address: str) -> Principal:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from wheelyard_server.access.file import AccessFile, Identity, Password, User
 from wheelyard_server.access.minting import Mint
 from wheelyard_server.access.password_hashes import affordable
-from wheelyard_server.access.rules import Method, Principal
+from wheelyard_server.access.rules import Method, Principal, Verb
 from wheelyard_server.access.signed_tokens import SignedClaims, Verifier
 
 
@@ -23,11 +23,12 @@ class Logins:
         }
         """Those that may be verified, by user."""
         self.verifier = Verifier(file.audience, file.issuers)
-        self.mint = Mint(file.audience, file.minting_keys, file.users)
-        self._by_subject = _by_subject(file.users)
+        trusting = _in_order(file)
+        self.mint = Mint(file.audience, file.minting_keys, trusting)
+        self._by_subject = _by_subject(trusting)
 
     def by_claims(self, claims: SignedClaims) -> tuple[User, ...]:
-        """Return the users that the bearer of a signed token is. More than one may have named the same identity."""
+        """Return the users that the bearer of a signed token is: without a name it is the first."""
         subject = claims.claims.get("sub")
         candidates = self._by_subject.get((claims.issuer, subject), ()) if isinstance(subject, str) else ()
         return tuple(user for user, identity in candidates if claims.fit(identity))
@@ -36,6 +37,24 @@ class Logins:
 def principal(user: User, method: Method) -> Principal:
     """Return the principal that a user is once logged in."""
     return Principal.of_user(user.name, user.groups, method)
+
+
+def _in_order(file: AccessFile) -> tuple[User, ...]:
+    """Return the users as they count where several trust one identity.
+
+    That is as in the file, where the older come first. But somebody without rights never takes another's place.
+    """
+    granted = {subject for grant in (*file.grants, *file.external_grants) for subject in grant.subjects}
+    for_all = any(
+        "authenticated" in grant.subjects and set(grant.verbs) != {Verb.READ}
+        for grant in (*file.grants, *file.external_grants)
+    )
+
+    def has_none(user: User) -> bool:
+        own = {f"user:{user.name}", *(f"group:{group}" for group in user.groups)}
+        return not for_all and own.isdisjoint(granted)
+
+    return tuple(sorted(file.users, key=has_none))
 
 
 def _by_subject(users: Iterable[User]) -> Mapping[tuple[str, str], tuple[tuple[User, Identity], ...]]:

@@ -45,7 +45,10 @@ class Mint:
     """Changes CI's tokens for ours, by the rules of one access file."""
 
     def __init__(self, audience: str, keys: Iterable[str], users: Iterable[User]) -> None:
-        """`keys` in URL-safe base 64: the first signs, all verify. Without any, nothing is minted."""
+        """`keys` in URL-safe base 64: the first signs, all verify. Without any, nothing is minted.
+
+        Of several `users` that trust one job the first is who publishes.
+        """
         self.audience = audience
         self._keys = tuple(keys)
         self._publishers = tuple((user, each) for user in users for each in user.trusted_publishers)
@@ -56,7 +59,10 @@ class Mint:
         return bool(self.audience and self._keys)
 
     def user_for(self, claims: SignedClaims) -> tuple[User, Identity]:
-        """Return who publishes with these claims, and by which trust; raise `InvalidPublisherError`."""
+        """Return who publishes with these claims, and by which trust; raise `InvalidPublisherError`.
+
+        Who is trusted already stays so, whoever else names the same job.
+        """
         found = [(user, each) for user, each in self._publishers if claims.fit(each)]
         if not found:
             seen = ", ".join(f"{name}={claims.claims[name]!s:.200}" for name in _SHOWN if name in claims.claims)
@@ -64,9 +70,6 @@ class Mint:
                 "invalid-publisher",
                 f"No IndexUser of this index trusts such a job. Its token says: iss={claims.issuer}, {seen}",
             )
-        if len({user.name for user, _ in found}) > 1:
-            names = ", ".join(sorted({user.name for user, _ in found}))
-            raise InvalidPublisherError("invalid-publisher", f"More than one IndexUser trusts this job: {names}")
         return found[0]
 
     def mint(self, user: User, publisher: Identity, job: SignedClaims, now: datetime) -> MintedToken:

@@ -9,11 +9,13 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wheelyard_operator.resource import Identity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wheelyard_operator.desired.credentials import Credentials
-    from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest, PackageIndex
+    from wheelyard_operator.resource import Grant, IndexUser, Manifest, PackageIndex
     from wheelyard_operator.resource.rights import Rights
 
 ACCESS_FILE = "access.json.gz"
@@ -96,16 +98,17 @@ def _user(login: Login, trust: Trust) -> Manifest:
         "groups": sorted(set(login.rights.groups)),
         "tokenDigests": list(login.credentials.token_digests),
         "passwords": [{"hash": password.hash, "over": password.over}] if password else [],
-        "identities": _service_accounts(user, trust),
+        "identities": [_identity(each) for each in service_accounts(user, trust)],
         "trustedPublishers": [_identity(each) for each in user.publishers if each.issuer in believed],
     }
     return {key: value for key, value in entry.items() if value or key in {"name", "groups", "tokenDigests"}}
 
 
-def _service_accounts(user: IndexUser, trust: Trust) -> list[Manifest]:
+def service_accounts(user: IndexUser, trust: Trust) -> list[Identity]:
+    """Give what the tokens of a user's ServiceAccounts say."""
     prefix = f"system:serviceaccount:{user.meta.namespace}:"
     names = sorted(user.service_accounts) if trust.cluster_issuer else []
-    return [{"issuer": trust.cluster_issuer, "claims": {"sub": prefix + name}} for name in names]
+    return [Identity(trust.cluster_issuer, (("sub", prefix + name),)) for name in names]
 
 
 def _identity(identity: Identity) -> Manifest:

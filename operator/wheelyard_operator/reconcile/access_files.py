@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_budget import LeftOut
 from wheelyard_operator.desired.access_file import unpacked
+from wheelyard_operator.desired.trusts import Trusts
 
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
@@ -22,6 +24,11 @@ class InForce:
 
     text: str = ""
     left_out: LeftOut = field(default_factory=LeftOut)
+
+    @cached_property
+    def trusts(self) -> Trusts:
+        """Who is trusted first for what. Only users with trusts ask, so only then is the file read whole."""
+        return Trusts.parse(self.text)
 
 
 NOTHING = InForce()

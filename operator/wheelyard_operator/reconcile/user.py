@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from wheelyard_operator import tokens
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_budget import USER_BYTES, size
-from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer
+from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer, service_accounts
 from wheelyard_operator.desired.credentials import Credentials
+from wheelyard_operator.desired.trusts import IDENTITIES, PUBLISHERS
 from wheelyard_operator.desired.user_secret import user_secret
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user
@@ -88,7 +89,8 @@ class UserReconciler:
             findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
             if problem:
                 raise problem
-            self._check_in_force(index, Login(user, rights(index, user), credentials), in_force)
+            believed = self._check_in_force(index, Login(user, rights(index, user), credentials), in_force)
+            findings = replace(findings, taken=_taken(user, believed, in_force))
         except Problem as error:
             ends = error.stalled and is_leaving(self.kube, user.meta.namespace)
             findings = replace(findings, problem=namespace_ends(user.meta) if ends else error)
@@ -158,7 +160,8 @@ class UserReconciler:
         children.ensure(user_secret(user, url, credentials))
         _prune(observed, user.secret_name, children)
 
-    def _check_in_force(self, index: PackageIndex, login: Login, in_force: InForce) -> None:
+    def _check_in_force(self, index: PackageIndex, login: Login, in_force: InForce) -> Trust:
+        """Raise Problem where the login is not in force; give whose signed tokens the user relies on."""
         user = login.user
         for issuer in sorted({each.issuer for each in user.publishers}):
             self._check_issuer(issuer, in_force.text)
@@ -171,6 +174,7 @@ class UserReconciler:
             needs = " That index needs somebody first: see its conditions." if is_stalled(index.status) else ""
             message = f"The login is being made known to PackageIndex {index.id}.{needs}"
             raise Problem(READY, "AccessPending", message, stalled=False)
+        return believed
 
     def _check_issuer(self, issuer: str, access_text: str) -> None:
         if not self.settings.trusts(issuer):
@@ -204,6 +208,21 @@ def _check_budget(index: PackageIndex, login: Login, trust: Trust, left_out: Lef
         )
     if reason := left_out.reason(index, login.user):
         raise Problem(READY, "OverBudget", reason)
+
+
+def _taken(user: IndexUser, trust: Trust, in_force: InForce) -> tuple[str, ...]:
+    """Give the jobs and ServiceAccounts that log in as another user, who is not named where it is a stranger."""
+    if not (user.publishers or user.service_accounts):
+        return ()
+    wanted = ((PUBLISHERS, user.publishers), (IDENTITIES, service_accounts(user, trust)))
+    found = [
+        (identity, before)
+        for way, identities in wanted
+        for identity in identities
+        if (before := in_force.trusts.before(user.username, way, identity))
+    ]
+    own = f"{user.meta.namespace}."
+    return tuple(f"{each} (as {who if who.startswith(own) else 'another user'})" for each, who in found)
 
 
 def _with_secret(findings: UserFindings, credentials: Credentials, observed: ObservedUser) -> UserFindings:

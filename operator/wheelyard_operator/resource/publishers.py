@@ -24,6 +24,19 @@ class Identity:
     claims: tuple[tuple[str, str], ...]
     """Names with the values that they must have; a `*` at the end of a value stands for any rest."""
 
+    def overlaps(self, other: Identity) -> bool:
+        """Tell whether some token is both, as far as the claims say: those of one are among the other's."""
+        own, theirs = dict(self.claims), dict(other.claims)
+        shared = own.keys() & theirs.keys()
+        return (
+            self.issuer == other.issuer
+            and len(shared) == min(len(own), len(theirs))
+            and all(_meet(own[name], theirs[name]) for name in shared)
+        )
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.claims)
+
     @classmethod
     def of_publisher(cls, body: Manifest) -> Identity:
         """Take it from one of `spec.trustedPublishers`, which has exactly one kind."""
@@ -32,6 +45,16 @@ class Identity:
         if "gitlab" in body:
             return _gitlab(body["gitlab"])
         return cls(body["oidc"]["issuer"], tuple(sorted(body["oidc"]["claims"].items())))
+
+
+def _meet(one: str, two: str) -> bool:
+    """Tell whether some value is meant by both."""
+    begins_one, begins_two = one.removesuffix("*"), two.removesuffix("*")
+    if one != begins_one and two != begins_two:
+        return begins_one.startswith(begins_two) or begins_two.startswith(begins_one)
+    if one != begins_one:
+        return two.startswith(begins_one)
+    return one.startswith(begins_two) if two != begins_two else one == two
 
 
 def _github(body: Manifest) -> Identity:

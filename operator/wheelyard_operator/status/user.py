@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource import Grant, IndexUser, Manifest
 
 GRANTS_ACCEPTED = "GrantsAccepted"
+TRUST_ACCEPTED = "TrustAccepted"
 _MOST_RIGHTS, _LONGEST_RIGHT = 100, 1024
 """As the schema has it."""
 
@@ -28,6 +29,8 @@ class UserFindings:
     """All that the user may do."""
     refused: tuple[str, ...] = ()
     """What the user asks for beyond what the index lets it have."""
+    taken: tuple[str, ...] | None = None
+    """CI jobs and ServiceAccounts that log in as another user; None where that is not known."""
     has_secret: bool = False
     token_issued: str = ""
     """RFC 3339 as all times here, "" where there is none."""
@@ -49,7 +52,10 @@ def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
         "nextRotation": findings.next_rotation or None,
         "previousTokenUntil": findings.previous_token_until or None,
         "conditions": written(
-            [_ready(user, problem), _accepted(user, findings), *_progress(problem)], user.status, generation, now
+            [_ready(user, problem), _accepted(user, findings), *_trust(user, findings), *_progress(problem)],
+            user.status,
+            generation,
+            now,
         ),
     }
 
@@ -73,6 +79,22 @@ def _accepted(user: IndexUser, findings: UserFindings) -> Condition:
         )
         return Condition(GRANTS_ACCEPTED, "False", "BeyondMaximum", message)
     return Condition(GRANTS_ACCEPTED, "True", "Accepted", "All groups and grants count.")
+
+
+def _trust(user: IndexUser, findings: UserFindings) -> list[Condition]:
+    if not (user.publishers or user.service_accounts):
+        return []
+    if findings.taken is None:
+        return [Condition(TRUST_ACCEPTED, "Unknown", "NotChecked", "Not checked: Ready is False.")]
+    if findings.taken:
+        message = (
+            "These log in as another user of this index, which is older or has rights where this one has none:"
+            f" {'; '.join(findings.taken)}. Remove them from spec.trustedPublishers or spec.serviceAccounts, here"
+            " or there; a ServiceAccount can also give this user's name with its token."
+        )
+        return [Condition(TRUST_ACCEPTED, "False", "TrustedBefore", message)]
+    message = "All jobs and ServiceAccounts that it names log in as this user."
+    return [Condition(TRUST_ACCEPTED, "True", "Accepted", message)]
 
 
 def _progress(problem: Problem | None) -> list[Condition]:

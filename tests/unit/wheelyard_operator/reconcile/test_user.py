@@ -413,3 +413,17 @@ def test_where_a_file_is_full_the_newest_user_is_told_and_removals_get_through(
     del world.kube.objects["IndexUser", "packages", "jenkins"]
     world.index()
     assert "packages.jenkins" not in access_text(world)
+
+
+def test_naming_the_serviceaccount_of_another_user_is_told_to_the_newer_alone(world: World) -> None:
+    world.kube.put(index_body())
+    agent: dict[str, Any] = {"service_accounts": ["agent"], "grants": [{"verbs": ["publish"]}]}
+    world.kube.put(user_body(uid="1", **agent))
+    world.kube.put(user_body("newer", uid="2", **agent))
+    newer = Key("IndexUser", "packages", "newer")
+    world.settle(MAIN, JENKINS, newer)
+    assert condition(world.get("IndexUser", "jenkins"), "TrustAccepted")["status"] == "True"
+    told = condition(world.get("IndexUser", "newer"), "TrustAccepted")
+    assert (told["status"], told["reason"]) == ("False", "TrustedBefore")
+    assert "sub=system:serviceaccount:packages:agent (as packages.jenkins)" in told["message"]
+    assert (world.reason(JENKINS), world.reason(newer)) == ("LoginInForce", "LoginInForce")

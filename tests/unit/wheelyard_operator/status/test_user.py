@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from unit.wheelyard_operator.fakes import NOW, a_user
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Grant, Manifest
@@ -63,3 +65,19 @@ def test_in_a_moment() -> None:
     status = user_status(a_user(), findings, NOW)
     assert seen(status)["Reconciling"] == ("True", "AccessPending")
     assert seen(status)["Stalled"][0] == "False"
+
+
+@pytest.mark.parametrize(
+    ("taken", "state"),
+    [
+        (None, ("Unknown", "NotChecked")),
+        ((), ("True", "Accepted")),
+        (("sub=job (as ci.a)",), ("False", "TrustedBefore")),
+    ],
+)
+def test_whose_jobs_log_in_as_the_user(taken: tuple[str, ...] | None, state: tuple[str, str]) -> None:
+    status = user_status(a_user(service_accounts=["agent"]), UserFindings("http://x/", taken=taken), NOW)
+    assert seen(status)["TrustAccepted"] == state
+    assert ("sub=job (as ci.a). Remove them" in str(status)) is bool(taken)
+    assert seen(status)["Ready"][0] == "True"
+    assert "TrustAccepted" not in seen(user_status(a_user(), UserFindings("http://x/", taken=taken), NOW))

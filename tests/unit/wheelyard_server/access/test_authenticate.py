@@ -1,7 +1,9 @@
 import base64
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
 from support.access import token_of
@@ -12,7 +14,7 @@ from wheelyard_server.access.file import AccessFile, Identity, Password, User
 from wheelyard_server.access.logins import Logins
 from wheelyard_server.access.password_hashes import NOBODYS
 from wheelyard_server.access.passwords import PasswordChecker
-from wheelyard_server.access.rules import ANONYMOUS, Method, Principal
+from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Verb
 from wheelyard_server.access.signed_tokens import SignedClaims
 from wheelyard_server.errors import UnauthenticatedError
 
@@ -137,12 +139,28 @@ async def test_a_signed_token_is_good_for_its_own_user_only(name: str, secret: s
         await ask(basic(name, secret))
 
 
-async def test_an_identity_of_two_users_needs_the_name() -> None:
+async def test_an_identity_of_two_users_is_the_first_unless_it_gives_a_name() -> None:
     for header in (f"Bearer {SHARED}", basic("__token__", SHARED)):
-        with pytest.raises(UnauthenticatedError, match=r"one of ci\.jenkins, web\.reader"):
-            await ask(header)
+        assert (await ask(header)).name == "ci.jenkins"
     for name in ("ci.jenkins", "web.reader"):
         assert (await ask(basic(name, SHARED))).name == name
+
+
+@pytest.mark.parametrize(
+    ("grant", "first"),
+    [
+        ({"subjects": ("user:web.reader",), "verbs": (Verb.READ,)}, "web.reader"),
+        ({"subjects": ("user:web.reader", "group:publishers"), "verbs": (Verb.READ,)}, "ci.jenkins"),
+        ({"subjects": ("authenticated", "anonymous"), "verbs": (Verb.READ,)}, "ci.jenkins"),
+        ({"subjects": ("authenticated",), "verbs": (Verb.PUBLISH,)}, "ci.jenkins"),
+    ],
+)
+async def test_who_has_no_rights_never_takes_the_place_of_who_has(grant: dict[str, Any], first: str) -> None:
+    """For a ServiceAccount as for a CI job."""
+    trusting = [msgspec.structs.replace(user, trusted_publishers=(RELEASE,)) for user in (JENKINS, READER)]
+    logins = Logins(msgspec.structs.replace(FILE, users=tuple(trusting), grants=(Grant(**grant),)))
+    assert (await ask(f"Bearer {SHARED}", logins)).name == first
+    assert logins.mint.user_for(JOB)[0].name == first
 
 
 async def test_an_account_of_nobody() -> None:
