@@ -1,9 +1,9 @@
-"""What is wrong with a distribution and deceives nobody.
+"""Problems of a distribution that deceive nobody.
 
-Every check of an inspection is one of two. What deceives (two readers see two things, or what is installed is not
-what is shown), and what no client installs, raises `InvalidUploadError`, always. Everything else, which installers
-pass over, is added here by its `Rule`: it is kept with the file where the index takes what is installable, and
-refused where it takes only what is well-formed.
+Every check of an inspection is one of two kinds. A deception (two readers see different things, or an installer
+installs something other than what is shown) raises `InvalidUploadError`, always; so does a file that no client can
+install. Every other problem is a finding with a `Rule`. An index that accepts installable files stores it with the
+file; an index that accepts only well-formed files refuses the upload.
 """
 
 from collections import Counter
