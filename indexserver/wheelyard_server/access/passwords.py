@@ -5,7 +5,8 @@ of our own takes 35 ms, an imported one up to 300 (`password_costs` has the boun
 keeps its slot for a whole multiple of `SLOT_SECONDS`, whatever it was: names that do not exist, which are compared
 with a hash that nothing fits, imported hashes, our own, and damaged ones. How long others wait behind it is then
 the same for all of them, too. Besides, the answer comes at a whole multiple of `FAILURE_SECONDS` after the request.
-A comparison that succeeds frees its slot at once: whoever sees that has the password.
+A comparison that succeeds frees its slot at once: whoever sees that has the password. What remains is a server
+so busy that a costly hash overruns its slot.
 
 Failures are counted before the comparison and taken back when it succeeds, so that many guesses at a time are no
 more guesses than one after another.

@@ -149,6 +149,7 @@ def test_a_bad_key_does_not_shut_out_the_good_ones(bad: object) -> None:
     assert Verifier(AUDIENCE, file.issuers).verify(ONE.sign(NOW), NOW)
 
 
+@pytest.mark.filterwarnings("ignore:The RSA key is:jwt.warnings.InsecureKeyLengthWarning")
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3),
     st.sampled_from(sorted(GOOD_KEY)),
