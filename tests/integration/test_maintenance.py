@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from cluster.versitygw import S3Server
 from support import distributions
 from support.access import OWNER, PUBLISHER
+from support.buckets import VERSITYGW
 from support.command_line import wheelyard
 from support.http import auth, form
 from support.server import StartServer
@@ -136,3 +138,13 @@ def test_what_could_not_be_done_is_told_and_exits_with_2(
     done = wheelyard(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_folder_and_a_real_s3_server_are_proved_to_be_safe(tmp_path: Path, bucket_url: str) -> None:
+    for storage in (f"file:{tmp_path / 'data'}", bucket_url):
+        proved, summary = events("probe", "--storage", storage)
+        assert proved["event"] == "proved"
+        assert (proved["product"] == VERSITYGW) is (storage == bucket_url)
+        assert summary["findings"] == 0
+    text = wheelyard("probe", "--storage", bucket_url)
+    assert re.match(r"proved: the conditional writes of http://127\.0\.0\.1:\d+ are atomic ", text.stdout)

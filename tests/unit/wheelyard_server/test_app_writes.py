@@ -1,0 +1,108 @@
+"""What a server does between its start and the proof that writing is safe."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from support.access import ACCESS
+from support.memory_storage import MemoryStorage
+from wheelyard_server import app
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.write_safety import WriteSafety
+from wheelyard_server.errors import NotFoundError, StorageUnavailableError, UnsafeStorageError
+from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings import Folder, Settings, Storage
+from wheelyard_server.storage import ETag, Server, layout
+from wheelyard_server.web.context import BACKGROUND, CATALOG
+
+NAME = parse_project_name("demo")
+
+
+class Slow(MemoryStorage):
+    """Lets no race begin before somebody says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known_as = Server("https://s3.example.com", "FakeS3/1.0")
+        self.may_race = asyncio.Event()
+
+    async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
+        if key.startswith(layout.PROBES):
+            await self.may_race.wait()
+        return await super().write(key, body, expected=expected)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    access_file = tmp_path / "access.yaml"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    return Settings(
+        storage=Storage(folder=Folder(path=tmp_path)), access_file=access_file, scratch_folder=tmp_path / "scratch"
+    )
+
+
+async def test_readers_are_served_and_writers_wait_while_the_proof_runs(settings: Settings) -> None:
+    storage = Slow()
+    made = app.build(settings, storage)
+    app.check_writes(made, storage)
+    writer = asyncio.create_task(made[CATALOG].delete(NAME, Selection()))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not list(await made[CATALOG].projects())
+    assert not writer.done()
+    storage.may_race.set()
+    with pytest.raises(NotFoundError):  # as without a wait
+        await writer
+    for loop in made[BACKGROUND].loops:
+        loop.stop()
+
+
+async def test_what_others_find_out_closes_and_opens_the_way_of_writers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "CHECK_WRITES_SECONDS", 0)
+    storage = Slow()
+    storage.may_race.set()
+    made = app.build(settings, storage)
+    app.check_writes(made, storage)
+    unsafe = layout.verdict(Server("https://s3.example.com", "FakeS3/1.0"), is_safe=False)
+    verdict = {"endpoint": "x", "product": "x", "checked": "2026-11-30T00:00:00Z", "reason": "because"}
+    for error, objects in (
+        (NotFoundError, {}),
+        (UnsafeStorageError, {unsafe: msgspec.json.encode(verdict)}),
+        (NotFoundError, {}),
+    ):
+        storage.objects.pop(unsafe, None)
+        storage.objects |= objects
+        await outcome_becomes(made[CATALOG].delete, error)
+    for loop in made[BACKGROUND].loops:
+        loop.stop()
+
+
+async def outcome_becomes(delete: object, error: type[Exception]) -> None:
+    """Wait until a writer meets this error."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await delete(NAME, Selection())  # type: ignore[operator]
+            except error:
+                return
+            except (NotFoundError, UnsafeStorageError):
+                await asyncio.sleep(0.01)
+
+
+async def test_an_outage_leaves_the_last_answer_in_force(settings: Settings) -> None:
+    storage = Slow()
+    storage.may_race.set()
+    made = app.build(settings, storage)
+    gate, safety = made[CATALOG].writes, WriteSafety(storage)
+    await app._check_writes(gate, safety)
+
+    def away(_method: str, key: str) -> None:
+        raise StorageUnavailableError(key, "away")
+
+    storage.before_call = away
+    await app._check_writes(gate, safety)
+    await gate.passed()
