@@ -36,6 +36,7 @@ lock: $(READY) ## Lock the development dependencies the clients of the tests and
 	for lock in $(basename $(wildcard tests/chart/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
 	for peer in $(PEERS); do \
 	  $(COMPILE) tests/bench/locks/$$peer.in --output-file tests/bench/locks/$$peer.txt; done
+	for lock in $(basename $(wildcard tests/s3_servers/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
 	$(COMPILE) tests/integration/distributions/application.in \
 	  --output-file tests/integration/distributions/application.txt
 
@@ -80,6 +81,10 @@ chart-readme: $(READY) ## Write the table of values into the chart's README anew
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
 	$(BIN)/pytest $(PARALLEL) tests/integration
+
+.PHONY: s3-servers
+s3-servers: $(READY) ## The server on the S3 servers that people have (needs Go, Java and Maven); not part of `make test`
+	$(BIN)/pytest tests/s3_servers
 
 .PHONY: fuzz
 fuzz: SECONDS := $(or $(SECONDS),60)

@@ -69,6 +69,13 @@ VERSITYGW = Tool(
     packages=("github.com/versity/versitygw/cmd/versitygw",),
     usual_time="about 2 minutes",
 )
+GOFAKES3 = Tool(
+    name="gofakes3",
+    module="gofakes3",
+    requires="github.com/johannesboyne/gofakes3",
+    packages=("github.com/johannesboyne/gofakes3/cmd/gofakes3",),
+    usual_time="about 20 seconds",
+)
 HELM = Tool(
     name="helm",
     module="helm",
