@@ -13,7 +13,8 @@ from wheelyard_server.importing.accounts import Account, Accounts, Right
 
 USER_GRANTS, USER_PACKAGES = 20, 30
 INDEX_GRANTS, INDEX_PACKAGES = 50, 50
-"""What the resources take, see crds/."""
+USER_CHARACTERS, INDEX_CHARACTERS = 12288, 32768
+"""What the resources take, see crds/: characters of all globs and subjects, each counted with three more."""
 
 _LONGEST_NAME = 63
 _API_VERSION = "wheelyard.dev/v1"
@@ -75,10 +76,11 @@ def _digest(name: str) -> str:
 
 def _user(user: Account, name: str, groups: Mapping[str, str], index: Index) -> ManifestFile:
     grants = [_grant(right) for right in _split(user.rights, USER_PACKAGES)]
-    if len(grants) > USER_GRANTS:
+    if len(grants) > USER_GRANTS or _characters(grants) > USER_CHARACTERS:
         raise InvalidSettingsError(
             f"{user.name} has rights on too many single packages for one IndexUser: at most"
-            f" {USER_GRANTS * USER_PACKAGES}. Give a group or a glob such as acme-* in their place."
+            f" {USER_GRANTS * USER_PACKAGES}, of {USER_CHARACTERS} characters in all. Give a group or a glob such"
+            " as acme-* in their place."
         )
     spec: dict[str, Any] = {"indexRef": {"name": index.name}}
     if user.groups:
@@ -111,10 +113,10 @@ def _access(accounts: Accounts, groups: Mapping[str, str], index: Index) -> Mani
         for subject, whole in accounts.grants
         for right in _split([whole], INDEX_PACKAGES)
     ]
-    if len(grants) > INDEX_GRANTS:
+    if len(grants) > INDEX_GRANTS or _characters(grants) > INDEX_CHARACTERS:
         raise InvalidSettingsError(
             f"Groups have rights on too many single packages: {len(grants)} grants, and an index takes"
-            f" {INDEX_GRANTS}. Give globs such as acme-* in their place."
+            f" {INDEX_GRANTS}, of {INDEX_CHARACTERS} characters in all. Give globs such as acme-* in their place."
         )
     content = _resource("PackageIndex", index.name, index, {"access": {"grants": grants}})
     return ManifestFile("packageindex-access.yaml", _dump(content))
@@ -136,6 +138,10 @@ def _secret_name(name: str) -> str:
 
 def _grant(right: Right) -> dict[str, Any]:
     return {"packages": list(right.packages), "verbs": [str(verb) for verb in right.verbs]}
+
+
+def _characters(grants: Iterable[Mapping[str, Any]]) -> int:
+    return sum(len(each) + 3 for grant in grants for each in (*grant["packages"], *grant.get("subjects", ())))
 
 
 def _split(rights: Iterable[Right], size: int) -> Iterator[Right]:

@@ -91,12 +91,23 @@ def test_the_resources_take_what_is_written() -> None:
     Draft202012Validator(access).validate(files["packageindex-access.yaml"]["spec"]["access"])
 
 
+LONG = tuple(f"{number}".ljust(100, "x") for number in range(200))
+
+
 @pytest.mark.parametrize(
     ("accounts", "says"),
     [
         (
             Accounts((Account("a", "", frozenset(), (Right(READ, MANY),)),)),
             "a has rights on too many single packages",
+        ),
+        (
+            Accounts((Account("a", "", frozenset(), (Right(READ, LONG[:130]),)),)),
+            "a has rights on too many single packages",
+        ),
+        (
+            Accounts((), tuple((f"group:g{number}", Right(READ, LONG[:50])) for number in range(7))),
+            "Groups have rights on too many single packages",
         ),
         (
             Accounts((), tuple(("group:x", Right(READ, (name,))) for name in MANY[:51])),
