@@ -25,7 +25,7 @@ def bucket(s3_server: S3Server, bucket_names: Iterator[str], monkeypatch: pytest
 @pytest.fixture
 def storages(tmp_path: Path, s3_server: S3Server, bucket: str) -> dict[str, object]:
     """Return the settings of a storage of each kind."""
-    remember_as_safe(bucket, "team/", s3_server.endpoint)
+    remember_as_safe(boto3.client("s3"), bucket, "team/", s3_server.endpoint)
     return {
         "folder": {"folder": {"path": str(tmp_path / "data")}},
         "s3": {"s3": {"bucket": bucket, "prefix": "team/", "endpoint": s3_server.endpoint}},

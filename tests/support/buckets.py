@@ -3,7 +3,6 @@
 import contextlib
 from datetime import UTC, datetime
 
-import boto3
 import msgspec
 from mypy_boto3_s3 import S3Client
 
@@ -14,11 +13,11 @@ VERSITYGW = "VERSITYGW"
 """What it says to be."""
 
 
-def remember_as_safe(bucket: str, prefix: str, endpoint: str) -> None:
+def remember_as_safe(s3: S3Client, bucket: str, prefix: str, endpoint: str) -> None:
     """Spare a server the proof that this versitygw is safe: thousands of requests for each new bucket."""
     verdict = Verdict(endpoint=endpoint, product=VERSITYGW, checked=datetime.now(UTC))
     key = layout.verdict(Server(endpoint, VERSITYGW), is_safe=True)
-    boto3.client("s3").put_object(Bucket=bucket, Key=f"{prefix}{key}", Body=msgspec.json.encode(verdict))
+    s3.put_object(Bucket=bucket, Key=f"{prefix}{key}", Body=msgspec.json.encode(verdict))
 
 
 def empty(s3: S3Client, bucket: str, prefix: str = "") -> None:

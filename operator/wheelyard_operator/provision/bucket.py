@@ -21,7 +21,7 @@ _OWNER_TAG = "wheelyard.dev/index"
 _UID_TAG = "wheelyard.dev/uid"
 _STATE_TAG = "wheelyard.dev/state"
 _LACKS_TAG = "wheelyard.dev/lacks"
-_NOT_THERE = {
+NOT_THERE = {
     "NotImplemented",
     "MethodNotAllowed",
     "InvalidArgument",
@@ -77,7 +77,7 @@ def _was_just_made(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
             return False
         return not s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents")
     except ClientError as error:
-        if error_code(error) in {"AccessDenied", *_NOT_THERE}:
+        if error_code(error) in {"AccessDenied", *NOT_THERE}:
             return False
         raise
 
@@ -170,7 +170,7 @@ def _has(step: Callable[[], object]) -> bool:
     try:
         step()
     except ClientError as error:
-        if error_code(error) not in _NOT_THERE:
+        if error_code(error) not in NOT_THERE:
             raise
         return False
     return True
@@ -181,7 +181,7 @@ def _tags(s3: S3Client, bucket: str) -> dict[str, str]:
         found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     except ClientError as error:
         # An existing bucket may be one whose tags the operator must not read: then it is not its own.
-        if error_code(error) in {"NoSuchTagSet", "AccessDenied", *_NOT_THERE}:
+        if error_code(error) in {"NoSuchTagSet", "AccessDenied", *NOT_THERE}:
             return {}
         raise
     return {each["Key"]: each["Value"] for each in found}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from wheelyard_operator.problems import STORAGE_READY, Problem
-from wheelyard_operator.provision.bucket import made_for
+from wheelyard_operator.provision.bucket import NOT_THERE, made_for
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.provision.place import MARKER, PROBE, check_owner
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OURS = ("projects/", "files/", "catalog/", "spent/", "conditional-writes/")
 """As docs/contract.md#the-layout-of-a-storage has it."""
+_OTHER_CHECKSUMS = {"MissingContentMD5", "InvalidDigest", "BadDigest"}
 _SECONDS = 20.0
 """For one call: a large index takes several, so that others have their turn."""
 
@@ -39,13 +40,24 @@ def remove_bucket(
         for versions in _versions(s3, bucket):
             # The marker is the last to go: it is what makes all of this ours to remove.
             if batch := [each for each in versions if each["Key"] != f"{storage.prefix}{MARKER}"]:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})  # type: ignore[typeddict-item]
+                _delete(s3, bucket, batch)
             if clock() > until:
                 message = f"Bucket {bucket} is being emptied."
                 raise Problem(STORAGE_READY, "EmptyingBucket", message, stalled=False)
         for versions in _versions(s3, bucket):
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})  # type: ignore[typeddict-item]
+            _delete(s3, bucket, versions)
         s3.delete_bucket(Bucket=bucket)
+
+
+def _delete(s3: S3Client, bucket: str, versions: list[dict[str, Any]]) -> None:
+    """Delete these versions, one by one where the server has no DeleteObjects or wants another checksum for it."""
+    try:
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})  # type: ignore[typeddict-item]
+    except ClientError as error:
+        if error_code(error) not in {*NOT_THERE, *_OTHER_CHECKSUMS}:
+            raise
+        for each in versions:
+            s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
 
 
 def _check_ours(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:

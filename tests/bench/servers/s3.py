@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+from mypy_boto3_s3 import S3Client
 
 from cluster import versitygw
 from cluster.processes import Supervisor
+from support.buckets import remember_as_safe
 from support.server import free_port
 
 
@@ -33,13 +35,20 @@ class Beside:
 
     def make_bucket(self, name: str) -> None:
         """Make a bucket."""
-        boto3.client(
+        self._client().create_bucket(Bucket=name)
+
+    def remember_as_safe(self, name: str) -> None:
+        """Spare who starts on this bucket the proof that it is safe to write to, which is not measured."""
+        remember_as_safe(self._client(), name, "", self.endpoint)
+
+    def _client(self) -> S3Client:
+        return boto3.client(
             "s3",
             endpoint_url=self.server.endpoint,
             region_name=self.server.region,
             aws_access_key_id=self.server.access_key,
             aws_secret_access_key=self.server.secret_key,
-        ).create_bucket(Bucket=name)
+        )
 
 
 def start(home: Path, data: Path | None = None) -> Beside:

@@ -81,6 +81,7 @@ class Wheelyard(Server):
         beside = s3.start(home, bucket)
         if not tree:
             beside.make_bucket(BUCKET)
+        beside.remember_as_safe(BUCKET)
         running = self._run(home, {"s3": {"bucket": BUCKET, "endpoint": beside.endpoint}}, **beside.environment)
         return replace(running, aids=beside.programs, s3_log=beside.log)
 
@@ -148,8 +149,9 @@ VARIANTS = (
 
 
 def _forget_catalog(storage_folder: Path) -> None:
-    """Remove what is derived, so that each run finds the same storage."""
-    shutil.rmtree(storage_folder / layout.CATALOG, ignore_errors=True)
+    """Remove what is derived or found out, so that each run finds the same storage."""
+    for folder in (layout.CATALOG, layout.CONDITIONAL_WRITES):
+        shutil.rmtree(storage_folder / folder, ignore_errors=True)
 
 
 def _folder(tree: Tree) -> Path:

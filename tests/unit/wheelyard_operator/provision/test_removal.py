@@ -4,6 +4,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.problems import Problem
@@ -76,5 +77,23 @@ def test_a_large_one_takes_several_turns(s3: S3Client) -> None:
         remove_bucket(s3, INDEX, STORAGE, lambda: float(next(ticks)))
     assert not caught.value.stalled
     assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="wheelyard.json"), "it still says whose this is"
+    remove_bucket(s3, INDEX, STORAGE)
+    assert buckets(s3) == []
+
+
+@pytest.mark.parametrize("code", ["NotImplemented", "MethodNotAllowed", "MissingContentMD5", "AccessDenied"])
+def test_where_there_is_no_delete_objects_versions_go_one_by_one(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code}}, "DeleteObjects")
+
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    put(s3, "wheelyard.json", "projects/a.json", "projects/a.json")
+    monkeypatch.setattr(s3, "delete_objects", refuse)
+    if code == "AccessDenied":
+        with pytest.raises(Problem, match="AccessDenied"):
+            remove_bucket(s3, INDEX, STORAGE)
+        return
     remove_bucket(s3, INDEX, STORAGE)
     assert buckets(s3) == []
