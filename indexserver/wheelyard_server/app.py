@@ -38,6 +38,7 @@ from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.audit import audited
 from wheelyard_server.web.connections import Runner
 from wheelyard_server.web.context import ACCESS, ADMISSION, BACKGROUND, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
+from wheelyard_server.web.cors import AllowedOrigins
 from wheelyard_server.web.cross_site import refuse_cross_site
 from wheelyard_server.web.errors import errors_as_responses
 from wheelyard_server.web.expectations import close_unless_continued
@@ -51,7 +52,7 @@ from wheelyard_server.web.metrics import Metrics, metrics_app
 from wheelyard_server.web.pages import ProjectPages, RootPages
 from wheelyard_server.web.proxies import Proxies
 from wheelyard_server.web.rendering import RenderedForOrigins
-from wheelyard_server.web.routes import ROUTES
+from wheelyard_server.web.routes import FOR_OTHER_ORIGINS, ROUTES
 from wheelyard_server.web.sampling import Sampling
 from wheelyard_server.web.simple import PROJECT_PAGES, ROOT_PAGES
 from wheelyard_server.web.unsent import UNSENT, Unsent
@@ -118,7 +119,11 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
         app[LANE] = FastLane(
             catalog, access, pages, lifecycle, metrics, request_log, header_bytes, unsent, sampling
         )
-    app.on_response_prepare.extend([add_headers, lifecycle.close_when_draining, close_unless_continued])
+    listeners = settings.listeners
+    cors = AllowedOrigins(FOR_OTHER_ORIGINS, listeners.cluster, listeners.external)
+    app.on_response_prepare.extend(
+        [add_headers, cors.add_headers, lifecycle.close_when_draining, close_unless_continued]
+    )
     app.cleanup_ctx.append(_follow_access_file)
     app.add_routes(ROUTES)
     return app

@@ -22,6 +22,9 @@ _LONGEST_PATH = 200
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 """What can be part of any URL as it is, and of any page."""
 
+_ORIGIN = re.compile(r"\*|https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
+"""As browsers write it: in lower case, without a path."""
+
 T = TypeVar("T")
 
 
@@ -93,10 +96,16 @@ class Listener(_Settings, frozen=True):
     path: str = ""
     """Where a proxy serves the index that takes this path away, such as /team/pypi; "" is the root of its host."""
 
+    allowed_origins: tuple[str, ...] = ()
+    """Sites whose pages may read what anonymous may (CORS), such as https://notebooks.example.com; "*" is all."""
+
     def __post_init__(self) -> None:
         self.networks()
         if not is_public_path(self.path):
             raise ValueError("`path` must be empty or a path such as /team/pypi, without a slash at its end")
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("`allowedOrigins` must have * or origins such as https://notebooks.example.com")
 
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks of the trusted proxies."""

@@ -8,6 +8,8 @@ S3 = {"storage": {"s3": {"bucket": "acme", "provision": {"bucket": True, "user":
 VOLUME = {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1}
 ANY: dict[str, Any] = {"namespaceSelector": {}}
 BLOCK = {"cidr": "10.0.0.0/8"}
+EVERYBODY = {"allowedOrigins": ["*"]}
+READ = {"packages": ["*"], "verbs": ["read"]}
 _PARENT = {**ROUTE, "parentRefs": [{"name": "a", "namespace": "b", "sectionName": "https", "port": 443}]}
 
 Case = tuple[str, list[Any], list[Any], str]
@@ -90,6 +92,22 @@ OF_INDEX: list[Case] = [
         [[], ["10.0.0.0/8", "2001:db8::/32"]],
         [["10.0.0.1"], ["everybody"]],
         "spec.external.trustedProxies must be a network",
+    ),
+    (
+        "spec.external.allowedOrigins",
+        [[], ["https://notebooks.example.com", "http://localhost:8888"]],
+        [["https://a/"], ["https://A.example"], ["null"], ["*.example"], ["a.example"], ["https://a/b"]],
+        "spec.external.allowedOrigins must have * or origins",
+    ),
+    (
+        "spec",
+        [{**S3, "external": EVERYBODY, "access": {"externalGrants": [{**READ, "subjects": ["anonymous"]}]}}],
+        [
+            {**S3, "external": EVERYBODY},
+            {**S3, "external": EVERYBODY, "access": {"grants": [{**READ, "subjects": ["anonymous"]}]}},
+            {**S3, "external": EVERYBODY, "access": {"externalGrants": [{**READ, "subjects": ["authenticated"]}]}},
+        ],
+        "spec.external.allowedOrigins must not have * unless",
     ),
     (
         "spec.ingress.host",

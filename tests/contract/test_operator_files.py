@@ -165,6 +165,15 @@ def test_index_yaml_says_below_which_path_a_proxy_serves_it(url: str, path: str)
     assert made.exposure.url == (f"{url.rstrip('/')}/" if url else "")
 
 
+def test_index_yaml_says_which_sites_may_read_it() -> None:
+    origins = ["https://notebooks.example.com", "http://localhost:8888", "*"]
+    made = index(external={"allowedOrigins": origins})
+    read = server_settings.parse(index_file(made, OPERATOR).encode())
+    assert read.listeners.external is not None
+    assert list(read.listeners.external.allowed_origins) == origins
+    assert read.listeners.cluster.allowed_origins == ()
+
+
 def read(text: str) -> Access:
     mounted = base64.b64decode(packed(text))
     return access_of(server_access.parse(mounted))

@@ -40,6 +40,6 @@ def test_no_file_is_downloaded(index: Server, tmp_path: Path, ending: str) -> No
     fetched = [
         request
         for request, status in index.requests()[before:]
-        if "/files/" in request or ("/packages/" in request and status == 200)
+        if ("/files/" in request or "/packages/" in request) and status == 200
     ]
     assert [each for each in fetched if not each.endswith(".metadata")] == []

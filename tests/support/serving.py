@@ -19,8 +19,10 @@ class LimitedServer(TestServer):
 
     __test__ = False
 
-    def __init__(self, app: web.Application, limits: Limits, *trusted_proxies: str, path: str = "") -> None:
-        super().__init__(app, port=unused_port())
+    def __init__(
+        self, app: web.Application, limits: Limits, *trusted_proxies: str, path: str = "", port: int = 0
+    ) -> None:
+        super().__init__(app, port=port or unused_port())
         self._limits = limits
         self._trusted = trusted_proxies
         self._path = path

@@ -10,7 +10,7 @@ from wheelyard_server.access.authenticate import Showing, authenticate
 from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.passwords import PasswordChecker
-from wheelyard_server.access.rules import Principal
+from wheelyard_server.access.rules import Principal, Rules
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
@@ -45,13 +45,18 @@ async def guarded_catalog(request: web.Request) -> GuardedCatalog:
 
     Raises what `authenticate` raises for credentials that are not valid.
     """
-    access = request.app[ACCESS].access
-    rules = access.rules.external if arrived_from_outside(request) else access.rules
+    access, rules = request.app[ACCESS].access, rules_of(request)
     login = request.get(_LOGIN)
     if login is None or login.access is not access:
         principal = await authenticate(_showing(request), access.logins, request.app[PASSWORDS])
         login = request[_LOGIN] = _Login(access, principal)
     return GuardedCatalog(request.app[CATALOG], rules, login.principal, request[RECORD])
+
+
+def rules_of(request: web.Request) -> Rules:
+    """Return the rules of this moment on the listener that the request came to."""
+    rules = request.app[ACCESS].access.rules
+    return rules.external if arrived_from_outside(request) else rules
 
 
 def _showing(request: web.Request) -> Showing:

@@ -7,7 +7,7 @@ What PyPI counts and this index does not (downloads, vulnerabilities) is left ou
 
 from collections.abc import Sequence
 from importlib.metadata import version as distribution_version
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -52,8 +52,17 @@ CACHED_BYTES = 16 * 1024**2
 _TYPE = "application/json"
 _RELEASE = distribution_version("wheelyard")
 
-_Key = tuple[str, Revision, Version | None]
+_Key = tuple[str, Revision, Version | None, str]
 JSON_PAGES: web.AppKey[RenderedForOrigins[_Key]] = web.AppKey("json_pages", object)  # type: ignore[arg-type]
+
+
+class _Root(NamedTuple):
+    url: str
+    folder: str
+    """Where the URLs of files are below it."""
+
+    def of(self, project: str, file: File) -> str:
+        return file_url(self.url, project, file, self.folder)
 
 
 async def project(request: web.Request) -> web.Response:
@@ -61,20 +70,28 @@ async def project(request: web.Request) -> web.Response:
     return await _answer(request, None)
 
 
+async def project_beside_pages(request: web.Request) -> web.Response:
+    """Do the same with the URLs of files that pages have: pip-compile compares them."""
+    return await _answer(request, None, "files")
+
+
 async def version(request: web.Request) -> web.Response:
     """Describe one version of a project."""
     return await _answer(request, parse_version(request.match_info["version"]))
 
 
-async def _answer(request: web.Request, version: Version | None) -> web.Response:
-    """Answer by what was made for this revision before; who has it already gets a 304 for which nothing is made."""
+async def _answer(request: web.Request, version: Version | None, folder: str = "packages") -> web.Response:
+    """Answer by what was made for this revision before; who has it already gets a 304 for which nothing is made.
+
+    bandersnatch takes files from nowhere else than `/packages/`.
+    """
     name, catalog, listing = await _found(request)
     base, project = root_url(request), listing.project
-    validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {base}"
+    validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {folder} {base}"
     known = unchanged(request, _TYPE, validator, last_serial(project), listing.stale_seconds)
     if known is not None:
         return known
-    key, encoding, pages = (name, listing.revision, version), encoding_for(request), request.app[JSON_PAGES]
+    key, encoding, pages = (name, listing.revision, version, folder), encoding_for(request), request.app[JSON_PAGES]
     page = pages.ready(key, base, encoding)
     if page is None:
         rows = len(project.files)
@@ -82,7 +99,8 @@ async def _answer(request: web.Request, version: Version | None) -> web.Response
         described = await catalog.core_metadata(name, _source(files))
 
         def make(root: str) -> Representation:
-            body = _body(root, project, files, fields_of(described), is_whole=version is None)
+            fields = fields_of(described)
+            body = _body(_Root(root, folder), project, files, fields, is_whole=version is None)
             return Representation(body, _TYPE, validator.replace(base, root), last_serial(project))
 
         # A description may have megabytes.
@@ -113,9 +131,9 @@ def _source(files: Sequence[File]) -> File:
     return next((file for file in files if file.is_wheel), files[0])
 
 
-def _body(root: str, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
+def _body(root: _Root, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
     described: dict[str, Any] = {
-        "info": _info(root, project, files, metadata),
+        "info": _info(root.url, project, files, metadata),
         "last_serial": last_serial(project),
         "urls": [_file(root, project.name, file) for file in files],
         "vulnerabilities": [],
@@ -125,7 +143,7 @@ def _body(root: str, project: Project, files: Sequence[File], metadata: RawMetad
     return msgspec.json.encode(described)
 
 
-def _releases(root: str, project: Project) -> bytes:
+def _releases(root: _Root, project: Project) -> bytes:
     """Return the files of each version, encoded one by one: at once they would hold Python's lock for too long."""
     releases: dict[str, list[bytes]] = {}
     for file in project.files:
@@ -154,7 +172,7 @@ def _info(root: str, project: Project, files: Sequence[File], metadata: RawMetad
     }
 
 
-def _file(root: str, project: str, file: File) -> dict[str, Any]:
+def _file(root: _Root, project: str, file: File) -> dict[str, Any]:
     return {
         "comment_text": "",
         "digests": {"sha256": file.sha256},
@@ -166,8 +184,7 @@ def _file(root: str, project: str, file: File) -> dict[str, Any]:
         "size": file.size,
         "upload_time": timestamp(file.upload_time).partition(".")[0],
         "upload_time_iso_8601": timestamp(file.upload_time),
-        # bandersnatch takes files from nowhere else.
-        "url": file_url(root, project, file, "packages"),
+        "url": root.of(project, file),
         "yanked": file.yanked is not None,
         "yanked_reason": file.yanked or None,
     }

@@ -13,6 +13,12 @@ from wheelyard_server.web.operations import route
 # answered with a redirect: twine and poetry follow none.
 UPLOAD_PATHS = ("/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi")
 
+FOR_OTHER_ORIGINS = (
+    *(simple.root, simple.project, simple.to_root, simple.to_project, simple.to_project_or_root),
+    *(files.file, files.integrity, json_api.project, json_api.project_beside_pages, json_api.version),
+)
+"""Handlers of pages, metadata and files: what pages of allowed origins may read."""
+
 XML_RPC_PATHS = ("/pypi", "/pypi/")
 
 
@@ -28,7 +34,7 @@ ROUTES = [
     *(web.get(path, simple.to_root) for path in ("/simple", "/legacy", "/pypi")),
     *(web.get(path, simple.to_project_or_root) for path in ("/legacy/", "/pypi/")),
     web.get("/pypi/{project}/", simple.to_project),
-    # The simple API has the first, the JSON API the second.
+    # Pages have the first, and the JSON API at `/pypi/` the second.
     *(web.get(f"/{folder}/{{project}}/{{sha256}}/{{filename}}", files.file) for folder in ("files", "packages")),
     *(web.post(path, _taker(path), expect_handler=wait) for path in UPLOAD_PATHS),
     # hatch looks here, below the upload URL, for what is already published.
@@ -44,5 +50,5 @@ ROUTES = [
     web.get("/-/readyz", health.readyz),
     # Behind all others: only the name of a project that is no path of the index's own comes here.
     web.get("/{project}/", simple.to_project),
-    web.get("/{project}/json", json_api.project),
+    web.get("/{project}/json", json_api.project_beside_pages),
 ]

@@ -91,7 +91,12 @@ def endpoint(storage: S3Storage, settings: Settings) -> str:
 
 def _outside(index: PackageIndex) -> Manifest:
     # Left out where there is nothing: a new key would replace the servers of every index.
-    wanted = {"trustedProxies": list(index.exposure.trusted_proxies), "path": index.exposure.path}
+    exposure = index.exposure
+    wanted = {
+        "trustedProxies": list(exposure.trusted_proxies),
+        "path": exposure.path,
+        "allowedOrigins": list(exposure.allowed_origins),
+    }
     return {key: value for key, value in wanted.items() if value}
 
 

@@ -66,6 +66,8 @@ class Exposure:
     given_url: str
     trusted_proxies: tuple[str, ...]
     """Networks of the proxies that tell the external listener who their clients are."""
+    allowed_origins: tuple[str, ...]
+    """Sites whose pages may read in a browser what anonymous may, "*" for all."""
     ingress: IngressWish | None
     route: RouteWish | None
 
@@ -76,6 +78,7 @@ class Exposure:
         return cls(
             given_url=external.get("url", ""),
             trusted_proxies=tuple(external.get("trustedProxies", ())),
+            allowed_origins=tuple(external.get("allowedOrigins", ())),
             ingress=IngressWish.parse(spec["ingress"]) if "ingress" in spec else None,
             route=RouteWish.parse(spec["httpRoute"]) if "httpRoute" in spec else None,
         )

@@ -86,7 +86,11 @@ SCENES = {
                 }
             ],
             "priorityClassName": "",
-            "external": {"url": "", "trustedProxies": ["10.0.0.0/8"]},
+            "external": {
+                "url": "",
+                "trustedProxies": ["10.0.0.0/8"],
+                "allowedOrigins": ["https://notebooks.example.com"],
+            },
             "ingress": {
                 "host": "pypi.example.com",
                 "className": "traefik",
@@ -231,8 +235,9 @@ INDEX_CASES: dict[str, Case] = {
     "tolerations[].effect": Case("NoSchedule", "pods", also={"tolerations[].tolerationSeconds": None}),
     "tolerations[].tolerationSeconds": Case(120, "pods"),
     "priorityClassName": Case("high", "pods"),
-    "external.url": Case("https://example.com/team/pypi", "index.yaml, index status, pods"),
+    "external.url": Case("https://example.com/team/pypi", "index status, index.yaml, pods"),
     "external.trustedProxies": Case([], "index.yaml, pods"),
+    "external.allowedOrigins": Case([], "index.yaml, pods"),
     "ingress.host": Case("other.example.com", "Ingress, index status"),
     "ingress.className": Case("", "Ingress"),
     "ingress.annotations": Case({}, "Ingress"),

@@ -49,7 +49,7 @@ async def roots(client: Client, folder: Path, headers: dict[str, str]) -> set[st
     found |= set(re.findall("(http://[^ ]*)/(?:simple|legacy)/", welcome))
     for each in ("/pypi/demo/json", "/pypi/demo/1.0/json", "/demo/json"):
         described = await (await client.get(each, headers=headers)).json()
-        found |= {url["url"].partition("/files/")[0] for url in described["urls"]}
+        found |= {re.split("/(?:files|packages)/", url["url"])[0] for url in described["urls"]}
         found.add(described["info"]["package_url"].partition("/simple/")[0])
     return found
 

@@ -1,0 +1,44 @@
+"""Pages of other sites that may read this index in a browser (CORS), https://fetch.spec.whatwg.org/#cors-protocol.
+
+They get what anonymous may read, by GET alone: never anything for which a login was shown. No preflight is
+answered, so they can send no headers of their own.
+"""
+
+from collections.abc import Collection
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from wheelyard_server.access.rules import ANONYMOUS, Verb
+from wheelyard_server.settings import Listener
+from wheelyard_server.web.context import rules_of
+
+_ANY = "*"
+
+
+class AllowedOrigins:
+    """The sites that each listener allows, by its port."""
+
+    def __init__(self, handlers: Collection[Handler], *listeners: Listener | None) -> None:
+        """Allow them the answers of these handlers."""
+        self._handlers = frozenset(handlers)
+        self._allowed = {each.port: frozenset(each.allowed_origins) for each in listeners if each is not None}
+
+    async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Tell the browser that the page may read this; a signal handler for `Application.on_response_prepare`."""
+        allowed = self._allowed_origin(request)
+        if allowed is not None:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = allowed
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+
+    def _allowed_origin(self, request: web.Request) -> str | None:
+        origin, socket = request.headers.get(hdrs.ORIGIN), request.get_extra_info("sockname")
+        if origin is None or socket is None or request.method != hdrs.METH_GET:
+            return None
+        if hdrs.AUTHORIZATION in request.headers or request.match_info.handler not in self._handlers:
+            return None
+        allowed = self._allowed.get(socket[1], frozenset())
+        if origin in allowed:
+            return origin
+        # Where anonymous may read nothing, "*" would be a mistake: who wrote it meant somebody who is logged in.
+        return _ANY if _ANY in allowed and rules_of(request).allows_some(ANONYMOUS, Verb.READ) else None
