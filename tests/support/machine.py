@@ -6,24 +6,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from support import invariants
 from support.catalogs import DEMO
 from support.index_model import Client, Kind, Model, Request
 from support.memory_storage import Fault, MemoryStorage
 from support.watched_storage import Crash, Mortal, WatchedStorage
+from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.identity import raise_format
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.gc import Collector
-from wheelyard_server.model import Status
+from wheelyard_server.model import Project, Status
 from wheelyard_server.storage import Storage, layout
 
 T = TypeVar("T")
 
 REPLICAS = range(3)
+NEWER = {"newer": [1, {"key": None}]}
+"""Keys of a newer release."""
 MUCH_LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -68,6 +73,8 @@ class IndexMachine(RuleBasedStateMachine):
         super().__init__()
         self._loop = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._storage = MemoryStorage()
+        self._storage.objects[layout.INDEX] = msgspec.json.encode({"format": 1, "index": None, **NEWER})
+        self._before = Project(name=DEMO)
         self._replicas = [Replica(self._storage) for _ in REPLICAS]
         self._model = Model()
 
@@ -98,6 +105,18 @@ class IndexMachine(RuleBasedStateMachine):
     def set_status(self, replica: int, status: Status, disturbance: Disturbance | None) -> None:
         self._ask(replica, Request(Kind.SET_STATUS, status=status), disturbance)
 
+    @rule(disturbance=st.none() | DISTURBANCES)
+    def raise_format(self, disturbance: Disturbance | None) -> None:
+        """Let the newest format be written, as a server does that may."""
+        self._disturbed(0, disturbance, raise_format(self._replicas[0].storage))
+
+    @precondition(lambda self: layout.document(DEMO) in self._storage.objects)
+    @rule()
+    def edit_by_a_newer_release(self) -> None:
+        """Put keys into the document that nobody here knows."""
+        key = layout.document(DEMO)
+        self._storage.objects[key] = msgspec.json.encode(msgspec.json.decode(self._storage.objects[key]) | NEWER)
+
     @rule(replica=st.sampled_from(REPLICAS))
     def restart(self, replica: int) -> None:
         self._replicas[replica] = Replica(self._storage)
@@ -117,6 +136,20 @@ class IndexMachine(RuleBasedStateMachine):
         for replica in self._replicas:
             assert self._run(invariants.listing_unshared(replica.catalog, DEMO)) == self._model.page
             assert self._run(invariants.listing(replica.catalog, DEMO)) == self._model.page
+
+    @invariant()
+    def the_document_only_goes_forward(self) -> None:
+        """See that its format and its serial only grow, and keys of a newer release stay."""
+        body = self._storage.objects.get(layout.document(DEMO))
+        after = encoding.decode(body) if body else self._before
+        if after != self._before:
+            assert after.format >= self._before.format
+            assert after.unknown or not self._before.unknown
+            has_serials = self._before.serial > 0
+            is_written = after.operations != self._before.operations
+            assert not (has_serials and is_written) or after.serial > self._before.serial
+        self._before = after
+        assert NEWER.items() <= msgspec.json.decode(self._storage.objects[layout.INDEX]).items()
 
     def teardown(self) -> None:
         self._loop.close()
@@ -166,6 +199,6 @@ class IndexMachine(RuleBasedStateMachine):
 
 async def _collect(storage: Storage) -> None:
     try:
-        await Collector(storage, lambda _: None, MUCH_LATER, timedelta()).run()
+        await Collector(storage, lambda _: None, MUCH_LATER, timedelta(), with_unnamed=True).run()
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from several

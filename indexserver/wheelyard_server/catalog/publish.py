@@ -21,6 +21,7 @@ from wheelyard_server.catalog.documents import Clock, Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
+from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.model import File, Finding, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
 from wheelyard_server.settings import Accept
@@ -28,6 +29,9 @@ from wheelyard_server.storage import layout
 
 INSPECTIONS_AT_ONCE = 2
 """Each may take a processor, and for the largest archives 80 MiB."""
+
+
+_FORMAT_OF_FINDINGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Publisher:
         with spans.step("upload.inspect"):
             inspected = await self._inspected(upload)
         file = self._describe(upload, inspected)
+        await self._check_findings_can_be_kept(file)
         with spans.step("upload.commit"):
             project = await self._documents.change(
                 name,
@@ -94,6 +99,12 @@ class Publisher:
         if upload.attestations is not None and stored is not None and stored.upload_id != file.upload_id:
             with spans.step("upload.attest"):
                 await self._attestations.add(name, file.filename, upload.attestations, upload.job)
+
+    async def _check_findings_can_be_kept(self, file: File) -> None:
+        """Refuse a file with findings, as the release before does, while its servers may run and lose them."""
+        if file.findings and await self._documents.format() < _FORMAT_OF_FINDINGS:
+            wait = "such files are taken once all servers of this index have been upgraded"
+            raise InvalidUploadError(f"{file.findings[0].message}; {wait}")
 
     async def _inspected(self, upload: Upload) -> _Inspected:
         async with self._inspections:

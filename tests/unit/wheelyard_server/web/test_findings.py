@@ -91,3 +91,17 @@ async def test_what_deceives_is_refused_in_any_case(client: Client, tmp_path: Pa
     answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
     assert answer.status == 400
     assert "climbs out" in str(answer.reason)
+
+
+async def test_findings_are_not_taken_where_a_server_of_the_release_before_would_lose_them(
+    client: Client, storage: MemoryStorage, tmp_path: Path
+) -> None:
+    storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
+    refused = await client.post("/legacy/", data=form(renamed(tmp_path)), headers=auth(PUBLISHER))
+    assert refused.status == 400
+    assert "the WHEEL file differ" in await refused.text()
+    assert "once all servers of this index have been upgraded" in await refused.text()
+    assert "projects/demo.json" not in storage.objects
+    storage.objects["wheelyard.json"] = b'{"format":2,"index":null}'
+    taken = await client.post("/legacy/", data=form(renamed(tmp_path)), headers=auth(PUBLISHER))
+    assert taken.status == 200
