@@ -7,6 +7,7 @@ from enum import Enum
 from bench.results import Key, Results, key_of
 
 NGINX, PYPIRON = ("nginx",), ("pypiron",)
+TICKING = ("wheelyard-ticking",)
 FOLDER, TOKEN, S3 = ("wheelyard",), ("wheelyard-token",), ("wheelyard-s3",)
 ANY = (*FOLDER, "wheelyard-2", *S3, "wheelyard-s3-2s", "wheelyard-s3-redirects")
 PYTHON_PEERS = ("pypiserver", "devpi", "proxpi", "simple-repository-server")
@@ -127,5 +128,13 @@ TARGETS: Sequence[Target] = (
     Target("start with 500,000 files in the bucket", 2, _terms(["huge/start/seconds"], S3), "s", at_least=False),
     Target("LIST requests of that", 0, _terms(["huge/start/lists"], S3), "requests", at_least=False),
     Target("memory of an idle process", 80, _terms(["memory/resident/idle"], FOLDER), "MB", at_least=False),
+    Target(
+        "longest gap of the event loop by cheap requests",
+        20,
+        _terms(["stalls/cheap/gap"], TICKING),
+        "ms",
+        at_least=False,
+    ),
+    Target("memory for 20 unread answers", 8, _terms(["stalls/cheap/held"], TICKING), "MB", at_least=False),
     Target("memory after 2,000 projects", 200, _terms(["memory/resident/used"], FOLDER), "MB", at_least=False),
 )

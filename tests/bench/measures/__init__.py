@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.measure import Group
-from bench.measures import costs, files, huge, installs, logins, memory, pages, starts, uploads, visible
+from bench.measures import costs, files, huge, installs, logins, memory, pages, stalls, starts, uploads, visible
 
 ALL: Sequence[Group] = (
     pages.GROUP,
@@ -16,5 +16,6 @@ ALL: Sequence[Group] = (
     huge.GROUP,
     costs.GROUP,
     logins.GROUP,
+    stalls.GROUP,
 )
 BY_NAME = {group.name: group for group in ALL}

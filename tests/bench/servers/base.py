@@ -42,6 +42,9 @@ class Running:
     again: Callable[[Path], "Running"] | None = None
     """Starts one more on the same storage, in an empty folder; None: there can be only one."""
 
+    gap: Path | None = None
+    """Where the longest gap of its ticker is told, see `bench.ticking`; None: it has none."""
+
     @property
     def pids(self) -> list[int]:
         """Return the server's own processes."""

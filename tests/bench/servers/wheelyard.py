@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from bench import data
+from bench import data, ticking
 from bench.data import Tree
 from bench.places import kept
 from bench.servers import s3
@@ -25,7 +25,7 @@ from wheelyard_server import settings, storage
 from wheelyard_server.access import tokens
 from wheelyard_server.access.file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
-from wheelyard_server.catalog.identity import Identity
+from wheelyard_server.catalog import encoding
 from wheelyard_server.model import FORMAT, Project
 from wheelyard_server.storage import layout
 from wheelyard_server.storage.s3 import connect
@@ -50,6 +50,8 @@ class Wheelyard(Server):
     uploads: str = "/legacy/"
     login: tuple[str, str] = ("__token__", TOKEN)
     reader: str = f"__token__:{TOKEN}"
+    module: str = "wheelyard_server"
+    """What runs."""
 
     @property
     def caches(self) -> bool:
@@ -90,10 +92,13 @@ class Wheelyard(Server):
         access, config = home / "access.yaml", home / "index.yaml"
         access.write_bytes(msgspec.yaml.encode(self._access()))
         config.write_bytes(msgspec.yaml.encode(self._settings(home, port, where)))
-        command = (sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config))
+        command = (sys.executable, "-m", self.module, "serve", "--config", str(config))
+        gap = home / "gap" if self.module == "bench.ticking" else None
+        if gap is not None:
+            environment[ticking.GAP] = str(gap)
         running = start_program(self, home, command, port, **environment)
         shown = {"Authorization": basic("__token__", TOKEN)} if self.with_token else {}
-        return replace(running, reading=shown, again=lambda other: self._run(other, where, **environment))
+        return replace(running, reading=shown, gap=gap, again=lambda other: self._run(other, where, **environment))
 
     def _settings(self, home: Path, port: int, where: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -145,6 +150,12 @@ VARIANTS = (
         },
         groups=frozenset({"files", "installs"}),
     ),
+    Wheelyard(
+        "wheelyard-ticking",
+        "a folder, one process, anonymous readers, with a ticker in the event loop",
+        groups=frozenset({"stalls"}),
+        module="bench.ticking",
+    ),
 )
 
 
@@ -180,11 +191,11 @@ def _write_huge(_tree: Tree, folder: Path) -> None:
 
 def _write_identity(folder: Path) -> None:
     (folder / layout.DOCUMENTS).mkdir(parents=True)
-    (folder / layout.INDEX).write_bytes(msgspec.json.encode(Identity(format=FORMAT)))
+    (folder / layout.INDEX).write_bytes(msgspec.json.encode({"format": FORMAT}))
 
 
 def _write_document(project: Project, folder: Path) -> None:
-    (folder / layout.document(project.name)).write_bytes(msgspec.json.encode(project))
+    (folder / layout.document(project.name)).write_bytes(encoding.encode(project))
 
 
 def _write_tiny_files(folder: Path) -> None:
@@ -261,6 +272,6 @@ async def _put_documents(bucket: storage.Storage) -> None:
         async with turn:
             await bucket.store({key: body})
 
-    documents = ((layout.document(each.name), msgspec.json.encode(each)) for each in data.huge_projects())
-    await put(layout.INDEX, msgspec.json.encode(Identity(format=FORMAT)))
+    documents = ((layout.document(each.name), encoding.encode(each)) for each in data.huge_projects())
+    await put(layout.INDEX, msgspec.json.encode({"format": FORMAT}))
     await asyncio.gather(*(put(*each) for each in documents))
