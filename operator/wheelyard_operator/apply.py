@@ -78,10 +78,15 @@ class Applier:
         if not is_owned(live, self._owner):
             raise NotOursError(live)
 
+    def own(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Give a child as it is, None where there is none that was made for this resource."""
+        live = self._kube.get(kind, namespace, name)
+        return live if live is not None and is_owned(live, self._owner) else None
+
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete a child that is no longer wanted; what is not ours stays."""
-        live = self._kube.get(kind, namespace, name)
-        if live is not None and is_owned(live, self._owner):
+        live = self.own(kind, namespace, name)
+        if live is not None:
             self._kube.delete(kind, namespace, name, live["metadata"]["uid"])
 
     def _check(self, live: Manifest, desired: Manifest) -> None:

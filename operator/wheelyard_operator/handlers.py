@@ -72,9 +72,6 @@ class Handlers:
         if self._seen.get(key) == state:
             return
         self._seen[key] = state
-        # A newer index of the same bucket may be waiting for this one's place.
-        for other in self._queue.known(INDEX) if gone else ():
-            self._queue.add(other)
         for user, index in self._index_of.items():
             if index == key:
                 self._queue.add(user)

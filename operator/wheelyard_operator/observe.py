@@ -43,7 +43,6 @@ class ObservedIndex:
     """A PackageIndex and what surrounds it."""
 
     index: PackageIndex
-    others: tuple[PackageIndex, ...]
     users: tuple[ObservedUser, ...]
     storage_secret: Manifest | None
     access_secret: Manifest | None
@@ -67,10 +66,8 @@ def read_user(kube: Kube, key: Key) -> IndexUser | None:
 def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
     """Read all that decides what an index should be."""
     namespace = index.meta.namespace
-    others = _parsed(PackageIndex.parse, kube.list(INDEX))
     return ObservedIndex(
         index=index,
-        others=tuple(other for other in others if other.meta.uid != index.meta.uid),
         users=_users(kube, index),
         storage_secret=kube.get("Secret", namespace, index.storage_secret_name),
         access_secret=kube.get("Secret", namespace, index.access_secret_name),

@@ -10,6 +10,7 @@ AVAILABLE = "Available"
 """Never a problem's: it tells what serves."""
 EXPOSED = "Exposed"
 MONITORED = "Monitored"
+ALLOWED = "Allowed"
 
 
 class Problem(Exception):  # noqa: N818 - it is a finding for the user, not a failure of the program

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from wheelyard_operator.patterns import AnnotationForm, PatternError, name_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
-
-
-ALLOWED_INGRESS_ANNOTATIONS = (
-    "cert-manager.io/*",
-    "nginx.ingress.kubernetes.io/proxy-*",
-    "nginx.ingress.kubernetes.io/*ssl-redirect",
-    "traefik.ingress.kubernetes.io/router.entrypoints",
-    "traefik.ingress.kubernetes.io/router.tls",
-)
-"""What annotations may do is up to controllers, which run with rights of their own: none but harmless ones."""
-
 
 JSON = "json"
 _LOG_FORMATS = {JSON, "text"}
@@ -50,14 +42,14 @@ class Settings:
     """Certificates (PEM) of authorities that the operator and the index servers trust besides the public ones."""
     allowed_endpoints: tuple[str, ...] = ()
     """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
-    allowed_buckets: tuple[str, ...] = ("*",)
-    """Globs on the buckets that an index may have made or unlocked with the operator's own credentials."""
+    allowed_buckets: tuple[str, ...] = ()
+    """Patterns of the buckets that an index may have made or unlocked with the operator's own credentials."""
     allowed_annotations: tuple[str, ...] = _CLOUDS
     """Globs on KEY=VALUE: the annotations that an index may give its ServiceAccount, by which it gets a role."""
-    allowed_hosts: tuple[str, ...] = ("*",)
-    """Globs on the hosts under which an index may be reached from outside."""
-    allowed_ingress_annotations: tuple[str, ...] = ALLOWED_INGRESS_ANNOTATIONS
-    """Globs on the annotations that an index may give its Ingress."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Patterns of the hosts under which an index may be reached from outside."""
+    allowed_ingress_annotations: tuple[AnnotationForm, ...] = ()
+    """The annotations that an index may give its Ingress."""
     namespaces: tuple[str, ...] = ()
     """Where resources are looked after, and objects made and read; empty is everywhere."""
     allowed_issuers: tuple[str, ...] = ()
@@ -99,10 +91,10 @@ class Settings:
             allowed_endpoints=tuple(
                 plain_endpoint(each) for each in _listed(environment.get("WHEELYARD_ALLOWED_ENDPOINTS", ""))
             ),
-            allowed_buckets=_listed(environment.get("WHEELYARD_ALLOWED_BUCKETS", "")) or ("*",),
+            allowed_buckets=_names(environment, "WHEELYARD_ALLOWED_BUCKETS"),
             allowed_annotations=_listed(environment.get("WHEELYARD_ALLOWED_ANNOTATIONS", ",".join(_CLOUDS))),
-            allowed_hosts=_listed(environment.get("WHEELYARD_ALLOWED_HOSTS", "")) or ("*",),
-            allowed_ingress_annotations=_annotations(environment.get("WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS")),
+            allowed_hosts=_names(environment, "WHEELYARD_ALLOWED_HOSTS"),
+            allowed_ingress_annotations=_forms(environment, "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS"),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
             key_grace_seconds=_number(
@@ -199,9 +191,21 @@ def _pod(environment: Mapping[str, str]) -> dict[str, str]:
     return pod
 
 
-def _annotations(text: str | None) -> tuple[str, ...]:
-    """Give the allowed annotations; an empty list is none at all."""
-    return ALLOWED_INGRESS_ANNOTATIONS if text is None else _listed(text)
+def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Give patterns of names; without any, no name is allowed."""
+    try:
+        return tuple(name_pattern(each) for each in _listed(environment.get(name, "")))
+    except PatternError as error:
+        raise SettingsError(f"{name}: {error}") from error
+
+
+def _forms(environment: Mapping[str, str], name: str) -> tuple[AnnotationForm, ...]:
+    """Give the allowed annotations, a JSON list; without it, none is allowed."""
+    try:
+        bodies = json.loads(environment.get(name) or "[]")
+        return tuple(AnnotationForm.parse(each) for each in bodies)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{name} must be a JSON list of names and values: {error}") from error
 
 
 def _listed(text: str) -> tuple[str, ...]:

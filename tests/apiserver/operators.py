@@ -33,6 +33,7 @@ class Operator:
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
             "WHEELYARD_IMAGE": "unused:1",
+            "WHEELYARD_ALLOWED_BUCKETS": "*",
             "WHEELYARD_NAMESPACES": namespace,
             "WHEELYARD_LEASE": LEASE if lease else "",
             "WHEELYARD_POD_NAMESPACE": namespace,

@@ -45,7 +45,9 @@ class Tally:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         calls = Calls(Alone(), Metrics(), lambda: None)
-        self._reconcile = reconciler(cast("Kube", self), calls, Settings(image="registry.example/wheelyard:1"))
+        self._reconcile = reconciler(
+            cast("Kube", self), calls, Settings(image="registry.example/wheelyard:1", allowed_buckets=("*",))
+        )
         self.runs: Counter[Key] = Counter()
         self.listed: Counter[str] = Counter()
 

@@ -75,6 +75,7 @@ def operator(api: ApiServer, s3_server: S3Server, log: Any) -> Iterator[None]:
     settings = {
         "KUBECONFIG": str(api.kubeconfig),
         "WHEELYARD_IMAGE": "registry.example/wheelyard:1",
+        "WHEELYARD_ALLOWED_BUCKETS": "*",
         "WHEELYARD_NAMESPACES": PLACE,
         "WHEELYARD_HEALTH_ENDPOINT": f"http://127.0.0.1:{free_port()}/healthz",
     }

@@ -43,7 +43,7 @@ class Estate:
         self.namespace = namespace
         self.index, self.user = Key(INDEX, namespace, "main"), Key(USER, namespace, "jenkins")
         calls = Calls(Alone(), Metrics(), lambda: None)
-        made = reconciler(kube, calls, Settings(image="registry.example/wheelyard:1"))
+        made = reconciler(kube, calls, Settings(image="registry.example/wheelyard:1", allowed_buckets=("*",)))
         self.now = "2030-01-01T00:00:00Z"
         self._index = replace(made.index, now=lambda: self.now)
         self._user = replace(made.user, now=lambda: self.now)

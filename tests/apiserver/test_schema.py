@@ -89,7 +89,7 @@ def rights(**grant: Any) -> list[dict[str, Any]]:
     return [{"verbs": ["read"], **grant}]
 
 
-def publisher(kind: str, **fields: str) -> list[dict[str, Any]]:
+def publisher(kind: str, **fields: Any) -> list[dict[str, Any]]:
     whole: dict[str, dict[str, Any]] = {
         "github": {"repository": "acme/app", "workflow": "release.yml"},
         "gitlab": {"project": "acme/app"},
@@ -421,6 +421,15 @@ OF_USER: list[Case] = [
             ("gitlab", "environment", ["pypi"], ["*", "a\n"]),
             ("oidc", "issuer", ["https://ci.example/tenant"], ["ci.example", "https://ci.example?a"]),
         )
+    ),
+    *(
+        (
+            "spec.trustedPublishers",
+            [publisher(kind, **{field: value}) for value in (1, 2**53)],
+            [publisher(kind, **{field: value}) for value in (0, -1)],
+            "should be greater than or equal to 1",
+        )
+        for kind, field in (("github", "repositoryOwnerId"), ("gitlab", "projectId"))
     ),
     (
         "spec.trustedPublishers",

@@ -106,6 +106,7 @@ class Cloud:
     def __init__(self, server: S3Server) -> None:
         self.settings = Settings(
             image="registry.example/wheelyard:1",
+            allowed_buckets=("*",),
             region=server.region,
             s3_endpoint=server.endpoint,
             iam_endpoint=server.iam_endpoint,

@@ -1,5 +1,6 @@
 """Every value of the chart ends up where its description says."""
 
+import json
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import yaml
 
 from chart.rendering import EVERYTHING, helm, manifest, rendered
 from support.mainjob import CHART
+from wheelyard_operator.patterns import AnnotationForm
+from wheelyard_operator.settings import Settings
 
 VALUES = yaml.safe_load(EVERYTHING.read_text())
 NAME = "release-wheelyard-operator"
@@ -66,12 +69,14 @@ def test_the_operator_is_told_every_value(everything: Objects) -> None:
         "WHEELYARD_CLUSTER_DOMAIN": "corp.local",
         "WHEELYARD_CA_BUNDLE": VALUES["caBundle"],
         "WHEELYARD_ALLOWED_ENDPOINTS": "http://a:1,http://b:2",
-        "WHEELYARD_ALLOWED_BUCKETS": "acme-*,team-*",
+        "WHEELYARD_ALLOWED_BUCKETS": "acme-*,{namespace}-*",
         "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*,iam.gke.io/*",
         "WHEELYARD_NAMESPACES": "packages,ci",
         "WHEELYARD_KEY_GRACE_SECONDS": "7",
         "WHEELYARD_ALLOWED_HOSTS": "*.example.com",
-        "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": "a.example/*,b.example/c",
+        "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": json.dumps(
+            VALUES["exposure"]["allowedIngressAnnotations"], separators=(",", ":")
+        ),
         "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example,https://git.example",
         "WHEELYARD_LOG_FORMAT": "text",
         "WHEELYARD_TRACING_ENDPOINT": "http://collector:4318",
@@ -87,6 +92,56 @@ def test_the_operator_is_told_every_value(everything: Objects) -> None:
         "metadata.name",
         "metadata.namespace",
     ]
+
+
+def settings_of(*options: str) -> Settings:
+    """Give what the operator reads of the chart with these options."""
+    (deployment,) = (each for each in rendered(*options) if each["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    # The kubelet fills in what it knows about the pod.
+    environment = {each["name"]: each.get("value", "pod") for each in container["env"]}
+    return Settings.from_environment(environment)
+
+
+def test_by_default_no_bucket_and_no_host_is_allowed() -> None:
+    settings = settings_of()
+    assert (settings.allowed_buckets, settings.allowed_hosts, settings.allowed_issuers) == ((), (), ())
+
+
+def test_the_operator_reads_everything_that_the_values_allow() -> None:
+    settings, exposure = settings_of("--values", str(EVERYTHING), "--set", "caBundle="), VALUES["exposure"]
+    assert settings.allowed_buckets == tuple(VALUES["aws"]["allowedBuckets"])
+    assert settings.allowed_hosts == tuple(exposure["allowedHosts"])
+    forms = tuple(AnnotationForm(**each) for each in exposure["allowedIngressAnnotations"])
+    assert settings.allowed_ingress_annotations == forms
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("cert-manager.io/cluster-issuer", ["letsencrypt-prod"], ["a b", ""]),
+        ("cert-manager.io/alt-names", [], ["login.example.com"]),
+        ("nginx.ingress.kubernetes.io/proxy-body-size", ["0", "8m", "100G"], ["1m; evil", "8mm", ""]),
+        ("nginx.ingress.kubernetes.io/proxy-read-timeout", ["600"], ["600s", "1;", "999999"]),
+        ("nginx.ingress.kubernetes.io/proxy-ssl-secret", [], ["kube-system/tls"]),
+        ("nginx.ingress.kubernetes.io/proxy-redirect-from", [], ["https://a/", "off"]),
+        ("nginx.ingress.kubernetes.io/proxy-cookie-path", [], ["/ /; evil"]),
+        ("nginx.ingress.kubernetes.io/server-snippet", [], [""]),
+        ("traefik.ingress.kubernetes.io/router.entrypoints", ["web,websecure"], ["a b"]),
+        ("traefik.ingress.kubernetes.io/router.middlewares", [], ["other-team@kubernetescrd"]),
+    ],
+)
+def test_annotations_of_an_ingress_have_harmless_values_only(name: str, good: list[str], bad: list[str]) -> None:
+    forms = [each for each in settings_of().allowed_ingress_annotations if each.name == name]
+    assert bool(forms) == bool(good)
+    assert all(any(form.takes(value) for form in forms) for value in good)
+    assert not any(form.takes(value) for form in forms for value in bad)
+
+
+def test_no_default_allows_annotations_by_a_wildcard_or_values_of_any_kind() -> None:
+    forms = settings_of().allowed_ingress_annotations
+    assert not [form.name for form in forms if {"*", "?"} & set(form.name)]
+    assert not [form.name for form in forms if form.takes("any/value; of.any@kind") or form.takes("")]
 
 
 def test_the_pods_are_as_the_values_say(everything: Objects) -> None:
@@ -176,6 +231,10 @@ def test_index_servers_have_the_operators_image_unless_another_is_named() -> Non
         ("monitoring.prometheusRule.runbookURL=https://books.example/#alerts", "runbookURL"),
         ("monitoring.serviceMonitor.interval=often", "interval"),
         ("networkPolicy.egressPorts[0]=https", "egressPorts"),
+        ("aws.allowedBuckets[0]=pypi{namespace}", "allowedBuckets"),
+        ("aws.allowedBuckets[0]=pypi-{namespace}x", "allowedBuckets"),
+        ("exposure.allowedHosts[0]=*.{team}.example.com", "allowedHosts"),
+        ("exposure.allowedIngressAnnotations[0]=cert-manager.io/*", "allowedIngressAnnotations"),
     ],
 )
 def test_a_wrong_value_is_refused(wrong: str, named: str) -> None:

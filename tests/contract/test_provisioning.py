@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,8 +13,11 @@ from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
 from cluster.versitygw import S3Server
+from support.command_line import wheelyard
 from support.kubectl import eventually
 from unit.wheelyard_operator.fakes import an_index, s3_of
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.provision import place
 from wheelyard_operator.provision.bucket import ensure_bucket, made_for
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
@@ -115,6 +119,57 @@ def test_a_key_reaches_its_own_prefix_and_no_sibling(
     assert outcome.pop("team/") == set()
     fetched(user.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "team/secret"}))
     assert outcome == {prefix: set(everything(user, bucket, "")) for prefix in ("team2/", "tea/", "")}
+
+
+def check(root: S3Client, principals: IamUsers, index: PackageIndex) -> str:
+    """Ask the operator whether this index may have its place; give the reason why not, "" if it may."""
+    storage = s3_of(index)
+    try:
+        place.check_storage(root, index, storage, "The operator's", lambda: principals.reaches(index, storage))
+    except Problem as problem:
+        return problem.reason
+    return ""
+
+
+def test_a_backup_is_unlocked_only_for_the_index_that_its_owner_names(
+    principals: IamUsers, s3_server: S3Server, root: S3Client, bucket_names: Any, tmp_path: Path
+) -> None:
+    """Anybody who may create a PackageIndex can name any bucket: a backup that nobody claimed is not theirs."""
+    bucket = f"backup-{next(bucket_names)}"
+    root.create_bucket(Bucket=bucket)
+    url, source = f"s3://{bucket}/team?endpoint={s3_server.endpoint}", f"file:{tmp_path / 'source'}"
+    assert wheelyard("copy", source, url).returncode == 0
+    owner, thief = index_of(bucket, "team/"), an_index("thief", "else", s3__bucket=bucket, s3__prefix="team/")
+    assert check(root, principals, thief) == check(root, principals, owner) == "StorageNotAssigned"
+    assert wheelyard("assign", url, "--to", owner.id).returncode == 0
+    assert check(root, principals, owner) == ""
+    assert check(root, principals, thief) == "StorageInUse"
+    again = f"s3://{bucket}/again?endpoint={s3_server.endpoint}"
+    assert wheelyard("copy", source, again, "--for", owner.id).returncode == 0
+    assert check(root, principals, index_of(bucket, "again/")) == ""
+
+
+def test_an_empty_place_is_claimed_in_a_way_that_servers_understand(
+    principals: IamUsers, s3_server: S3Server, root: S3Client, bucket_names: Any
+) -> None:
+    bucket = f"empty-{next(bucket_names)}"
+    root.create_bucket(Bucket=bucket)
+    index = index_of(bucket, "team/")
+    assert check(root, principals, index) == ""
+    assert (
+        check(root, principals, an_index("other", "else", s3__bucket=bucket, s3__prefix="team/")) == "StorageInUse"
+    )
+    url = f"s3://{bucket}/team?endpoint={s3_server.endpoint}"
+    assert wheelyard("verify", "--storage", url).returncode == 0
+    assert wheelyard("assign", url, "--to", "else/other", "--from", index.id).returncode == 0
+
+
+def test_what_a_user_reaches_is_known_to_the_servers_iam(principals: IamUsers, bucket: str) -> None:
+    index = index_of(bucket, "team/")
+    assert not principals.reaches(index, s3_of(index))
+    principals.ensure(index, s3_of(index))
+    assert principals.reaches(index, s3_of(index))
+    assert not principals.reaches(index, s3_of(index_of(bucket, "team2/")))
 
 
 def test_a_key_cannot_change_the_bucket_or_its_own_rights(

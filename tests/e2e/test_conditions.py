@@ -84,9 +84,20 @@ def test_two_indexes_on_one_bucket_and_prefix(here: Here, bucket: str) -> None:
     here.wait_for("packageindex", "first", "Ready", "Serving", 90)
     here.index(bucket, "second")
     message = here.wait_for("packageindex", "second", "StorageReady", "StorageInUse")
-    assert f"{here.namespace}/first" in message
+    assert "first" not in message, "whose it is, is nobody else's business"
     assert here.condition("packageindex", "second", "Stalled")[0] == "True"
     assert here.condition("packageindex", "first", "Ready")[0] == "True"
+
+
+def test_a_bucket_and_a_host_that_are_not_allowed(here: Here, bucket: str, s3: S3Client) -> None:
+    here.index("payroll-of-all")
+    message = here.wait_for("packageindex", "main", "StorageReady", "BucketNotAllowed")
+    assert "aws.allowedBuckets" in message
+    assert "payroll-of-all" not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    here.index(bucket, "exposed", {"ingress": {"host": "login.bank.test"}})
+    message = here.wait_for("packageindex", "exposed", "Exposed", "HostNotAllowed")
+    assert "exposure.allowedHosts" in message
+    assert here.kubectl.get("-n", here.namespace, "ingresses")["items"] == []
 
 
 def test_an_endpoint_that_is_not_allowed_is_not_connected_to(here: Here, bucket: str) -> None:

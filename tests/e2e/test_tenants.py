@@ -159,6 +159,21 @@ def test_the_operators_credentials_unlock_and_delete_nothing_of_others(
     assert s3.get_object(Bucket=bucket, Key="payroll.csv")["Body"].read() == b"secret"
 
 
+def test_a_backup_that_nobody_claimed_is_not_unlocked(
+    tenant: Here, here: Here, bucket: str, s3: S3Client, iam: IAMClient
+) -> None:
+    s3.create_bucket(Bucket=bucket)
+    marker = "team/wheelyard.json"
+    s3.put_object(Bucket=bucket, Key=marker, Body=b'{"format": 1, "index": null}')
+    tenant.index(bucket, prefix="team/", provision={"user": True})
+    message = here.wait_for("packageindex", "main", "StorageReady", "StorageNotAssigned")
+    assert f"wheelyard assign s3://{bucket}/team/ --to {here.namespace}/main" in message
+    assert "wheelyard-main-storage" not in children(here)
+    assert not [each for each in iam.list_users()["Users"] if f"{here.namespace}-main" in each["UserName"]]
+    s3.put_object(Bucket=bucket, Key=marker, Body=f'{{"format": 1, "index": "{here.namespace}/main"}}'.encode())
+    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+
+
 def test_a_role_or_a_serviceaccount_of_others_cannot_be_had(tenant: Here, here: Here, bucket: str) -> None:
     oauth = {"serviceaccounts.openshift.io/oauth-redirecturi.one": "https://evil.example"}
     tenant.index(bucket, credentials={"serviceAccount": {"annotations": oauth}})

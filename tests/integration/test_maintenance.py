@@ -60,6 +60,27 @@ async def test_an_index_goes_from_a_folder_to_s3_and_back_and_is_installed_from(
     assert (tmp_path / "target" / "demo-1.2.dist-info").is_dir()
 
 
+async def test_the_owner_of_a_copy_says_which_index_may_have_it(
+    start_server: StartServer, tmp_path: Path, bucket_url: str
+) -> None:
+    await publish(start_server("folder").url, distributions.wheel(tmp_path))
+    folder = f"file:{tmp_path / 'data'}"
+    events("copy", folder, bucket_url, "--for", "packages/main")
+    (assigned, _) = events("assign", bucket_url, "--to", "packages/main")
+    assert assigned == {"event": "assigned", "to": "packages/main", "before": "packages/main"}
+    refused = wheelyard("assign", bucket_url, "--to", "team/main")
+    assert refused.returncode == 2
+    assert "--from packages/main" in refused.stderr
+    assert wheelyard("copy", folder, bucket_url, "--for", "team/main").returncode == 2
+    (assigned, _) = events("assign", bucket_url, "--to", "team/main", "--from", "packages/main")
+    assert assigned["before"] == "packages/main"
+    events("copy", folder, bucket_url, "--for", "team/main")
+    for wrong in ("main", "packages/", "Packages/main", "packages/main/x", "packages/" + "a" * 41):
+        done = wheelyard("assign", bucket_url, "--to", wrong)
+        assert done.returncode == 2
+        assert "NAMESPACE/NAME" in done.stderr
+
+
 async def test_verify_finds_a_flipped_byte_and_gc_collects_what_was_deleted(
     start_server: StartServer, tmp_path: Path
 ) -> None:

@@ -22,6 +22,9 @@ CHART = ROOT / "charts/wheelyard"
 SYSTEM = "wheelyard-system"
 ISSUER = "http://issuer.trusted.svc.cluster.local"
 """The CI service that the e2e tests play."""
+ALLOWED_BUCKETS = ("e2e-*", "wheelyard-*")
+"""Those of the tests and of the examples."""
+ALLOWED_HOSTS = ("*.example.com", "*.example.org")
 CLIENT_IMAGE_OF_EXAMPLES = "python:3.13-slim"
 
 WHEELS = ("requests", "flask")
@@ -72,7 +75,13 @@ class MainJob:
         }
         self._forget_interrupted_install()
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
-        sets += [f"--set-json=namespaces={json.dumps(namespaces)}", "--set=aws.keyGraceSeconds=5"]
+        lists = {
+            "namespaces": namespaces,
+            "aws.allowedBuckets": ALLOWED_BUCKETS,
+            "exposure.allowedHosts": ALLOWED_HOSTS,
+        }
+        sets += [f"--set-json={key}={json.dumps(value)}" for key, value in lists.items()]
+        sets += ["--set=aws.keyGraceSeconds=5"]
         self._helm("upgrade", "--install", "wheelyard", str(chart), "--take-ownership", *sets, *options)
         self.installs.append(Install(begin, datetime.now(UTC), namespaces))
 

@@ -106,6 +106,33 @@ async def claim(storage: Storage, index: str | None) -> None:
         _check(found, index)
 
 
+async def assign(storage: Storage, index: str, previous: str | None = None) -> str | None:
+    """Write whose this storage is from now on, and return whose it was; `previous` is the index that gives it up.
+
+    This is how the owner of packages consents that the operator makes a key for an index. Raises
+    `InvalidSettingsError` if this is no storage, or one of another index than `previous`.
+    """
+    for _ in range(_TRIES):
+        try:
+            found, etag = await read(storage)
+        except ObjectNotFoundError:
+            raise InvalidSettingsError(f"There is no {layout.INDEX}: are bucket and prefix right?") from None
+        if found.index == index:
+            return index
+        if found.index != previous:
+            raise InvalidSettingsError(_not_theirs(found.index, previous))
+        await _write(storage, msgspec.structs.replace(found, index=index), etag)
+        if (await read(storage))[0].index == index:
+            return previous
+    raise StorageUnavailableError(layout.INDEX, "too many writers at the same time")
+
+
+def _not_theirs(owner: str | None, previous: str | None) -> str:
+    if owner is None:
+        return f"The storage belongs to no index, and not to {previous!r}: leave out --from"
+    return f"The storage belongs to the index {owner!r}: to take it over, stop that index and give --from {owner}"
+
+
 async def raise_format(storage: Storage) -> None:
     """Let the newest format be written from now on. No server that does not know it may run any more.
 

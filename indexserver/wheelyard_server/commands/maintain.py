@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import sys
 import tempfile
 import time
@@ -16,17 +17,20 @@ import msgspec
 
 from wheelyard_server import settings, standalone
 from wheelyard_server.app import open_storage
+from wheelyard_server.catalog import identity
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.commands import Subparsers
 from wheelyard_server.errors import InvalidSettingsError, UnsafeStorageError, WheelyardError
 from wheelyard_server.maintenance.copy import Copier
-from wheelyard_server.maintenance.events import Event, Finding, Proved, Report, Visited
+from wheelyard_server.maintenance.events import Assigned, Event, Finding, Proved, Report, Visited
 from wheelyard_server.maintenance.gc import Collector
 from wheelyard_server.maintenance.verify import Verifier
 from wheelyard_server.storage import Storage, layout
 
 _STORAGE = "file:DIR|s3://BUCKET/PREFIX"
+_INDEX = "NAMESPACE/NAME"
+_INDEX_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _PROGRESS_SECONDS = 10
 _EXIT_CODES = (
     "Exits with 0 if all is well, with 1 if there is something to look at, with 2 if it could not be done."
@@ -52,6 +56,23 @@ def add_to(commands: Subparsers) -> None:
     copy_parser = _add(commands, "copy", copy, "copy all that is new from one storage into another")
     copy_parser.add_argument("source", metavar="FROM", help=_STORAGE)
     copy_parser.add_argument("target", metavar="TO", help=_STORAGE)
+    copy_parser.add_argument(
+        "--for",
+        dest="owner",
+        type=_index,
+        metavar=_INDEX,
+        help="the PackageIndex that may have the copy (default: none)",
+    )
+    assign_parser = _add(commands, "assign", assign, "say which PackageIndex may have a storage")
+    assign_parser.add_argument("storage", metavar="STORAGE", help=_STORAGE)
+    assign_parser.add_argument("--to", required=True, type=_index, metavar=_INDEX, help="the PackageIndex")
+    assign_parser.add_argument(
+        "--from",
+        dest="previous",
+        type=_index,
+        metavar=_INDEX,
+        help="the PackageIndex that has it now and gives it up",
+    )
     probe_parser = _add(commands, "probe", probe, "prove that the storage's conditional writes are atomic")
     _add_storage(probe_parser)
 
@@ -72,7 +93,13 @@ async def copy(arguments: argparse.Namespace, report: Report) -> None:
     """Copy one storage into another."""
     source, target = (_open(url) for url in (arguments.source, arguments.target))
     with tempfile.TemporaryDirectory(prefix="wheelyard-copy-") as folder:
-        await Copier(source, target, Scratch(Path(folder), sys.maxsize), report).run()
+        await Copier(source, target, Scratch(Path(folder), sys.maxsize), report, arguments.owner).run()
+
+
+async def assign(arguments: argparse.Namespace, report: Report) -> None:
+    """Write whose a storage is."""
+    before = await identity.assign(_open(arguments.storage), arguments.to, arguments.previous)
+    report(Assigned(arguments.to, before))
 
 
 async def probe(arguments: argparse.Namespace, report: Report) -> None:
@@ -151,6 +178,12 @@ def _storage(arguments: argparse.Namespace) -> Storage:
     if arguments.config is not None:
         return open_storage(settings.parse(arguments.config.read_bytes()).storage)
     return _open(arguments.storage)
+
+
+def _index(text: str) -> str:
+    if _INDEX_NAME.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {_INDEX} of a PackageIndex, such as packages/main")
+    return text
 
 
 def _open(url: str) -> Storage:

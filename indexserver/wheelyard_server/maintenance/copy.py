@@ -43,14 +43,17 @@ class Copier:
     target: Storage
     scratch: Scratch
     report: Report
+    owner: str | None = None
+    """The PackageIndex that may have the copy, `<namespace>/<name>`: an operator makes a key for no other."""
 
     async def run(self) -> None:
         """Copy everything.
 
-        Raises `StorageError` if a storage does not answer, and `UnsafeStorageError` if writing to the target is not
-        safe. What is remembered of a server stays where it was found out.
+        Raises `StorageError` if a storage does not answer, `InvalidSettingsError` if the target belongs to another
+        index than `owner`, and `UnsafeStorageError` if writing to the target is not safe. What is remembered of a
+        server stays where it was found out.
         """
-        await identity.claim(self.target, None)
+        await identity.claim(self.target, self.owner)
         await WriteSafety(self.target).check()
         await self._agree_on_format()
         here, there = Documents(self.source), Documents(self.target)

@@ -107,3 +107,16 @@ class Copied(Event, frozen=True):
     def text(self) -> str:
         """What a person reads."""
         return f"{self.project}: {self.files} files, {self.bytes} bytes"
+
+
+class Assigned(Event, frozen=True):
+    """A storage belongs to an index from now on."""
+
+    to: str
+    before: str | None
+    """The index that had it; None if there was none."""
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return self.to if self.before in {None, self.to} else f"{self.to}, taken from {self.before}"

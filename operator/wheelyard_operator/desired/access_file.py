@@ -40,6 +40,8 @@ class Trust:
     """Issuers with their public keys (RFC 7517)."""
     minting_key: str = ""
     """What the index servers sign short-lived tokens with, "" where nobody publishes by trust."""
+    publishers: frozenset[str] = frozenset()
+    """Issuers whose CI jobs are trusted. An issuer whose keys are known need not be: the cluster's, for one."""
 
 
 def access_file(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> str:
@@ -90,16 +92,21 @@ def _own(login: Login, trust: Trust) -> list[Manifest]:
     return [_user(login, trust), *(_grant(grant) for grant in login.rights.grants)]
 
 
+def has_publisher(text: str, username: str, publisher: Identity) -> bool:
+    """Tell whether an access file has this trusted publisher of this user, without reading the file."""
+    entry = text.partition(f'{{"name":{_dump(username)},"groups":')[2].partition('},{"name":"')[0]
+    return _dump(_identity(publisher)) in entry.partition('"trustedPublishers":')[2]
+
+
 def _user(login: Login, trust: Trust) -> Manifest:
     user, password = login.user, login.credentials.password
-    believed = {issuer for issuer, _ in trust.keys}
     entry = {
         "name": user.username,
         "groups": sorted(set(login.rights.groups)),
         "tokenDigests": list(login.credentials.token_digests),
         "passwords": [{"hash": password.hash, "over": password.over}] if password else [],
         "identities": [_identity(each) for each in service_accounts(user, trust)],
-        "trustedPublishers": [_identity(each) for each in user.publishers if each.issuer in believed],
+        "trustedPublishers": [_identity(each) for each in user.publishers if each.issuer in trust.publishers],
     }
     return {key: value for key, value in entry.items() if value or key in {"name", "groups", "tokenDigests"}}
 

@@ -44,6 +44,8 @@ def ensure_bucket(s3: S3Client, index: PackageIndex, bucket: str, region: str) -
     with translated(STORAGE_READY, f"Bucket {bucket}", OPERATOR_CREDENTIALS):
         created = not _exists(s3, bucket) and _create(s3, bucket, region)
         tags = _tags(s3, bucket)
+        if tags is None:
+            return ""
         unfinished = tags.get(_OWNER_TAG) == index.id and tags.get(_STATE_TAG) != "ready"
         if created or unfinished or (not tags and _was_just_made(s3, index, bucket)):
             tags = _set_up(s3, index, bucket)
@@ -53,7 +55,7 @@ def ensure_bucket(s3: S3Client, index: PackageIndex, bucket: str, region: str) -
 
 def made_for(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
     """Tell whether the bucket was made for exactly this index, by uid: names come again."""
-    return _tags(s3, bucket).get(_UID_TAG) == index.meta.uid
+    return (_tags(s3, bucket) or {}).get(_UID_TAG) == index.meta.uid
 
 
 def _set_up(s3: S3Client, index: PackageIndex, bucket: str) -> dict[str, str]:
@@ -176,12 +178,15 @@ def _has(step: Callable[[], object]) -> bool:
     return True
 
 
-def _tags(s3: S3Client, bucket: str) -> dict[str, str]:
+def _tags(s3: S3Client, bucket: str) -> dict[str, str] | None:
+    """Give the tags, {} where there are none or the server has no such thing, None where they may not be read."""
     try:
         found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     except ClientError as error:
-        # An existing bucket may be one whose tags the operator must not read: then it is not its own.
-        if error_code(error) in {"NoSuchTagSet", "AccessDenied", *NOT_THERE}:
+        if error_code(error) == "AccessDenied":
+            # A bucket of somebody else, as it is: not one without tags.
+            return None
+        if error_code(error) in {"NoSuchTagSet", *NOT_THERE}:
             return {}
         raise
     return {each["Key"]: each["Value"] for each in found}

@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError, UnknownRegionError
 
 from wheelyard_operator.problems import CREDENTIALS_READY, Problem
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
-from wheelyard_operator.provision.policy import storage_policy
+from wheelyard_operator.provision.policy import resources, storage_policy
 from wheelyard_operator.provision.principals import AccessKey, Capabilities, NewKey
+from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -60,6 +61,15 @@ class IamUsers:
                     f"The IAM server did not keep the policy of user {name} as it was given, so no key is made: its"
                     " rights might be wider. Give the index credentials of its own (credentials.secretRef).",
                 )
+
+    def reaches(self, index: PackageIndex, storage: S3Storage) -> bool:
+        """See `Principals.reaches`."""
+        name = user_name(index)
+        with _translated(name):
+            user = _get_user(self._iam, name)
+            is_ours = user is not None and _is_ours(index, user)
+            wanted = storage_policy(storage, self._partition)
+            return is_ours and resources(_get_policy(self._iam, name)) == resources(wanted)
 
     def keys(self, index: PackageIndex) -> tuple[AccessKey, ...]:
         """See `Principals.keys`."""
@@ -151,8 +161,10 @@ def _check_owner(index: PackageIndex, user: dict[str, Any]) -> None:
 def _is_ours(index: PackageIndex, user: dict[str, Any]) -> bool:
     tags = {each["Key"]: each["Value"] for each in user.get("Tags", ())}
     if not tags:
-        # Some servers keep no tags; then the path tells.
-        return user.get("Path") == _PATH
+        # Some servers keep no tags. The name belongs to this index, and an earlier index of that name made no
+        # user after this one was created.
+        made = user.get("CreateDate")
+        return user.get("Path") == _PATH and made is not None and written(made) >= index.meta.created
     return bool(tags.get(_UID_TAG) == index.meta.uid)
 
 

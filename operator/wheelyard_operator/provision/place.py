@@ -3,62 +3,150 @@
 from __future__ import annotations
 
 import json
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from wheelyard_operator.problems import STORAGE_READY, Problem
-from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
+from wheelyard_operator.provision.errors import error_code, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_s3 import S3Client
 
     from wheelyard_operator.resource import PackageIndex, S3Storage
 
 MARKER = "wheelyard.json"
 PROBE = "catalog/probe/operator"
+FOUND_OUT = "conditional-writes/"
+"""What servers and commands have found out about the S3 server: no data of anybody (docs/contract.md)."""
 _CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict"}
+_MOST_OF_OURS = 20
+"""Objects in an empty place: whoever listed more of them has not seen all."""
+_LONGEST_MARKER = 65536
+_FIRST_FORMAT = 1
+"""Every server understands it (docs/contract.md)."""
 
 
-def check_storage(s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str) -> None:
-    """Raise Problem unless these credentials reach the bucket, and no other index lives at the prefix.
+class Owner(Enum):
+    """What the marker of a place says."""
 
-    As long as the index has not claimed it either, the server is tried out. It asks for nothing that a policy for
-    this prefix alone would refuse (HeadBucket would be).
+    SELF = auto()
+    NOBODY = auto()
+    """The marker names no index: a copy, or the storage of a standalone server."""
+    UNMARKED = auto()
+    """There is no marker."""
+
+
+def check_storage(
+    s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str, is_granted: Callable[[], bool]
+) -> None:
+    """Raise Problem unless these credentials reach the bucket, and the place is free or this index's own.
+
+    `is_granted` tells whether the index's own user already has rights to exactly this place. Until the index has
+    claimed the place, the server's conditional writes are tried. With `provision.user` the operator claims the
+    place before it makes a key. Each request is one that a policy for this prefix alone allows (HeadBucket is not).
     """
-    marker = _read_marker(s3, storage, credentials)
-    if marker is not None and _is_own(index, storage, marker):
+    owner = owner_of(s3, index, storage, credentials)
+    if owner is Owner.SELF:
         return
-    if storage.provision_user:
-        _check_nothing_is_unlocked(s3, storage, credentials, is_copy=marker is not None)
+    if storage.provision_user and not is_granted():
+        _check_consent(s3, index, storage, credentials, owner)
     check_conditional_writes(s3, storage, credentials)
+    if storage.provision_user and owner is Owner.UNMARKED:
+        _claim(s3, index, storage, credentials)
 
 
-def check_owner(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:
-    """Raise Problem if another index has claimed the place."""
-    marker = _read_marker(s3, storage, OPERATOR_CREDENTIALS)
-    if marker is not None:
-        _is_own(index, storage, marker)
+def owner_of(s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str) -> Owner:
+    """Give the owner of the place; raise Problem, which does not name the owner, if it is another index."""
+    marker = _read_marker(s3, storage, credentials)
+    if marker is None:
+        return Owner.UNMARKED
+    try:
+        owner = json.loads(marker)["index"]
+    except (ValueError, KeyError, TypeError):
+        message = f"{_place(storage)}{MARKER} is not Wheelyard's: use another bucket or prefix."
+        raise Problem(STORAGE_READY, "StorageInUse", message) from None
+    if owner is None:
+        return Owner.NOBODY
+    if owner != index.id:
+        raise _in_use(index, storage)
+    return Owner.SELF
 
 
-def _check_nothing_is_unlocked(s3: S3Client, storage: S3Storage, credentials: str, *, is_copy: bool) -> None:
-    """Raise Problem where a key for this place would reach what is not this index's.
+def _check_consent(s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str, owner: Owner) -> None:
+    """Raise Problem where a key for this place would reach what nobody has given to this index.
 
-    The operator's rights unlock it, not those of whoever made the resource: only an empty place is given away, or a
-    copy that nobody has claimed, which is there to be claimed.
+    The key comes from the operator's rights, not from the tenant's: a marker that names no index is no consent.
     """
-    with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
-        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=2).get("Contents", ())
-        foreign = [each for each in found if each.get("Key") != f"{storage.prefix}{PROBE}"]
-        above = [place for place in _places_above(storage.prefix) if _exists_at(s3, storage.bucket, place)]
-    if above or (foreign and not is_copy):
-        place = f"{storage.bucket}/{above[0] if above else storage.prefix}"
+    if owner is Owner.NOBODY:
         raise Problem(
             STORAGE_READY,
-            "StorageNotEmpty",
-            f"{place} holds what is not this index's, and a key for it would unlock that: use an empty bucket or"
-            " prefix, or give the index credentials of its own (credentials.secretRef).",
+            "StorageNotAssigned",
+            f"{_place(storage)} holds packages that nobody has assigned to this index. Their owner can run"
+            f" `{_assign(index, storage)}`. Or give the index credentials of its own (credentials.secretRef).",
         )
+    _check_empty(s3, storage, credentials)
+
+
+def _check_empty(s3: S3Client, storage: S3Storage, credentials: str) -> None:
+    """Raise Problem if the place holds anything but the operator's own objects, or lies within an index's place."""
+    with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
+        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=_MOST_OF_OURS + 1)
+        keys = [each["Key"].removeprefix(storage.prefix) for each in found.get("Contents", ())]
+        foreign = len(keys) > _MOST_OF_OURS or not all(map(_is_ours, keys))
+        if foreign or any(_exists_at(s3, storage.bucket, place) for place in _places_above(storage.prefix)):
+            raise Problem(
+                STORAGE_READY,
+                "StorageNotEmpty",
+                f"{_place(storage)}, or the place around it, holds data that is not this index's, and a key for it"
+                " would unlock that data. Use an empty bucket or prefix, or give the index credentials of its own"
+                " (credentials.secretRef).",
+            )
+
+
+def _claim(s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str) -> None:
+    """Mark an empty place as this index's; raise Problem if another index is faster, there or around it.
+
+    If two indexes claim one place at once, the conditional write lets one win. If two places overlap, at least one
+    index sees the other's claim, withdraws its own and tries again.
+    """
+    key, marker = f"{storage.prefix}{MARKER}", json.dumps({"format": _FIRST_FORMAT, "index": index.id}).encode()
+    with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
+        try:
+            s3.put_object(Bucket=storage.bucket, Key=key, Body=marker, IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) not in _CONDITION_FAILED:
+                raise
+            raise _in_use(index, storage) from error
+        try:
+            _check_empty(s3, storage, credentials)
+        except Problem:
+            s3.delete_object(Bucket=storage.bucket, Key=key)
+            raise
+
+
+def _is_ours(key: str) -> bool:
+    return key in {MARKER, PROBE} or key.startswith(FOUND_OUT)
+
+
+def _in_use(index: PackageIndex, storage: S3Storage) -> Problem:
+    return Problem(
+        STORAGE_READY,
+        "StorageInUse",
+        f"{_place(storage)} belongs to another index: use another bucket or prefix. If this index shall take over,"
+        f" the owner of the packages can run `{_assign(index, storage)} --from NAMESPACE/NAME` with that index.",
+    )
+
+
+def _assign(index: PackageIndex, storage: S3Storage) -> str:
+    return f"wheelyard assign s3://{_place(storage)} --to {index.id}"
+
+
+def _place(storage: S3Storage) -> str:
+    return f"{storage.bucket}/{storage.prefix}"
 
 
 def _places_above(prefix: str) -> list[str]:
@@ -77,29 +165,7 @@ def _read_marker(s3: S3Client, storage: S3Storage, credentials: str) -> bytes | 
     with translated(STORAGE_READY, f"Bucket {bucket}", credentials):
         if not _exists_at(s3, bucket, prefix):
             return None
-        return s3.get_object(Bucket=bucket, Key=f"{prefix}{MARKER}")["Body"].read(65536)
-
-
-def _is_own(index: PackageIndex, storage: S3Storage, marker: bytes) -> bool:
-    """Whether the index has claimed the storage; raise Problem if another one has."""
-    place = f"{storage.bucket}/{storage.prefix}"
-    try:
-        owner = json.loads(marker)["index"]
-    except (ValueError, KeyError, TypeError):
-        raise Problem(
-            STORAGE_READY,
-            "StorageInUse",
-            f"{place}{MARKER} is not Wheelyard's: use another bucket or prefix.",
-        ) from None
-    # Nobody's: a copy by `wheelyard copy`, or what a server on a laptop began.
-    if owner is not None and owner != index.id:
-        raise Problem(
-            STORAGE_READY,
-            "StorageInUse",
-            f"{place} holds the packages of index {owner}: use another bucket or prefix. If that index is"
-            f" gone for good and this one shall take over, delete {place}{MARKER}.",
-        )
-    return owner is not None
+        return s3.get_object(Bucket=bucket, Key=f"{prefix}{MARKER}")["Body"].read(_LONGEST_MARKER)
 
 
 def check_conditional_writes(s3: S3Client, storage: S3Storage, credentials: str) -> None:

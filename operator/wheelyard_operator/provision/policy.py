@@ -33,3 +33,12 @@ def storage_policy(storage: S3Storage, partition: str = "aws") -> dict[str, Any]
             {"Effect": "Allow", "Action": _OBJECT_ACTIONS, "Resource": [f"{bucket}/{storage.prefix}*"]},
         ],
     }
+
+
+def resources(policy: Any) -> set[str]:
+    """Give the resources to which a policy gives any right; none for what is not a policy."""
+    try:
+        found = [each["Resource"] for each in policy["Statement"] if each["Effect"] == "Allow"]
+        return {name for each in found for name in ([each] if isinstance(each, str) else each)}
+    except (KeyError, TypeError):
+        return set()

@@ -44,6 +44,9 @@ class Principals(Protocol):
     def ensure(self, index: PackageIndex, storage: S3Storage) -> None:
         """Make the index's user, with rights to its place alone; not where the user is somebody else's."""
 
+    def reaches(self, index: PackageIndex, storage: S3Storage) -> bool:
+        """Tell whether the index's own user has rights to exactly this place already."""
+
     def keys(self, index: PackageIndex) -> tuple[AccessKey, ...]:
         """Give the user's keys, oldest first."""
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from wheelyard_operator.problems import STORAGE_READY, Problem
 from wheelyard_operator.provision.bucket import NOT_THERE, made_for
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
-from wheelyard_operator.provision.place import MARKER, PROBE, check_owner
+from wheelyard_operator.provision.place import FOUND_OUT, MARKER, PROBE, Owner, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,18 +63,18 @@ def _delete(s3: S3Client, bucket: str, versions: list[dict[str, Any]]) -> None:
 def _check_ours(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:
     if not made_for(s3, index, storage.bucket):
         raise _refusal(storage, "it was not made for this index")
-    check_owner(s3, index, storage)
-    foreign = next(
-        (each["Key"] for page in _versions(s3, storage.bucket) for each in page if not _is_ours(each, storage)), ""
-    )
-    if foreign:
-        raise _refusal(storage, f"it holds {foreign}, or an older version of it, which is not this index's")
+    # Without its own marker, an index has stored nothing: what lies there is somebody else's.
+    has_stored = owner_of(s3, index, storage, OPERATOR_CREDENTIALS) is Owner.SELF
+    for page in _versions(s3, storage.bucket):
+        for key in (str(each["Key"]) for each in page):
+            if not key.startswith(storage.prefix):
+                raise _refusal(storage, f"it holds objects outside of {storage.prefix}, or older versions of such")
+            if not _is_ours(key.removeprefix(storage.prefix), has_stored=has_stored):
+                raise _refusal(storage, f"it holds {key}, or an older version of it, which is not this index's")
 
 
-def _is_ours(version: dict[str, Any], storage: S3Storage) -> bool:
-    key = str(version["Key"])
-    inner = key.removeprefix(storage.prefix)
-    return key.startswith(storage.prefix) and (inner in {MARKER, PROBE} or inner.startswith(OURS))
+def _is_ours(key: str, *, has_stored: bool) -> bool:
+    return key in {MARKER, PROBE} or key.startswith(FOUND_OUT) or (has_stored and key.startswith(OURS))
 
 
 def _refusal(storage: S3Storage, why: str) -> Problem:

@@ -44,6 +44,10 @@ class Children:
         with self._problems(_named(live), condition):
             self._applier.check_owned(live)
 
+    def own(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Give a child as it is, None where there is none that was made for this resource."""
+        return self._applier.own(kind, namespace, name)
+
     def cede(self, live: Manifest, field: str) -> None:
         """Leave a field of its spec to others; see `Applier.cede`."""
         with self._problems(_named(live), READY):

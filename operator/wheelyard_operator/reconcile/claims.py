@@ -1,50 +1,109 @@
-"""What an index may ask for at all, before anybody outside is asked: pure rules, in order."""
+"""What an index may ask for at all: pure rules, in order."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.problems import CREDENTIALS_READY, EXPOSED, STORAGE_READY, Problem
-from wheelyard_operator.resource import S3Storage
+from wheelyard_operator.resource.allowed import allows, examples
+from wheelyard_operator.resource.globs import includes
 from wheelyard_operator.settings import plain_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from wheelyard_operator.resource import PackageIndex
+    from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
     from wheelyard_operator.settings import Settings
 
 
-def check_claims(
-    index: PackageIndex, storage: S3Storage, others: Iterable[PackageIndex], settings: Settings
-) -> None:
-    """Raise Problem for the first rule that is broken."""
+def check_claims(storage: S3Storage, settings: Settings) -> None:
+    """Raise Problem for the first rule that is broken, before anybody outside is asked."""
     _check_endpoint(storage, settings)
-    _check_bucket(storage, settings)
     _check_annotations(storage, settings)
-    _check_rivals(index, storage, others, settings)
 
 
-def check_exposure(index: PackageIndex, settings: Settings) -> None:
-    """Raise Problem if its owner may not be reached so: whoever may make an index need not may make an Ingress."""
-    for host in index.exposure.hosts:
-        if not any(fnmatchcase(host, allowed) for allowed in settings.allowed_hosts):
-            raise Problem(
-                EXPOSED,
-                "HostNotAllowed",
-                f"Indexes of this cluster may be reached as {', '.join(settings.allowed_hosts)}, not as {host}:"
-                " choose such a host, or have exposure.allowedHosts of the operator's Helm chart changed.",
-            )
-    annotations = index.exposure.ingress.annotations if index.exposure.ingress else ()
-    for name, _ in annotations:
-        if not any(fnmatchcase(name, allowed) for allowed in settings.allowed_ingress_annotations):
-            raise Problem(
-                EXPOSED,
-                "AnnotationNotAllowed",
-                f"spec.ingress.annotations has {name}, which this cluster does not allow: remove it, or have it"
-                " added to exposure.allowedIngressAnnotations of the operator's Helm chart.",
-            )
+def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) -> Problem | None:
+    """Give why the operator does not make or unlock this bucket for this index, None if it does.
+
+    Without this rule, anyone who may create a PackageIndex could have any bucket of the account unlocked.
+    """
+    asks = storage.provision_bucket or storage.provision_user
+    if not asks or allows(settings.allowed_buckets, storage.bucket, index.meta.namespace):
+        return None
+    return Problem(
+        STORAGE_READY,
+        "BucketNotAllowed",
+        f"The operator may not make or unlock bucket {storage.bucket} for namespace {index.meta.namespace}:"
+        f" {_choose(settings.allowed_buckets, index)}have {storage.bucket} added to aws.allowedBuckets of the"
+        " operator's Helm chart.",
+    )
+
+
+def exposure_problems(
+    kind: str, index: PackageIndex, settings: Settings, live: Manifest | None
+) -> tuple[Problem | None, tuple[Problem, ...]]:
+    """Give why an index may not be exposed in this way (None if it may), and what is tolerated because it exists.
+
+    Someone who may create an index need not have the right to create an Ingress. `live` is the object of this kind
+    that was made for the index, None if there is none: a host or annotation that it has already is tolerated.
+    """
+    hosts, annotations = _wishes(kind, index)
+    has_hosts, has_annotations = _has(live or {})
+    problems = [
+        *((problem, host in has_hosts) for host in hosts for problem in _host(host, index, settings)),
+        *(
+            (problem, has_annotations.get(name) == value)
+            for name, value in annotations
+            for problem in _annotation(name, value, settings)
+        ),
+    ]
+    news = (problem for problem, is_there in problems if not is_there)
+    return next(news, None), tuple(problem for problem, is_there in problems if is_there)
+
+
+def _wishes(kind: str, index: PackageIndex) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    ingress, route = index.exposure.ingress, index.exposure.route
+    if kind == "Ingress" and ingress:
+        return (ingress.host,), ingress.annotations
+    return (route.hostnames if kind == "HTTPRoute" and route else ()), ()
+
+
+def _has(live: Manifest) -> tuple[set[str], dict[str, str]]:
+    spec = live.get("spec", {})
+    hosts = {*spec.get("hostnames", ()), *(rule.get("host", "") for rule in spec.get("rules", ()))}
+    return hosts, live.get("metadata", {}).get("annotations", {})
+
+
+def _host(host: str, index: PackageIndex, settings: Settings) -> Iterator[Problem]:
+    if not allows(settings.allowed_hosts, host, index.meta.namespace):
+        yield Problem(
+            EXPOSED,
+            "HostNotAllowed",
+            f"Indexes of namespace {index.meta.namespace} may not be reached as {host}:"
+            f" {_choose(settings.allowed_hosts, index)}have {host} added to exposure.allowedHosts of the operator's"
+            " Helm chart.",
+        )
+
+
+def _annotation(name: str, value: str, settings: Settings) -> Iterator[Problem]:
+    forms = [each for each in settings.allowed_ingress_annotations if includes(each.name, name)]
+    if any(each.takes(value) for each in forms):
+        return
+    what = (
+        f"the value of {name} is none of {' or '.join(each.value for each in forms)}" if forms else f"{name} is not"
+    )
+    yield Problem(
+        EXPOSED,
+        "AnnotationNotAllowed",
+        f"spec.ingress.annotations: {what}, which this cluster allows. Change or remove it, or have it added to"
+        " exposure.allowedIngressAnnotations of the operator's Helm chart.",
+    )
+
+
+def _choose(patterns: tuple[str, ...], index: PackageIndex) -> str:
+    """Name the patterns of the index's own namespace only: the others may name what other teams have."""
+    own = examples(patterns, index.meta.namespace)
+    return f"choose a name such as {' or '.join(own)}, or " if own else ""
 
 
 def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
@@ -65,19 +124,6 @@ def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
         )
 
 
-def _check_bucket(storage: S3Storage, settings: Settings) -> None:
-    # Otherwise whoever may create a PackageIndex could have any bucket of the account unlocked for it.
-    if not (storage.provision_bucket or storage.provision_user):
-        return
-    if not any(fnmatchcase(storage.bucket, allowed) for allowed in settings.allowed_buckets):
-        raise Problem(
-            STORAGE_READY,
-            "BucketNotAllowed",
-            f"The operator makes and unlocks only buckets named {', '.join(settings.allowed_buckets)}, not"
-            f" {storage.bucket}: choose such a name, or have aws.allowedBuckets of the Helm chart changed.",
-        )
-
-
 def _check_annotations(storage: S3Storage, settings: Settings) -> None:
     # A role is given to whom its annotation is on, and other controllers read annotations of ServiceAccounts, too.
     for key, value in storage.identity.annotations if storage.identity else ():
@@ -88,32 +134,3 @@ def _check_annotations(storage: S3Storage, settings: Settings) -> None:
                 f"spec.storage.s3.credentials.serviceAccount.annotations has {key}={value}, which this cluster does"
                 " not allow: have it added to aws.allowedAnnotations of the operator's Helm chart.",
             )
-
-
-def _check_rivals(
-    index: PackageIndex, storage: S3Storage, others: Iterable[PackageIndex], settings: Settings
-) -> None:
-    older = sorted((other for other in others if _age(other) < _age(index)), key=_age)
-    for other in older:
-        theirs = other.storage
-        if isinstance(theirs, S3Storage) and _overlap(storage, theirs, settings):
-            raise Problem(
-                STORAGE_READY,
-                "StorageInUse",
-                f"Index {other.id} is older and has bucket {theirs.bucket} with prefix"
-                f" {theirs.prefix!r}: use another bucket, or a prefix beside it.",
-            )
-
-
-def _age(index: PackageIndex) -> tuple[str, str]:
-    return index.meta.created, index.meta.uid
-
-
-def _overlap(one: S3Storage, two: S3Storage, settings: Settings) -> bool:
-    same_place = one.bucket == two.bucket and _endpoint(one, settings) == _endpoint(two, settings)
-    nested = one.prefix.startswith(two.prefix) or two.prefix.startswith(one.prefix)
-    return same_place and nested
-
-
-def _endpoint(storage: S3Storage, settings: Settings) -> str:
-    return plain_endpoint(storage.endpoint) or settings.s3_endpoint

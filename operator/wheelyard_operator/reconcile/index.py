@@ -126,6 +126,7 @@ class IndexReconciler:
             claim=self._claim(index),
             exposed=exposed(index, options.live, options.problems),
             monitored=monitored(index, options.live, options.problems),
+            kept=(*([ready.kept] if ready and ready.kept else []), *options.kept),
             access_answers={name: answer and answer.usable for name, answer in answers.items()},
         )
         if is_stalled(index_status(index, findings, "")) and is_leaving(self.kube, index.meta.namespace):

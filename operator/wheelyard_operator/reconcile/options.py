@@ -13,7 +13,7 @@ from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.servicemonitor import servicemonitor
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.problems import EXPOSED, MONITORED, READY, Problem
-from wheelyard_operator.reconcile.claims import check_exposure
+from wheelyard_operator.reconcile.claims import exposure_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,8 @@ class Options:
     live: Mapping[str, Manifest] | None = None
     """None where nobody has looked."""
     problems: Mapping[str, Problem] = field(default_factory=dict)
+    kept: tuple[Problem, ...] = ()
+    """Why what is there would not be allowed if it were new."""
 
 
 def make_options(index: PackageIndex, settings: Settings, children: Children) -> Options:
@@ -51,6 +53,7 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
         _ensure(kind, desired, index, children, READY)
     live: dict[str, Manifest] = {}
     problems: dict[str, Problem] = {}
+    kept: list[Problem] = []
     # What is wrong with these is a condition of their own: pods inside the cluster need none of them.
     for kind, desired, condition in (
         ("HTTPRoute", httproute(index), EXPOSED),
@@ -59,7 +62,7 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
     ):
         try:
             if desired is not None and condition == EXPOSED:
-                check_exposure(index, settings)
+                kept += _check_exposure(kind, index, settings, children)
             found = _ensure(kind, desired, index, children, condition)
         except Problem as problem:
             problems[kind] = problem
@@ -69,7 +72,15 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
             problems[kind] = Problem(condition, "KindNotInstalled", _ABSENT[kind])
         else:
             live |= {kind: found} if found else {}
-    return Options(live, problems)
+    return Options(live, problems, tuple(kept))
+
+
+def _check_exposure(kind: str, index: PackageIndex, settings: Settings, children: Children) -> tuple[Problem, ...]:
+    live = children.own(kind, index.meta.namespace, index.child_name)
+    news, kept = exposure_problems(kind, index, settings, live)
+    if news:
+        raise news
+    return kept
 
 
 def _ensure(

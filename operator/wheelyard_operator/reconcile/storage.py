@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.common import CREDENTIALS_ANNOTATION, content_digest, decoded
@@ -23,7 +24,7 @@ from wheelyard_operator.provision.clients import Credentials
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS
 from wheelyard_operator.provision.principals import check_capabilities
 from wheelyard_operator.provision.removal import remove_bucket
-from wheelyard_operator.reconcile.claims import check_claims
+from wheelyard_operator.reconcile.claims import bucket_problem, check_claims
 from wheelyard_operator.reconcile.endpoints import Endpoints, Service
 from wheelyard_operator.reconcile.keys import (
     Deactivate,
@@ -41,6 +42,8 @@ from wheelyard_operator.status.storage import ReadyStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mypy_boto3_s3 import S3Client
 
     from wheelyard_operator.observe import ObservedIndex
     from wheelyard_operator.provision.clients import Clients
@@ -90,7 +93,7 @@ class StorageStage:
         if isinstance(storage, VolumeStorage):
             children.ensure(volumeclaim(index, storage), STORAGE_READY)
             return ReadyStorage()
-        check_claims(index, storage, observed.others, self._settings)
+        check_claims(storage, self._settings)
         if storage.provision_user and observed.storage_secret:
             children.check_owned(observed.storage_secret, CREDENTIALS_READY)
         if storage.provision_user and (key := StorageKey.parse(observed.storage_secret or {})).key_id:
@@ -137,22 +140,47 @@ class StorageStage:
         return _Answer(self._clock() + (_DOUBT_SECONDS if ready.rotates else _TRUST_SECONDS), ready, None)
 
     def _provide(self, observed: ObservedIndex, storage: S3Storage, children: Children) -> ReadyStorage:
-        index, own_s3, note = observed.index, self._clients.own_s3, ""
-        region = self._region(storage)
-        if storage.provision_bucket:
-            note = ensure_bucket(own_s3(region), index, storage.bucket, region)
-        if storage.provision_user:
+        index, region, note = observed.index, self._region(storage), ""
+        kept = self._kept(observed, storage)
+        if storage.provision_bucket and not kept:
+            note = ensure_bucket(self._clients.own_s3(region), index, storage.bucket, region)
+        if storage.provision_user or storage.identity is None or storage.provision_bucket:
             # First, so that nobody is given a key to what belongs to another index. It is not asked
             # with the new key: AWS takes some seconds to know it. The pods' readiness tells if it works.
-            place.check_storage(own_s3(region), index, storage, OPERATOR_CREDENTIALS)
-            return replace(self._keep_key(observed, storage, children), note=note)
-        if storage.identity is None:
-            given = given_credentials(observed)
-            client = self._clients.s3(given, storage.endpoint, region)
-            place.check_storage(client, index, storage, f"The keys in Secret {index.storage_secret_name}")
-        elif storage.provision_bucket:
-            place.check_storage(own_s3(region), index, storage, OPERATOR_CREDENTIALS)
-        return ReadyStorage(credentials_digest(observed), note)
+            client, credentials = self._client(observed, storage)
+            is_granted = partial(self._principals.reaches, index, storage)
+            place.check_storage(client, index, storage, credentials, is_granted)
+        ready = self._keep_key(observed, storage, children) if storage.provision_user else None
+        return replace(ready or ReadyStorage(credentials_digest(observed)), note=note, kept=kept)
+
+    def _client(self, observed: ObservedIndex, storage: S3Storage) -> tuple[S3Client, str]:
+        """Give a client that may use the storage, and whose credentials it has; raise Problem."""
+        region, name = self._region(storage), observed.index.storage_secret_name
+        if storage.provision_user or storage.identity:
+            return self._clients.own_s3(region), OPERATOR_CREDENTIALS
+        return self._clients.s3(given_credentials(observed), storage.endpoint, region), f"The keys in Secret {name}"
+
+    def _kept(self, observed: ObservedIndex, storage: S3Storage) -> Problem | None:
+        """Give why the bucket is tolerated only because the index has it already, None if it is allowed.
+
+        Raises Problem if it is not allowed and the index does not have it.
+        """
+        problem = bucket_problem(observed.index, storage, self._settings)
+        if problem and not self._has_place(observed, storage):
+            raise problem
+        return problem
+
+    def _has_place(self, observed: ObservedIndex, storage: S3Storage) -> bool:
+        """Tell whether the index has this place already: by its user's rights at IAM, else by the marker."""
+        if storage.provision_user:
+            return self._principals.reaches(observed.index, storage)
+        try:
+            client, credentials = self._client(observed, storage)
+            return place.owner_of(client, observed.index, storage, credentials) is place.Owner.SELF
+        except Problem as problem:
+            if not problem.stalled or problem.condition == CREDENTIALS_READY:
+                raise
+            return False
 
     def _keep_key(self, observed: ObservedIndex, storage: S3Storage, children: Children) -> ReadyStorage:
         index, principals = observed.index, self._principals

@@ -37,6 +37,7 @@ class TrustStage:
         return Trust(
             cluster_issuer=cluster,
             keys=tuple((issuer, keys[issuer]) for issuer in sorted(keys) if keys[issuer]),
+            publishers=frozenset(issuer for issuer in wanted if keys[issuer]),
             minting_key=before.minting_key or (_new_key() if wanted else ""),
         )
 

@@ -18,7 +18,7 @@ from wheelyard_operator.observe import ObservedUser, observe_user, read_index, r
 from wheelyard_operator.problems import READY, Problem
 from wheelyard_operator.reconcile.access_files import AccessFiles
 from wheelyard_operator.reconcile.children import Children
-from wheelyard_operator.reconcile.logins import admitted, live_credentials
+from wheelyard_operator.reconcile.logins import admitted, live_credentials, with_counting_publishers
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
 from wheelyard_operator.reconcile.refusals import as_problem, is_leaving, namespace_ends
@@ -26,7 +26,7 @@ from wheelyard_operator.reconcile.report import report, report_pause, report_pro
 from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
 from wheelyard_operator.resource.rights import all_grants, refused, rights
 from wheelyard_operator.status.conditions import is_stalled
-from wheelyard_operator.status.user import UserFindings, user_status
+from wheelyard_operator.status.user import UserFindings, not_pinned, user_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,10 @@ class UserReconciler:
             findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
             if problem:
                 raise problem
-            believed = self._check_in_force(index, Login(user, rights(index, user), credentials), in_force)
+            counting = with_counting_publishers(user, in_force.text)
+            findings = replace(findings, unpinned=[each for each in counting.publishers if not each.is_pinned])
+            self._check_publishers(user, counting, in_force.text)
+            believed = self._check_in_force(index, Login(counting, rights(index, user), credentials), in_force)
             findings = replace(findings, taken=_taken(user, believed, in_force))
         except Problem as error:
             ends = error.stalled and is_leaving(self.kube, user.meta.namespace)
@@ -163,12 +166,10 @@ class UserReconciler:
     def _check_in_force(self, index: PackageIndex, login: Login, in_force: InForce) -> Trust:
         """Raise Problem where the login is not in force; give whose signed tokens the user relies on."""
         user = login.user
-        for issuer in sorted({each.issuer for each in user.publishers}):
-            self._check_issuer(issuer, in_force.text)
         cluster_issuer = self.trust.cluster_issuer() if user.service_accounts else ""
         if user.service_accounts and not cluster_issuer:
             raise _issuer_unavailable("The API server")
-        believed = Trust(cluster_issuer, tuple((each.issuer, ()) for each in user.publishers))
+        believed = Trust(cluster_issuer, publishers=frozenset(each.issuer for each in user.publishers))
         _check_budget(index, login, believed, in_force.left_out)
         if not is_in_force(in_force.text, login, believed):
             needs = " That index needs somebody first: see its conditions." if is_stalled(index.status) else ""
@@ -176,16 +177,21 @@ class UserReconciler:
             raise Problem(READY, "AccessPending", message, stalled=False)
         return believed
 
-    def _check_issuer(self, issuer: str, access_text: str) -> None:
-        if not self.settings.trusts(issuer):
-            raise Problem(
-                READY,
-                "IssuerNotAllowed",
-                f"spec.trustedPublishers names {issuer}, which this cluster does not trust: have it added to"
-                " oidc.allowedIssuers of the operator's Helm chart.",
-            )
-        if not knows_issuer(access_text, issuer):
-            raise _issuer_unavailable(issuer)
+    def _check_publishers(self, user: IndexUser, counting: IndexUser, access_text: str) -> None:
+        for issuer in sorted({each.issuer for each in user.publishers}):
+            if not self.settings.trusts(issuer):
+                raise Problem(
+                    READY,
+                    "IssuerNotAllowed",
+                    f"spec.trustedPublishers names {issuer}, which this cluster does not trust: have it added to"
+                    " oidc.allowedIssuers of the operator's Helm chart.",
+                )
+        refused = [each for each in user.publishers if each not in counting.publishers]
+        if refused:
+            raise Problem(READY, "PublisherNotPinned", not_pinned(refused))
+        for issuer in sorted({each.issuer for each in counting.publishers}):
+            if not knows_issuer(access_text, issuer):
+                raise _issuer_unavailable(issuer)
 
 
 def _prune(observed: ObservedUser, keep: str, children: Children) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource.meta import Manifest
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+_GITLAB_ISSUER = "https://gitlab.com"
+_PINS = {"repository_owner_id", "repository_id", "project_id", "namespace_id"}
+"""Claims with a number that is never given to anybody else, as a name is once its owner gives it up."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,23 @@ class Identity:
     issuer: str
     claims: tuple[tuple[str, str], ...]
     """Names with the values that they must have; a `*` at the end of a value stands for any rest."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it has a number that is never given to anybody else. Of other issuers no such claim is known."""
+        claims = dict(self.claims)
+        goes_by_names = self.issuer in {GITHUB_ISSUER, _GITLAB_ISSUER} or "project_path" in claims
+        return not goes_by_names or any(name in _PINS and not value.endswith("*") for name, value in self.claims)
+
+    @property
+    def how_to_pin(self) -> str:
+        """Say what to add, and where to find that number."""
+        claims = dict(self.claims)
+        if self.issuer == GITHUB_ISSUER:
+            owner = claims.get("repository", "OWNER").partition("/")[0]
+            number = f"the id that `gh api users/{owner} --jq .id` prints"
+            return f"add github.repositoryOwnerId (with oidc: the claim repository_owner_id), {number}"
+        return "add gitlab.projectId (with oidc: the claim project_id), the project ID on the project's page"
 
     def overlaps(self, other: Identity) -> bool:
         """Tell whether some token is both, as far as the claims say: those of one are among the other's."""
@@ -63,16 +83,18 @@ def _github(body: Manifest) -> Identity:
     claims = {
         "repository": repository,
         "job_workflow_ref": f"{repository}/.github/workflows/{body['workflow']}@*",
+        **({"repository_owner_id": str(owner)} if (owner := body.get("repositoryOwnerId")) else {}),
     }
     return _identity(GITHUB_ISSUER, claims, body)
 
 
 def _gitlab(body: Manifest) -> Identity:
     """https://docs.gitlab.com/ci/secrets/id_token_authentication/: a CI file, from any branch or tag."""
-    url, project = body.get("url", "https://gitlab.com").rstrip("/"), body["project"]
+    url, project = body.get("url", _GITLAB_ISSUER).rstrip("/"), body["project"]
     claims = {
         "project_path": project,
         "ci_config_ref_uri": f"{urlsplit(url).netloc}/{project}//{body.get('configFile', '.gitlab-ci.yml')}@*",
+        **({"project_id": str(number)} if (number := body.get("projectId")) else {}),
     }
     return _identity(url, claims, body)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import ACCESS_IN_FORCE, AVAILABLE, READY, Problem
+from wheelyard_operator.problems import ACCESS_IN_FORCE, ALLOWED, AVAILABLE, READY, Problem
 from wheelyard_operator.status.access import access_in_force
 from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, written
 from wheelyard_operator.status.rollout import (
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wheelyard_operator.resource import Manifest, PackageIndex
+
+_GOES_ON = "This index goes on with what it had before, and would not get it if it were new."
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class IndexFindings:
     exposed: Condition | None = None
     monitored: Condition | None = None
     """None where they are not asked for."""
+    kept: tuple[Problem, ...] = ()
+    """Why what it has would not be allowed if it were new."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
     """Of the ready pods, by name: whether they understand their access file; None did not answer."""
 
@@ -76,9 +80,17 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         available,
         *([findings.exposed] if findings.exposed else []),
     ]
-    around = [findings.monitored] if findings.monitored else []
+    around = [each for each in (findings.monitored, _allowed(findings.kept)) if each]
     access = _access(index, findings)
     return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
+
+
+def _allowed(kept: tuple[Problem, ...]) -> Condition | None:
+    """Give what only goes on because it was there before, None where all is allowed."""
+    if not kept:
+        return None
+    messages = " ".join(dict.fromkeys(each.message for each in kept))
+    return Condition(ALLOWED, "False", kept[0].reason, f"{_GOES_ON} {messages}")
 
 
 def _access(index: PackageIndex, findings: IndexFindings) -> Condition:

@@ -25,6 +25,8 @@ class ReadyStorage:
     """Of the access key, so that another key rolls the pods."""
     note: str = ""
     """On what the S3 server lacks."""
+    kept: Problem | None = None
+    """Why this index would not get it if it were new: it goes on with what it has."""
     key_issued: str = ""
     """Since when there is the access key that the operator made, RFC 3339; "" where it makes none."""
     next_rotation: str = ""

@@ -10,13 +10,17 @@ from wheelyard_operator.status.access import ignored_globs
 from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, shortened, written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import Grant, IndexUser, Manifest
+    from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest
 
 GRANTS_ACCEPTED = "GrantsAccepted"
 TRUST_ACCEPTED = "TrustAccepted"
 _MOST_RIGHTS, _LONGEST_RIGHT = 100, 1024
 """As the schema has it."""
+PUBLISHERS_PINNED = "PublishersPinned"
+"""There only where it is False."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class UserFindings:
     """What the user asks for beyond what the index lets it have."""
     taken: tuple[str, ...] | None = None
     """CI jobs and ServiceAccounts that log in as another user; None where that is not known."""
+    unpinned: Sequence[Identity] = ()
+    """Trusted publishers that are not pinned, and in force since before that was required."""
     has_secret: bool = False
     token_issued: str = ""
     """RFC 3339 as all times here, "" where there is none."""
@@ -52,12 +58,34 @@ def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
         "nextRotation": findings.next_rotation or None,
         "previousTokenUntil": findings.previous_token_until or None,
         "conditions": written(
-            [_ready(user, problem), _accepted(user, findings), *_trust(user, findings), *_progress(problem)],
+            [
+                _ready(user, problem),
+                _accepted(user, findings),
+                *_trust(user, findings),
+                *_pinned(findings),
+                *_progress(problem),
+            ],
             user.status,
             generation,
             now,
         ),
     }
+
+
+def not_pinned(publishers: Sequence[Identity]) -> str:
+    """Say what is wrong with trusted publishers that go by names alone, and what to do."""
+    ways = " and ".join(dict.fromkeys(each.how_to_pin for each in publishers))
+    return (
+        "spec.trustedPublishers has a CI job by names alone: anyone who registers such a name after it was given up"
+        f" could publish. To pin its owner, {ways}."
+    )
+
+
+def _pinned(findings: UserFindings) -> list[Condition]:
+    if not findings.unpinned:
+        return []
+    message = f"Its releases go on as before. {not_pinned(findings.unpinned)}"
+    return [Condition(PUBLISHERS_PINNED, "False", "OwnerNotPinned", message)]
 
 
 def _ready(user: IndexUser, problem: Problem | None) -> Condition:

@@ -9,6 +9,7 @@ from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import Login
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.kube import FIELD_MANAGER, ApiError
+from wheelyard_operator.patterns import AnnotationForm
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
@@ -16,7 +17,17 @@ from wheelyard_operator.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTINGS = Settings(image="registry.example/wheelyard:1")
+SETTINGS = Settings(
+    image="registry.example/wheelyard:1",
+    allowed_buckets=("*",),
+    allowed_hosts=("*",),
+    allowed_ingress_annotations=(
+        AnnotationForm("cert-manager.io/cluster-issuer", "[a-z0-9.-]{1,253}"),
+        AnnotationForm("cert-manager.io/duration", "[0-9hms]{1,20}"),
+        AnnotationForm("nginx.ingress.kubernetes.io/proxy-body-size", "[0-9]{1,6}[kKmMgG]?"),
+    ),
+)
+"""The defaults allow nothing."""
 NOW = "2026-11-23T12:00:00Z"
 TOKEN = tokens.new_token(bytes)
 

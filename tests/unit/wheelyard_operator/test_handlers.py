@@ -77,11 +77,6 @@ async def test_an_index_wakes_its_users_only_when_it_was_edited(handlers: Handle
     assert keys.taken() == {MAIN, FAR}
 
 
-async def test_an_index_that_goes_makes_way_for_others(handlers: Handlers, keys: Keys) -> None:
-    await handlers.on_index(event(index_body(), "DELETED"))
-    assert keys.taken() == {MAIN, Key("PackageIndex", "packages", "second")}
-
-
 async def test_a_users_secret_wakes_both(handlers: Handlers, keys: Keys) -> None:
     await handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", Credentials()), "DELETED"))
     assert keys.taken() == {FAR, MAIN}

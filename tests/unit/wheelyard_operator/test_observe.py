@@ -21,7 +21,6 @@ from wheelyard_operator.observe import observe_index, pods, staying
 def test_an_index_has_the_users_that_name_it() -> None:
     kube = FakeKube(
         index_body(),
-        index_body("other"),
         user_body(),
         user_body("far", "ci"),
         user_body("stranger", "ci", index_namespace=""),
@@ -30,7 +29,6 @@ def test_an_index_has_the_users_that_name_it() -> None:
         user_secret(a_user("far", "ci"), "http://x/", Credentials()),
     )
     observed = observe_index(kube, an_index())
-    assert [other.meta.name for other in observed.others] == ["other"]
     here, far = observed.users
     assert (here.user.username, here.secrets) == ("packages.jenkins", ())
     assert far.user.username == "ci.far"
@@ -48,12 +46,10 @@ def test_only_an_indexes_own_users_are_read_where_the_crd_can_tell_them_apart() 
 
 def test_one_that_is_not_as_its_schema_has_it_holds_up_no_other() -> None:
     """Its rights end: whoever cannot be read is nobody."""
-    odd, odd_index = user_body("odd"), index_body("odd")
+    odd = user_body("odd")
     odd["spec"]["grants"] = "all"
-    odd_index["spec"]["storage"] = {"s3": []}
-    observed = observe_index(FakeKube(index_body(), odd_index, index_body("other"), odd, user_body()), an_index())
+    observed = observe_index(FakeKube(index_body(), odd, user_body()), an_index())
     assert [each.user.username for each in observed.users] == ["packages.jenkins"]
-    assert [each.meta.name for each in observed.others] == ["other"]
 
 
 def test_users_on_their_way_out_do_not_count() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from support.tls import certificate_of_an_authority
+from wheelyard_operator.patterns import AnnotationForm
 from wheelyard_operator.settings import Settings, SettingsError
 
 AUTHORITY = certificate_of_an_authority().strip()
@@ -14,6 +15,12 @@ def test_image_alone_is_enough() -> None:
     assert settings.s3_endpoint == ""
 
 
+def test_what_is_not_set_allows_nothing() -> None:
+    settings = Settings.from_environment({"WHEELYARD_IMAGE": "w:1"})
+    assert settings.allowed_buckets == settings.allowed_hosts == ()
+    assert settings.allowed_ingress_annotations == ()
+
+
 def test_everything_is_read() -> None:
     settings = Settings.from_environment(
         {
@@ -23,12 +30,12 @@ def test_everything_is_read() -> None:
             "WHEELYARD_CLUSTER_DOMAIN": "k8s.example",
             "WHEELYARD_CA_BUNDLE": f"\n{AUTHORITY}\n",
             "WHEELYARD_ALLOWED_ENDPOINTS": "https://a.example/, http://B:9000",
-            "WHEELYARD_ALLOWED_BUCKETS": "acme-*",
+            "WHEELYARD_ALLOWED_BUCKETS": "acme-*, pypi-{namespace}",
             "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:*",
             "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example, https://git.example",
             "WHEELYARD_NAMESPACES": "packages,ci",
             "WHEELYARD_ALLOWED_HOSTS": "*.example.com, pypi.example.org",
-            "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": "",
+            "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": '[{"name": "a.example/b", "value": "on|off"}]',
             "WHEELYARD_KEY_GRACE_SECONDS": "5",
             "WHEELYARD_LOG_FORMAT": "text",
             "WHEELYARD_TRACING_ENDPOINT": "https://collector:4318/",
@@ -52,12 +59,12 @@ def test_everything_is_read() -> None:
         iam_endpoint="http://s3:7076",
         ca_bundle=AUTHORITY,
         allowed_endpoints=("https://a.example", "http://b:9000"),
-        allowed_buckets=("acme-*",),
+        allowed_buckets=("acme-*", "pypi-{namespace}"),
         allowed_annotations=("eks.amazonaws.com/role-arn=arn:*",),
         allowed_issuers=("https://ci.example", "https://git.example"),
         namespaces=("packages", "ci"),
         allowed_hosts=("*.example.com", "pypi.example.org"),
-        allowed_ingress_annotations=(),
+        allowed_ingress_annotations=(AnnotationForm("a.example/b", "on|off"),),
         key_grace_seconds=5,
         log_format="text",
         tracing_endpoint="https://collector:4318",
@@ -99,6 +106,28 @@ def test_no_annotation_at_all_can_be_allowed() -> None:
             for wrong in ("often", "1.1", "-0.1", "nan")
         ),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_METRICS_PORT": "http"}, "WHEELYARD_METRICS_PORT"),
+        *(
+            ({"WHEELYARD_IMAGE": "w:1", name: wrong}, name)
+            for name in ("WHEELYARD_ALLOWED_BUCKETS", "WHEELYARD_ALLOWED_HOSTS")
+            for wrong in ("a{namespace}", "{namespace}*", "{namespace}-{namespace}", "{team}-a", "a[bc]", "A")
+        ),
+        *(
+            (
+                {"WHEELYARD_IMAGE": "w:1", "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": wrong},
+                "ALLOWED_INGRESS_ANNOTATIONS",
+            )
+            for wrong in (
+                "cert-manager.io/*",
+                "[1]",
+                "1",
+                '[{"name": "a"}]',
+                '[{"name": "a", "value": "b", "more": ""}]',
+                '[{"name": "a", "value": ""}]',
+                '[{"name": "a", "value": "(a+)+"}]',
+                '[{"name": "a", "value": "[z-a]"}]',
+                '[{"name": "a", "value": "a{5,2}"}]',
+            )
+        ),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_LEASE": "x"}, "WHEELYARD_POD_NAMESPACE and WHEELYARD_POD_NAME"),
     ],
 )

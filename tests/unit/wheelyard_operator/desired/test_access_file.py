@@ -26,7 +26,7 @@ GRANTS = {
 GITHUB = "https://token.actions.githubusercontent.com"
 PUBLISHER = {"oidc": {"issuer": GITHUB, "claims": {"repository": "acme/app"}}}
 NONE = Trust()
-TRUST = Trust(CLUSTER_ISSUER, ((CLUSTER_ISSUER, (RSA_KEY,)), (GITHUB, (RSA_KEY,))), "secret")
+TRUST = Trust(CLUSTER_ISSUER, ((CLUSTER_ISSUER, (RSA_KEY,)), (GITHUB, (RSA_KEY,))), "secret", frozenset({GITHUB}))
 
 
 def read(*logins: Login, trust: Trust = NONE, **changes: Any) -> dict[str, Any]:

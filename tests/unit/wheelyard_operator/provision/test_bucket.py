@@ -97,3 +97,14 @@ def test_a_server_that_does_not_list_buckets(s3: S3Client) -> None:
     s3.meta.events.register("before-call.s3.ListBuckets", refuse)
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     assert not made_for(s3, INDEX, "acme")
+
+
+def test_a_bucket_whose_tags_may_not_be_read_is_not_taken_for_one_without(s3: S3Client) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetBucketTagging")
+
+    s3.create_bucket(Bucket="acme")
+    s3.meta.events.register("before-call.s3.GetBucketTagging", refuse)
+    assert ensure_bucket(s3, INDEX, "acme", "us-east-1") == ""
+    assert not made_for(s3, INDEX, "acme")
+    assert "Status" not in s3.get_bucket_versioning(Bucket="acme")

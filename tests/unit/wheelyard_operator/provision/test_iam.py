@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from wheelyard_operator.provision.clients import Clients
 
-INDEX = an_index()
+INDEX = an_index(created="2020-01-01T00:00:00Z")
 STORAGE = s3_of(INDEX)
 NAME = user_name(INDEX)
 
@@ -84,8 +84,22 @@ def test_a_foreign_user_is_not_taken_over(users: IamUsers, iam: IAMClient, path:
 
 
 def test_a_server_without_tags(users: IamUsers, iam: IAMClient) -> None:
+    """Then the user is this index's if it is younger: an older one may be of an earlier index of this name."""
     iam.create_user(UserName=NAME, Path="/wheelyard/")
     users.ensure(INDEX, STORAGE)
+    with pytest.raises(Problem) as caught:
+        users.ensure(an_index(created="2099-01-01T00:00:00Z"), STORAGE)
+    assert caught.value.reason == "IAMUserTaken"
+
+
+def test_what_a_user_reaches(users: IamUsers) -> None:
+    assert not users.reaches(INDEX, STORAGE)
+    users.ensure(INDEX, STORAGE)
+    assert users.reaches(INDEX, STORAGE)
+    for changes in ({"s3__bucket": "other"}, {"s3__prefix": "team/"}):
+        assert not users.reaches(INDEX, s3_of(an_index(**changes)))
+    again = an_index(uid="of-a-later-one")
+    assert not users.reaches(again, s3_of(again)), "names come again"
 
 
 def test_the_life_of_keys(users: IamUsers) -> None:

@@ -7,13 +7,22 @@ import pytest
 
 from unit.wheelyard_operator.fakes import an_index, given, s3_of
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.provision.place import check_conditional_writes, check_storage
+from wheelyard_operator.provision import place
+from wheelyard_operator.provision.place import check_conditional_writes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from wheelyard_operator.resource import PackageIndex, S3Storage
+
 INDEX = an_index(s3__prefix="team/")
 KEYS = "The keys in Secret x"
+
+
+def check_storage(
+    s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str, *, granted: bool = False
+) -> None:
+    place.check_storage(s3, index, storage, credentials, lambda: granted)
 
 
 def marker(s3: S3Client, content: bytes) -> None:
@@ -27,10 +36,67 @@ def test_an_empty_bucket_and_ones_own_can_be_used(s3: S3Client) -> None:
     check_storage(s3, INDEX, s3_of(INDEX), KEYS)
 
 
-def test_a_copy_that_nobody_has_claimed_can_be_used(s3: S3Client) -> None:
+def read_marker(s3: S3Client, key: str = "team/wheelyard.json") -> Any:
+    return json.loads(s3.get_object(Bucket="acme", Key=key)["Body"].read())
+
+
+def test_a_marker_that_names_nobody_is_no_consent_to_a_key(s3: S3Client) -> None:
+    """Every backup by `wheelyard copy` and every standalone server on S3 leaves one."""
     s3.create_bucket(Bucket="acme")
     marker(s3, b'{"format": 1, "index": null}')
-    check_storage(s3, INDEX, s3_of(INDEX), KEYS)
+    with pytest.raises(Problem, match=r"wheelyard assign s3://acme/team/ --to packages/main") as caught:
+        check_storage(s3, INDEX, s3_of(INDEX), KEYS)
+    assert caught.value.reason == "StorageNotAssigned"
+    assert caught.value.stalled
+    assert read_marker(s3)["index"] is None
+
+
+def test_who_brings_own_credentials_or_has_the_rights_already_may_claim_it(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    marker(s3, b'{"format": 1, "index": null}')
+    own = an_index(s3__prefix="team/", **given())
+    check_storage(s3, own, s3_of(own), KEYS)
+    check_storage(s3, INDEX, s3_of(INDEX), KEYS, granted=True)
+
+
+def test_a_place_is_claimed_before_there_is_a_key_and_the_first_keeps_it(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    other = an_index("other", "else", s3__prefix="team/")
+    check_storage(s3, other, s3_of(other), KEYS)
+    assert read_marker(s3) == {"format": 1, "index": "else/other"}
+    with pytest.raises(Problem) as caught:
+        check_storage(s3, INDEX, s3_of(INDEX), KEYS)
+    assert caught.value.reason == "StorageInUse"
+    assert "else" not in caught.value.message
+    check_storage(s3, other, s3_of(other), KEYS)
+
+
+def test_who_brings_own_credentials_leaves_it_to_the_servers_to_claim(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="acme")
+    own = an_index(s3__prefix="team/", **given())
+    check_storage(s3, own, s3_of(own), KEYS)
+    assert "Contents" not in s3.list_objects_v2(Bucket="acme")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "reason"), [("team/", "StorageInUse"), ("", "StorageNotEmpty"), ("team/a/", "StorageNotEmpty")]
+)
+def test_of_two_that_claim_at_once_the_second_withdraws(s3: S3Client, theirs: str, reason: str) -> None:
+    """The other one claims its place after everything was looked at, just before our claim."""
+    s3.create_bucket(Bucket="acme")
+    claimed = f"{theirs}wheelyard.json"
+    calls = iter([False, True])
+
+    def race(params: Any, **_: Any) -> None:
+        if params["Key"] == "team/wheelyard.json" and not next(calls, True):
+            s3.put_object(Bucket="acme", Key=claimed, Body=b'{"format": 1, "index": "else/other"}')
+
+    s3.meta.events.register("before-parameter-build.s3.PutObject", race)
+    with pytest.raises(Problem) as caught:
+        check_storage(s3, INDEX, s3_of(INDEX), KEYS)
+    assert caught.value.reason == reason
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="acme")["Contents"]] == [claimed]
+    assert read_marker(s3, claimed)["index"] == "else/other"
 
 
 def test_a_server_that_honours_conditional_writes_is_left_as_it_was(s3: S3Client) -> None:
@@ -89,15 +155,19 @@ def test_the_operators_rights_unlock_nothing_that_is_there_already(s3: S3Client,
     s3.create_bucket(Bucket="acme")
     s3.put_object(Bucket="acme", Key=key, Body=b'{"index": "packages/other"}')
     index = an_index(s3__prefix=prefix)
-    with pytest.raises(Problem, match=r"key for it would unlock that|holds the packages of") as caught:
+    with pytest.raises(Problem, match=r"key for it would unlock that|belongs to another index") as caught:
         check_storage(s3, index, s3_of(index), KEYS)
     assert caught.value.stalled
+    assert "other" not in caught.value.message.replace("another", "")
     if "wheelyard.json" not in key:
         index = an_index(s3__prefix=prefix, **given())
         check_storage(s3, index, s3_of(index), KEYS)
 
 
-@pytest.mark.parametrize("key", ["team2/file", "other/wheelyard.json", "team/catalog/probe/operator"])
+@pytest.mark.parametrize(
+    "key",
+    ["team2/file", "other/wheelyard.json", "team/catalog/probe/operator", "team/conditional-writes/x/safe.json"],
+)
 def test_what_lies_beside_is_in_nobodys_way(s3: S3Client, key: str) -> None:
     s3.create_bucket(Bucket="acme")
     s3.put_object(Bucket="acme", Key=key, Body=b"{}")

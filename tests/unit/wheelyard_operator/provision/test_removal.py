@@ -51,8 +51,9 @@ def test_beside_a_prefix_everything_is_foreign(s3: S3Client) -> None:
     index = an_index(s3__prefix="team/", deletion_policy="Delete")
     ensure_bucket(s3, index, "acme", "us-east-1")
     put(s3, "team/wheelyard.json", "projects/a.json")
-    with pytest.raises(Problem, match="projects/a"):
+    with pytest.raises(Problem, match="outside of team/") as caught:
         remove_bucket(s3, index, s3_of(index))
+    assert "projects/a" not in caught.value.message, "it may be another team's"
 
 
 def test_a_bucket_that_was_not_made_for_this_index(s3: S3Client) -> None:
@@ -65,8 +66,28 @@ def test_a_bucket_that_was_not_made_for_this_index(s3: S3Client) -> None:
 def test_what_another_index_has_claimed(s3: S3Client) -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     s3.put_object(Bucket="acme", Key="wheelyard.json", Body=b'{"index": "other/one"}')
-    with pytest.raises(Problem, match="other/one"):
+    with pytest.raises(Problem, match="belongs to another index") as caught:
         remove_bucket(s3, INDEX, STORAGE)
+    assert "other/one" not in caught.value.message
+
+
+@pytest.mark.parametrize("marker", [b"", b'{"index": null}'])
+def test_without_its_own_marker_an_index_has_stored_nothing_there(s3: S3Client, marker: bytes) -> None:
+    """Somebody has put a backup into a bucket that was made for this index."""
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    put(s3, "projects/a.json")
+    if marker:
+        s3.put_object(Bucket="acme", Key="wheelyard.json", Body=marker)
+    with pytest.raises(Problem, match=r"it holds projects/a\.json"):
+        remove_bucket(s3, INDEX, STORAGE)
+    assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="projects/a.json")
+
+
+def test_what_was_never_used_goes(s3: S3Client) -> None:
+    ensure_bucket(s3, INDEX, "acme", "us-east-1")
+    put(s3, "catalog/probe/operator")
+    remove_bucket(s3, INDEX, STORAGE)
+    assert buckets(s3) == []
 
 
 def test_a_large_one_takes_several_turns(s3: S3Client) -> None:

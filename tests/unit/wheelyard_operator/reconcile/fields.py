@@ -136,11 +136,19 @@ SCENES = {
             },
             "serviceAccounts": [{"name": "builder"}],
             "trustedPublishers": [
-                {"github": {"repository": "acme/app", "workflow": "release.yml", "environment": ""}},
+                {
+                    "github": {
+                        "repository": "acme/app",
+                        "repositoryOwnerId": 9919,
+                        "workflow": "release.yml",
+                        "environment": "",
+                    }
+                },
                 {
                     "gitlab": {
                         "url": "https://gitlab.com",
                         "project": "acme/app",
+                        "projectId": 278964,
                         "configFile": ".gitlab-ci.yml",
                         "environment": "",
                     }
@@ -303,10 +311,12 @@ USER_CASES: dict[str, Case] = {
     "credentials.passwordSecretRef.name": Case("missing", "access file, logins, user status", "password"),
     "serviceAccounts[].name": Case("other", "access file"),
     "trustedPublishers[].github.repository": Case("acme/other", "access file"),
+    "trustedPublishers[].github.repositoryOwnerId": Case(1, "access file"),
     "trustedPublishers[].github.workflow": Case("other.yml", "access file"),
     "trustedPublishers[].github.environment": Case("pypi", "access file"),
     "trustedPublishers[].gitlab.url": Case("https://git.example", "access file"),
     "trustedPublishers[].gitlab.project": Case("acme/other", "access file"),
+    "trustedPublishers[].gitlab.projectId": Case(1, "access file"),
     "trustedPublishers[].gitlab.configFile": Case("release.yml", "access file"),
     "trustedPublishers[].gitlab.environment": Case("pypi", "access file"),
     "trustedPublishers[].oidc.issuer": Case("https://other.example", "access file"),

@@ -7,57 +7,18 @@ import pytest
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index, given, s3_of
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.claims import check_claims
+from wheelyard_operator.reconcile.claims import bucket_problem, check_claims
 from wheelyard_operator.resource import PackageIndex
 
-OLDER = "2026-01-01T00:00:00Z"
 
-
-def reason(index: PackageIndex, *others: PackageIndex, **settings: Any) -> str:
+def reason(index: PackageIndex, **settings: Any) -> str:
+    changed = replace(SETTINGS, **settings)
     try:
-        check_claims(index, s3_of(index), others, replace(SETTINGS, **settings))
+        check_claims(s3_of(index), changed)
     except Problem as problem:
         return problem.reason
-    return ""
-
-
-@pytest.mark.parametrize(
-    ("mine", "theirs", "in_use"),
-    [
-        ("", "", True),
-        ("team/", "", True),
-        ("", "team/", True),
-        ("team/", "team/a/", True),
-        ("team/", "team2/", False),
-        ("a/", "b/", False),
-    ],
-)
-def test_the_older_index_keeps_its_place(mine: str, theirs: str, *, in_use: bool) -> None:
-    young = an_index(s3__prefix=mine)
-    old = an_index("old", s3__prefix=theirs, created=OLDER)
-    assert reason(young, old) == ("StorageInUse" if in_use else "")
-    assert reason(old, young) == ""
-
-
-def test_the_message_names_the_other() -> None:
-    with pytest.raises(Problem, match="Index else/old"):
-        check_claims(an_index(), s3_of(an_index()), [an_index("old", "else", created=OLDER)], SETTINGS)
-
-
-def test_a_volume_is_in_nobodys_way() -> None:
-    assert reason(an_index(), an_index("old", storage={"volume": {"size": "1Gi"}}, created=OLDER)) == ""
-
-
-def test_of_the_same_second_the_uid_decides() -> None:
-    a, b = an_index(uid="a"), an_index("b", uid="b")
-    assert (reason(a, b), reason(b, a)) == ("", "StorageInUse")
-
-
-def test_other_places_do_not_matter() -> None:
-    assert reason(an_index(), an_index("old", s3__bucket="other", created=OLDER)) == ""
-    far = an_index("old", s3__endpoint="https://far", created=OLDER)
-    assert reason(an_index(), far) == ""
-    assert reason(an_index(), far, s3_endpoint="https://far") == "StorageInUse"
+    problem_of_bucket = bucket_problem(index, s3_of(index), changed)
+    return problem_of_bucket.reason if problem_of_bucket else ""
 
 
 @pytest.mark.parametrize(
@@ -85,6 +46,16 @@ def test_only_allowed_buckets_are_unlocked() -> None:
     assert reason(an_index(), allowed_buckets=("pypi-*",)) == "BucketNotAllowed"
     assert reason(an_index(s3__bucket="pypi-a"), allowed_buckets=("pypi-*",)) == ""
     assert reason(an_index(**given()), allowed_buckets=("pypi-*",)) == ""
+    assert reason(an_index(), allowed_buckets=()) == "BucketNotAllowed"
+    assert reason(an_index(s3__provision={"bucket": True}, s3__credentials={}), allowed_buckets=()) != ""
+
+
+def test_a_message_names_no_bucket_of_others() -> None:
+    index, allowed = an_index(), ("payroll-*", "team-b-packages", "{namespace}-*")
+    problem = bucket_problem(index, s3_of(index), replace(SETTINGS, allowed_buckets=allowed))
+    assert problem is not None
+    assert "packages-*" in problem.message
+    assert not [each for each in ("payroll", "team-b") if each in problem.message]
 
 
 ARN = "arn:aws:iam::1:role/pypi"

@@ -360,16 +360,22 @@ def test_a_failing_check_never_hurts_serving_pods(world: World) -> None:
     assert world.reason() == "Serving"
 
 
-def test_two_indexes_at_one_place(world: World) -> None:
+def test_an_older_index_that_never_worked_is_in_nobodys_way(world: World) -> None:
+    world.kube.put(index_body("old", "else", created="2020-01-01T00:00:00Z", **given("no-such-keys")))
+    world.kube.put(index_body())
+    world.settle(Key(INDEX, "else", "old"), MAIN)
+    assert world.reason() == "Serving"
+
+
+def test_an_index_that_has_a_place_keeps_it_and_is_not_named(world: World) -> None:
     with_keys(world)
-    old = index_body("old", created="2026-01-01T00:00:00Z", **given())
-    world.kube.put(old)
+    claim = b'{"format": 1, "index": "else/payroll"}'
+    world.clients.own_s3("us-east-1").put_object(Bucket="acme", Key="wheelyard.json", Body=claim)
     world.settle()
     assert world.reason() == "StorageInUse"
+    assert "payroll" not in json.dumps([world.get("PackageIndex", "main"), world.kube.events])
     assert condition(world.get("PackageIndex", "main"), "Stalled")["status"] == "True"
-    del world.kube.objects["PackageIndex", "packages", "old"]
-    world.settle()
-    assert world.reason() == "Serving"
+    assert not world.has("Deployment", "wheelyard-main")
 
 
 def test_an_event_for_each_turn_and_none_for_a_retry(world: World) -> None:

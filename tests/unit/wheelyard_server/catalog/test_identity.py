@@ -5,7 +5,14 @@ import msgspec
 import pytest
 
 from support.memory_storage import Fault, MemoryStorage
-from wheelyard_server.catalog.identity import FORMAT_FILE, StorageFormat, claim, permission, raise_format
+from wheelyard_server.catalog.identity import (
+    FORMAT_FILE,
+    StorageFormat,
+    assign,
+    claim,
+    permission,
+    raise_format,
+)
 from wheelyard_server.errors import InvalidSettingsError, ObjectNotFoundError, StorageUnavailableError
 
 
@@ -138,3 +145,52 @@ async def test_a_format_that_can_never_be_raised_is_an_outage_and_no_endless_loo
     storage.fail_at(1, Fault.CONFLICT, 100)
     with pytest.raises(StorageUnavailableError, match="too many writers"):
         await raise_format(storage)
+
+
+def stored(index: str | None) -> MemoryStorage:
+    storage = MemoryStorage()
+    owner = "null" if index is None else f'"{index}"'
+    storage.objects["wheelyard.json"] = f'{{"format":1,"index":{owner},"newer":{{"a":1}}}}'.encode()
+    return storage
+
+
+@pytest.mark.parametrize(
+    ("owner", "previous"),
+    [(None, None), ("packages/main", None), ("packages/main", "packages/old"), ("packages/old", "packages/old")],
+)
+async def test_the_owner_of_packages_says_whose_they_are(owner: str | None, previous: str | None) -> None:
+    storage = stored(owner)
+    assert await assign(storage, "packages/main", previous) == owner
+    assert storage.objects["wheelyard.json"] == b'{"format":1,"index":"packages/main","newer":{"a":1}}'
+
+
+@pytest.mark.parametrize(
+    ("owner", "previous", "said"),
+    [
+        ("packages/old", None, "stop that index and give --from packages/old"),
+        ("packages/old", "packages/older", "belongs to the index 'packages/old'"),
+        (None, "packages/old", "leave out --from"),
+    ],
+)
+async def test_nothing_is_taken_from_an_index_that_is_not_named(
+    owner: str | None, previous: str | None, said: str
+) -> None:
+    storage = stored(owner)
+    before = dict(storage.objects)
+    with pytest.raises(InvalidSettingsError, match=said):
+        await assign(storage, "packages/main", previous)
+    assert storage.objects == before
+
+
+async def test_what_is_no_storage_is_assigned_to_nobody() -> None:
+    storage = MemoryStorage()
+    with pytest.raises(InvalidSettingsError, match="are bucket and prefix right"):
+        await assign(storage, "packages/main")
+    assert storage.objects == {}
+
+
+async def test_of_two_that_get_it_at_once_one_is_refused() -> None:
+    storage = stored(None)
+    another_index_is_faster(storage)
+    with pytest.raises(InvalidSettingsError, match="packages/other"):
+        await assign(storage, "packages/main")

@@ -72,6 +72,17 @@ async def test_a_copy_is_a_whole_index_that_anybody_may_claim(
     assert list((tmp_path / "copy").iterdir()) == []
 
 
+async def test_a_copy_is_for_the_index_that_is_named(
+    source: MemoryStorage, target: MemoryStorage, tmp_path: Path
+) -> None:
+    await Copier(source, target, Scratch(tmp_path / "copy", 10**9), lambda _: None, "restored/index").run()
+    await claim(target, "restored/index")
+    with pytest.raises(InvalidSettingsError, match="restored/index"):
+        await claim(target, "other/index")
+    with pytest.raises(InvalidSettingsError, match="restored/index"):
+        await Copier(source, target, Scratch(tmp_path / "copy", 10**9), lambda _: None, "other/index").run()
+
+
 async def test_a_second_copy_brings_only_what_is_new(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:

@@ -1,0 +1,50 @@
+"""Which names (buckets, hosts) the platform team allows to the indexes of a namespace."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from wheelyard_operator.patterns import NAMESPACE
+from wheelyard_operator.resource.globs import includes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def allows(patterns: Iterable[str], name: str, namespace: str) -> bool:
+    """Tell whether an index of this namespace may have this bucket or host.
+
+    A pattern with `{namespace}` gives a name to one namespace at most. If two patterns give a name to two
+    namespaces, neither may have it.
+    """
+    patterns = tuple(patterns)
+    if any(includes(each, name) for each in patterns if NAMESPACE not in each):
+        return True
+    owners = {_namespace(each, name) for each in patterns if NAMESPACE in each} - {""}
+    return owners == {namespace}
+
+
+def examples(patterns: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """Give the patterns of this namespace alone."""
+    return tuple(each.replace(NAMESPACE, namespace) for each in patterns if NAMESPACE in each)
+
+
+def _namespace(pattern: str, name: str) -> str:
+    """Give the only namespace to which a pattern gives a name, "" for none.
+
+    Wildcards match neither "-" nor ".". So the text before and after `{namespace}` has a fixed number of parts, and
+    the parts between are the namespace: `{namespace}-*` gives `a-b-c` to `a-b` alone, never to `a`.
+    """
+    before, after = (_parts(each) for each in pattern.split(NAMESPACE))
+    parts, end = _parts(name), len(after) - 1
+    left, right = before[:-1], after[1:]
+    own = parts[len(left) : len(parts) - end]
+    around = [*parts[: len(left)], *parts[len(parts) - end :]]
+    fits = len(parts) > len(left) + end and all(map(includes, [*left, *right], around))
+    return "".join(own) if fits else ""
+
+
+def _parts(text: str) -> list[str]:
+    """Split a text, with its separators as parts of their own."""
+    return re.split(r"([-.])", text)
