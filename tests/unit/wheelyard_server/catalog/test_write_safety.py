@@ -8,7 +8,7 @@ import pytest
 from support.memory_storage import MemoryStorage
 from unit.wheelyard_server.catalog.test_probe import Racing
 from wheelyard_server.catalog.probe import RACES, WRITERS
-from wheelyard_server.catalog.write_safety import Verdict, WriteSafety
+from wheelyard_server.catalog.write_safety import PRODUCTS, Verdict, WriteSafety
 from wheelyard_server.errors import StorageUnavailableError, UnsafeStorageError
 from wheelyard_server.storage import Server, layout
 
@@ -117,3 +117,13 @@ async def test_an_outage_is_not_remembered() -> None:
 def outage(method: str, key: str) -> None:
     if method == "write":
         raise StorageUnavailableError(key, "away")
+
+
+async def test_a_server_that_says_something_else_each_time_is_not_proved_for_ever() -> None:
+    storage = MemoryStorage()
+    known = safety(storage)
+    for number in range(3 * PRODUCTS):
+        on_a_server(storage, HERE._replace(product=f"FakeS3/{number}"))
+        await known.check()
+    assert len(storage.objects) == PRODUCTS + 1
+    assert writes(storage) == (PRODUCTS + 1) * 2 * RACES * WRITERS
