@@ -15,7 +15,7 @@ from aiohttp import web
 from support.watched_storage import WatchedStorage
 from wheelyard_server import app
 from wheelyard_server.settings import Settings, parse
-from wheelyard_server.storage import Storage
+from wheelyard_server.storage import Storage, layout
 from wheelyard_server.web.logs import LogHandler
 
 
@@ -25,13 +25,15 @@ class Killer:
     def __init__(self, method: str, number: int, moment: str) -> None:
         self._method, self._left, self._moment = method, number, moment
 
-    async def before(self, method: str, _key: str) -> None:
-        self._passed("before", method)
+    async def before(self, method: str, key: str) -> None:
+        self._passed("before", method, key)
 
-    async def after(self, method: str, _key: str) -> None:
-        self._passed("after", method)
+    async def after(self, method: str, key: str) -> None:
+        self._passed("after", method, key)
 
-    def _passed(self, moment: str, method: str) -> None:
+    def _passed(self, moment: str, method: str, key: str) -> None:
+        if key == layout.INDEX:  # It is read at the start, and no part of any upload.
+            return
         # Calls may run at the same time: each moment is counted by itself.
         self._left -= (moment, method) == (self._moment, self._method)
         if self._left == 0:
