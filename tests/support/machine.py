@@ -17,7 +17,7 @@ from support.memory_storage import Fault, MemoryStorage
 from support.watched_storage import Crash, Mortal, WatchedStorage
 from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.identity import raise_format
+from wheelyard_server.catalog.identity import StorageFormat
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.gc import Collector
@@ -108,7 +108,8 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(disturbance=st.none() | DISTURBANCES)
     def raise_format(self, disturbance: Disturbance | None) -> None:
         """Let the newest format be written, as a server does that may."""
-        self._disturbed(0, disturbance, raise_format(self._replicas[0].storage))
+        raised = StorageFormat(self._replicas[0].storage, lambda: True)
+        self._disturbed(0, disturbance, raised.current())
 
     @precondition(lambda self: layout.document(DEMO) in self._storage.objects)
     @rule()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -16,7 +17,7 @@ from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage, etag_of
 from support.operations import World
 from wheelyard_server import model
-from wheelyard_server.catalog import catalog, edits, fill
+from wheelyard_server.catalog import catalog, edits, encoding, fill
 from wheelyard_server.catalog.documents import Documents, Known, Version
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.errors import PreconditionFailedError
@@ -60,9 +61,14 @@ def run_races(folder: Path, storage: Callable[[], MemoryStorage]) -> None:
 
 async def test_a_commit_before_the_files_are_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def document_first(
-        self: MemoryStorage, objects: Mapping[str, Path | bytes], key: str, body: bytes, *, expected: ETag | None
+        self: MemoryStorage,
+        objects: Mapping[str, Path | bytes],
+        key: str,
+        body: Callable[[], bytes],
+        *,
+        expected: ETag | None,
     ) -> ETag:
-        etag = await self.write(key, body, expected=expected)
+        etag = await self.write(key, body(), expected=expected)
         await self.store(objects)
         return etag
 
@@ -150,3 +156,15 @@ async def test_digests_of_metadata_not_checked(world: World, monkeypatch: pytest
     monkeypatch.setattr(catalog, "checked", lambda body, _sha256, _key: body)
     with pytest.raises(AssertionError):
         await try_all_troubles(world, "read metadata")
+
+
+def test_keys_of_a_newer_release_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "encode", lambda project: msgspec.json.encode(project.replace(unknown=b"")))
+    with pytest.raises(AssertionError):
+        run_machine(tmp_path)
+
+
+def test_back_to_an_older_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "in_format", lambda project, wanted: project.replace(format=wanted % 2 + 1))
+    with pytest.raises(AssertionError):
+        run_machine(tmp_path)

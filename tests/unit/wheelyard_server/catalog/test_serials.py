@@ -21,7 +21,8 @@ STEP = st.one_of(
     st.tuples(st.just("synchronize"), REPLICA, REPLICA),
 )
 Step = tuple[str, int] | tuple[str, int, int]
-AHEAD = st.tuples(*[st.floats(-2.5, 2.5)] * 3)
+AHEAD = st.tuples(*[st.floats(-12, 12)] * 3)
+"""Seconds by which each clock is ahead: more than what servers of one index are asked to keep to, see ADR 33."""
 OVERTAKEN: Sequence[Step] = (
     ("begin_write", 1, 0),
     ("wait", 1),
@@ -44,7 +45,7 @@ async def run(api: Api, ahead: tuple[float, float, float], steps: Sequence[Step]
 def test_a_mirror_misses_nothing(api: Api) -> None:
     @settings(deadline=None)
     @given(AHEAD, st.lists(STEP, max_size=30))
-    @example((-2.5, 2.5, 0), OVERTAKEN)
+    @example((-12, 12, 0), OVERTAKEN)
     def check(ahead: tuple[float, float, float], steps: Sequence[Step]) -> None:
         asyncio.run(run(api, ahead, steps))
 
