@@ -33,6 +33,7 @@ from wheelyard_server.access.authenticate import Showing, authenticate
 from wheelyard_server.access.current import Access, access_of
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
+from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name
 
 OPERATOR = Settings(image="image", region="eu-west-1", s3_endpoint="http://s3.example")
@@ -241,19 +242,26 @@ def test_ten_thousand_users_fit_into_a_secret() -> None:
 
 async def test_all_ways_to_log_in() -> None:
     cluster, github = TestIssuer("https://kubernetes.default.svc"), TestIssuer(GITHUB_ISSUER, number=1)
-    publisher = {"github": {"repository": "acme/app", "workflow": "release.yml", "environment": "pypi"}}
+    named = {"repository": "acme/app", "workflow": "release.yml", "environment": "pypi"}
+    publisher = {"github": {**named, "repositoryOwnerId": 9919}}
     jenkins = user("jenkins", "ci", serviceAccounts=[{"name": "agent"}], trustedPublishers=[publisher])
     password = operator_passwords.hashed("correct horse")
     credentials = Credentials(password=ChosenPassword(password.hash, password.over, "uid/1"))
     keys = ((cluster.url, cluster.public.keys), (github.url, github.public.keys))
-    trust = Trust(cluster.url, keys, base64.urlsafe_b64encode(bytes(32)).decode())
+    trust = Trust(cluster.url, keys, base64.urlsafe_b64encode(bytes(32)).decode(), frozenset({github.url}))
     access = read(access_file(index(), [Login(jenkins, rights(index(), jenkins), credentials)], trust))
     agent = cluster.sign(sub="system:serviceaccount:ci:agent")
     claims: dict[str, Any] = {
         "repository": "acme/app",
         "job_workflow_ref": "acme/app/.github/workflows/release.yml@refs/tags/v1",
         "environment": "pypi",
+        "repository_owner_id": "9919",
     }
+    renamed = access.logins.verifier.verify(
+        github.sign(**{**claims, "repository_owner_id": "1"}), datetime.now(UTC)
+    )
+    with pytest.raises(InvalidPublisherError):
+        access.logins.mint.user_for(renamed)
     job = access.logins.verifier.verify(github.sign(**claims), datetime.now(UTC))
     minted = access.logins.mint.mint(*access.logins.mint.user_for(job), job, datetime.now(UTC)).token
     basic = base64.b64encode(b"ci.jenkins:correct horse").decode()

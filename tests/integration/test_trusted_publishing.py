@@ -57,7 +57,7 @@ def access(ci: CIService) -> bytes:
     )
     issuer = Issuers(Web(), lambda _: {}).of_web(ci.url)
     key = base64.urlsafe_b64encode(bytes(range(32))).decode()
-    trust = Trust(keys=((issuer.name, issuer.keys),), minting_key=key)
+    trust = Trust(keys=((issuer.name, issuer.keys),), minting_key=key, publishers=frozenset({issuer.name}))
     return access_file(index, [Login(user, rights(index, user), Credentials())], trust).encode()
 
 

@@ -48,7 +48,7 @@ def names(logins: tuple[Login, ...]) -> list[str]:
 @pytest.mark.parametrize("namespace", ["packages", "ci"])
 def test_the_largest_legal_user_fits_its_budget(namespace: str) -> None:
     index, user = an_index(access=largest.INDEX_ACCESS), IndexUser.parse(largest.user(namespace))
-    trust = Trust(CLUSTER_ISSUER, tuple((each.issuer, ()) for each in user.publishers))
+    trust = Trust(CLUSTER_ISSUER, publishers=frozenset(each.issuer for each in user.publishers))
     most = a_login(
         user,
         index,

@@ -9,7 +9,7 @@ from wheelyard_operator.desired.access_file import Trust, access_file, service_a
 from wheelyard_operator.desired.trusts import IDENTITIES, PUBLISHERS, Trusts
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER, Identity
 
-TRUST = Trust(CLUSTER_ISSUER, ((GITHUB_ISSUER, ()),))
+TRUST = Trust(CLUSTER_ISSUER, ((GITHUB_ISSUER, ()),), publishers=frozenset({GITHUB_ISSUER}))
 RELEASE = {"github": {"repository": "acme/app", "workflow": "release.yml"}}
 PUBLISH = [{"packages": ["acme-*"], "verbs": ["publish"]}]
 
