@@ -1,6 +1,5 @@
 """`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -55,8 +54,7 @@ async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, N
 async def _metadata(request: web.Request, filename: str) -> web.Response:
     catalog, name, file = await _found(request, filename)
     body = await catalog.core_metadata(name, file)
-    headers = {**_HEADERS, "Cache-Control": _cache_control(_has_login(request)), "Content-Type": FILE_TYPE}
-    return _small(request, body, file.core_metadata_sha256, headers)
+    return _small(request, body, file.core_metadata_sha256, FILE_TYPE, _cache_control(_has_login(request)))
 
 
 async def integrity(request: web.Request) -> web.Response:
@@ -81,16 +79,14 @@ async def _attested(
 ) -> web.Response:
     body = await catalog.provenance(name, file)
     # Later uploads add attestations: unlike a file, its provenance is to be asked for again.
-    headers = {**_HEADERS, "Cache-Control": "no-cache", "Content-Type": PROVENANCE_TYPE}
-    return _small(request, body, file.provenance_sha256 or "", headers)
+    return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
 
 
-def _small(request: web.Request, body: bytes, sha256: str, headers: Mapping[str, str]) -> web.Response:
-    tagged = {**headers, "ETag": f'"{sha256}"'}
-    if matches(request, tagged["ETag"]):
-        del tagged["Content-Type"]
-        return web.Response(status=304, headers=tagged)
-    return web.Response(body=body, headers=tagged)
+def _small(request: web.Request, body: bytes, sha256: str, content_type: str, cache_control: str) -> web.Response:
+    headers = {**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{sha256}"'}
+    if matches(request, headers["ETag"]):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
 def prepared(

@@ -210,6 +210,7 @@ HEADERS = st.one_of(
             "X-Request-ID: a-b.c", "X-Request-ID: a b", f"X-Request-ID: {PUBLISHER}", "X-Forwarded-Proto: https",
             "X-Forwarded-For: 10.0.0.1", "Content-Length: 0", "Content-Length: 5", "Transfer-Encoding: chunked",
             "Expect: 100-continue", "Cookie: a=b", "X-Unknown: x", "Accept : */*", " folded", "no colon", ": x",
+            "X-Forwarded-Prefix: /team", "Origin: https://a.example",
             "User-Agent: \x80", "User-Agent: a\tb", "User-Agent:  two spaces", "User-Agent: a ",
             "User-Agent: " + "a" * 5000,
             *(f"Authorization: {login}" for login in LOGINS), "Authorization: Basic !", "Authorization: Bearer x",

@@ -71,6 +71,7 @@ ROUTES_BY_VERB = {
         ("GET", "/simple/{project}"),
         ("GET", "/files/{project}/{sha256}/{wheel}"),
         ("GET", "/files/{project}/{sha256}/{wheel}.metadata"),
+        ("GET", "/packages/{project}/{sha256}/{wheel}"),
         ("GET", "/files/{project}/{sha256}/{wheel}.provenance"),
         ("GET", "/integrity/{project}/1.0/{wheel}/provenance"),
         *(("GET", f"{path}+simple/{{project}}/") for path in UPLOAD_PATHS if path.endswith("/")),
