@@ -1,6 +1,7 @@
 """The wiring: settings in, a running server out. Nothing else makes collaborators."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import signal
@@ -238,6 +239,8 @@ async def _started_or_stopped(app: web.Application, storage: Storage, index: str
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
         else:
             check_writes(app, storage)
+            # What is here now stays. A collection would go over it again and again, and hold the event loop.
+            gc.freeze()
             app[LIFECYCLE].started = True
             log.info("Ready")
             return

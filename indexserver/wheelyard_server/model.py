@@ -74,7 +74,7 @@ def findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(each.replace(message=each.message[:MAX_FINDING_LENGTH]) for each in kept)
 
 
-class File(_Part, frozen=True):
+class File(_Part, frozen=True, gc=False):
     """One distribution file of a project. Once it is in a document, only whether it is yanked ever changes."""
 
     filename: str
@@ -123,7 +123,7 @@ class File(_Part, frozen=True):
         return _object_ids(self.upload_id, self.provenance_id)
 
 
-class DeletedFile(_Part, frozen=True):
+class DeletedFile(_Part, frozen=True, gc=False):
     """What is kept of a deleted file: no spelling of its name ever comes back with other bytes."""
 
     filename: str

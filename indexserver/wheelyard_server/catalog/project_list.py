@@ -44,7 +44,7 @@ CHANGES_KEPT_IN_MEMORY = 100
 """After so many a new snapshot is written."""
 
 
-class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
+class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab", gc=False):
     """What the list knows of a project."""
 
     name: str
