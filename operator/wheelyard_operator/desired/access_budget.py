@@ -1,8 +1,8 @@
 """Who fits into an access file: a Secret holds 1 MiB, and nobody may keep the changes of others out of it.
 
 A user has a budget, so have all users of another namespace together, and the file. Where one is spent, the newest
-users are left out: they have no login. The file is always small enough to be written, so that every revocation and
-every rotation gets through.
+users are left out: they have no login. The file is always small enough to be written, and to be held in memory by
+every server, so that every revocation and every rotation gets through.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.desired.access_file import access_file, part
+from wheelyard_operator.desired.access_file import MAX_BYTES, access_file, part
 from wheelyard_operator.desired.common import decoded
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ NAMESPACE_BYTES = 256 * 1024
 """Of all users of a namespace that is not the index's own, compressed."""
 FILE_BYTES = 1_000_000
 """Of the whole file, compressed: with what else is in the Secret that is less than 1 MiB."""
+_TEXT_PER_BYTE = MAX_BYTES // FILE_BYTES
+"""So much text takes a byte of a budget at least, however well it compresses: servers hold it unpacked."""
 LEFT_OUT = "left-out.json"
 """The key of the Secret that says from which user on there was no room."""
 _INDEX = ""
@@ -85,7 +87,7 @@ def fitting(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> tuple
         if fits < len(own):
             first[namespace] = own[fits].user.meta.age
     kept.sort(key=lambda login: _place(index, login.user))
-    fits = _most(len(kept), FILE_BYTES, lambda count: _packed_size(access_file(index, kept[:count], trust)))
+    fits = _most(len(kept), FILE_BYTES, lambda count: _taken(access_file(index, kept[:count], trust)))
     if fits < len(kept):
         first[_INDEX] = _place(index, kept[fits].user)
     return tuple(kept[:fits]), LeftOut(first)
@@ -101,7 +103,7 @@ def _fits_namespace(logins: list[Login], trust: Trust) -> int:
     if sum(map(len, parts)) <= NAMESPACE_BYTES // 4:
         # A character has at most four bytes, and nothing is longer compressed than as it is.
         return len(parts)
-    return _most(len(parts), NAMESPACE_BYTES, lambda count: _packed_size("".join(parts[:count])))
+    return _most(len(parts), NAMESPACE_BYTES, lambda count: _taken("".join(parts[:count])))
 
 
 def _most(count: int, room: int, size_of: Callable[[int], int]) -> int:
@@ -111,8 +113,11 @@ def _most(count: int, room: int, size_of: Callable[[int], int]) -> int:
     return max(bisect_right(range(count), room, key=size_of) - 1, 0)
 
 
-def _packed_size(text: str) -> int:
-    return len(gzip.compress(text.encode(), mtime=0))
+def _taken(text: str) -> int:
+    """Give how many bytes of a budget a text takes."""
+    content = text.encode()
+    least = -(-len(content) // _TEXT_PER_BYTE)
+    return least if least > FILE_BYTES else max(least, len(gzip.compress(content, mtime=0)))
 
 
 def _place(index: PackageIndex, user: IndexUser) -> str:

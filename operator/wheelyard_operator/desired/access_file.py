@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from wheelyard_operator.resource.rights import Rights
 
 ACCESS_FILE = "access.json.gz"
+MAX_BYTES = 16_000_000
+"""Of the text. A Secret limits only what it is compressed, which may be a thousandth of it."""
+_GZIP = zlib.MAX_WBITS + 16
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,16 @@ def packed(text: str) -> str:
 
 
 def unpacked(secret: Manifest) -> str:
-    """Give the access file that a Secret has, "" if there is none or it is damaged."""
+    """Give the access file that a Secret has, "" if there is none or it is damaged.
+
+    Whoever may write Secrets of the namespace may have written it, so no more of it than an access file can have is
+    unpacked.
+    """
+    inflater = zlib.decompressobj(_GZIP)
     try:
-        return gzip.decompress(base64.b64decode(secret.get("data", {}).get(ACCESS_FILE, ""))).decode()
-    except (ValueError, EOFError, OSError, zlib.error):
+        text = inflater.decompress(base64.b64decode(secret.get("data", {}).get(ACCESS_FILE, "")), MAX_BYTES + 1)
+        return text.decode() if inflater.eof and len(text) <= MAX_BYTES else ""
+    except (ValueError, zlib.error):
         return ""
 
 

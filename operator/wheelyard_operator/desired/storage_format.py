@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 STORAGE_FORMAT = "storage-format"
 """The file, and the key of the Secret."""
+_MOST_DIGITS = 4
+"""Others may have written the Secret, and Python refuses numbers with thousands of digits."""
 
 
 def given(secret: Manifest | None) -> int:
     """Give the format that an access Secret lets its servers write."""
     text = decoded(secret, STORAGE_FORMAT).strip() if secret else ""
-    return int(text) if text.isdecimal() else OLDEST_FORMAT
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else OLDEST_FORMAT
 
 
 def allowed(before: int, known: Sequence[int | None]) -> int:

@@ -11,8 +11,8 @@ import pytest
 from support import largest
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, a_login, a_user, an_index
 from wheelyard_operator.desired import access_budget
-from wheelyard_operator.desired.access_budget import FILE_BYTES, USER_BYTES, LeftOut, fitting, size
-from wheelyard_operator.desired.access_file import Trust, access_file, packed
+from wheelyard_operator.desired.access_budget import FILE_BYTES, NAMESPACE_BYTES, USER_BYTES, LeftOut, fitting, size
+from wheelyard_operator.desired.access_file import MAX_BYTES, Trust, access_file, packed
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.credentials import ChosenPassword, Previous
 from wheelyard_operator.resource import IndexUser
@@ -89,6 +89,22 @@ def test_of_a_namespace_beyond_its_budget_the_newest_lose_and_no_other_namespace
         each.user.meta.name not in inside for each in theirs
     ]
     assert not any(left_out.reason(INDEX, each.user) for each in others)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "budget", "room"),
+    [("packages", FILE_BYTES, MAX_BYTES), ("ci", NAMESPACE_BYTES, MAX_BYTES // FILE_BYTES * NAMESPACE_BYTES)],
+)
+def test_what_compresses_well_is_bounded_too(namespace: str, budget: int, room: int) -> None:
+    """Servers hold the text, which would be 100 MB for 256 KiB of the Secret."""
+    grants = [{"packages": [f"{each:03}{'x' * 125}" for each in range(900)], "verbs": ["read"]}]
+    users = [a_user(f"u{age:03}", namespace, grants=grants) for age in range(room // 100_000)]
+    many = [a_login(each, INDEX) for each in users]
+    assert packed_bytes(INDEX, tuple(many)) < budget
+    kept, left_out = fitting(INDEX, many, NONE)
+    assert room // 2 < len(access_file(INDEX, kept, NONE)) <= room + USER_BYTES
+    assert 0 < len(kept) < len(many)
+    assert left_out.reason(INDEX, max(users, key=lambda each: each.meta.age))
 
 
 def test_of_a_full_file_the_newest_of_other_namespaces_lose_first() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, TOKEN, a_logi
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import (
     ACCESS_FILE,
+    MAX_BYTES,
     Login,
     Trust,
     access_file,
@@ -137,3 +139,16 @@ def test_in_a_secret() -> None:
 def test_a_damaged_one_counts_as_none(damaged: str) -> None:
     assert unpacked({"data": {ACCESS_FILE: damaged}}) == ""
     assert unpacked({}) == ""
+
+
+def test_no_more_is_unpacked_than_an_access_file_can_have() -> None:
+    """A Secret of 1 MiB can hold a gigabyte of zeros, and the operator has 512 MiB."""
+    assert unpacked({"data": {ACCESS_FILE: packed("0" * MAX_BYTES)}}) == "0" * MAX_BYTES
+    assert unpacked({"data": {ACCESS_FILE: packed("0" * (MAX_BYTES + 1))}}) == ""
+    secret = {"data": {ACCESS_FILE: packed("0" * (8 * MAX_BYTES))}}
+    tracemalloc.start()
+    try:
+        assert unpacked(secret) == ""
+        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_BYTES
+    finally:
+        tracemalloc.stop()

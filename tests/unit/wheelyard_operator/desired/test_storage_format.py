@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from unit.wheelyard_operator.fakes import an_index
@@ -38,7 +40,14 @@ def test_what_the_secret_says_is_found_again(storage_format: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", [None, {}, {"data": {"storage-format": "!"}}, {"data": {"storage-format": "eA=="}}]
+    "secret",
+    [
+        None,
+        {},
+        {"data": {"storage-format": "!"}},
+        {"data": {"storage-format": "eA=="}},
+        {"data": {"storage-format": base64.b64encode(b"9" * 5000).decode()}},
+    ],
 )
 def test_what_is_damaged_allows_nothing_new(secret: dict[str, dict[str, str]] | None) -> None:
     assert given(secret) == 1
