@@ -52,11 +52,14 @@ def check_storage(
     owner = owner_of(s3, index, storage, credentials)
     if owner is Owner.SELF:
         return
-    if storage.provision_user and not is_granted():
+    is_new = storage.provision_user and not is_granted()
+    if is_new:
         _check_consent(s3, index, storage, credentials, owner)
     check_conditional_writes(s3, storage, credentials)
     if storage.provision_user and owner is Owner.UNMARKED:
         _claim(s3, index, storage, credentials)
+    if is_new and owner is Owner.UNMARKED:
+        _withdraw_from_others(s3, storage, credentials)
 
 
 def owner_of(s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str) -> Owner:
@@ -108,24 +111,28 @@ def _check_empty(s3: S3Client, storage: S3Storage, credentials: str) -> None:
 
 
 def _claim(s3: S3Client, index: PackageIndex, storage: S3Storage, credentials: str) -> None:
-    """Mark an empty place as this index's; raise Problem if another index is faster, there or around it.
-
-    If two indexes claim one place at once, the conditional write lets one win. If two places overlap, at least one
-    index sees the other's claim, withdraws its own and tries again.
-    """
-    key, marker = f"{storage.prefix}{MARKER}", json.dumps({"format": _FIRST_FORMAT, "index": index.id}).encode()
+    """Mark a place as this index's by a conditional write; raise Problem if another index is faster."""
+    marker = json.dumps({"format": _FIRST_FORMAT, "index": index.id}).encode()
     with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
         try:
-            s3.put_object(Bucket=storage.bucket, Key=key, Body=marker, IfNoneMatch="*")
+            s3.put_object(Bucket=storage.bucket, Key=f"{storage.prefix}{MARKER}", Body=marker, IfNoneMatch="*")
         except ClientError as error:
             if error_code(error) not in _CONDITION_FAILED:
                 raise
             raise _in_use(index, storage) from error
-        try:
-            _check_empty(s3, storage, credentials)
-        except Problem:
-            s3.delete_object(Bucket=storage.bucket, Key=key)
-            raise
+
+
+def _withdraw_from_others(s3: S3Client, storage: S3Storage, credentials: str) -> None:
+    """Take a claim back, and raise Problem, if another index has claimed a place within this one or around it.
+
+    If two places overlap and are claimed at once, at least one index sees the other's claim, and tries again.
+    """
+    try:
+        _check_empty(s3, storage, credentials)
+    except Problem:
+        with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
+            s3.delete_object(Bucket=storage.bucket, Key=f"{storage.prefix}{MARKER}")
+        raise
 
 
 def _is_ours(key: str) -> bool:

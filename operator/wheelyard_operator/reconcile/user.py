@@ -21,7 +21,7 @@ from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.logins import admitted, live_credentials, with_counting_publishers
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
-from wheelyard_operator.reconcile.refusals import as_problem, is_leaving, namespace_ends
+from wheelyard_operator.reconcile.refusals import LEAVING, as_problem, is_leaving, namespace_ends
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
 from wheelyard_operator.resource.rights import all_grants, refused, rights
@@ -245,7 +245,9 @@ def _with_secret(findings: UserFindings, credentials: Credentials, observed: Obs
 
 def _outcome(problem: Problem | None, step: float | None) -> Outcome:
     if problem is not None:
-        return Outcome(after=_RETRY_SECONDS if problem.stalled else _PENDING_SECONDS)
+        # A namespace may be on its way out for days.
+        is_slow = problem.stalled or problem.reason == LEAVING
+        return Outcome(after=_RETRY_SECONDS if is_slow else _PENDING_SECONDS)
     return Outcome(after=None if step is None else max(step, _PENDING_SECONDS))
 
 

@@ -99,6 +99,14 @@ def test_of_two_that_claim_at_once_the_second_withdraws(s3: S3Client, theirs: st
     assert read_marker(s3, claimed)["index"] == "else/other"
 
 
+def test_who_has_the_rights_marks_its_place_again_whatever_lies_there(s3: S3Client) -> None:
+    """Somebody deleted the marker of a running index: what lies there is its own."""
+    s3.create_bucket(Bucket="acme")
+    s3.put_object(Bucket="acme", Key="team/projects/demo.json", Body=b"{}")
+    check_storage(s3, INDEX, s3_of(INDEX), KEYS, granted=True)
+    assert read_marker(s3)["index"] == "packages/main"
+
+
 def test_a_server_that_honours_conditional_writes_is_left_as_it_was(s3: S3Client) -> None:
     s3.create_bucket(Bucket="acme")
     check_conditional_writes(s3, s3_of(INDEX), KEYS)
