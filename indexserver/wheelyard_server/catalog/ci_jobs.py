@@ -23,6 +23,9 @@ _FULCIO = "1.3.6.1.4.1.57264.1."
 """Extensions of Sigstore's certificates: https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md."""
 _ISSUER, _BUILD_SIGNER, _REPOSITORY, _REF, _BUILD_CONFIG = (f"{_FULCIO}{last}" for last in (8, 9, 12, 14, 18))
 
+_NO_CERTIFICATE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What the library raises for some bytes that are no certificate; for all others it is `ValueError`."""
+
 Text = Mapping[str, str]
 
 
@@ -88,7 +91,13 @@ def of_certificate(der: bytes) -> CIJob | None:
     The certificate is not verified: that is the reader's work, who trusts Sigstore's root and not this index.
     Raises `ValueError` if this is no certificate.
     """
-    certificate = x509.load_der_x509_certificate(der)
+    try:
+        return _of_certificate(x509.load_der_x509_certificate(der))
+    except _NO_CERTIFICATE as error:
+        raise ValueError(str(error)) from error
+
+
+def _of_certificate(certificate: x509.Certificate) -> CIJob | None:
     extensions = _extensions(certificate)
     read = _BY_CERTIFICATE.get(extensions.get(_ISSUER, ""))
     return _bounded(read(extensions, certificate)) if read else None

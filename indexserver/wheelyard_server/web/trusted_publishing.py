@@ -41,9 +41,11 @@ async def mint(request: web.Request) -> web.Response:
         minted = await _mint(request, logins, now)
     except (InvalidPublisherError, UnauthenticatedError) as error:
         code = error.code if isinstance(error, InvalidPublisherError) else "invalid-token"
-        record.reason = f"{code}: {error}"
-        errors = [{"code": code, "description": str(error)}]
-        return problem(422, str(error), more={"message": "Token request failed", "errors": errors})
+        # What is not verified may have half of a surrogate pair, which no JSON of ours can.
+        reason = str(error).encode(errors="replace").decode()
+        record.reason = f"{code}: {reason}"
+        errors = [{"code": code, "description": reason}]
+        return problem(422, reason, more={"message": "Token request failed", "errors": errors})
     return web.json_response(
         {"success": True, "token": minted.token, "expires": int(minted.expires.timestamp())},
         headers={"Cache-Control": "no-store"},

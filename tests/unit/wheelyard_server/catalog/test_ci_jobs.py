@@ -13,6 +13,8 @@ from wheelyard_server.catalog.ci_jobs import (
     of_claims,
 )
 
+ISSUER, REPOSITORY = (b"\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01" + bytes([last]) for last in (8, 12))
+"""Object identifiers of Sigstore's extensions (DER)."""
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 GITLAB_ISSUER = "https://gitlab.com"
 WORKFLOW_REF = "acme/app/.github/workflows/release.yml@refs/heads/main"
@@ -100,6 +102,22 @@ def test_the_job_of_a_certificate(extensions: dict[int, str], email: str | None,
 def test_a_certificate_that_cannot_be_parsed() -> None:
     with pytest.raises(ValueError, match="parsing"):
         of_certificate(b"not DER")
+
+
+@pytest.mark.parametrize(
+    ("original", "changed"),
+    [
+        pytest.param(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", id="version 8"),
+        pytest.param(REPOSITORY, ISSUER, id="an extension twice"),
+        pytest.param(b"\x30\x05\x81\x03a@b", b"\x30\x05\xa3\x03\x30\x01\x00", id="an X.400 address"),
+    ],
+)
+def test_a_certificate_that_breaks_a_rule(original: bytes, changed: bytes) -> None:
+    sound = certificate(GITHUB, "a@b")
+    assert of_certificate(sound) is not None
+    assert sound.count(original) == 1
+    with pytest.raises(ValueError, match=r"."):
+        of_certificate(sound.replace(original, changed))
 
 
 def test_the_environment_is_not_compared_since_no_certificate_names_it() -> None:

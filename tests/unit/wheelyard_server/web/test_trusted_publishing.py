@@ -132,6 +132,13 @@ async def test_a_token_can_be_changed_once(client: Client, replica: Client) -> N
             )
 
 
+@pytest.mark.parametrize("issuer", ["https://\ud800.example", "https://\x00\u202e.example", "\\ud800"])
+async def test_whatever_the_issuer_of_a_token_is_the_refusal_is_json(client: Client, issuer: str) -> None:
+    code, description = await refused(client, TestIssuer(issuer).sign())
+    assert code == "invalid-token"
+    assert description.startswith("This index does not know the issuer of the token")
+
+
 async def test_a_job_that_nobody_trusts_is_told_what_it_said(client: Client) -> None:
     code, description = await refused(client, CI.sign(repository="acme/fork", email="secret@example.com"))
     assert code == "invalid-publisher"
