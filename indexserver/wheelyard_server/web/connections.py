@@ -218,9 +218,11 @@ class Connection(web.RequestHandler):
         """See `fast_lane.Client`."""
         wire = self._wire
         if wire is not None and not wire.is_closing():
+            if body:
+                # First: what is left of the answer before, together with the head, may be too much already.
+                self._large = sender, body
             wire.write(head)
             if body:
-                self._large = sender, body
                 # Not `writelines`: some versions of asyncio never say that it was too much (CVE-2024-12254).
                 wire.write(body)
             self._was_used = True

@@ -130,6 +130,25 @@ async def test_who_reads_nothing_is_held_no_more_than_the_budget(
             await asyncio.sleep(0.01)
 
 
+async def test_what_is_counted_is_given_back_where_an_answer_s_head_was_too_much(server: LimitedServer) -> None:
+    unsent, two = server.app[UNSENT], b"2" * MIB
+    with connected(server):
+        while not server.connections:
+            await asyncio.sleep(0)
+        (connection,) = server.connections
+        assert connection._wire is not None
+        connection._wire.set_write_buffer_limits(high=4 * MIB)
+        connection.send(b"head", b"1" * MIB, "192.0.2.1")
+        connection._wire.set_write_buffer_limits(high=connection._wire.get_write_buffer_size())
+        connection.send(b"head", two, "192.0.2.2")
+        assert not unsent.has_room("192.0.2.2", b"another")
+        assert unsent.has_room("192.0.2.2", two), "it is this that the client has not taken"
+    while server.connections:
+        await asyncio.sleep(0.001)
+    assert unsent.size == 0
+    assert not unsent._of_address
+
+
 async def test_a_large_answer_is_the_same_as_ever(server: LimitedServer) -> None:
     head, body = await answer_to(server, request("/simple/open-1/", 1, "192.0.2.1"))
     assert len(body) > 3 * PIECE_BYTES
