@@ -26,7 +26,7 @@ from wheelyard_server.names import NormalizedName, parse_project_name, parse_ver
 from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.pages import file_url, timestamp
 from wheelyard_server.web.redirects import moved
-from wheelyard_server.web.rendering import RenderedForOrigins, aside
+from wheelyard_server.web.rendering import Aside, RenderedForOrigins
 from wheelyard_server.web.representation import Representation, answer, encoding_for, unchanged
 
 _TEXTS = (
@@ -50,6 +50,7 @@ _BYTES_OF_A_ROW = 1024
 CACHED_BYTES = 16 * 1024**2
 """Of memory."""
 _TYPE = "application/json"
+_ASIDE = Aside()
 _RELEASE = distribution_version("wheelyard")
 
 _Key = tuple[str, Revision, Version | None, str]
@@ -95,7 +96,7 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     page = pages.ready(key, base, encoding)
     if page is None:
         rows = len(project.files)
-        files = await aside(lambda: _described(project, version), rows)
+        files = await _ASIDE(lambda: _described(project, version), rows)
         described = await catalog.core_metadata(name, _source(files))
 
         def make(root: str) -> Representation:

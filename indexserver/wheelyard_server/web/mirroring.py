@@ -14,7 +14,7 @@ from wheelyard_server.catalog import serials
 from wheelyard_server.catalog.project_list import Listing
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.headers import SERIAL
-from wheelyard_server.web.rendering import aside
+from wheelyard_server.web.rendering import Aside
 from wheelyard_server.web.upload import upload
 
 BODY_BYTES = 4096
@@ -27,6 +27,7 @@ _CALL = re.compile(
     rb"</methodCall>\s*"
 )
 """The calls that there are. No parser of XML: its entities are an attack."""
+_ASIDE = Aside()
 _NOT_A_CALL = -32700
 _NO_SUCH_METHOD = -32601
 _WRONG_PARAMETERS = -32602
@@ -52,7 +53,7 @@ async def _call(request: web.Request) -> web.Response:
         )
     listing = await (await guarded_catalog(request)).projects_for_mirrors()
     since = int(match["serial"] or 0)
-    value = await aside(lambda: answer(listing, since), len(listing.projects))
+    value = await _ASIDE(lambda: answer(listing, since), len(listing.projects))
     return _response(f"<params><param><value>{value}</value></param></params>", listing.serial)
 
 

@@ -17,7 +17,7 @@ from wheelyard_server.web.representation import Representation
 ROWS_INLINE = 100
 """A page of so few files or projects takes about a millisecond: it is made where it is needed."""
 MOST_WAITING = 100
-"""Pages that wait to be made. Those that have an origin in them are as many as clients make up."""
+"""Pages of one kind that wait to be made. Those that have an origin in them are as many as clients make up."""
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -25,11 +25,23 @@ T = TypeVar("T")
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="rendering")
 
 
-async def aside(work: Callable[[], T], rows: int) -> T:
-    """Return what the work returns; where it goes over many rows it is done beside the event loop."""
-    if rows <= ROWS_INLINE:
-        return work()
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+class Aside:
+    """Work of one kind, done beside the event loop where it is long."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+
+    async def __call__(self, work: Callable[[], T], rows: int) -> T:
+        """Return what the work returns, which goes over so many rows; raise `BusyError` if too much of it waits."""
+        if rows <= ROWS_INLINE:
+            return work()
+        if self._waiting >= MOST_WAITING:
+            raise BusyError("Too many pages are being made, try again")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+        finally:
+            self._waiting -= 1
 
 
 class Rendered(Generic[K]):
@@ -38,6 +50,7 @@ class Rendered(Generic[K]):
     def __init__(self, max_bytes: int) -> None:
         self._pages: Bounded[K | tuple[K, Encoding], Representation] = Bounded(max_bytes)
         self._running: dict[tuple[K, Encoding], asyncio.Task[Representation]] = {}
+        self._aside = Aside()
 
     def ready(self, key: K, encoding: Encoding) -> Representation | None:
         """Return a page if it can be sent in this content coding without more work than that of a small page."""
@@ -54,8 +67,6 @@ class Rendered(Generic[K]):
             return self._keep(key, encoding, make())
         task = self._running.get((key, encoding))
         if task is None:
-            if len(self._running) >= MOST_WAITING:
-                raise BusyError("Too many pages are being made, try again")
             task = self._running[key, encoding] = asyncio.create_task(self._made(key, encoding, make, rows))
             task.add_done_callback(lambda _: self._running.pop((key, encoding)))
         return await asyncio.shield(task)
@@ -69,7 +80,7 @@ class Rendered(Generic[K]):
             page.prepared(encoding, unchanged=True)
             return page
 
-        return self._keep(key, encoding, await aside(encoded, rows))
+        return self._keep(key, encoding, await self._aside(encoded, rows))
 
     def _keep(self, key: K, encoding: Encoding, page: Representation) -> Representation:
         """Keep a small page for all content codings. Of a large one, only what is sent in this one."""

@@ -7,7 +7,7 @@ import pytest
 
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.negotiation import Encoding
-from wheelyard_server.web.rendering import MOST_WAITING, ROWS_INLINE, Rendered, RenderedForOrigins
+from wheelyard_server.web.rendering import MOST_WAITING, ROWS_INLINE, Aside, Rendered, RenderedForOrigins
 from wheelyard_server.web.representation import SMALL_BYTES, Representation
 
 MANY = ROWS_INLINE + 1
@@ -66,6 +66,20 @@ async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
         await pages.page(MOST_WAITING, Encoding.GZIP, make, MANY)
     go_on.set()
     await asyncio.gather(same, *waiting)
+
+
+async def test_so_much_work_waits_and_no_more() -> None:
+    aside, go_on = Aside(), threading.Event()
+    waiting = [asyncio.create_task(aside(go_on.wait, MANY)) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await aside(go_on.wait, MANY)
+    assert await aside(lambda: "short", ROWS_INLINE) == "short"
+    waiting.pop().cancel()  # a client that has gone
+    await asyncio.sleep(0)
+    waiting.append(asyncio.create_task(aside(go_on.wait, MANY)))
+    go_on.set()
+    assert await asyncio.gather(*waiting) == [True] * MOST_WAITING
 
 
 async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
