@@ -19,6 +19,7 @@ from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
 from wheelyard_server.maintenance.inventory import for_each, projects
+from wheelyard_server.maintenance.uploads import used_ids
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
@@ -132,10 +133,9 @@ def check_conflicts(project: Project, target: Project) -> None:
 def merged(project: Project, target: Project) -> Project:
     """Return the source's project as the target has to have it; raise `ConflictError` if that may not be."""
     check_conflicts(project, target)
-    known = {file.upload_id for file in target.files}
-    fenced = {upload.upload_id for upload in target.fenced} - known
+    fenced = {upload.upload_id for upload in target.fenced} - used_ids(target.files)
     for file in project.files:
-        if file.upload_id in fenced:
+        if not file.object_ids.isdisjoint(fenced):
             raise ConflictError(f"{file.filename} is being collected in the target, publish it there again")
     # Fences are about uploads to the storage that they are in.
     # So are the format, the serial and the ids of writes.

@@ -1,3 +1,5 @@
+import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,10 +189,24 @@ async def test_a_tombstone_of_other_content_and_what_is_being_collected_stay(
     assert problems(await copy(source, target, tmp_path)) == [
         f"was not copied: the target had a {ONE} with other content"
     ]
-    fresh = MemoryStorage()
     upload_ids = frozenset(file.upload_id for file in (await Catalog(source).project(DEMO)).project.files)
+    await check_fenced(source, upload_ids, tmp_path)
+
+
+async def test_a_provenance_object_that_is_being_collected_stays(source: MemoryStorage, tmp_path: Path) -> None:
+    (file, *_) = (await Catalog(source).project(DEMO)).project.files
+    body, attested_id = b"{}", "a" * 32
+    attested = file.replace(provenance_id=attested_id, provenance_sha256=hashlib.sha256(body).hexdigest())
+    change = partial(edits.with_provenance, file=file, attested=attested)
+    await Documents(source).change(DEMO, change, {layout.provenance(DEMO, attested): body})
+    await check_fenced(source, frozenset({attested_id}), tmp_path)
+
+
+async def check_fenced(source: MemoryStorage, upload_ids: frozenset[str], folder: Path) -> None:
+    """Check that nothing is copied to where the collection has given up these uploads."""
+    fresh = MemoryStorage()
     await Documents(fresh).change(DEMO, lambda project: edits.with_fenced(project, upload_ids, START))
-    (problem,) = problems(await copy(source, fresh, tmp_path))
+    (problem,) = problems(await copy(source, fresh, folder))
     assert "is being collected in the target" in problem
     with pytest.raises(NotFoundError):
         await listed(fresh)
