@@ -63,6 +63,8 @@ log = logging.getLogger(__name__)
 
 CLAIM_RETRY_SECONDS = 2
 CHECK_WRITES_SECONDS = 20
+PROOF_SECONDS = 20 * 60
+"""A slow storage may take minutes for a proof. That is the same for all replicas, and readers are served."""
 CLOSED_SECONDS = 5
 """How long the ports stay closed for a storage that has not answered yet."""
 METRICS = web.AppKey("metrics", Metrics)
@@ -254,7 +256,9 @@ def check_writes(app: web.Application, storage: Storage) -> None:
     gate, safety = app[CATALOG].writes, WriteSafety(storage)
     gate.hold()
     work = partial(_check_writes, gate, safety)
-    app[BACKGROUND].start("checking conditional writes", work, CHECK_WRITES_SECONDS, at_once=True)
+    app[BACKGROUND].start(
+        "checking conditional writes", work, CHECK_WRITES_SECONDS, at_once=True, late_seconds=PROOF_SECONDS
+    )
 
 
 async def _check_writes(gate: WriteGate, safety: WriteSafety) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 60
-"""A round that takes longer is stuck."""
+"""A round that takes longer is stuck, if nothing else is said."""
 MOST_SECONDS_BETWEEN_FAILURES = 5
 
 Clock = Callable[[], float]
@@ -32,6 +32,8 @@ class Loop:
     """Seconds since 1970."""
     at_once: bool = False
     """The first round does not wait."""
+    late_seconds: float = LATE_SECONDS
+    """A round that takes longer is stuck."""
     failures: int = 0
     """Rounds that have failed since the start."""
     failing: bool = False
@@ -57,7 +59,7 @@ class Loop:
     @property
     def is_late(self) -> bool:
         """Tell whether it is stuck in a round."""
-        return self.clock() - self._round_ended > self.seconds + LATE_SECONDS
+        return self.clock() - self._round_ended > self.seconds + self.late_seconds
 
     def _end(self, task: asyncio.Task[None], ended: Callable[["Loop"], None]) -> None:
         if task is self._task:
@@ -109,10 +111,16 @@ class Background:
     """Called when that happens."""
 
     def start(
-        self, name: str, work: Callable[[], Awaitable[None]], seconds: float, *, at_once: bool = False
+        self,
+        name: str,
+        work: Callable[[], Awaitable[None]],
+        seconds: float,
+        *,
+        at_once: bool = False,
+        late_seconds: float = LATE_SECONDS,
     ) -> Loop:
         """Do this every so many seconds from now on."""
-        loop = Loop(name, work, seconds, self.clock, at_once)
+        loop = Loop(name, work, seconds, self.clock, at_once, late_seconds)
         self.loops.append(loop)
         loop.start(self._ended)
         return loop

@@ -18,7 +18,7 @@ from support.access import ACCESS as ACCESS_FILE
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
-from wheelyard_server.background import LATE_SECONDS, Background, Loop
+from wheelyard_server.background import Background, Loop
 from wheelyard_server.errors import LoopEndedError
 from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
 from wheelyard_server.storage.folder import FolderStorage
@@ -211,12 +211,22 @@ async def test_a_loop_that_is_stuck_is_not_ready(
 
     loop.work = hang
     await asyncio.wait_for(is_in.wait(), 60)
-    monkeypatch.setattr(loop, "clock", lambda: server.app[BACKGROUND].clock() + LATE_SECONDS + loop.seconds + 1)
+    monkeypatch.setattr(
+        loop, "clock", lambda: server.app[BACKGROUND].clock() + loop.late_seconds + loop.seconds + 1
+    )
     status, ready, access, _ = await _told(server)
     assert (status, ready, access["stuck"]) == (503, f"stuck: {name}", [name])
     loop.work = work
     may_go_on.set()
     await _until(lambda: not loop.is_late)
+    assert (await _told(server))[0] == 200
+
+
+async def test_a_proof_of_conditional_writes_that_takes_minutes_is_not_stuck(
+    server: LimitedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = _loop(server, "checking conditional writes")
+    monkeypatch.setattr(loop, "clock", lambda: server.app[BACKGROUND].clock() + 10 * 60)
     assert (await _told(server))[0] == 200
 
 
