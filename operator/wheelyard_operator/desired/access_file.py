@@ -101,9 +101,15 @@ def _own(login: Login, trust: Trust) -> list[Manifest]:
     return [_user(login, trust), *(_grant(grant) for grant in login.rights.grants)]
 
 
-def has_publisher(text: str, username: str, publisher: Identity) -> bool:
-    """Tell whether an access file has this trusted publisher of this user, without reading the file."""
-    entry = text.partition(f'{{"name":{_dump(username)},"groups":')[2].partition('},{"name":"')[0]
+def entries(text: str) -> dict[str, str]:
+    """Give what an access file has of each user, by username, without reading the file."""
+    # A user's entry alone begins so: claims are sorted, and a quotation mark within a value is escaped.
+    users = text.partition('"users":[{"name":"')[2].split('},{"name":"')
+    return {each.partition('"')[0]: each for each in users}
+
+
+def has_publisher(entry: str, publisher: Identity) -> bool:
+    """Tell whether the entry of a user has this trusted publisher."""
     return _dump(_identity(publisher)) in entry.partition('"trustedPublishers":')[2]
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_budget import LeftOut
-from wheelyard_operator.desired.access_file import unpacked
+from wheelyard_operator.desired.access_file import entries, unpacked
 from wheelyard_operator.desired.trusts import Trusts
 
 if TYPE_CHECKING:
     from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Key, PackageIndex
+    from wheelyard_operator.resource import IndexUser, Key, PackageIndex
 
 _MOST = 1000
 
@@ -29,6 +29,10 @@ class InForce:
     def trusts(self) -> Trusts:
         """Who is trusted first for what. Only users with trusts ask, so only then is the file read whole."""
         return Trusts.parse(self.text)
+
+    def entry(self, user: IndexUser) -> str:
+        """Give what it has of a user with trusted publishers."""
+        return entries(self.text).get(user.username, "") if user.publishers else ""
 
 
 NOTHING = InForce()

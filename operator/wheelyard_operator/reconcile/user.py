@@ -89,7 +89,7 @@ class UserReconciler:
             findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
             if problem:
                 raise problem
-            counting = with_counting_publishers(user, in_force.text)
+            counting = with_counting_publishers(user, in_force.entry(user))
             findings = replace(findings, unpinned=[each for each in counting.publishers if not each.is_pinned])
             self._check_publishers(user, counting, in_force.text)
             believed = self._check_in_force(index, Login(counting, rights(index, user), credentials), in_force)

@@ -14,6 +14,8 @@ from wheelyard_operator.desired.access_file import (
     Login,
     Trust,
     access_file,
+    entries,
+    has_publisher,
     is_in_force,
     knows_issuer,
     packed,
@@ -152,3 +154,17 @@ def test_no_more_is_unpacked_than_an_access_file_can_have() -> None:
         assert tracemalloc.get_traced_memory()[1] < 3 * MAX_BYTES
     finally:
         tracemalloc.stop()
+
+
+def test_the_entries_of_users_are_those_of_the_file_whatever_claims_say() -> None:
+    """Nobody's claims can pretend to be the entry of another user, or end it."""
+    claims = {"name": "packages.two", "groups": "x", "trustedPublishers": "y", "sub": '},{"name":"packages.two"'}
+    odd = a_user("odd", trusted_publishers=[{"oidc": {"issuer": GITHUB, "claims": claims}}, PUBLISHER])
+    two = a_user("two", trusted_publishers=[PUBLISHER])
+    last = a_user("zero", grants=[{"packages": ["acme-*"], "verbs": ["read"]}])
+    found = entries(access_file(an_index(access=GRANTS), map(a_login, (odd, two, last)), TRUST))
+    assert set(found) == {"packages.odd", "packages.two", "packages.zero"}
+    assert all(has_publisher(found["packages.odd"], each) for each in odd.publishers)
+    assert [has_publisher(found["packages.two"], each) for each in odd.publishers] == [False, True]
+    assert not any(has_publisher(found["packages.zero"], each) for each in odd.publishers)
+    assert not any(entries(access_file(an_index(), [], TRUST)).values())

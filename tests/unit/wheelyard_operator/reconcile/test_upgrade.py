@@ -12,6 +12,7 @@ from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, condition, gi
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
+from wheelyard_operator.reconcile import logins
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 
 if TYPE_CHECKING:
@@ -252,6 +253,22 @@ def test_that_another_user_has_it_in_force_is_no_pin(world: World, monkeypatch: 
     world.settle(MAIN, JENKINS, second)
     assert world.reason(second) == "PublisherNotPinned"
     assert world.reason(JENKINS) == "LoginInForce"
+
+
+def test_the_access_file_is_gone_through_once_for_all_users_and_publishers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have 16 MB, and one namespace hundreds of users with 20 publishers each."""
+    github(world)
+    names = [f"user-{number}" for number in range(5)]
+    for name in names:
+        world.kube.put(user_body(name, trusted_publishers=[GITHUB, GITHUB]))
+    world.settle(MAIN, *(JENKINS._replace(name=name) for name in names))
+    assert world.get("PackageIndex", "main")["status"]["users"] == 5
+    asked: list[str] = []
+    monkeypatch.setattr(logins, "entries", lambda text: asked.append(text) or {})
+    world.index()
+    assert len(asked) == 1
 
 
 def test_the_clusters_issuer_is_trusted_for_publishers_only_where_it_is_allowed(world: World) -> None:
