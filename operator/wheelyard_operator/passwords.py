@@ -14,6 +14,8 @@ from wheelyard_operator import password_costs
 
 SHORTEST = 8
 """Characters, as NIST SP 800-63B has it."""
+LONGEST_PASSWORD = 256
+"""Bytes: index servers refuse longer ones unread."""
 
 # OWASP Password Storage Cheat Sheet.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -33,10 +35,17 @@ class PasswordHash:
 
 
 def hashed(password: str) -> PasswordHash:
-    """Hash a password; raise ValueError if it is too short."""
+    """Hash a password; raise ValueError if it is too short or too long."""
     if len(password) < SHORTEST:
         raise ValueError(f"the password is too short: take at least {SHORTEST} characters.")
+    if is_too_long(password):
+        raise ValueError(f"the password is too long: take at most {LONGEST_PASSWORD} bytes.")
     return PasswordHash(_HASHER.hash(password))
+
+
+def is_too_long(password: str) -> bool:
+    """Tell whether index servers refuse a password for its length."""
+    return len(password.encode()) > LONGEST_PASSWORD
 
 
 def taken_over(old_hash: str) -> PasswordHash:

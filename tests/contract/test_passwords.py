@@ -11,8 +11,17 @@ from passlib import hash as formats
 from passlib.registry import get_crypt_handler as passlib_registry
 
 from wheelyard_operator import password_costs as operator_costs
-from wheelyard_operator.passwords import _OLD, SHORTEST, PasswordHash, hashed, is_affordable, taken_over
+from wheelyard_operator.passwords import (
+    _OLD,
+    LONGEST_PASSWORD,
+    SHORTEST,
+    PasswordHash,
+    hashed,
+    is_affordable,
+    taken_over,
+)
 from wheelyard_server.access import password_costs as server_costs
+from wheelyard_server.access import passwords
 from wheelyard_server.access.file import AccessFile, Password, User
 from wheelyard_server.access.logins import Logins
 from wheelyard_server.access.password_costs import check
@@ -195,3 +204,10 @@ def test_short_passwords_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 8 characters"):
         hashed("x" * (SHORTEST - 1))
     assert hashed("x" * SHORTEST)
+
+
+def test_passwords_that_servers_refuse_for_their_length_are_refused_when_they_are_chosen() -> None:
+    assert LONGEST_PASSWORD == passwords.LONGEST_PASSWORD
+    with pytest.raises(ValueError, match="at most 256 bytes"):
+        hashed("ü" * (LONGEST_PASSWORD // 2) + "x")
+    assert hashed("ü" * (LONGEST_PASSWORD // 2))

@@ -83,7 +83,8 @@ class PasswordChecker:
         `stored` is empty where there is no such user. Raises `TooManyAttemptsError`, and `BusyError` if too many
         others are being checked.
         """
-        if any(len(each.encode(errors="surrogatepass")) > LONGEST_PASSWORD for each in readings):
+        readings = [each for each in readings if len(each.encode(errors="surrogatepass")) <= LONGEST_PASSWORD]
+        if not readings:
             return False
         guess = _Guess(user, tuple(readings), tuple(filter(self._has_room, stored)) or (NOBODYS,))
         login = self._digest(guess)

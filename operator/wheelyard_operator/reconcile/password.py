@@ -32,7 +32,7 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
             READY, "PasswordUnusable", f"Secret {name} must be of type {_TYPE}: delete it and create it so."
         )
     source = f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
-    if before is not None and before.source == source and _is_affordable(before):
+    if before is not None and before.source == source and _still_counts(before, secret):
         return before
     try:
         made = _hashed(secret)
@@ -41,8 +41,10 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
     return ChosenPassword(made.hash, made.over, source)
 
 
-def _is_affordable(chosen: ChosenPassword) -> bool:
-    return passwords.is_affordable(passwords.PasswordHash(chosen.hash, chosen.over))
+def _still_counts(chosen: ChosenPassword, secret: Manifest) -> bool:
+    """Tell whether what was taken over is within the bounds, which may have been wider then."""
+    is_affordable = passwords.is_affordable(passwords.PasswordHash(chosen.hash, chosen.over))
+    return is_affordable and not passwords.is_too_long(decoded(secret, PASSWORD))
 
 
 def _hashed(secret: Manifest) -> passwords.PasswordHash:

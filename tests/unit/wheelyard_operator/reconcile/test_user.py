@@ -8,7 +8,7 @@ import pytest
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, NOW, RSA_KEY, condition, index_body, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
-from wheelyard_operator import password_costs, tokens
+from wheelyard_operator import password_costs, passwords, tokens
 from wheelyard_operator.desired import access_budget
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
@@ -260,6 +260,7 @@ def test_a_password_of_the_teams_own(world: World) -> None:
         (password_secret(), "exactly one of the keys password and passwordHash"),
         (password_secret(password="correct horse", passwordHash="$1$"), "exactly one of the keys"),
         (password_secret(password="short"), "short"),
+        (password_secret(password="long" * 65), "too long: take at most 256 bytes"),
     ],
 )
 def test_a_password_that_cannot_be_used(world: World, body: Manifest, says: str) -> None:
@@ -272,6 +273,20 @@ def test_a_password_that_cannot_be_used(world: World, body: Manifest, says: str)
     assert says in message
     assert "correct horse" not in str(world.get("IndexUser", "jenkins"))
     assert "passwords" not in entry(world)
+
+
+def test_a_password_of_before_the_bounds_is_said_to_be_too_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Index servers refuse it, so that the user must not be Ready."""
+    world.kube.put(index_body())
+    world.kube.put(user_body(credentials={"passwordSecretRef": {"name": "mine"}}))
+    world.kube.put(password_secret(password="correct horse"))
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "LoginInForce"
+    monkeypatch.setattr(passwords, "LONGEST_PASSWORD", 12)
+    world.settle(MAIN, JENKINS)
+    assert world.reason(JENKINS) == "PasswordUnusable"
 
 
 def test_a_hash_of_before_the_bounds_is_in_force_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,14 @@ async def test_an_endless_password_costs_no_hash(world: World) -> None:
     assert world.compared == []
 
 
+async def test_a_password_is_not_refused_for_a_reading_of_it_that_is_too_long(world: World) -> None:
+    """UTF-8 that is read as ISO 8859-1 has twice as many bytes."""
+    right = "ü" * 70
+    readings = (right, right.encode().decode("latin-1"))
+    world.checker = PasswordChecker(lambda: world.seconds, lambda _, guess: guess == right)
+    assert await world.checker.check("jenkins", readings, (STORED,), HOME)
+
+
 async def test_what_is_remembered_is_bounded(world: World) -> None:
     for number in range(1100):
         assert await world.check(f"user{number}", RIGHT, STORED)
