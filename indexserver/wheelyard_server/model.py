@@ -232,6 +232,12 @@ class Project(_Part, frozen=True, dict=True):
         """Whether any file has a provenance object (PEP 740)."""
         return any(file.provenance_sha256 is not None for file in self.files)
 
+    @cached_property
+    def last_time(self) -> datetime | None:
+        """When the last file was uploaded or deleted, UTC; None if there never was one."""
+        times = (*(file.upload_time for file in self.files), *(file.deleted for file in self.deleted))
+        return max(times, default=None)
+
     def deleted_file(self, filename: str) -> DeletedFile | None:
         """Return what is kept of the deleted file of that name, if there was one."""
         return next((file for file in self.deleted if file.filename == filename), None)

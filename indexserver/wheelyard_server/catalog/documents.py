@@ -41,6 +41,8 @@ SWAP_TRIES = 50
 OPERATIONS_KEPT = 8
 """So many writers may come between a write and the look whether it took effect, within a second mostly."""
 _OPERATION_BYTES = 8
+CHANGED_AT_ONCE = 500
+"""Files of a project, deleted ones included, that a change goes over on the event loop."""
 
 Clock = Callable[[], datetime]
 """The time, UTC."""
@@ -153,15 +155,9 @@ class Documents:
                 # Our own write of an earlier round, whose answer got lost or came back as a conflict. Others may
                 # have written since, and even undone it: done it was.
                 return version.project
-            changed = change(version.project)
-            if changed == version.project:
+            changed = await _changed(version.project, change, operation)
+            if changed is version.project:
                 return changed
-            operations = (*version.project.operations, operation)
-            changed = changed.replace(
-                operations=operations[-OPERATIONS_KEPT:],
-                format=version.project.format,
-                serial=last_serial(version.project),
-            )
             if await self._swapped(changed, version.etag, objects):
                 return changed
             objects = {}  # They are there: it is the swap that was refused.
@@ -226,6 +222,24 @@ def listing_of(version: Version, stale_seconds: float | None = None) -> Listing 
     if version.etag is None or not version.project.files:
         return None
     return Listing(version.project, Revision(version.etag), stale_seconds)
+
+
+async def _changed(project: Project, change: Callable[[Project], Project], operation: str) -> Project:
+    """Return the project as `_next` does; a large one is changed beside the event loop."""
+    if len(project.files) + len(project.deleted) <= CHANGED_AT_ONCE:
+        return _next(project, change, operation)
+    return await asyncio.to_thread(_next, project, change, operation)
+
+
+def _next(project: Project, change: Callable[[Project], Project], operation: str) -> Project:
+    """Return what comes of a project by this operation; the same object means that nothing does."""
+    changed = change(project)
+    if changed == project:
+        return project
+    operations = (*project.operations, operation)
+    return changed.replace(
+        operations=operations[-OPERATIONS_KEPT:], format=project.format, serial=last_serial(project)
+    )
 
 
 def _parse(body: bytes, name: str) -> Project:

@@ -35,8 +35,7 @@ def last_serial(project: Project) -> int:
     """Return the serial of a project. A document of format 1 has none: it is that of its last file."""
     if project.serial:
         return project.serial
-    times = (*(file.upload_time for file in project.files), *(file.deleted for file in project.deleted))
-    return serial_at(max(times, default=_EPOCH))
+    return serial_at(project.last_time or _EPOCH)
 
 
 def next_serial(project: Project, now: datetime) -> int:
