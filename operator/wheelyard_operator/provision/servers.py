@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from socket import SHUT_RDWR
+from threading import Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import urllib3
 
 from wheelyard_operator.resource import OLDEST_FORMAT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from socket import socket
+
     from wheelyard_operator.resource import Manifest
 
 _LONGEST_ANSWER = 10_000
+_CONNECT_SECONDS = 0.5
+_ANSWER_SECONDS = 1.0
+"""For the whole answer: whoever may make pods of an index chooses what they say, and how slowly."""
 _NEWEST = 1000
 """No release knows a format beyond that."""
 
@@ -31,18 +39,40 @@ class Servers:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=0.5, read=1), retries=False)
 
     def ask(self, pod: Manifest) -> Answer | None:
         """Return the answer of a pod's server; None where there is none."""
         address = pod.get("status", {}).get("podIP", "")
-        host = f"[{address}]" if ":" in address else address
-        try:
-            url = f"http://{host}:{self._port}/access"
-            with self._pool.request("GET", url, redirect=False, preload_content=False) as response:
-                return _parse(json.loads(response.read(_LONGEST_ANSWER)))
-        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, AttributeError):
+        if not address:
             return None
+        connection = HTTPConnection(address, self._port, timeout=_CONNECT_SECONDS)
+        try:
+            connection.connect()
+            with _ended_in_time(connection.sock):
+                connection.request("GET", "/access")
+                with connection.getresponse() as response:
+                    return _parse(json.loads(response.read(_LONGEST_ANSWER)))
+        except (HTTPException, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _ended_in_time(connection: socket) -> Iterator[None]:
+    """Hang up on who has not answered in time: timeouts of sockets begin anew with each byte."""
+    connection.settimeout(_ANSWER_SECONDS)
+    end = Timer(_ANSWER_SECONDS, _hang_up, [connection])
+    end.start()
+    try:
+        yield
+    finally:
+        end.cancel()
+
+
+def _hang_up(connection: socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(SHUT_RDWR)
 
 
 def _parse(told: dict[str, Any]) -> Answer:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
         (b"{}", None),
         (b"[]", None),
         (b"<html>", None),
+        (b"[" * 10_000, None),
     ],
 )
 def test_what_a_pod_answers(
@@ -61,3 +64,32 @@ def test_what_a_pod_answers(
 @pytest.mark.parametrize("status", [{}, {"podIP": "127.0.0.1"}, {"podIP": "::1"}])
 def test_a_pod_that_cannot_be_asked(status: dict[str, str]) -> None:
     assert Servers(1).ask({"status": status}) is None
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_pod_that_answers_byte_by_byte_is_not_listened_to_for_ever(beginning: bytes) -> None:
+    """It would take a thread of the operator for hours."""
+    left = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            while not left.wait(0.05):
+                connection.sendall(b"1")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=[listener], daemon=True)
+        thread.start()
+        answer: list[Answer | None] = []
+        asking = threading.Thread(
+            target=lambda: answer.append(
+                Servers(listener.getsockname()[1]).ask({"status": {"podIP": "127.0.0.1"}})
+            ),
+            daemon=True,
+        )
+        asking.start()
+        asking.join(60)
+        left.set()
+        thread.join()
+    assert answer == [None]
