@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unit.wheelyard_operator.fakes import TOKEN, FakeKube, index_body, user_body
+from unit.wheelyard_operator.fakes import TOKEN, FakeKube, index_body, server_pod, user_body
 from wheelyard_operator.desired.common import encoded
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import commands
@@ -124,7 +124,6 @@ def secret_of(name: str = "ci", namespace: str = "packages") -> Manifest:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded({"password": TOKEN})}
 
 
-def server_pod(name: str, **status: Any) -> Manifest:
-    """Give a pod of the index `main`."""
-    metadata = {"name": name, "namespace": "packages", "labels": {"wheelyard.dev/index": "main"}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": "Running", **status}}
+def running_server(name: str, **status: Any) -> Manifest:
+    """Give a running pod of the index `main`."""
+    return {**server_pod(name), "status": {"phase": "Running", **status}}

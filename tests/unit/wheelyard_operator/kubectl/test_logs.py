@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from unit.wheelyard_operator.fakes import an_index
-from unit.wheelyard_operator.kubectl.plugin import SERVER, Plugin, server_pod
+from unit.wheelyard_operator.kubectl.plugin import SERVER, Plugin, running_server
 from wheelyard_operator.kubectl import logs
 from wheelyard_operator.kubectl.connection import Connection
 
@@ -26,7 +26,7 @@ def servers(plugin: Plugin) -> Plugin:
         "wheelyard-main-1-bbbbb": [line(3, "three"), "2026-11-23T12:00:06.000000000Z not JSON"],
     }
     for name in (*plugin.logs.of, "wheelyard-main-1-ccccc"):
-        plugin.kube.put(server_pod(name))
+        plugin.kube.put(running_server(name))
     return plugin
 
 
@@ -101,7 +101,7 @@ def test_following_goes_on_with_servers_that_start_later(servers: Plugin, monkey
     servers.logs.of["wheelyard-main-1-bbbbb"].append(line(7, "seven"))
     assert next(coming)[1].fields["message"] == "seven"
     servers.logs.of["wheelyard-main-2-ddddd"] = [line(8, "eight")]
-    servers.kube.put(server_pod("wheelyard-main-2-ddddd"))
+    servers.kube.put(running_server("wheelyard-main-2-ddddd"))
     pod, entry = next(coming)
     assert (pod, entry.fields["message"]) == ("wheelyard-main-2-ddddd", "eight")
     for body in list(servers.kube.objects.values()):
