@@ -90,6 +90,7 @@ def test_a_pod_that_answers_byte_by_byte_is_not_listened_to_for_ever(beginning: 
         )
         asking.start()
         asking.join(60)
+        still_asks = asking.is_alive()
         left.set()
         thread.join()
-    assert answer == [None]
+    assert (still_asks, answer) == (False, [None])
