@@ -15,7 +15,7 @@ class WriteGate:
     """Open, until somebody holds it; it opens and closes as what is known of the storage changes."""
 
     def __init__(self) -> None:
-        self._refusal: UnsafeStorageError | None = None
+        self._refusal: str | None = None
         self._is_known = asyncio.Event()
         self._is_known.set()
 
@@ -31,10 +31,10 @@ class WriteGate:
         self._is_known.set()
 
     def refuse(self, reason: UnsafeStorageError) -> None:
-        """Raise this for all writers from now on."""
-        if str(reason) != str(self._refusal):
+        """Refuse all writers with this reason from now on."""
+        if str(reason) != self._refusal:
             log.error("%s", reason)
-        self._refusal = reason
+        self._refusal = str(reason)
         self._is_known.set()
 
     async def passed(self) -> None:
@@ -45,7 +45,8 @@ class WriteGate:
         if not self._is_known.is_set():
             await self._wait()
         if self._refusal is not None:
-            raise self._refusal
+            # A new one for each writer: an exception that is raised again keeps what all of them had at hand.
+            raise UnsafeStorageError(self._refusal)
 
     async def _wait(self) -> None:
         try:

@@ -27,6 +27,17 @@ async def test_writers_wait_for_the_answer() -> None:
                 await writer
 
 
+@pytest.mark.parametrize("reason", ["because", ""])
+async def test_what_a_writer_is_refused_with_keeps_nothing_of_others(reason: str) -> None:
+    gate, found = WriteGate(), set()
+    gate.refuse(UnsafeStorageError(reason))
+    for _ in range(3):
+        with pytest.raises(UnsafeStorageError) as refused:
+            await gate.passed()
+        found.add(refused.value)
+    assert len(found) == 3
+
+
 async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_gate, "WAIT_SECONDS", 0)
     gate = WriteGate()
