@@ -3,7 +3,7 @@
 # `PROJECT/json` beside the index's last path segment, and if that is 404, it downloads every file of the version.
 #
 # Expected: a simple page with a sha256 for each file is enough to write them down.
-# Seen (2026-11-30): `GET /root/pypi/demo/json` for the index `/root/pypi/simple` (PyPI's own is `/pypi/demo/json`), then
+# Seen (2026-11-30): `GET /team/main/demo/json` for the index `/team/main/simple` (PyPI's own is `/pypi/demo/json`), then
 # every wheel, those of other platforms too, and the file that was just downloaded once more. For a project with large
 # wheels for many platforms that is gigabytes to write down what one page says. The lock is right in the end.
 #
@@ -43,7 +43,7 @@ requests = []
 class Index(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         requests.append(self.path)
-        page = json.dumps(PAGE).encode() if self.path == "/root/pypi/simple/demo/" else None
+        page = json.dumps(PAGE).encode() if self.path == "/team/main/simple/demo/" else None
         body = page or FILES.get(self.path)
         self.send_response(200 if body else 404)
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json" if page else "application/zip")
@@ -60,13 +60,13 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 Path("requirements.in").write_text("demo\n")
 environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
 command = "venv/bin/pip-compile --quiet --generate-hashes --strip-extras --cache-dir cache requirements.in --index-url".split()
-url = f"http://127.0.0.1:{server.server_port}/root/pypi/simple"
+url = f"http://127.0.0.1:{server.server_port}/team/main/simple"
 subprocess.run([*command, url], env={**environ, "PIP_CONFIG_FILE": os.devnull}, check=True, timeout=200, capture_output=True)
 print(*requests, sep="\n")
-# /root/pypi/simple/demo/, /files/demo-1.0-py3-none-any.whl, /root/pypi/simple/demo/, /root/pypi/demo/json,
+# /team/main/simple/demo/, /files/demo-1.0-py3-none-any.whl, /team/main/simple/demo/, /team/main/demo/json,
 # then all three of /files/ in any order
 lock = Path("requirements.txt").read_text()
 assert all(file["hashes"]["sha256"] in lock for file in LISTED), "the lock lacks a hash"
-assert "/root/pypi/demo/json" in requests, "pip-compile asks for another JSON page"
+assert "/team/main/demo/json" in requests, "pip-compile asks for another JSON page"
 assert sorted(requests[-3:]) == sorted(FILES), "pip-compile takes hashes from the page"
 PYTHON

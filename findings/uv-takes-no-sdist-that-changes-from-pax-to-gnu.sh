@@ -21,10 +21,18 @@ import tarfile
 from pathlib import Path
 
 LONG = "demo-1.0/" + "n" * 120 + ".txt"
-PROJECT = "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n[project]\nname = 'demo'\nversion = '1.0'\n"
+PROJECT = """[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "demo"
+version = "1.0"
+[tool.setuptools]
+py-modules = ["demo"]
+"""
 
 Path("demo-1.0").mkdir()
-Path("demo-1.0/pyproject.toml").write_text(PROJECT + "[tool.setuptools]\npy-modules = ['demo']\n")
+Path("demo-1.0/pyproject.toml").write_text(PROJECT)
 Path("demo-1.0/PKG-INFO").write_text("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
 Path("demo-1.0/demo.py").touch()
 Path(LONG).touch()
