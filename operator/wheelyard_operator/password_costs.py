@@ -109,4 +109,4 @@ def _check_settings(settings: str) -> None:
                 raise ValueError(f"this hash costs too much: at most {MAX_ROUNDS[prefix]} rounds.")
             return
     if settings != "{SHA}" and not _DES_SALT.fullmatch(settings):
-        raise ValueError("this is no older hash that Wheelyard knows.")
+        raise ValueError("this is not an older hash format that Wheelyard supports.")

@@ -95,7 +95,7 @@ def _sentence(error: web.HTTPError) -> str:
         case web.HTTPNotFound():
             return "There is nothing at this path"
         case web.HTTPMethodNotAllowed():
-            return f"Not by {error.method}: this path takes {', '.join(sorted(error.allowed_methods))}"
+            return f"This path does not accept {error.method}, only {', '.join(sorted(error.allowed_methods))}"
         case _:
             return error.reason
 

@@ -42,7 +42,7 @@ async def xml_rpc_or_upload(request: web.Request) -> web.StreamResponse:
 async def _call(request: web.Request) -> web.Response:
     match = _CALL.fullmatch(await _body(request))
     if match is None:
-        return _fault(_NOT_A_CALL, "This is no call of a method of this index")
+        return _fault(_NOT_A_CALL, "The body is not an XML-RPC call that this index supports")
     method = METHODS.get(match["method"].decode())
     if method is None:
         return _fault(_NO_SUCH_METHOD, f"The methods of this index are {', '.join(METHODS)}")

@@ -115,7 +115,7 @@ def _check_readings(headers: bytes, fields: RawMetadata) -> None:
     for name in ("metadata_version", *_REQUIRED, "requires_python", *_CHECKED):
         if going_on.get(name) != fields.get(name):
             raise InvalidUploadError(
-                f"{_SHAPE}: after a line that is no header, some installers see another {_shown_name(name)}"
+                f"{_SHAPE}: after a line that is not a header, some installers see another {_shown_name(name)}"
             )
 
 

@@ -83,4 +83,4 @@ def _number(field: bytes) -> int:
 def _check_unused(field: bytes) -> None:
     """Refuse an irregular number that decides nothing: owners and times. Large user ids are in base 256."""
     if not _OCTAL_OR_EMPTY.fullmatch(field) and not field.startswith(_BINARY):
-        raise InvalidUploadError("The tar archive has a header with a number that is no number")
+        raise InvalidUploadError("The tar archive has a header with a number field that is not a number")

@@ -72,6 +72,6 @@ def _tag_problem(fields: Message, filename: DistributionFilename) -> str:
     try:
         listed = frozenset[Tag]().union(*(parse_tag(line) for line in lines))
     except ValueError:
-        return "The WHEEL file has a line Tag that is no tag"
+        return "The WHEEL file has a Tag line that is not a tag"
     different = sorted(map(str, listed ^ filename.tags))
     return f"The tags of the filename and of the WHEEL file differ in {shown(different[0])}" if different else ""

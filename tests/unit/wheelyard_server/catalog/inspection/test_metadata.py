@@ -39,7 +39,7 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "not metadata": ("# demo\n", "must be lines like"),
     "a line that hides a name": (
         "Metadata-Version: 2.3\nVersion: 1.0\noops\nName: demo\n",
-        "after a line that is no header, some installers see another Name",
+        "after a line that is not a header, some installers see another Name",
     ),
     "a line that hides a requirement": (
         metadata("demo", "1.0", "License: a\nb\nRequires-Dist: evil\n"),

@@ -90,9 +90,9 @@ IRREGULAR: Mapping[str, tuple[bytes, str]] = {
         sdist_with(signed(member("demo-1.0/\u00e9", format_=tarfile.GNU_FORMAT))),
         "damaged header",
     ),
-    "mode that is no number": (irregular(MODE, b"rw-r--r-"), "number that is no number"),
-    "owner with a sign": (irregular(UID, b"-000001\0"), "number that is no number"),
-    "device that is no number": (irregular(MAJOR, b"0x"), "number that is no number"),
+    "mode that is not a number": (irregular(MODE, b"rw-r--r-"), "number field that is not a number"),
+    "owner with a sign": (irregular(UID, b"-000001\0"), "number field that is not a number"),
+    "device that is not a number": (irregular(MAJOR, b"0x"), "number field that is not a number"),
     "file in the oldest form that may be a folder": (
         sdist_with(member("demo-1.0/x/", type=tarfile.AREGTYPE)),
         "may be a file or a folder",

@@ -69,7 +69,7 @@ OTHER_TAGS: Mapping[str, tuple[bytes, str]] = {
     "no tag": (wheel_file("Wheel-Version: 1.0"), "differ in 'py3-none-any'"),
     "another tag": (wheel_file("Wheel-Version: 1.0", "Tag: py2-none-any"), "differ in 'py2-none-any'"),
     "one tag more": (wheel_file("Wheel-Version: 1.0", "Tag: py2.py3-none-any"), "differ in 'py2-none-any'"),
-    "no such tag": (wheel_file("Wheel-Version: 1.0", "Tag: py3"), "that is no tag"),
+    "no such tag": (wheel_file("Wheel-Version: 1.0", "Tag: py3"), "that is not a tag"),
     "tags without end": (
         wheel_file("Wheel-Version: 1.0", f"Tag: {'.'.join('p' * 99)}-{'.'.join('n' * 99)}-any"),
         "too many tags",
