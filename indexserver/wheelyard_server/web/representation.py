@@ -144,8 +144,11 @@ def unchanged(
 ) -> web.Response | None:
     """Return the 304 for who has a page already, which need not be made for it; None: it is to be sent.
 
-    `content_type`, `validator` and `serial` are those of its representation.
+    `content_type`, `validator` and `serial` are those of its representation. `If-None-Match: *` asks whether there
+    is a page at all, which only making it tells.
     """
+    if "*" in request.headers.get("If-None-Match", ""):
+        return None
     known = Representation(b"", content_type, validator, serial)
     encoding = encoding_for(request)
     return answer(request, known, stale_seconds) if matches(request, known.tag(encoding)) else None

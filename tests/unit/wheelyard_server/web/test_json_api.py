@@ -83,7 +83,8 @@ async def test_a_version_has_many_spellings(client: Client, paths: list[Path]) -
 )
 async def test_what_is_not_there_is_not_found(client: Client, paths: list[Path], path: str) -> None:
     assert paths
-    assert (await client.get(path)).status == 404
+    for headers in ({}, {"If-None-Match": "*"}):
+        assert (await client.get(path, headers=headers)).status == 404
 
 
 async def test_what_may_not_be_read_needs_a_login(client: Client, tmp_path: Path) -> None:
@@ -96,6 +97,7 @@ async def test_it_is_not_sent_again_to_who_has_it(client: Client, paths: list[Pa
     assert paths
     etag = (await client.get("/pypi/demo/json")).headers["ETag"]
     assert (await client.get("/pypi/demo/json", headers={"If-None-Match": etag})).status == 304
+    assert (await client.get("/pypi/demo/json", headers={"If-None-Match": "*"})).status == 304
 
 
 @pytest.mark.parametrize("path", ["/pypi/demo/json", "/pypi/demo/1.0/json"])
