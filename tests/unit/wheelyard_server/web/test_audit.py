@@ -153,10 +153,13 @@ async def test_who_goes_away_in_the_middle_is_no_full_disk(client: Client, log: 
 
 
 async def test_who_guesses_too_often_is_refused(client: Client, log: io.StringIO) -> None:
-    login = {"Authorization": aiohttp.encode_basic_auth("web.reader", "wrong")}
-    answers = await asyncio.gather(*(client.get("/simple/demo/", headers=login) for _ in range(10)))
+    async def guess(password: str) -> aiohttp.ClientResponse:
+        login = {"Authorization": aiohttp.encode_basic_auth("web.reader", password)}
+        return await client.get("/simple/demo/", headers=login)
+
+    answers = await asyncio.gather(*(guess(f"wrong {number}") for number in range(10)))
     assert {answer.status for answer in answers} == {401}
-    refused = await client.get("/simple/demo/", headers=login)
+    refused = await guess("wrong again")
     assert refused.status == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 301
     line = audit_lines(log.getvalue())[-1]
