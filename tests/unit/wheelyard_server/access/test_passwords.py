@@ -31,11 +31,14 @@ class World:
         self.compared: list[Password] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.let_through: set[str] = set()
+        """Passwords that need not wait at the gate."""
         self.checker = PasswordChecker(lambda: self.seconds, self.compare, Room(processors=2))
         monkeypatch.setattr(passwords, "sleep", self.sleep)
 
     def compare(self, stored: Password, password: str) -> bool:
-        self.gate.wait(10)
+        if password not in self.let_through:
+            self.gate.wait(10)
         self.seconds += self.cost
         self.compared.append(stored)
         return stored == STORED and password == RIGHT
@@ -215,11 +218,10 @@ async def test_a_name_with_many_guesses_waits_behind_itself_alone(world: World) 
     await asyncio.wait(guesses, timeout=0.05)
     with pytest.raises(BusyError):
         await world.checker.check("victim", ("guess",), [STORED], "198.51.100.1")
-    other = asyncio.ensure_future(world.check("other", RIGHT, STORED))
-    await asyncio.wait([other], timeout=0.05)
+    world.let_through.add(RIGHT)
+    assert await world.check("other", RIGHT, STORED)
+    assert len(world.compared) == 1, "the other one's, while the first of the ten is still compared"
     world.gate.set()
-    assert await other
-    assert len(world.compared) <= 4, "the other one's, and no more of the ten than had begun"
     await asyncio.gather(*guesses)
     assert world.checker._names == {}
 
