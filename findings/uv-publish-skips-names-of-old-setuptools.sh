@@ -5,12 +5,12 @@
 # Seen (2026-11-30): a warning, no request to the index, exit code 0. With --quiet there is not even the warning.
 # A release job of a project that is built by an older setuptools stays green and releases nothing.
 #
-# Needs Python 3.9 to 3.13. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 python3 -m venv "$home/venv"
-"$home/venv/bin/pip" install --quiet --disable-pip-version-check uv==0.13.9 setuptools==65.5.1
+"$home/venv/bin/pip" install --quiet --disable-pip-version-check uv==0.13.9 setuptools==68.2.2
 cd "$home"
 printf 'from setuptools import setup\nsetup(name="My.Demo", version="1.0")\n' > setup.py
 "$home/venv/bin/python" setup.py --quiet sdist > "$home/log" 2>&1
