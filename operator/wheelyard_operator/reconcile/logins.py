@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_file import Login, entries, has_publisher, unpacked
 from wheelyard_operator.desired.credentials import Credentials
+from wheelyard_operator.reconcile.access_files import InForce
 from wheelyard_operator.resource.rights import rights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wheelyard_operator.observe import ObservedIndex, ObservedUser
-    from wheelyard_operator.resource import IndexUser, PackageIndex
+    from wheelyard_operator.resource import Identity, IndexUser, PackageIndex
+
+_MOST_COMPARED = 100_000
+"""Publishers, for the new ones of a namespace in one round: a fraction of a second."""
 
 
 def admitted(index: PackageIndex, observed: ObservedUser) -> bool:
@@ -42,22 +49,37 @@ def with_counting_publishers(user: IndexUser, entry: str) -> IndexUser:
     return replace(user, publishers=tuple(counting))
 
 
+def without_held_publishers(user: IndexUser, entry: str, is_held: Callable[[Identity], object]) -> IndexUser:
+    """Leave out trusted publishers that are not in the user's entry and whose jobs another user has."""
+    free = (each for each in user.publishers if has_publisher(entry, each) or not is_held(each))
+    return replace(user, publishers=tuple(free))
+
+
 def logins(observed: ObservedIndex) -> tuple[Login, ...]:
     """Give everybody who can log in to the index."""
     in_force = _in_force(observed)
+    in_file = entries(in_force.text)
+    compared: Counter[str] = Counter()
+
+    def accepted(user: IndexUser) -> IndexUser:
+        entry, namespace = in_file.get(user.username, ""), user.meta.namespace
+
+        def is_held(publisher: Identity) -> bool:
+            # What there is no time to compare waits for the next round.
+            compared[namespace] += in_force.trusts.count(publisher)
+            return compared[namespace] > _MOST_COMPARED or bool(in_force.trusts.holder(user.username, publisher))
+
+        return without_held_publishers(with_counting_publishers(user, entry), entry, is_held)
+
     return tuple(
-        Login(
-            with_counting_publishers(each.user, in_force.get(each.user.username, "")),
-            rights(observed.index, each.user),
-            credentials,
-        )
-        for each in observed.users
+        Login(accepted(each.user), rights(observed.index, each.user), credentials)
+        for each in sorted(observed.users, key=lambda each: each.user.meta.age)
         if admitted(observed.index, each) and (credentials := live_credentials(each))
     )
 
 
-def _in_force(observed: ObservedIndex) -> dict[str, str]:
-    """Give the users' entries in the access file that the servers have, if anybody asks: it may be long."""
+def _in_force(observed: ObservedIndex) -> InForce:
+    """Give the access file that the servers have, if anybody asks: it may be long."""
     secret = observed.access_secret
-    asks = any(not publisher.is_pinned for each in observed.users for publisher in each.user.publishers)
-    return entries(unpacked(secret)) if asks and secret and is_owned(secret, observed.index.meta) else {}
+    asks = any(each.user.publishers for each in observed.users)
+    return InForce(unpacked(secret)) if asks and secret and is_owned(secret, observed.index.meta) else InForce()

@@ -18,7 +18,12 @@ from wheelyard_operator.observe import ObservedUser, observe_user, read_index, r
 from wheelyard_operator.problems import READY, Problem
 from wheelyard_operator.reconcile.access_files import AccessFiles
 from wheelyard_operator.reconcile.children import Children
-from wheelyard_operator.reconcile.logins import admitted, live_credentials, with_counting_publishers
+from wheelyard_operator.reconcile.logins import (
+    admitted,
+    live_credentials,
+    with_counting_publishers,
+    without_held_publishers,
+)
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
 from wheelyard_operator.reconcile.refusals import LEAVING, as_problem, is_leaving, namespace_ends
@@ -89,11 +94,15 @@ class UserReconciler:
             findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
             if problem:
                 raise problem
-            counting = with_counting_publishers(user, in_force.entry(user))
+            entry = in_force.entry(user)
+            counting = with_counting_publishers(user, entry)
             findings = replace(findings, unpinned=[each for each in counting.publishers if not each.is_pinned])
-            self._check_publishers(user, counting, in_force.text)
-            believed = self._check_in_force(index, Login(counting, rights(index, user), credentials), in_force)
-            findings = replace(findings, taken=_taken(user, believed, in_force))
+            free = without_held_publishers(
+                counting, entry, lambda each: in_force.trusts.holder(user.username, each)
+            )
+            self._check_publishers(user, counting, free, in_force.text)
+            believed = self._check_in_force(index, Login(free, rights(index, user), credentials), in_force)
+            findings = replace(findings, taken=_taken(user, free, believed, in_force))
         except Problem as error:
             ends = error.stalled and is_leaving(self.kube, user.meta.namespace)
             findings = replace(findings, problem=namespace_ends(user.meta) if ends else error)
@@ -177,7 +186,7 @@ class UserReconciler:
             raise Problem(READY, "AccessPending", message, stalled=False)
         return believed
 
-    def _check_publishers(self, user: IndexUser, counting: IndexUser, access_text: str) -> None:
+    def _check_publishers(self, user: IndexUser, counting: IndexUser, free: IndexUser, access_text: str) -> None:
         for issuer in sorted({each.issuer for each in user.publishers}):
             if not self.settings.trusts(issuer):
                 raise Problem(
@@ -189,7 +198,7 @@ class UserReconciler:
         refused = [each for each in user.publishers if each not in counting.publishers]
         if refused:
             raise Problem(READY, "PublisherNotPinned", not_pinned(refused))
-        for issuer in sorted({each.issuer for each in counting.publishers}):
+        for issuer in sorted({each.issuer for each in free.publishers}):
             if not knows_issuer(access_text, issuer):
                 raise _issuer_unavailable(issuer)
 
@@ -216,19 +225,22 @@ def _check_budget(index: PackageIndex, login: Login, trust: Trust, left_out: Lef
         raise Problem(READY, "OverBudget", reason)
 
 
-def _taken(user: IndexUser, trust: Trust, in_force: InForce) -> tuple[str, ...]:
-    """Give the jobs and ServiceAccounts that log in as another user, who is not named where it is a stranger."""
+def _taken(user: IndexUser, free: IndexUser, trust: Trust, in_force: InForce) -> tuple[str, ...]:
+    """Give the jobs and ServiceAccounts that log in as another user, who is not named where it is a stranger.
+
+    Of the user's jobs, those of `free` may be in force.
+    """
     if not (user.publishers or user.service_accounts):
         return ()
-    wanted = ((PUBLISHERS, user.publishers), (IDENTITIES, service_accounts(user, trust)))
+    trusts = in_force.trusts
+    wanted = ((PUBLISHERS, free.publishers), (IDENTITIES, service_accounts(user, trust)))
+    held = [each for each in user.publishers if each not in free.publishers]
     found = [
-        (identity, before)
-        for way, identities in wanted
-        for identity in identities
-        if (before := in_force.trusts.before(user.username, way, identity))
+        *((identity, trusts.holder(user.username, identity)) for identity in held),
+        *((each, trusts.before(user.username, way, each)) for way, identities in wanted for each in identities),
     ]
     own = f"{user.meta.namespace}."
-    return tuple(f"{each} (as {who if who.startswith(own) else 'another user'})" for each, who in found)
+    return tuple(f"{each} (as {who if who.startswith(own) else 'another user'})" for each, who in found if who)
 
 
 def _with_secret(findings: UserFindings, credentials: Credentials, observed: ObservedUser) -> UserFindings:

@@ -116,7 +116,8 @@ def _trust(user: IndexUser, findings: UserFindings) -> list[Condition]:
         return [Condition(TRUST_ACCEPTED, "Unknown", "NotChecked", "Not checked: Ready is False.")]
     if findings.taken:
         message = (
-            "These log in as another user of this index, which is older or has rights where this one has none:"
+            "These log in as another user of this index, which had them before, is older, or has rights where this"
+            " one has none:"
             f" {'; '.join(findings.taken)}. Remove them from spec.trustedPublishers or spec.serviceAccounts, here"
             " or there; a ServiceAccount can also give this user's name with its token."
         )

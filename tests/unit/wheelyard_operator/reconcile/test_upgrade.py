@@ -287,3 +287,49 @@ def test_the_clusters_issuer_is_trusted_for_publishers_only_where_it_is_allowed(
     world.boot(allowed_issuers=(CLUSTER_ISSUER,))
     world.settle(MAIN, JENKINS, builder)
     assert world.reason(JENKINS) == "LoginInForce"
+
+
+def pinned(number: int = 9919) -> Manifest:
+    return {"github": {**GITHUB["github"], "repositoryOwnerId": number}}
+
+
+def test_an_older_user_that_names_a_job_later_takes_nothing_from_who_has_it(world: World) -> None:
+    """It has rights, and may write its own IndexUser whenever it likes."""
+    github(world)
+    grants = [{"packages": ["acme-*"], "verbs": ["publish"]}]
+    older, old_body = JENKINS._replace(name="older"), user_body("older", grants=grants)
+    old_body["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    world.kube.put(old_body)
+    world.kube.put(user_body(grants=grants, trusted_publishers=[pinned()]))
+    world.settle(MAIN, JENKINS, older)
+    before = world.reason(JENKINS, "TrustAccepted")
+    live = world.kube.objects[older.kind, older.namespace, older.name]
+    live["spec"]["trustedPublishers"] = [pinned(), pinned(7)]
+    world.settle(MAIN, JENKINS, older)
+    users = json.loads(unpacked(world.get("Secret", "wheelyard-main-access")))["users"]
+    trusted_by = {user["name"]: user.get("trustedPublishers", []) for user in users}
+    assert [each["claims"]["repository_owner_id"] for each in trusted_by["packages.older"]] == ["7"]
+    assert len(trusted_by["packages.jenkins"]) == 1
+    assert (world.reason(JENKINS), world.reason(JENKINS, "TrustAccepted")) == ("LoginInForce", before)
+    assert (world.reason(older), world.reason(older, "TrustAccepted")) == ("LoginInForce", "TrustedBefore")
+    del world.kube.objects[JENKINS.kind, JENKINS.namespace, JENKINS.name]
+    world.settle(MAIN, older)
+    world.settle(MAIN, older)
+    (left,) = json.loads(unpacked(world.get("Secret", "wheelyard-main-access")))["users"]
+    assert len(left["trustedPublishers"]) == 2
+    assert world.reason(older, "TrustAccepted") == "Accepted"
+
+
+def test_what_there_is_no_time_to_compare_waits_and_takes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github(world)
+    put_user(world, pinned())
+    second = JENKINS._replace(name="second")
+    with monkeypatch.context() as busy:
+        busy.setattr(logins, "_MOST_COMPARED", 0)
+        world.kube.put(user_body("second", trusted_publishers=[pinned(7)]))
+        world.settle(MAIN, JENKINS, second)
+        assert (world.reason(JENKINS), world.reason(second)) == ("LoginInForce", "AccessPending")
+    world.settle(MAIN, JENKINS, second)
+    assert (world.reason(JENKINS), world.reason(second)) == ("LoginInForce", "LoginInForce")
