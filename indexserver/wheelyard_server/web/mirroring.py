@@ -13,6 +13,7 @@ from aiohttp import web
 from wheelyard_server.catalog import serials
 from wheelyard_server.catalog.project_list import Listing
 from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.expectations import go_ahead
 from wheelyard_server.web.headers import SERIAL
 from wheelyard_server.web.rendering import Aside
 from wheelyard_server.web.upload import upload
@@ -59,6 +60,7 @@ async def _call(request: web.Request) -> web.Response:
 
 async def _body(request: web.Request) -> bytes:
     """Return the body, or the beginning of one that is too long to be a call."""
+    await go_ahead(request)
     try:
         return await request.content.readexactly(BODY_BYTES)
     except asyncio.IncompleteReadError as whole:

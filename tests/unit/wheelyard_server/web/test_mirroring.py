@@ -1,5 +1,6 @@
 """What mirrors ask: serials on pages, and the calls of XML-RPC."""
 
+import asyncio
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,14 @@ async def test_every_page_of_a_project_has_its_serial(
     if answer.content_type != "text/html":
         described = await answer.json(content_type=None)
         assert described.get("last_serial", described.get("meta", {}).get("_last-serial")) == expected
+
+
+async def test_a_client_that_waits_until_the_body_is_wanted_is_told_so(index: Client) -> None:
+    body = xmlrpc.client.dumps((), "changelog_last_serial")
+    async with asyncio.timeout(20):
+        answer = await index.post("/pypi", data=body, headers={"Content-Type": "text/xml"}, expect100=True)
+    assert answer.status == 200
+    assert b"methodResponse" in await answer.read()
 
 
 async def test_every_change_of_a_project_raises_its_serial(index: Client, storage: MemoryStorage) -> None:
