@@ -13,7 +13,7 @@ import msgspec
 
 from wheelyard_server.access.file import Identity, User
 from wheelyard_server.access.signed_tokens import SignedClaims
-from wheelyard_server.catalog.ci_jobs import CIJob, of_claims
+from wheelyard_server.catalog.ci_jobs import CIJob, of_claims, parse
 from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
 
 LIFETIME = timedelta(minutes=15)
@@ -93,7 +93,7 @@ class Mint:
             raise UnauthenticatedError("The token has expired: they are for one short job")
         for user, publisher in self._publishers:
             if (user.name, _fingerprint(publisher)) == (claims.get("sub"), claims.get("publisher")):
-                return Bearer(user, msgspec.convert(claims.get("job"), CIJob | None))
+                return Bearer(user, parse(claims.get("job")))
         raise UnauthenticatedError("The token is not valid any more: its job is not trusted now")
 
     def _signed(self, unverified_token: str) -> dict[str, Any]:

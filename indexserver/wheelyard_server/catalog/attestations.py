@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from wheelyard_server.catalog.ci_jobs import CIJob, of_certificate
+from wheelyard_server.catalog.ci_jobs import CIJob, of_certificate, parse
 from wheelyard_server.errors import InvalidUploadError
 
 MAX_ATTESTATIONS = 20
@@ -138,18 +138,11 @@ def _signed(earlier: bytes | None) -> Iterator[_Signed]:
     """
     stored = msgspec.json.decode(earlier, type=_StoredProvenance).attestation_bundles if earlier else ()
     for bundle in stored:
-        publisher = _known(bundle.publisher)
+        publisher = parse(bundle.publisher)
         for attestation in bundle.attestations:
             signer = publisher or _signer(attestation)
             if signer is not None:
                 yield _Signed(signer, attestation)
-
-
-def _known(publisher: dict[str, Any]) -> CIJob | None:
-    try:
-        return msgspec.convert(publisher, CIJob)  # type: ignore[no-any-return]
-    except msgspec.ValidationError:
-        return None
 
 
 def _signer(attestation: dict[str, Any]) -> CIJob | None:

@@ -73,6 +73,14 @@ class CircleCI(_Kind, frozen=True, tag="CircleCI"):
 CIJob = GitHub | GitLab | Google | CircleCI
 
 
+def parse(value: object) -> CIJob | None:
+    """Return the job that a provenance object or a token of ours names; None if it is of a kind unknown here."""
+    try:
+        return msgspec.convert(value, CIJob)  # type: ignore[no-any-return]
+    except msgspec.ValidationError:
+        return None
+
+
 def of_claims(issuer: str, claims: Mapping[str, Any]) -> CIJob | None:
     """Return the job that a CI's token names; None if verifiers know no such kind of publisher.
 

@@ -69,9 +69,10 @@ def with_file(project: Project, file: File, most_files: int) -> Project:
     if len(project.files) >= most_files:
         raise InvalidUploadError(f"The project {project.name} has {most_files} files, more are not taken")
     kept = tuple(other for other in project.deleted if other is not deleted)
-    if deleted is not None and deleted.upload_time is not None:
-        # When it was first published does not change because it comes back.
-        file = file.replace(upload_time=deleted.upload_time)
+    before = project.same_deleted_file(file.filename)
+    if before is not None and before.upload_time is not None:
+        # When it was first published does not change because it comes back, in whatever spelling.
+        file = file.replace(upload_time=before.upload_time)
     return project.replace(files=(*project.files, file), deleted=kept)
 
 

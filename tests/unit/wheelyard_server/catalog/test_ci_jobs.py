@@ -11,6 +11,7 @@ from wheelyard_server.catalog.ci_jobs import (
     Google,
     of_certificate,
     of_claims,
+    parse,
 )
 
 ISSUER, REPOSITORY = (b"\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x01" + bytes([last]) for last in (8, 12))
@@ -21,6 +22,7 @@ WORKFLOW_REF = "acme/app/.github/workflows/release.yml@refs/heads/main"
 CONFIG_REF = "gitlab.com/acme/team/app//ci/release.yml@refs/heads/main"
 GITHUB_CLAIMS = {"repository": "acme/app", "workflow_ref": WORKFLOW_REF}
 GITLAB_CLAIMS = {"project_path": "acme/team/app", "ci_config_ref_uri": CONFIG_REF}
+RELEASE = GitHub(repository="acme/app", workflow="release.yml")
 ON_GITLAB = GitLab(repository="acme/team/app", workflow_filepath="ci/release.yml")
 
 
@@ -97,6 +99,12 @@ def test_a_token_that_names_no_job_that_verifiers_know(issuer: str, claims: dict
 )
 def test_the_job_of_a_certificate(extensions: dict[int, str], email: str | None, job: CIJob | None) -> None:
     assert of_certificate(certificate(extensions, email)) == job
+
+
+def test_a_job_of_a_newer_release_is_not_known_here() -> None:
+    assert parse({"kind": "GitHub", "repository": "acme/app", "workflow": "release.yml"}) == RELEASE
+    for value in (None, {}, {"kind": "Jenkins", "url": "x"}, {"kind": "GitHub"}, "GitHub", 1):
+        assert parse(value) is None
 
 
 def test_a_certificate_that_cannot_be_parsed() -> None:

@@ -215,8 +215,9 @@ def test_a_deleted_file_says_who_deleted_it_and_comes_back_with_the_time_of_its_
     (deleted,) = gone.deleted
     assert (deleted.deleted, deleted.deleted_by) == (NOW, "ann")
     later = NOW + timedelta(days=1)
-    (back,) = added(gone, file(upload="u2").replace(upload_time=later, added=later)).files
-    assert (back.upload_time, back.added) == (NOW, later)
+    for spelling in ("demo-1.0.tar.gz", "Demo-1.0.0.zip"):
+        (back,) = added(gone, file(spelling, upload="u2").replace(upload_time=later, added=later)).files
+        assert (back.upload_time, back.added) == (NOW, later)
 
 
 def test_a_name_that_is_an_upstream_s_takes_no_uploads() -> None:
