@@ -9,7 +9,7 @@ from importlib.metadata import version
 from wheelyard_server.commands import import_users, maintain, manage, serve
 from wheelyard_server.errors import WheelyardError
 from wheelyard_server.settings import LogFormat
-from wheelyard_server.web import logs
+from wheelyard_server.web.telemetry import logs
 
 COMMANDS = (serve, maintain, manage, import_users)
 

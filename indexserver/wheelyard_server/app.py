@@ -14,18 +14,18 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from wheelyard_server.access.current import CHECK_SECONDS, CurrentAccess
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.reloading import CHECK_SECONDS, CurrentAccess
 from wheelyard_server.access.room import Room, memory_for_hashes
 from wheelyard_server.background import Background
-from wheelyard_server.catalog.cache import FileCache
 from wheelyard_server.catalog.catalog import Catalog, Policy
+from wheelyard_server.catalog.contents.cache import FileCache
+from wheelyard_server.catalog.contents.local_files import LocalFiles
+from wheelyard_server.catalog.contents.redirects import Locations, Redirects
 from wheelyard_server.catalog.freshness import Freshness
-from wheelyard_server.catalog.identity import claim, permission
 from wheelyard_server.catalog.inspection import ArchiveLimits
-from wheelyard_server.catalog.local_files import LocalFiles
+from wheelyard_server.catalog.ownership import claim, permission
 from wheelyard_server.catalog.publish import UploadLimits
-from wheelyard_server.catalog.redirects import Locations, Redirects
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.catalog.write_safety import WriteSafety
@@ -36,28 +36,28 @@ from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.web.admission import Admission
-from wheelyard_server.web.audit import audited
-from wheelyard_server.web.connections import Runner
 from wheelyard_server.web.context import ACCESS, ADMISSION, BACKGROUND, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
 from wheelyard_server.web.cors import AllowedOrigins
-from wheelyard_server.web.cross_site import refuse_cross_site
 from wheelyard_server.web.errors import errors_as_responses
-from wheelyard_server.web.expectations import close_unless_continued
-from wheelyard_server.web.fast_lane import LANE, FastLane
-from wheelyard_server.web.headers import add_headers
-from wheelyard_server.web.interpreter import require_safe_interpreter
-from wheelyard_server.web.json_api import CACHED_BYTES, JSON_PAGES
-from wheelyard_server.web.lifecycle import LIFECYCLE, Lifecycle
-from wheelyard_server.web.logs import LogHandler, RequestLog
-from wheelyard_server.web.metrics import Metrics, metrics_app
-from wheelyard_server.web.pages import ProjectPages, RootPages
-from wheelyard_server.web.proxies import Proxies
-from wheelyard_server.web.rendering import RenderedForOrigins
+from wheelyard_server.web.front.connections import Runner
+from wheelyard_server.web.front.fast_lane import LANE, FastLane
+from wheelyard_server.web.front.unsent import UNSENT, Unsent
+from wheelyard_server.web.handlers.json_api import CACHED_BYTES, JSON_PAGES
+from wheelyard_server.web.handlers.simple import PROJECT_PAGES, ROOT_PAGES
+from wheelyard_server.web.handlers.welcome import INDEX_NAME
+from wheelyard_server.web.http.cross_site import refuse_cross_site
+from wheelyard_server.web.http.expect_continue import close_unless_continued
+from wheelyard_server.web.http.headers import add_headers
+from wheelyard_server.web.http.interpreter import require_safe_interpreter
+from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
+from wheelyard_server.web.http.proxies import Proxies
+from wheelyard_server.web.pages.rendering import RenderedForOrigins
+from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import FOR_OTHER_ORIGINS, ROUTES
-from wheelyard_server.web.sampling import Sampling
-from wheelyard_server.web.simple import PROJECT_PAGES, ROOT_PAGES
-from wheelyard_server.web.unsent import UNSENT, Unsent
-from wheelyard_server.web.welcome import INDEX_NAME
+from wheelyard_server.web.telemetry.audit import audited
+from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
+from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
+from wheelyard_server.web.telemetry.sampling import Sampling
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _trace(app: web.Application, settings: Settings) -> Sampling | None:
     if settings.tracing is None:
         return None
     try:
-        from wheelyard_server.web import tracing  # noqa: PLC0415 - OpenTelemetry is loaded only where it is used
+        from wheelyard_server.web.telemetry import tracing  # noqa: PLC0415 - OpenTelemetry is loaded only where it is used
     except ModuleNotFoundError as error:
         raise InvalidSettingsError(
             f"index.yaml has `tracing`, which needs `pip install 'wheelyard[tracing]'`: {error}"

@@ -1,6 +1,6 @@
 """Spans: what a trace tells of the work for a request. It costs next to nothing where nobody traces.
 
-Whoever does something worth telling wraps it in `step` or `call`. `web/tracing.py` listens, for the requests
+Code worth a span wraps its work in `step` or `call`. `web/telemetry/tracing.py` listens, for requests
 that are traced, and it alone knows OpenTelemetry.
 """
 

@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
-from wheelyard_server.catalog.identity import FORMAT_FILE
+from wheelyard_server.catalog.ownership import FORMAT_FILE
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.model import FORMAT
 from wheelyard_server.settings import (

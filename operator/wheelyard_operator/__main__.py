@@ -1,12 +1,11 @@
 """`wheelyard-operator`: reads its settings, makes everything, and runs until it is told to stop."""
 
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import kopf
 import kubernetes
@@ -14,32 +13,25 @@ import kubernetes
 from wheelyard_operator import logs
 from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
-from wheelyard_operator.kube import RealKube
+from wheelyard_operator.kube import Kube, RealKube
 from wheelyard_operator.process.calls import Calls, GuardedKube
-from wheelyard_operator.process.leadership import Alone, Leadership
+from wheelyard_operator.process.heartbeats import SignsOfLife
+from wheelyard_operator.process.leadership import Alone, Leader, Leadership
 from wheelyard_operator.process.life import Life
 from wheelyard_operator.process.metrics import Metrics, metrics_app
+from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
-from wheelyard_operator.provision.servers import Servers
+from wheelyard_operator.provision.server_probe import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
-from wheelyard_operator.reconcile.queue import WorkQueue
-from wheelyard_operator.reconcile.signs import SignsOfLife
+from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
-from wheelyard_operator.resource import INDEX, OPERATOR
+from wheelyard_operator.resource import INDEX, OPERATOR, Key
 from wheelyard_operator.settings import Settings, SettingsError
 from wheelyard_operator.times import written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.process.leadership import Leader
-    from wheelyard_operator.reconcile.outcome import Outcome
-    from wheelyard_operator.resource import Key
 
 _LEASE_TIMEOUT = (2, 3)
 """Two requests of such a length must have their place between two thoughts of giving up."""
@@ -97,7 +89,7 @@ def leader(client: Any, settings: Settings, failed: Callable[[], object]) -> Lea
     return Leadership(kube, (settings.pod_namespace, settings.lease), settings.pod_name, failed=failed)
 
 
-def reconciler(kube: Kube, calls: Calls, settings: Settings) -> _Reconciler:
+def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     """Wire the reconcilers of both kinds."""
     clients = Clients(settings, calls.watch_client)
     storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)

@@ -1,16 +1,11 @@
 """Makes the cluster agree with desired objects: only what differs, and only what is ours."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wheelyard_operator.kube import CEDED, FIELD_MANAGER
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Manifest, Meta
+from wheelyard_operator.kube import CEDED, FIELD_MANAGER, Kube
+from wheelyard_operator.resource import Manifest, Meta
 
 APPLIED = "wheelyard.dev/applied"
 """Annotation of every child: a digest of what was applied, so that fields that are no longer wanted go."""

@@ -1,12 +1,11 @@
 """Events of the cluster to keys of the work queue: it is only ever said *that* something happened."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import kopf
 
+from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.resource import (
     GROUP,
     INDEX,
@@ -19,9 +18,6 @@ from wheelyard_operator.resource import (
     IndexUser,
     Key,
 )
-
-if TYPE_CHECKING:
-    from wheelyard_operator.reconcile.queue import WorkQueue
 
 CHILDREN = (
     ("apps", "deployments"),

@@ -1,18 +1,14 @@
 """The Kubernetes API, as far as the operator uses it: objects in, objects out, no models."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, Manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 FIELD_MANAGER = "wheelyard-operator"
 CEDED = "wheelyard-ceded"

@@ -1,20 +1,15 @@
 """Log lines, as text or as JSON. A line that is about a resource says so in fields of its own."""
 
-from __future__ import annotations
-
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from wheelyard_operator.resource import Key
 from wheelyard_operator.settings import JSON
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from wheelyard_operator.resource import Key
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _about: ContextVar[Key | None] = ContextVar("about", default=None)

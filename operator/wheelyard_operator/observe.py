@@ -1,12 +1,11 @@
 """All that a reconciliation reads from the cluster, gathered into frozen values."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.resource import (
     INDEX,
     INDEX_LABEL,
@@ -14,14 +13,10 @@ from wheelyard_operator.resource import (
     USER,
     USER_LABEL,
     IndexUser,
+    Key,
+    Manifest,
     PackageIndex,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Key, Manifest
 
 log = logging.getLogger(__name__)
 

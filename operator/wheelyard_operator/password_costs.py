@@ -9,8 +9,6 @@ Parameters are read by the libraries that verify, and the text has to be the one
 readers could read in two ways is refused.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 

@@ -3,8 +3,6 @@
 An old hash is hashed again, as it is, so that no weak one ever reaches an index server; nobody has to log in first.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import argon2

@@ -1,7 +1,5 @@
 """How the platform team writes what it allows: patterns of names, and forms of the values of annotations."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ class AnnotationForm:
     """A regular expression without groups and without backtracking, so that it takes linear time."""
 
     @classmethod
-    def parse(cls, body: Any) -> AnnotationForm:
+    def parse(cls, body: Any) -> "AnnotationForm":
         """Take it from the Helm chart's value; raise PatternError."""
         match body:
             case {"name": str(name), "value": str(value)} if len(body) == 2 and name:

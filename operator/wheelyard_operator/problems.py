@@ -1,7 +1,5 @@
 """Why something that a resource asks for cannot be had: what its conditions say."""
 
-from __future__ import annotations
-
 READY = "Ready"
 ACCESS_IN_FORCE = "AccessInForce"
 STORAGE_READY = "StorageReady"

@@ -1,18 +1,13 @@
 """What the operator is told by its environment: parsed once, in `__main__`."""
 
-from __future__ import annotations
-
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wheelyard_operator.patterns import AnnotationForm, PatternError, name_pattern
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
 
@@ -73,7 +68,7 @@ class Settings:
     pod_name: str = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Raise SettingsError, naming the variable."""
         image = environment.get("WHEELYARD_IMAGE", "")
         if not image:

@@ -1,7 +1,5 @@
 """Times as Kubernetes writes them: RFC 3339, UTC, whole seconds. As texts they compare as they do as times."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"

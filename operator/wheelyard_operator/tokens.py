@@ -1,15 +1,10 @@
 """Access tokens: `wy_`, 256 random bits, and a checksum by which secret scanners know a real one."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import string
 import zlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _PREFIX = "wy_"

@@ -1,22 +1,15 @@
 """A real API server for all tests of this folder: no kubelet, no containers, no root."""
 
-from __future__ import annotations
-
 import uuid
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 from kubernetes.config import new_client_from_config
 
-from cluster import apiserver
+from cluster import ApiServer, apiserver
 from support.rest import Rest
 from wheelyard_operator.kube import RealKube
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cluster import ApiServer
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,18 @@
 """Operators as processes of this machine, at a real API server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from cluster.versitygw import free_port
 from support.kubectl import eventually
 from support.rest import RefusedError, Rest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 LEASE = "wheelyard-operator"
 START_SECONDS = 60

@@ -4,8 +4,6 @@ The real queue and reconcilers run, on a clock of their own only in how often th
 in the environment there are 1,000 users, which takes many minutes on two busy cores; else a tenth of that.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -13,24 +11,22 @@ import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
 from apiserver.world import run_cluster
+from cluster import ApiServer
+from support.rest import Rest
 from wheelyard_operator.__main__ import reconciler
+from wheelyard_operator.kube import Kube, RealKube
 from wheelyard_operator.process.calls import Calls
 from wheelyard_operator.process.leadership import Alone
 from wheelyard_operator.process.metrics import Metrics
-from wheelyard_operator.reconcile.queue import WorkQueue
+from wheelyard_operator.process.queue import WorkQueue
+from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, Key
 from wheelyard_operator.settings import Settings
-
-if TYPE_CHECKING:
-    from cluster import ApiServer
-    from support.rest import Rest
-    from wheelyard_operator.kube import Kube, RealKube
-    from wheelyard_operator.reconcile.outcome import Outcome
 
 INDEXES = int(os.environ.get("INDEXES", "10"))
 USERS = 10 * INDEXES

@@ -3,28 +3,23 @@
 The operator runs as the program that it is, and finds out by its watches: a resync would come too late.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from apiserver.world import exists, run_cluster
+from cluster import ApiServer, S3Server
 from cluster.versitygw import free_port
+from support.rest import Manifest, Rest
 from wheelyard_operator.resource import API_VERSION, INDEX, MANAGED_BY_LABEL, OPERATOR, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from cluster import ApiServer, S3Server
-    from support.rest import Manifest, Rest
 
 PLACE = "drift"
 PATIENCE_SECONDS = 30

@@ -1,18 +1,20 @@
 """Flux's own kustomize-controller beside the operator: what people ask by annotations stays, and happens once."""
 
-from __future__ import annotations
-
 import io
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apiserver.world import run_cluster
-from cluster import flux
+from cluster import ApiServer, flux
 from support.kubectl import eventually
+from support.rest import Manifest, Rest
 from wheelyard_operator.__main__ import reconciler
+from wheelyard_operator.kube import RealKube
 from wheelyard_operator.kubectl import commands
 from wheelyard_operator.process.calls import Calls
 from wheelyard_operator.process.leadership import Alone
@@ -20,14 +22,6 @@ from wheelyard_operator.process.metrics import Metrics
 from wheelyard_operator.resource import API_VERSION, INDEX, PAUSED_ANNOTATION, ROTATE_ANNOTATION, USER, Key
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.times import later
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cluster import ApiServer
-    from support.rest import Manifest, Rest
-    from wheelyard_operator.kube import RealKube
 
 SOURCES = "/apis/source.toolkit.fluxcd.io/v1/namespaces/{}/gitrepositories"
 KUSTOMIZATIONS = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{}/kustomizations"

@@ -1,27 +1,22 @@
 """Killed after any single write to the API server, S3 or IAM, the operator converges at its next start."""
 
-from __future__ import annotations
-
 import base64
 import itertools
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from apiserver.world import CHILDREN, Cloud, World, exists
+from cluster import S3Server
+from support.rest import Manifest, Rest
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import unpacked
+from wheelyard_operator.kube import RealKube
 from wheelyard_operator.provision.iam import user_name
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, PackageIndex
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cluster import S3Server
-    from support.rest import Manifest, Rest
-    from wheelyard_operator.kube import RealKube
 
 MADE = {
     "Deployment": {"wheelyard-main"},

@@ -1,21 +1,15 @@
 """Of two operators one leads: until it ends, hangs or is killed."""
 
-from __future__ import annotations
-
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from apiserver.operators import Operator, add_user, ended, lease_of, until_seen
+from cluster import ApiServer
 from support.kubectl import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cluster import ApiServer
-    from support.rest import Rest
+from support.rest import Rest
 
 TAKEOVER_SECONDS = 30
 """A Lease of 15 seconds, and who looks at it every 2; the rest is for a machine that is busy."""

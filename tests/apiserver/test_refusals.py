@@ -1,25 +1,18 @@
 """A real API server refuses each child in turn: a quota, a policy, a limit, immutability, a name that is taken."""
 
-from __future__ import annotations
-
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from apiserver.world import Cloud, World, run_cluster
+from cluster import S3Server
 from support.kubectl import eventually
-from support.rest import RefusedError, path_of
-from wheelyard_operator.resource import API_VERSION, INDEX, ROTATE_ANNOTATION, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cluster import S3Server
-    from support.rest import Manifest, Rest
-    from wheelyard_operator.kube import RealKube
-    from wheelyard_operator.resource import Key
+from support.rest import Manifest, RefusedError, Rest, path_of
+from wheelyard_operator.kube import RealKube
+from wheelyard_operator.resource import API_VERSION, INDEX, ROTATE_ANNOTATION, USER, Key
 
 CHILDREN = [
     ("ConfigMap", "wheelyard-main", "Ready"),

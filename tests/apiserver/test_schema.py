@@ -3,14 +3,13 @@
 No webhook runs: the API server alone refuses a wrong manifest, with a message that names the field and the rule.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -18,16 +17,11 @@ from kubernetes.config import new_client_from_config
 
 from apiserver import exposure_rules
 from apiserver.exposure_rules import Case
+from cluster import ApiServer
 from cluster.paths import REPOSITORY
 from support import documents, largest
-from support.rest import RefusedError
+from support.rest import Manifest, RefusedError, Rest
 from wheelyard_operator.kube import RealKube
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from cluster import ApiServer
-    from support.rest import Manifest, Rest
 
 EXAMPLES = REPOSITORY / "examples"
 SCHEMAS = sorted((REPOSITORY / "crds").glob("*.yaml"))

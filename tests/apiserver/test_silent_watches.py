@@ -1,20 +1,14 @@
 """A watch whose connection is dead, without anybody having said so, is noticed."""
 
-from __future__ import annotations
-
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from apiserver.operators import START_SECONDS, Operator, add_user, ended, until_seen
+from cluster import ApiServer
 from support.proxy import passage
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cluster import ApiServer
-    from support.rest import Rest
+from support.rest import Rest
 
 NOTICED_SECONDS = 120
 

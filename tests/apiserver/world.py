@@ -3,18 +3,20 @@
 What a cluster does besides is done here: Deployments roll out at once, and children go after their owners.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from support.rest import RefusedError
+from cluster import S3Server
+from support.rest import Manifest, RefusedError, Rest
 from wheelyard_operator.desired.index_file import METRICS_PORT
+from wheelyard_operator.kube import Kube
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
-from wheelyard_operator.provision.servers import Servers
+from wheelyard_operator.provision.server_probe import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
+from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
@@ -23,15 +25,8 @@ from wheelyard_operator.settings import Settings
 from wheelyard_operator.times import later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
-
-    from cluster import S3Server
-    from support.rest import Manifest, Rest
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.reconcile.outcome import Outcome
 
 CHILDREN = (
     "Deployment",

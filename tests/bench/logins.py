@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from support.issuers import AUDIENCE, TestIssuer
 from wheelyard_operator.passwords import hashed
 from wheelyard_server.access import tokens
+from wheelyard_server.access.accepted_users import Logins
+from wheelyard_server.access.access_file import AccessFile, Identity, Password, User
 from wheelyard_server.access.authenticate import Showing, authenticate
-from wheelyard_server.access.file import AccessFile, Identity, Password, User
-from wheelyard_server.access.logins import Logins
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.signed_tokens import SignedClaims
 

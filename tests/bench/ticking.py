@@ -12,7 +12,7 @@ from pathlib import Path
 from wheelyard_server import app
 from wheelyard_server.__main__ import main
 from wheelyard_server.settings import Settings
-from wheelyard_server.web.logs import LogHandler
+from wheelyard_server.web.telemetry.logs import LogHandler
 
 GAP = "WHEELYARD_BENCH_GAP"
 TICK_SECONDS = 0.001

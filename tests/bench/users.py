@@ -15,8 +15,8 @@ from wheelyard_operator.desired.access_file import Login, Trust, access_file, is
 from wheelyard_operator.desired.credentials import Credentials, Previous
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.resource.rights import rights
-from wheelyard_server.access.current import access_of
-from wheelyard_server.access.file import parse
+from wheelyard_server.access.access_file import parse
+from wheelyard_server.access.reloading import access_of
 
 SIZES = (100, 1_000, 10_000)
 ROUNDS = 5

@@ -16,7 +16,7 @@ from support.documents import NOT_TRIED, PAGES, ROOT, Block
 from wheelyard_operator.provision.policy import storage_policy
 from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_server import settings
-from wheelyard_server.access import file as access_file
+from wheelyard_server.access import access_file
 
 BLOCKS = [block for page in PAGES for block in documents.blocks(page)]
 COMMANDS = [(block, command) for block in BLOCKS for command in block.commands]

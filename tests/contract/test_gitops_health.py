@@ -1,7 +1,5 @@
 """What Argo CD's health check and Flux's kstatus make of the statuses that the operator writes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

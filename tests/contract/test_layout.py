@@ -9,10 +9,10 @@ import pytest
 from support import distributions
 from support.catalogs import upload
 from support.memory_storage import MemoryStorage
-from wheelyard_operator.provision import place, removal
+from wheelyard_operator.provision import bucket_ownership, removal
 from wheelyard_server.catalog import project_list
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.ownership import claim
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.storage import Server, layout
 
@@ -44,14 +44,14 @@ def prefixes() -> set[str]:
 
 def test_the_operator_deletes_what_the_server_writes() -> None:
     assert prefixes() == set(removal.OURS)
-    assert place.MARKER == layout.INDEX
-    assert place.PROBE.startswith(layout.PROBES)
+    assert bucket_ownership.MARKER == layout.INDEX
+    assert bucket_ownership.PROBE.startswith(layout.PROBES)
 
 
 def test_the_page_has_every_folder_and_no_other() -> None:
     assert {f"{key.partition('/')[0]}/" for key in documented() if "/" in key} == prefixes()
     assert [key for key in documented() if "/" not in key] == [layout.INDEX]
-    assert place.PROBE in documented()
+    assert bucket_ownership.PROBE in documented()
     assert layout.SNAPSHOT in documented()
 
 

@@ -20,18 +20,18 @@ from wheelyard_operator.desired.access_file import Login, Trust, access_file, pa
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials, Previous
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
-from wheelyard_operator.desired.verify_job import verify_job
+from wheelyard_operator.kubectl.verify_job import verify_job
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
 from wheelyard_server import __main__ as server_command_line
 from wheelyard_server import settings as server_settings
-from wheelyard_server.access import file as server_access
+from wheelyard_server.access import access_file as server_access
 from wheelyard_server.access import tokens as server_tokens
 from wheelyard_server.access.authenticate import Showing, authenticate
-from wheelyard_server.access.current import Access, access_of
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
 from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name

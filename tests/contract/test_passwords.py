@@ -22,8 +22,8 @@ from wheelyard_operator.passwords import (
 )
 from wheelyard_server.access import password_costs as server_costs
 from wheelyard_server.access import passwords
-from wheelyard_server.access.file import AccessFile, Password, User
-from wheelyard_server.access.logins import Logins
+from wheelyard_server.access.accepted_users import Logins
+from wheelyard_server.access.access_file import AccessFile, Password, User
 from wheelyard_server.access.password_costs import check
 from wheelyard_server.access.password_hashes import affordable, fits
 

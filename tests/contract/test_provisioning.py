@@ -17,7 +17,7 @@ from support.command_line import wheelyard
 from support.kubectl import eventually
 from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.provision import place
+from wheelyard_operator.provision import bucket_ownership
 from wheelyard_operator.provision.bucket import ensure_bucket, made_for
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
@@ -125,7 +125,9 @@ def check(root: S3Client, principals: IamUsers, index: PackageIndex) -> str:
     """Ask the operator whether this index may have its place; give the reason why not, "" if it may."""
     storage = s3_of(index)
     try:
-        place.check_storage(root, index, storage, "The operator's", lambda: principals.reaches(index, storage))
+        bucket_ownership.check_storage(
+            root, index, storage, "The operator's", lambda: principals.reaches(index, storage)
+        )
     except Problem as problem:
         return problem.reason
     return ""

@@ -1,16 +1,12 @@
 """Everything that a resource can hold has a bound: every text, list and map of both schemas."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 
 from cluster.paths import REPOSITORY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SCHEMAS = sorted((REPOSITORY / "crds").glob("*.yaml"))
 KUBERNETES = {".apiVersion", ".kind", ".metadata"}

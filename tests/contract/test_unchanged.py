@@ -14,9 +14,9 @@ from cluster.versitygw import S3Server
 from support.tls import Tls, tls
 from wheelyard_server.errors import ObjectNotFoundError, ObjectUnchangedError, StorageUnavailableError
 from wheelyard_server.settings import S3
-from wheelyard_server.storage import ETag, s3, unchanged
+from wheelyard_server.storage import ETag, conditional_get, s3
+from wheelyard_server.storage.conditional_get import Unchanged
 from wheelyard_server.storage.s3 import S3Storage
-from wheelyard_server.storage.unchanged import Unchanged
 
 KEY = "projects/demo.json"
 
@@ -94,16 +94,16 @@ async def test_what_has_changed_is_asked_once_and_read_once(
     storage: S3Storage, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bytes] = []
-    ask = unchanged._Connection.ask
+    ask = conditional_get._Connection.ask
 
-    async def counted(connection: unchanged._Connection, question: bytes) -> unchanged._Answer:
+    async def counted(connection: conditional_get._Connection, question: bytes) -> conditional_get._Answer:
         asked.append(question)
         return await ask(connection, question)
 
     known = await storage.write(KEY, b"one", expected=None)
     assert await storage.holds(KEY, known)
     newer = await storage.write(KEY, b"two", expected=known)
-    monkeypatch.setattr(unchanged._Connection, "ask", counted)
+    monkeypatch.setattr(conditional_get._Connection, "ask", counted)
     assert not await storage.holds(KEY, known)
     assert await storage.read(KEY, known=known) == (b"two", newer)
     assert (len(asked), reads) == (1, [KEY])

@@ -28,9 +28,9 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.settings import Folder, Limits, Settings, Storage
-from wheelyard_server.web.lifecycle import LIFECYCLE
-from wheelyard_server.web.logs import LineFormatter
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES
+from wheelyard_server.web.telemetry.logs import LineFormatter
 
 LIMITS = Limits(file_bytes=200_000, header_seconds=1, body_seconds=1)
 AT_A_TIME = 100

@@ -19,7 +19,7 @@ from support.command_line import wheelyard
 from support.issuers import AUDIENCE, TestIssuer
 from support.server import Server, running
 from wheelyard_operator.passwords import hashed
-from wheelyard_server.access.file import AccessFile, Identity, Password
+from wheelyard_server.access.access_file import AccessFile, Identity, Password
 
 CLUSTER = TestIssuer("https://kubernetes.default.svc")
 PASSWORD = "correct-horse-battery"

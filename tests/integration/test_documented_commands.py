@@ -25,7 +25,7 @@ from support.console import Console, helm_without_cluster, in_background
 from support.documents import ROOT, Block, Place
 from support.server import Server
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 
 BLOCKS = documents.console_blocks(Place.HERE)

@@ -8,7 +8,7 @@ from passlib.apache import HtpasswdFile
 
 from support.command_line import wheelyard
 from wheelyard_operator.passwords import taken_over
-from wheelyard_server.access.file import Password
+from wheelyard_server.access.access_file import Password
 from wheelyard_server.access.password_hashes import fits
 
 

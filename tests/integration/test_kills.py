@@ -13,7 +13,7 @@ from support import server as real_server
 from support.access import PUBLISHER
 from support.http import auth, form
 from support.server import Server
-from wheelyard_server.web.forms import CHUNK_BYTES
+from wheelyard_server.web.handlers.forms import CHUNK_BYTES
 
 CRASHING = ("support.crashing_server",)
 CALLS = [("read", 1), ("store", 1), ("store", 2), ("write", 1)]

@@ -14,7 +14,7 @@ from support import distributions
 from support.access import ACCESS, PUBLISHER
 from support.server import Server, running
 from wheelyard_operator.passwords import hashed
-from wheelyard_server.access.file import Password
+from wheelyard_server.access.access_file import Password
 
 USER, WORD = "ci.publisher", "d\u00fcnn \u00a3 caf\u00e9"
 

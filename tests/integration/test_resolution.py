@@ -23,7 +23,7 @@ from clients.installers import new_environment
 from cluster.paths import cache, locked
 from support.access import PUBLISHER, USERS
 from support.server import running
-from wheelyard_server.access.file import AccessFile
+from wheelyard_server.access.access_file import AccessFile
 from wheelyard_server.access.rules import Grant, Verb
 
 LISTS = Path(__file__).parent / "distributions"

@@ -22,7 +22,7 @@ from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, Web
 from wheelyard_operator.resource import API_VERSION, IndexUser, PackageIndex
 from wheelyard_operator.resource.rights import rights
-from wheelyard_server.access.file import parse
+from wheelyard_server.access.access_file import parse
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from support.access import OWNER, PUBLISHER
 from support.http import auth, form
 from support.server import Server
 from wheelyard_server.catalog import encoding
-from wheelyard_server.catalog.identity import FORMAT_FILE
+from wheelyard_server.catalog.ownership import FORMAT_FILE
 from wheelyard_server.model import FORMAT, Project
 
 REPLICAS = 3

@@ -18,7 +18,7 @@ from support.catalogs import DEMO, listed, publish
 from support.http import auth, form
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.ownership import claim
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import UnsafeStorageError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Unreferenced

@@ -3,7 +3,7 @@
 import hashlib
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 
 

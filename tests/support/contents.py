@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from io import FileIO
 
 from support.memory_storage import MemoryStorage
-from wheelyard_server.catalog.content import Content
-from wheelyard_server.catalog.fill import Stored
+from wheelyard_server.catalog.contents.content import Content
+from wheelyard_server.catalog.contents.fill import Stored
 from wheelyard_server.model import File
 from wheelyard_server.storage import layout
 

@@ -16,7 +16,7 @@ from support.watched_storage import WatchedStorage
 from wheelyard_server import app
 from wheelyard_server.settings import Settings, parse
 from wheelyard_server.storage import Storage, layout
-from wheelyard_server.web.logs import LogHandler
+from wheelyard_server.web.telemetry.logs import LogHandler
 
 
 class Killer:

@@ -13,7 +13,7 @@ from support.memory_storage import HANG_SECONDS, Fault, MemoryStorage
 from support.operations import Operation, World
 from wheelyard_server.catalog import edits, freshness
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.content import SmallObjects
+from wheelyard_server.catalog.contents.content import SmallObjects
 from wheelyard_server.errors import (
     FileExistsWithOtherContentError,
     FilenameDeletedError,

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from wheelyard_server.access.file import Issuer
+from wheelyard_server.access.access_file import Issuer
 
 AUDIENCE = "wheelyard.dev/packages/main"
 

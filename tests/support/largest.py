@@ -1,7 +1,5 @@
 """The largest resources that the schemas take, as far as an access file grows by them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 VERBS = ["read", "publish", "yank", "delete", "manage"]

@@ -17,7 +17,7 @@ from support.memory_storage import Fault, MemoryStorage
 from support.watched_storage import Crash, Mortal, WatchedStorage
 from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.identity import StorageFormat
+from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.gc import Collector

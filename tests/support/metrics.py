@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 from support.memory_storage import MemoryStorage
 from wheelyard_operator.process.leadership import Alone
 from wheelyard_operator.process.metrics import Metrics as OperatorMetrics
+from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.reconcile.outcome import Outcome
-from wheelyard_operator.reconcile.queue import WorkQueue
 from wheelyard_server import app
 from wheelyard_server.app import METRICS
 from wheelyard_server.settings import Folder, Settings, Storage

@@ -1,7 +1,5 @@
 """The pods of the operator, and who of them leads."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

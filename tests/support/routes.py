@@ -10,7 +10,7 @@ from support.access import OWNER, PUBLISHER, READER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.serving import send_raw
-from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES
 
 PATHS = sorted({(each.method, each.path) for each in ROUTES if isinstance(each, web.RouteDef)})

@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from support.access import ACCESS
-from wheelyard_server.access.file import AccessFile
+from wheelyard_server.access.access_file import AccessFile
 
 READY_SECONDS = 20
 ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parent.parent)}

@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
 from wheelyard_server.settings import Limits, Listener
-from wheelyard_server.web.connections import Connection, Runner, Server
-from wheelyard_server.web.proxies import Proxies
+from wheelyard_server.web.front.connections import Connection, Runner, Server
+from wheelyard_server.web.http.proxies import Proxies
 
 SECONDS = 20
 

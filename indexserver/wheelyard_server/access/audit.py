@@ -1,4 +1,4 @@
-"""What a request tried to do, and what came of it: filled on the request's way, written by `web/audit.py`."""
+"""What a request tried to do, and the outcome. Filled along the way, written by `web/telemetry/audit.py`."""
 
 from dataclasses import dataclass
 from enum import StrEnum

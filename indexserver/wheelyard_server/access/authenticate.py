@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import User
-from wheelyard_server.access.logins import Logins, principal
+from wheelyard_server.access.accepted_users import Logins, principal
+from wheelyard_server.access.access_file import User
 from wheelyard_server.access.minting import is_minted
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import ANONYMOUS, Method, Principal

@@ -7,7 +7,7 @@ method looks the file up in the document of the project that it has checked.
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.content import Content
+from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.documents import Listing
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import Listing as ProjectsListing

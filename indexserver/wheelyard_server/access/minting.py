@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import jwt
 import msgspec
 
-from wheelyard_server.access.file import Identity, User
+from wheelyard_server.access.access_file import Identity, User
 from wheelyard_server.access.signed_tokens import SignedClaims
-from wheelyard_server.catalog.ci_jobs import CIJob, of_claims, parse
+from wheelyard_server.catalog.provenance.ci_jobs import CIJob, of_claims, parse
 from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
 
 LIFETIME = timedelta(minutes=15)

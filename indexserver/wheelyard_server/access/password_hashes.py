@@ -7,7 +7,7 @@ import argon2
 import bcrypt
 from passlib import hash as formats
 
-from wheelyard_server.access.file import Password
+from wheelyard_server.access.access_file import Password
 from wheelyard_server.access.password_costs import OLD, check
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from wheelyard_server.access.file import Password
+from wheelyard_server.access.access_file import Password
 from wheelyard_server.access.password_costs import memory_kib
 from wheelyard_server.access.password_hashes import NOBODYS, fits
 from wheelyard_server.access.room import Room

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from wheelyard_server.catalog.ci_jobs import CIJob
+from wheelyard_server.catalog.provenance.ci_jobs import CIJob
 from wheelyard_server.names import NormalizedName
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 
-from wheelyard_server.access.file import Identity, Issuer
+from wheelyard_server.access.access_file import Identity, Issuer
 from wheelyard_server.errors import UnauthenticatedError
 
 log = logging.getLogger(__name__)

@@ -5,21 +5,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.cache import FileCache
-from wheelyard_server.catalog.content import Content, Contents
+from wheelyard_server.catalog.contents.cache import FileCache
+from wheelyard_server.catalog.contents.content import Content, Contents
+from wheelyard_server.catalog.contents.digests import checked
+from wheelyard_server.catalog.contents.local_files import LocalFiles
+from wheelyard_server.catalog.contents.redirects import Redirects
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Clock, Documents, Known, Listing, listing_of
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
-from wheelyard_server.catalog.identity import StorageFormat
-from wheelyard_server.catalog.later_attestations import LaterAttestations
-from wheelyard_server.catalog.local_files import LocalFiles
+from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.project_list import Listing as ProjectsListing
 from wheelyard_server.catalog.project_list import ProjectList, Projects
+from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
-from wheelyard_server.catalog.redirects import Redirects
 from wheelyard_server.catalog.single_use import SingleUse
-from wheelyard_server.catalog.verify import checked
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import FORMAT, Change, File, Project, Status

@@ -16,11 +16,11 @@ from typing import NamedTuple, NewType
 import msgspec
 
 from wheelyard_server.catalog import encoding
-from wheelyard_server.catalog.bounded import Bounded
+from wheelyard_server.catalog.coalescing import SharedCalls
+from wheelyard_server.catalog.contents.memory_cache import Bounded
 from wheelyard_server.catalog.counts import Counts
-from wheelyard_server.catalog.identity import StorageFormat
+from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.serials import last_serial, next_serial
-from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.errors import (
     DamagedObjectError,
     ObjectNotFoundError,

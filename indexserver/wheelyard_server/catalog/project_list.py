@@ -18,11 +18,11 @@ from typing import NamedTuple
 import msgspec
 from packaging.version import Version
 
-from wheelyard_server.catalog.bounded import Bounded
+from wheelyard_server.catalog.coalescing import SharedCalls
+from wheelyard_server.catalog.contents.memory_cache import Bounded
 from wheelyard_server.catalog.documents import Clock, Documents, Seconds
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.serials import horizon, last_serial
-from wheelyard_server.catalog.sharing import SharedCalls
 from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.model import File, Project, Status

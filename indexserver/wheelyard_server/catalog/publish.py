@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from wheelyard_server import spans
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.attestations import Subject, provenance
-from wheelyard_server.catalog.ci_jobs import CIJob
 from wheelyard_server.catalog.documents import Clock, Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
-from wheelyard_server.catalog.later_attestations import LaterAttestations
+from wheelyard_server.catalog.provenance.attestations import Subject, provenance
+from wheelyard_server.catalog.provenance.ci_jobs import CIJob
+from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.model import File, Finding, findings

@@ -17,7 +17,7 @@ import msgspec
 
 from wheelyard_server import settings, standalone
 from wheelyard_server.app import open_storage
-from wheelyard_server.catalog import identity
+from wheelyard_server.catalog import ownership
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.commands import Subparsers
@@ -98,7 +98,7 @@ async def copy(arguments: argparse.Namespace, report: Report) -> None:
 
 async def assign(arguments: argparse.Namespace, report: Report) -> None:
     """Write whose a storage is."""
-    before = await identity.assign(_open(arguments.storage), arguments.to, arguments.previous)
+    before = await ownership.assign(_open(arguments.storage), arguments.to, arguments.previous)
     report(Assigned(arguments.to, before))
 
 

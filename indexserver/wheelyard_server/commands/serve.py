@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wheelyard_server import app, settings, standalone
 from wheelyard_server.commands import Subparsers, processes
-from wheelyard_server.web import logs
+from wheelyard_server.web.telemetry import logs
 
 _DESCRIPTION = (
     "Without --config: anybody may read, and the user admin, who is made at the first start, may do everything."

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from wheelyard_server.catalog import identity
+from wheelyard_server.catalog import ownership
+from wheelyard_server.catalog.contents.digests import checked, verified
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.identity import StorageFormat
+from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.scratch import Scratch
-from wheelyard_server.catalog.verify import checked, verified
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
@@ -54,7 +54,7 @@ class Copier:
         index than `owner`, and `UnsafeStorageError` if writing to the target is not safe. What is remembered of a
         server stays where it was found out.
         """
-        await identity.claim(self.target, self.owner)
+        await ownership.claim(self.target, self.owner)
         await WriteSafety(self.target).check()
         await self._agree_on_format()
         here, there = Documents(self.source), Documents(self.target)
@@ -72,13 +72,13 @@ class Copier:
         """Raise the target's format to that of the source; raise `ConflictError` if its servers may not know it."""
         if await StorageFormat(self.target).current() >= await StorageFormat(self.source).current():
             return
-        found, _ = await identity.read(self.target)
+        found, _ = await ownership.read(self.target)
         if found.index is not None:
             raise ConflictError(
                 f"The target has format {found.format} and belongs to {found.index}, the source has a newer one: "
                 "upgrade the servers of the target first"
             )
-        await identity.raise_format(self.target)
+        await ownership.raise_format(self.target)
 
     async def _copy_project(self, here: Documents, there: Documents, name: NormalizedName) -> None:
         try:

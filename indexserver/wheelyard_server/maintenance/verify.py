@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from wheelyard_server.catalog import identity
+from wheelyard_server.catalog import ownership
 from wheelyard_server.catalog.documents import Documents, Version
 from wheelyard_server.errors import (
     DamagedObjectError,
@@ -60,7 +60,7 @@ class Verifier:
 
     async def _check_identity(self) -> None:
         try:
-            await identity.read(self.storage)
+            await ownership.read(self.storage)
         except ObjectNotFoundError:
             self.report(Finding(layout.INDEX, "is missing: start a server on this storage to make it"))
         except InvalidSettingsError as error:

@@ -21,7 +21,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp, layout
-from wheelyard_server.storage.whole_files import Batch, WholeFiles, opened
+from wheelyard_server.storage.durable_writes import Batch, WholeFiles, opened
 
 CHUNK_BYTES = 256 * 1024
 COMMITTED_AT_ONCE = 8 * 1024 * 1024

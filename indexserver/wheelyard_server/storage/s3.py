@@ -37,8 +37,8 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Listed, Server, Stamp, layout
+from wheelyard_server.storage.conditional_get import Unchanged, trusting
 from wheelyard_server.storage.listing import Ordered
-from wheelyard_server.storage.unchanged import Unchanged, trusting
 
 if TYPE_CHECKING:
     from obstore import GetResult, PutMode

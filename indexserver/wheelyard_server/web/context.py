@@ -7,15 +7,15 @@ from aiohttp import web
 
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.authenticate import Showing, authenticate
-from wheelyard_server.access.current import Access, CurrentAccess
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.reloading import Access, CurrentAccess
 from wheelyard_server.access.rules import Principal, Rules
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.web.admission import Admission
-from wheelyard_server.web.proxies import client_of, public_path
+from wheelyard_server.web.http.proxies import client_of, public_path
 
 BACKGROUND = web.AppKey("background", Background)
 SENDERS = web.AppKey("senders", str)

@@ -1,21 +1,12 @@
-"""The one place where errors become statuses.
-
-Every refusal is problem details (RFC 9457), whose `detail` is the reason phrase as well: twine, poetry and pip show
-the phrase, uv the details, if the media type is exactly theirs.
-"""
+"""The status of each error of ours, and the middleware that answers with it."""
 
 import logging
-from collections.abc import Mapping
-from http import HTTPStatus
-from types import MappingProxyType
-from typing import Any
 
-import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from wheelyard_server import errors
-from wheelyard_server.web import request_ids
+from wheelyard_server.web.http.problem_details import problem
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +25,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
 }
-PROBLEM = "application/problem+json"
 _RETRY_AFTER_SECONDS = 5
-_REASON_LENGTH = 300
-_DETAIL_LENGTH = 1000
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-_OF_THE_BODY = {hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH}
 
 
 @web.middleware
@@ -79,40 +65,3 @@ def _response(status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS
     if status in (429, 503):
         headers["Retry-After"] = str(retry_after)
     return problem(status, message, headers)
-
-
-def as_problem(error: web.HTTPError) -> web.Response:
-    """Return what aiohttp or a handler refuses with an exception of aiohttp's, with the headers that it has."""
-    headers = {name: value for name, value in error.headers.items() if name not in _OF_THE_BODY}
-    return problem(error.status, _sentence(error), headers)
-
-
-def _sentence(error: web.HTTPError) -> str:
-    text = (error.text or "").strip()
-    if text != f"{error.status}: {error.reason}":
-        return text
-    match error:
-        case web.HTTPNotFound():
-            return "There is nothing at this path"
-        case web.HTTPMethodNotAllowed():
-            return f"This path does not accept {error.method}, only {', '.join(sorted(error.allowed_methods))}"
-        case _:
-            return error.reason
-
-
-def problem(
-    status: int, sentence: str, headers: Mapping[str, str] = _NOTHING, more: Mapping[str, Any] = _NOTHING
-) -> web.Response:
-    """Return a refusal: problem details (RFC 9457) with `more` members, and the same sentence as reason phrase."""
-    # What came from outside must not end the header line early, nor leave its character set.
-    reason = "".join(char if " " <= char <= "~" else "?" for char in sentence[:_REASON_LENGTH])
-    # `instance` would have to be a URI, and what a proxy calls a request is none.
-    body = {
-        "status": status,
-        "title": HTTPStatus(status).phrase,
-        "detail": sentence[:_DETAIL_LENGTH].encode(errors="replace").decode(),
-        "requestId": request_ids.current(),
-        **more,
-    }
-    typed = {**headers, hdrs.CONTENT_TYPE: PROBLEM}
-    return web.Response(body=msgspec.json.encode(body), status=status, reason=reason, headers=typed)

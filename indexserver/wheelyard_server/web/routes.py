@@ -3,11 +3,20 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from wheelyard_server.web import files, health, json_api, mirroring, simple, trusted_publishing, upload, welcome
-from wheelyard_server.web.expectations import wait
-from wheelyard_server.web.management import OPERATIONS
-from wheelyard_server.web.openapi import openapi
-from wheelyard_server.web.operations import route
+from wheelyard_server.web.handlers import (
+    files,
+    health,
+    json_api,
+    mirroring,
+    simple,
+    trusted_publishing,
+    upload,
+    welcome,
+)
+from wheelyard_server.web.handlers.management import OPERATIONS
+from wheelyard_server.web.handlers.openapi import openapi
+from wheelyard_server.web.handlers.operations import route
+from wheelyard_server.web.http.expect_continue import wait
 
 # pypiserver's and pypicloud's clients have the others than /legacy/; they keep working. A slash too few cannot be
 # answered with a redirect: twine and poetry follow none.

@@ -5,23 +5,16 @@ users are left out: they have no login. The file is always small enough to be wr
 every server, so that every revocation and every rotation gets through.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from wheelyard_operator.desired.access_file import MAX_BYTES, access_file, part
+from wheelyard_operator.desired.access_file import MAX_BYTES, Login, Trust, access_file, part
 from wheelyard_operator.desired.common import decoded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from wheelyard_operator.desired.access_file import Login, Trust
-    from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
+from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
 
 USER_BYTES = 160 * 1024
 """Of one user, as JSON. The schema allows less."""
@@ -44,7 +37,7 @@ class LeftOut:
     """Places by namespace; by "" the place where the file was full."""
 
     @classmethod
-    def parse(cls, secret: Manifest) -> LeftOut:
+    def parse(cls, secret: Manifest) -> "LeftOut":
         """Take it from an access Secret. What is damaged counts as absent."""
         try:
             content = json.loads(decoded(secret, LEFT_OUT) or "{}")

@@ -1,22 +1,16 @@
 """The access file: who may do what, as docs/contract.md has it. JSON, since it may have 10,000 users."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wheelyard_operator.resource import Identity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from wheelyard_operator.desired.credentials import Credentials
-    from wheelyard_operator.resource import Grant, IndexUser, Manifest, PackageIndex
-    from wheelyard_operator.resource.rights import Rights
+from wheelyard_operator.desired.credentials import Credentials
+from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest, PackageIndex
+from wheelyard_operator.resource.rights import Rights
 
 ACCESS_FILE = "access.json.gz"
 MAX_BYTES = 16_000_000

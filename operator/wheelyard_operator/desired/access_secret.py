@@ -1,19 +1,10 @@
 """The Secret with the access file: digests only, but who may do what is nobody else's business either."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from wheelyard_operator.desired.access_budget import LEFT_OUT
+from wheelyard_operator.desired.access_budget import LEFT_OUT, LeftOut
 from wheelyard_operator.desired.access_file import ACCESS_FILE, packed
 from wheelyard_operator.desired.common import encoded, index_metadata
 from wheelyard_operator.desired.storage_format import STORAGE_FORMAT
-from wheelyard_operator.resource import OLDEST_FORMAT
-
-if TYPE_CHECKING:
-    from wheelyard_operator.desired.access_budget import LeftOut
-    from wheelyard_operator.resource import Manifest, PackageIndex
-
+from wheelyard_operator.resource import OLDEST_FORMAT, Manifest, PackageIndex
 
 MINTING_KEY = "minting-key"
 """The key under which the operator finds again what is in the access file as well."""

@@ -1,11 +1,9 @@
 """What all children share: names, labels, owners, digests."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wheelyard_operator.resource import (
     API_VERSION,
@@ -15,10 +13,11 @@ from wheelyard_operator.resource import (
     MANAGED_BY_LABEL,
     OPERATOR,
     USER_LABEL,
+    IndexUser,
+    Manifest,
+    Meta,
+    PackageIndex,
 )
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import IndexUser, Manifest, Meta, PackageIndex
 
 CONFIG_ANNOTATION = f"{GROUP}/config"
 CREDENTIALS_ANNOTATION = f"{GROUP}/credentials"

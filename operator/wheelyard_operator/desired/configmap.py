@@ -1,14 +1,8 @@
 """The ConfigMap with index.yaml."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata
 from wheelyard_operator.desired.index_file import INDEX_FILE
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def configmap(index: PackageIndex, index_yaml: str) -> Manifest:

@@ -1,18 +1,14 @@
 """A user's credentials, as its Secret keeps them: the Secret alone knows, so that no restart forgets a rotation."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.requests import answered_in
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.times import is_time
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest
 
 PASSWORD = "password"  # noqa: S105 - the name of a field
 STATE = "wheelyard.json"
@@ -54,7 +50,7 @@ class Credentials:
     password: ChosenPassword | None = None
 
     @classmethod
-    def parse(cls, secret: Manifest) -> Credentials:
+    def parse(cls, secret: Manifest) -> "Credentials":
         """Take them from a Secret as the API gave it. What is damaged counts as absent."""
         token = decoded(secret, PASSWORD)
         state = _state(decoded(secret, STATE))

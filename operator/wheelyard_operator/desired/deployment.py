@@ -1,9 +1,5 @@
 """The Deployment of an index's servers."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import (
     CONFIG_ANNOTATION,
     CREDENTIALS_ANNOTATION,
@@ -26,11 +22,8 @@ from wheelyard_operator.desired.index_file import (
     scratch_bytes,
 )
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
-from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR, VolumeStorage
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex, Pods
-    from wheelyard_operator.settings import Settings
+from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR, Manifest, PackageIndex, Pods, VolumeStorage
+from wheelyard_operator.settings import Settings
 
 _USER = 65532
 _SPARE_SECONDS = 15

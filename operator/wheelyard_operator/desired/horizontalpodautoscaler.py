@@ -1,13 +1,7 @@
 """The HorizontalPodAutoscaler of an index's Deployment."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def horizontalpodautoscaler(index: PackageIndex) -> Manifest | None:

@@ -1,14 +1,8 @@
 """The HTTPRoute (Gateway API) in front of the external listener."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def httproute(index: PackageIndex) -> Manifest | None:

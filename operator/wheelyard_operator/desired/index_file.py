@@ -1,16 +1,9 @@
 """index.yaml: what the index server serves, as docs/contract.md has it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import yaml
 
-from wheelyard_operator.resource import DEFAULT_ACCEPT, S3Storage, VolumeStorage
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
-    from wheelyard_operator.settings import Settings
+from wheelyard_operator.resource import DEFAULT_ACCEPT, Manifest, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.settings import Settings
 
 INDEX_FILE = "index.yaml"
 CONFIG_FOLDER = "/etc/wheelyard/config"

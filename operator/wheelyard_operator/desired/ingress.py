@@ -1,14 +1,8 @@
 """The Ingress in front of the external listener."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata
 from wheelyard_operator.desired.service import EXTERNAL
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import IngressWish, Manifest, PackageIndex
+from wheelyard_operator.resource import IngressWish, Manifest, PackageIndex
 
 _ISSUER_ANNOTATIONS = {"Issuer": "cert-manager.io/issuer", "ClusterIssuer": "cert-manager.io/cluster-issuer"}
 

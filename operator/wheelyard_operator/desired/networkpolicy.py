@@ -1,20 +1,13 @@
 """The NetworkPolicy of an index's pods."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wheelyard_operator.desired.common import index_metadata, selector_labels
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, endpoint
-from wheelyard_operator.resource import S3Storage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from wheelyard_operator.resource import Manifest, Network, PackageIndex, VolumeStorage
-    from wheelyard_operator.settings import Settings
+from wheelyard_operator.resource import Manifest, Network, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.settings import Settings
 
 _HTTPS = 443
 _DNS_PORTS = (53, 5353)

@@ -1,13 +1,7 @@
 """The PodDisruptionBudget: draining nodes takes one pod at a time."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata, selector_labels
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def poddisruptionbudget(index: PackageIndex) -> Manifest | None:

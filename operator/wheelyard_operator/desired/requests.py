@@ -3,13 +3,9 @@
 GitOps tools remove annotations that others set, or put the value of Git back: neither asks for another rotation.
 """
 
-from __future__ import annotations
-
 import hashlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any
 
 _KEPT = 8
 """So many values are remembered, the latest first."""

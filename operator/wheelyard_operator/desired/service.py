@@ -1,14 +1,8 @@
 """The Service in front of an index's pods."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata, selector_labels
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 EXTERNAL = "external"
 METRICS = "metrics"

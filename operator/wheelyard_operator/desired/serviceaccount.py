@@ -1,15 +1,8 @@
 """The ServiceAccount of an index's pods: no rights in the cluster and no token; at the cloud it may have a role."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata
-from wheelyard_operator.resource import S3Storage
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
-    from wheelyard_operator.settings import Settings
+from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
+from wheelyard_operator.settings import Settings
 
 
 def serviceaccount(index: PackageIndex, settings: Settings) -> Manifest:

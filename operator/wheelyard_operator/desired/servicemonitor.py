@@ -1,14 +1,8 @@
 """The ServiceMonitor (Prometheus Operator) of an index's pods."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata, selector_labels
 from wheelyard_operator.desired.service import METRICS
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 _INDEX_LABEL = "__meta_kubernetes_service_label_wheelyard_dev_index"
 

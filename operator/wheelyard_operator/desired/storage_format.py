@@ -4,17 +4,10 @@ A server of an older release cannot read a newer format. So it is raised when ev
 one comes that does not. What is in the storage by then does not go back: such a server refuses to start.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from wheelyard_operator.desired.common import decoded
-from wheelyard_operator.resource import OLDEST_FORMAT
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
 
 STORAGE_FORMAT = "storage-format"
 """The file, and the key of the Secret."""

@@ -1,17 +1,12 @@
 """The Secret with the S3 credentials that the operator made for an index, and what it remembers of them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.common import decoded, encoded, index_metadata
 from wheelyard_operator.desired.requests import answered_in
+from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.times import is_time
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex
 
 KEY_ID = "AWS_ACCESS_KEY_ID"
 KEY_SECRET = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a field
@@ -33,7 +28,7 @@ class StorageKey:
     """Since when the key before is not valid any more, though it could be made so again by hand."""
 
     @classmethod
-    def parse(cls, secret: Manifest) -> StorageKey:
+    def parse(cls, secret: Manifest) -> "StorageKey":
         """Take it from a Secret as the API gave it. What is damaged counts as absent."""
         key_id, key_secret = decoded(secret, KEY_ID), decoded(secret, KEY_SECRET)
         if not (key_id and key_secret):

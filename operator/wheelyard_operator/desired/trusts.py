@@ -5,18 +5,12 @@ that another user with rights has in force does not come into the file for a sec
 whoever names another team's job changes nothing for that team.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.resource.publishers import Identity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from wheelyard_operator.resource import Manifest
 
 PUBLISHERS, IDENTITIES = "trustedPublishers", "identities"
 _MOST = 2000
@@ -32,7 +26,7 @@ class Trusts:
     without_rights: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, text: str) -> Trusts:
+    def parse(cls, text: str) -> "Trusts":
         """Take them from an access file; one that is damaged has none."""
         try:
             content = json.loads(text or "{}")

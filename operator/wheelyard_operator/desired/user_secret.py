@@ -1,16 +1,10 @@
 """The Secret of an IndexUser: its login, in the words of every client."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from wheelyard_operator.desired.common import encoded, user_metadata
-from wheelyard_operator.desired.credentials import PASSWORD, STATE
-
-if TYPE_CHECKING:
-    from wheelyard_operator.desired.credentials import Credentials
-    from wheelyard_operator.resource import IndexUser, Manifest
+from wheelyard_operator.desired.credentials import PASSWORD, STATE, Credentials
+from wheelyard_operator.resource import IndexUser, Manifest
 
 
 def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Manifest:

@@ -1,13 +1,7 @@
 """The claim of the volume on which an index without S3 keeps everything."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator.desired.common import index_metadata
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest, PackageIndex, VolumeStorage
+from wheelyard_operator.resource import Manifest, PackageIndex, VolumeStorage
 
 
 def volumeclaim(index: PackageIndex, storage: VolumeStorage) -> Manifest:

@@ -1,7 +1,5 @@
 """`kubectl-wheelyard`, which kubectl runs for `kubectl wheelyard`."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,12 +1,7 @@
 """What a person asks of the operator: an annotation on a resource."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import IndexUser, PackageIndex
+from wheelyard_operator.kube import Kube
+from wheelyard_operator.resource import IndexUser, PackageIndex
 
 
 def annotate(kube: Kube, resource: PackageIndex | IndexUser, name: str, value: str | None) -> None:

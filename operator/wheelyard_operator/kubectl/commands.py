@@ -1,19 +1,14 @@
 """The commands, and what all of them share: flags, the connection, and errors."""
 
-from __future__ import annotations
-
 import argparse
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import connection, login, logs, pause, rotate, status, verify
 from wheelyard_operator.kubectl.errors import PluginError, explained
 from wheelyard_operator.kubectl.terminal import Terminal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import TextIO
 
 _COMMANDS = (status, login, logs, rotate, pause, verify)
 _EPILOG = "Flags of kubectl, such as -n and --context, stand behind the command."

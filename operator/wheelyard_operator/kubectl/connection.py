@@ -1,24 +1,17 @@
 """The cluster that kubectl would talk to, by the same kubeconfig, context and namespace."""
 
-from __future__ import annotations
-
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import kubernetes
 from kubernetes.config import ConfigException
 from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME
 
-from wheelyard_operator.kube import RealKube
+from wheelyard_operator.kube import Kube, RealKube
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.podlogs import RealPodLogs
-
-if TYPE_CHECKING:
-    import argparse
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.kubectl.podlogs import PodLogs
+from wheelyard_operator.kubectl.podlogs import PodLogs, RealPodLogs
 
 FIELD_MANAGER = "wheelyard-plugin"
 """Flux takes away what it finds under a name that begins with "kubectl" and Git does not have (docs/gitops.md)."""

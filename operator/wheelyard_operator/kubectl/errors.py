@@ -1,14 +1,9 @@
 """Why a command could not be done, in the words of who typed it."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
+from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import GROUP
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import ApiError
 
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'

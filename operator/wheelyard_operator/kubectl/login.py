@@ -1,9 +1,9 @@
 """`kubectl wheelyard login`: how pip, uv and twine use an index as a user, ready to run."""
 
-from __future__ import annotations
-
+import argparse
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from wheelyard_operator import tokens
@@ -12,17 +12,12 @@ from wheelyard_operator.desired.credentials import PASSWORD
 from wheelyard_operator.desired.user_secret import login_variables
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.annotations import named
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import user_named
+from wheelyard_operator.kubectl.terminal import Terminal
 from wheelyard_operator.problems import READY
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Mapping
-
-    from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.terminal import Terminal
-    from wheelyard_operator.resource import IndexUser
+from wheelyard_operator.resource import IndexUser
 
 _PIP = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST")
 _COMMANDS = {

@@ -1,7 +1,5 @@
 """A line of an index server's log, for people or for programs."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,33 +1,27 @@
 """`kubectl wheelyard logs`: of all servers of an index, as one log."""
 
-from __future__ import annotations
-
+import argparse
 import json
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wheelyard_operator.desired.common import SERVER
 from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.logline import parsed, readable
-from wheelyard_operator.kubectl.patience import passes, patiently
-from wheelyard_operator.kubectl.podlogs import Extent, followed
+from wheelyard_operator.kubectl.podlogs import Extent, Line, followed
+from wheelyard_operator.kubectl.retries import passes, patiently
 from wheelyard_operator.kubectl.rotate import seconds_of
 from wheelyard_operator.kubectl.targets import index_named
+from wheelyard_operator.kubectl.terminal import Terminal
 from wheelyard_operator.observe import pods
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.podlogs import Line
-    from wheelyard_operator.kubectl.terminal import Terminal
-    from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex
 
 _TAIL = 100
 _LOOK_SECONDS = 1.0

@@ -1,19 +1,14 @@
 """`kubectl wheelyard pause` and `resume`: whether the operator changes a resource and what it made of it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+import argparse
+from collections.abc import Iterator
+from typing import Any
 
 from wheelyard_operator.kubectl.annotations import annotate, named
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.targets import target
+from wheelyard_operator.kubectl.terminal import Terminal
 from wheelyard_operator.resource import PAUSED_ANNOTATION
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.terminal import Terminal
 
 
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:

@@ -1,18 +1,14 @@
 """The logs of pods, line by line, for as long as a container runs."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from wheelyard_operator.kube import ApiError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 60

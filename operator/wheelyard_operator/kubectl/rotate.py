@@ -1,29 +1,24 @@
 """`kubectl wheelyard rotate`: a new token for a user, a new access key for an index."""
 
-from __future__ import annotations
-
+import argparse
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.annotations import annotate, named
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.patience import patiently
+from wheelyard_operator.kubectl.retries import patiently
 from wheelyard_operator.kubectl.targets import target
+from wheelyard_operator.kubectl.terminal import Terminal
 from wheelyard_operator.problems import CREDENTIALS_READY, READY
 from wheelyard_operator.resource import ROTATE_ANNOTATION, IndexUser, PackageIndex, S3Storage
 from wheelyard_operator.status.conditions import STALLED
 from wheelyard_operator.status.storage import KEY_ROTATING
 from wheelyard_operator.times import parse_seconds
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator
-
-    from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.terminal import Terminal
 
 _LOOK_SECONDS = 1.0
 

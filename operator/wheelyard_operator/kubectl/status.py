@@ -1,26 +1,19 @@
 """`kubectl wheelyard status`: an index with all that belongs to it, or a list of indexes."""
 
-from __future__ import annotations
-
+import argparse
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import wording
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import index_named
-from wheelyard_operator.kubectl.terminal import harmless
+from wheelyard_operator.kubectl.terminal import Terminal, harmless
 from wheelyard_operator.problems import READY
-from wheelyard_operator.resource import INDEX, USER, IndexUser, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.resource import INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.times import seconds_until, written
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.terminal import Terminal
-    from wheelyard_operator.resource import Manifest
 
 _MOST_USERS = 20
 

@@ -1,17 +1,12 @@
 """The resource that a command is about, found by what a person typed."""
 
-from __future__ import annotations
-
 import difflib
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.observe import read_index, read_user
 from wheelyard_operator.resource import INDEX, USER, IndexUser, Key, PackageIndex
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kubectl.connection import Connection
 
 _KINDS = {
     **dict.fromkeys(("index", "packageindex", "packageindexes", "pkgidx"), INDEX),

@@ -1,16 +1,11 @@
 """Where results are printed: how wide it is, and whether it shows colours."""
 
-from __future__ import annotations
-
 import json
 import os
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import TextIO
+from typing import Any, TextIO
 
 _UNLIMITED = 1_000_000
 _NARROWEST = 40
@@ -27,7 +22,7 @@ class Terminal:
     colour: bool
 
     @classmethod
-    def of(cls, out: TextIO, err: TextIO, environment: Mapping[str, str]) -> Terminal:
+    def of(cls, out: TextIO, err: TextIO, environment: Mapping[str, str]) -> "Terminal":
         """Look at the streams. In a pipe nothing is wrapped, so that grep finds whole lines."""
         shows_colour = out.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
         return cls(out, err, _width(out, environment.get("COLUMNS", "")), shows_colour)

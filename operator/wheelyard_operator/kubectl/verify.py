@@ -1,30 +1,22 @@
 """`kubectl wheelyard verify`: checks the storage of an index, by a Job in the cluster that is then removed."""
 
-from __future__ import annotations
-
+import argparse
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wheelyard_operator.desired.verify_job import CONTAINER, verify_job
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import ApiError, Kube
+from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.patience import passes, patiently
-from wheelyard_operator.kubectl.podlogs import followed
+from wheelyard_operator.kubectl.podlogs import Extent, Line, followed
+from wheelyard_operator.kubectl.retries import passes, patiently
 from wheelyard_operator.kubectl.targets import index_named
-from wheelyard_operator.kubectl.terminal import harmless
+from wheelyard_operator.kubectl.terminal import Terminal, harmless
+from wheelyard_operator.kubectl.verify_job import CONTAINER, verify_job
+from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.rollout import trouble
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.kubectl.connection import Connection
-    from wheelyard_operator.kubectl.podlogs import Extent, Line
-    from wheelyard_operator.kubectl.terminal import Terminal
-    from wheelyard_operator.resource import Manifest, PackageIndex
 
 _LOOK_SECONDS = 0.5
 _ENDED = {"Succeeded", "Failed"}

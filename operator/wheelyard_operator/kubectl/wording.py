@@ -1,17 +1,11 @@
 """How times and conditions are told to people."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from wheelyard_operator.problems import READY
+from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
 from wheelyard_operator.status.conditions import PAUSED, RECONCILING, STALLED
 from wheelyard_operator.times import seconds_until
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _COLOURS = {"True": "green", "False": "red"}

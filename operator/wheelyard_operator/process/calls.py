@@ -1,21 +1,14 @@
 """Every call to the outside passes here: whoever does not lead writes nothing, and what is asked is counted."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wheelyard_operator.kube import ApiError
-from wheelyard_operator.process.leadership import LeadershipLostError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.process.leadership import Leader
-    from wheelyard_operator.process.metrics import Metrics
-    from wheelyard_operator.provision.issuers import Fetch
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.kube import ApiError, Kube
+from wheelyard_operator.process.leadership import Leader, LeadershipLostError
+from wheelyard_operator.process.metrics import Metrics
+from wheelyard_operator.provision.issuers import Fetch
+from wheelyard_operator.resource import Manifest
 
 OK = "ok"
 NO_ANSWER = "none"

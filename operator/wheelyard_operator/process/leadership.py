@@ -4,21 +4,15 @@ Nobody compares its clock with another's: by one's own, a Lease has run out when
 https://kubernetes.io/docs/concepts/architecture/leases/
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from wheelyard_operator.kube import ApiError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.kube import ApiError, Kube
+from wheelyard_operator.resource import Manifest
 
 log = logging.getLogger(__name__)
 

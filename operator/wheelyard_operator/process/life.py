@@ -1,22 +1,16 @@
 """From start to end: wait until this operator leads, work, and hand over to another one."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import kopf
 from aiohttp import web
 
-from wheelyard_operator.process.leadership import LeadershipLostError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from wheelyard_operator.process.leadership import Leader
-    from wheelyard_operator.reconcile.queue import WorkQueue
+from wheelyard_operator.process.leadership import Leader, LeadershipLostError
+from wheelyard_operator.process.queue import WorkQueue
 
 log = logging.getLogger(__name__)
 

@@ -3,28 +3,21 @@
 Every label has a handful of values, however many resources there are.
 """
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from wheelyard_operator.resource import INDEX, USER
+from wheelyard_operator.process.leadership import Leader
+from wheelyard_operator.process.queue import WorkQueue
+from wheelyard_operator.reconcile.outcome import Outcome
+from wheelyard_operator.resource import INDEX, USER, Key
 from wheelyard_operator.status.conditions import STATES
 from wheelyard_operator.times import timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from wheelyard_operator.process.leadership import Leader
-    from wheelyard_operator.reconcile.outcome import Outcome
-    from wheelyard_operator.reconcile.queue import WorkQueue
-    from wheelyard_operator.resource import Key
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 

@@ -1,21 +1,17 @@
 """The bucket of an index, made where the index asks for it."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from wheelyard_operator.problems import STORAGE_READY, Problem
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
+from wheelyard_operator.resource import PackageIndex
 from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mypy_boto3_s3 import S3Client
-
-    from wheelyard_operator.resource import PackageIndex
 
 _OWNER_TAG = "wheelyard.dev/index"
 _UID_TAG = "wheelyard.dev/uid"
@@ -35,7 +31,7 @@ NOT_THERE = {
 """The ways in which servers that are not AWS say that they have no such thing."""
 
 
-def ensure_bucket(s3: S3Client, index: PackageIndex, bucket: str, region: str) -> str:
+def ensure_bucket(s3: "S3Client", index: PackageIndex, bucket: str, region: str) -> str:
     """Make the bucket if it is absent; give a note on what the server lacks, or "".
 
     How far setting up has come stands in the bucket's tags, so that it goes on after a crash.
@@ -53,12 +49,12 @@ def ensure_bucket(s3: S3Client, index: PackageIndex, bucket: str, region: str) -
     return f"The S3 server lacks: {', '.join(lacking)}." if lacking else ""
 
 
-def made_for(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
+def made_for(s3: "S3Client", index: PackageIndex, bucket: str) -> bool:
     """Tell whether the bucket was made for exactly this index, by uid: names come again."""
     return (_tags(s3, bucket) or {}).get(_UID_TAG) == index.meta.uid
 
 
-def _set_up(s3: S3Client, index: PackageIndex, bucket: str) -> dict[str, str]:
+def _set_up(s3: "S3Client", index: PackageIndex, bucket: str) -> dict[str, str]:
     mine = {_OWNER_TAG: index.id, _UID_TAG: index.meta.uid}
     _tag(s3, bucket, {**mine, _STATE_TAG: "new"})
     lacks = _configure(s3, bucket)
@@ -67,7 +63,7 @@ def _set_up(s3: S3Client, index: PackageIndex, bucket: str) -> dict[str, str]:
     return tags
 
 
-def _was_just_made(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
+def _was_just_made(s3: "S3Client", index: PackageIndex, bucket: str) -> bool:
     """Tell whether it is ours from before a crash: younger than its index, and empty.
 
     S3 takes no tags with CreateBucket. Where the server does not say when a bucket was made, it is not ours.
@@ -84,7 +80,7 @@ def _was_just_made(s3: S3Client, index: PackageIndex, bucket: str) -> bool:
         raise
 
 
-def _exists(s3: S3Client, bucket: str) -> bool:
+def _exists(s3: "S3Client", bucket: str) -> bool:
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -98,7 +94,7 @@ def _exists(s3: S3Client, bucket: str) -> bool:
     return True
 
 
-def _create(s3: S3Client, bucket: str, region: str) -> bool:
+def _create(s3: "S3Client", bucket: str, region: str) -> bool:
     """Whether it was this call that made the bucket."""
     try:
         if region == "us-east-1":  # the one region that must not be named
@@ -126,7 +122,7 @@ def _taken(bucket: str) -> Problem:
     )
 
 
-def _configure(s3: S3Client, bucket: str) -> list[str]:
+def _configure(s3: "S3Client", bucket: str) -> list[str]:
     steps: dict[str, Callable[[], object]] = {
         "versioning": lambda: s3.put_bucket_versioning(
             Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
@@ -151,7 +147,7 @@ def _configure(s3: S3Client, bucket: str) -> list[str]:
     return [name for name, step in steps.items() if not _has(step)]
 
 
-def _put_lifecycle(s3: S3Client, bucket: str) -> None:
+def _put_lifecycle(s3: "S3Client", bucket: str) -> None:
     s3.put_bucket_lifecycle_configuration(
         Bucket=bucket,
         LifecycleConfiguration={
@@ -178,7 +174,7 @@ def _has(step: Callable[[], object]) -> bool:
     return True
 
 
-def _tags(s3: S3Client, bucket: str) -> dict[str, str] | None:
+def _tags(s3: "S3Client", bucket: str) -> dict[str, str] | None:
     """Give the tags, {} where there are none or the server has no such thing, None where they may not be read."""
     try:
         found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
@@ -192,6 +188,6 @@ def _tags(s3: S3Client, bucket: str) -> dict[str, str] | None:
     return {each["Key"]: each["Value"] for each in found}
 
 
-def _tag(s3: S3Client, bucket: str, tags: dict[str, str]) -> None:
+def _tag(s3: "S3Client", bucket: str, tags: dict[str, str]) -> None:
     tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
     _has(lambda: s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set}))  # type: ignore[typeddict-item]

@@ -1,8 +1,7 @@
 """boto3 clients that give up early: a reconciliation is tried again anyway."""
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,13 +12,11 @@ import boto3
 from botocore.config import Config
 from botocore.httpsession import DEFAULT_CA_BUNDLE, get_cert_path
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from wheelyard_operator.settings import Settings
 
+if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
-
-    from wheelyard_operator.settings import Settings
 
 _LIMITS = Config(
     connect_timeout=3,
@@ -54,7 +51,7 @@ class Clients:
         # None leaves to boto3 whom to trust.
         self._verify = _authorities(settings.ca_bundle).name if settings.ca_bundle else None
 
-    def own_s3(self, region: str) -> S3Client:
+    def own_s3(self, region: str) -> "S3Client":
         """Give a client with the operator's own credentials at the operator's own endpoint."""
         with self._making:
             if region in self._own_s3:
@@ -68,7 +65,7 @@ class Clients:
                 self._own_s3[region] = client
             return client
 
-    def s3(self, credentials: Credentials, endpoint: str, region: str) -> S3Client:
+    def s3(self, credentials: Credentials, endpoint: str, region: str) -> "S3Client":
         """Give a client with an index's credentials, never with the operator's."""
         with self._making:
             session = boto3.Session(
@@ -79,7 +76,7 @@ class Clients:
             return self._s3(session, endpoint or self._settings.s3_endpoint, region)
 
     @cached_property
-    def iam(self) -> IAMClient:
+    def iam(self) -> "IAMClient":
         """Give a client with the operator's own credentials."""
         with self._making:
             client = boto3.Session().client(
@@ -92,7 +89,7 @@ class Clients:
         self._made(client)
         return client
 
-    def _s3(self, session: boto3.Session, endpoint: str, region: str) -> S3Client:
+    def _s3(self, session: boto3.Session, endpoint: str, region: str) -> "S3Client":
         client = session.client(
             "s3",
             region_name=region or self._settings.region,

@@ -1,10 +1,8 @@
 """Translates what S3 and IAM answer into problems with a reason and a way out."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -16,9 +14,6 @@ from botocore.exceptions import (
 )
 
 from wheelyard_operator.problems import CREDENTIALS_READY, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 

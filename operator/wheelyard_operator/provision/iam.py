@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,16 +11,15 @@ import boto3
 from botocore.exceptions import ClientError, UnknownRegionError
 
 from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.provision.policy import resources, storage_policy
-from wheelyard_operator.provision.principals import AccessKey, Capabilities, NewKey
+from wheelyard_operator.provision.storage_users import AccessKey, Capabilities, NewKey
+from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_operator.times import written
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-
-    from wheelyard_operator.provision.clients import Clients
-    from wheelyard_operator.resource import PackageIndex, S3Storage
 
 _PATH = "/wheelyard/"
 _POLICY = "wheelyard-storage"
@@ -110,7 +107,7 @@ class IamUsers:
             self._iam.delete_user(UserName=name)
 
     @property
-    def _iam(self) -> IAMClient:
+    def _iam(self) -> "IAMClient":
         return self._clients.iam
 
 
@@ -133,7 +130,7 @@ def _translated(name: str) -> Any:
     return translated(CREDENTIALS_READY, f"IAM user {name}", OPERATOR_CREDENTIALS)
 
 
-def _get_user(iam: IAMClient, name: str) -> dict[str, Any] | None:
+def _get_user(iam: "IAMClient", name: str) -> dict[str, Any] | None:
     try:
         return dict(iam.get_user(UserName=name)["User"])
     except ClientError as error:
@@ -142,7 +139,7 @@ def _get_user(iam: IAMClient, name: str) -> dict[str, Any] | None:
         raise
 
 
-def _create_user(iam: IAMClient, index: PackageIndex, name: str) -> None:
+def _create_user(iam: "IAMClient", index: PackageIndex, name: str) -> None:
     tags = [{"Key": _INDEX_TAG, "Value": index.id}, {"Key": _UID_TAG, "Value": index.meta.uid}]
     iam.create_user(UserName=name, Path=_PATH, Tags=tags)  # type: ignore[arg-type]
 
@@ -168,7 +165,7 @@ def _is_ours(index: PackageIndex, user: dict[str, Any]) -> bool:
     return bool(tags.get(_UID_TAG) == index.meta.uid)
 
 
-def _get_policy(iam: IAMClient, name: str) -> Any:
+def _get_policy(iam: "IAMClient", name: str) -> Any:
     try:
         document: Any = iam.get_user_policy(UserName=name, PolicyName=_POLICY)["PolicyDocument"]
     except ClientError as error:
@@ -178,7 +175,7 @@ def _get_policy(iam: IAMClient, name: str) -> Any:
     return json.loads(document) if isinstance(document, str) else document
 
 
-def _keys(iam: IAMClient, name: str) -> list[AccessKey]:
+def _keys(iam: "IAMClient", name: str) -> list[AccessKey]:
     found = iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
     ordered = sorted(found, key=lambda each: str(each.get("CreateDate", "")))
     return [AccessKey(each["AccessKeyId"], each.get("Status", "Active") == "Active") for each in ordered]

@@ -1,7 +1,5 @@
 """The public keys of whoever signs tokens: of the cluster, and of the CI services that the operator may ask."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,11 +1,8 @@
 """The rights of one index's IAM user: one bucket, one prefix, nothing else."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import S3Storage
+from wheelyard_operator.resource import S3Storage
 
 _OBJECT_ACTIONS = [
     "s3:GetObject",

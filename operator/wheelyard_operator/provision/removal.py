@@ -1,23 +1,19 @@
 """The end of a bucket: only one that was made for exactly this index, and only with what this index put there."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from wheelyard_operator.problems import STORAGE_READY, Problem
 from wheelyard_operator.provision.bucket import NOT_THERE, made_for
+from wheelyard_operator.provision.bucket_ownership import FOUND_OUT, MARKER, PROBE, Owner, owner_of
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
-from wheelyard_operator.provision.place import FOUND_OUT, MARKER, PROBE, Owner, owner_of
+from wheelyard_operator.resource import PackageIndex, S3Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from mypy_boto3_s3 import S3Client
-
-    from wheelyard_operator.resource import PackageIndex, S3Storage
 
 OURS = ("projects/", "files/", "catalog/", "spent/", "conditional-writes/")
 """As docs/contract.md#the-layout-of-a-storage has it."""
@@ -27,7 +23,7 @@ _SECONDS = 20.0
 
 
 def remove_bucket(
-    s3: S3Client, index: PackageIndex, storage: S3Storage, clock: Callable[[], float] = time.monotonic
+    s3: "S3Client", index: PackageIndex, storage: S3Storage, clock: Callable[[], float] = time.monotonic
 ) -> None:
     """Remove everything and the bucket itself; raise Problem, also where that takes longer: then call again."""
     bucket, until = storage.bucket, clock() + _SECONDS
@@ -49,7 +45,7 @@ def remove_bucket(
         s3.delete_bucket(Bucket=bucket)
 
 
-def _delete(s3: S3Client, bucket: str, versions: list[dict[str, Any]]) -> None:
+def _delete(s3: "S3Client", bucket: str, versions: list[dict[str, Any]]) -> None:
     """Delete these versions, one by one where the server has no DeleteObjects or wants another checksum for it."""
     try:
         s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})  # type: ignore[typeddict-item]
@@ -60,7 +56,7 @@ def _delete(s3: S3Client, bucket: str, versions: list[dict[str, Any]]) -> None:
             s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
 
 
-def _check_ours(s3: S3Client, index: PackageIndex, storage: S3Storage) -> None:
+def _check_ours(s3: "S3Client", index: PackageIndex, storage: S3Storage) -> None:
     if not made_for(s3, index, storage.bucket):
         raise _refusal(storage, "it was not made for this index")
     # Without its own marker, an index has stored nothing: what lies there is somebody else's.
@@ -86,7 +82,7 @@ def _refusal(storage: S3Storage, why: str) -> Problem:
     )
 
 
-def _versions(s3: S3Client, bucket: str) -> Iterator[list[dict[str, Any]]]:
+def _versions(s3: "S3Client", bucket: str) -> Iterator[list[dict[str, Any]]]:
     """Give all versions and delete markers, at most 1,000 at a time."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
@@ -94,7 +90,7 @@ def _versions(s3: S3Client, bucket: str) -> Iterator[list[dict[str, Any]]]:
             yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
 
 
-def _exists(s3: S3Client, bucket: str) -> bool:
+def _exists(s3: "S3Client", bucket: str) -> bool:
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:

@@ -1,19 +1,14 @@
 """The access files that index servers have, read once for all their users."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_budget import LeftOut
 from wheelyard_operator.desired.access_file import entries, unpacked
 from wheelyard_operator.desired.trusts import Trusts
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import IndexUser, Key, PackageIndex
+from wheelyard_operator.kube import Kube
+from wheelyard_operator.resource import IndexUser, Key, PackageIndex
 
 _MOST = 1000
 

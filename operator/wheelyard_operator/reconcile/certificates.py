@@ -1,18 +1,12 @@
 """The certificates under which indexes are reached: only when they end; nothing here uses them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from cryptography import x509
 
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.ingress import tls_secret_name
+from wheelyard_operator.kube import Kube
+from wheelyard_operator.resource import PackageIndex
 from wheelyard_operator.times import written
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import PackageIndex
 
 
 def certificate_ends(kube: Kube, index: PackageIndex) -> str:

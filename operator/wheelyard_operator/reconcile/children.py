@@ -1,20 +1,13 @@
 """The children of one resource: what stands in the way of any of them is a Problem, on this path alone."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import Applier, LeavingError, NotOursError
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.problems import READY
 from wheelyard_operator.reconcile.refusals import as_problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Manifest, Meta
+from wheelyard_operator.resource import Manifest, Meta
 
 
 class Children:

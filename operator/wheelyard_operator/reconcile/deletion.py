@@ -1,20 +1,14 @@
 """The end of an index's servers: nothing goes that they may still write to."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from wheelyard_operator.apply import is_owned
+from wheelyard_operator.kube import Kube
 from wheelyard_operator.observe import pods
 from wheelyard_operator.problems import READY, Problem
 from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.times import is_time, later
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Manifest, PackageIndex
 
 _ORPHAN = "orphan"
 """Finalizer of what is deleted with --cascade=orphan, until its children are nobody's."""

@@ -1,26 +1,19 @@
 """What running index servers are given without a restart: who may do what, and which format they may write."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from wheelyard_operator.desired.access_budget import LeftOut
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest
 from wheelyard_operator.desired.storage_format import allowed
+from wheelyard_operator.kube import Kube
 from wheelyard_operator.observe import pods
 from wheelyard_operator.problems import ACCESS_IN_FORCE, Problem
-from wheelyard_operator.resource import OLDEST_FORMAT
+from wheelyard_operator.provision.server_probe import Answer
+from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.resource import OLDEST_FORMAT, Manifest, PackageIndex
 from wheelyard_operator.status.rollout import has_ended
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from wheelyard_operator.desired.access_budget import LeftOut
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.provision.servers import Answer
-    from wheelyard_operator.reconcile.children import Children
-    from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,12 @@
 """Which servers answer. One that does not is a matter of its own indexes: the others are looked after meanwhile."""
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.errors import UNREACHABLE, unreachable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 MOST_AT_ONCE = 8
 """Conversations with one server: half of the workers, so that the other half is there for everything else."""

@@ -1,13 +1,11 @@
 """Makes one PackageIndex so."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_budget import fitting
-from wheelyard_operator.desired.access_file import access_file
+from wheelyard_operator.desired.access_file import Login, access_file
 from wheelyard_operator.desired.common import content_digest, selector_labels
 from wheelyard_operator.desired.configmap import configmap
 from wheelyard_operator.desired.deployment import deployment
@@ -15,37 +13,38 @@ from wheelyard_operator.desired.index_file import index_file
 from wheelyard_operator.desired.service import service
 from wheelyard_operator.desired.serviceaccount import serviceaccount
 from wheelyard_operator.desired.storage_format import given
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedIndex, observe_index, pods, read_index, staying
 from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.provision.server_probe import Servers
 from wheelyard_operator.reconcile.certificates import certificate_ends
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.deletion import end_servers
 from wheelyard_operator.reconcile.doors import Doors
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
-from wheelyard_operator.reconcile.options import Options, make_options
+from wheelyard_operator.reconcile.optional_children import Options, make_options
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.refusals import as_problem, is_leaving, namespace_ends
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
-from wheelyard_operator.reconcile.storage import serves_with
-from wheelyard_operator.resource import BUCKET_FINALIZER, FINALIZER, INDEX, S3Storage, VolumeStorage
+from wheelyard_operator.reconcile.storage import StorageStage, serves_with
+from wheelyard_operator.reconcile.trust import TrustStage
+from wheelyard_operator.resource import (
+    BUCKET_FINALIZER,
+    FINALIZER,
+    INDEX,
+    Key,
+    Manifest,
+    PackageIndex,
+    S3Storage,
+    VolumeStorage,
+)
+from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import is_stalled
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.options import exposed, monitored
 from wheelyard_operator.status.rollout import is_ready
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wheelyard_operator.desired.access_file import Login
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.provision.servers import Servers
-    from wheelyard_operator.reconcile.storage import StorageStage
-    from wheelyard_operator.reconcile.trust import TrustStage
-    from wheelyard_operator.resource import Key, Manifest, PackageIndex
-    from wheelyard_operator.settings import Settings
-    from wheelyard_operator.status.storage import ReadyStorage
+from wheelyard_operator.status.storage import ReadyStorage
 
 _RETRY_SECONDS = 10.0
 _SOON_SECONDS = 3.0

@@ -1,22 +1,16 @@
 """Which users an index accepts, and by what they log in."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.desired.access_file import Login, entries, has_publisher, unpacked
 from wheelyard_operator.desired.credentials import Credentials
+from wheelyard_operator.observe import ObservedIndex, ObservedUser
 from wheelyard_operator.reconcile.access_files import InForce
+from wheelyard_operator.resource import Identity, IndexUser, PackageIndex
 from wheelyard_operator.resource.rights import rights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wheelyard_operator.observe import ObservedIndex, ObservedUser
-    from wheelyard_operator.resource import Identity, IndexUser, PackageIndex
 
 _MOST_COMPARED = 100_000
 """Publishers, for the new ones of a namespace in one round: a fraction of a second."""

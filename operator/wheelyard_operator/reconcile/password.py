@@ -1,16 +1,10 @@
 """Takes over the password that a team has chosen for its user."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from wheelyard_operator import passwords
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.credentials import PASSWORD, ChosenPassword
 from wheelyard_operator.problems import READY, Problem
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import IndexUser, Manifest
+from wheelyard_operator.resource import IndexUser, Manifest
 
 PASSWORD_HASH = "passwordHash"  # noqa: S105 - the name of a field
 _TYPE = "kubernetes.io/basic-auth"

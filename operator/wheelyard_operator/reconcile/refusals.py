@@ -1,18 +1,11 @@
 """What keeps an object from being as it should, as a condition that says what to do."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.apply import LeavingError, NotOursError
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.problems import READY, Problem
-from wheelyard_operator.resource import INDEX, USER
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.resource import Meta
+from wheelyard_operator.resource import INDEX, USER, Meta
 
 REFUSED = "ApplyRefused"
 LEAVING = "NamespaceTerminating"

@@ -1,12 +1,10 @@
 """Writes a status where it says something new, and tells it once as an event."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
 
-from wheelyard_operator.kube import ApiError
-from wheelyard_operator.resource import API_VERSION, OPERATOR
+from wheelyard_operator.kube import ApiError, Kube
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.resource import API_VERSION, OPERATOR, Manifest, Meta
 from wheelyard_operator.status.conditions import (
     Condition,
     paused,
@@ -15,11 +13,6 @@ from wheelyard_operator.status.conditions import (
     state,
     transitions,
 )
-
-if TYPE_CHECKING:
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import Manifest, Meta
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,7 @@
 """Gets an index its storage and the credentials for it."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,16 +16,17 @@ from wheelyard_operator.desired.storage_secret import (
     storage_secret,
 )
 from wheelyard_operator.desired.volumeclaim import volumeclaim
+from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
-from wheelyard_operator.provision import place
+from wheelyard_operator.provision import bucket_ownership
 from wheelyard_operator.provision.bucket import ensure_bucket
-from wheelyard_operator.provision.clients import Credentials
+from wheelyard_operator.provision.clients import Clients, Credentials
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS
-from wheelyard_operator.provision.principals import check_capabilities
 from wheelyard_operator.provision.removal import remove_bucket
-from wheelyard_operator.reconcile.claims import bucket_problem, check_claims
+from wheelyard_operator.provision.storage_users import Principals, check_capabilities
+from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import Endpoints, Service
-from wheelyard_operator.reconcile.keys import (
+from wheelyard_operator.reconcile.key_rotation import (
     Deactivate,
     Delete,
     Make,
@@ -36,21 +36,14 @@ from wheelyard_operator.reconcile.keys import (
     next_rotation,
     next_step,
 )
-from wheelyard_operator.resource import VolumeStorage
+from wheelyard_operator.reconcile.policy import bucket_problem, check_claims
+from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.rollout import is_rolled_out
 from wheelyard_operator.status.storage import ReadyStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mypy_boto3_s3 import S3Client
-
-    from wheelyard_operator.observe import ObservedIndex
-    from wheelyard_operator.provision.clients import Clients
-    from wheelyard_operator.provision.principals import Principals
-    from wheelyard_operator.reconcile.children import Children
-    from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
-    from wheelyard_operator.settings import Settings
 
 _TRUST_SECONDS = 45.0
 _DOUBT_SECONDS = 5.0
@@ -149,11 +142,11 @@ class StorageStage:
             # with the new key: AWS takes some seconds to know it. The pods' readiness tells if it works.
             client, credentials = self._client(observed, storage)
             is_granted = partial(self._principals.reaches, index, storage)
-            place.check_storage(client, index, storage, credentials, is_granted)
+            bucket_ownership.check_storage(client, index, storage, credentials, is_granted)
         ready = self._keep_key(observed, storage, children) if storage.provision_user else None
         return replace(ready or ReadyStorage(credentials_digest(observed)), note=note, kept=kept)
 
-    def _client(self, observed: ObservedIndex, storage: S3Storage) -> tuple[S3Client, str]:
+    def _client(self, observed: ObservedIndex, storage: S3Storage) -> "tuple[S3Client, str]":
         """Give a client that may use the storage, and whose credentials it has; raise Problem."""
         region, name = self._region(storage), observed.index.storage_secret_name
         if storage.provision_user or storage.identity:
@@ -176,7 +169,10 @@ class StorageStage:
             return self._principals.reaches(observed.index, storage)
         try:
             client, credentials = self._client(observed, storage)
-            return place.owner_of(client, observed.index, storage, credentials) is place.Owner.SELF
+            return (
+                bucket_ownership.owner_of(client, observed.index, storage, credentials)
+                is bucket_ownership.Owner.SELF
+            )
         except Problem as problem:
             if not problem.stalled or problem.condition == CREDENTIALS_READY:
                 raise

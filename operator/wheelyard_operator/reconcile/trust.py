@@ -1,24 +1,17 @@
 """Finds whose signed tokens an index believes, and by which keys."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.desired.access_file import Trust, unpacked
 from wheelyard_operator.desired.access_secret import MINTING_KEY
 from wheelyard_operator.desired.common import decoded
-from wheelyard_operator.provision.issuers import IssuerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from wheelyard_operator.provision.issuers import Issuers
-    from wheelyard_operator.resource import IndexUser, Manifest
-    from wheelyard_operator.settings import Settings
+from wheelyard_operator.provision.issuers import IssuerError, Issuers
+from wheelyard_operator.resource import IndexUser, Manifest
+from wheelyard_operator.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,20 @@
 """Makes one IndexUser so."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from wheelyard_operator import tokens
 from wheelyard_operator.apply import is_owned
-from wheelyard_operator.desired.access_budget import USER_BYTES, size
+from wheelyard_operator.desired.access_budget import USER_BYTES, LeftOut, size
 from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer, service_accounts
-from wheelyard_operator.desired.credentials import Credentials
+from wheelyard_operator.desired.credentials import ChosenPassword, Credentials
 from wheelyard_operator.desired.trusts import IDENTITIES, PUBLISHERS
 from wheelyard_operator.desired.user_secret import user_secret
-from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user
 from wheelyard_operator.problems import READY, Problem
-from wheelyard_operator.reconcile.access_files import AccessFiles
+from wheelyard_operator.reconcile.access_files import AccessFiles, InForce
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.logins import (
     admitted,
@@ -28,21 +26,13 @@ from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
 from wheelyard_operator.reconcile.refusals import LEAVING, as_problem, is_leaving, namespace_ends
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
-from wheelyard_operator.reconcile.rotation import next_rotation, next_step, seconds_to_next
+from wheelyard_operator.reconcile.token_rotation import next_rotation, next_step, seconds_to_next
+from wheelyard_operator.reconcile.trust import TrustStage
+from wheelyard_operator.resource import IndexUser, Key, PackageIndex
 from wheelyard_operator.resource.rights import all_grants, refused, rights
+from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import is_stalled
 from wheelyard_operator.status.user import UserFindings, not_pinned, user_status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wheelyard_operator.desired.access_budget import LeftOut
-    from wheelyard_operator.desired.credentials import ChosenPassword
-    from wheelyard_operator.kube import Kube
-    from wheelyard_operator.reconcile.access_files import InForce
-    from wheelyard_operator.reconcile.trust import TrustStage
-    from wheelyard_operator.resource import IndexUser, Key, PackageIndex
-    from wheelyard_operator.settings import Settings
 
 _PENDING_SECONDS = 1.0
 _RETRY_SECONDS = 15.0

@@ -1,16 +1,10 @@
 """Who may do what, as resources say it, and how an index limits what others say."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.resource.globs import includes, is_bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 _EVERYTHING = ("*",)
 _MAX_COMPARISONS = 1_000_000
@@ -30,7 +24,7 @@ class Grant:
     """Globs beyond the bounds, of a resource that is older than they are. They have no effect."""
 
     @classmethod
-    def parse(cls, body: Manifest, subjects: tuple[str, ...] = ()) -> Grant:
+    def parse(cls, body: Manifest, subjects: tuple[str, ...] = ()) -> "Grant":
         """Take it from a resource."""
         packages = tuple(body.get("packages", _EVERYTHING))
         return cls(
@@ -53,7 +47,7 @@ class Maximum:
     grants: tuple[Grant, ...] = ()
 
     @classmethod
-    def parse(cls, body: Manifest) -> Maximum:
+    def parse(cls, body: Manifest) -> "Maximum":
         """Take it from `spec.access.users.maximum`."""
         return cls(
             groups=tuple(body.get("groups", ())),

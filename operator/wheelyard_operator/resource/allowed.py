@@ -1,15 +1,10 @@
 """Which names (buckets, hosts) the platform team allows to the indexes of a namespace."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from wheelyard_operator.patterns import NAMESPACE
 from wheelyard_operator.resource.globs import includes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def allows(patterns: Iterable[str], name: str, namespace: str) -> bool:

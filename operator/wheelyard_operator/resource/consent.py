@@ -1,12 +1,8 @@
 """Whose IndexUsers an index accepts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 
 @dataclass(frozen=True)
@@ -17,7 +13,7 @@ class LabelSelector:
     expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     @classmethod
-    def parse(cls, body: Manifest) -> LabelSelector:
+    def parse(cls, body: Manifest) -> "LabelSelector":
         """Take it from a resource."""
         return cls(
             labels=tuple(body.get("matchLabels", {}).items()),
@@ -57,7 +53,7 @@ class Consent:
     selector: LabelSelector = LabelSelector()
 
     @classmethod
-    def parse(cls, body: Manifest) -> Consent:
+    def parse(cls, body: Manifest) -> "Consent":
         """Take it from `spec.access.users.namespaces`."""
         return cls(body.get("from", "Same"), LabelSelector.parse(body.get("selector", {})))
 

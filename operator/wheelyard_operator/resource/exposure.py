@@ -1,13 +1,9 @@
 """How an index is reached from outside of the cluster."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class IngressWish:
     tls: Tls | None
 
     @classmethod
-    def parse(cls, body: Manifest) -> IngressWish:
+    def parse(cls, body: Manifest) -> "IngressWish":
         """Take it from `spec.ingress`."""
         tls, issuer = body.get("tls"), body.get("tls", {}).get("issuerRef", {})
         return cls(
@@ -54,7 +50,7 @@ class RouteWish:
     hostnames: tuple[str, ...]
 
     @classmethod
-    def parse(cls, body: Manifest) -> RouteWish:
+    def parse(cls, body: Manifest) -> "RouteWish":
         """Take it from `spec.httpRoute`."""
         return cls(parents=tuple(body["parentRefs"]), hostnames=tuple(body["hostnames"]))
 
@@ -72,7 +68,7 @@ class Exposure:
     route: RouteWish | None
 
     @classmethod
-    def parse(cls, spec: Manifest) -> Exposure:
+    def parse(cls, spec: Manifest) -> "Exposure":
         """Take it from `spec`."""
         external = spec.get("external", {})
         return cls(

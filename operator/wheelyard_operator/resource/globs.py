@@ -1,7 +1,5 @@
 """Globs on package names, compared in bounded time: a tenant writes them, and everybody waits for the answer."""
 
-from __future__ import annotations
-
 MAX_STARS = 8
 MAX_LENGTH = 128
 """Of one glob; the CRDs and the index server have the same bounds."""

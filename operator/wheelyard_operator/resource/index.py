@@ -1,7 +1,5 @@
 """A PackageIndex, and the names of everything that is made for it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from wheelyard_operator.resource.access import Grant, Maximum
@@ -34,7 +32,7 @@ class Redirects:
     external: str | None
 
     @classmethod
-    def parse(cls, body: Manifest) -> Redirects:
+    def parse(cls, body: Manifest) -> "Redirects":
         """Take it from `spec.redirects`."""
         cluster, external = (
             body[each].get("endpoint", "") if each in body else None for each in ("cluster", "external")
@@ -58,7 +56,7 @@ class Serving:
     """None redirects nobody."""
 
     @classmethod
-    def parse(cls, spec: Manifest) -> Serving:
+    def parse(cls, spec: Manifest) -> "Serving":
         """Take it from `spec`."""
         freshness, limits = spec.get("freshness", {}), spec.get("limits", {})
         return cls(
@@ -99,7 +97,7 @@ class PackageIndex:
     status: Manifest
 
     @classmethod
-    def parse(cls, body: Manifest) -> PackageIndex:
+    def parse(cls, body: Manifest) -> "PackageIndex":
         """Take it from the API's answer; the schema has checked it."""
         spec = body["spec"]
         access = spec.get("access", {})

@@ -1,7 +1,5 @@
 """What every resource has, and the labels of all that is made for them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -56,7 +54,7 @@ class Meta:
     """Whether somebody has asked, by the annotation `wheelyard.dev/paused`, that nothing of it is changed."""
 
     @classmethod
-    def parse(cls, body: Manifest) -> Meta:
+    def parse(cls, body: Manifest) -> "Meta":
         """Take it from an object as the API gave it."""
         metadata = body["metadata"]
         return cls(

@@ -1,12 +1,8 @@
 """How an index wants to be watched by Prometheus."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 
 @dataclass(frozen=True)
@@ -18,6 +14,6 @@ class Monitor:
     interval: str
 
     @classmethod
-    def parse(cls, body: Manifest) -> Monitor:
+    def parse(cls, body: Manifest) -> "Monitor":
         """Take it from `spec.monitoring.serviceMonitor`."""
         return cls(labels=body.get("labels", {}), interval=body.get("interval", "30s"))

@@ -1,12 +1,8 @@
 """Who may talk with an index's pods, and with whom they may talk."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 _EVERY_POD: Manifest = {"namespaceSelector": {}}
 
@@ -27,7 +23,7 @@ class Network:
     """Where names are resolved. None is anywhere."""
 
     @classmethod
-    def parse(cls, body: Manifest) -> Network:
+    def parse(cls, body: Manifest) -> "Network":
         """Take it from `spec.networkPolicy`."""
         return cls(
             cluster=tuple(body.get("clusterFrom", (_EVERY_POD,))),

@@ -1,12 +1,8 @@
 """What an index's owner may say of the pods: where they run, what they may take, and how many there are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS = {"memory": "512Mi"}
@@ -22,7 +18,7 @@ class Pods:
     priority_class: str
 
     @classmethod
-    def parse(cls, spec: Manifest) -> Pods:
+    def parse(cls, spec: Manifest) -> "Pods":
         """Take it from `spec`."""
         resources = spec.get("resources", {})
         return cls(
@@ -46,7 +42,7 @@ class Autoscaling:
     """Of what each pod requests."""
 
     @classmethod
-    def parse(cls, body: Manifest) -> Autoscaling:
+    def parse(cls, body: Manifest) -> "Autoscaling":
         """Take it from `spec.autoscaling`."""
         return cls(
             fewest=body.get("minReplicas", 2),

@@ -4,14 +4,10 @@ Each kind declares here which claims of such a token a job must have. All others
 audience and the times are always verified.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.meta import Manifest
+from wheelyard_operator.resource.meta import Manifest
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 _GITLAB_ISSUER = "https://gitlab.com"
@@ -44,7 +40,7 @@ class Identity:
             return f"add github.repositoryOwnerId (with oidc: the claim repository_owner_id), {number}"
         return "add gitlab.projectId (with oidc: the claim project_id), the project ID on the project's page"
 
-    def overlaps(self, other: Identity) -> bool:
+    def overlaps(self, other: "Identity") -> bool:
         """Tell whether some token is both, as far as the claims say: those of one are among the other's."""
         own, theirs = dict(self.claims), dict(other.claims)
         shared = own.keys() & theirs.keys()
@@ -58,7 +54,7 @@ class Identity:
         return ", ".join(f"{name}={value}" for name, value in self.claims)
 
     @classmethod
-    def of_publisher(cls, body: Manifest) -> Identity:
+    def of_publisher(cls, body: Manifest) -> "Identity":
         """Take it from one of `spec.trustedPublishers`, which has exactly one kind."""
         if "github" in body:
             return _github(body["github"])

@@ -1,14 +1,10 @@
 """What of a user's wishes counts at an index, and what the user may do there in all."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wheelyard_operator.resource.access import Grant
-    from wheelyard_operator.resource.index import PackageIndex
-    from wheelyard_operator.resource.user import IndexUser
+from wheelyard_operator.resource.access import Grant
+from wheelyard_operator.resource.index import PackageIndex
+from wheelyard_operator.resource.user import IndexUser
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Where an index keeps everything: a place in a bucket, or a volume of its own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from wheelyard_operator.resource.meta import ROTATE_ANNOTATION, Manifest
@@ -49,7 +47,7 @@ class S3Storage:
     """None where there is a key."""
 
     @classmethod
-    def parse(cls, body: Manifest, annotations: Manifest) -> S3Storage:
+    def parse(cls, body: Manifest, annotations: Manifest) -> "S3Storage":
         """Take it from `spec.storage.s3` and the index's annotations."""
         provision, credentials = body.get("provision", {}), body.get("credentials", {})
         identity = credentials.get("serviceAccount")
@@ -79,6 +77,6 @@ class VolumeStorage:
     """"" is the cluster's default."""
 
     @classmethod
-    def parse(cls, body: Manifest) -> VolumeStorage:
+    def parse(cls, body: Manifest) -> "VolumeStorage":
         """Take it from `spec.storage.volume`."""
         return cls(body["size"], body.get("storageClassName", ""))

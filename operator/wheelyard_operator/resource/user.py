@@ -1,7 +1,5 @@
 """An IndexUser, and the names of everything that is made for it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from wheelyard_operator.resource.access import Grant
@@ -22,7 +20,7 @@ class Rotation:
     """Value of the annotation `wheelyard.dev/rotate`: each one asks for a new token once; "" is none."""
 
     @classmethod
-    def parse(cls, body: Manifest) -> Rotation:
+    def parse(cls, body: Manifest) -> "Rotation":
         """Take it from an IndexUser."""
         credentials = body["spec"].get("credentials", {})
         return cls(
@@ -54,7 +52,7 @@ class IndexUser:
     status: Manifest
 
     @classmethod
-    def parse(cls, body: Manifest) -> IndexUser:
+    def parse(cls, body: Manifest) -> "IndexUser":
         """Take it from the API's answer; the schema has checked it."""
         meta, spec = Meta.parse(body), body["spec"]
         credentials = spec.get("credentials", {})

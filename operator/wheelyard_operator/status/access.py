@@ -1,15 +1,10 @@
 """Whether the rights that are declared are those in force."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from wheelyard_operator.problems import ACCESS_IN_FORCE
 from wheelyard_operator.resource.globs import MAX_LENGTH, MAX_STARS
 from wheelyard_operator.status.conditions import Condition
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def access_in_force(answers: Mapping[str, bool | None], ignored: Sequence[str] = ()) -> Condition:

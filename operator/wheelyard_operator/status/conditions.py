@@ -1,17 +1,10 @@
 """Conditions by the conventions of Kubernetes (and of kstatus, which Argo CD and Flux read)."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import ACCESS_IN_FORCE, READY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.problems import ACCESS_IN_FORCE, READY, Problem
+from wheelyard_operator.resource import Manifest
 
 RECONCILING = "Reconciling"
 STALLED = "Stalled"

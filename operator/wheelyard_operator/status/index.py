@@ -1,11 +1,10 @@
 """The status of a PackageIndex."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from wheelyard_operator.problems import ACCESS_IN_FORCE, ALLOWED, AVAILABLE, READY, Problem
+from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.access import access_in_force
 from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, written
 from wheelyard_operator.status.rollout import (
@@ -16,11 +15,6 @@ from wheelyard_operator.status.rollout import (
     is_updated,
 )
 from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from wheelyard_operator.resource import Manifest, PackageIndex
 
 _GOES_ON = "This index goes on with what it had before, and would not get it if it were new."
 

@@ -1,18 +1,10 @@
 """Conditions of what an index has only if it asks for it."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Mapping
 
-from typing import TYPE_CHECKING
-
-from wheelyard_operator.problems import EXPOSED, MONITORED
+from wheelyard_operator.problems import EXPOSED, MONITORED, Problem
+from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.conditions import Condition
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import Manifest, PackageIndex
-
 
 _NOT_CHECKED = "Not checked: something else is in the way, see Ready."
 

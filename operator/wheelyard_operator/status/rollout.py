@@ -1,16 +1,10 @@
 """How far a Deployment has come, and why its pods do not start."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from wheelyard_operator.problems import AVAILABLE
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.status.conditions import Condition
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from wheelyard_operator.resource import Manifest
 
 _LONGEST_MESSAGE = 1000
 _NO_IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"}

@@ -1,17 +1,10 @@
 """What the status of an index says of its storage and its credentials."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY
-from wheelyard_operator.resource import VolumeStorage
+from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.status.conditions import Condition
-
-if TYPE_CHECKING:
-    from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
 
 KEY_ROTATING = "KeyRotating"
 """Reason of CredentialsReady while the access key before has not ended."""

@@ -1,19 +1,12 @@
 """The status of an IndexUser."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import READY
+from wheelyard_operator.problems import READY, Problem
+from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest
 from wheelyard_operator.status.access import ignored_globs
 from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, shortened, written
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from wheelyard_operator.problems import Problem
-    from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest
 
 GRANTS_ACCEPTED = "GrantsAccepted"
 TRUST_ACCEPTED = "TrustAccepted"

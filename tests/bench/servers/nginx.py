@@ -12,8 +12,8 @@ from bench.places import kept
 from bench.servers.base import COMPARED, Running, Server, free_port, start_program
 from cluster import debian
 from wheelyard_server.model import Project
-from wheelyard_server.web.negotiation import MediaType
-from wheelyard_server.web.pages import project_page, root_page
+from wheelyard_server.web.pages.negotiation import MediaType
+from wheelyard_server.web.pages.simple_pages import project_page, root_page
 
 _PROGRAM = "/usr/sbin/nginx"
 _CONFIGURATION = """\

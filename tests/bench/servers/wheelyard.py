@@ -23,7 +23,7 @@ from cluster.processes import Supervisor
 from support.access import token_of
 from wheelyard_server import settings, storage
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.catalog import encoding
 from wheelyard_server.model import FORMAT, Project

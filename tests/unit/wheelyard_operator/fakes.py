@@ -1,9 +1,8 @@
 """A cluster in memory, and the resources that most tests start from."""
 
-from __future__ import annotations
-
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import Login
@@ -13,9 +12,6 @@ from wheelyard_operator.patterns import AnnotationForm
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SETTINGS = Settings(
     image="registry.example/wheelyard:1",

@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 import inspect
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import kopf
 import pytest
@@ -11,10 +9,8 @@ from wheelyard_operator.__main__ import kopf_settings
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
 from wheelyard_operator.handlers import CHILDREN, Handlers, register
+from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.resource import Key
-
-if TYPE_CHECKING:
-    from wheelyard_operator.reconcile.queue import WorkQueue
 
 MAIN = Key("PackageIndex", "packages", "main")
 FAR = Key("IndexUser", "ci", "far")

@@ -1,16 +1,11 @@
-from __future__ import annotations
-
 import json
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from wheelyard_operator.__main__ import connect
 from wheelyard_operator.kube import ApiError, RealKube
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Recorder:

@@ -1,8 +1,7 @@
-from __future__ import annotations
-
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import kopf
 import pytest
@@ -10,9 +9,6 @@ from kopf._core.actions.loggers import LocalObjectLogger
 
 from wheelyard_operator import logs
 from wheelyard_operator.resource import INDEX, Key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KEY = Key(INDEX, "packages", "main")
 log = logging.getLogger("wheelyard_operator.test")

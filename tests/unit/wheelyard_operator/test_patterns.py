@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from wheelyard_operator.patterns import AnnotationForm, PatternError, compiled, name_pattern

@@ -23,7 +23,7 @@ from wheelyard_server.errors import LoopEndedError
 from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import BACKGROUND
-from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 LOOPS = (
     "following the access file",

@@ -5,7 +5,7 @@ import pytest
 
 from wheelyard_server import standalone
 from wheelyard_server.access import tokens
-from wheelyard_server.access.current import CurrentAccess
+from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import ANONYMOUS, Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.names import parse_project_name

@@ -1,10 +1,8 @@
-from __future__ import annotations
-
 import base64
 import random
 import string
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,14 +10,10 @@ from support import largest
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, a_login, a_user, an_index
 from wheelyard_operator.desired import access_budget
 from wheelyard_operator.desired.access_budget import FILE_BYTES, NAMESPACE_BYTES, USER_BYTES, LeftOut, fitting, size
-from wheelyard_operator.desired.access_file import MAX_BYTES, Trust, access_file, packed
+from wheelyard_operator.desired.access_file import MAX_BYTES, Login, Trust, access_file, packed
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.credentials import ChosenPassword, Previous
-from wheelyard_operator.resource import IndexUser
-
-if TYPE_CHECKING:
-    from wheelyard_operator.desired.access_file import Login
-    from wheelyard_operator.resource import PackageIndex
+from wheelyard_operator.resource import IndexUser, PackageIndex
 
 SECRET_BYTES = 1024 * 1024
 NONE = Trust()

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from unit.wheelyard_operator.fakes import a_user, an_index
 from wheelyard_operator.desired.common import content_digest, decoded, encoded, index_metadata, user_metadata
 

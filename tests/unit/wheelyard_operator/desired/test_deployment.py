@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from typing import Any
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index, given

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from wheelyard_operator.desired.requests import answered_in, is_asked, with_answer

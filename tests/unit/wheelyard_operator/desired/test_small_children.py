@@ -1,7 +1,5 @@
 """The children that are a few lines each."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index

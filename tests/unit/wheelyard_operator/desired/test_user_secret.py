@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import configparser
 import netrc
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +8,6 @@ from unit.wheelyard_operator.fakes import NOW, a_user
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL = "http://wheelyard-main.packages.svc.cluster.local/"
 HOST = "wheelyard-main.packages.svc.cluster.local"

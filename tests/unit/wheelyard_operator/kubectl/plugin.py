@@ -1,10 +1,11 @@
 """The plugin on a cluster in memory: what a person typed, and what was printed."""
 
-from __future__ import annotations
-
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from unit.wheelyard_operator.fakes import TOKEN, FakeKube, index_body, server_pod, user_body
 from wheelyard_operator.desired.common import encoded
@@ -12,13 +13,7 @@ from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import commands
 from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.podlogs import Extent, Line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pytest
-
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.resource import Manifest
 
 SERVER = "https://cluster.example:6443"
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from unit.wheelyard_operator.kubectl.plugin import SERVER, Plugin, seen_index

@@ -1,6 +1,5 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -8,11 +7,7 @@ from unit.wheelyard_operator.fakes import SETTINGS, an_index
 from unit.wheelyard_operator.kubectl.plugin import Plugin
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.kube import ApiError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.resource import Manifest
 
 
 @pytest.fixture

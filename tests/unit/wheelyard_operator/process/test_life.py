@@ -1,10 +1,8 @@
-from __future__ import annotations
-
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import kopf
 import pytest
@@ -14,12 +12,9 @@ from wheelyard_operator.process import life as life_module
 from wheelyard_operator.process.leadership import Alone, LeadershipLostError
 from wheelyard_operator.process.life import Life
 from wheelyard_operator.process.metrics import Metrics, metrics_app
+from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
-from wheelyard_operator.reconcile.queue import WorkQueue
 from wheelyard_operator.resource import Key
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 A, B = Key("PackageIndex", "n", "a"), Key("IndexUser", "n", "b")
 

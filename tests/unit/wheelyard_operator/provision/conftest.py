@@ -1,5 +1,4 @@
-from __future__ import annotations
-
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +8,6 @@ from unit.wheelyard_operator.fakes import SETTINGS
 from wheelyard_operator.provision.clients import Clients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
 
@@ -24,10 +21,10 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 
 @pytest.fixture
-def s3(clients: Clients) -> S3Client:
+def s3(clients: Clients) -> "S3Client":
     return clients.own_s3("us-east-1")
 
 
 @pytest.fixture
-def iam(clients: Clients) -> IAMClient:
+def iam(clients: Clients) -> "IAMClient":
     return clients.iam

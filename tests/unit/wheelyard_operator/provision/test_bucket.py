@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 INDEX = an_index(s3__prefix="team/", created="2020-01-01T00:00:00Z")
 
 
-def test_an_absent_bucket_is_made_and_set_up(s3: S3Client) -> None:
+def test_an_absent_bucket_is_made_and_set_up(s3: "S3Client") -> None:
     assert ensure_bucket(s3, INDEX, "acme", "us-east-1") == ""
     assert s3.get_bucket_versioning(Bucket="acme")["Status"] == "Enabled"
     assert s3.get_public_access_block(Bucket="acme")["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
@@ -26,12 +24,12 @@ def test_an_absent_bucket_is_made_and_set_up(s3: S3Client) -> None:
     assert tags["wheelyard.dev/index"] == "packages/main"
 
 
-def test_another_region_is_named(s3: S3Client) -> None:
+def test_another_region_is_named(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "eu-west-1")
     assert s3.get_bucket_location(Bucket="acme")["LocationConstraint"] == "eu-west-1"
 
 
-def test_an_existing_bucket_is_used_and_not_changed(s3: S3Client) -> None:
+def test_an_existing_bucket_is_used_and_not_changed(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     s3.put_object(Bucket="acme", Key="mine", Body=b"")
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
@@ -39,7 +37,7 @@ def test_an_existing_bucket_is_used_and_not_changed(s3: S3Client) -> None:
     assert "Status" not in s3.get_bucket_versioning(Bucket="acme")
 
 
-def test_setting_up_goes_on_after_a_crash(s3: S3Client) -> None:
+def test_setting_up_goes_on_after_a_crash(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     tags = [
         {"Key": "wheelyard.dev/index", "Value": "packages/main"},
@@ -50,7 +48,7 @@ def test_setting_up_goes_on_after_a_crash(s3: S3Client) -> None:
     assert s3.get_bucket_versioning(Bucket="acme")["Status"] == "Enabled"
 
 
-def test_a_bucket_that_is_set_up_is_only_read(s3: S3Client) -> None:
+def test_a_bucket_that_is_set_up_is_only_read(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     calls: list[str] = []
     s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
@@ -58,7 +56,7 @@ def test_a_bucket_that_is_set_up_is_only_read(s3: S3Client) -> None:
     assert calls == ["HeadBucket", "GetBucketTagging"]
 
 
-def test_what_the_server_lacks_is_a_note_and_stays_one(s3: S3Client) -> None:
+def test_what_the_server_lacks_is_a_note_and_stays_one(s3: "S3Client") -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "NotImplemented"}}, "PutBucketEncryption")
 
@@ -68,7 +66,7 @@ def test_what_the_server_lacks_is_a_note_and_stays_one(s3: S3Client) -> None:
 
 
 @pytest.mark.parametrize(("call", "code"), [("HeadBucket", "403"), ("CreateBucket", "BucketAlreadyExists")])
-def test_somebody_elses_bucket(s3: S3Client, call: str, code: str) -> None:
+def test_somebody_elses_bucket(s3: "S3Client", call: str, code: str) -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": code}}, call)
 
@@ -78,7 +76,7 @@ def test_somebody_elses_bucket(s3: S3Client, call: str, code: str) -> None:
     assert caught.value.reason == "BucketTaken"
 
 
-def test_killed_before_there_was_a_tag(s3: S3Client) -> None:
+def test_killed_before_there_was_a_tag(s3: "S3Client") -> None:
     """Younger than its index, empty, and without tags: nobody else has made it."""
     s3.create_bucket(Bucket="acme")
     ensure_bucket(s3, an_index(created="2099-01-01T00:00:00Z"), "acme", "us-east-1")
@@ -89,7 +87,7 @@ def test_killed_before_there_was_a_tag(s3: S3Client) -> None:
     assert not made_for(s3, an_index(uid="of-a-later-one"), "acme")
 
 
-def test_a_server_that_does_not_list_buckets(s3: S3Client) -> None:
+def test_a_server_that_does_not_list_buckets(s3: "S3Client") -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListBuckets")
 
@@ -99,7 +97,7 @@ def test_a_server_that_does_not_list_buckets(s3: S3Client) -> None:
     assert not made_for(s3, INDEX, "acme")
 
 
-def test_a_bucket_whose_tags_may_not_be_read_is_not_taken_for_one_without(s3: S3Client) -> None:
+def test_a_bucket_whose_tags_may_not_be_read_is_not_taken_for_one_without(s3: "S3Client") -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetBucketTagging")
 

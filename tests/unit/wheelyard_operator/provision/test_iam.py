@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -7,13 +5,12 @@ import pytest
 
 from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.problems import Problem
+from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers, user_name
 from wheelyard_operator.provision.policy import storage_policy
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-
-    from wheelyard_operator.provision.clients import Clients
 
 INDEX = an_index(created="2020-01-01T00:00:00Z")
 STORAGE = s3_of(INDEX)
@@ -25,7 +22,7 @@ def users(clients: Clients) -> IamUsers:
     return IamUsers(clients, "us-east-1")
 
 
-def policy(iam: IAMClient) -> Any:
+def policy(iam: "IAMClient") -> Any:
     return iam.get_user_policy(UserName=NAME, PolicyName="wheelyard-storage")["PolicyDocument"]
 
 
@@ -35,7 +32,7 @@ def test_names_are_short_and_never_shared() -> None:
     assert len(user_name(an_index("n" * 40, "s" * 63))) <= 64
 
 
-def test_a_user_with_a_policy_is_made_once(users: IamUsers, iam: IAMClient) -> None:
+def test_a_user_with_a_policy_is_made_once(users: IamUsers, iam: "IAMClient") -> None:
     users.ensure(INDEX, STORAGE)
     calls: list[str] = []
     iam.meta.events.register("before-call.iam", lambda model, **_: calls.append(model.name))
@@ -46,13 +43,13 @@ def test_a_user_with_a_policy_is_made_once(users: IamUsers, iam: IAMClient) -> N
 
 @pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("garage", "aws")])
 def test_the_policy_is_of_the_regions_partition(
-    clients: Clients, iam: IAMClient, region: str, partition: str
+    clients: Clients, iam: "IAMClient", region: str, partition: str
 ) -> None:
     IamUsers(clients, region).ensure(INDEX, STORAGE)
     assert policy(iam) == storage_policy(STORAGE, partition)
 
 
-def test_a_changed_policy_is_repaired(users: IamUsers, iam: IAMClient) -> None:
+def test_a_changed_policy_is_repaired(users: IamUsers, iam: "IAMClient") -> None:
     users.ensure(INDEX, STORAGE)
     wide = json.dumps(storage_policy(s3_of(an_index(s3__bucket="other"))))
     iam.put_user_policy(UserName=NAME, PolicyName="wheelyard-storage", PolicyDocument=wide)
@@ -60,7 +57,7 @@ def test_a_changed_policy_is_repaired(users: IamUsers, iam: IAMClient) -> None:
     assert policy(iam) == storage_policy(STORAGE)
 
 
-def test_a_server_that_keeps_another_policy_than_it_was_given(users: IamUsers, iam: IAMClient) -> None:
+def test_a_server_that_keeps_another_policy_than_it_was_given(users: IamUsers, iam: "IAMClient") -> None:
     def widen(params: Any, **_: Any) -> None:
         params["PolicyDocument"] = json.dumps(storage_policy(s3_of(an_index(s3__bucket="other"))))
 
@@ -73,7 +70,9 @@ def test_a_server_that_keeps_another_policy_than_it_was_given(users: IamUsers, i
 @pytest.mark.parametrize(
     ("path", "tags"), [("/", {}), ("/wheelyard/", {"wheelyard.dev/uid": "other"}), ("/", {"a": "b"})]
 )
-def test_a_foreign_user_is_not_taken_over(users: IamUsers, iam: IAMClient, path: str, tags: dict[str, str]) -> None:
+def test_a_foreign_user_is_not_taken_over(
+    users: IamUsers, iam: "IAMClient", path: str, tags: dict[str, str]
+) -> None:
     tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
     iam.create_user(UserName=NAME, Path=path, Tags=tag_list)  # type: ignore[arg-type]
     with pytest.raises(Problem) as caught:
@@ -83,7 +82,7 @@ def test_a_foreign_user_is_not_taken_over(users: IamUsers, iam: IAMClient, path:
     assert iam.get_user(UserName=NAME)
 
 
-def test_a_server_without_tags(users: IamUsers, iam: IAMClient) -> None:
+def test_a_server_without_tags(users: IamUsers, iam: "IAMClient") -> None:
     """Then the user is this index's if it is younger: an older one may be of an earlier index of this name."""
     iam.create_user(UserName=NAME, Path="/wheelyard/")
     users.ensure(INDEX, STORAGE)
@@ -112,7 +111,7 @@ def test_the_life_of_keys(users: IamUsers) -> None:
     assert [each.key_id for each in users.keys(INDEX)] == [second.key_id]
 
 
-def test_removed_with_everything(users: IamUsers, iam: IAMClient) -> None:
+def test_removed_with_everything(users: IamUsers, iam: "IAMClient") -> None:
     users.ensure(INDEX, STORAGE)
     users.create_key(INDEX)
     users.remove(INDEX)

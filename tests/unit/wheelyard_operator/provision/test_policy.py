@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from fnmatch import fnmatchcase
 
 from unit.wheelyard_operator.fakes import an_index, s3_of

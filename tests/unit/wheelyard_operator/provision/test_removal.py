@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import itertools
 from typing import TYPE_CHECKING
 
@@ -18,16 +16,16 @@ INDEX = an_index(deletion_policy="Delete")
 STORAGE = s3_of(INDEX)
 
 
-def put(s3: S3Client, *keys: str) -> None:
+def put(s3: "S3Client", *keys: str) -> None:
     for key in keys:
         s3.put_object(Bucket="acme", Key=key, Body=b'{"index": "packages/main"}')
 
 
-def buckets(s3: S3Client) -> list[str]:
+def buckets(s3: "S3Client") -> list[str]:
     return [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
-def test_a_bucket_goes_with_all_versions_of_all_that_is_in_it(s3: S3Client) -> None:
+def test_a_bucket_goes_with_all_versions_of_all_that_is_in_it(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "wheelyard.json", "projects/a.json", "projects/a.json", "files/a/1/a.whl", "spent/2026-01-01/x")
     s3.delete_object(Bucket="acme", Key="files/a/1/a.whl")
@@ -38,7 +36,7 @@ def test_a_bucket_goes_with_all_versions_of_all_that_is_in_it(s3: S3Client) -> N
 
 
 @pytest.mark.parametrize("key", ["mine", "team/projects/a.json", "projectsa.json"])
-def test_what_is_foreign_is_in_the_way(s3: S3Client, key: str) -> None:
+def test_what_is_foreign_is_in_the_way(s3: "S3Client", key: str) -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "wheelyard.json", "projects/a.json", key)
     with pytest.raises(Problem, match=rf"it holds {key}.*Retain") as caught:
@@ -47,7 +45,7 @@ def test_what_is_foreign_is_in_the_way(s3: S3Client, key: str) -> None:
     assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="projects/a.json"), "nothing was removed"
 
 
-def test_beside_a_prefix_everything_is_foreign(s3: S3Client) -> None:
+def test_beside_a_prefix_everything_is_foreign(s3: "S3Client") -> None:
     index = an_index(s3__prefix="team/", deletion_policy="Delete")
     ensure_bucket(s3, index, "acme", "us-east-1")
     put(s3, "team/wheelyard.json", "projects/a.json")
@@ -56,14 +54,14 @@ def test_beside_a_prefix_everything_is_foreign(s3: S3Client) -> None:
     assert "projects/a" not in caught.value.message, "it may be another team's"
 
 
-def test_a_bucket_that_was_not_made_for_this_index(s3: S3Client) -> None:
+def test_a_bucket_that_was_not_made_for_this_index(s3: "S3Client") -> None:
     ensure_bucket(s3, an_index(uid="of-an-earlier-one"), "acme", "us-east-1")
     with pytest.raises(Problem, match="not made for this index"):
         remove_bucket(s3, INDEX, STORAGE)
     assert buckets(s3) == ["acme"]
 
 
-def test_what_another_index_has_claimed(s3: S3Client) -> None:
+def test_what_another_index_has_claimed(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     s3.put_object(Bucket="acme", Key="wheelyard.json", Body=b'{"index": "other/one"}')
     with pytest.raises(Problem, match="belongs to another index") as caught:
@@ -72,7 +70,7 @@ def test_what_another_index_has_claimed(s3: S3Client) -> None:
 
 
 @pytest.mark.parametrize("marker", [b"", b'{"index": null}'])
-def test_without_its_own_marker_an_index_has_stored_nothing_there(s3: S3Client, marker: bytes) -> None:
+def test_without_its_own_marker_an_index_has_stored_nothing_there(s3: "S3Client", marker: bytes) -> None:
     """Somebody has put a backup into a bucket that was made for this index."""
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "projects/a.json")
@@ -83,14 +81,14 @@ def test_without_its_own_marker_an_index_has_stored_nothing_there(s3: S3Client, 
     assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="projects/a.json")
 
 
-def test_what_was_never_used_goes(s3: S3Client) -> None:
+def test_what_was_never_used_goes(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "catalog/probe/operator")
     remove_bucket(s3, INDEX, STORAGE)
     assert buckets(s3) == []
 
 
-def test_a_large_one_takes_several_turns(s3: S3Client) -> None:
+def test_a_large_one_takes_several_turns(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "wheelyard.json", *(f"files/a/1/{number}.whl" for number in range(20)))
     ticks = itertools.count(step=30)
@@ -104,7 +102,7 @@ def test_a_large_one_takes_several_turns(s3: S3Client) -> None:
 
 @pytest.mark.parametrize("code", ["NotImplemented", "MethodNotAllowed", "MissingContentMD5", "AccessDenied"])
 def test_where_there_is_no_delete_objects_versions_go_one_by_one(
-    s3: S3Client, monkeypatch: pytest.MonkeyPatch, code: str
+    s3: "S3Client", monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     def refuse(**_: object) -> None:
         raise ClientError({"Error": {"Code": code}}, "DeleteObjects")

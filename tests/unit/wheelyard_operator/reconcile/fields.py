@@ -3,8 +3,6 @@
 A scene has a value for every field that goes together; a case changes one of them.
 """
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass, field
 from typing import Any

@@ -3,8 +3,6 @@
 `make pod-templates` stores it anew.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

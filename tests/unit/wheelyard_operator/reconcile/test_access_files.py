@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from unit.wheelyard_operator.fakes import FakeKube, an_index
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.reconcile.access_files import NOTHING, AccessFiles

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from cryptography import x509
 
@@ -9,9 +7,6 @@ from unit.wheelyard_operator.fakes import FakeKube, an_index
 from wheelyard_operator.desired.common import encoded
 from wheelyard_operator.reconcile.certificates import certificate_ends
 from wheelyard_operator.times import written
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOST = "pypi.example.com"
 INDEX = an_index(spec={"ingress": {"host": HOST, "tls": {"secretName": "pypi-tls"}}})

@@ -1,18 +1,12 @@
 """A deletion waits for the servers, names what it waits for, and waits for nothing else."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from unit.wheelyard_operator.fakes import condition, index_body, server_pod
+from unit.wheelyard_operator.reconcile.world import World
 from wheelyard_operator.reconcile.outcome import GONE
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.times import later
-
-if TYPE_CHECKING:
-    from unit.wheelyard_operator.reconcile.world import World
-    from wheelyard_operator.resource import Manifest
 
 
 @pytest.fixture

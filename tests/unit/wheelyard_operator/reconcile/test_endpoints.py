@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.process.queue import _WORKERS, WorkQueue
 from wheelyard_operator.provision.errors import unreachable
 from wheelyard_operator.reconcile.endpoints import MOST_AT_ONCE, BusyError, Endpoints, Service
 from wheelyard_operator.reconcile.outcome import Outcome
-from wheelyard_operator.reconcile.queue import _WORKERS, WorkQueue
 from wheelyard_operator.resource import Key
 
 S3 = Service("eu", STORAGE_READY, "bucket acme")

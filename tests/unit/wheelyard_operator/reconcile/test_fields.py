@@ -3,14 +3,13 @@
 A field that is new in a schema needs a case in `fields.py`.
 """
 
-from __future__ import annotations
-
 import copy
 import itertools
 import json
 import os
 import secrets
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -45,8 +44,6 @@ from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.resource import INDEX, USER, USER_LABEL, Key, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_s3 import S3Client
 
 FAR = Key(USER, "ci", "far")
@@ -149,7 +146,7 @@ class Stage(World):
     def _new_clients(self) -> Clients:
         return shared_clients()
 
-    def _new_servers_s3(self) -> S3Client:
+    def _new_servers_s3(self) -> "S3Client":
         return shared_clients().own_s3("us-east-1")
 
 

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,7 +13,7 @@ from unit.wheelyard_operator.fakes import (
     server_pod,
     user_body,
 )
-from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
+from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
@@ -32,9 +30,6 @@ from wheelyard_operator.resource import (
     PackageIndex,
 )
 from wheelyard_operator.times import later
-
-if TYPE_CHECKING:
-    from unit.wheelyard_operator.reconcile.world import World
 
 CHILDREN = [
     ("ConfigMap", "wheelyard-main"),

@@ -1,7 +1,5 @@
 """No pod of an index is replaced by another version of the operator without a reason that the changelog names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

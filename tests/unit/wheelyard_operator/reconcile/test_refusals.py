@@ -1,21 +1,15 @@
 """Whatever write the API server refuses, of whatever child: the resource says so, and goes on once it is taken."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from unit.wheelyard_operator.fakes import condition, index_body, server_pod, user_body
-from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
+from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.provision.iam import user_name
-from wheelyard_operator.resource import ROTATE_ANNOTATION, USER, Key, PackageIndex
-
-if TYPE_CHECKING:
-    from unit.wheelyard_operator.reconcile.world import World
-    from wheelyard_operator.resource import Manifest
+from wheelyard_operator.resource import ROTATE_ANNOTATION, USER, Key, Manifest, PackageIndex
 
 EVERYTHING: dict[str, Any] = {
     "autoscaling": {"minReplicas": 2, "maxReplicas": 5},

@@ -1,24 +1,19 @@
 """What an operator with closed defaults does with indexes and users that an earlier one has made."""
 
-from __future__ import annotations
-
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, condition, given, index_body, user_body
-from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
+from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.reconcile import logins
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
-
-if TYPE_CHECKING:
-    from unit.wheelyard_operator.reconcile.world import World
-    from wheelyard_operator.resource import Manifest
 
 HOST = "pypi.example.com"
 EXPOSED: Manifest = {

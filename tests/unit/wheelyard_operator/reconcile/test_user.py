@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import argon2
 import pytest
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, NOW, RSA_KEY, condition, index_body, user_body
-from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN
+from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator import password_costs, passwords, tokens
 from wheelyard_operator.desired import access_budget
 from wheelyard_operator.desired.access_file import unpacked
@@ -15,9 +13,6 @@ from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.reconcile.outcome import GONE
 from wheelyard_operator.resource import ROTATE_ANNOTATION, Key, Manifest
 from wheelyard_operator.times import later
-
-if TYPE_CHECKING:
-    from unit.wheelyard_operator.reconcile.world import World
 
 HUGE = Key("IndexUser", "packages", "huge")
 FAR = Key("IndexUser", "ci", "far")

@@ -1,7 +1,5 @@
 """A cluster, a cloud, and the operator between them."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +12,7 @@ from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, conditi
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
-from wheelyard_operator.provision.servers import Answer, Servers
+from wheelyard_operator.provision.server_probe import Answer, Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -74,7 +72,7 @@ class World:
             client.meta.events.register("after-call", lambda model, **_: self.fuse(model))
         return clients
 
-    def _new_servers_s3(self) -> S3Client:
+    def _new_servers_s3(self) -> "S3Client":
         return boto3.client("s3", region_name="us-east-1")
 
     def index(self, key: Key = MAIN) -> Outcome:

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from wheelyard_operator.status.access import access_in_force

@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.status.conditions import STATES, Condition, paused, state, transitions, written
-
-if TYPE_CHECKING:
-    from wheelyard_operator.resource import Manifest
 
 
 def test_time_changes_only_with_the_status() -> None:

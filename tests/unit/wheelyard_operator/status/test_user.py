@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from unit.wheelyard_operator.fakes import NOW, a_user

@@ -9,9 +9,9 @@ import pytest
 from support.access import token_of
 from support.issuers import AUDIENCE, TestIssuer
 from wheelyard_server.access import tokens
+from wheelyard_server.access.accepted_users import Logins
+from wheelyard_server.access.access_file import AccessFile, Identity, Password, User
 from wheelyard_server.access.authenticate import Showing, authenticate
-from wheelyard_server.access.file import AccessFile, Identity, Password, User
-from wheelyard_server.access.logins import Logins
 from wheelyard_server.access.password_hashes import NOBODYS
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Verb

@@ -1,6 +1,6 @@
 import pytest
 
-from wheelyard_server.access.file import Password
+from wheelyard_server.access.access_file import Password
 from wheelyard_server.access.password_hashes import NOBODYS, fits
 
 

@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from wheelyard_server.access import passwords
-from wheelyard_server.access.file import Password
+from wheelyard_server.access.access_file import Password
 from wheelyard_server.access.password_hashes import NOBODYS
 from wheelyard_server.access.passwords import (
     BELIEVED_SECONDS,

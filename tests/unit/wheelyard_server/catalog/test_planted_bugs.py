@@ -17,7 +17,8 @@ from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage, etag_of
 from support.operations import World
 from wheelyard_server import model
-from wheelyard_server.catalog import catalog, edits, encoding, fill
+from wheelyard_server.catalog import catalog, edits, encoding
+from wheelyard_server.catalog.contents import fill
 from wheelyard_server.catalog.documents import Documents, Known, Version
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.errors import PreconditionFailedError

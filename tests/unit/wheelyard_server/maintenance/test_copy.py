@@ -14,7 +14,7 @@ from wheelyard_server.catalog import edits, encoding
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.ownership import claim
 from wheelyard_server.catalog.probe import RACES, WRITERS
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.serials import last_serial

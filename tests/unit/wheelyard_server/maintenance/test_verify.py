@@ -9,7 +9,7 @@ from support.catalogs import DEMO, publish
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.identity import claim
+from wheelyard_server.catalog.ownership import claim
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Unreferenced
 from wheelyard_server.maintenance.verify import SETTLE_SECONDS, Verifier

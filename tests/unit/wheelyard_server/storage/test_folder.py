@@ -13,9 +13,9 @@ from tempfile import mkdtemp
 import pytest
 
 from wheelyard_server.errors import ObjectNotFoundError, PreconditionFailedError
-from wheelyard_server.storage import whole_files
+from wheelyard_server.storage import durable_writes
+from wheelyard_server.storage.durable_writes import Batch, WholeFiles
 from wheelyard_server.storage.folder import COMMITTED_AT_ONCE, FolderStorage
-from wheelyard_server.storage.whole_files import Batch, WholeFiles
 
 KEY = "files/demo/1/demo.whl"
 
@@ -46,7 +46,9 @@ def named_and_synced(synced: list[str], monkeypatch: pytest.MonkeyPatch) -> list
 
 
 def unfinished(root: Path) -> set[str]:
-    return {path.name for path in (root / whole_files.FOLDER).rglob("*") if path.is_file() and path.name != "lock"}
+    return {
+        path.name for path in (root / durable_writes.FOLDER).rglob("*") if path.is_file() and path.name != "lock"
+    }
 
 
 @pytest.mark.parametrize("size", [COMMITTED_AT_ONCE + 1, 1])
@@ -78,7 +80,7 @@ async def test_a_file_on_the_same_file_system_is_taken_over_without_a_copy(
     assert stored.samefile(source)
     # The bytes before the name, and the name with those of all new folders before the answer.
     first, *folders = synced
-    assert whole_files.FOLDER in first
+    assert durable_writes.FOLDER in first
     assert sorted(folders) == sorted(map(str, list(stored.parents)[:4]))
     assert unfinished(tmp_path / "data") == set()
     source.unlink()
@@ -100,7 +102,7 @@ async def test_a_file_that_cannot_be_linked_is_copied(
     assert not stored.samefile(source)
     assert stored.read_bytes() == b"bytes"
     first, *folders = synced
-    assert whole_files.FOLDER in first
+    assert durable_writes.FOLDER in first
     assert sorted(folders) == sorted(map(str, list(stored.parents)[:4]))
 
 
@@ -127,7 +129,7 @@ async def test_all_objects_of_an_upload_are_on_the_disk_before_the_first_has_its
     synced.clear()
     await storage.store({"files/demo/2/a.whl": b"bytes", "files/demo/2/a.whl.metadata": b"Name: a"})
     files, names, folders = synced[:2], synced[2:4], synced[4:]
-    assert [whole_files.FOLDER in file for file in files] == [True, True]
+    assert [durable_writes.FOLDER in file for file in files] == [True, True]
     assert names == ["a.whl", "a.whl.metadata"]
     assert sorted(folders) == [str(tmp_path / "files/demo"), str(tmp_path / "files/demo/2")]
 
@@ -139,7 +141,7 @@ async def test_a_document_gets_its_name_when_the_names_of_its_objects_are_on_the
     objects = {"files/demo/1/a.whl": b"bytes", "files/demo/1/a.whl.metadata": b"Name: a"}
     await storage.commit(objects, "projects/demo.json", lambda: b"{}", expected=None)
     bytes_, first, document = synced[:3], synced.index("a.whl"), synced.index("demo.json")
-    assert [whole_files.FOLDER in file for file in bytes_] == [True, True, True]
+    assert [durable_writes.FOLDER in file for file in bytes_] == [True, True, True]
     assert synced[first : first + 2] == ["a.whl", "a.whl.metadata"]
     folders = {str(tmp_path / folder) for folder in ("files/demo/1", "files/demo", "files", "")}
     assert set(synced[first + 2 : document]) == folders
@@ -218,14 +220,14 @@ async def test_a_document_is_on_the_disk_before_it_has_its_name_and_its_name_bef
     storage = FolderStorage(tmp_path / "data")
     await storage.write("projects/a.json", b"{}", expected=None)
     first, *folders = synced
-    assert whole_files.FOLDER in first
+    assert durable_writes.FOLDER in first
     assert sorted(folders) == [str(tmp_path / "data"), str(tmp_path / "data/projects")]
 
 
 async def test_what_is_removed_while_the_server_runs_is_made_again(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path / "data")
     await storage.write("projects/a.json", b"{}", expected=None)
-    shutil.rmtree(tmp_path / "data" / whole_files.FOLDER)
+    shutil.rmtree(tmp_path / "data" / durable_writes.FOLDER)
     await storage.write("projects/b.json", b"{}", expected=None)
     assert storage.path("projects/b.json").read_bytes() == b"{}"
 
@@ -281,7 +283,7 @@ def test_a_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
             WholeFiles(tmp_path)
         return made[-1]
 
-    monkeypatch.setattr(whole_files, "mkdtemp", make_and_start_another)
+    monkeypatch.setattr(durable_writes, "mkdtemp", make_and_start_another)
     WholeFiles(tmp_path).write(Batch({f"{tmp_path}/a": b"bytes"}))
     assert (tmp_path / "a").read_bytes() == b"bytes"
     assert len(made) == 2

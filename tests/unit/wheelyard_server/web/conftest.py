@@ -14,7 +14,7 @@ from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server import storage as storages
 from wheelyard_server.settings import Folder, Limits, Settings, Storage
-from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 
 @pytest.fixture

@@ -25,15 +25,15 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from support.turns import counted
 from wheelyard_server import app
-from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.access.tokens import digest
 from wheelyard_server.settings import Limits, Settings
 from wheelyard_server.storage import ETag, Listed
-from wheelyard_server.web.lifecycle import LIFECYCLE
-from wheelyard_server.web.mirroring import METHODS
+from wheelyard_server.web.front.unsent import PIECE_BYTES, UNSENT
+from wheelyard_server.web.handlers.mirroring import METHODS
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES
-from wheelyard_server.web.unsent import PIECE_BYTES, UNSENT
 
 FILES = 3000
 PROJECTS = 2000

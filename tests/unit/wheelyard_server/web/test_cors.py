@@ -18,7 +18,7 @@ from wheelyard_server import app
 from wheelyard_server.settings import Listener, Listeners, Settings
 from wheelyard_server.web.context import ACCESS as CURRENT
 from wheelyard_server.web.context import EXTERNAL_PORT
-from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 SITE = "https://notebooks.example.com"
 READABLE = ("/simple/", "/files/", "/packages/", "/pypi/", "/integrity/", "/{")

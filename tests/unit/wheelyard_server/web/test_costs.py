@@ -18,10 +18,11 @@ from support.memory_storage import MemoryStorage
 from wheelyard_server import app
 from wheelyard_server.settings import Cache, Freshness, Settings
 from wheelyard_server.storage import Document, ETag
-from wheelyard_server.web import json_api, pages
-from wheelyard_server.web.lifecycle import LIFECYCLE
-from wheelyard_server.web.negotiation import MediaType
-from wheelyard_server.web.representation import Representation
+from wheelyard_server.web.handlers import json_api
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
+from wheelyard_server.web.pages import simple_pages
+from wheelyard_server.web.pages.negotiation import MediaType
+from wheelyard_server.web.pages.representation import Representation
 
 DOCUMENT = "projects/demo.json"
 GZIP = {"Accept-Encoding": "gzip"}
@@ -112,7 +113,7 @@ async def test_who_has_a_page_already_costs_no_rendering_and_no_compressing(
     def fail(*_arguments: object, **_named: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(pages, "project_page", fail)
+    monkeypatch.setattr(simple_pages, "project_page", fail)
     monkeypatch.setattr(Representation, "encoded", fail)
     assert (await client.get("/simple/demo/", headers={**GZIP, "If-None-Match": etag})).status == 304
 
@@ -131,8 +132,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(module, name, noted)
 
-    note(pages, "project_page")
-    note(pages, "filenames_page")
+    note(simple_pages, "project_page")
+    note(simple_pages, "filenames_page")
     note(json_api, "_body")
     return made
 

@@ -20,8 +20,8 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.settings import Listener, Settings
-from wheelyard_server.web.lifecycle import LIFECYCLE
-from wheelyard_server.web.proxies import Proxies
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
+from wheelyard_server.web.http.proxies import Proxies
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 HOST = {"Host": "example.com"}

@@ -15,7 +15,7 @@ from support.access import ACCESS, OWNER, READER, token_of
 from support.http import Client, auth, form
 from support.routes import PATHS
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import User
+from wheelyard_server.access.access_file import User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.settings import Settings
 from wheelyard_server.web.context import ACCESS as CURRENT

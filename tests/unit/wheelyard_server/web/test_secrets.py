@@ -10,7 +10,7 @@ from support.access import PUBLISHER
 from support.http import Client
 from support.logs import collected
 from support.serving import send_raw, statuses
-from wheelyard_server.web.logs import LineFormatter
+from wheelyard_server.web.telemetry.logs import LineFormatter
 
 BASIC = base64.b64encode(f"__token__:{PUBLISHER}".encode()).decode()
 INJECTED = "INFO wheelyard_server.app: injected"

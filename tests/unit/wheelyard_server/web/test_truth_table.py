@@ -22,11 +22,11 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.access import tokens
-from wheelyard_server.access.file import AccessFile, User
+from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.settings import Settings
 from wheelyard_server.web.context import EXTERNAL_PORT
-from wheelyard_server.web.lifecycle import LIFECYCLE
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
 
 SUBJECTS = ("anonymous", "guest", "dev", "limited", "boss")

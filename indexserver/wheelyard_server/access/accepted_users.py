@@ -1,0 +1,66 @@
+"""Who can log in, by the users of one access file, and by what."""
+
+from collections.abc import Iterable, Mapping
+
+from wheelyard_server.access.access_file import AccessFile, Identity, Password, User
+from wheelyard_server.access.minting import Mint
+from wheelyard_server.access.password_hashes import affordable
+from wheelyard_server.access.rules import Method, Principal, Verb
+from wheelyard_server.access.signed_tokens import SignedClaims, Verifier
+
+
+class Logins:
+    """The users, ready to be found by what they show."""
+
+    def __init__(self, file: AccessFile) -> None:
+        self.by_token: Mapping[str, Principal] = {
+            digest: principal(user, Method.TOKEN) for user in file.users for digest in user.token_digests
+        }
+        """By token digest."""
+        self.by_name: Mapping[str, User] = {user.name: user for user in file.users}
+        self.passwords: Mapping[str, tuple[Password, ...]] = {
+            user.name: affordable(user.name, user.passwords) for user in file.users if user.passwords
+        }
+        """Those that may be verified, by user."""
+        self.verifier = Verifier(file.audience, file.issuers)
+        trusting = _in_order(file)
+        self.mint = Mint(file.audience, file.minting_keys, trusting)
+        self._by_subject = _by_subject(trusting)
+
+    def by_claims(self, claims: SignedClaims) -> tuple[User, ...]:
+        """Return the users that the bearer of a signed token is: without a name it is the first."""
+        subject = claims.claims.get("sub")
+        candidates = self._by_subject.get((claims.issuer, subject), ()) if isinstance(subject, str) else ()
+        return tuple(user for user, identity in candidates if claims.fit(identity))
+
+
+def principal(user: User, method: Method) -> Principal:
+    """Return the principal that a user is once logged in."""
+    return Principal.of_user(user.name, user.groups, method)
+
+
+def _in_order(file: AccessFile) -> tuple[User, ...]:
+    """Return the users as they count where several trust one identity.
+
+    That is as in the file, where the older come first. But somebody without rights never takes another's place.
+    """
+    granted = {subject for grant in (*file.grants, *file.external_grants) for subject in grant.subjects}
+    for_all = any(
+        "authenticated" in grant.subjects and set(grant.verbs) != {Verb.READ}
+        for grant in (*file.grants, *file.external_grants)
+    )
+
+    def has_none(user: User) -> bool:
+        own = {f"user:{user.name}", *(f"group:{group}" for group in user.groups)}
+        return not for_all and own.isdisjoint(granted)
+
+    return tuple(sorted(file.users, key=has_none))
+
+
+def _by_subject(users: Iterable[User]) -> Mapping[tuple[str, str], tuple[tuple[User, Identity], ...]]:
+    found: dict[tuple[str, str], tuple[tuple[User, Identity], ...]] = {}
+    for user in users:
+        for identity in user.identities:
+            key = (identity.issuer, identity.claims["sub"])
+            found[key] = (*found.get(key, ()), (user, identity))
+    return found

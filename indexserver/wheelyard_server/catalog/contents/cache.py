@@ -1,0 +1,147 @@
+"""Files from the storage on a local disk: bounded, and never served unless their digest is right.
+
+<folder>/<first two digits>/<SHA-256>     a whole file; its access time says when it was last used
+<folder>/filling-<random>                 one that is on its way; what a crash left is removed at start
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, NamedTuple
+
+from wheelyard_server.catalog.contents.fill import Fill, Stored
+from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
+from wheelyard_server.catalog.contents.lru_budget import Space
+from wheelyard_server.catalog.documents import Clock
+from wheelyard_server.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+COARSE_SECONDS = 60
+"""So exactly does the next process know when a file was last used."""
+_FILLING = "filling-"
+
+
+class _Filling(NamedTuple):
+    fill: Fill
+    task: asyncio.Task[None]
+
+
+class FileCache:
+    """A folder of this server process alone. A disk that fails costs speed, never a download."""
+
+    def __init__(self, folder: Path, max_bytes: int, files: LocalFiles, now: Clock) -> None:
+        """Use `folder` for up to `max_bytes` bytes, counting what is there."""
+        self._folder = folder
+        self._files = files
+        self._now = now
+        self._space = Space(max_bytes, _found(folder))
+        self._filling: dict[str, _Filling] = {}
+        self._remove(self._space.reserve(0))
+
+    async def find(self, sha256: str) -> FileIO | None:
+        """Open a file that is here, whole and right; None: it is to be had from the storage."""
+        if sha256 not in self._space:
+            return None
+        try:
+            file = await self._files.open(self._path(sha256), sha256)
+        except TimeoutError:
+            return None
+        except (OSError, WrongBytesError) as error:
+            self._drop(sha256, error)
+            return None
+        self._use(file, sha256)
+        return file
+
+    def has(self, sha256: str) -> bool:
+        """Tell whether `find` would open the file without reading it."""
+        return sha256 in self._space and self._files.has(self._path(sha256), sha256)
+
+    def is_bringing(self, sha256: str) -> bool:
+        """Tell whether a file is on its way here."""
+        return sha256 in self._filling
+
+    async def follow(self, stored: Stored) -> AsyncIterator[bytes] | None:
+        """Stream a whole file while it is brought here, once however many ask; None: it is not to be kept.
+
+        Raises `StorageError` as `Fill.follow`.
+        """
+        filling = self._filling.get(stored.file.sha256) or self._begin(stored)
+        return await filling.fill.follow() if filling else None
+
+    def _drop(self, sha256: str, reason: Exception) -> None:
+        # Of all who waited for the digest only the first drops the file: the next may be on its way already.
+        if sha256 in self._space:
+            log.warning("A file of the cache was lost or damaged, it will be brought anew: %s", reason)
+            self._space.forget(sha256)
+            self._remove([sha256])
+
+    def _use(self, file: FileIO, sha256: str) -> None:
+        self._space.use(sha256)
+        state, now = os.fstat(file.fileno()), self._now().timestamp()
+        if now - state.st_atime > COARSE_SECONDS:
+            with suppress(OSError):
+                os.utime(file.fileno(), ns=(int(now * 1e9), state.st_mtime_ns))
+
+    def _begin(self, stored: Stored) -> _Filling | None:
+        # One that is here and was not found is large and still being checked.
+        if stored.file.sha256 in self._space or not self._space.takes(stored.file.size):
+            return None
+        try:
+            part = NamedTemporaryFile(dir=self._folder, prefix=_FILLING)  # noqa: SIM115 - _run closes it
+        except OSError as error:
+            log.warning("The cache takes nothing: %s", error)
+            return None
+        fill = Fill(stored, part)
+        task = asyncio.create_task(self._run(fill, stored, part, self._space.reserve(stored.file.size)))
+        filling = self._filling[stored.file.sha256] = _Filling(fill, task)
+        return filling
+
+    async def _run(self, fill: Fill, stored: Stored, part: IO[bytes], evicted: Iterable[str]) -> None:
+        try:
+            await asyncio.to_thread(self._remove, evicted)
+            await fill.run()
+            self._keep(stored, part)
+        except OSError as error:
+            log.warning("The cache could not take %s: %s", stored.key, error)
+        except StorageError as error:
+            log.warning("The cache got no whole %s: %s", stored.key, error)
+        finally:
+            del self._filling[stored.file.sha256]
+            self._space.release(stored.file.size)
+            # Removes what is still under its temporary name, and complains if it is not.
+            with suppress(OSError):
+                part.close()
+
+    def _keep(self, stored: Stored, part: IO[bytes]) -> None:
+        path = self._path(stored.file.sha256)
+        path.parent.mkdir(exist_ok=True)
+        Path(part.name).rename(path)
+        self._files.remember(part.fileno(), stored.file.sha256)
+        self._space.keep(stored.file.sha256, stored.file.size)
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / sha256
+
+    def _remove(self, evicted: Iterable[str]) -> None:
+        for sha256 in evicted:
+            with suppress(OSError):
+                self._path(sha256).unlink()
+
+
+def _found(folder: Path) -> dict[str, int]:
+    """Return the sizes of the files that are in the folder, the least recently used first."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(f"{_FILLING}*"):
+            leftover.unlink()
+        files = [(each.name, each.stat()) for each in folder.glob("[0-9a-f][0-9a-f]/*")]
+    except OSError as error:
+        log.warning("The cache cannot be used: %s", error)
+        return {}
+    return {name: state.st_size for name, state in sorted(files, key=lambda file: file[1].st_atime_ns)}

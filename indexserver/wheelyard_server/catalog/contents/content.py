@@ -1,0 +1,111 @@
+"""The bytes of a file, from where they are nearest."""
+
+import os
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from io import FileIO
+
+from wheelyard_server.catalog.contents.cache import FileCache
+from wheelyard_server.catalog.contents.fill import Stored
+from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
+from wheelyard_server.catalog.contents.memory_cache import Bounded
+from wheelyard_server.catalog.counts import Counts, Source
+from wheelyard_server.errors import DamagedObjectError
+from wheelyard_server.model import File
+from wheelyard_server.storage import Storage
+
+Content = bytes | FileIO | AsyncIterator[bytes]
+"""The whole file, in memory or open for its receiver to close; or a stream of the bytes that were asked for."""
+
+SMALL_BYTES = 96 * 1024
+"""Up to here, a file is kept in memory once it was read from this machine: to open it costs more than to send."""
+KEPT_BYTES = 32 * 1024**2
+_OVERHEAD = 200
+"""Of one small file, in bytes."""
+
+
+class SmallObjects:
+    """Whole objects of few bytes, by the digest that was found to be theirs."""
+
+    def __init__(self) -> None:
+        self._kept: Bounded[str, bytes] = Bounded(KEPT_BYTES)
+
+    def get(self, digest: str) -> bytes | None:
+        """Return the object if it is here."""
+        return self._kept.get(digest)
+
+    def keep(self, digest: str, body: bytes) -> None:
+        """Keep an object whose SHA-256 this is, unless it is large."""
+        if len(body) <= SMALL_BYTES:
+            self._kept.put(digest, body, len(body) + _OVERHEAD)
+
+
+class Contents:
+    """Opens files: on this machine where they lie there, from the cache where they are kept, from the storage."""
+
+    def __init__(
+        self, storage: Storage, files: LocalFiles, cache: FileCache | None, counts: Counts | None = None
+    ) -> None:
+        self.small = SmallObjects()
+        """What needs no look at any disk."""
+        self._storage = storage
+        self._files = files
+        self._cache = cache
+        self._reads = (counts or Counts()).file_reads
+
+    async def open(self, key: str, file: File, start: int, end: int) -> Content:
+        """Open a file's bytes from `start` up to and without `end`.
+
+        Bytes that are not those of the digest never arrive as a whole file: raises `StorageError`, or the
+        stream does before its end. A part that comes from the storage cannot be checked.
+        """
+        small = self.small.get(file.sha256)
+        if small is not None:
+            self._reads[Source.MEMORY] += 1
+            return small
+        local = await self._local(key, file)
+        if local is not None:
+            self._reads[Source.DISK] += 1
+            return self._small(local, file) or local
+        # A part fills no cache: clients read the end of a wheel to decide whether they want it at all.
+        if (start, end) != (0, file.size):
+            self._reads[Source.STORAGE] += 1
+            return await self._storage.open(key, start, end)
+        return await self._whole(Stored(self._storage, key, file))
+
+    def is_at_hand(self, key: str, file: File) -> bool:
+        """Tell whether a file is large and `open` would have it on this machine, without reading it."""
+        if file.size <= SMALL_BYTES:
+            return False
+        path = self._storage.path(key)
+        if path is None:
+            return self._cache is not None and self._cache.has(file.sha256)
+        return self._files.has(path, file.sha256)
+
+    async def _whole(self, stored: Stored) -> AsyncIterator[bytes]:
+        is_shared = self._cache is not None and self._cache.is_bringing(stored.file.sha256)
+        self._reads[Source.SHARED if is_shared else Source.STORAGE] += 1
+        followed = await self._cache.follow(stored) if self._cache is not None else None
+        return followed if followed is not None else await stored.chunks()
+
+    async def _local(self, key: str, file: File) -> FileIO | None:
+        path = self._storage.path(key)
+        if path is None:
+            return await self._cache.find(file.sha256) if self._cache is not None else None
+        try:
+            return await self._files.open(path, file.sha256)
+        except WrongBytesError as error:
+            raise DamagedObjectError(key, str(error)) from error
+        except OSError:
+            return None  # It is large and still being read, or the storage can say what is wrong.
+
+    def _small(self, local: FileIO, file: File) -> bytes | None:
+        """Read a small file, and keep it; None: it is large, or was changed just now."""
+        if file.size > SMALL_BYTES:
+            return None
+        body = os.pread(local.fileno(), file.size, 0)
+        if sha256(body).hexdigest() != file.sha256:
+            return None
+        local.close()
+        self.small.keep(file.sha256, body)
+        return body

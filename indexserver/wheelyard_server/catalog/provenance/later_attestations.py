@@ -1,0 +1,65 @@
+"""Attestations that come after their file: an upload of the same bytes adds them, once each (PEP 740)."""
+
+import asyncio
+import hashlib
+import uuid
+from functools import partial
+
+from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.contents.digests import checked
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.provenance.attestations import Subject, provenance
+from wheelyard_server.catalog.provenance.ci_jobs import CIJob
+from wheelyard_server.errors import BusyError, StorageUnavailableError
+from wheelyard_server.model import File
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import Storage, layout
+
+_FORMAT = 2
+"""Documents of format 1 cannot say where a later provenance object lies."""
+_TRIES = 8
+"""Each lost one means that somebody else changed the same file meanwhile."""
+
+
+class LaterAttestations:
+    """Adds to the provenance objects of one storage.
+
+    An object never changes: the document is swapped to name a new one, with an id of its own. The one before goes
+    with the file, or as what uploads leave behind.
+    """
+
+    def __init__(self, storage: Storage, documents: Documents) -> None:
+        self._storage = storage
+        self._documents = documents
+
+    async def add(self, name: NormalizedName, filename: str, attestations: str, job: CIJob | None) -> None:
+        """Return when everybody sees them. A file that is gone by now is none of ours.
+
+        Raises `InvalidUploadError` as `provenance` does, `ProjectClosedError` for a project that takes no uploads,
+        and `BusyError` while servers of an older release may run, which would lose them.
+        """
+        for _ in range(_TRIES):
+            file = (await self._documents.read(name)).project.same_file(filename)
+            if file is None:
+                return
+            earlier = await self._provenance(name, file)
+            subject = Subject(filename, file.sha256)
+            body = await asyncio.to_thread(provenance, attestations, subject, job, earlier)
+            if body == earlier or await self._swapped(name, file, body):
+                return
+        raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
+
+    async def _provenance(self, name: NormalizedName, file: File) -> bytes | None:
+        if file.provenance_sha256 is None:
+            return None
+        key = layout.provenance(name, file)
+        return checked((await self._storage.read(key)).body, file.provenance_sha256, key)
+
+    async def _swapped(self, name: NormalizedName, file: File, body: bytes) -> bool:
+        """Try to make `body` the file's provenance; False means: read again and see."""
+        if await self._documents.format() < _FORMAT:
+            raise BusyError("This index is being upgraded and cannot add attestations yet: try later")
+        attested = file.replace(provenance_id=uuid.uuid4().hex, provenance_sha256=hashlib.sha256(body).hexdigest())
+        change = partial(edits.with_provenance, file=file, attested=attested)
+        project = await self._documents.change(name, change, {layout.provenance(name, attested): body})
+        return attested in project.files

@@ -1,0 +1,122 @@
+"""Answers that clients have not taken yet: large ones are sent piece by piece, within a budget (ADR 27)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
+from aiohttp.typedefs import Handler
+
+from wheelyard_server.errors import BusyError
+from wheelyard_server.web.http.proxies import client_of
+
+PIECE_BYTES = 64 * 1024
+"""What is larger is sent in such pieces, each once the client has taken most of those before."""
+
+
+@dataclass(slots=True)
+class _Bodies:
+    """Bodies by identity: one that many wait for is in memory once."""
+
+    size: int = 0
+    _holders: Counter[int] = field(default_factory=Counter)
+
+    def holds(self, body: bytes) -> bool:
+        return id(body) in self._holders
+
+    def add(self, body: bytes) -> None:
+        self.size += 0 if self.holds(body) else len(body)
+        self._holders[id(body)] += 1
+
+    def remove(self, body: bytes) -> None:
+        self._holders[id(body)] -= 1
+        if not self._holders[id(body)]:
+            del self._holders[id(body)]
+            self.size -= len(body)
+
+
+class Unsent:
+    """The bodies that are held for clients, in one process and for one address."""
+
+    def __init__(self, most_bytes: int, most_bytes_per_address: int) -> None:
+        self._most, self._most_per_address = most_bytes, most_bytes_per_address
+        self._all = _Bodies()
+        self._of_address: defaultdict[str, _Bodies] = defaultdict(_Bodies)
+
+    @property
+    def size(self) -> int:
+        """How many bytes are held."""
+        return self._all.size
+
+    def has_room(self, address: str, body: bytes) -> bool:
+        """Tell whether a body may be held for a client. One is, however large it is, if it is the only one."""
+        own = self._of_address.get(address, _Bodies())
+        return _fits(own, body, self._most_per_address) and _fits(self._all, body, self._most)
+
+    def hold(self, address: str, body: bytes) -> None:
+        """Count a body until it is given back; whoever holds it keeps a reference to it."""
+        self._all.add(body)
+        self._of_address[address].add(body)
+
+    def give_back(self, address: str, body: bytes) -> None:
+        """Count it no longer."""
+        self._all.remove(body)
+        own = self._of_address[address]
+        own.remove(body)
+        if not own.size:
+            del self._of_address[address]
+
+    @contextmanager
+    def held(self, address: str, body: bytes) -> Iterator[None]:
+        """Hold a body."""
+        self.hold(address, body)
+        try:
+            yield
+        finally:
+            self.give_back(address, body)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Have a large body sent piece by piece; raise `BusyError` where too many are held."""
+        response = await handler(request)
+        if not isinstance(response, web.Response) or request.method == hdrs.METH_HEAD:
+            return response
+        body = response.body
+        if isinstance(body, bytes) and len(body) > PIECE_BYTES:
+            address = client_of(request)
+            if not self.has_room(address, body):
+                raise BusyError(
+                    "Too many answers wait for clients to take them: read those that you have asked for"
+                )
+            response.body = _InPieces(body, self, address)
+            response.headers[hdrs.CONTENT_LENGTH] = str(len(body))
+        return response
+
+
+def _fits(held: _Bodies, body: bytes, most: int) -> bool:
+    return held.size == 0 or held.holds(body) or held.size + len(body) <= most
+
+
+class _InPieces(Payload):
+    """A body that goes piece by piece to the connection, which would copy all that the client does not take."""
+
+    def __init__(self, body: bytes, unsent: Unsent, address: str) -> None:
+        super().__init__(body)
+        self._size = len(body)
+        self._body, self._unsent, self._address = body, unsent, address
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._body.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        pieces = memoryview(self._body)
+        with self._unsent.held(self._address, self._body):
+            for start in range(0, len(pieces), PIECE_BYTES):
+                await writer.write(pieces[start : start + PIECE_BYTES])
+            await writer.drain()
+
+
+UNSENT = web.AppKey("unsent", Unsent)

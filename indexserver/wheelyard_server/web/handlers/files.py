@@ -1,0 +1,182 @@
+"""`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
+
+from functools import lru_cache
+from http import HTTPStatus
+
+from aiohttp import web
+from packaging.version import Version
+
+from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.errors import NotFoundError
+from wheelyard_server.model import File
+from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.web.context import arrived_from_outside, guarded_catalog
+from wheelyard_server.web.front.fast_requests import Asking, Target
+from wheelyard_server.web.http.headers import NO_STORE, VARY, head, is_among, matches
+from wheelyard_server.web.http.sending import send
+from wheelyard_server.web.pages.representation import Prepared
+
+METADATA_SUFFIX = ".metadata"
+PROVENANCE_SUFFIX = ".provenance"
+FILE_TYPE = "application/octet-stream"
+PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
+_HEADERS = {
+    "Accept-Ranges": "bytes",
+    "Vary": "Authorization, Origin",
+    # Strangers uploaded it: no browser is to show it.
+    "Content-Disposition": "attachment",
+}
+# The digest is in the URL: what it names can never change. A shared cache keeps what anonymous may read, and
+# nothing that a login was shown for: a user who may not read it any more would still get it there.
+_FOR_EVERYBODY = "public, max-age=365000000, immutable"
+_FOR_ONE = "private, max-age=365000000, immutable"
+
+
+async def file(request: web.Request) -> web.StreamResponse:
+    """Send a file, its core metadata (PEP 658) or its provenance object (PEP 740)."""
+    filename = request.match_info["filename"]
+    if filename.endswith(PROVENANCE_SUFFIX):
+        return await _provenance(request, filename.removesuffix(PROVENANCE_SUFFIX))
+    if filename.endswith(METADATA_SUFFIX):
+        return await _metadata(request, filename.removesuffix(METADATA_SUFFIX))
+    return await _content(request, filename)
+
+
+async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, NormalizedName, File]:
+    """Return the file that the URL names, as far as the sender may have it."""
+    name = parse_project_name(request.match_info["project"])
+    catalog = await guarded_catalog(request)
+    return catalog, name, await catalog.file(name, filename, request.match_info["sha256"])
+
+
+async def _metadata(request: web.Request, filename: str) -> web.Response:
+    catalog, name, file = await _found(request, filename)
+    body = await catalog.core_metadata(name, file)
+    return _small(request, body, file.core_metadata_sha256, FILE_TYPE, _cache_control(_has_login(request)))
+
+
+async def integrity(request: web.Request) -> web.Response:
+    """Send a file's provenance object by the URL of PyPI's Integrity API, which has no digest in it.
+
+    https://docs.pypi.org/api/integrity/
+    """
+    name, filename = parse_project_name(request.match_info["project"]), request.match_info["filename"]
+    catalog = await guarded_catalog(request)
+    found = (await catalog.project(name)).project.file(filename)
+    if found is None or Version(found.version) != parse_version(request.match_info["version"]):
+        raise NotFoundError("No such file in this version of the project")
+    return await _attested(request, catalog, name, await catalog.file(name, filename, found.sha256))
+
+
+async def _provenance(request: web.Request, filename: str) -> web.Response:
+    return await _attested(request, *await _found(request, filename))
+
+
+async def _attested(
+    request: web.Request, catalog: GuardedCatalog, name: NormalizedName, file: File
+) -> web.Response:
+    body = await catalog.provenance(name, file)
+    # Later uploads add attestations: unlike a file, its provenance is to be asked for again.
+    return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
+
+
+def _small(request: web.Request, body: bytes, sha256: str, content_type: str, cache_control: str) -> web.Response:
+    headers = {**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{sha256}"'}
+    if matches(request, headers["ETag"]):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, headers={**headers, "Content-Type": content_type})
+
+
+def prepared(
+    catalog: Catalog, listing: Listing, target: Target, asking: Asking, *, is_outside: bool
+) -> Prepared | None:
+    """Return the answer of `file` if what it sends is in memory, signed, or can be opened without a look at it.
+
+    Whoever is asking may read the project.
+    """
+    known, has_login = asking.known, asking.authorization is not None
+    filename, sha256 = target.filename, target.sha256
+    is_metadata = filename.endswith(METADATA_SUFFIX)
+    found = listing.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
+    if found is None or found.sha256 != sha256 or not listing.project.status.offers_files:
+        return None
+    digest = found.core_metadata_sha256 if is_metadata else sha256
+    body = (
+        catalog.small_at_hand(digest)
+        if is_metadata
+        else catalog.at_hand(target.project, found, is_outside=is_outside)
+    )
+    if body is None:
+        return None
+    if known and is_among(f'"{digest}"', known):
+        return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None, has_login), b"")
+    if isinstance(body, bytes):
+        return Prepared(HTTPStatus.OK, _head(digest, len(body), has_login), body)
+    if isinstance(body, str) and target.method == "GET":
+        return Prepared(HTTPStatus.FOUND, _redirecting(body), b"")
+    return Prepared(HTTPStatus.OK, _head(digest, found.size, has_login), found)
+
+
+@lru_cache(4096)
+def _head(sha256: str, length: int | None, has_login: bool) -> bytes:  # noqa: FBT001 - lru_cache is quicker so
+    """Return the beginning of an answer; without a length, that of a 304."""
+    headers = {**_HEADERS, "Cache-Control": _cache_control(has_login), "ETag": f'"{sha256}"'}
+    if length is None:
+        return head(HTTPStatus.NOT_MODIFIED, headers)
+    return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})
+
+
+@lru_cache(256)  # They are large, few, and each is of no use after a minute.
+def _redirecting(location: str) -> bytes:
+    return head(HTTPStatus.FOUND, {**_redirect_headers(location), "Content-Length": "0"})
+
+
+def _redirect_headers(location: str) -> dict[str, str]:
+    # Whoever has the URL needs no login: it is nobody's to keep.
+    return {"Location": location, "Cache-Control": NO_STORE, "Vary": VARY}
+
+
+def _has_login(request: web.Request) -> bool:
+    return "Authorization" in request.headers
+
+
+def _cache_control(has_login: bool) -> str:  # noqa: FBT001
+    return _FOR_ONE if has_login else _FOR_EVERYBODY
+
+
+async def _content(request: web.Request, filename: str) -> web.StreamResponse:
+    catalog, name, file = await _found(request, filename)
+    cache_control = _cache_control(_has_login(request))
+    response = web.StreamResponse(headers={**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{file.sha256}"'})
+    if matches(request, response.headers["ETag"]):
+        response.set_status(304)
+        return response
+    response.content_type = FILE_TYPE
+    start, end = _range(request, file.size, response)
+    if request.method == "HEAD":
+        # Also of what S3 would send: a URL that was signed for GET is refused there.
+        response.content_length = end - start
+        return response
+    location = await catalog.location(name, file, is_outside=arrived_from_outside(request))
+    if location is not None:
+        return web.Response(status=302, headers=_redirect_headers(location))
+    return await send(request, response, await catalog.open(name, file, start, end), start, end)
+
+
+def _range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:
+    """Return the first byte and the one after the last; set the status. One range is served, as RFC 9110 allows."""
+    if_range = request.headers.get("If-Range")
+    if "Range" not in request.headers or if_range not in (None, response.headers["ETag"]):
+        return 0, size
+    try:
+        start, end, _ = request.http_range.indices(size)
+    except ValueError:
+        # Several ranges, or another unit: the whole file is a valid answer to those.
+        return 0, size
+    if start >= end:
+        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
+    response.set_status(206)
+    response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return start, end

@@ -1,0 +1,198 @@
+"""`GET /pypi/<project>/json` and `/pypi/<project>/<version>/json`: PyPI's JSON API, https://docs.pypi.org/api/json/.
+
+`/<project>/json` is the first one, too: pip-compile looks there, beside `/simple/`.
+
+What PyPI counts and this index does not (downloads, vulnerabilities) is left out or empty.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version as distribution_version
+from typing import Any, NamedTuple
+
+import msgspec
+from aiohttp import web
+from packaging.metadata import RawMetadata
+from packaging.version import Version
+
+from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.catalog.documents import Listing, Revision
+from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.inspection.metadata import fields_of
+from wheelyard_server.catalog.project_list import latest
+from wheelyard_server.catalog.serials import last_serial
+from wheelyard_server.errors import NotFoundError
+from wheelyard_server.model import File, Project
+from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.web.context import guarded_catalog, root_url
+from wheelyard_server.web.http.redirects import moved
+from wheelyard_server.web.pages.rendering import Aside, RenderedForOrigins
+from wheelyard_server.web.pages.representation import Representation, answer, encoding_for, unchanged
+from wheelyard_server.web.pages.simple_pages import file_url, timestamp
+
+_TEXTS = (
+    "author",
+    "author_email",
+    "description",
+    "description_content_type",
+    "download_url",
+    "home_page",
+    "license",
+    "license_expression",
+    "maintainer",
+    "maintainer_email",
+    "requires_python",
+    "summary",
+)
+_LISTS = ("classifiers", "dynamic", "license_files", "provides_extra", "requires_dist")
+
+
+_BYTES_OF_A_ROW = 1024
+CACHED_BYTES = 16 * 1024**2
+"""Of memory."""
+_TYPE = "application/json"
+_ASIDE = Aside()
+_RELEASE = distribution_version("wheelyard")
+
+_Key = tuple[str, Revision, Version | None, str]
+JSON_PAGES: web.AppKey[RenderedForOrigins[_Key]] = web.AppKey("json_pages", object)  # type: ignore[arg-type]
+
+
+class _Root(NamedTuple):
+    url: str
+    folder: str
+    """Where the URLs of files are below it."""
+
+    def of(self, project: str, file: File) -> str:
+        return file_url(self.url, project, file, self.folder)
+
+
+async def project(request: web.Request) -> web.Response:
+    """Describe a project by its latest version, with the files of all; other spellings are redirected."""
+    return await _answer(request, None)
+
+
+async def project_beside_pages(request: web.Request) -> web.Response:
+    """Do the same with the URLs of files that pages have: pip-compile compares them."""
+    return await _answer(request, None, "files")
+
+
+async def version(request: web.Request) -> web.Response:
+    """Describe one version of a project."""
+    return await _answer(request, parse_version(request.match_info["version"]))
+
+
+async def _answer(request: web.Request, version: Version | None, folder: str = "packages") -> web.Response:
+    """Answer by what was made for this revision before; who has it already gets a 304 for which nothing is made.
+
+    bandersnatch takes files from nowhere else than `/packages/`.
+    """
+    name, catalog, listing = await _found(request)
+    base, project = root_url(request), listing.project
+    validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {folder} {base}"
+    known = unchanged(request, _TYPE, validator, last_serial(project), listing.stale_seconds)
+    if known is not None:
+        return known
+    key, encoding, pages = (name, listing.revision, version, folder), encoding_for(request), request.app[JSON_PAGES]
+    page = pages.ready(key, base, encoding)
+    if page is None:
+        rows = len(project.files)
+        files = await _ASIDE(lambda: _described(project, version), rows)
+        described = await catalog.core_metadata(name, _source(files))
+
+        def make(root: str) -> Representation:
+            fields = fields_of(described)
+            body = _body(_Root(root, folder), project, files, fields, is_whole=version is None)
+            return Representation(body, _TYPE, validator.replace(base, root), last_serial(project))
+
+        # A description may have megabytes.
+        page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
+    return answer(request, page, listing.stale_seconds)
+
+
+async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, Listing]:
+    given = request.match_info["project"]
+    name = parse_project_name(given)
+    if given != name:
+        before, _, after = request.path.partition(f"/{given}/")
+        raise moved(request, f"{before}/{name}/{after}")
+    catalog = await guarded_catalog(request)
+    return name, catalog, await catalog.project(name)
+
+
+def _described(project: Project, version: Version | None) -> tuple[File, ...]:
+    """Return the files of a version, None is the latest one."""
+    files = Selection(version or parse_version(latest(project) or "")).of(project)
+    if not files or not project.status.offers_files:
+        raise NotFoundError("No such version in this project")
+    return files
+
+
+def _source(files: Sequence[File]) -> File:
+    """Return the file whose metadata describes a version: an sdist may leave fields for later (Dynamic)."""
+    return next((file for file in files if file.is_wheel), files[0])
+
+
+def _body(root: _Root, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
+    described: dict[str, Any] = {
+        "info": _info(root.url, project, files, metadata),
+        "last_serial": last_serial(project),
+        "urls": [_file(root, project.name, file) for file in files],
+        "vulnerabilities": [],
+    }
+    if is_whole:
+        described["releases"] = msgspec.Raw(_releases(root, project))
+    return msgspec.json.encode(described)
+
+
+def _releases(root: _Root, project: Project) -> bytes:
+    """Return the files of each version, encoded one by one: at once they would hold Python's lock for too long."""
+    releases: dict[str, list[bytes]] = {}
+    for file in project.files:
+        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(root, project.name, file)))
+    versions = (b"%s:[%s]" % (msgspec.json.encode(each), b",".join(files)) for each, files in releases.items())
+    return b"{%s}" % b",".join(versions)
+
+
+def _info(root: str, project: Project, files: Sequence[File], metadata: RawMetadata) -> dict[str, Any]:
+    version = files[0].version
+    yanked = all(file.yanked is not None for file in files)
+    page = f"{root}/simple/{project.name}/"
+    return {
+        **{field: metadata.get(field) for field in _TEXTS},
+        **{field: metadata.get(field) or None for field in _LISTS},
+        "keywords": ",".join(metadata.get("keywords") or ()),
+        "name": metadata.get("name", project.name),
+        "package_url": page,
+        "platform": ",".join(metadata.get("platforms") or ()),
+        "project_url": page,
+        "project_urls": metadata.get("project_urls") or None,
+        "release_url": page,
+        "version": version,
+        "yanked": yanked,
+        "yanked_reason": (files[0].yanked or None) if yanked else None,
+    }
+
+
+def _file(root: _Root, project: str, file: File) -> dict[str, Any]:
+    return {
+        "comment_text": "",
+        "digests": {"sha256": file.sha256},
+        "filename": file.filename,
+        "has_sig": False,
+        "packagetype": "bdist_wheel" if file.is_wheel else "sdist",
+        "python_version": _python_version(file),
+        "requires_python": file.requires_python,
+        "size": file.size,
+        "upload_time": timestamp(file.upload_time).partition(".")[0],
+        "upload_time_iso_8601": timestamp(file.upload_time),
+        "url": root.of(project, file),
+        "yanked": file.yanked is not None,
+        "yanked_reason": file.yanked or None,
+    }
+
+
+def _python_version(file: File) -> str:
+    """Return the Pythons of a wheel, which its filename has before the ABI and the platform."""
+    if not file.is_wheel:
+        return "source"
+    return ".".join(sorted(file.filename.split("-")[-3].split(".")))

@@ -1,0 +1,70 @@
+"""`GET /simple/` and `/simple/<project>/`: the simple repository API, which installers read."""
+
+from aiohttp import web
+
+from wheelyard_server.names import parse_project_name
+from wheelyard_server.web.context import guarded_catalog, root_url
+from wheelyard_server.web.http.redirects import moved, relative
+from wheelyard_server.web.pages.negotiation import MediaType, choose
+from wheelyard_server.web.pages.representation import answer, encoding_for
+from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
+
+ROOT_PAGES = web.AppKey("root_pages", RootPages)
+_ROOT = "/simple/"
+PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
+
+
+async def root(request: web.Request) -> web.Response:
+    """List the projects that may be read."""
+    catalog = await guarded_catalog(request)
+    media_type = _negotiated(request)
+    listing = await catalog.projects_for_mirrors()
+    return answer(request, await request.app[ROOT_PAGES].page(listing, media_type, encoding_for(request)))
+
+
+async def project(request: web.Request) -> web.Response:
+    """List the files of a project; other spellings of its name are redirected (PEP 503)."""
+    given = request.match_info["project"]
+    name = parse_project_name(given)
+    if request.path != _page(name):
+        raise moved(request, _page(name))
+    catalog = await guarded_catalog(request)
+    media_type = _negotiated(request)
+    listing = await catalog.project(name)
+    page = await request.app[PROJECT_PAGES].page(listing, media_type, encoding_for(request), root_url(request))
+    return answer(request, page, listing.stale_seconds)
+
+
+async def filenames(request: web.Request) -> web.Response:
+    """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
+    listing = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
+    link = relative(request, _page(listing.project.name))
+    page = await request.app[PROJECT_PAGES].filenames(listing, encoding_for(request), link)
+    return answer(request, page, listing.stale_seconds)
+
+
+async def to_root(request: web.Request) -> web.Response:
+    """Redirect to the list of projects, also from where pypicloud has it."""
+    raise moved(request, _ROOT)
+
+
+async def to_project(request: web.Request) -> web.Response:
+    """Redirect to a project's page: for those whose index URL has no `/simple/`, as pypiserver's users have it."""
+    raise moved(request, _page(parse_project_name(request.match_info["project"])))
+
+
+async def to_project_or_root(request: web.Request) -> web.Response:
+    """Redirect from a path that is an upload URL, and that of a project of this name for `to_project`."""
+    name = parse_project_name(request.path.strip("/"))
+    raise moved(request, _page(name) if await (await guarded_catalog(request)).has(name) else _ROOT)
+
+
+def _page(name: str) -> str:
+    return f"{_ROOT}{name}/"
+
+
+def _negotiated(request: web.Request) -> MediaType:
+    media_type = choose(",".join(request.headers.getall("Accept", [])))
+    if media_type is None:
+        raise web.HTTPNotAcceptable(text=f"This page is there as {', '.join(MediaType)}\n")
+    return media_type

@@ -1,0 +1,1 @@
+"""Simple API pages: rendering, representations, and content negotiation."""

@@ -1,0 +1,179 @@
+"""A page as bytes that can be sent to many: compressed once, compared by ETag, not sent again to who has it."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import NamedTuple
+
+import zstandard
+from aiohttp import web
+
+from wheelyard_server.model import File
+from wheelyard_server.web.http.headers import SERIAL, VARY, head, matches
+from wheelyard_server.web.pages.negotiation import Encoding, choose_encoding
+
+SMALL_BYTES = 64 * 1024
+"""Takes about a millisecond to compress."""
+
+
+class Prepared(NamedTuple):
+    """An answer in bytes, without what is another each time: the date and the id of its request."""
+
+    status: HTTPStatus
+    head: bytes
+    body: bytes | File
+    """Of a file: it is for its receiver to open."""
+
+
+@dataclass(frozen=True)
+class Representation:
+    """A body and its media type."""
+
+    body: bytes
+    content_type: str
+    validator: str = ""
+    """What the ETags are made of, where that is known without the body; empty: of the body."""
+    serial: int = 0
+    """Of what is described, see `catalog/serials.py`; 0: it has none."""
+    _prepared: dict[tuple[Encoding, bool], "Prepared"] = field(default_factory=dict, repr=False, compare=False)
+    _is_part: bool = False
+    """It can be sent in one content coding, which is prepared."""
+
+    def tag(self, encoding: Encoding) -> str:
+        """Return the ETag in this content coding, quotes included."""
+        return self._tags[encoding]
+
+    @cached_property
+    def _tags(self) -> dict[Encoding, str]:
+        digest = hashlib.sha256(self.content_type.encode() + (self.validator.encode() or self.body)).hexdigest()[
+            :32
+        ]
+        return {encoding: f'"{digest}-{encoding}"' for encoding in Encoding}
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes this takes, compressed forms included."""
+        sent = sum(len(each.body) for each in self._prepared.values() if isinstance(each.body, bytes))
+        return max(2 * len(self.body), sent) + 4096
+
+    @property
+    def is_small(self) -> bool:
+        """Tell whether it can be compressed where it is needed, and kept in all content codings."""
+        return not self._is_part and len(self.body) <= SMALL_BYTES
+
+    def only(self, encoding: Encoding) -> "Representation":
+        """Return what is sent in this content coding alone; the rest of the memory can be given back."""
+        prepared = {
+            (encoding, unchanged): self.prepared(encoding, unchanged=unchanged) for unchanged in (False, True)
+        }
+        body = self.body if encoding is Encoding.IDENTITY else b""
+        part = Representation(body, self.content_type, self.validator, self.serial, prepared, _is_part=True)
+        part.__dict__["_tags"] = self._tags
+        return part
+
+    def at(self, placeholder: str, origin: str) -> "Representation":
+        """Return the same with the origin where the placeholder stands."""
+        body = self.body.replace(placeholder.encode(), origin.encode())
+        return Representation(body, self.content_type, self.validator.replace(placeholder, origin), self.serial)
+
+    def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
+        """Return its headers in this content coding, or those of the 304 for who has it already."""
+        headers = {
+            "ETag": self.tag(encoding),
+            "Vary": VARY,
+            # Clients ask every time (and mostly get a 304): what was just published is there for them.
+            "Cache-Control": "no-cache",
+        }
+        if self.serial:
+            headers[SERIAL] = str(self.serial)
+        if not unchanged:
+            headers["Content-Type"] = self.content_type
+            if encoding is not Encoding.IDENTITY:
+                headers["Content-Encoding"] = encoding
+        return headers
+
+    def prepared(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
+        """Return the answer that `answer` gives for this coding as bytes; it is made once."""
+        prepared = self._prepared.get((encoding, unchanged))
+        if prepared is None:
+            prepared = self._prepared[encoding, unchanged] = self._prepare(encoding, unchanged=unchanged)
+        return prepared
+
+    def is_ready(self, encoding: Encoding) -> bool:
+        """Tell whether `prepared` has made the whole answer before."""
+        return (encoding, False) in self._prepared
+
+    def _prepare(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
+        headers = self.headers(encoding, unchanged=unchanged)
+        if unchanged:
+            return Prepared(HTTPStatus.NOT_MODIFIED, head(HTTPStatus.NOT_MODIFIED, headers), b"")
+        body = self.encoded(encoding)
+        return Prepared(HTTPStatus.OK, head(HTTPStatus.OK, {**headers, "Content-Length": str(len(body))}), body)
+
+    def encoded(self, encoding: Encoding) -> bytes:
+        """Return the body in this content coding; it is made once."""
+        prepared = self._prepared.get((encoding, False))
+        if prepared is not None and isinstance(prepared.body, bytes):
+            return prepared.body
+        match encoding:
+            case Encoding.IDENTITY:
+                return self.body
+            case Encoding.GZIP:
+                return self._gzipped
+            case Encoding.ZSTD:
+                return self._zstandard
+
+    @cached_property
+    def _gzipped(self) -> bytes:
+        return gzip.compress(self.body, compresslevel=6, mtime=0)
+
+    @cached_property
+    def _zstandard(self) -> bytes:
+        return zstandard.compress(self.body, level=6)
+
+
+def encoding_for(request: web.Request) -> Encoding:
+    """Return the content coding that the client likes best."""
+    return choose_encoding(request.headers.get("Accept-Encoding", ""))
+
+
+def unchanged(
+    request: web.Request, content_type: str, validator: str, serial: int, stale_seconds: float | None = None
+) -> web.Response | None:
+    """Return the 304 for who has a page already, which need not be made for it; None: it is to be sent.
+
+    `content_type`, `validator` and `serial` are those of its representation. `If-None-Match: *` asks whether there
+    is a page at all, which only making it tells.
+    """
+    if "*" in request.headers.get("If-None-Match", ""):
+        return None
+    known = Representation(b"", content_type, validator, serial)
+    encoding = encoding_for(request)
+    return answer(request, known, stale_seconds) if matches(request, known.tag(encoding)) else None
+
+
+CACHE_STATUS = "Cache-Status"
+
+
+def cache_status(stale_seconds: float) -> str:
+    """Return the value of this header (RFC 9211): served from memory, and out of date for so long."""
+    return f'Wheelyard; hit; ttl=-{stale_seconds:.0f}; detail="the storage does not answer"'
+
+
+def answer(
+    request: web.Request, representation: Representation, stale_seconds: float | None = None
+) -> web.Response:
+    """Send it in the coding that the client likes best, or 304 if the client has it already.
+
+    `stale_seconds` is how long nobody has known whether it is still so; None is current.
+    """
+    encoding = encoding_for(request)
+    unchanged = matches(request, representation.tag(encoding))
+    headers = representation.headers(encoding, unchanged=unchanged)
+    if stale_seconds is not None:
+        headers[CACHE_STATUS] = cache_status(stale_seconds)
+    if unchanged:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=representation.encoded(encoding), headers=headers)

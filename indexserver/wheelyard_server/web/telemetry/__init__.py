@@ -1,0 +1,1 @@
+"""Logs, the audit log, metrics, and traces of requests."""

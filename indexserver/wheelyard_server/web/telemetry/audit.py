@@ -1,0 +1,75 @@
+"""The audit log: one line for every write, whatever came of it, and for every refusal."""
+
+import logging
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from wheelyard_server.access.audit import AuditRecord, AuditVerb, Outcome
+from wheelyard_server.access.rules import ANONYMOUS, Method
+from wheelyard_server.errors import LoginError
+from wheelyard_server.web.context import RECORD, arrived_from_outside
+from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.http.proxies import client_of
+
+log = logging.getLogger("audit")
+
+_REFUSALS = (401, 403, 422, 429)
+"""Without a login, without the right, without trust in the CI's token, after too many wrong passwords."""
+
+_CLAIMED_LENGTH = 200
+_REASON_LENGTH = 1000
+
+
+@web.middleware
+async def audited(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Keep the record of a request, and write its line before the answer is sent.
+
+    It must see the errors themselves, so it belongs inside of `errors_as_responses`.
+    """
+    record = request[RECORD] = AuditRecord()
+    try:
+        response = await handler(request)
+    except BaseException as error:
+        record.reason = str(error) or type(error).__name__
+        if isinstance(error, LoginError) and record.principal is None:
+            record.method, record.claimed = Method(error.tried), error.claimed
+        _conclude(request, record, status_of(error))
+        raise
+    _conclude(request, record, response.status)
+    return response
+
+
+def _conclude(request: web.Request, record: AuditRecord, status: int) -> None:
+    record.outcome = _outcome(record, status)
+    if record.outcome is not None:
+        fields = _fields(request, record, status)
+        log.info("%s %s", record.verb, record.outcome, extra={"fields": fields})
+
+
+def _outcome(record: AuditRecord, status: int) -> Outcome | None:
+    if status in _REFUSALS or record.hidden:
+        return Outcome.REFUSED
+    if record.verb is AuditVerb.READ:
+        return None
+    return Outcome.DONE if status < 400 else Outcome.FAILED
+
+
+def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str, Any]:
+    """Return what docs/operations.md describes; what is not known is left out."""
+    fields = {
+        "verb": record.verb,
+        "outcome": record.outcome,
+        "status": status,
+        "user": str(record.principal or ANONYMOUS),
+        "claimed": record.claimed[:_CLAIMED_LENGTH],
+        "method": record.method,
+        "project": record.project,
+        "files": record.files,
+        "sha256": record.sha256,
+        "client": client_of(request),
+        "listener": "external" if arrived_from_outside(request) else "cluster",
+        "reason": record.reason[:_REASON_LENGTH],
+    }
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,213 @@
+"""Traces of requests, sent by OTLP to an OpenTelemetry collector; the one module that knows OpenTelemetry.
+
+It is imported only where `tracing` is set. Names and attributes are those of the semantic conventions for HTTP.
+What is ready is sent by a thread; a collector that does not answer costs spans, never a request.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.semconv.attributes import error_attributes, http_attributes, url_attributes
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from wheelyard_server import settings, spans
+from wheelyard_server.web.context import origin
+from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.http import request_ids
+from wheelyard_server.web.http.lifecycle import PROBES
+from wheelyard_server.web.telemetry.logs import PATH_LENGTH, has_secret, hidden
+from wheelyard_server.web.telemetry.sampling import Sampling
+
+log = logging.getLogger(__name__)
+
+PATH = "/v1/traces"
+REQUEST_ID = "wheelyard.request_id"
+EXPORT_SECONDS = 10
+"""For one attempt to send, with its repetitions."""
+FLUSH_SECONDS = 2
+"""At the end of the server, for all that was not sent yet."""
+
+
+class Tracing:
+    """Makes the spans of a server's requests."""
+
+    def __init__(self, exporter: SpanExporter, index: str, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._propagator = TraceContextTextMapPropagator()
+        # Whatever becomes a span was chosen before.
+        self._provider = TracerProvider(sampler=ALWAYS_ON, resource=_resource(index), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("wheelyard", version("wheelyard"))
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Trace a request if it is chosen. It belongs outside of what makes answers of errors."""
+        if request.path.startswith(PROBES) or not self._sampling.takes(request):
+            return await handler(request)
+        with self._of_request(request) as span, spans.told_to(self):
+            status = 500
+            try:
+                response = await handler(request)
+                status = response.status
+            except web.HTTPException as error:
+                status = status_of(error)
+                raise
+            finally:
+                _answered(span, status)
+            return response
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[spans.Span]:
+        """See `spans.step`."""
+        with self._current(name) as span:
+            told = _Span(span)
+            try:
+                yield told
+            except Exception as error:
+                told.failed(type(error).__name__)
+                raise
+
+    @contextmanager
+    def call(self, name: str) -> Iterator[spans.Span]:
+        """See `spans.call`."""
+        # It is never the current one: a generator's may end anywhere.
+        span = self._tracer.start_span(name)
+        try:
+            yield _Span(span)
+        finally:
+            span.end()
+
+    async def close(self, _app: web.Application | None = None) -> None:
+        """Send what was not sent yet, as far as `FLUSH_SECONDS` go."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        await asyncio.to_thread(sending.join, FLUSH_SECONDS)
+
+    @contextmanager
+    def _of_request(self, request: web.Request) -> Iterator[trace.Span]:
+        method = request.method if request.method in hdrs.METH_ALL else "_OTHER"
+        resource = request.match_info.route.resource
+        attributes = {
+            http_attributes.HTTP_REQUEST_METHOD: method,
+            url_attributes.URL_PATH: hidden(request.path)[:PATH_LENGTH],
+            url_attributes.URL_SCHEME: origin(request).partition(":")[0],
+            REQUEST_ID: hidden(request_ids.current()),
+        }
+        name = "HTTP" if method == "_OTHER" else method
+        if resource is not None:
+            attributes[http_attributes.HTTP_ROUTE] = resource.canonical
+            name = f"{name} {resource.canonical}"
+        given = {name: request.headers.get(name, "") for name in self._propagator.fields}
+        parent = self._propagator.extract({name: value for name, value in given.items() if not has_secret(value)})
+        with self._current(name, parent, trace.SpanKind.SERVER, attributes) as span:
+            yield span
+
+    def _current(
+        self,
+        name: str,
+        parent: Context | None = None,
+        kind: trace.SpanKind = trace.SpanKind.INTERNAL,
+        attributes: dict[str, str] | None = None,
+    ) -> AbstractContextManager[trace.Span]:
+        # What an error says may name who and what: a trace has its kind alone.
+        return self._tracer.start_as_current_span(
+            name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
+        )
+
+
+def connect(where: settings.Tracing, index: str, sampling: Sampling) -> Tracing:
+    """Trace to a collector."""
+    endpoint = where.endpoint.rstrip("/") + PATH
+    return Tracing(Told(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS), endpoint), index, sampling)
+
+
+class Told(SpanExporter):
+    """Sends by another exporter, and logs one line when that begins to fail, and one when it works again."""
+
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
+        self._exporter = exporter
+        self._endpoint = endpoint
+        self._fails = False
+        self._reason = _Reason()
+        # For each batch OpenTelemetry writes lines: what they say is in ours.
+        library = logging.getLogger("opentelemetry")
+        library.propagate = False
+        library.addHandler(self._reason)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send, and say what came of it."""
+        self._reason.text = ""
+        result = self._exporter.export(spans)
+        fails = result is not SpanExportResult.SUCCESS
+        if fails and not self._fails:
+            log.warning(
+                "Traces cannot be sent to %s and are lost until they can; requests are served all the same: %s",
+                self._endpoint,
+                self._reason.text,
+            )
+        elif self._fails and not fails:
+            log.info("Traces are sent to %s again", self._endpoint)
+        self._fails = fails
+        return result
+
+    def shutdown(self) -> None:
+        """End, also what waits for its next attempt."""
+        self._exporter.shutdown()
+
+
+class _Reason(logging.Handler):
+    """Remembers what went wrong first: later lines say only that it goes on."""
+
+    text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.text and record.name.startswith("opentelemetry.exporter"):
+            self.text = record.getMessage()
+
+
+class _Span:
+    """A span of OpenTelemetry as `spans.Span`."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+
+    def tell(self, key: str, value: str) -> None:
+        self._span.set_attribute(key, value)
+
+    def failed(self, kind: str) -> None:
+        self._span.set_attribute(error_attributes.ERROR_TYPE, kind)
+        self._span.set_status(trace.StatusCode.ERROR)
+
+
+def _answered(span: trace.Span, status: int) -> None:
+    span.set_attribute(http_attributes.HTTP_RESPONSE_STATUS_CODE, status)
+    # What a client did wrong is no failure of the server.
+    if status >= 500:
+        _Span(span).failed(str(status))
+
+
+def _resource(index: str) -> Resource:
+    """Say who traces; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say more."""
+    attributes = {
+        "service.name": "wheelyard",
+        "service.version": version("wheelyard"),
+        # A pod's host name is its own; a server may be several processes.
+        "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
+        "wheelyard.index": index,
+    }
+    return Resource.create({name: value for name, value in attributes.items() if value})

@@ -1,0 +1,41 @@
+"""Which threads are at work, and when each last made progress."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class SignsOfLife:
+    """Safe to share between threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: dict[int, float] = {}
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Have this thread count as being at work."""
+        thread = threading.get_ident()
+        self._last[thread] = self._clock()
+        try:
+            yield
+        finally:
+            del self._last[thread]
+
+    def note(self) -> None:
+        """Note that this thread makes progress: a call to the outside has ended, in whatever way.
+
+        So a server that does not answer is no hang, however many calls wait for it one after another.
+        """
+        thread = threading.get_ident()
+        if thread in self._last:
+            self._last[thread] = self._clock()
+
+    def count(self) -> int:
+        """Give how many threads are at work."""
+        return len(self._last)
+
+    def oldest(self) -> float | None:
+        """Give the time of the thread that has given no sign for longest, None if none is at work."""
+        return min(self._last.copy().values(), default=None)

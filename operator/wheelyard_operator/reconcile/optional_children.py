@@ -1,0 +1,86 @@
+"""The children that an index has if it asks for them: each is made so, or is gone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wheelyard_operator.desired.horizontalpodautoscaler import horizontalpodautoscaler
+from wheelyard_operator.desired.httproute import httproute
+from wheelyard_operator.desired.ingress import ingress
+from wheelyard_operator.desired.networkpolicy import networkpolicy
+from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
+from wheelyard_operator.desired.servicemonitor import servicemonitor
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.problems import EXPOSED, MONITORED, READY, Problem
+from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.reconcile.policy import exposure_problems
+from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.settings import Settings
+
+_ABSENT = {
+    "HTTPRoute": "This cluster has no HTTPRoute: have the Gateway API's CRDs installed, or use spec.ingress.",
+    "ServiceMonitor": (
+        "This cluster has no ServiceMonitor: have the Prometheus Operator's CRDs installed, or remove"
+        " spec.monitoring.serviceMonitor. Pods serve their metrics nonetheless."
+    ),
+}
+"""Kinds that not every cluster has."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What came of them, by kind."""
+
+    live: Mapping[str, Manifest] | None = None
+    """None where nobody has looked."""
+    problems: Mapping[str, Problem] = field(default_factory=dict)
+    kept: tuple[Problem, ...] = ()
+    """Why what is there would not be allowed if it were new."""
+
+
+def make_options(index: PackageIndex, settings: Settings, children: Children) -> Options:
+    """Make what is asked for, and remove what is not. Raises for what an index cannot do without."""
+    for kind, desired in (
+        ("HorizontalPodAutoscaler", horizontalpodautoscaler(index)),
+        ("NetworkPolicy", networkpolicy(index, settings)),
+        ("PodDisruptionBudget", poddisruptionbudget(index)),
+    ):
+        _ensure(kind, desired, index, children, READY)
+    live: dict[str, Manifest] = {}
+    problems: dict[str, Problem] = {}
+    kept: list[Problem] = []
+    # What is wrong with these is a condition of their own: pods inside the cluster need none of them.
+    for kind, desired, condition in (
+        ("HTTPRoute", httproute(index), EXPOSED),
+        ("Ingress", ingress(index), EXPOSED),
+        ("ServiceMonitor", servicemonitor(index), MONITORED),
+    ):
+        try:
+            if desired is not None and condition == EXPOSED:
+                kept += _check_exposure(kind, index, settings, children)
+            found = _ensure(kind, desired, index, children, condition)
+        except Problem as problem:
+            problems[kind] = problem
+        except ApiError as error:
+            if error.status != 404 or kind not in _ABSENT:
+                raise
+            problems[kind] = Problem(condition, "KindNotInstalled", _ABSENT[kind])
+        else:
+            live |= {kind: found} if found else {}
+    return Options(live, problems, tuple(kept))
+
+
+def _check_exposure(kind: str, index: PackageIndex, settings: Settings, children: Children) -> tuple[Problem, ...]:
+    live = children.own(kind, index.meta.namespace, index.child_name)
+    news, kept = exposure_problems(kind, index, settings, live)
+    if news:
+        raise news
+    return kept
+
+
+def _ensure(
+    kind: str, desired: Manifest | None, index: PackageIndex, children: Children, condition: str
+) -> Manifest | None:
+    if desired is None:
+        children.remove(kind, index.meta.namespace, index.child_name, condition)
+        return None
+    return children.ensure(desired, condition)

@@ -1,0 +1,129 @@
+"""What an index may ask for at all: pure rules, in order."""
+
+from collections.abc import Iterator
+
+from wheelyard_operator.problems import CREDENTIALS_READY, EXPOSED, STORAGE_READY, Problem
+from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
+from wheelyard_operator.resource.allowed import allows, examples
+from wheelyard_operator.resource.globs import includes
+from wheelyard_operator.settings import Settings, plain_endpoint
+
+
+def check_claims(storage: S3Storage, settings: Settings) -> None:
+    """Raise Problem for the first rule that is broken, before anybody outside is asked."""
+    _check_endpoint(storage, settings)
+    _check_annotations(storage, settings)
+
+
+def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) -> Problem | None:
+    """Give why the operator does not make or unlock this bucket for this index, None if it does.
+
+    Without this rule, anyone who may create a PackageIndex could have any bucket of the account unlocked.
+    """
+    asks = storage.provision_bucket or storage.provision_user
+    if not asks or allows(settings.allowed_buckets, storage.bucket, index.meta.namespace):
+        return None
+    return Problem(
+        STORAGE_READY,
+        "BucketNotAllowed",
+        f"The operator may not make or unlock bucket {storage.bucket} for namespace {index.meta.namespace}:"
+        f" {_choose(settings.allowed_buckets, index)}have {storage.bucket} added to aws.allowedBuckets of the"
+        " operator's Helm chart.",
+    )
+
+
+def exposure_problems(
+    kind: str, index: PackageIndex, settings: Settings, live: Manifest | None
+) -> tuple[Problem | None, tuple[Problem, ...]]:
+    """Give why an index may not be exposed in this way (None if it may), and what is tolerated because it exists.
+
+    Someone who may create an index need not have the right to create an Ingress. `live` is the object of this kind
+    that was made for the index, None if there is none: a host or annotation that it has already is tolerated.
+    """
+    hosts, annotations = _wishes(kind, index)
+    has_hosts, has_annotations = _has(live or {})
+    problems = [
+        *((problem, host in has_hosts) for host in hosts for problem in _host(host, index, settings)),
+        *(
+            (problem, has_annotations.get(name) == value)
+            for name, value in annotations
+            for problem in _annotation(name, value, settings)
+        ),
+    ]
+    news = (problem for problem, is_there in problems if not is_there)
+    return next(news, None), tuple(problem for problem, is_there in problems if is_there)
+
+
+def _wishes(kind: str, index: PackageIndex) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    ingress, route = index.exposure.ingress, index.exposure.route
+    if kind == "Ingress" and ingress:
+        return (ingress.host,), ingress.annotations
+    return (route.hostnames if kind == "HTTPRoute" and route else ()), ()
+
+
+def _has(live: Manifest) -> tuple[set[str], dict[str, str]]:
+    spec = live.get("spec", {})
+    hosts = {*spec.get("hostnames", ()), *(rule.get("host", "") for rule in spec.get("rules", ()))}
+    return hosts, live.get("metadata", {}).get("annotations", {})
+
+
+def _host(host: str, index: PackageIndex, settings: Settings) -> Iterator[Problem]:
+    if not allows(settings.allowed_hosts, host, index.meta.namespace):
+        yield Problem(
+            EXPOSED,
+            "HostNotAllowed",
+            f"Indexes of namespace {index.meta.namespace} may not be reached as {host}:"
+            f" {_choose(settings.allowed_hosts, index)}have {host} added to exposure.allowedHosts of the operator's"
+            " Helm chart.",
+        )
+
+
+def _annotation(name: str, value: str, settings: Settings) -> Iterator[Problem]:
+    forms = [each for each in settings.allowed_ingress_annotations if includes(each.name, name)]
+    if any(each.takes(value) for each in forms):
+        return
+    what = (
+        f"the value of {name} is none of {' or '.join(each.value for each in forms)}" if forms else f"{name} is not"
+    )
+    yield Problem(
+        EXPOSED,
+        "AnnotationNotAllowed",
+        f"spec.ingress.annotations: {what}, which this cluster allows. Change or remove it, or have it added to"
+        " exposure.allowedIngressAnnotations of the operator's Helm chart.",
+    )
+
+
+def _choose(patterns: tuple[str, ...], index: PackageIndex) -> str:
+    """Name the patterns of the index's own namespace only: the others may name what other teams have."""
+    own = examples(patterns, index.meta.namespace)
+    return f"choose a name such as {' or '.join(own)}, or " if own else ""
+
+
+def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
+    # The operator and the pods connect to it from within the cluster: it must not be just anything.
+    endpoint = plain_endpoint(storage.endpoint)
+    if endpoint and endpoint not in {settings.s3_endpoint, *settings.allowed_endpoints}:
+        raise Problem(
+            STORAGE_READY,
+            "EndpointNotAllowed",
+            f"spec.storage.s3.endpoint {storage.endpoint} is not one that this cluster allows: have it"
+            " added to aws.allowedEndpoints of the operator's Helm chart.",
+        )
+    if endpoint and (storage.provision_bucket or storage.provision_user):
+        raise Problem(
+            STORAGE_READY,
+            "EndpointNotAllowed",
+            "spec.storage.s3.provision works at the operator's own endpoint only: leave endpoint empty.",
+        )
+
+
+def _check_annotations(storage: S3Storage, settings: Settings) -> None:
+    # A role is given to whom its annotation is on, and other controllers read annotations of ServiceAccounts, too.
+    for key, value in storage.identity.annotations if storage.identity else ():
+        if not settings.allows_annotation(key, value):
+            raise Problem(
+                CREDENTIALS_READY,
+                "AnnotationNotAllowed",
+                f"spec.storage.s3.credentials.serviceAccount.annotations has {key}={value}, which this cluster does"
+                " not allow: have it added to aws.allowedAnnotations of the operator's Helm chart.",
+            )

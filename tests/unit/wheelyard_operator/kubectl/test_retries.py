@@ -1,0 +1,41 @@
+import pytest
+
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.kubectl.retries import patiently
+
+
+class Server:
+    """Refuses some times, then answers."""
+
+    def __init__(self, *refusals: int) -> None:
+        self.refusals = list(refusals)
+        self.waits = 0
+
+    def __call__(self) -> str:
+        if self.refusals:
+            raise ApiError(self.refusals.pop(0), "refused")
+        return "answer"
+
+    def wait(self) -> None:
+        self.waits += 1
+
+
+def test_a_server_that_restarts_is_waited_for() -> None:
+    server = Server(0, 503, 429, 500)
+    assert patiently(server, server.wait) == "answer"
+    assert server.waits == 4
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409])
+def test_an_answer_is_an_answer(status: int) -> None:
+    server = Server(status)
+    with pytest.raises(ApiError):
+        patiently(server, server.wait)
+    assert server.waits == 0
+
+
+def test_patience_ends() -> None:
+    server = Server(*[0] * 1000)
+    with pytest.raises(ApiError):
+        patiently(server, server.wait)
+    assert server.waits == 60

@@ -1,0 +1,91 @@
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from wheelyard_operator.provision.server_probe import Answer, Servers
+
+
+class Handler(BaseHTTPRequestHandler):
+    answer = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/access" else 404)
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b'{"usable": true, "loaded": 1}', Answer(usable=True, known_format=1)),
+        (b'{"usable": true, "looked": 1, "failing": [], "stuck": []}', Answer(usable=True, known_format=1)),
+        (b'{"usable": true, "stuck": ["following the access file"]}', Answer(usable=False, known_format=1)),
+        (b'{"usable": false, "knownFormat": 2}', Answer(usable=False, known_format=2)),
+        (b'{"usable": true, "knownFormat": true}', None),
+        (b'{"usable": true, "knownFormat": 1.5}', None),
+        (b'{"usable": true, "knownFormat": 0}', None),
+        (b'{"usable": true, "knownFormat": 1000000}', None),
+        (b'{"usable": "yes"}', None),
+        (b"{}", None),
+        (b"[]", None),
+        (b"<html>", None),
+        (b"[" * 10_000, None),
+    ],
+)
+def test_what_a_pod_answers(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: Answer | None
+) -> None:
+    monkeypatch.setattr(Handler, "answer", answer)
+    assert Servers(server.server_port).ask({"status": {"podIP": "127.0.0.1"}}) == expected
+
+
+@pytest.mark.parametrize("status", [{}, {"podIP": "127.0.0.1"}, {"podIP": "::1"}])
+def test_a_pod_that_cannot_be_asked(status: dict[str, str]) -> None:
+    assert Servers(1).ask({"status": status}) is None
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_pod_that_answers_byte_by_byte_is_not_listened_to_for_ever(beginning: bytes) -> None:
+    """It would take a thread of the operator for hours."""
+    left = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            while not left.wait(0.05):
+                connection.sendall(b"1")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=[listener], daemon=True)
+        thread.start()
+        answer: list[Answer | None] = []
+        asking = threading.Thread(
+            target=lambda: answer.append(
+                Servers(listener.getsockname()[1]).ask({"status": {"podIP": "127.0.0.1"}})
+            ),
+            daemon=True,
+        )
+        asking.start()
+        asking.join(60)
+        still_asks = asking.is_alive()
+        left.set()
+        thread.join()
+    assert (still_asks, answer) == (False, [None])

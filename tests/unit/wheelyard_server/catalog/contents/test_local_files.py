@@ -1,0 +1,115 @@
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wheelyard_server.catalog.contents import local_files
+from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
+
+BODY = b"wheel" * 1000
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(BODY)
+    return path
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note every time that a file is read whole."""
+    calls: list[int] = []
+    real: Callable[[int], str] = local_files._sha256
+
+    def noted(descriptor: int) -> str:
+        calls.append(descriptor)
+        return real(descriptor)
+
+    monkeypatch.setattr(local_files, "_sha256", noted)
+    return calls
+
+
+async def opened(files: LocalFiles, path: Path, sha256: str = SHA256) -> bytes:
+    with await files.open(path, sha256) as file:
+        return file.read()
+
+
+async def test_a_file_is_read_once_however_often_and_by_however_many_it_is_opened(
+    path: Path, hashed: list[int]
+) -> None:
+    files = LocalFiles()
+    assert set(await asyncio.gather(*(opened(files, path) for _ in range(50)))) == {BODY}
+    assert await opened(files, path) == BODY
+    assert len(hashed) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda body: b"W" + body[1:], lambda _: b""])
+async def test_a_file_that_is_damaged_is_refused(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(damage(BODY))
+    with pytest.raises(WrongBytesError):
+        await LocalFiles().open(path, SHA256)
+
+
+async def test_a_file_that_is_written_to_is_read_again(path: Path, hashed: list[int]) -> None:
+    files = LocalFiles()
+    await opened(files, path)
+    path.write_bytes(b"W" + BODY[1:])
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(WrongBytesError):
+        await files.open(path, SHA256)
+    assert len(hashed) == 2
+
+
+async def test_it_is_told_whether_a_file_was_read_and_found_right(path: Path) -> None:
+    files = LocalFiles()
+    assert not files.has(path, SHA256)
+    await opened(files, path)
+    assert files.has(path, SHA256)
+    assert not files.has(path, "0" * 64)
+    path.write_bytes(BODY + b"?")
+    assert not files.has(path, SHA256)
+    path.unlink()
+    assert not files.has(path, SHA256)
+
+
+async def test_a_file_that_takes_long_is_refused_until_it_is_read(path: Path, hashed: list[int]) -> None:
+    files = LocalFiles(patience_seconds=0)
+    with pytest.raises(TimeoutError):
+        await files.open(path, SHA256)
+    while files._reading:
+        await asyncio.sleep(0.001)
+    assert await opened(files, path) == BODY
+    assert len(hashed) == 1
+
+
+async def test_a_file_that_was_just_written_need_not_be_read(path: Path, hashed: list[int]) -> None:
+    files = LocalFiles()
+    with path.open("rb") as file:
+        files.remember(file.fileno(), SHA256)
+    assert await opened(files, path) == BODY
+    assert not hashed
+
+
+async def test_no_more_than_a_bounded_number_of_files_is_remembered(
+    tmp_path: Path, hashed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_files, "MOST_KNOWN", 2)
+    files = LocalFiles()
+    paths = [tmp_path / str(number) for number in range(3)]
+    for each in paths:
+        each.write_bytes(BODY)
+        await opened(files, each)
+    await opened(files, paths[2])
+    assert len(hashed) == 3
+    await opened(files, paths[0])
+    assert len(hashed) == 4
+
+
+async def test_a_missing_file_is_the_caller_s_to_explain(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        await LocalFiles().open(tmp_path / "none", SHA256)

@@ -1,0 +1,74 @@
+"""URLs at which clients find objects in the storage: how long they are shared, and what they may take."""
+
+import pytest
+
+from wheelyard_server.catalog.contents import redirects
+from wheelyard_server.catalog.contents.redirects import SHARED_SECONDS, Locations
+from wheelyard_server.errors import StorageUnavailableError
+
+
+class Signing:
+    """Signs with a number that is another each time, and tells the time."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.signed = 0
+        self.fails = False
+
+    def clock(self) -> float:
+        return self.seconds
+
+    async def presign(self, key: str) -> str:
+        if self.fails:
+            raise StorageUnavailableError(key, "no credentials")
+        self.signed += 1
+        self.seconds += 5  # It may wait for credentials.
+        return f"https://s3.example/{key}?{self.signed}"
+
+
+@pytest.fixture
+def signing() -> Signing:
+    return Signing()
+
+
+@pytest.fixture
+def locations(signing: Signing) -> Locations:
+    return Locations(signing.presign, signing.clock)
+
+
+async def test_everybody_is_given_the_same_url_for_a_minute_from_when_it_was_asked_for(
+    locations: Locations, signing: Signing
+) -> None:
+    begun = signing.seconds
+    first = await locations.of("a")
+    assert locations.at_hand("a") == await locations.of("a") == first
+    signing.seconds = begun + SHARED_SECONDS - 0.1
+    assert locations.at_hand("a") == first
+    signing.seconds = begun + SHARED_SECONDS
+    assert locations.at_hand("a") is None
+    assert await locations.of("a") != first
+    assert signing.signed == 2
+
+
+async def test_each_object_has_its_own(locations: Locations) -> None:
+    assert (await locations.of("a"), await locations.of("b")) == (
+        "https://s3.example/a?1",
+        "https://s3.example/b?2",
+    )
+    assert locations.at_hand("c") is None
+
+
+async def test_where_nothing_can_be_signed_the_next_one_tries_again(locations: Locations, signing: Signing) -> None:
+    signing.fails = True
+    with pytest.raises(StorageUnavailableError, match="no credentials"):
+        await locations.of("a")
+    signing.fails = False
+    assert await locations.of("a") == "https://s3.example/a?1"
+
+
+async def test_their_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, signing: Signing) -> None:
+    monkeypatch.setattr(redirects, "CACHED_BYTES", 2_100)
+    locations = Locations(signing.presign, signing.clock)
+    for key in "abcdef":
+        await locations.of(key)
+    assert [locations.at_hand(key) is not None for key in "abcdef"] == [False, False] + [True] * 4

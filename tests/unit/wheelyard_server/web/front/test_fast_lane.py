@@ -1,0 +1,784 @@
+"""The fast lane beside aiohttp: whatever comes in, the bytes that go out are the same."""
+
+import asyncio
+import io
+import logging
+import os
+import random
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import uvloop
+from aiohttp.log import access_logger
+from aiohttp.test_utils import TestClient, TestServer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support import distributions
+from support.access import ACCESS, NOBODY, OWNER, PUBLISHER, READER
+from support.catalogs import DEMO, START, upload
+from support.http import auth
+from support.lane import Noted
+from support.memory_storage import Fault, MemoryStorage
+from support.serving import LimitedServer, send_raw, statuses
+from wheelyard_server import app
+from wheelyard_server.app import METRICS_APP
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.contents.content import SMALL_BYTES
+from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.names import NormalizedName, parse_project_name
+from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, Storage
+from wheelyard_server.storage.folder import FolderStorage
+from wheelyard_server.web.context import ACCESS as CURRENT_ACCESS
+from wheelyard_server.web.context import CATALOG
+from wheelyard_server.web.front import fast_requests
+from wheelyard_server.web.front.fast_lane import LANE, Client, FastLane
+from wheelyard_server.web.http import request_ids
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
+from wheelyard_server.web.telemetry.logs import REQUEST, JsonFormatter, LineFormatter, LogHandler, RequestLog
+from wheelyard_server.web.telemetry.sampling import Sampling
+
+PROJECTS = ("demo", "secret-x")
+LARGE = parse_project_name("open-large")
+JSON = "application/vnd.pypi.simple.v1+json"
+LIMITS = Limits(header_seconds=1, file_bytes=200_000)
+TRIES = 20
+COUNTED = r"^(wheelyard_(?!revalidations|storage_)\w+_(?:total|count)(?:\{.*\})?) (\S+)"
+"""How often the storage is asked depends on how young its files are, not on the lane."""
+END = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+HOT = b"GET /simple/demo/ HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Counted(FastLane):
+    """Knows how many requests it took."""
+
+    taken = 0
+
+    def takes(self, client: Client, data: bytes) -> bool:
+        taken = super().takes(client, data)
+        self.taken += taken
+        return taken
+
+
+@dataclass
+class Pair:
+    """The same index twice, on the same storage: with the lane and without."""
+
+    fast: LimitedServer
+    slow: LimitedServer
+    storages: tuple[MemoryStorage, ...] = ()
+    file: bytes = b""
+    """Path of a file, in requests written as (file)."""
+    large: bytes = b""
+    """Path of one that is sent from the disk, written as (large)."""
+
+    @property
+    def lane(self) -> Counted:
+        lane = self.fast.app[LANE]
+        assert isinstance(lane, Counted)
+        return lane
+
+    async def send(self, pieces: list[bytes], pause: float = 0.001) -> list[bytes]:
+        """Return the answers of both.
+
+        A connection that is closed while something is on its way to it may lose answers that were on theirs, so
+        those who differ may try again.
+        """
+        found: list[bytes] = []
+        pieces = [piece.replace(b"(file)", self.file).replace(b"(large)", self.large) for piece in pieces]
+        for _ in range(TRIES):
+            found = [await answers(server, pieces, pause) for server in (self.fast, self.slow)]
+            if found[0] == found[1]:
+                break
+        return found
+
+    async def warm_up(self) -> None:
+        """Ask for everything, so that it is ready."""
+        await self.slow.app[CATALOG].project(DEMO)
+        listing = await self.fast.app[CATALOG].project(DEMO)
+        (file,) = listing.project.files
+        self.file = f"/files/demo/{file.sha256}/{file.filename}".encode()
+        for path in (self.file, self.file + b".metadata", *filter(None, [self.large])):
+            for _ in range(2):
+                whole = b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+                assert [statuses(each) for each in await self.send([whole])] == [[200, 200]] * 2
+        for accept in ("text/html", JSON):
+            for project, token in zip(PROJECTS, (PUBLISHER, READER), strict=True):
+                headers = "".join(f"{name}: {value}\r\n" for name, value in auth(token).items())
+                request = f"GET /simple/{project}/ HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n{headers}\r\n"
+                assert [statuses(each) for each in await self.send([request.encode()])] == [[200, 200]] * 2
+
+
+async def answers(server: LimitedServer, pieces: list[bytes], pause: float) -> bytes:
+    """Send the pieces one by one, then a last request; return the answers without what is another each time."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    reading = asyncio.create_task(all_of(reader))
+    for piece in [*pieces, END]:
+        if not writer.is_closing():
+            writer.write(piece)
+        await asyncio.sleep(pause)
+    answer = await reading
+    writer.close()
+    return re.sub(rb"(Date|X-Request-ID|Cache-Status): [^\r]+|(?<=\"requestId\":)\"[^\"]+", rb"\1", answer)
+
+
+async def all_of(reader: asyncio.StreamReader) -> bytes:
+    """Read at once what comes: a connection that is reset takes along what was not read."""
+    answer = bytearray()
+    try:
+        while chunk := await asyncio.wait_for(reader.read(65536), 0.25):
+            answer += chunk
+    except (ConnectionError, TimeoutError):
+        pass  # The last request was taken for a part of something else.
+    return bytes(answer)
+
+
+@asynccontextmanager
+async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | None) -> AsyncIterator[Pair]:
+    """Run both; without storages, on one folder."""
+    access_file = folder / "access.yaml"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    servers: list[LimitedServer] = []
+    async with AsyncExitStack() as until_done:
+        for number, fast in enumerate((True, False)):
+            made = Settings(
+                storage=Storage(folder=Folder(path=folder / "data")),
+                access_file=access_file,
+                scratch_folder=folder / f"scratch-{number}",
+                limits=LIMITS,
+                cache=Cache(folder=folder / f"cache-{number}") if storages else None,
+                performance=Performance(fast_lane=fast),
+            )
+            application = app.build(made, storages[number] if storages else FolderStorage(folder / "data"))
+            application[LIFECYCLE].started = True
+            if fast:
+                application[LANE].__class__ = Counted
+            servers.append(LimitedServer(application, LIMITS))
+            await until_done.enter_async_context(servers[-1])
+        yield Pair(servers[0], servers[1])
+
+
+@pytest.fixture(scope="module", params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[asyncio.Runner, Pair]]:
+    """Give a pair on a folder, and what runs it: hypothesis wants tests that are not asynchronous."""
+    folder = tmp_path_factory.mktemp("pair")
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        catalog = Catalog(FolderStorage(folder / "data"))
+        for project in PROJECTS:
+            runner.run(catalog.publish(upload(distributions.wheel(folder, project.replace("-", "_")))))
+        large = runner.run(publish_large(catalog, folder))
+        runner.run(asyncio.sleep(0.1))  # A document that was written just now has no stamp.
+        exit_stack = AsyncExitStack()
+        pair = runner.run(exit_stack.enter_async_context(a_pair(folder, None)))
+        pair.large = large
+        runner.run(pair.warm_up())
+        yield runner, pair
+        runner.run(exit_stack.aclose())
+
+
+async def publish_large(catalog: Catalog, folder: Path) -> bytes:
+    """Publish a file that is sent from the disk, and return its path."""
+    path = distributions.wheel(folder, LARGE.replace("-", "_"), module=os.urandom(SMALL_BYTES).hex())
+    await catalog.publish(upload(path))
+    (file,) = (await catalog.project(LARGE)).project.files
+    return f"/files/{LARGE}/{file.sha256}/{file.filename}".encode()
+
+
+def lines(*values: str) -> list[bytes]:
+    return [f"{value}\r\n".encode() for value in values]
+
+
+LOGINS = [value for token in (PUBLISHER, READER, NOBODY, OWNER) for value in auth(token).values()]
+HEADERS = st.one_of(
+    st.sampled_from(
+        lines(
+            "Host: a", "host:a:80", "HOST: [::1]", "Host: a b", "Host:", "User-Agent: pip/26", "Accept: */*",
+            f"Accept: {JSON}", "Accept: text/html;q=0.5, */*;q=0.1", "Accept: image/png", "ACCEPT:text/html",
+            "Accept-Encoding: gzip, deflate", "Accept-Encoding: zstd;q=0.1, gzip", "Accept-Encoding: identity",
+            "Accept-Language: de", "Cache-Control: max-age=0", "Pragma: no-cache", "Connection: keep-alive",
+            "Connection: close", "Connection: Upgrade", "Upgrade: websocket", "If-None-Match: *",
+            'If-None-Match: "x", W/"y"', "If-Modified-Since: Wed, 25 Nov 2026 14:53:18 GMT", "Range: bytes=0-1",
+            "X-Request-ID: a-b.c", "X-Request-ID: a b", f"X-Request-ID: {PUBLISHER}", "X-Forwarded-Proto: https",
+            "X-Forwarded-For: 10.0.0.1", "Content-Length: 0", "Content-Length: 5", "Transfer-Encoding: chunked",
+            "Expect: 100-continue", "Cookie: a=b", "X-Unknown: x", "Accept : */*", " folded", "no colon", ": x",
+            "X-Forwarded-Prefix: /team", "Origin: https://a.example",
+            "User-Agent: \x80", "User-Agent: a\tb", "User-Agent:  two spaces", "User-Agent: a ",
+            "User-Agent: " + "a" * 5000,
+            *(f"Authorization: {login}" for login in LOGINS), "Authorization: Basic !", "Authorization: Bearer x",
+        )
+    ),
+    st.builds(lambda name, value: name + b": " + value + b"\r\n", st.binary(max_size=8), st.binary(max_size=8)),
+)  # fmt: skip
+PATHS = st.sampled_from(
+    [
+        b"/simple/demo/", b"/simple/secret-x/", b"/simple/none/", b"/simple/Demo/", b"/simple/demo", b"/simple/",
+        b"/simple/demo/?a", b"/simple//demo/", b"/simple/%64emo/", b"/simple/demo/../demo/", b"/simple/demo/#",
+        *[b"(file)", b"(large)", b"(file).metadata"] * 3, b"(file)x", b"(file)?", b"(file).provenance",
+        b"/files/demo/", b"*", b"http://a/simple/demo/", b"/simple/\xc3\xa4/", b"/simple/" + b"a" * 250 + b"/",
+    ]
+)  # fmt: skip
+ENDS = st.sampled_from(
+    [b"\r\n", b"\r\n", b"\r\n", b"\r\n", b"", b"\n", b"\r\nabcde", b"\r\n\r\n", b"\r\n0\r\n\r\n"]
+)
+# Most of these are ordinary, so that the lane has something to take.
+METHODS = st.sampled_from([b"GET"] * 6 + [b"HEAD"] * 2 + [b"POST", b"get", b"OPTIONS", b" GET", b"\r\nGET"])
+VERSIONS = st.sampled_from([b"HTTP/1.1"] * 10 + [b"HTTP/1.0", b"HTTP/2.0", b"http/1.1", b"HTTP/1.1 "])
+REQUESTS = st.builds(
+    lambda method, path, version, host, headers, end: b"".join(
+        [method, b" ", path, b" ", version, b"\r\n", *host, *headers, end]
+    ),
+    METHODS,
+    st.one_of(st.just(b"/simple/demo/"), PATHS),
+    VERSIONS,
+    st.sampled_from([[b"Host: a\r\n"]] * 5 + [[]]),
+    st.lists(HEADERS, max_size=4),
+    ENDS,
+)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[bytes]:
+    """Return what a client sends: one request after another, or several at once, or in pieces."""
+    requests = draw(st.lists(REQUESTS, min_size=1, max_size=4))
+    if draw(st.booleans()):
+        return requests
+    everything = b"".join(requests)
+    cuts = sorted(draw(st.lists(st.integers(0, len(everything)), max_size=3)))
+    return [everything[start:end] for start, end in zip([0, *cuts], [*cuts, len(everything)], strict=True)]
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(conversations())
+def test_all_answers_are_the_same(running: tuple[asyncio.Runner, Pair], pieces: list[bytes]) -> None:
+    runner, pair = running
+    fast, slow = runner.run(pair.send(pieces))
+    assert fast == slow
+
+
+@pytest.mark.parametrize(
+    ("request_", "taken"),
+    [
+        (HOT, True),
+        (HOT.replace(b"GET", b"HEAD"), True),
+        (HOT[:-2] + b"If-None-Match: *\r\nAccept-Encoding: gzip\r\nConnection: Keep-Alive\r\n\r\n", True),
+        (HOT[:-2] + f"Authorization: {auth(PUBLISHER)['Authorization']}\r\nX-Request-ID: a\r\n\r\n".encode(), True),
+        (HOT[:-2] + f"Authorization: {auth(NOBODY)['Authorization']}\r\n\r\n".encode(), True),
+        (HOT.replace(b"/simple/demo/", b"(file)"), True),
+        (HOT.replace(b"/simple/demo/", b"(file).metadata"), True),
+        (HOT.replace(b"GET /simple/demo/", b"HEAD (file)"), True),
+        (HOT.replace(b"/simple/demo/", b"(file)")[:-2] + b"If-None-Match: *\r\n\r\n", True),
+        (HOT.replace(b"/simple/demo/", b"(file)")[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
+        (HOT.replace(b"/simple/demo/", b"(file)x"), False),
+        (HOT.replace(b"demo", b"secret-x"), False),
+        (HOT.replace(b"demo/", b"demo/?x"), False),
+        (HOT[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
+        (HOT[:-2] + b"Content-Length: 0\r\n\r\n", False),
+        (HOT[:-2] + b"Host: a\r\n\r\n", False),
+        (HOT[:-2] + b"Connection: close\r\n\r\n", False),
+        (HOT[:-2] + f"X-Request-ID: {PUBLISHER}\r\n\r\n".encode(), False),
+        (HOT + HOT, False),
+        (HOT[:-1], False),
+    ],
+)  # fmt: skip
+def test_what_is_taken_is_what_is_recognised(
+    running: tuple[asyncio.Runner, Pair], request_: bytes, *, taken: bool
+) -> None:
+    runner, pair = running
+    before = pair.lane.taken
+    # The first request of a connection comes before aiohttp waits for it.
+    fast, slow = runner.run(pair.send([HOT[:-2] + b"X: y\r\n\r\n", request_], pause=0.05))
+    assert fast == slow
+    assert (pair.lane.taken - before == 1) is taken
+
+
+def test_a_client_that_asks_as_soon_as_it_has_an_answer_stays_in_the_lane(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    runner, pair = running
+
+    async def ask_on_and_on() -> int:
+        before = pair.lane.taken
+        reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+        # Others wait in between: what is not for the lane takes nothing from what follows.
+        for request in [HOT, HOT, END.replace(b"Connection: close\r\n", b""), HOT, HOT] * 5:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            found = re.search(rb"Content-Length: (\d+)", head)
+            assert found is not None
+            await reader.readexactly(int(found[1]))
+        writer.close()
+        return pair.lane.taken - before
+
+    assert runner.run(ask_on_and_on()) == 20
+
+
+async def taken_after(pair: Pair, *pieces: bytes) -> int:
+    before = pair.lane.taken
+    fast, slow = await pair.send(list(pieces), pause=0.05)
+    assert fast == slow
+    return pair.lane.taken - before
+
+
+def test_what_follows_a_body_or_half_a_request_is_not_taken_for_a_beginning(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    runner, pair = running
+    post = b"POST /legacy/ HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(HOT)
+    half = b"GET /simple/none/ HTTP/1.1\r\nX: "
+    whole = b"GET /simple/none/ HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert runner.run(taken_after(pair, post, HOT)) == 0
+    assert runner.run(taken_after(pair, half, HOT)) == 0
+    assert runner.run(taken_after(pair, whole + half, HOT)) == 0
+    # But the one after it is: aiohttp has told where that begins.
+    assert runner.run(taken_after(pair, half, HOT, HOT)) == 1
+
+
+def get(path: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: a", *headers, b"", b""])
+
+
+def test_a_large_file_is_sent_from_the_disk_and_what_comes_meanwhile_waits_for_its_turn(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    runner, pair = running
+    pieces = [get(pair.large), HOT, get(pair.large, method=b"HEAD"), get(pair.large, b"If-None-Match: *"), HOT]
+    before = pair.lane.taken
+    fast, slow = runner.run(pair.send(pieces, pause=0.05))
+    assert fast == slow
+    assert statuses(fast) == [200, 200, 200, 304, 200, 200]
+    assert len(fast) > SMALL_BYTES
+    assert pair.lane.taken - before == 5
+    fast, slow = runner.run(pair.send(pieces, pause=0))
+    assert fast == slow
+
+
+async def ask_in_pieces(server: LimitedServer, dice: random.Random, paths: list[bytes]) -> None:
+    """Send requests with ids, cut anywhere, and see that the answers are theirs, one after the other."""
+    ids = [b"%d" % number for number in range(dice.randint(2, 12))]
+    pieces = [get(dice.choice(paths), b"X-Request-ID: " + each) for each in ids[:-1]]
+    pieces.append(get(b"/-/healthz", b"X-Request-ID: " + ids[-1], b"Connection: close"))
+    if dice.random() < 0.5:
+        whole = b"".join(pieces)
+        cuts = sorted(dice.randint(0, len(whole)) for _ in range(8))
+        pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    reading = asyncio.create_task(reader.read())
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(dice.choice([0, 0.01, 0.03]))
+    answered = re.findall(rb"X-Request-ID: (\d+)\r\n", await asyncio.wait_for(reading, 30))
+    writer.close()
+    assert answered == ids
+
+
+async def ask_one_by_one(server: LimitedServer, paths: list[bytes]) -> None:
+    """Send requests with ids, each once the one before is answered, and see that the answers are theirs."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    for number, path in enumerate(paths):
+        writer.write(get(path, b"X-Request-ID: %d" % number))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert re.findall(rb"X-Request-ID: (\d+)\r\n", head) == [b"%d" % number]
+        (length,) = re.findall(rb"Content-Length: (\d+)", head)
+        await reader.readexactly(int(length))
+    writer.close()
+
+
+def test_everybody_has_the_answers_to_their_own_requests_in_their_order(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    runner, pair = running
+    ready = [b"/simple/demo/", pair.file, pair.file + b".metadata", pair.large]
+    paths = [*ready, b"/-/healthz", b"/simple/secret-x/"]
+
+    async def many() -> None:
+        before = pair.lane.taken
+        async with asyncio.TaskGroup() as clients:
+            for seed, server in product(range(30), (pair.fast, pair.slow)):
+                clients.create_task(ask_in_pieces(server, random.Random(seed), paths))  # noqa: S311
+                clients.create_task(ask_one_by_one(server, [b"/-/healthz", *ready]))
+        # Those who wait for each answer, however fast the machine is; of the others, who comes when it can.
+        assert pair.lane.taken >= before + 30 * len(ready)
+
+    runner.run(many())
+
+
+def test_metrics_and_the_log_tell_the_same_of_a_large_file(running: tuple[asyncio.Runner, Pair]) -> None:
+    runner, pair = running
+    path = pair.large
+    (fast, slow), taken = runner.run(told_of(pair, [get(path), get(path, method=b"HEAD"), get(path)]))
+    assert fast == slow
+    assert taken == 3
+    (size, _, again) = re.findall(r'"(?:GET|HEAD) [^"]+" 200 (\d+)', fast[0])
+    assert int(size) == int(again) > SMALL_BYTES
+
+
+def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_lost_is_for_aiohttp(
+    running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, pair = running
+    opened = pair.lane.catalog.open
+
+    async def shortened(*_: object) -> FileIO:
+        return FileIO(os.memfd_create("short"))
+
+    async def lost(*arguments: Any) -> bytes:
+        content = await opened(*arguments)
+        assert isinstance(content, FileIO)
+        with content:
+            return content.readall()
+
+    async def ask() -> bytes:
+        return await answers(pair.fast, [get(pair.large)], 0.1)
+
+    assert runner.run(ask())
+    monkeypatch.setattr(pair.lane.catalog, "open", shortened)
+    assert statuses(runner.run(ask())) in ([], [200])
+    monkeypatch.setattr(pair.lane.catalog, "open", lost)
+    assert statuses(runner.run(ask())) == [200, 200]
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    """Give a pair on storages that only a read tells about, as S3 does."""
+    storages = (MemoryStorage(), MemoryStorage())
+    for storage in storages:
+        catalog = Catalog(storage, now=lambda: START)
+        for project in PROJECTS:
+            await catalog.publish(upload(distributions.wheel(tmp_path, project.replace("-", "_"))))
+        # A document says which write made it: the same one for both.
+        storage.objects = storages[0].objects.copy()
+    large = await publish_large(Catalog(storages[0], now=lambda: START), tmp_path)
+    storages[1].objects = storages[0].objects.copy()
+    async with a_pair(tmp_path, storages) as running:
+        running.storages, running.large = storages, large
+        await running.warm_up()
+        yield running
+
+
+async def test_a_change_is_seen_by_the_next_request(pair: Pair, tmp_path: Path) -> None:
+    assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
+    for storage in pair.storages:
+        await Catalog(storage).publish(upload(distributions.wheel(tmp_path, version="1.1")))
+    fast = await answers(pair.fast, [HOT, HOT], 0.02)
+    assert fast.count(b">demo-1.1-py3-none-any.whl<") == 2
+
+
+async def test_rights_count_from_the_moment_that_they_change(pair: Pair, tmp_path: Path) -> None:
+    secret = f"GET /simple/secret-x/ HTTP/1.1\r\nHost: a\r\nAuthorization: {auth(READER)['Authorization']}\r\n\r\n"
+    health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert await taken_after(pair, health, secret.encode()) == 1
+    (tmp_path / "access.yaml").write_bytes(msgspec.yaml.encode(msgspec.structs.replace(ACCESS, users=())))
+    for server in (pair.fast, pair.slow):
+        server.app[CURRENT_ACCESS].reload()
+    assert await taken_after(pair, health, secret.encode()) == 0
+    assert statuses(await send_raw(pair.fast, secret.encode(), silence=0.2)) == [401]
+
+
+async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pair) -> None:
+    health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    for storage in pair.storages:
+        storage.fail_at(1, Fault.LOST_REQUEST, times=100)
+    before, requests = pair.lane.taken, [health, HOT, get(pair.file), get(pair.large)]
+    fast, slow = [await answers(server, requests, 0.1) for server in (pair.fast, pair.slow)]
+    assert pair.lane.taken - before == 3
+    assert b"\r\nCache-Status\r\n" in fast
+    assert sorted(fast.split(b"\r\n")) == sorted(slow.split(b"\r\n"))
+    for storage in pair.storages:
+        storage.recover()
+    for server in (pair.fast, pair.slow):
+        server.app[LIFECYCLE].draining = True
+    before = pair.lane.taken
+    fast, slow = await pair.send([HOT], pause=0.05)
+    assert fast == slow
+    assert b"Connection: close" in fast
+    assert pair.lane.taken == before
+
+
+async def test_metrics_and_the_log_tell_the_same(pair: Pair) -> None:
+    conditional = HOT[:-2] + b"If-None-Match: *\r\nX-Request-ID: mine\r\n\r\n"
+    (fast, slow), taken = await told_of(pair, [HOT, HOT.replace(b"GET", b"HEAD"), conditional])
+    assert fast == slow
+    assert taken == 3
+    assert re.findall("requestId=(.*)", fast[0]) == ["", "", "mine"]
+
+
+async def told_of(pair: Pair, requests: list[bytes]) -> tuple[list[tuple[str, list[str]]], int]:
+    """Return the log and the metrics of both after these requests, and how many of them the lane took."""
+    told, before = [], pair.lane.taken
+    for server in (pair.fast, pair.slow):
+        counted = await metrics_of(server)
+        with access_lines() as stream:
+            await answers(server, requests, 0.05)
+        lines = re.sub(r"\d+\.\d+ (?=requestId)|^[^,]+,\d+|[0-9a-f]{32}", "", stream.getvalue(), flags=re.MULTILINE)
+        changed = [f"{name} {value - counted.get(name, 0)}" for name, value in (await metrics_of(server)).items()]
+        told.append((lines, changed))
+    return told, pair.lane.taken - before
+
+
+async def metrics_of(server: LimitedServer) -> dict[str, float]:
+    async with TestClient(TestServer(server.app[METRICS_APP])) as metrics:
+        text = await (await metrics.get("/metrics")).text()
+    return {name: float(value) for name, value in re.findall(COUNTED, text, re.MULTILINE)}
+
+
+@contextmanager
+def access_lines() -> Iterator[io.StringIO]:
+    """Give what is written to the access log."""
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(LineFormatter())
+    access_logger.setLevel(logging.INFO)
+    access_logger.addHandler(handler)
+    yield handler.stream
+    access_logger.removeHandler(handler)
+    access_logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+async def test_lines_that_are_written_at_once_are_those_of_the_formatter(log_format: LogFormat) -> None:
+    formatter = JsonFormatter() if log_format is LogFormat.JSON else LineFormatter()
+    stream = io.StringIO()
+    handler: LogHandler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    request_log, now = RequestLog(handler), 1_764_082_398.25
+    message = REQUEST % ("::1", "GET", "/simple/demo/", 200, 12, 0.00012)
+    request_log.tell(now, "id-1", message)
+    assert stream.getvalue() == ""
+    await asyncio.sleep(0)
+    record = access_logger.makeRecord(
+        access_logger.name, logging.INFO, "", 0, REQUEST, ("::1", "GET", "/simple/demo/", 200, 12, 0.00012), None
+    )
+    record.created, record.msecs = now, 250.0
+    with request_ids.named("id-1"):
+        assert stream.getvalue() == formatter.format(record) + "\n"
+
+
+async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_name: str) -> None:
+        raise RuntimeError("a bug")
+
+    for method in ("project", "project_unshared"):
+        monkeypatch.setattr(pair.fast.app[CATALOG], method, fail)
+    health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    for _ in range(2):
+        before = pair.lane.taken
+        assert statuses(await answers(pair.fast, [health, HOT], 0.05)) == [200, 500]
+        assert pair.lane.taken == before + 1
+    assert "a bug" in caplog.text
+
+
+async def test_a_fault_of_the_lane_leaves_nobody_waiting(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("a bug")
+
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(pair.lane, "_answer", fail)
+        writer.write(HOT)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    assert "a bug" in caplog.text
+    assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
+
+
+@pytest.mark.parametrize("later", [HOT.replace(b"GET", b"HEAD"), b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
+@pytest.mark.parametrize("cut", [0, 20])
+async def test_what_comes_while_a_request_waits_is_answered_after_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, later: bytes, cut: int
+) -> None:
+    catalog, go = pair.fast.app[CATALOG], asyncio.Event()
+    project = catalog.project_unshared
+
+    async def slowly(name: NormalizedName) -> Listing:
+        await go.wait()
+        return await project(name)
+
+    monkeypatch.setattr(catalog, "project_unshared", slowly)
+    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
+    await asyncio.sleep(0.05)
+    for piece in [HOT, later[:cut], later[cut:], END]:
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    for connection in pair.fast.connections:
+        connection.check(asyncio.get_running_loop().time() + 1000)  # It is not the client that is late.
+    go.set()
+    assert statuses(await all_of(reader)) == [200, 200, 200]
+    writer.close()
+
+
+async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_requests, "_BLOCKS", 2)
+    pair.lane._recognition._askings.clear()
+    requests = [HOT[:-2] + f"User-Agent: {number}\r\n\r\n".encode() for number in range(5)]
+    assert await taken_after(pair, HOT, *requests) == 6
+    assert len(pair.lane._recognition._askings) == 2
+    assert await taken_after(pair, HOT[:-2] + b"X-Request-ID: once\r\n\r\n") == 1
+    assert not any(b"once" in block for block in pair.lane._recognition._askings)
+    before = len(pair.lane._recognition._targets)
+    path = b"/files/demo/" + b"0" * 64 + b"/a"
+    assert await taken_after(pair, *(get(path + b"%d" % number + b"x" * 450) for number in range(3))) == 0
+    assert len(pair.lane._recognition._targets) == before
+
+
+class Insistent(Noted):
+    """A client that asks again so many turns of the loop after it has an answer, and wants so many."""
+
+    def __init__(self, lane: FastLane, wanted: int, turns: int = 1) -> None:
+        super().__init__()
+        self.lane, self.wanted, self.turns = lane, wanted, turns
+
+    def ask(self) -> None:
+        assert self.lane.takes(self, HOT)
+
+    def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:
+        super().send(head, body, sender)
+        if len(self.sent) < self.wanted:
+            self._ask_in(self.turns)
+
+    def _ask_in(self, turns: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self.ask) if turns == 1 else loop.call_soon(self._ask_in, turns - 1)
+
+
+@pytest.fixture
+def questions(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[NormalizedName]:
+    """Note what the lane asks the storage, which takes 10 ms to answer."""
+    noted: list[NormalizedName] = []
+    catalog = pair.lane.catalog
+    project = catalog.project_unshared
+
+    async def slowly(name: NormalizedName) -> Listing:
+        noted.append(name)
+        await asyncio.sleep(0.01)
+        return await project(name)
+
+    monkeypatch.setattr(catalog, "project_unshared", slowly)
+    return noted
+
+
+async def answered(clients: Sequence[Insistent]) -> None:
+    """Return in the turn of the loop in which the last of them is answered, or in the next."""
+    while any(len(client.sent) < client.wanted for client in clients):
+        await asyncio.sleep(0)
+
+
+async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
+    pair: Pair, questions: list[NormalizedName]
+) -> None:
+    early, late = (Insistent(pair.lane, 10) for _ in range(2))
+    early.ask()
+    await asyncio.sleep(0.005)
+    late.ask()
+    await answered([early, late])
+    # The first read was under way when the late one came. It has the others together with the early one.
+    assert len(questions) == 11
+
+
+async def test_as_long_as_those_who_were_answered_come_back_they_share_the_next_question(
+    pair: Pair, questions: list[NormalizedName]
+) -> None:
+    early, late = ([Insistent(pair.lane, 10, turns) for turns in range(1, 11)] for _ in range(2))
+    for client in early:
+        client.ask()
+    await asyncio.sleep(0.005)
+    for client in late:
+        client.ask()
+    await answered([*early, *late])
+    assert len(questions) == 11
+
+
+async def test_who_waits_is_not_kept_waiting_for_ever_by_those_who_come(
+    pair: Pair, questions: list[NormalizedName]
+) -> None:
+    first = [Insistent(pair.lane, 1) for _ in range(1000)]
+    for client in first:
+        client.ask()
+    await answered(first)
+    turns = 0
+    while len(questions) < 2:
+        assert pair.lane.takes(Noted(), HOT)
+        await asyncio.sleep(0)
+        turns += 1
+    assert 2 < turns < 50
+
+
+@pytest.fixture
+def looks(running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch) -> list[Known]:
+    """Note each look whether a project is still the same."""
+    noted: list[Known] = []
+    catalog = running[1].lane.catalog
+    is_fresh = catalog.is_fresh
+
+    def note(known: Known) -> bool:
+        noted.append(known)
+        return is_fresh(known)
+
+    monkeypatch.setattr(catalog, "is_fresh", note)
+    return noted
+
+
+def test_the_requests_of_one_turn_of_the_loop_go_by_one_look(
+    running: tuple[asyncio.Runner, Pair], looks: list[Known]
+) -> None:
+    lane, client = running[1].lane, Noted()
+
+    async def ask() -> None:
+        for turn in range(3):
+            for _ in range(5):
+                assert lane.takes(client, HOT)
+            assert (len(looks), len(client.sent)) == (turn, turn * 5), "others may still come"
+            await asyncio.sleep(0)
+            assert (len(looks), len(client.sent)) == (turn + 1, turn * 5 + 5)
+        for request in (HOT, HOT.replace(b"GET", b"HEAD"), HOT):
+            assert lane.takes(client, request)
+        await asyncio.sleep(0)
+        assert (len(looks), len(client.sent)) == (5, 18)
+
+    running[0].run(ask())
+    assert {each[:15] for each in client.sent} == {b"HTTP/1.1 200 OK"}
+    ids = re.findall(rb"X-Request-ID: (\w{32})\r\n", b"".join(client.sent))
+    assert len(set(ids)) == 18
+
+
+def test_whether_it_is_traced_is_asked_of_each_request(
+    running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane, dice = running[1].lane, iter([0.9, 0.1, 0.9, 0.1])
+    monkeypatch.setattr(lane, "sampling", Sampling(0.5, lambda: next(dice)))
+
+    async def ask() -> None:
+        assert [lane.takes(Noted(), HOT) for _ in range(4)] == [True, False, True, False]
+
+    running[0].run(ask())
+
+
+def test_listeners_with_other_rules_have_other_answers_in_the_same_turn(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
+    lane, inside, outside = running[1].lane, Noted(), Noted()
+    outside.is_outside = True
+
+    async def ask() -> None:
+        assert [lane.takes(client, HOT) for client in (inside, outside, inside)] == [True, False, True]
+        await asyncio.sleep(0)
+
+    running[0].run(ask())
+    assert (len(inside.sent), outside.sent) == (2, [])

@@ -1,0 +1,113 @@
+"""Pages are made once however many ask, large ones beside the event loop, and kept in bounded memory."""
+
+import asyncio
+import threading
+
+import pytest
+
+from wheelyard_server.errors import BusyError
+from wheelyard_server.web.pages.negotiation import Encoding
+from wheelyard_server.web.pages.rendering import MOST_WAITING, ROWS_INLINE, Aside, Rendered, RenderedForOrigins
+from wheelyard_server.web.pages.representation import SMALL_BYTES, Representation
+
+MANY = ROWS_INLINE + 1
+LARGE = b"<p>large</p>" * SMALL_BYTES
+
+
+class Maker:
+    """Makes a page and notes in which thread."""
+
+    def __init__(self, body: bytes = b"small") -> None:
+        self.threads: list[bool] = []
+        self._body = body
+
+    def __call__(self, origin: str = "") -> Representation:
+        self.threads.append(threading.current_thread() is threading.main_thread())
+        return Representation(self._body + origin.encode(), "text/html", f"validator {origin}" if origin else "")
+
+
+async def test_a_short_page_is_made_at_once_and_a_long_one_beside_the_event_loop() -> None:
+    pages, short, long = Rendered[str](10**6), Maker(), Maker()
+    for _ in range(2):
+        await asyncio.gather(*(pages.page("short", Encoding.GZIP, short, ROWS_INLINE) for _ in range(10)))
+        await asyncio.gather(*(pages.page("long", Encoding.GZIP, long, MANY) for _ in range(10)))
+    assert (short.threads, long.threads) == ([True], [False])
+
+
+async def test_of_a_large_page_what_is_sent_is_kept_and_nothing_else() -> None:
+    pages, make = Rendered[str](10**6), Maker(LARGE)
+    page = await pages.page("a", Encoding.GZIP, make, MANY)
+    whole = make()
+    for unchanged in (True, False):
+        assert page.prepared(Encoding.GZIP, unchanged=unchanged) == whole.prepared(
+            Encoding.GZIP, unchanged=unchanged
+        )
+    assert {each: page.tag(each) for each in Encoding} == {each: whole.tag(each) for each in Encoding}
+    assert page.encoded(Encoding.GZIP) == whole.encoded(Encoding.GZIP)
+    assert page.memory < len(LARGE) / 10
+    assert pages.ready("a", Encoding.GZIP) is page
+    assert pages.ready("a", Encoding.ZSTD) is None
+    plain = await pages.page("a", Encoding.IDENTITY, make, MANY)
+    assert plain.encoded(Encoding.IDENTITY) == LARGE
+
+
+async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
+    pages, go_on = Rendered[int](10**6), threading.Event()
+
+    def make() -> Representation:
+        go_on.wait()
+        return Representation(b"", "text/html")
+
+    waiting = [asyncio.create_task(pages.page(each, Encoding.GZIP, make, MANY)) for each in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    same = asyncio.create_task(pages.page(0, Encoding.GZIP, make, MANY))
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await pages.page(MOST_WAITING, Encoding.GZIP, make, MANY)
+    go_on.set()
+    await asyncio.gather(same, *waiting)
+
+
+async def test_so_much_work_waits_and_no_more() -> None:
+    aside, go_on = Aside(), threading.Event()
+    waiting = [asyncio.create_task(aside(go_on.wait, MANY)) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await aside(go_on.wait, MANY)
+    assert await aside(lambda: "short", ROWS_INLINE) == "short"
+    waiting.pop().cancel()  # a client that has gone
+    await asyncio.sleep(0)
+    waiting.append(asyncio.create_task(aside(go_on.wait, MANY)))
+    go_on.set()
+    assert await asyncio.gather(*waiting) == [True] * MOST_WAITING
+
+
+async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
+    pages, make = Rendered[str](10**6), Maker()
+
+    def fail() -> Representation:
+        raise RuntimeError
+
+    for rows in (1, MANY):
+        with pytest.raises(RuntimeError):
+            await pages.page("a", Encoding.GZIP, fail, rows)
+    assert (await pages.page("a", Encoding.GZIP, make, MANY)).body == b"small"
+
+
+@pytest.mark.parametrize("body", [b"small", LARGE])
+async def test_a_page_with_an_origin_is_made_once_for_all_of_them(body: bytes) -> None:
+    pages, make = RenderedForOrigins[str](8 * 10**6), Maker(body)
+    for number in range(100):
+        origin = f"https://{number}.example"
+        page = await pages.page("a", origin, Encoding.IDENTITY, make, MANY)
+        assert page.encoded(Encoding.IDENTITY) == body + origin.encode()
+        assert page.tag(Encoding.GZIP) == Maker(body)(origin).tag(Encoding.GZIP)
+        assert pages.ready("a", origin, Encoding.IDENTITY) is page
+    assert len(make.threads) == 1
+
+
+async def test_origins_that_clients_make_up_take_a_bounded_amount_of_memory() -> None:
+    pages, make = RenderedForOrigins[str](10**6), Maker(b"x" * 10_000)
+    for number in range(1000):
+        await pages.page("a", f"https://{number}.example", Encoding.GZIP, make, 1)
+    assert pages._pages._pages.size + pages._templates._pages.size <= 10**6
