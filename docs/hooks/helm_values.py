@@ -27,7 +27,7 @@ class UndescribedValueError(ValueError):
 
 
 def values(text: str) -> Iterator[Value]:
-    """Give the values of a values.yaml in their order; raise `UndescribedValueError` at one without a comment.
+    """Return the values of a values.yaml in their order; raise `UndescribedValueError` at one without a comment.
 
     A mapping whose keys are described is no value itself; one without such keys is.
     """
@@ -82,7 +82,7 @@ def _leaves(tree: Any, path: str, described: dict[str, str]) -> Iterator[tuple[s
 
 
 def _comments(text: str) -> Iterator[tuple[str, str]]:
-    """Give each key's path with the comment right above it."""
+    """Return each key's path with the comment right above it."""
     parents: list[tuple[int, str]] = []
     comment: list[str] = []
     for line in text.splitlines():

@@ -58,7 +58,7 @@ class Loop:
 
     @property
     def is_late(self) -> bool:
-        """Tell whether it is stuck in a round."""
+        """Return whether it is stuck in a round."""
         return self.clock() - self._round_ended > self.seconds + self.late_seconds
 
     def _end(self, task: asyncio.Task[None], ended: Callable[["Loop"], None]) -> None:

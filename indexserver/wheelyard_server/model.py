@@ -172,12 +172,12 @@ class Status(StrEnum):
 
     @property
     def takes_uploads(self) -> bool:
-        """Tell whether files may be added."""
+        """Return whether files may be added."""
         return self in (Status.ACTIVE, Status.DEPRECATED)
 
     @property
     def offers_files(self) -> bool:
-        """Tell whether files may be listed and downloaded."""
+        """Return whether files may be listed and downloaded."""
         return self is not Status.QUARANTINED
 
 
@@ -229,7 +229,7 @@ class Project(_Part, frozen=True, dict=True):
 
     @cached_property
     def has_provenance(self) -> bool:
-        """Whether any file has a provenance object (PEP 740)."""
+        """Return whether any file has a provenance object (PEP 740)."""
         return any(file.provenance_sha256 is not None for file in self.files)
 
     @cached_property

@@ -201,7 +201,7 @@ def _build_tag(part: str) -> BuildTag:
 
 
 def belongs_to(folder: str, filename: DistributionFilename) -> bool:
-    """Tell whether `folder`, a `NAME-VERSION`, spells the project and version of a distribution."""
+    """Return whether `folder`, a `NAME-VERSION`, spells the project and version of a distribution."""
     name, _, version = folder.rpartition("-")
     try:
         return canonicalize_name(name) == filename.project and Version(version) == filename.version

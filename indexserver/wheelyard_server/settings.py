@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def is_public_path(path: str) -> bool:
-    """Tell whether this is a path that an index can be served at, "" for the root."""
+    """Return whether this is a path that an index can be served at, "" for the root."""
     return len(path) <= _LONGEST_PATH and _PUBLIC_PATH.fullmatch(path) is not None
 
 
@@ -301,7 +301,7 @@ def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
 
 
 def _is_plain(url: str) -> bool:
-    """Tell whether this is the URL of a server, with no more than a path."""
+    """Return whether this is the URL of a server, with no more than a path."""
     try:
         parts = urlsplit(url)
         has_server = bool(parts.hostname) and parts.port != 0

@@ -14,7 +14,7 @@ class Span(Protocol):
     """One thing that was done."""
 
     def tell(self, key: str, value: str) -> None:
-        """Give it an attribute; nothing that names a person or is a secret."""
+        """Return it an attribute; nothing that names a person or is a secret."""
 
     def failed(self, kind: str) -> None:
         """Say that it went wrong, and how; a word, not what the error says."""

@@ -82,7 +82,7 @@ def connect() -> Any:
 
 
 def leader(client: Any, settings: Settings, failed: Callable[[], object]) -> Leader:
-    """Give what tells whether this operator leads; `failed` is told of errors that nobody expects."""
+    """Return what tells whether this operator leads; `failed` is told of errors that nobody expects."""
     if not settings.lease:
         return Alone()
     kube = RealKube(client, timeout=_LEASE_TIMEOUT)
@@ -102,7 +102,7 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
 
 
 def kopf_settings(*, everywhere: bool = True) -> kopf.OperatorSettings:
-    """Give kopf's settings: it only watches here."""
+    """Return kopf's settings: it only watches here."""
     settings = kopf.OperatorSettings()
     # It would ask for all namespaces and CRDs, for which an operator of single namespaces has no right.
     settings.scanning.disabled = not everywhere

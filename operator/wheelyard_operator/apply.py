@@ -34,7 +34,7 @@ class Applier:
         self._owner = owner
 
     def ensure(self, desired: Manifest) -> Manifest:
-        """Give the live object, written only if it differs; raise NotOursError or LeavingError."""
+        """Return the live object, written only if it differs; raise NotOursError or LeavingError."""
         metadata = desired["metadata"]
         live = self._kube.get(desired["kind"], metadata["namespace"], metadata["name"])
         wanted = _with_digest(desired)
@@ -74,7 +74,7 @@ class Applier:
             raise NotOursError(live)
 
     def own(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Give a child as it is, None where there is none that was made for this resource."""
+        """Return a child as it is, None where there is none that was made for this resource."""
         live = self._kube.get(kind, namespace, name)
         return live if live is not None and is_owned(live, self._owner) else None
 
@@ -95,12 +95,12 @@ class Applier:
 
 
 def is_owned(live: Manifest, owner: Meta) -> bool:
-    """Whether the object was made for exactly this resource, by uid: names come again."""
+    """Return whether the object was made for exactly this resource, by uid: names come again."""
     return any(each.get("uid") == owner.uid for each in _controllers(live))
 
 
 def covers(live: Any, desired: Any) -> bool:
-    """Whether the live value has everything of the desired one, whatever else it has.
+    """Return whether the live value has everything of the desired one, whatever else it has.
 
     Defaults of the API server and fields of others do not count; it leaves out empty lists. Of lists of objects
     each desired item must be covered by some live one; lists of plain values must be equal.
@@ -115,7 +115,7 @@ def covers(live: Any, desired: Any) -> bool:
 
 
 def _is_kept(live: Manifest, desired: Manifest) -> bool:
-    """Whether it may have outlived the index that it was made for, and nobody else has it."""
+    """Return whether it may have outlived the index that it was made for, and nobody else has it."""
     kept = desired["kind"] in _KEPT and not _controllers(live)
     return kept and covers(live["metadata"].get("labels", {}), desired["metadata"]["labels"])
 

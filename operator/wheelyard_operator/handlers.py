@@ -37,7 +37,7 @@ CHILDREN = (
 
 
 def label_of(plural: str) -> str:
-    """Give the label selector of the children that are watched."""
+    """Return the label selector of the children that are watched."""
     # People label the Secret of a password so, too: the name of the index that it is for.
     return INDEX_LABEL if plural == "secrets" else f"{MANAGED_BY_LABEL}={OPERATOR}"
 

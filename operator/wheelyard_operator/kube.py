@@ -61,16 +61,16 @@ class Kube(Protocol):
     """What the operator needs of a cluster. Every method raises ApiError."""
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Give one object, None where there is none."""
+        """Return one object, None where there is none."""
 
     def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Give one object without its content: a Secret may hold a megabyte."""
+        """Return one object without its content: a Secret may hold a megabyte."""
 
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
-        """Give all objects of a kind, of one namespace or of all, with these labels and fields."""
+        """Return all objects of a kind, of one namespace or of all, with these labels and fields."""
 
     def document(self, path: str) -> Manifest:
-        """Give what the API server says of itself at a path such as /openid/v1/jwks."""
+        """Return what the API server says of itself at a path such as /openid/v1/jwks."""
 
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
         """Apply on the server's side, as the owner of exactly these fields; "" is our own field manager."""
@@ -110,11 +110,11 @@ class RealKube:
         self._timeout = timeout
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Give one object, None where there is none."""
+        """Return one object, None where there is none."""
         return self._get(kind, namespace, name, {})
 
     def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Give one object without its content."""
+        """Return one object without its content."""
         return self._get(kind, namespace, name, _METADATA_ALONE)
 
     def _get(self, kind: str, namespace: str, name: str, headers: Mapping[str, str]) -> Manifest | None:
@@ -128,7 +128,7 @@ class RealKube:
             raise
 
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
-        """Give all objects of a kind, page by page."""
+        """Return all objects of a kind, page by page."""
         places = (namespace,) if namespace else self._namespaces or ("",)
         return [each for place in places for each in self._pages(kind, place, selector, fields)]
 
@@ -144,7 +144,7 @@ class RealKube:
             query = {**query, "continue": token}
 
     def document(self, path: str) -> Manifest:
-        """Give what the API server says of itself."""
+        """Return what the API server says of itself."""
         return self._call("GET", path)
 
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
@@ -225,14 +225,14 @@ def _path(kind: str, namespace: str, name: str = "") -> str:
 
 
 def _segment(name: str) -> str:
-    """Give a name as one part of a path. What a resource says must never lead to another namespace's objects."""
+    """Return a name as one part of a path. What a resource says must never lead to another namespace's objects."""
     if name in {".", ".."}:
         raise ApiError(404, f"{name!r} is not the name of an object.")
     return quote(name, safe="")
 
 
 def reason_of(error: ApiException) -> str:
-    """Give what the API server says of its refusal."""
+    """Return what the API server says of its refusal."""
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
@@ -240,7 +240,7 @@ def reason_of(error: ApiException) -> str:
 
 
 def _causes_of(error: ApiException) -> frozenset[str]:
-    """Give what it says to programs (`Status.details.causes`)."""
+    """Return what it says to programs (`Status.details.causes`)."""
     try:
         found = json.loads(error.body)["details"]["causes"]
         return frozenset(str(each["reason"]) for each in found)

@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _resource(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Give kind, namespace and name: those that kopf has put into its line, or of what is being done."""
+    """Return kind, namespace and name: those that kopf has put into its line, or of what is being done."""
     reference: Mapping[str, Any] | None = getattr(record, "k8s_ref", None)
     if reference is not None:
         return {field: reference[field] for field in ("kind", "namespace", "name") if reference.get(field)}

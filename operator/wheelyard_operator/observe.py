@@ -47,13 +47,13 @@ class ObservedIndex:
 
 
 def read_index(kube: Kube, key: Key) -> PackageIndex | None:
-    """Give the index, None where there is none."""
+    """Return the index, None where there is none."""
     body = kube.get(INDEX, key.namespace, key.name)
     return PackageIndex.parse(body) if body else None
 
 
 def read_user(kube: Kube, key: Key) -> IndexUser | None:
-    """Give the user, None where there is none."""
+    """Return the user, None where there is none."""
     body = kube.get(USER, key.namespace, key.name)
     return IndexUser.parse(body) if body else None
 
@@ -82,13 +82,13 @@ def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
 
 
 def pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
-    """Give the index's servers, also those that are on their way out."""
+    """Return the index's servers, also those that are on their way out."""
     found = kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}")
     return tuple(pod for pod in found if _is_server(pod, index))
 
 
 def _is_server(pod: Manifest, index: PackageIndex) -> bool:
-    """Tell whether the index's own Deployment made it: anybody can put the labels on a pod.
+    """Return whether the index's own Deployment made it: anybody can put the labels on a pod.
 
     A Deployment names its ReplicaSets after itself and the hash that their pods carry.
     """
@@ -98,7 +98,7 @@ def _is_server(pod: Manifest, index: PackageIndex) -> bool:
 
 
 def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
-    """Give those that are not on their way out."""
+    """Return those that are not on their way out."""
     return tuple(pod for pod in found if "deletionTimestamp" not in pod["metadata"])
 
 
@@ -122,7 +122,7 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
 
 
 def _user_bodies(kube: Kube, index: PackageIndex) -> list[Manifest]:
-    """Give at least all users of an index: a hundred indexes must not each read the users of all."""
+    """Return at least all users of an index: a hundred indexes must not each read the users of all."""
     name, namespace = f"spec.indexRef.name={index.meta.name}", "spec.indexRef.namespace"
     try:
         here = kube.list(USER, index.meta.namespace, fields=f"{name},{namespace}=")

@@ -42,7 +42,7 @@ def hashed(password: str) -> PasswordHash:
 
 
 def is_too_long(password: str) -> bool:
-    """Tell whether index servers refuse a password for its length."""
+    """Return whether index servers refuse a password for its length."""
     return len(password.encode()) > LONGEST_PASSWORD
 
 
@@ -54,7 +54,7 @@ def taken_over(old_hash: str) -> PasswordHash:
 
 
 def is_affordable(taken: PasswordHash) -> bool:
-    """Tell whether a hash that was taken over is within the bounds, which may have been wider then."""
+    """Return whether a hash that was taken over is within the bounds, which may have been wider then."""
     try:
         password_costs.check(taken.hash, taken.over)
     except ValueError:

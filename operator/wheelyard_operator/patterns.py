@@ -39,7 +39,7 @@ class AnnotationForm:
         raise PatternError(f"{json.dumps(body)} must be an object with name and value")
 
     def takes(self, value: str) -> bool:
-        """Tell whether a value has this form."""
+        """Return whether a value has this form."""
         return compiled(self.value).fullmatch(value) is not None
 
 
@@ -59,7 +59,7 @@ def compiled(form: str) -> re.Pattern[str]:
 
 
 def name_pattern(pattern: str) -> str:
-    """Give a pattern of names as it is; raise PatternError for one that could be read in two ways."""
+    """Return a pattern of names as it is; raise PatternError for one that could be read in two ways."""
     around = pattern.split(NAMESPACE)
     if len(around) > 2 or not all(_NAMES.fullmatch(each) for each in around if each) or not pattern:
         raise PatternError(

@@ -105,16 +105,16 @@ class Settings:
         )
 
     def allows_annotation(self, key: str, value: str) -> bool:
-        """Tell whether an index may put this on its ServiceAccount."""
+        """Return whether an index may put this on its ServiceAccount."""
         return any(fnmatchcase(f"{key}={value}", allowed) for allowed in self.allowed_annotations)
 
     def trusts(self, issuer: str) -> bool:
-        """Tell whether users may trust what this issuer signs."""
+        """Return whether users may trust what this issuer signs."""
         return issuer in self.allowed_issuers
 
 
 def plain_endpoint(url: str) -> str:
-    """Give the form in which endpoints are compared: no trailing slash, small letters."""
+    """Return the form in which endpoints are compared: no trailing slash, small letters."""
     return url.strip().rstrip("/").lower()
 
 
@@ -149,7 +149,7 @@ def _collector(url: str) -> str:
 
 
 def _is_plain(url: str) -> bool:
-    """Tell whether this is the URL of a server, with no more than a path."""
+    """Return whether this is the URL of a server, with no more than a path."""
     try:
         parts = urlsplit(url)
         has_server = bool(parts.hostname) and parts.port != 0
@@ -187,7 +187,7 @@ def _pod(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Give patterns of names; without any, no name is allowed."""
+    """Return patterns of names; without any, no name is allowed."""
     try:
         return tuple(name_pattern(each) for each in _listed(environment.get(name, "")))
     except PatternError as error:
@@ -195,7 +195,7 @@ def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _forms(environment: Mapping[str, str], name: str) -> tuple[AnnotationForm, ...]:
-    """Give the allowed annotations, a JSON list; without it, none is allowed."""
+    """Return the allowed annotations, a JSON list; without it, none is allowed."""
     try:
         bodies = json.loads(environment.get(name) or "[]")
         return tuple(AnnotationForm.parse(each) for each in bodies)

@@ -7,12 +7,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def written(time: datetime) -> str:
-    """Give the text of a time."""
+    """Return the text of a time."""
     return time.astimezone(UTC).strftime(_FORM)
 
 
 def is_time(text: str) -> bool:
-    """Tell whether this is such a text."""
+    """Return whether this is such a text."""
     try:
         return written(_read(text)) == text
     except ValueError:
@@ -20,22 +20,22 @@ def is_time(text: str) -> bool:
 
 
 def later(time: str, seconds: int) -> str:
-    """Give the time that is so much later."""
+    """Return the time that is so much later."""
     return written(_read(time) + timedelta(seconds=seconds))
 
 
 def seconds_until(time: str, now: str) -> float:
-    """Give how long that is from now; negative where it has passed."""
+    """Return how long that is from now; negative where it has passed."""
     return (_read(time) - _read(now)).total_seconds()
 
 
 def timestamp(time: str) -> float:
-    """Give a time as Prometheus has it: seconds since 1970."""
+    """Return a time as Prometheus has it: seconds since 1970."""
     return _read(time).timestamp()
 
 
 def parse_seconds(duration: str) -> int:
-    """Give the seconds of a duration such as 720h; "" is 0. The schemas allow no other units than s, m and h."""
+    """Return the seconds of a duration such as 720h; "" is 0. The schemas allow no other units than s, m and h."""
     return int(duration[:-1]) * _SECONDS[duration[-1]] if duration else 0
 
 

@@ -20,12 +20,12 @@ def new_token(random_bytes: Callable[[int], bytes]) -> str:
 
 
 def is_token(text: str) -> bool:
-    """Whether this is a token that `new_token` could have made."""
+    """Return whether this is a token that `new_token` could have made."""
     return _FORM.fullmatch(text) is not None and _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
 
 
 def digest(token: str) -> str:
-    """Give what the access file has of a token. 256 random bits need no salt and no slow hash."""
+    """Return what the access file has of a token. 256 random bits need no salt and no slow hash."""
     return "sha256:" + hashlib.sha256(token.encode("ascii")).hexdigest()
 
 

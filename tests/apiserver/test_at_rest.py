@@ -95,7 +95,7 @@ def unready(rest: Rest, namespace: str) -> int:
 
 
 def writes(api: ApiServer, since: int) -> list[str]:
-    """Give what the operator wrote, as the API server's audit log has it, after so many bytes of the log."""
+    """Return what the operator wrote, as the API server's audit log has it, after so many bytes of the log."""
     with api.audit_log.open("rb") as log:
         log.seek(since)
         events = [json.loads(line) for line in log if line.endswith(b"\n")]

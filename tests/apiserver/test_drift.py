@@ -113,7 +113,7 @@ def covers(live: Any, part: Any) -> bool:
 
 
 def values_of(live: Any, patch: Any) -> Any:
-    """Give what stands at the places of a patch."""
+    """Return what stands at the places of a patch."""
     return {key: values_of(live[key], value) for key, value in patch.items()} if isinstance(patch, dict) else live
 
 

@@ -78,7 +78,7 @@ class Estate:
         return self.ready()[0] == "True" and revision.endswith(f"{self.git.revision:040x}")
 
     def ready(self) -> tuple[str, str]:
-        """Give status and message of what Flux says of all."""
+        """Return status and message of what Flux says of all."""
         found = [each for each in self._told().get("conditions", ()) if each["type"] == "Ready"]
         return (found[0]["status"], found[0]["message"]) if found else ("", "")
 
@@ -90,7 +90,7 @@ class Estate:
         return str(self.rest.get("Secret", self.namespace, "jenkins-pypi")["data"]["password"])
 
     def tokens_of(self, rounds: int) -> list[str]:
-        """Give the tokens that come one after another."""
+        """Return the tokens that come one after another."""
         seen = [self.token()]
         for _ in range(rounds):
             self.round()

@@ -59,7 +59,7 @@ class Calls:
 
     @property
     def killed(self) -> bool:
-        """Whether it has come so far."""
+        """Return whether it has come so far."""
         return self._kill_after is not None and len(self.made) >= self._kill_after
 
     def before(self) -> None:
@@ -82,7 +82,7 @@ class WatchedKube:
         self._calls = calls
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
-        """Give one of Kube's methods."""
+        """Return one of Kube's methods."""
         method = getattr(self._kube, verb)
 
         def call(*arguments: Any, **options: Any) -> Any:
@@ -178,11 +178,11 @@ class World:
         return False
 
     def get(self, kind: str, name: str) -> Manifest:
-        """Give an object of the namespace."""
+        """Return an object of the namespace."""
         return self.rest.get(kind, self.namespace, name)
 
     def names(self, kind: str) -> set[str]:
-        """Give the names of all objects of a kind."""
+        """Return the names of all objects of a kind."""
         return {each["metadata"]["name"] for each in self.rest.list(kind, self.namespace)}
 
     def change(self, key: Key, patch: Manifest) -> None:
@@ -246,7 +246,7 @@ def run_cluster(rest: Rest, namespace: str) -> None:
 
 
 def exists(rest: Rest, kind: str, namespace: str, name: str) -> bool:
-    """Whether there is such an object."""
+    """Return whether there is such an object."""
     try:
         rest.get(kind, namespace, name)
     except RefusedError as error:

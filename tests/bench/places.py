@@ -48,7 +48,7 @@ def ended(folder: Path, records: str) -> Iterator[None]:
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """Give a folder on the disk where the data lies, so that links can be made; it is gone afterwards."""
+    """Return a folder on the disk where the data lies, so that links can be made; it is gone afterwards."""
     parent = kept_folder()
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="work-", dir=parent))
@@ -60,7 +60,7 @@ def work_folder() -> Iterator[Path]:
 
 @contextmanager
 def memory_folder() -> Iterator[Path]:
-    """Give a folder in memory, where clients work: on a disk, their own writes would hide the server."""
+    """Return a folder in memory, where clients work: on a disk, their own writes would hide the server."""
     parent = Path("/dev/shm")  # noqa: S108 - the random name below it is made safely
     folder = Path(tempfile.mkdtemp(prefix="wheelyard-bench-", dir=parent if parent.is_dir() else None))
     try:

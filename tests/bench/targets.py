@@ -57,7 +57,7 @@ class Target:
         return min(known) if self.at_least else max(known)
 
     def verdict(self, results: Results) -> Verdict:
-        """Tell whether it is reached."""
+        """Return whether it is reached."""
         worst = self.worst(results)
         if worst is None:
             return Verdict.UNKNOWN

@@ -67,5 +67,5 @@ def links(page: bytes, base: str) -> dict[str, str]:
 
 
 def offers_metadata(page: bytes) -> bool:
-    """Tell whether a project page (HTML) says that its wheels' metadata is there for itself (PEP 658)."""
+    """Return whether a project page (HTML) says that its wheels' metadata is there for itself (PEP 658)."""
     return b"data-core-metadata" in page or b"data-dist-info-metadata" in page

@@ -50,7 +50,7 @@ class Run:
         say(f"{name}: done after {time.time() - begin:.0f} s")
 
     def change_something(self) -> None:
-        """Give the operator work that it will be in the midst of."""
+        """Return the operator work that it will be in the midst of."""
         number = len(self.periods)
         self.here.apply("IndexUser", f"user-{number}", {"indexRef": {"name": "main"}})
         spec = {"limits": {"projectFiles": 5000 + number}}

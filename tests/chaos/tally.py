@@ -31,7 +31,7 @@ class Row:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something failed that must not, or nothing was tried at all."""
+        """Return whether something failed that must not, or nothing was tried at all."""
         failed = self.failed_installs + self.failed_uploads
         return not self.installs or (failed > 0 and not self.period.may_fail)
 

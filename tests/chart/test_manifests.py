@@ -29,7 +29,7 @@ def values(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def made(values: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a file with what the chart makes of these values."""
+    """Return a file with what the chart makes of these values."""
     file = tmp_path_factory.mktemp("made") / "manifest.yaml"
     file.write_text(manifest(*OPTIONS[values]))
     return file

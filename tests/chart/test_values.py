@@ -95,7 +95,7 @@ def test_the_operator_is_told_every_value(everything: Objects) -> None:
 
 
 def settings_of(*options: str) -> Settings:
-    """Give what the operator reads of the chart with these options."""
+    """Return what the operator reads of the chart with these options."""
     (deployment,) = (each for each in rendered(*options) if each["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     # The kubelet fills in what it knows about the pod.

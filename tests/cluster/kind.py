@@ -65,7 +65,7 @@ def load_images() -> None:
 
 
 def status() -> dict[str, bool]:
-    """Tell whether the cluster exists and S3 runs."""
+    """Return whether the cluster exists and S3 runs."""
     supervisor = Supervisor(_state())
     parts = {name: supervisor.alive(name) for name in supervisor.names()}
     return {"kind": _NAME in _run("kind", "get", "clusters").split(), **parts}

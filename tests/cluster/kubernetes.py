@@ -168,7 +168,7 @@ def apply_system(state: Path) -> None:
 
 
 def node_ready(state: Path) -> bool:
-    """Tell whether the node takes pods, and pods of the default namespace have a ServiceAccount."""
+    """Return whether the node takes pods, and pods of the default namespace have a ServiceAccount."""
     path = '{.status.conditions[?(@.type=="Ready")].status}'
     try:
         status = kubectl(state, "get", "node", certificates.NODE, "-o", f"jsonpath={path}")

@@ -56,7 +56,7 @@ class Record:
 
     @property
     def alive(self) -> bool:
-        """Tell whether this very process still runs."""
+        """Return whether this very process still runs."""
         return self.boot == boot_id() and self.started == _start_time(self.pid)
 
 
@@ -72,7 +72,7 @@ class Supervisor:
         return self._logs / f"{name}.log"
 
     def alive(self, name: str) -> bool:
-        """Tell whether the program that was started under this name still runs."""
+        """Return whether the program that was started under this name still runs."""
         record = self._read(name)
         return record is not None and record.alive
 
@@ -171,7 +171,7 @@ def send(pid: int, sign: signal.Signals) -> None:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a server answers this URL with a status below 400.
+    """Return whether a server answers this URL with a status below 400.
 
     The certificate is not checked: this asks only whether a program of ours on this machine is up.
     """
@@ -214,7 +214,7 @@ def _start_time(pid: int) -> str | None:
 
 
 def _reaped(record: Record) -> bool:
-    """Tell whether the process is gone, and take its exit status if it was a child of this process."""
+    """Return whether the process is gone, and take its exit status if it was a child of this process."""
     if record.alive:
         return False
     with suppress(ChildProcessError):

@@ -25,7 +25,7 @@ WRONG = Problem("StorageReady", "BucketNotFound", "make it")
 
 
 def new(crd: str) -> dict[str, Any]:
-    """Give the status of a resource that the operator has not seen yet."""
+    """Return the status of a resource that the operator has not seen yet."""
     (version,) = yaml.safe_load((CRDS / f"wheelyard.dev_{crd}.yaml").read_text())["spec"]["versions"]
     found: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["status"]["default"]
     return found
@@ -56,7 +56,7 @@ def an_index_s(**changes: Any) -> dict[str, Any]:
 
 
 def kstatus(status: dict[str, Any], generation: int = 1) -> str:
-    """Give what Flux waits for, by the rules of kstatus, in their order.
+    """Return what Flux waits for, by the rules of kstatus, in their order.
 
     https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
     """
@@ -69,19 +69,19 @@ def kstatus(status: dict[str, Any], generation: int = 1) -> str:
 
 
 def without_pods() -> dict[str, Any]:
-    """Give a Deployment whose pods a quota refuses."""
+    """Return a Deployment whose pods a quota refuses."""
     live = deployment(updatedReplicas=1, availableReplicas=0)
     return {**live, "status": {**live["status"], "conditions": [quota()]}}
 
 
 def stopped() -> dict[str, Any]:
-    """Give a Deployment whose roll-out somebody paused half-way."""
+    """Return a Deployment whose roll-out somebody paused half-way."""
     live = deployment(updatedReplicas=1)
     return {**live, "spec": {**live["spec"], "paused": True}}
 
 
 def paused(status: dict[str, Any], was: int = 1) -> dict[str, Any]:
-    """Give the status of a resource of generation 1 that was paused when it had that of generation `was`."""
+    """Return the status of a resource of generation 1 that was paused when it had that of generation `was`."""
     before = {**status, "observedGeneration": was}
     return {**status, "observedGeneration": 1, "conditions": paused_conditions(before, 1, NOW)}
 

@@ -47,7 +47,7 @@ OLD = {
 
 
 def _with_rounds(handler: Any, rounds: int) -> str:
-    """Give a hash with these rounds, without making it: the digest is of another one."""
+    """Return a hash with these rounds, without making it: the digest is of another one."""
     made = handler.using(rounds=1000, salt=b"saltsalt" if "pbkdf2" in handler.name else "saltsalt").hash(RIGHT)
     return str(made.replace("1000", str(rounds), 1))
 

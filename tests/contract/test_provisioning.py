@@ -64,7 +64,7 @@ def index_of(bucket: str, prefix: str) -> PackageIndex:
 
 
 def user_of(principals: IamUsers, server: S3Server, index: PackageIndex) -> S3Client:
-    """Give a client with the key that the index servers get."""
+    """Return a client with the key that the index servers get."""
     principals.ensure(index, s3_of(index))
     made = principals.create_key(index)
     user, storage = client(server, made.key_id, made.secret), s3_of(index)
@@ -91,7 +91,7 @@ def fetched(url: str) -> None:
 
 
 def everything(user: S3Client, bucket: str, prefix: str) -> dict[str, Callable[[], Any]]:
-    """Give all that an index server does at a place."""
+    """Return all that an index server does at a place."""
     key = f"{prefix}secret"
     return {
         "list": lambda: user.list_objects_v2(Bucket=bucket, Prefix=prefix),

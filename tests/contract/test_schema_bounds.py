@@ -22,7 +22,7 @@ def test_every_text_list_and_map_has_a_bound(file: Any) -> None:
 
 
 def walked(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every schema within one, with its path."""
+    """Return every schema within one, with its path."""
     yield path, schema
     for name, each in schema.get("properties", {}).items():
         yield from walked(each, f"{path}.{name}")

@@ -45,7 +45,7 @@ def _rights_of(job: MainJob, *, whole_suite: bool) -> Verdict:
 
 
 def _is_whole_suite(session: pytest.Session) -> bool:
-    """Whether every test of this folder was to run, and none has failed."""
+    """Return whether every test of this folder was to run, and none has failed."""
     files = {item.path for item in session.items}
     every = set(Path(__file__).parent.glob("test_*.py"))
     selected = any("::" in argument for argument in session.config.args)
@@ -88,7 +88,7 @@ def distributions(main_job_ready: MainJob, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def main_job(main_job_ready: MainJob, distributions: list[Path]) -> MainJob:
-    """Give the quick start with packages published."""
+    """Return the quick start with packages published."""
     main_job_ready.publish(distributions)
     return main_job_ready
 

@@ -89,7 +89,7 @@ class Estate:
             self.argo.settles(each)
 
     def children(self) -> dict[str, str]:
-        """Give the uids of what the operator made for the index and its users."""
+        """Return the uids of what the operator made for the index and its users."""
         found = self.kubectl.get("-n", self.namespace, KINDS, "-l", MADE_BY_THE_OPERATOR)
         return {f"{each['kind']}/{each['metadata']['name']}": each["metadata"]["uid"] for each in found["items"]}
 

@@ -29,7 +29,7 @@ BIG = 300 * 2**20
 def outside(
     operator: MainJob, certificate: Certificate, s3: S3Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator["Outside"]:
-    """Give a pod that plays a laptop: it knows the Ingress controller's address, and the developer's Secret."""
+    """Return a pod that plays a laptop: it knows the Ingress controller's address, and the developer's Secret."""
     kubectl = operator.kubectl
     ingress_class = {
         "apiVersion": "networking.k8s.io/v1",

@@ -44,7 +44,7 @@ class Jane:
 
 @pytest.fixture
 def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
-    """Give Jane her rights, in a namespace with an index, a user and a pod with pip and twine."""
+    """Return Jane her rights, in a namespace with an index, a user and a pod with pip and twine."""
     grants = [{"subjects": [f"user:{here.namespace}.ci"], "verbs": ["read", "publish"]}]
     here.index(bucket, spec={"replicas": 2, "access": {"grants": grants}})
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})

@@ -18,7 +18,7 @@ SECRET = {"AWS_ACCESS_KEY_ID": "id-of-somebody", "AWS_SECRET_ACCESS_KEY": "a-sec
 
 @pytest.fixture
 def tenant(here: Here) -> Here:
-    """Give a namespace to somebody who has these two kinds there and no other right in the cluster."""
+    """Return a namespace to somebody who has these two kinds there and no other right in the cluster."""
     rule = {"apiGroups": ["wheelyard.dev"], "resources": ["packageindexes", "indexusers"], "verbs": VERBS}
     group = "rbac.authorization.k8s.io"
     metadata = {"name": TENANT, "namespace": here.namespace}

@@ -135,7 +135,7 @@ def _flip(archive: list[bytes], chance: random.Random) -> None:
 
 
 def is_accepted(path: Path) -> bool:
-    """Tell whether an index takes it."""
+    """Return whether an index takes it."""
     try:
         with path.open("rb") as file:
             inspect(file, parse_filename(SDIST), ArchiveLimits(), Accept.INSTALLABLE)

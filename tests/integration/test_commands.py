@@ -16,7 +16,7 @@ from support.server import Server, StartServer
 
 @pytest.fixture
 def server(start_server: StartServer, tmp_path: Path) -> Server:
-    """Give an index with demo 1.0 and 2.0."""
+    """Return an index with demo 1.0 and 2.0."""
     running = start_server("folder")
     files = [str(distributions.wheel(tmp_path, version=version)) for version in ("1.0", "2.0")]
     login = ("--username", "__token__", "--password", PUBLISHER)

@@ -105,7 +105,7 @@ class Mirror:
 
 @pytest.fixture(params=["xmlrpc", "simple"])
 def mirror(request: pytest.FixtureRequest, start_server: StartServer, tmp_path: Path) -> Mirror:
-    """Give an empty mirror of an index with two replicas on S3."""
+    """Return an empty mirror of an index with two replicas on S3."""
     home = tmp_path / "bandersnatch"
     home.mkdir()
     return Mirror(home, (start_server("s3"), start_server("s3")), request.param)

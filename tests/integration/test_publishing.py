@@ -38,7 +38,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def client(request: pytest.FixtureRequest, index: Server, built: Build) -> Publisher:
-    """Give a client that has published version 1.0 of its project."""
+    """Return a client that has published version 1.0 of its project."""
     publisher: Publisher = request.param
     done = publisher.publish(built(publisher), f"{index.url}/legacy/", PUBLISHER)
     assert done.returncode == 0, output(done)

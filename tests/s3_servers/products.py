@@ -71,7 +71,7 @@ def client_of(server: S3Server) -> S3Client:
 
 
 def _lets_in(server: S3Server) -> bool:
-    """Tell whether the server knows our keys: some take connections before that."""
+    """Return whether the server knows our keys: some take connections before that."""
     try:
         client_of(server).list_buckets()
     except (ClientError, BotoCoreError):

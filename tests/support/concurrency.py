@@ -108,7 +108,7 @@ class Race:
 
 
 def explained(calls: frozenset[Call], final: Page) -> bool:
-    """Tell whether some order of the calls explains every answer and what is there at the end."""
+    """Return whether some order of the calls explains every answer and what is there at the end."""
 
     @cache
     def possible(model: Model, left: frozenset[Call]) -> bool:

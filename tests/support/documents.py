@@ -100,7 +100,7 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Give the code blocks of a page."""
+    """Return the code blocks of a page."""
     text = page.read_text()
     for found in _FENCE.finditer(text):
         line = text.count("\n", 0, found.start()) + 1

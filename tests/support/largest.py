@@ -25,7 +25,7 @@ def user(namespace: str) -> dict[str, Any]:
 
 
 def _grants(characters: int, grants: int, globs: int) -> list[dict[str, Any]]:
-    """Give rights that differ for each verb, so that no two verbs can share their globs."""
+    """Return rights that differ for each verb, so that no two verbs can share their globs."""
     single = [{"packages": [f"{verb[0]}-*"], "verbs": [verb]} for verb in VERBS]
     count = (grants - len(single)) * globs
     length = min((characters - len(single) * 6) // count - 3, 128)

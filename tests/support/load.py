@@ -73,7 +73,7 @@ def wheel(project: str, version: str) -> bytes:
 
 
 def form(project: str, version: str) -> tuple[bytes, str]:
-    """Give body and content type of an upload, as twine sends it."""
+    """Return body and content type of an upload, as twine sends it."""
     content, boundary = wheel(project, version), "----load"
     fields = {
         ":action": "file_upload",

@@ -27,12 +27,12 @@ def namespace_labels(name: str) -> dict[str, str]:
 
 
 def lets_in(policy: Manifest, source: Peer, port: int, protocol: str = "TCP") -> bool:
-    """Tell whether pods of the policy may be connected to."""
+    """Return whether pods of the policy may be connected to."""
     return _allowed(policy, "Ingress", "from", source, port, protocol)
 
 
 def lets_out(policy: Manifest, target: Peer, port: int, protocol: str = "TCP") -> bool:
-    """Tell whether pods of the policy may connect."""
+    """Return whether pods of the policy may connect."""
     return _allowed(policy, "Egress", "to", target, port, protocol)
 
 

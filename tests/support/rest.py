@@ -75,11 +75,11 @@ class Rest:
         return self.call("PATCH", self._of(manifest) + subresource, patch)
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest:
-        """Give an object, or raise RefusedError with 404."""
+        """Return an object, or raise RefusedError with 404."""
         return self.call("GET", path_of(kind, namespace, name))
 
     def list(self, kind: str, namespace: str = "") -> list[Manifest]:
-        """Give all objects of a kind, with their kind."""
+        """Return all objects of a kind, with their kind."""
         items: list[Manifest] = self.call("GET", path_of(kind, namespace))["items"]
         return [{"kind": kind, "apiVersion": _VERSIONS.get(kind, "v1"), **each} for each in items]
 
@@ -119,7 +119,7 @@ class Rest:
 
 
 def path_of(kind: str, namespace: str = "", name: str = "") -> str:
-    """Give the path of an object, or of all of a kind."""
+    """Return the path of an object, or of all of a kind."""
     version = _VERSIONS.get(kind, "v1")
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     place = f"/namespaces/{namespace}" if namespace else ""

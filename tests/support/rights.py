@@ -43,7 +43,7 @@ class Request:
 
 
 def granted(roles: Iterable[Any]) -> set[Right]:
-    """Give what Roles and ClusterRoles grant. A wildcard is an error: nobody could tell what of it is used."""
+    """Return what Roles and ClusterRoles grant. A wildcard is an error: nobody could tell what of it is used."""
     rules = [rule for role in roles if role["kind"] in {"Role", "ClusterRole"} for rule in role["rules"]]
     found = set()
     for rule in rules:
@@ -65,7 +65,7 @@ def requests(log: Path, since: datetime) -> list[Request]:
 
 
 def of_installs(found: list[Request], installs: list[Install]) -> Iterator[tuple[Install, Request]]:
-    """Give each request with the install that it was made under.
+    """Return each request with the install that it was made under.
 
     While one install replaces another, or a release is taken away, the operator that is on its way out loses its
     rights: that is left out.

@@ -57,7 +57,7 @@ class GuardedCatalog:
         return await self._catalog.project(name)
 
     async def has(self, name: NormalizedName) -> bool:
-        """Tell whether there is a project of this name that may be read; it is no refusal if not."""
+        """Return whether there is a project of this name that may be read; it is no refusal if not."""
         try:
             return self._may(Verb.READ, name) and bool(await self._catalog.project(name))
         except NotFoundError:

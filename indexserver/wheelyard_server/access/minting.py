@@ -55,7 +55,7 @@ class Mint:
 
     @property
     def is_open(self) -> bool:
-        """Whether anything is minted here."""
+        """Return whether anything is minted here."""
         return bool(self.audience and self._keys)
 
     def user_for(self, claims: SignedClaims) -> tuple[User, Identity]:
@@ -113,7 +113,7 @@ class Mint:
 
 
 def is_minted(unverified_token: str) -> bool:
-    """Tell whether this says of itself that it is one of ours."""
+    """Return whether this says of itself that it is one of ours."""
     try:
         return jwt.get_unverified_header(unverified_token).get("typ") == _TYPE
     except jwt.PyJWTError:

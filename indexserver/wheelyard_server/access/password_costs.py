@@ -81,7 +81,7 @@ def _check_argon2(text: str, work: int) -> None:
 
 
 def _is_canonical(text: str) -> bool:
-    """Tell whether this is base 64 without padding and without bits that nobody reads."""
+    """Return whether this is base 64 without padding and without bits that nobody reads."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:

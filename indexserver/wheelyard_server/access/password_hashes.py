@@ -39,7 +39,7 @@ def _is_affordable(user: str, stored: Password) -> bool:
 
 
 def fits(stored: Password, password: str) -> bool:
-    """Tell whether this is the password. A hash that is damaged fits nothing."""
+    """Return whether this is the password. A hash that is damaged fits nothing."""
     try:
         if stored.over:
             return _fits_argon2(stored.hash, _old_digest(stored.over, password))

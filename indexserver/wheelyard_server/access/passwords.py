@@ -78,7 +78,7 @@ class PasswordChecker:
         self._threads = ThreadPoolExecutor(self._room.slots, thread_name_prefix="password")
 
     async def check(self, user: str, readings: Sequence[str], stored: Iterable[Password], address: str) -> bool:
-        """Tell whether what was sent is one of the user's passwords, in any reading of its bytes.
+        """Return whether what was sent is one of the user's passwords, in any reading of its bytes.
 
         `stored` is empty where there is no such user. Raises `TooManyAttemptsError`, and `BusyError` if too many
         others are being checked.

@@ -59,7 +59,7 @@ class Principal:
 
     @property
     def is_anonymous(self) -> bool:
-        """Tell whether nobody is logged in."""
+        """Return whether nobody is logged in."""
         return self.name is None
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown
         return _pattern(self.within)
 
     def allows(self, principal: Principal, verb: Verb) -> bool:
-        """Tell whether this allows the verb on at least some packages."""
+        """Return whether this allows the verb on at least some packages."""
         return verb in self.verbs and not principal.subjects.isdisjoint(self.subjects)
 
     def without_anonymous(self) -> "Grant":
@@ -104,7 +104,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown
         return msgspec.structs.replace(self, subjects=tuple(each for each in self.subjects if each != _ANYBODY))
 
     def covers(self, project: NormalizedName) -> bool:
-        """Tell whether this is about the project."""
+        """Return whether this is about the project."""
         return self._packages.match(project) is not None and self._within.match(project) is not None
 
 
@@ -131,7 +131,7 @@ class Rules:
         return Rules((*(grant.without_anonymous() for grant in self.grants), *self.external_grants))
 
     def allows(self, principal: Principal, verb: Verb, project: NormalizedName) -> bool:
-        """Tell whether the principal may do this to the project."""
+        """Return whether the principal may do this to the project."""
         return any(grant.allows(principal, verb) and grant.covers(project) for grant in self.grants)
 
     def granting(self, principal: Principal, verb: Verb) -> "Rules":
@@ -139,9 +139,9 @@ class Rules:
         return Rules(tuple(grant for grant in self.grants if grant.allows(principal, verb)))
 
     def cover(self, project: NormalizedName) -> bool:
-        """Tell whether any of the grants, whoever they are for, is about the project."""
+        """Return whether any of the grants, whoever they are for, is about the project."""
         return any(grant.covers(project) for grant in self.grants)
 
     def allows_some(self, principal: Principal, verb: Verb) -> bool:
-        """Tell whether the principal may do this to any project at all."""
+        """Return whether the principal may do this to any project at all."""
         return any(grant.allows(principal, verb) for grant in self.grants)

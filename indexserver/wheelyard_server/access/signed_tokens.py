@@ -51,14 +51,14 @@ class SignedClaims:
         return datetime.fromtimestamp(self.claims["exp"], UTC)
 
     def fit(self, identity: Identity) -> bool:
-        """Tell whether they are this identity's: its issuer, and every claim that it asks for."""
+        """Return whether they are this identity's: its issuer, and every claim that it asks for."""
         return self.issuer == identity.issuer and all(
             _fits(self.claims.get(name), wanted) for name, wanted in identity.claims.items()
         )
 
 
 def is_signed_token(text: str) -> bool:
-    """Tell whether this can be a signed token at all."""
+    """Return whether this can be a signed token at all."""
     return len(text) <= LONGEST_TOKEN and _SHAPE.fullmatch(text) is not None
 
 

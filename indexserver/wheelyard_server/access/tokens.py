@@ -24,7 +24,7 @@ def digest(token: str) -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """Tell whether this can be a token at all."""
+    """Return whether this can be a token at all."""
     body, checksum = text[:-CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
     return (
         text.isascii()

@@ -105,7 +105,7 @@ class Catalog:
         return self._documents.known(name)
 
     def is_fresh(self, known: Known) -> bool:
-        """Tell whether `project` would return what is known at this moment."""
+        """Return whether `project` would return what is known at this moment."""
         return self._reader.is_fresh(known)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
@@ -211,7 +211,7 @@ class Catalog:
         return Change(at=self._now(), by=by)
 
     async def use_once(self, thing: str, until: datetime) -> bool:
-        """Tell whether this is the first time that a thing is used; see `SingleUse.use`."""
+        """Return whether this is the first time that a thing is used; see `SingleUse.use`."""
         await self.writes.passed()
         return await self._single_use.use(thing, until)
 

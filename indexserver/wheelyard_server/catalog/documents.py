@@ -115,7 +115,7 @@ class Documents:
         return self._cache.get(name)
 
     def is_current(self, known: Known) -> bool:
-        """Tell whether this is how it is now. False may only mean that this cannot be told without reading."""
+        """Return whether this is how it is now. False may only mean that this cannot be told without reading."""
         return known.stamp is not None and known.stamp == self._storage.stamp(
             layout.document(known.version.project.name)
         )

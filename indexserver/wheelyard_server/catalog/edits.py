@@ -40,7 +40,7 @@ class Selection:
 
 
 def holds(project: Project, filename: str, sha256: str) -> bool:
-    """Tell whether the distribution is there with these bytes, however its filename is spelled.
+    """Return whether the distribution is there with these bytes, however its filename is spelled.
 
     Raises if it is there, or was deleted, with others. The same bytes in another spelling are there: installers
     take a distribution by what it is, so nobody would see a second file.

@@ -44,7 +44,7 @@ class _Outage:
         self._failing: set[str] = set()
 
     def concerns(self, name: str) -> bool:
-        """Tell whether this project's document is not to be expected."""
+        """Return whether this project's document is not to be expected."""
         return name in self._failing or self._is_general
 
     def noticed(self, name: str) -> None:
@@ -88,7 +88,7 @@ class FreshReader:
         return await self._current_or_known(name, known)
 
     def is_fresh(self, known: Known) -> bool:
-        """Tell whether what is known is as fresh as it has to be, as far as that can be told without reading."""
+        """Return whether what is known is as fresh as it has to be, as far as that can be told without reading."""
         fresh_seconds = self._freshness.fresh_seconds
         return (fresh_seconds > 0 and self._age(known) < fresh_seconds) or self._documents.is_current(known)
 
@@ -129,6 +129,6 @@ class FreshReader:
 
 
 def _tells_of_an_outage(answer: asyncio.Task[Version]) -> bool:
-    """Tell whether the storage was not there. What it holds may be damaged: an older page would only hide that."""
+    """Return whether the storage was unreachable. Damaged content is no outage: an older page would hide it."""
     error = answer.exception()
     return isinstance(error, StorageUnavailableError) and not isinstance(error, DamagedObjectError)

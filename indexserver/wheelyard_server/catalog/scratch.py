@@ -166,7 +166,7 @@ class Scratch:
                 leftover.unlink()
 
     def receiver(self, algorithms: Collection[str] = ()) -> AbstractContextManager[Receiver]:
-        """Give a receiver for one file, whose bytes are removed at the end; it takes these digests and sha256."""
+        """Return a receiver for one file, whose bytes are removed at the end; it takes these digests and sha256."""
         return closing(Receiver(self._new_file, self._limit, algorithms))
 
     def _new_file(self) -> IO[bytes]:

@@ -145,7 +145,7 @@ def merged(project: Project, target: Project) -> Project:
 
 
 def _is_complete(name: NormalizedName, file: File, present: Mapping[str, int]) -> bool:
-    """Tell whether all objects of the file are there: each was checked before it was stored."""
+    """Return whether all objects of the file are there: each was checked before it was stored."""
     return present.get(layout.content(name, file)) == file.size and all(
         beside.key in present for beside in layout.beside(name, file)
     )

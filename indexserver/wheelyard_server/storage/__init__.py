@@ -66,7 +66,7 @@ class Storage(Protocol):
         ...
 
     async def holds(self, key: str, known: ETag) -> bool:
-        """Tell whether an object's ETag is still `known`; False: only a `read` tells. Raises nothing.
+        """Return whether an object's ETag is still `known`; False: only a `read` tells. Raises nothing.
 
         For where that takes less than a read.
         """

@@ -93,7 +93,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether another question can be asked."""
+        """Return whether another question can be asked."""
         return self._wire is not None and not self._wire.is_closing()
 
     async def ask(self, question: bytes) -> _Answer:
@@ -158,7 +158,7 @@ class Unchanged:
         self._rests_until = 0.0
 
     async def holds(self, key: str, known: ETag) -> bool:
-        """Tell whether an object's ETag is still `known`. False: only reading it tells."""
+        """Return whether an object's ETag is still `known`. False: only reading it tells."""
         now = asyncio.get_running_loop().time()
         if now < self._rests_until:
             return False

@@ -63,7 +63,7 @@ class WholeFiles:
             raise
 
     def _name(self, paths: Mapping[str, str], allowed: AbstractContextManager[None]) -> None:
-        """Give files the names that they are to have, and wait until these are durable."""
+        """Return files the names that they are to have, and wait until these are durable."""
         folders = {path.rpartition("/")[0] for path in paths.values()}
         made = {changed for folder in folders for changed in self._make_folder(folder)}
         with allowed:
@@ -118,7 +118,7 @@ def _begin(name: str, source: Path | bytes, descriptors: list[int]) -> None:
 
 
 def _linked(source: Path, name: str) -> bool:
-    """Give a file one more name; False: that cannot be, it may lie on another file system."""
+    """Return a file one more name; False: that cannot be, it may lie on another file system."""
     try:
         os.link(source, name)
     except OSError:

@@ -94,7 +94,7 @@ def spent(last_day: date, digest: str) -> str:
 
 
 def is_past(spent_key: str, today: date) -> bool:
-    """Tell whether a mark does not matter any more."""
+    """Return whether a mark does not matter any more."""
     return spent_key.removeprefix(SPENT) < today.isoformat()
 
 
@@ -113,5 +113,5 @@ def verdict(server: Server, *, is_safe: bool) -> str:
 
 
 def is_folder_marker(listed: Listed) -> bool:
-    """Tell whether this stands for a folder under `FILES`: servers on a file system may list theirs."""
+    """Return whether this stands for a folder under `FILES`: servers on a file system may list theirs."""
     return listed.size == 0 and listed.key.removeprefix(FILES).count("/") < 2

@@ -21,7 +21,7 @@ class Ordered:
         """The server does not know from where to go on."""
 
     def admits(self, key: str, size: int) -> bool:
-        """Tell whether an object belongs into the listing here.
+        """Return whether an object belongs into the listing here.
 
         Raises `StorageUnavailableError` if the server keeps to no order: then nobody knows when the list is whole.
         """

@@ -259,7 +259,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _is_whole_instead(error: StorageUnavailableError) -> bool:
-    """Tell whether the answer to a range was a 200: the whole object, as RFC 9110 has it."""
+    """Return whether the answer to a range was a 200: the whole object, as RFC 9110 has it."""
     return isinstance(error.__cause__, GenericError) and _RANGE_IGNORED in str(error.__cause__)
 
 

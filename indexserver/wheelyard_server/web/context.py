@@ -73,7 +73,7 @@ def arrived_from_outside(request: web.Request) -> bool:
 
 
 def is_outside(external_port: int | None, socket: tuple[Any, ...] | None) -> bool:
-    """Tell whether a connection to this socket comes from outside."""
+    """Return whether a connection to this socket comes from outside."""
     # Of a client that has gone nobody knows any more where it came from: then from outside.
     return external_port is not None and (socket is None or bool(socket[1] == external_port))
 

@@ -68,7 +68,7 @@ class LeftOut:
 
 
 def fitting(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> tuple[tuple[Login, ...], LeftOut]:
-    """Give the users for whom there is room, and from whom on there was none."""
+    """Return the users for whom there is room, and from whom on there was none."""
     small = [login for login in logins if size(login, trust) <= USER_BYTES]
     first: dict[str, str] = {}
     kept: list[Login] = []
@@ -87,7 +87,7 @@ def fitting(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> tuple
 
 
 def size(login: Login, trust: Trust) -> int:
-    """Give how many bytes of the file are a user's."""
+    """Return how many bytes of the file are a user's."""
     return len(part(login, trust).encode())
 
 
@@ -100,21 +100,21 @@ def _fits_namespace(logins: list[Login], trust: Trust) -> int:
 
 
 def _most(count: int, room: int, size_of: Callable[[int], int]) -> int:
-    """Give how many of so many fit; only where not all do, fewer are tried."""
+    """Return how many of so many fit; only where not all do, fewer are tried."""
     if size_of(count) <= room:
         return count
     return max(bisect_right(range(count), room, key=size_of) - 1, 0)
 
 
 def _taken(text: str) -> int:
-    """Give how many bytes of a budget a text takes."""
+    """Return how many bytes of a budget a text takes."""
     content = text.encode()
     least = -(-len(content) // _TEXT_PER_BYTE)
     return least if least > FILE_BYTES else max(least, len(gzip.compress(content, mtime=0)))
 
 
 def _place(index: PackageIndex, user: IndexUser) -> str:
-    """Give something to sort by: the users of the index's own namespace, then others, each the oldest first."""
+    """Return something to sort by: the users of the index's own namespace, then others, each the oldest first."""
     return f"{int(user.meta.namespace != index.meta.namespace)} {user.meta.age}"
 
 

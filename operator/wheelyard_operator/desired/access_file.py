@@ -57,12 +57,12 @@ def access_file(index: PackageIndex, logins: Iterable[Login], trust: Trust) -> s
 
 
 def packed(text: str) -> str:
-    """Give an access file as it stands in a Secret: one holds no more than 1 MiB."""
+    """Return an access file as it stands in a Secret: one holds no more than 1 MiB."""
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
 
 
 def unpacked(secret: Manifest) -> str:
-    """Give the access file that a Secret has, "" if there is none or it is damaged.
+    """Return the access file that a Secret has, "" if there is none or it is damaged.
 
     Whoever may write Secrets of the namespace may have written it, so no more of it than an access file can have is
     unpacked.
@@ -76,18 +76,18 @@ def unpacked(secret: Manifest) -> str:
 
 
 def knows_issuer(text: str, issuer: str) -> bool:
-    """Tell whether an access file has an issuer's keys."""
+    """Return whether an access file has an issuer's keys."""
     return f'{{"issuer":{_dump(issuer)},"keys":' in text
 
 
 def is_in_force(text: str, login: Login, trust: Trust) -> bool:
-    """Tell whether an access file has all of a user, without reading the file: it may have thousands."""
+    """Return whether an access file has all of a user, without reading the file: it may have thousands."""
     # No value can pretend to be an entry: a quotation mark within one is escaped.
     return all(_dump(each) in text for each in _own(login, trust))
 
 
 def part(login: Login, trust: Trust) -> str:
-    """Give all of an access file that is one user's."""
+    """Return all of an access file that is one user's."""
     return "".join(map(_dump, _own(login, trust)))
 
 
@@ -96,14 +96,14 @@ def _own(login: Login, trust: Trust) -> list[Manifest]:
 
 
 def entries(text: str) -> dict[str, str]:
-    """Give what an access file has of each user, by username, without reading the file."""
+    """Return what an access file has of each user, by username, without reading the file."""
     # A user's entry alone begins so: claims are sorted, and a quotation mark within a value is escaped.
     users = text.partition('"users":[{"name":"')[2].split('},{"name":"')
     return {each.partition('"')[0]: each for each in users}
 
 
 def has_publisher(entry: str, publisher: Identity) -> bool:
-    """Tell whether the entry of a user has this trusted publisher."""
+    """Return whether the entry of a user has this trusted publisher."""
     return _dump(_identity(publisher)) in entry.partition('"trustedPublishers":')[2]
 
 
@@ -121,7 +121,7 @@ def _user(login: Login, trust: Trust) -> Manifest:
 
 
 def service_accounts(user: IndexUser, trust: Trust) -> list[Identity]:
-    """Give what the tokens of a user's ServiceAccounts say."""
+    """Return what the tokens of a user's ServiceAccounts say."""
     prefix = f"system:serviceaccount:{user.meta.namespace}:"
     names = sorted(user.service_accounts) if trust.cluster_issuer else []
     return [Identity(trust.cluster_issuer, (("sub", prefix + name),)) for name in names]

@@ -30,7 +30,7 @@ SERVER = "index"
 
 
 def selector_labels(index: PackageIndex) -> dict[str, str]:
-    """Give what selects an index's pods: fixed for ever, a Deployment's selector cannot change."""
+    """Return what selects an index's pods: fixed for ever, a Deployment's selector cannot change."""
     return {
         "app.kubernetes.io/name": "wheelyard",
         "app.kubernetes.io/component": "index-server",
@@ -39,7 +39,7 @@ def selector_labels(index: PackageIndex) -> dict[str, str]:
 
 
 def index_metadata(index: PackageIndex, name: str) -> Manifest:
-    """Give a child's metadata. The index's own labels are never copied: GitOps tools would prune it."""
+    """Return a child's metadata. The index's own labels are never copied: GitOps tools would prune it."""
     return {
         "name": name,
         "namespace": index.meta.namespace,
@@ -49,7 +49,7 @@ def index_metadata(index: PackageIndex, name: str) -> Manifest:
 
 
 def user_metadata(user: IndexUser, name: str) -> Manifest:
-    """Give a user's child's metadata; the labels lead from it to the user and to the index."""
+    """Return a user's child's metadata; the labels lead from it to the user and to the index."""
     return {
         "name": name,
         "namespace": user.meta.namespace,
@@ -65,7 +65,7 @@ def user_metadata(user: IndexUser, name: str) -> Manifest:
 
 
 def owner_reference(meta: Meta) -> Manifest:
-    """Give the reference by which the garbage collector removes a child after its resource."""
+    """Return the reference by which the garbage collector removes a child after its resource."""
     return {
         "apiVersion": API_VERSION,
         "kind": meta.kind,
@@ -76,18 +76,18 @@ def owner_reference(meta: Meta) -> Manifest:
 
 
 def content_digest(content: Any) -> str:
-    """Give a digest of content alone: no versions and no metadata, which change without it."""
+    """Return a digest of content alone: no versions and no metadata, which change without it."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def encoded(data: dict[str, str]) -> dict[str, str]:
-    """Give a Secret's `data`."""
+    """Return a Secret's `data`."""
     return {key: base64.b64encode(value.encode()).decode("ascii") for key, value in data.items()}
 
 
 def decoded(secret: Manifest, key: str) -> str:
-    """Give one value of a Secret, "" if it has none or no text."""
+    """Return one value of a Secret, "" if it has none or no text."""
     try:
         return base64.b64decode(secret.get("data", {}).get(key, ""), validate=True).decode()
     except ValueError:

@@ -96,7 +96,7 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
 
 
 def _wishes(pods: Pods, settings: Settings) -> Manifest:
-    """Give what is not there unless somebody asks for it."""
+    """Return what is not there unless somebody asks for it."""
     wishes = {
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
         "nodeSelector": pods.node_selector,

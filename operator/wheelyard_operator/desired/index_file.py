@@ -22,7 +22,7 @@ GRACE_SECONDS = 300
 
 
 def scratch_bytes(index: PackageIndex) -> int:
-    """Give the size of all uploads that a server receives at a time: four of the largest."""
+    """Return the size of all uploads that a server receives at a time: four of the largest."""
     return 4 * index.serving.file_bytes
 
 
@@ -57,7 +57,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
 
 
 def on_volume(index: PackageIndex) -> bool:
-    """Whether all lies on a volume: copies of files would be no nearer, and uploads are received there, too."""
+    """Return whether the storage is a volume: file copies would be no nearer, and uploads arrive there too."""
     return isinstance(index.storage, VolumeStorage)
 
 
@@ -78,7 +78,7 @@ def _storage(storage: S3Storage | VolumeStorage, settings: Settings) -> Manifest
 
 
 def endpoint(storage: S3Storage, settings: Settings) -> str:
-    """Give the URL of the S3 server, "" for AWS."""
+    """Return the URL of the S3 server, "" for AWS."""
     return storage.endpoint or settings.s3_endpoint
 
 

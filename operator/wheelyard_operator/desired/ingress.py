@@ -32,7 +32,7 @@ def ingress(index: PackageIndex) -> Manifest | None:
 
 
 def tls_secret_name(index: PackageIndex) -> str:
-    """Give the name of the Secret with the certificate, "" where the Ingress has none."""
+    """Return the name of the Secret with the certificate, "" where the Ingress has none."""
     wish = index.exposure.ingress
     if wish is None or wish.tls is None:
         return ""

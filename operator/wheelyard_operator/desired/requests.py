@@ -12,12 +12,12 @@ _KEPT = 8
 
 
 def is_asked(request: str, answered: tuple[str, ...]) -> bool:
-    """Whether this value asks for a rotation; "" is no annotation."""
+    """Return whether this value asks for a rotation; "" is no annotation."""
     return bool(request) and _digest(request) not in answered
 
 
 def with_answer(request: str, answered: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the answered requests with this one among them."""
+    """Return the answered requests with this one among them."""
     return (_digest(request), *answered)[:_KEPT] if is_asked(request, answered) else answered
 
 

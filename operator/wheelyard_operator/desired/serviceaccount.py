@@ -6,7 +6,7 @@ from wheelyard_operator.settings import Settings
 
 
 def serviceaccount(index: PackageIndex, settings: Settings) -> Manifest:
-    """Give the pods an identity of their own, not the namespace's default, with no role that is not allowed."""
+    """Return the pods an identity of their own, not the namespace's default, with no role that is not allowed."""
     metadata = index_metadata(index, index.child_name)
     if isinstance(index.storage, S3Storage) and index.storage.identity:
         wanted = index.storage.identity.annotations

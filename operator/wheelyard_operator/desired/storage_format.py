@@ -16,13 +16,13 @@ _MOST_DIGITS = 4
 
 
 def given(secret: Manifest | None) -> int:
-    """Give the format that an access Secret lets its servers write."""
+    """Return the format that an access Secret lets its servers write."""
     text = decoded(secret, STORAGE_FORMAT).strip() if secret else ""
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else OLDEST_FORMAT
 
 
 def allowed(before: int, known: Sequence[int | None]) -> int:
-    """Give the format that servers may write, by what each pod knows; None is a pod that has not answered."""
+    """Return the format that servers may write, by what each pod knows; None is a pod that has not answered."""
     told = [each for each in known if each is not None]
     if told and len(told) == len(known):
         return min(told)

@@ -46,18 +46,18 @@ class Trusts:
         )
 
     def holder(self, username: str, publisher: Identity) -> str:
-        """Give another user with rights who has some of a publisher's jobs in force, "" if nobody has."""
+        """Return another user with rights who has some of a publisher's jobs in force, "" if nobody has."""
         for name, other in self.by_issuer.get((PUBLISHERS, publisher.issuer), ()):
             if name != username and name not in self.without_rights and other.overlaps(publisher):
                 return name
         return ""
 
     def count(self, publisher: Identity) -> int:
-        """Give how many publishers `holder` may have to look at."""
+        """Return how many publishers `holder` may have to look at."""
         return len(self.by_issuer.get((PUBLISHERS, publisher.issuer), ()))
 
     def before(self, username: str, way: str, identity: Identity) -> str:
-        """Give the user who is trusted before this one for some of an identity's tokens, "" if nobody is."""
+        """Return the user who is trusted before this one for some of an identity's tokens, "" if nobody is."""
         for name, other in self.by_issuer.get((way, identity.issuer), ())[:_MOST]:
             if name == username:
                 return ""
@@ -67,7 +67,7 @@ class Trusts:
 
 
 def _without_rights(content: Manifest) -> Callable[[Manifest], bool]:
-    """Give what tells whether a user has none, as `logins` of the index server has it."""
+    """Return what tells whether a user has none, as `logins` of the index server has it."""
     grants = (*content.get("grants", ()), *content.get("externalGrants", ()))
     granted = {subject for grant in grants for subject in grant["subjects"]}
     for_all = any("authenticated" in grant["subjects"] and set(grant["verbs"]) != {"read"} for grant in grants)

@@ -26,7 +26,7 @@ def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Ma
 
 
 def login_variables(index_url: str, username: str, token: str) -> dict[str, str]:
-    """Give the environment of pip, uv and twine; without a token ("") it has no login."""
+    """Return the environment of pip, uv and twine; without a token ("") it has no login."""
     simple, upload = _simple(index_url, username, token), f"{index_url}legacy/"
     return {
         "username": username,
@@ -60,7 +60,7 @@ def _simple(index_url: str, username: str, token: str) -> str:
 
 
 def _is_plain(url: str) -> bool:
-    """Tell whether it is plain HTTP: pip ignores such an index unless it is told to trust the host.
+    """Return whether it is plain HTTP: pip ignores such an index unless it is told to trust the host.
 
     Where there is TLS that would have pip not look at certificates.
     """

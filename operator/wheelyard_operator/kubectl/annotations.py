@@ -12,5 +12,5 @@ def annotate(kube: Kube, resource: PackageIndex | IndexUser, name: str, value: s
 
 
 def named(resource: PackageIndex | IndexUser) -> str:
-    """Give its name, as people say it."""
+    """Return its name, as people say it."""
     return f"{resource.meta.kind} {resource.meta.namespace}/{resource.meta.name}"

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, connection: Connection, terminal: Termina
 
 
 def lines(variables: Mapping[str, str], tool: str, quoted: Callable[[str], str]) -> Iterator[str]:
-    """Give what a shell can run: of one tool, of `all`, or as exports for `eval` (`env`)."""
+    """Return what a shell can run: of one tool, of `all`, or as exports for `eval` (`env`)."""
     if tool == "env":
         yield from (f"export {name}={quoted(value)}" for name, value in variables.items())
         return
@@ -92,7 +92,7 @@ def lines(variables: Mapping[str, str], tool: str, quoted: Callable[[str], str])
 
 
 def _quoting(reading: str) -> Callable[[str], str]:
-    """Give how a value is written in a shell, with what the shell runs in place of a token that is hidden."""
+    """Return how a value is written in a shell, with what the shell runs in place of a token that is hidden."""
 
     def quoted(value: str) -> str:
         return f'"{reading}"'.join(shlex.quote(part) if part else "" for part in value.split(_TOKEN))

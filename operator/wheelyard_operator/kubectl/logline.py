@@ -9,7 +9,7 @@ _HEAD = ("time", "level", "logger", "message")
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """Give the fields of a line; one that is no JSON object is a message."""
+    """Return the fields of a line; one that is no JSON object is a message."""
     try:
         fields = json.loads(text)
     except ValueError:
@@ -18,7 +18,7 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def readable(fields: dict[str, Any]) -> str:
-    """Give time, level, logger, message, and what else there is as `key=value`."""
+    """Return time, level, logger, message, and what else there is as `key=value`."""
     time = str(fields.get("time", ""))[:19].replace("T", " ")
     head = [time, str(fields.get("level", "")), str(fields.get("logger", "")), str(fields.get("message", ""))]
     rest = [f"{key}={_value(value)}" for key, value in fields.items() if key not in {*_HEAD, "exception"}]

@@ -97,13 +97,13 @@ class _Reader:
     """None is all."""
 
     def present(self) -> Iterator[tuple[str, _Entry]]:
-        """Give what there is, in the order in which it was written."""
+        """Return what there is, in the order in which it was written."""
         names = [str(pod["metadata"]["name"]) for pod in pods(self.connection.kube, self.index)]
         found = [(name, entry) for name in names for entry in self._past(name)]
         yield from sorted(found, key=lambda each: datetime.fromisoformat(each[1].time))
 
     def follow(self) -> Iterator[tuple[str, _Entry]]:
-        """Give also what comes, of every server that there is or will be, until somebody interrupts it."""
+        """Return also what comes, of every server that there is or will be, until somebody interrupts it."""
         lines: queue.Queue[tuple[str, _Entry] | ApiError] = queue.Queue()
         known: set[str] = set()
         while True:

@@ -40,7 +40,7 @@ class PodLogs(Protocol):
     """Reads the log of one container; raises ApiError."""
 
     def __call__(self, namespace: str, pod: str, container: str, extent: Extent) -> Iterator[Line]:
-        """Give the lines until the log ends or the connection does."""
+        """Return the lines until the log ends or the connection does."""
 
 
 def followed(
@@ -49,7 +49,7 @@ def followed(
     wait: Callable[[], None],
     last: str = "",
 ) -> Iterator[Line]:
-    """Give each line that is later than `last`, once, until the container has ended; connections may end before."""
+    """Yield each line after `last` once, until the container ends. Lost connections are opened again."""
     while True:
         # Asked before the log is read: what is written up to the end is then in it.
         is_last = ended()
@@ -69,7 +69,7 @@ class RealPodLogs:
         self._client = client
 
     def __call__(self, namespace: str, pod: str, container: str, extent: Extent) -> Iterator[Line]:
-        """Give the lines until the log ends or the connection does."""
+        """Return the lines until the log ends or the connection does."""
         answer = self._open(namespace, pod, container, extent)
         rest = b""
         try:

@@ -10,7 +10,7 @@ _Answer = TypeVar("_Answer")
 
 
 def passes(error: ApiError) -> bool:
-    """Whether the same request may go through a moment later."""
+    """Return whether the same request may go through a moment later."""
     return error.status in {0, 429} or error.status >= 500
 
 

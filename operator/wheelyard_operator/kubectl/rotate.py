@@ -70,7 +70,7 @@ def check(resource: PackageIndex | IndexUser) -> None:
 
 
 def seconds_of(duration: str) -> int:
-    """Give the seconds of a duration such as 90s, 10m or 2h; raise PluginError."""
+    """Return the seconds of a duration such as 90s, 10m or 2h; raise PluginError."""
     try:
         return parse_seconds(duration)
     except (ValueError, KeyError):
@@ -86,7 +86,7 @@ class Waiting:
     terminal: Terminal
 
     def until_done(self, seconds: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> str:
-        """Give what has come of it; raise PluginError where nothing does."""
+        """Return what has come of it; raise PluginError where nothing does."""
         deadline, told = clock() + seconds, ""
         while True:
             seen = patiently(self.look, lambda: sleep(_LOOK_SECONDS))

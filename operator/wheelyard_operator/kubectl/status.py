@@ -66,7 +66,7 @@ def _list(arguments: argparse.Namespace, connection: Connection, terminal: Termi
 
 
 def _user_bodies(connection: Connection, index: PackageIndex) -> tuple[list[Manifest], bool]:
-    """Give the index's users, and whether that may be only those of its own namespace."""
+    """Return the index's users, and whether that may be only those of its own namespace."""
     try:
         bodies, is_partial = connection.kube.list(USER), False
     except ApiError as error:
@@ -154,7 +154,7 @@ def _token(user: IndexUser, now: str) -> str:
 
 
 def _servers(index: PackageIndex) -> tuple[int, int]:
-    """Give how many servers are ready, and how many there are: an autoscaler has more than spec.replicas."""
+    """Return how many servers are ready, and how many there are: an autoscaler has more than spec.replicas."""
     return index.status.get("readyReplicas", 0), index.status.get("replicas", index.fewest_replicas)
 
 

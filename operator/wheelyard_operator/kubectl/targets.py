@@ -16,7 +16,7 @@ _MOST_NAMES = 10
 
 
 def index_named(connection: Connection, name: str) -> PackageIndex:
-    """Give a PackageIndex of the command's namespace; raise PluginError, with the names that there are."""
+    """Return a PackageIndex of the command's namespace; raise PluginError, with the names that there are."""
     found = read_index(connection.kube, Key(INDEX, connection.namespace, _without_kind(name, INDEX)))
     if found is None:
         raise _missing(connection, INDEX, name)
@@ -24,7 +24,7 @@ def index_named(connection: Connection, name: str) -> PackageIndex:
 
 
 def user_named(connection: Connection, name: str) -> IndexUser:
-    """Give an IndexUser of the command's namespace; raise PluginError, with the names that there are."""
+    """Return an IndexUser of the command's namespace; raise PluginError, with the names that there are."""
     found = read_user(connection.kube, Key(USER, connection.namespace, _without_kind(name, USER)))
     if found is None:
         raise _missing(connection, USER, name)
@@ -32,7 +32,7 @@ def user_named(connection: Connection, name: str) -> IndexUser:
 
 
 def target(connection: Connection, text: str) -> PackageIndex | IndexUser:
-    """Give what `index/NAME` or `user/NAME` means."""
+    """Return what `index/NAME` or `user/NAME` means."""
     kind, slash, name = text.partition("/")
     if not slash or kind.lower() not in _KINDS:
         raise PluginError(f"{text!r} does not say what it is: write index/{name or text} or user/{name or text}.")

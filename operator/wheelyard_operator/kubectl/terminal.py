@@ -40,7 +40,7 @@ class Terminal:
         print(json.dumps(value, indent=2), file=self.out)
 
     def paint(self, text: str, *styles: str) -> str:
-        """Give the text in these colours, where there are any."""
+        """Return the text in these colours, where there are any."""
         if not self.colour:
             return text
         return "".join(f"\033[{_CODES[style]}m" for style in styles) + text + "\033[0m"
@@ -78,7 +78,7 @@ class Terminal:
 
 
 def harmless(text: str) -> str:
-    """Give text that moves no cursor: names, messages and log lines come from others."""
+    """Return text that moves no cursor: names, messages and log lines come from others."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 

@@ -135,7 +135,7 @@ class Running:
         return next((each for each in found if self._is_own(each)), None)
 
     def _is_own(self, pod: Manifest) -> bool:
-        """Tell whether the Job made it: anybody can put the label on a pod."""
+        """Return whether the Job made it: anybody can put the label on a pod."""
         owners = pod["metadata"].get("ownerReferences", ())
         return any((each["kind"], each["name"]) == ("Job", self.name) for each in owners)
 
@@ -158,12 +158,12 @@ def _has_started(pod: Manifest) -> bool:
 
 
 def _termination(pod: Manifest | None) -> Manifest | None:
-    """Give how the check itself ended, None while it runs."""
+    """Return how the check itself ended, None while it runs."""
     found: Manifest | None = _state(pod or {}).get("terminated")
     return found
 
 
 def _state(pod: Manifest) -> Manifest:
-    """Give the state of the check's own container: sidecars that somebody injects end when they like."""
+    """Return the state of the check's own container: sidecars that somebody injects end when they like."""
     statuses = pod.get("status", {}).get("containerStatuses", ())
     return next((each.get("state", {}) for each in statuses if each["name"] == CONTAINER), {})

@@ -84,7 +84,7 @@ def _pod(index: PackageIndex, servers: Manifest, options: Sequence[str]) -> Mani
 
 
 def _mounts(server: Manifest) -> list[Manifest]:
-    """Give what a check needs: not the access file, and no cache."""
+    """Return what a check needs: not the access file, and no cache."""
     return [each for each in server["volumeMounts"] if each["mountPath"] in _MOUNTS]
 
 

@@ -12,23 +12,23 @@ _COLOURS = {"True": "green", "False": "red"}
 
 
 def duration(seconds: float) -> str:
-    """Give a length of time in one unit, as kubectl does for ages."""
+    """Return a length of time in one unit, as kubectl does for ages."""
     size, unit = next((each for each in _UNITS if seconds >= 2 * each[0]), _UNITS[-1])
     return f"{int(max(seconds, 0) // size)}{unit}"
 
 
 def ago(time: str, now: str) -> str:
-    """Give the time, and how long that has been."""
+    """Return the time, and how long that has been."""
     return f"{time} ({duration(-seconds_until(time, now))} ago)"
 
 
 def ahead(time: str, now: str) -> str:
-    """Give the time, and how long it is until then."""
+    """Return the time, and how long it is until then."""
     return f"{time} (in {duration(seconds_until(time, now))})"
 
 
 def condition(resource: PackageIndex | IndexUser, kind: str) -> Manifest:
-    """Give a condition, Unknown where the operator has not seen the resource as it is now."""
+    """Return a condition, Unknown where the operator has not seen the resource as it is now."""
     status = resource.status
     found = next((each for each in status.get("conditions", ()) if each["type"] == kind), None)
     if found is None:
@@ -41,12 +41,12 @@ def condition(resource: PackageIndex | IndexUser, kind: str) -> Manifest:
 
 
 def is_ready(resource: PackageIndex | IndexUser) -> bool:
-    """Whether all is well with the resource as it is now."""
+    """Return whether all is well with the resource as it is now."""
     return bool(condition(resource, READY)["status"] == "True")
 
 
 def headline(resource: PackageIndex | IndexUser) -> str:
-    """Give its state in one word, or few."""
+    """Return its state in one word, or few."""
     ready = condition(resource, READY)
     state = "Ready" if ready["status"] == "True" else str(ready["reason"])
     extra = [
@@ -56,12 +56,12 @@ def headline(resource: PackageIndex | IndexUser) -> str:
 
 
 def styles(resource: PackageIndex | IndexUser) -> Sequence[str]:
-    """Give the colours of its state."""
+    """Return the colours of its state."""
     return (_COLOURS.get(str(condition(resource, READY)["status"]), "yellow"), "bold")
 
 
 def told(resource: PackageIndex | IndexUser) -> list[tuple[Manifest, str]]:
-    """Give the conditions worth reading, with the colour of each; Ready has been told before."""
+    """Return the conditions worth reading, with the colour of each; Ready has been told before."""
     return [
         (each, _colour(each))
         for each in resource.status.get("conditions", ())

@@ -46,7 +46,7 @@ class Calls:
         client.meta.events.register("needs-retry", self._after_attempt)
 
     def failed(self, loop: str) -> Callable[[], object]:
-        """Give what counts an error of a loop that nobody expects."""
+        """Return what counts an error of a loop that nobody expects."""
         return self._metrics.failed(loop)
 
     def of_issuers(self, fetch: Fetch) -> Fetch:

@@ -33,9 +33,9 @@ class SignsOfLife:
             self._last[thread] = self._clock()
 
     def count(self) -> int:
-        """Give how many threads are at work."""
+        """Return how many threads are at work."""
         return len(self._last)
 
     def oldest(self) -> float | None:
-        """Give the time of the thread that has given no sign for longest, None if none is at work."""
+        """Return the time of the thread that has given no sign for longest, None if none is at work."""
         return min(self._last.copy().values(), default=None)

@@ -33,7 +33,7 @@ class Leader(Protocol):
 
     @property
     def leads(self) -> bool:
-        """Whether this operator may write now; from any thread."""
+        """Return whether this operator may write now; from any thread."""
 
     async def acquire(self) -> None:
         """Return once this operator leads."""

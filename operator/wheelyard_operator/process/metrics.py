@@ -101,7 +101,7 @@ class Metrics:
         self._last_event.labels(resource).set(time.time())
 
     def failed(self, loop: str) -> Callable[[], None]:
-        """Give what counts an unexpected failure of a loop."""
+        """Return what counts an unexpected failure of a loop."""
         return self._failures.labels(loop).inc
 
     def measured(self, reconcile: Callable[[Key], Outcome]) -> Callable[[Key], Outcome]:
@@ -140,7 +140,7 @@ class Metrics:
             self._ends[key] = outcome.ends
 
     def _first_end(self, of: str) -> float:
-        """Give the first one; +Inf where none ends."""
+        """Return the first one; +Inf where none ends."""
         times = [ends.get(of) for ends in self._ends.copy().values()]
         return min((timestamp(time) for time in times if time), default=float("inf"))
 

@@ -56,19 +56,19 @@ class WorkQueue:
         self._changed.set()
 
     def known(self, kind: str) -> list[Key]:
-        """Give every key of a kind that is looked after."""
+        """Return every key of a kind that is looked after."""
         return self._schedule.known(kind)
 
     def count_due(self) -> int:
-        """Give how many keys wait for a worker."""
+        """Return how many keys wait for a worker."""
         return self._schedule.count_due(time.monotonic())
 
     def count_running(self) -> int:
-        """Give how many reconciliations are under way."""
+        """Return how many reconciliations are under way."""
         return self._signs.count()
 
     def is_stuck(self) -> bool:
-        """Whether some reconciliation hangs, or something has been due for long while none was started."""
+        """Return whether some reconciliation hangs, or something has been due for long while none was started."""
         long_ago = time.monotonic() - _STUCK_SECONDS
         if self._last_start is None:
             # It was not told to work yet.

@@ -36,7 +36,7 @@ class Schedule:
         self._due[key] = min(self._due.get(key, soonest), soonest)
 
     def take(self, now: float) -> Key | None:
-        """Give the key that has been due for longest, which then counts as running."""
+        """Return the key that has been due for longest, which then counts as running."""
         key = min(self._waiting(), key=self._due.__getitem__, default=None)
         if key is None or self._due[key] > now:
             return None
@@ -45,7 +45,7 @@ class Schedule:
         return key
 
     def next_due(self) -> float | None:
-        """Give the time when `take` will next have something, None if never."""
+        """Return the time when `take` will next have something, None if never."""
         return min((self._due[key] for key in self._waiting()), default=None)
 
     def done(self, key: Key, outcome: Outcome, now: float) -> None:
@@ -72,11 +72,11 @@ class Schedule:
             self._due[key] = max(self._due[key], now + seconds)
 
     def known(self, kind: str) -> list[Key]:
-        """Give every key of a kind that is looked after."""
+        """Return every key of a kind that is looked after."""
         return [key for key in {*self._due, *self._running} if key.kind == kind]
 
     def count_due(self, now: float) -> int:
-        """Give how many keys `take` would give out one after another."""
+        """Return how many keys `take` would give out one after another."""
         return sum(self._due[key] <= now for key in self._waiting())
 
     def _resync(self) -> float:

@@ -50,7 +50,7 @@ def ensure_bucket(s3: "S3Client", index: PackageIndex, bucket: str, region: str)
 
 
 def made_for(s3: "S3Client", index: PackageIndex, bucket: str) -> bool:
-    """Tell whether the bucket was made for exactly this index, by uid: names come again."""
+    """Return whether the bucket was made for exactly this index, by uid: names come again."""
     return (_tags(s3, bucket) or {}).get(_UID_TAG) == index.meta.uid
 
 
@@ -64,7 +64,7 @@ def _set_up(s3: "S3Client", index: PackageIndex, bucket: str) -> dict[str, str]:
 
 
 def _was_just_made(s3: "S3Client", index: PackageIndex, bucket: str) -> bool:
-    """Tell whether it is ours from before a crash: younger than its index, and empty.
+    """Return whether it is ours from before a crash: younger than its index, and empty.
 
     S3 takes no tags with CreateBucket. Where the server does not say when a bucket was made, it is not ours.
     """
@@ -95,7 +95,7 @@ def _exists(s3: "S3Client", bucket: str) -> bool:
 
 
 def _create(s3: "S3Client", bucket: str, region: str) -> bool:
-    """Whether it was this call that made the bucket."""
+    """Return whether it was this call that made the bucket."""
     try:
         if region == "us-east-1":  # the one region that must not be named
             s3.create_bucket(Bucket=bucket)
@@ -175,7 +175,7 @@ def _has(step: Callable[[], object]) -> bool:
 
 
 def _tags(s3: "S3Client", bucket: str) -> dict[str, str] | None:
-    """Give the tags, {} where there are none or the server has no such thing, None where they may not be read."""
+    """Return the tags, {} where there are none or the server has no such thing, None where they may not be read."""
     try:
         found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     except ClientError as error:

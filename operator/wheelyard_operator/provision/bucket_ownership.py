@@ -59,7 +59,7 @@ def check_storage(
 
 
 def owner_of(s3: "S3Client", index: PackageIndex, storage: S3Storage, credentials: str) -> Owner:
-    """Give the owner of the place; raise Problem, which does not name the owner, if it is another index."""
+    """Return the owner of the place; raise Problem, which does not name the owner, if it is another index."""
     marker = _read_marker(s3, storage, credentials)
     if marker is None:
         return Owner.UNMARKED

@@ -52,7 +52,7 @@ class Clients:
         self._verify = _authorities(settings.ca_bundle).name if settings.ca_bundle else None
 
     def own_s3(self, region: str) -> "S3Client":
-        """Give a client with the operator's own credentials at the operator's own endpoint."""
+        """Return a client with the operator's own credentials at the operator's own endpoint."""
         with self._making:
             if region in self._own_s3:
                 return self._own_s3[region]
@@ -66,7 +66,7 @@ class Clients:
             return client
 
     def s3(self, credentials: Credentials, endpoint: str, region: str) -> "S3Client":
-        """Give a client with an index's credentials, never with the operator's."""
+        """Return a client with an index's credentials, never with the operator's."""
         with self._making:
             session = boto3.Session(
                 aws_access_key_id=credentials.key_id,
@@ -77,7 +77,7 @@ class Clients:
 
     @cached_property
     def iam(self) -> "IAMClient":
-        """Give a client with the operator's own credentials."""
+        """Return a client with the operator's own credentials."""
         with self._making:
             client = boto3.Session().client(
                 "iam",

@@ -81,7 +81,7 @@ def unreachable(condition: str, what: str) -> Problem:
 
 
 def error_code(error: ClientError) -> str:
-    """Give S3's or IAM's own word for what is wrong."""
+    """Return S3's or IAM's own word for what is wrong."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 

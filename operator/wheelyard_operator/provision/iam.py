@@ -112,7 +112,7 @@ class IamUsers:
 
 
 def user_name(index: PackageIndex) -> str:
-    """Give the IAM user's name; the digest keeps a-b/c and a/b-c apart."""
+    """Return the IAM user's name; the digest keeps a-b/c and a/b-c apart."""
     digest = hashlib.sha256(index.id.encode()).hexdigest()[:8]
     readable = f"wheelyard-{index.meta.namespace}-{index.meta.name}"
     return f"{readable[: _NAME_LIMIT - len(digest) - 1]}-{digest}"

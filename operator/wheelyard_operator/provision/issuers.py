@@ -91,7 +91,7 @@ class Issuers:
         self._answers: dict[str, _Answer] = {}
 
     def of_cluster(self) -> Issuer:
-        """Give who signs the tokens of ServiceAccounts; raise `IssuerError`.
+        """Return who signs the tokens of ServiceAccounts; raise `IssuerError`.
 
         https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
         #service-account-issuer-discovery
@@ -99,7 +99,7 @@ class Issuers:
         return self._known("", lambda: Issuer(_name(self._cluster(_DISCOVERY)), public_keys(self._cluster(_KEYS))))
 
     def of_web(self, name: str) -> Issuer:
-        """Give an issuer by its URL (OpenID Connect Discovery 1.0); raise `IssuerError`."""
+        """Return an issuer by its URL (OpenID Connect Discovery 1.0); raise `IssuerError`."""
         return self._known(name, lambda: self._discovered(name))
 
     def _discovered(self, name: str) -> Issuer:
@@ -136,7 +136,7 @@ def _name(document: Manifest) -> str:
 
 
 def public_keys(key_set: Manifest) -> tuple[Manifest, ...]:
-    """Give the keys that verify signatures, by `kid`, of a set (RFC 7517); raise `IssuerError` if it has none."""
+    """Return the keys that verify signatures, by `kid`, of a set (RFC 7517); raise `IssuerError` if it has none."""
     keys = key_set.get("keys", [])
     found = [_public(each) for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
     useful = [key for key in found if _is_useful(key)]
@@ -148,7 +148,7 @@ def public_keys(key_set: Manifest) -> tuple[Manifest, ...]:
 
 
 def _is_useful(key: Manifest) -> bool:
-    """Whether it verifies signatures, in a form that index servers know: one odd key ends the use of no other."""
+    """Return whether a key verifies signatures in a form that index servers know. One odd key spoils no other."""
     kind = _KINDS.get(key.get("kty", ""))
     return (
         kind is not None

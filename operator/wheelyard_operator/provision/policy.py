@@ -14,7 +14,7 @@ _OBJECT_ACTIONS = [
 
 
 def storage_policy(storage: S3Storage, partition: str = "aws") -> dict[str, Any]:
-    """Give the policy document. The prefix ends in "/", so `team/` never unlocks `team2/`.
+    """Return the policy document. The prefix ends in "/", so `team/` never unlocks `team2/`.
 
     `partition` is the region's, such as aws-cn:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
@@ -33,7 +33,7 @@ def storage_policy(storage: S3Storage, partition: str = "aws") -> dict[str, Any]
 
 
 def resources(policy: Any) -> set[str]:
-    """Give the resources to which a policy gives any right; none for what is not a policy."""
+    """Return the resources to which a policy gives any right; none for what is not a policy."""
     try:
         found = [each["Resource"] for each in policy["Statement"] if each["Effect"] == "Allow"]
         return {name for each in found for name in ([each] if isinstance(each, str) else each)}

@@ -83,7 +83,7 @@ def _refusal(storage: S3Storage, why: str) -> Problem:
 
 
 def _versions(s3: "S3Client", bucket: str) -> Iterator[list[dict[str, Any]]]:
-    """Give all versions and delete markers, at most 1,000 at a time."""
+    """Return all versions and delete markers, at most 1,000 at a time."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         if found:

@@ -41,10 +41,10 @@ class Principals(Protocol):
         """Make the index's user, with rights to its place alone; not where the user is somebody else's."""
 
     def reaches(self, index: PackageIndex, storage: S3Storage) -> bool:
-        """Tell whether the index's own user has rights to exactly this place already."""
+        """Return whether the index's own user has rights to exactly this place already."""
 
     def keys(self, index: PackageIndex) -> tuple[AccessKey, ...]:
-        """Give the user's keys, oldest first."""
+        """Return the user's keys, oldest first."""
 
     def create_key(self, index: PackageIndex) -> NewKey:
         """Make another key."""

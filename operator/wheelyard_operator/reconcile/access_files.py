@@ -26,7 +26,7 @@ class InForce:
         return Trusts.parse(self.text)
 
     def entry(self, user: IndexUser) -> str:
-        """Give what it has of a user with trusted publishers."""
+        """Return what it has of a user with trusted publishers."""
         return entries(self.text).get(user.username, "") if user.publishers else ""
 
 
@@ -44,7 +44,7 @@ class AccessFiles:
         """By index: the version of the Secret, and what is in it."""
 
     def of(self, kube: Kube, index: PackageIndex) -> InForce:
-        """Give what an index has in force."""
+        """Return what an index has in force."""
         place = ("Secret", index.meta.namespace, index.access_secret_name)
         head = kube.metadata(*place)
         if head is None or not is_owned(head, index.meta):

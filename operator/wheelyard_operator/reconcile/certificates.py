@@ -10,7 +10,7 @@ from wheelyard_operator.times import written
 
 
 def certificate_ends(kube: Kube, index: PackageIndex) -> str:
-    """Give when the certificate of an index's Ingress ends, RFC 3339, "" where there is none that can be read."""
+    """Return when the certificate of an index's Ingress ends, RFC 3339, "" where there is none that can be read."""
     name = tls_secret_name(index)
     secret = kube.get("Secret", index.meta.namespace, name) if name else None
     if secret is None:

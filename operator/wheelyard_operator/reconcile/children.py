@@ -23,7 +23,7 @@ class Children:
         self._applier = Applier(kube, owner)
 
     def ensure(self, desired: Manifest, condition: str = READY) -> Manifest:
-        """Give the live object, written only if it differs."""
+        """Return the live object, written only if it differs."""
         with self._problems(_named(desired), condition):
             return self._applier.ensure(desired)
 
@@ -38,7 +38,7 @@ class Children:
             self._applier.check_owned(live)
 
     def own(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Give a child as it is, None where there is none that was made for this resource."""
+        """Return a child as it is, None where there is none that was made for this resource."""
         return self._applier.own(kind, namespace, name)
 
     def cede(self, live: Manifest, field: str) -> None:

@@ -143,7 +143,7 @@ class IndexReconciler:
         return None
 
     def _doors(self, observed: ObservedIndex, accepted: tuple[Login, ...]) -> tuple[tuple[Login, ...], Doors]:
-        """Give the users for whom there is room, and what servers get of them."""
+        """Return the users for whom there is room, and what servers get of them."""
         index, own = observed.index, observed.access_secret
         before = own if own and is_owned(own, index.meta) else None
         trust = self.trust.trust((login.user for login in accepted), before)

@@ -62,7 +62,7 @@ class Situation:
 
 
 def next_step(situation: Situation, rotation: KeyRotation, grace_seconds: int) -> Step | None:
-    """Give what is to be done now, None for nothing."""
+    """Return what is to be done now, None for nothing."""
     current, keys, now = situation.current, situation.keys, situation.now
     if not _is_alive(current, keys, now):
         return Make(_in_the_way(keys))
@@ -75,13 +75,13 @@ def next_step(situation: Situation, rotation: KeyRotation, grace_seconds: int) -
 
 
 def is_due(current: StorageKey, rotation: KeyRotation, now: str) -> bool:
-    """Tell whether the key has to give way to another one."""
+    """Return whether the key has to give way to another one."""
     due = next_rotation(current, rotation)
     return is_asked(rotation.request, current.answered) or bool(due and due <= now)
 
 
 def next_rotation(current: StorageKey, rotation: KeyRotation) -> str:
-    """Give the time when a new key is due by itself, "" for never."""
+    """Return the time when a new key is due by itself, "" for never."""
     return later(current.issued, rotation.every) if rotation.every and current.key_id and current.issued else ""
 
 
@@ -96,7 +96,7 @@ def _is_alive(current: StorageKey, keys: Sequence[AccessKey], now: str) -> bool:
 
 
 def _in_the_way(keys: Sequence[AccessKey]) -> str:
-    """Give the key that leaves room: one that is not valid any more, or the youngest, which no pod has seen."""
+    """Return the key that leaves room: one that is not valid any more, or the youngest, which no pod has seen."""
     if len(keys) < MOST_KEYS:
         return ""
     return next((each.key_id for each in keys if not each.active), keys[-1].key_id)

@@ -17,13 +17,13 @@ _MOST_COMPARED = 100_000
 
 
 def admitted(index: PackageIndex, observed: ObservedUser) -> bool:
-    """Whether the index consents to a user of that namespace."""
+    """Return whether the index consents to a user of that namespace."""
     home, namespace = index.meta.namespace, observed.user.meta.namespace
     return index.consent.admits(home, namespace, observed.namespace_labels)
 
 
 def live_credentials(observed: ObservedUser) -> Credentials | None:
-    """Give what the user's own Secret has, None if there is none that counts.
+    """Return what the user's own Secret has, None if there is none that counts.
 
     Under an earlier name it counts until there is one under the present name: a new name is no new login.
     """
@@ -50,7 +50,7 @@ def without_held_publishers(user: IndexUser, entry: str, is_held: Callable[[Iden
 
 
 def logins(observed: ObservedIndex) -> tuple[Login, ...]:
-    """Give everybody who can log in to the index."""
+    """Return everybody who can log in to the index."""
     in_force = _in_force(observed)
     in_file = entries(in_force.text)
     compared: Counter[str] = Counter()
@@ -73,7 +73,7 @@ def logins(observed: ObservedIndex) -> tuple[Login, ...]:
 
 
 def _in_force(observed: ObservedIndex) -> InForce:
-    """Give the access file that the servers have, if anybody asks: it may be long."""
+    """Return the access file that the servers have, if anybody asks: it may be long."""
     secret = observed.access_secret
     asks = any(each.user.publishers for each in observed.users)
     return InForce(unpacked(secret)) if asks and secret and is_owned(secret, observed.index.meta) else InForce()

@@ -11,7 +11,7 @@ _TYPE = "kubernetes.io/basic-auth"
 
 
 def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPassword | None) -> ChosenPassword:
-    """Give what is kept of the password in `secret`; raise Problem. The Secret itself is the team's, and stays."""
+    """Return what is kept of the password in `secret`; raise Problem. The team's Secret itself is not changed."""
     name = user.password_secret_name
     if secret is None:
         raise Problem(
@@ -36,7 +36,7 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
 
 
 def _still_counts(chosen: ChosenPassword, secret: Manifest) -> bool:
-    """Tell whether what was taken over is within the bounds, which may have been wider then."""
+    """Return whether what was taken over is within the bounds, which may have been wider then."""
     is_affordable = passwords.is_affordable(passwords.PasswordHash(chosen.hash, chosen.over))
     return is_affordable and not passwords.is_too_long(decoded(secret, PASSWORD))
 

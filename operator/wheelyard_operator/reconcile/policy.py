@@ -16,7 +16,7 @@ def check_claims(storage: S3Storage, settings: Settings) -> None:
 
 
 def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) -> Problem | None:
-    """Give why the operator does not make or unlock this bucket for this index, None if it does.
+    """Return why the operator does not make or unlock this bucket for this index, None if it does.
 
     Without this rule, anyone who may create a PackageIndex could have any bucket of the account unlocked.
     """
@@ -35,7 +35,7 @@ def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) 
 def exposure_problems(
     kind: str, index: PackageIndex, settings: Settings, live: Manifest | None
 ) -> tuple[Problem | None, tuple[Problem, ...]]:
-    """Give why an index may not be exposed in this way (None if it may), and what is tolerated because it exists.
+    """Return why an index may not be exposed in this way (None if it may), and what is tolerated because it exists.
 
     Someone who may create an index need not have the right to create an Ingress. `live` is the object of this kind
     that was made for the index, None if there is none: a host or annotation that it has already is tolerated.

@@ -28,7 +28,7 @@ _ADVICE = (
 def as_problem(
     error: Problem | NotOursError | LeavingError | ApiError, owner: Meta, what: str = "", condition: str = READY
 ) -> Problem:
-    """Give the problem that an error with an object is; `what` names the object, "" is the resource itself.
+    """Return the problem that an error with an object is; `what` names the object, "" is the resource itself.
 
     What passes by itself, and what is no refusal, is raised again.
     """
@@ -56,13 +56,13 @@ def namespace_ends(owner: Meta) -> Problem:
 
 
 def is_leaving(kube: Kube, namespace: str) -> bool:
-    """Whether the namespace is being deleted. What is missing in it then needs nobody."""
+    """Return whether the namespace is being deleted. What is missing in it then needs nobody."""
     found = kube.get("Namespace", "", namespace)
     return found is None or "deletionTimestamp" in found["metadata"]
 
 
 def shortened(text: str) -> str:
-    """Give a sentence of the API server's, or of who refuses through it, on one line and of a bounded length."""
+    """Return a sentence of the API server's, or of who refuses through it, on one line and of a bounded length."""
     line = " ".join(text.split())
     line = line if len(line) <= _LONGEST_MESSAGE else f"{line[: _LONGEST_MESSAGE - 3]}..."
     return line if line.endswith((".", "!", "?")) else f"{line}."

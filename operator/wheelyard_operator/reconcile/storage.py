@@ -147,14 +147,14 @@ class StorageStage:
         return replace(ready or ReadyStorage(credentials_digest(observed)), note=note, kept=kept)
 
     def _client(self, observed: ObservedIndex, storage: S3Storage) -> "tuple[S3Client, str]":
-        """Give a client that may use the storage, and whose credentials it has; raise Problem."""
+        """Return a client that may use the storage, and whose credentials it has; raise Problem."""
         region, name = self._region(storage), observed.index.storage_secret_name
         if storage.provision_user or storage.identity:
             return self._clients.own_s3(region), OPERATOR_CREDENTIALS
         return self._clients.s3(given_credentials(observed), storage.endpoint, region), f"The keys in Secret {name}"
 
     def _kept(self, observed: ObservedIndex, storage: S3Storage) -> Problem | None:
-        """Give why the bucket is tolerated only because the index has it already, None if it is allowed.
+        """Return why the bucket is tolerated only because the index has it already, None if it is allowed.
 
         Raises Problem if it is not allowed and the index does not have it.
         """
@@ -164,7 +164,7 @@ class StorageStage:
         return problem
 
     def _has_place(self, observed: ObservedIndex, storage: S3Storage) -> bool:
-        """Tell whether the index has this place already: by its user's rights at IAM, else by the marker."""
+        """Return whether the index has this place already: by its user's rights at IAM, else by the marker."""
         if storage.provision_user:
             return self._principals.reaches(observed.index, storage)
         try:
@@ -233,7 +233,7 @@ def _with_key(observed: ObservedIndex, key: StorageKey, children: Children) -> O
 
 
 def given_credentials(observed: ObservedIndex) -> Credentials:
-    """Give the keys that the index names; raise Problem."""
+    """Return the keys that the index names; raise Problem."""
     name, secret = observed.index.storage_secret_name, observed.storage_secret
     if secret is None:
         raise Problem(
@@ -253,7 +253,7 @@ def given_credentials(observed: ObservedIndex) -> Credentials:
 
 
 def credentials_digest(observed: ObservedIndex) -> str:
-    """Give a digest of the keys alone, or of who the pods are: nothing else of a Secret is their business."""
+    """Return a digest of the keys alone, or of who the pods are: nothing else of a Secret is their business."""
     storage = observed.index.storage
     if isinstance(storage, VolumeStorage):
         return ""
@@ -265,7 +265,7 @@ def credentials_digest(observed: ObservedIndex) -> str:
 
 
 def serves_with(observed: ObservedIndex, digest: str, deployment: Manifest | None = None) -> bool:
-    """Whether every pod runs with the credentials of this digest; those that are just ending count, too.
+    """Return whether every pod runs with the credentials of this digest; those that are just ending count, too.
 
     `deployment` is as it was just applied, else it is the one observed.
     """

@@ -25,7 +25,7 @@ def next_step(
     is_known: Callable[[str], bool],
     new_token: Callable[[], str],
 ) -> Credentials:
-    """Give the credentials that a user with a token should have now.
+    """Return the credentials that a user with a token should have now.
 
     `is_known` tells of a token's digest whether the index has it.
     """
@@ -52,12 +52,12 @@ def next_step(
 
 
 def next_rotation(current: Credentials, rotation: Rotation) -> str:
-    """Give the time when a new token is due by itself, "" for never."""
+    """Return the time when a new token is due by itself, "" for never."""
     return later(current.issued, rotation.every) if rotation.every and current.token else ""
 
 
 def seconds_to_next(current: Credentials, rotation: Rotation, now: str) -> float | None:
-    """Give how long nothing is to be done, None for ever."""
+    """Return how long nothing is to be done, None for ever."""
     times = [each.until for each in current.previous]
     times.append(_settles_at(current) if current.next_token else next_rotation(current, rotation))
     return min((max(seconds_until(time, now), 0) for time in times if time), default=None)

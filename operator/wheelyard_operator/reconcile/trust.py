@@ -22,7 +22,7 @@ class TrustStage:
     settings: Settings
 
     def trust(self, users: Iterable[IndexUser], access_secret: Manifest | None) -> Trust:
-        """Give what these users need; `access_secret` is the one in force."""
+        """Return what these users need; `access_secret` is the one in force."""
         users, before = tuple(users), _Before(access_secret or {})
         wanted = {each.issuer for user in users for each in user.publishers if self.settings.trusts(each.issuer)}
         cluster = self.cluster_issuer() if any(user.service_accounts for user in users) else ""
@@ -35,7 +35,7 @@ class TrustStage:
         )
 
     def cluster_issuer(self) -> str:
-        """Give who signs the tokens of ServiceAccounts, "" where that cannot be found out now."""
+        """Return who signs the tokens of ServiceAccounts, "" where that cannot be found out now."""
         try:
             return self.issuers.of_cluster().name
         except IssuerError:

@@ -137,7 +137,7 @@ class UserReconciler:
     def _credentials(
         self, observed: ObservedUser, access_text: str, now: str
     ) -> tuple[Credentials, Problem | None]:
-        """Give what the user's Secret should hold, and what is wrong with the user's password, if anything is."""
+        """Return what the user's Secret should hold, and what is wrong with the user's password, if anything is."""
         user, current = observed.user, live_credentials(observed) or Credentials()
         password, problem = None, None
         try:
@@ -216,7 +216,7 @@ def _check_budget(index: PackageIndex, login: Login, trust: Trust, left_out: Lef
 
 
 def _taken(user: IndexUser, free: IndexUser, trust: Trust, in_force: InForce) -> tuple[str, ...]:
-    """Give the jobs and ServiceAccounts that log in as another user, who is not named where it is a stranger.
+    """Return the jobs and ServiceAccounts that log in as another user, who is not named where it is a stranger.
 
     Of the user's jobs, those of `free` may be in force.
     """

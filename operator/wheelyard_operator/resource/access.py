@@ -56,7 +56,7 @@ class Maximum:
         )
 
     def limit(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
-        """Give what is left of a user's grants, whose subjects are all the same.
+        """Return what is left of a user's grants, whose subjects are all the same.
 
         A verb is in one of the results at most. Both lists are joined before they limit each other, which allows
         the same, so that the result never has a grant for every pair of them.
@@ -72,7 +72,7 @@ class Maximum:
         )
 
     def exceeded_by(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
-        """Give the grants of a user that ask for more. Where comparing would cost too much, all of them may."""
+        """Return the grants of a user that ask for more. Where comparing would cost too much, all of them may."""
         grants = tuple(grants)
         if _length(grants) * _length(self.grants) > _MAX_COMPARISONS:
             return grants
@@ -86,7 +86,7 @@ class Maximum:
 
 
 def _packages(grants: Iterable[Grant], verb: str) -> tuple[str, ...]:
-    """Give all globs on which the verb is granted, each once."""
+    """Return all globs on which the verb is granted, each once."""
     found = dict.fromkeys(glob for grant in grants if verb in grant.verbs for glob in grant.packages)
     return _EVERYTHING if "*" in found else tuple(found)
 

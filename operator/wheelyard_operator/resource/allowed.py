@@ -8,7 +8,7 @@ from wheelyard_operator.resource.globs import includes
 
 
 def allows(patterns: Iterable[str], name: str, namespace: str) -> bool:
-    """Tell whether an index of this namespace may have this bucket or host.
+    """Return whether an index of this namespace may have this bucket or host.
 
     A pattern with `{namespace}` gives a name to one namespace at most. If two patterns give a name to two
     namespaces, neither may have it.
@@ -21,12 +21,12 @@ def allows(patterns: Iterable[str], name: str, namespace: str) -> bool:
 
 
 def examples(patterns: Iterable[str], namespace: str) -> tuple[str, ...]:
-    """Give the patterns of this namespace alone."""
+    """Return the patterns of this namespace alone."""
     return tuple(each.replace(NAMESPACE, namespace) for each in patterns if NAMESPACE in each)
 
 
 def _namespace(pattern: str, name: str) -> str:
-    """Give the only namespace to which a pattern gives a name, "" for none.
+    """Return the only namespace to which a pattern gives a name, "" for none.
 
     Wildcards match neither "-" nor ".". So the text before and after `{namespace}` has a fixed number of parts, and
     the parts between are the namespace: `{namespace}-*` gives `a-b-c` to `a-b` alone, never to `a`.

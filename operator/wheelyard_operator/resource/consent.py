@@ -24,7 +24,7 @@ class LabelSelector:
         )
 
     def matches(self, labels: dict[str, str]) -> bool:
-        """Whether an object with these labels is selected; an empty selector selects everything."""
+        """Return whether an object with these labels is selected; an empty selector selects everything."""
         return all(labels.get(key) == value for key, value in self.labels) and all(
             _holds(labels, *expression) for expression in self.expressions
         )
@@ -58,7 +58,7 @@ class Consent:
         return cls(body.get("from", "Same"), LabelSelector.parse(body.get("selector", {})))
 
     def admits(self, home: str, namespace: str, labels: dict[str, str] | None) -> bool:
-        """Whether users of a namespace with these labels (None: it is gone) may use an index in `home`."""
+        """Return whether users of a namespace with these labels (None: it is gone) may use an index in `home`."""
         if namespace == home or self.source == "All":
             return True
         return self.source == "Selector" and labels is not None and self.selector.matches(labels)

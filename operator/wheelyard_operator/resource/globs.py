@@ -6,12 +6,12 @@ MAX_LENGTH = 128
 
 
 def is_bounded(glob: str) -> bool:
-    """Tell whether a glob is within the bounds."""
+    """Return whether a glob is within the bounds."""
     return len(glob) <= MAX_LENGTH and glob.count("*") <= MAX_STARS
 
 
 def includes(outer: str, inner: str) -> bool:
-    """Tell whether a glob matches all names that another one matches; for globs with `?` a no may be wrong.
+    """Return whether a glob matches all names that another one matches; for globs with `?` a no may be wrong.
 
     The inner glob is read as a text that stands for its names: only an outer `*` meets a `*` of it. On a mismatch
     only the latest `*` takes one more character, and no earlier one is tried again: a text that fits does so with

@@ -17,7 +17,7 @@ _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 
 
 def parse_bytes(quantity: str) -> int:
-    """Give the number of bytes of a quantity such as 5Gi; the schema allows no other units."""
+    """Return the number of bytes of a quantity such as 5Gi; the schema allows no other units."""
     unit = _UNITS.get(quantity[-2:])
     return int(quantity[:-2]) * unit if unit else int(quantity)
 
@@ -164,7 +164,7 @@ class PackageIndex:
 
     @property
     def has_user(self) -> bool:
-        """Whether the operator makes an IAM user for it."""
+        """Return whether the operator makes an IAM user for it."""
         return isinstance(self.storage, S3Storage) and self.storage.provision_user
 
     @property
@@ -174,15 +174,15 @@ class PackageIndex:
         return (*([BUCKET_FINALIZER] if bucket_goes else []), *([FINALIZER] if self.has_user else []))
 
     def host(self, cluster_domain: str) -> str:
-        """Give the Service's name within the cluster."""
+        """Return the Service's name within the cluster."""
         return f"{self.child_name}.{self.meta.namespace}.svc.{cluster_domain}"
 
     def internal_url(self, cluster_domain: str) -> str:
-        """Give the index's root within the cluster; `simple/` and `legacy/` lie below it."""
+        """Return the index's root within the cluster; `simple/` and `legacy/` lie below it."""
         return f"http://{self.host(cluster_domain)}/"
 
     def url(self, cluster_domain: str) -> str:
-        """Give the index's root as most know it: from outside, where that is asked for, else within the cluster."""
+        """Return the index's public root: the external one if the index is exposed, else the one in the cluster."""
         return self.exposure.url or self.internal_url(cluster_domain)
 
 

@@ -72,7 +72,7 @@ class Meta:
 
     @property
     def deleting(self) -> bool:
-        """Whether it is on its way out."""
+        """Return whether it is on its way out."""
         return bool(self.deleted)
 
     @property

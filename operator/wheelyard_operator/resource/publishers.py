@@ -25,7 +25,7 @@ class Identity:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether it has a number that is never given to anybody else. Of other issuers no such claim is known."""
+        """Return whether it has an ID that is never reused. Other issuers are not known to have such a claim."""
         claims = dict(self.claims)
         goes_by_names = self.issuer in {GITHUB_ISSUER, _GITLAB_ISSUER} or "project_path" in claims
         return not goes_by_names or any(name in _PINS and not value.endswith("*") for name, value in self.claims)
@@ -41,7 +41,7 @@ class Identity:
         return "add gitlab.projectId (with oidc: the claim project_id), the project ID on the project's page"
 
     def overlaps(self, other: "Identity") -> bool:
-        """Tell whether some token is both, as far as the claims say: those of one are among the other's."""
+        """Return whether some token is both, as far as the claims say: those of one are among the other's."""
         own, theirs = dict(self.claims), dict(other.claims)
         shared = own.keys() & theirs.keys()
         return (
@@ -64,7 +64,7 @@ class Identity:
 
 
 def _meet(one: str, two: str) -> bool:
-    """Tell whether some value is meant by both."""
+    """Return whether some value is meant by both."""
     begins_one, begins_two = one.removesuffix("*"), two.removesuffix("*")
     if one != begins_one and two != begins_two:
         return begins_one.startswith(begins_two) or begins_two.startswith(begins_one)

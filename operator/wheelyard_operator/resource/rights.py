@@ -27,7 +27,7 @@ def rights(index: PackageIndex, user: IndexUser) -> Rights:
 
 
 def refused(index: PackageIndex, user: IndexUser) -> tuple[str, ...]:
-    """Give what a user asks for beyond its rights, in words. It costs more than the rights: globs are compared."""
+    """Return the requests beyond a user's rights, as text. This costs more than the rights: it compares globs."""
     if user.meta.namespace == index.meta.namespace:
         return ()
     strange_groups = [f"group {group}" for group in user.groups if group not in index.maximum.groups]
@@ -35,7 +35,7 @@ def refused(index: PackageIndex, user: IndexUser) -> tuple[str, ...]:
 
 
 def all_grants(index: PackageIndex, user: IndexUser) -> tuple[Grant, ...]:
-    """Give every grant that means this user once logged in, from whomever it comes."""
+    """Return every grant that means this user once logged in, from whomever it comes."""
     own = rights(index, user)
     subjects = {"anonymous", "authenticated", f"user:{user.username}", *(f"group:{group}" for group in own.groups)}
     return (*(grant for grant in index.grants if not subjects.isdisjoint(grant.subjects)), *own.grants)

@@ -50,7 +50,7 @@ _STARTING = "Starting"
 
 
 def written(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:
-    """Give the conditions as the API has them; the time changes only when a status does."""
+    """Return the conditions as the API has them; the time changes only when a status does."""
     old = {each["type"]: each for each in old_status.get("conditions", ())}
     return [
         {
@@ -66,18 +66,18 @@ def written(conditions: Iterable[Condition], old_status: Manifest, generation: i
 
 
 def shortened(text: str, length: int) -> str:
-    """Give a text that the schema of the status takes."""
+    """Return a text that the schema of the status takes."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def state(status: Manifest) -> str:
-    """Give a status in a word, for counting: paused, stalled (somebody has to act), ready or working."""
+    """Return a status in a word, for counting: paused, stalled (somebody has to act), ready or working."""
     true = {each["type"] for each in status["conditions"] if each["status"] == "True"}
     return next((word for condition, word in _STATES if condition in true), WORKING)
 
 
 def problem_conditions(problem: Problem) -> list[Condition]:
-    """Give what a problem that is in the way of everything makes of a resource."""
+    """Return what a problem that is in the way of everything makes of a resource."""
     return [
         Condition(READY, "False", problem.reason, problem.message),
         Condition(RECONCILING, str(not problem.stalled), problem.reason, problem.message),
@@ -86,12 +86,12 @@ def problem_conditions(problem: Problem) -> list[Condition]:
 
 
 def is_stalled(status: Manifest) -> bool:
-    """Whether somebody has to act."""
+    """Return whether somebody has to act."""
     return any((each["type"], each["status"]) == (STALLED, "True") for each in status.get("conditions", ()))
 
 
 def paused(status: Manifest, generation: int, now: str) -> list[Manifest]:
-    """Give the conditions of a resource that is paused: what was known of it stays, but nothing is under way.
+    """Return the conditions of a resource that is paused: what was known of it stays, but nothing is under way.
 
     It is ready only if it was, as it is now. Else only its being resumed makes it so, which is what Stalled says.
     """
@@ -109,14 +109,14 @@ def paused(status: Manifest, generation: int, now: str) -> list[Manifest]:
 
 
 def replaced(status: Manifest, told: Iterable[Condition], generation: int, now: str) -> list[Manifest]:
-    """Give the conditions of a status with these in the place of its own; the others stay as they were."""
+    """Return the conditions of a status with these in the place of its own; the others stay as they were."""
     new = {each["type"]: each for each in written(told, status, generation, now)}
     old = [new.pop(each["type"], each) for each in status.get("conditions", ())]
     return [*old, *new.values()]
 
 
 def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
-    """Give the conditions that are worth an event: those whose status or reason is news."""
+    """Return the conditions that are worth an event: those whose status or reason is news."""
     old = {each["type"]: (each["status"], each["reason"]) for each in old_status.get("conditions", ())}
     return [
         Condition(each["type"], each["status"], each["reason"], each["message"])

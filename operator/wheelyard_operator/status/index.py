@@ -47,7 +47,7 @@ class IndexFindings:
 
 
 def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Manifest:
-    """Give the whole status; a None is to go from it. `now` is RFC 3339."""
+    """Return the whole status; a None is to go from it. `now` is RFC 3339."""
     storage = findings.storage
     deployed = findings.deployment.get("status", {}) if findings.deployment else {}
     generation = index.meta.generation
@@ -80,7 +80,7 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
 
 
 def _allowed(kept: tuple[Problem, ...]) -> Condition | None:
-    """Give what only goes on because it was there before, None where all is allowed."""
+    """Return what only goes on because it was there before, None where all is allowed."""
     if not kept:
         return None
     messages = " ".join(dict.fromkeys(each.message for each in kept))

@@ -46,7 +46,7 @@ def monitored(
 
 
 def _refusal(route: Manifest) -> Condition | None:
-    """Give what a Gateway has against its route; each of them has to say that it takes it."""
+    """Return what a Gateway has against its route; each of them has to say that it takes it."""
     answers = [each for each in route.get("status", {}).get("parents", []) if _is_about(each, route)]
     for parent in route.get("spec", {}).get("parentRefs", []):
         gateway = f"{parent.get('namespace') or route['metadata']['namespace']}/{parent['name']}"
@@ -66,7 +66,7 @@ def _refusal(route: Manifest) -> Condition | None:
 
 
 def _is_about(answer: Manifest, route: Manifest) -> bool:
-    """Tell whether it is about the route as it is now, not as it was before."""
+    """Return whether it is about the route as it is now, not as it was before."""
     generation = route["metadata"].get("generation")
     return all(each.get("observedGeneration", generation) == generation for each in answer.get("conditions", ()))
 

@@ -11,7 +11,7 @@ _NO_IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNe
 
 
 def is_rolled_out(deployment: Manifest | None) -> bool:
-    """Whether every wanted pod is of the latest template and available, and no older one is left."""
+    """Return whether every wanted pod is of the latest template and available, and no older one is left."""
     if deployment is None or not is_updated(deployment):
         return False
     available: int = deployment.get("status", {}).get("availableReplicas", 0)
@@ -19,7 +19,7 @@ def is_rolled_out(deployment: Manifest | None) -> bool:
 
 
 def is_updated(deployment: Manifest) -> bool:
-    """Whether only pods of the latest template are left, though some may have fallen ill since."""
+    """Return whether only pods of the latest template are left, though some may have fallen ill since."""
     status: dict[str, int] = deployment.get("status", {})
     updated = status.get("updatedReplicas", 0)
     return (
@@ -30,13 +30,13 @@ def is_updated(deployment: Manifest) -> bool:
 
 
 def is_scaled_to_zero(deployment: Manifest) -> bool:
-    """Whether no servers are wanted, and none are left."""
+    """Return whether no servers are wanted, and none are left."""
     gone = deployment.get("status", {}).get("replicas", 0) == 0
     return _wanted(deployment) == 0 and gone and is_updated(deployment)
 
 
 def hindrance(deployment: Manifest | None) -> tuple[str, str] | None:
-    """Give (reason, message) of what keeps new pods from coming up until somebody acts, by the Deployment itself.
+    """Return (reason, message) of what keeps new pods from coming up until somebody acts, by the Deployment itself.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment
     """
@@ -75,18 +75,18 @@ def availability(deployment: Manifest | None, pods: Sequence[Manifest]) -> Condi
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Whether a pod takes requests."""
+    """Return whether a pod takes requests."""
     conditions = pod.get("status", {}).get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def has_ended(pod: Manifest) -> bool:
-    """Whether a pod runs no more and never will."""
+    """Return whether a pod runs no more and never will."""
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _said(condition: Manifest) -> str:
-    """Give what a condition of others says, as a bounded sentence."""
+    """Return what a condition of others says, as a bounded sentence."""
     text = " ".join(str(condition.get("message") or condition.get("reason") or "no reason given").split())
     return f"{text[:_LONGEST_MESSAGE].rstrip('.')}."
 
@@ -96,7 +96,7 @@ def _wanted(deployment: Manifest) -> int:
 
 
 def trouble(pods: Sequence[Manifest]) -> list[tuple[str, str]]:
-    """Give (reason, message) of pods in trouble, in words that stay the same while the trouble does."""
+    """Return (reason, message) of pods in trouble, in words that stay the same while the trouble does."""
     found = (_of_pod(pod) for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])))
     return [each for each in found if each]
 

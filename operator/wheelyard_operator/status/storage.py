@@ -31,7 +31,7 @@ class ReadyStorage:
 
     @property
     def rotates(self) -> bool:
-        """Whether something of the keys is to be done soon."""
+        """Return whether something of the keys is to be done soon."""
         return self.ends_a_key or self.awaits_a_key
 
 
@@ -43,7 +43,7 @@ def storage_conditions(
     *,
     serves: bool,
 ) -> list[Condition]:
-    """Give StorageReady and CredentialsReady.
+    """Return StorageReady and CredentialsReady.
 
     `ready` is None where the storage was not looked at, or is not well. `serves` tells that some index server
     reaches the storage: of what the operator has no credentials for, they alone can tell.

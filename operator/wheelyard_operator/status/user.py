@@ -39,7 +39,7 @@ class UserFindings:
 
 
 def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
-    """Give the whole status; a None is to go from it."""
+    """Return the whole status; a None is to go from it."""
     generation, problem = user.meta.generation, findings.problem
     return {
         "observedGeneration": generation,

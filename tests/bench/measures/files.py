@@ -20,7 +20,7 @@ def path_of(running: Running, size: str) -> str:
 
 
 def _is_redirected(client: Client, path: str) -> bool:
-    """Tell whether a file comes from S3 itself."""
+    """Return whether a file comes from S3 itself."""
     return client.send("GET", path).status == HTTPStatus.FOUND
 
 

@@ -107,7 +107,7 @@ class Server(ABC):
 
     @property
     def caches(self) -> bool:
-        """Tell whether files come from elsewhere the first time."""
+        """Return whether files come from elsewhere the first time."""
         return False
 
     @abstractmethod

@@ -223,7 +223,7 @@ def _merged(live: Any, patch: Any) -> Any:
 
 
 def index_body(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Give a PackageIndex as the API server has it; `s3__bucket="x"`, `access={}`, `spec={}`, `uid="u"`..."""
+    """Return a PackageIndex as the API server has it; `s3__bucket="x"`, `access={}`, `spec={}`, `uid="u"`..."""
     s3: Manifest = {
         "bucket": "acme",
         "region": "",
@@ -257,12 +257,12 @@ def index_body(name: str = "main", namespace: str = "packages", **changes: Any) 
 
 
 def given(name: str = "keys") -> Manifest:
-    """Give the s3 changes of an index with its own credentials."""
+    """Return the s3 changes of an index with its own credentials."""
     return {"s3__provision": {}, "s3__credentials": {"secretRef": {"name": name}}}
 
 
 def user_body(name: str = "jenkins", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Give an IndexUser as the API server has it."""
+    """Return an IndexUser as the API server has it."""
     return {
         "apiVersion": API_VERSION,
         "kind": USER,
@@ -289,7 +289,7 @@ def an_index(name: str = "main", namespace: str = "packages", **changes: Any) ->
 
 
 def s3_of(index: PackageIndex) -> S3Storage:
-    """Give the storage of an index that keeps everything in S3."""
+    """Return the storage of an index that keeps everything in S3."""
     assert isinstance(index.storage, S3Storage)
     return index.storage
 
@@ -299,7 +299,7 @@ def a_user(name: str = "jenkins", namespace: str = "packages", **changes: Any) -
 
 
 def a_login(user: IndexUser, index: PackageIndex | None = None, **credentials: Any) -> Login:
-    """Give a user's login at an index, with a token that nobody has."""
+    """Return a user's login at an index, with a token that nobody has."""
     return Login(
         user, rights(index or an_index(), user), Credentials(**{"token": TOKEN, "issued": NOW, **credentials})
     )
@@ -310,7 +310,7 @@ def namespace_body(name: str, **labels: str) -> Manifest:
 
 
 def server_pod(name: str = "p", index: str = "main", **metadata: Any) -> Manifest:
-    """Give a pod that the Deployment of an index made."""
+    """Return a pod that the Deployment of an index made."""
     labels = {"wheelyard.dev/index": index, "pod-template-hash": "abc"}
     owner = {"kind": "ReplicaSet", "name": f"wheelyard-{index}-abc", "uid": "r", "controller": True}
     where = {"name": name, "namespace": "packages", "labels": labels, "ownerReferences": [owner]}
@@ -318,6 +318,6 @@ def server_pod(name: str = "p", index: str = "main", **metadata: Any) -> Manifes
 
 
 def condition(body: Manifest, kind: str) -> Manifest:
-    """Give one condition of a live object."""
+    """Return one condition of a live object."""
     (found,) = (each for each in body["status"]["conditions"] if each["type"] == kind)
     return dict(found)

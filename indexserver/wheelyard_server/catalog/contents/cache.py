@@ -59,11 +59,11 @@ class FileCache:
         return file
 
     def has(self, sha256: str) -> bool:
-        """Tell whether `find` would open the file without reading it."""
+        """Return whether `find` would open the file without reading it."""
         return sha256 in self._space and self._files.has(self._path(sha256), sha256)
 
     def is_bringing(self, sha256: str) -> bool:
-        """Tell whether a file is on its way here."""
+        """Return whether a file is on its way here."""
         return sha256 in self._filling
 
     async def follow(self, stored: Stored) -> AsyncIterator[bytes] | None:

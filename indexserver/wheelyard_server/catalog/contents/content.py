@@ -74,7 +74,7 @@ class Contents:
         return await self._whole(Stored(self._storage, key, file))
 
     def is_at_hand(self, key: str, file: File) -> bool:
-        """Tell whether a file is large and `open` would have it on this machine, without reading it."""
+        """Return whether a file is large and `open` would have it on this machine, without reading it."""
         if file.size <= SMALL_BYTES:
             return False
         path = self._storage.path(key)

@@ -60,7 +60,7 @@ class LocalFiles:
         raise WrongBytesError(f"{path} has the SHA-256 {found}")
 
     def has(self, path: Path, sha256: str) -> bool:
-        """Tell whether `open` would open the file without reading it."""
+        """Return whether `open` would open the file without reading it."""
         try:
             return self._known.get(_Version.of(path.stat())) == sha256
         except OSError:

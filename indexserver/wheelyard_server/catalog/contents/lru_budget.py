@@ -25,7 +25,7 @@ class Space:
             self._kept.move_to_end(key)
 
     def takes(self, size: int) -> bool:
-        """Tell whether so many bytes can be reserved now."""
+        """Return whether so many bytes can be reserved now."""
         return size <= self._max_bytes // LARGEST_SHARE and self._reserved_bytes + size <= self._max_bytes
 
     def reserve(self, size: int) -> list[str]:
@@ -39,7 +39,7 @@ class Space:
         return evicted
 
     def release(self, size: int) -> None:
-        """Give back what was reserved."""
+        """Return back what was reserved."""
         self._reserved_bytes -= size
 
     def keep(self, key: str, size: int) -> None:

@@ -101,11 +101,11 @@ class Tree:
         return plain
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether a folder with this path was added, or anything in it."""
+        """Return whether a folder with this path was added, or anything in it."""
         return self._kinds.get(_folded(path)) in {Kind.FOLDER, Kind.IMPLIED_FOLDER}
 
     def is_file(self, path: str) -> bool:
-        """Tell whether a file with this path was added."""
+        """Return whether a file with this path was added."""
         return self._kinds.get(_folded(path)) is Kind.FILE
 
     def _stands_in(self, folder: str, path: str) -> bool:

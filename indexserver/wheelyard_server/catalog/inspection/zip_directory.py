@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def has_descriptor(self) -> bool:
-        """Tell whether sizes and checksum follow the content."""
+        """Return whether sizes and checksum follow the content."""
         return bool(self.flags & _DATA_DESCRIPTOR)
 
     def undeclared(self) -> "Entry":

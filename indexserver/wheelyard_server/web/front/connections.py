@@ -297,7 +297,7 @@ class Connection(web.RequestHandler):
             self._wire.resume_reading()
 
     def _feed(self, data: bytes) -> None:
-        """Give aiohttp what came: headers while it waits for them, else a body."""
+        """Return aiohttp what came: headers while it waits for them, else a body."""
         before, self._was_used = len(self._messages), True
         if self._waiter is not None and self._head_since is None:
             self._head_since = self._loop.time()
@@ -361,11 +361,11 @@ class Connection(web.RequestHandler):
         return response
 
     def _is_idle(self) -> bool:
-        """Tell whether aiohttp waits for a request."""
+        """Return whether aiohttp waits for a request."""
         return self._waiter is not None and not self._waiter.done()
 
     def _has_half_a_request(self) -> bool:
-        """Tell whether headers began behind an earlier request and never ended. That ends the parser's work."""
+        """Return whether headers began behind an earlier request and never ended. That ends the parser's work."""
         if self._is_at_a_beginning or self._parser is None:
             return False
         try:
@@ -394,7 +394,7 @@ def _checked(connection: web.RequestHandler, now: float) -> Exception | None:
 
 
 def _has_no_body(received: tuple[Any, Any]) -> bool:
-    """Tell whether whatever follows a request is the next one."""
+    """Return whether whatever follows a request is the next one."""
     message, payload = received
     return payload is EMPTY_PAYLOAD and isinstance(message, RawRequestMessage) and not message.upgrade
 

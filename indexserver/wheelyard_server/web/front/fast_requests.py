@@ -77,7 +77,7 @@ class Asking:
     rights: dict[tuple[bool, str], bool] = field(default_factory=dict)
 
     def may_read(self, access: Access, project: NormalizedName, *, outside: bool) -> bool:
-        """Tell whether the sender may read a project by these rules."""
+        """Return whether the sender may read a project by these rules."""
         if self.access is not access:
             self.access, self.principal = access, authenticate.at_once(self.authorization, access.logins)
             self.method = self.principal.method if self.principal is not None else Method.NONE

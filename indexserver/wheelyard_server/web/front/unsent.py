@@ -52,7 +52,7 @@ class Unsent:
         return self._all.size
 
     def has_room(self, address: str, body: bytes) -> bool:
-        """Tell whether a body may be held for a client. One is, however large it is, if it is the only one."""
+        """Return whether a body may be held for a client. One is, however large it is, if it is the only one."""
         own = self._of_address.get(address, _Bodies())
         return _fits(own, body, self._most_per_address) and _fits(self._all, body, self._most)
 

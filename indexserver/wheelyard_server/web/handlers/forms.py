@@ -58,7 +58,7 @@ class Form:
 
     @property
     def is_registration(self) -> bool:
-        """Tell whether this is what `setup.py register` or `twine register` sends."""
+        """Return whether this is what `setup.py register` or `twine register` sends."""
         return self.begins_as_registration or self.fields.get(":action") == "submit"
 
     async def take(self, event: MultipartSegment | bytes | None) -> None:

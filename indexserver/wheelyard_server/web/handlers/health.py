@@ -13,7 +13,7 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Tell whether to send requests here.
+    """Return whether to send requests here.
 
     What is the same for all replicas does not count, or none would be left: an outage of the storage, or a
     background loop that fails while the last good state is in force. A loop that is stuck is this process's own.

@@ -49,12 +49,12 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
 
 
 def matches(request: web.Request, etag: str) -> bool:
-    """Tell whether the client has this already: If-None-Match compares weakly, RFC 9110 section 13.1.2."""
+    """Return whether the client has this already: If-None-Match compares weakly, RFC 9110 section 13.1.2."""
     return is_among(etag, request.headers.get("If-None-Match", ""))
 
 
 def is_among(etag: str, known: str) -> bool:
-    """Tell whether the value of an If-None-Match has this ETag."""
+    """Return whether the value of an If-None-Match has this ETag."""
     tags = known.split(",", KNOWN_TAGS)[:KNOWN_TAGS]
     return known == etag or any(each.strip().removeprefix("W/") in (etag, "*") for each in tags)
 

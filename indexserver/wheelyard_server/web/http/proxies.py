@@ -28,7 +28,7 @@ class Proxies:
         self._paths = {listener.port: listener.path for listener in listeners if listener is not None}
 
     def trusts(self, port: int, address: str) -> bool:
-        """Tell whether a connection from this address to this port is a trusted proxy's."""
+        """Return whether a connection from this address to this port is a trusted proxy's."""
         parsed = _parsed(address)
         return parsed is not None and self._is_trusted(port, parsed)
 

@@ -30,7 +30,7 @@ def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:
 
 
 def is_host(value: str) -> bool:
-    """Tell whether the value of a Host header can be read in one way only."""
+    """Return whether the value of a Host header can be read in one way only."""
     return _HOST.fullmatch(value) is not None
 
 

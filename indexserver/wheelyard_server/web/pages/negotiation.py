@@ -17,7 +17,7 @@ class MediaType(StrEnum):
 
     @property
     def is_html(self) -> bool:
-        """Tell whether the body is HTML."""
+        """Return whether the body is HTML."""
         return self is not MediaType.JSON_V1
 
 

@@ -60,7 +60,7 @@ class Representation:
 
     @property
     def is_small(self) -> bool:
-        """Tell whether it can be compressed where it is needed, and kept in all content codings."""
+        """Return whether it can be compressed where it is needed, and kept in all content codings."""
         return not self._is_part and len(self.body) <= SMALL_BYTES
 
     def only(self, encoding: Encoding) -> "Representation":
@@ -102,7 +102,7 @@ class Representation:
         return prepared
 
     def is_ready(self, encoding: Encoding) -> bool:
-        """Tell whether `prepared` has made the whole answer before."""
+        """Return whether `prepared` has made the whole answer before."""
         return (encoding, False) in self._prepared
 
     def _prepare(self, encoding: Encoding, *, unchanged: bool) -> Prepared:

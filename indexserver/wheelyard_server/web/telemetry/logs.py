@@ -107,7 +107,7 @@ class AccessLog(AbstractAccessLogger):
 
     @property
     def enabled(self) -> bool:
-        """Whether lines go anywhere."""
+        """Return whether lines go anywhere."""
         return self.logger.isEnabledFor(logging.INFO)
 
 
@@ -159,7 +159,7 @@ class RequestLog:
 
 
 def has_secret(text: str) -> bool:
-    """Tell whether a part of this would be hidden."""
+    """Return whether a part of this would be hidden."""
     return hidden(text) != text
 
 

@@ -23,14 +23,14 @@ class Sampling:
         self._chosen: WeakSet[object] = WeakSet()
 
     def holds_back(self, connection: object, traceparent: str) -> bool:
-        """Tell whether the request that has just come is to be traced; `takes` will know."""
+        """Return whether the request that has just come is to be traced; `takes` will know."""
         if not self._decide(traceparent):
             return False
         self._chosen.add(connection)
         return True
 
     def takes(self, request: web.BaseRequest) -> bool:
-        """Tell whether to trace a request."""
+        """Return whether to trace a request."""
         if request.protocol in self._chosen:
             self._chosen.discard(request.protocol)
             return True

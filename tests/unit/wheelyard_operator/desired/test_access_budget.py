@@ -22,7 +22,7 @@ INDEX = an_index(access=OPEN)
 
 
 def noise(length: int, seed: int) -> str:
-    """Give characters that no compression makes much shorter."""
+    """Return characters that no compression makes much shorter."""
     return "".join(random.Random(seed).choices(string.ascii_lowercase + string.digits, k=length))  # noqa: S311
 
 

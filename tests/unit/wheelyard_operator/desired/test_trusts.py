@@ -36,7 +36,7 @@ def test_whether_two_mean_some_job(one: Identity, two: Identity, *, overlap: boo
 
 
 def trusts(*users: tuple[str, dict[str, Any]]) -> tuple[Trusts, list[str]]:
-    """Give who trusts what, where users were made in this order."""
+    """Return who trusts what, where users were made in this order."""
     logins = [a_login(a_user(name, uid=f"uid-{number}", **fields)) for number, (name, fields) in enumerate(users)]
     found = Trusts.parse(access_file(an_index(), logins, TRUST))
     (identity,) = logins[0].user.publishers or service_accounts(logins[0].user, TRUST)

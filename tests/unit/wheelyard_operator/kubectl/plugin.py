@@ -73,7 +73,7 @@ class Plugin:
 
 
 def conditions(**statuses: str) -> list[Manifest]:
-    """Give conditions of one status each, with a message."""
+    """Return conditions of one status each, with a message."""
     return [
         {"type": kind, "status": status, "reason": f"{kind}Reason", "message": f"The message of {kind}."}
         for kind, status in statuses.items()
@@ -81,7 +81,7 @@ def conditions(**statuses: str) -> list[Manifest]:
 
 
 def seen_index(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Give an index that the operator has made so."""
+    """Return an index that the operator has made so."""
     body = index_body(name, namespace, **changes)
     body["status"] = {
         "observedGeneration": 1,
@@ -98,7 +98,7 @@ def seen_index(name: str = "main", namespace: str = "packages", **changes: Any) 
 
 
 def seen_user(name: str = "ci", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Give a user that the operator has made so."""
+    """Return a user that the operator has made so."""
     body = user_body(name, namespace, **changes)
     body["status"] = {
         "observedGeneration": 1,
@@ -114,11 +114,11 @@ def seen_user(name: str = "ci", namespace: str = "packages", **changes: Any) -> 
 
 
 def secret_of(name: str = "ci", namespace: str = "packages") -> Manifest:
-    """Give a user's Secret."""
+    """Return a user's Secret."""
     metadata = {"name": f"{name}-pypi", "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded({"password": TOKEN})}
 
 
 def running_server(name: str, **status: Any) -> Manifest:
-    """Give a running pod of the index `main`."""
+    """Return a running pod of the index `main`."""
     return {**server_pod(name), "status": {"phase": "Running", **status}}

@@ -5,7 +5,7 @@ from wheelyard_operator.kube import ApiError
 
 
 def forbidden(verb: str, resource: str, group: str, where: str = 'in the namespace "packages"') -> str:
-    """Give a refusal in the words of the API server."""
+    """Return a refusal in the words of the API server."""
     return (
         f'GET /x: it is forbidden: User "jane" cannot {verb} resource "{resource}" in API group "{group}" {where}'
     )

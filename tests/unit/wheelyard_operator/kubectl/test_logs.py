@@ -18,7 +18,7 @@ def line(second: int, message: str, **fields: str) -> str:
 
 @pytest.fixture
 def servers(plugin: Plugin) -> Plugin:
-    """Give two servers, and a third that has not started."""
+    """Return two servers, and a third that has not started."""
     plugin.logs.of = {
         "wheelyard-main-1-aaaaa": [line(1, "publish done", user="packages.ci"), line(5, "five")],
         "wheelyard-main-1-bbbbb": [line(3, "three"), "2026-11-23T12:00:06.000000000Z not JSON"],

@@ -74,7 +74,7 @@ def test_it_shows_what_the_job_says_and_exits_as_it_did(
 
 
 def sidecar(state: dict[str, Any]) -> Manifest:
-    """Give the status of a container that somebody injects; the kubelet sorts them by name."""
+    """Return the status of a container that somebody injects; the kubelet sorts them by name."""
     return {"name": "istio-proxy", "image": "mesh", "state": state}
 
 

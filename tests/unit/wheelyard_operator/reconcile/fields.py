@@ -323,13 +323,13 @@ USER_CASES: dict[str, Case] = {
 
 
 def value_at(spec: Spec, path: str) -> Any:
-    """Give the value of a field; raise KeyError if there is none."""
+    """Return the value of a field; raise KeyError if there is none."""
     place, last = _place(spec, path)
     return place[last]
 
 
 def changed(spec: Spec, path: str, value: Any) -> Spec:
-    """Give a spec with another value of a field, or, for None, without it."""
+    """Return a spec with another value of a field, or, for None, without it."""
     result = copy.deepcopy(spec)
     place, last = _place(result, path)
     if value is None:

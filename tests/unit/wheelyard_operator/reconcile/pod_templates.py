@@ -75,7 +75,7 @@ def store(why: str) -> None:
 
 
 def changelog() -> str:
-    """Give the changelog with its lines joined."""
+    """Return the changelog with its lines joined."""
     return " ".join(CHANGELOG.read_text().split())
 
 

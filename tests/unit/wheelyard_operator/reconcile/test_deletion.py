@@ -11,7 +11,7 @@ from wheelyard_operator.times import later
 
 @pytest.fixture
 def leaving(world: World) -> World:
-    """Give a world in which the index was just deleted."""
+    """Return a world in which the index was just deleted."""
     world.kube.put(index_body(deletion_policy="Delete"))
     world.settle()
     world.kube.objects["PackageIndex", "packages", "main"]["metadata"]["deletionTimestamp"] = world.now

@@ -39,7 +39,7 @@ def fail(endpoints: Endpoints, *services: Service, condition: str = STORAGE_READ
 
 
 def asked(endpoints: Endpoints, *services: Service) -> bool:
-    """Tell whether a conversation begins."""
+    """Return whether a conversation begins."""
     try:
         with endpoints.conversation(*services):
             return True

@@ -57,7 +57,7 @@ def schema(name: str) -> Manifest:
 
 
 def leaves(body: Manifest, path: str = "") -> Iterator[str]:
-    """Give the paths of all fields that hold no fields of ours; `[]` are the elements of a list."""
+    """Return the paths of all fields that hold no fields of ours; `[]` are the elements of a list."""
     if "properties" in body:
         for name, below in body["properties"].items():
             yield from leaves(below, f"{path}.{name}" if path else name)
@@ -219,7 +219,7 @@ def effects_of(world: World) -> Effects:
 
 
 def parts(kind: str, name: str, told: Manifest, status: Any) -> Iterator[tuple[str, Any]]:
-    """Give what an object tells, by the places that cases name."""
+    """Return what an object tells, by the places that cases name."""
     if kind in {INDEX, USER}:
         yield ("index" if kind == INDEX else "user") + " status", (status, told["metadata"].get("finalizers"))
     elif kind == "ConfigMap":

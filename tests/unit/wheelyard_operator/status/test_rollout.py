@@ -26,7 +26,7 @@ def pod(container: Manifest | None = None, conditions: Any = ()) -> Manifest:
 
 
 def quota(message: str = "pods are forbidden: exceeded quota") -> Manifest:
-    """Give what a Deployment says whose pods the API server refuses."""
+    """Return what a Deployment says whose pods the API server refuses."""
     return {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
 
 

@@ -236,7 +236,7 @@ def index(storage: MemoryStorage) -> dict[str, Any]:
 
 
 def of_format_1(storage: MemoryStorage) -> MemoryStorage:
-    """Give a storage the documents that a server of format 1 would have written."""
+    """Return a storage the documents that a server of format 1 would have written."""
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
     for key, body in storage.objects.items():
         if key.startswith(layout.DOCUMENTS):

@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> MemoryStorage:
-    """Give an index with demo 1.0, 2.0 deleted, an orphan of demo and one of a project that never came to be."""
+    """Return an index with demo 1.0, 2.0 deleted, an orphan of demo and one of a project that never came to be."""
     made = MemoryStorage()
     made.now = START
     await publish(made, tmp_path, "1.0", "2.0")

@@ -125,7 +125,7 @@ def listener(request: pytest.FixtureRequest, client: Client, monkeypatch: pytest
 
 @pytest.fixture
 async def client(settings: Settings, storage: MemoryStorage, tmp_path: Path) -> AsyncIterator[Client]:
-    """Give an index with version 1.0 of each project, published by the boss."""
+    """Return an index with version 1.0 of each project, published by the boss."""
     settings.access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True

@@ -338,7 +338,7 @@ async def test_a_connection_without_requests_is_closed_but_not_one_that_waits_fo
 
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[FileIO]:
-    """Give a file that no socket takes at once."""
+    """Return a file that no socket takes at once."""
     path = tmp_path / "large"
     path.touch()
     os.truncate(path, LARGE_BYTES)

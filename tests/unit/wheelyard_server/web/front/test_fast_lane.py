@@ -170,7 +170,7 @@ async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | N
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[asyncio.Runner, Pair]]:
-    """Give a pair on a folder, and what runs it: hypothesis wants tests that are not asynchronous."""
+    """Return a pair on a folder, and what runs it: hypothesis wants tests that are not asynchronous."""
     folder = tmp_path_factory.mktemp("pair")
     with asyncio.Runner(loop_factory=request.param) as runner:
         catalog = Catalog(FolderStorage(folder / "data"))
@@ -453,7 +453,7 @@ def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_
 
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give a pair on storages that only a read tells about, as S3 does."""
+    """Return a pair on storages that only a read tells about, as S3 does."""
     storages = (MemoryStorage(), MemoryStorage())
     for storage in storages:
         catalog = Catalog(storage, now=lambda: START)
@@ -537,7 +537,7 @@ async def metrics_of(server: LimitedServer) -> dict[str, float]:
 
 @contextmanager
 def access_lines() -> Iterator[io.StringIO]:
-    """Give what is written to the access log."""
+    """Return what is written to the access log."""
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(LineFormatter())
     access_logger.setLevel(logging.INFO)

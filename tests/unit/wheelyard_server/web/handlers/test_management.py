@@ -31,7 +31,7 @@ JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 @pytest.fixture
 async def client(client: Client, tmp_path: Path) -> Client:
-    """Give an index that holds demo 1.0 (wheel, sdist) and 2.0, open-a and secret-a."""
+    """Return an index that holds demo 1.0 (wheel, sdist) and 2.0, open-a and secret-a."""
     paths = [
         distributions.wheel(tmp_path, extra="Summary: Shows things\n"),
         distributions.sdist(tmp_path),

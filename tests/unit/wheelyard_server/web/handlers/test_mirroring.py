@@ -22,7 +22,7 @@ MUCH_LATER = 2**31 - 1
 
 @pytest.fixture
 async def index(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Give an index with two projects, of which `secret-a` is not for everybody; all of it is settled."""
+    """Return an index with two projects, of which `secret-a` is not for everybody; all of it is settled."""
     for name in ("open_a", "secret_a"):
         answer = await client.post(
             "/legacy/", data=form(distributions.wheel(tmp_path, name)), headers=auth(PUBLISHER)

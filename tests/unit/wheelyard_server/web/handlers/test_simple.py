@@ -15,7 +15,7 @@ JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 @pytest.fixture
 async def client(client: Client, tmp_path: Path) -> Client:
-    """Give an index that holds demo, open-a and secret-a."""
+    """Return an index that holds demo, open-a and secret-a."""
     for name in ("demo", "open_a", "secret_a"):
         path = distributions.wheel(tmp_path, name, extra="Requires-Python: >=3.9\n")
         answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))

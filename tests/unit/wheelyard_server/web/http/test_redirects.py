@@ -49,7 +49,7 @@ def settings(settings: Settings, redirects: Redirects, monkeypatch: pytest.Monke
 async def client(
     request: pytest.FixtureRequest, settings: Settings, storage: MemoryStorage
 ) -> AsyncIterator[Client]:
-    """Give a client of the cluster's listener, or of the one that a test names."""
+    """Return a client of the cluster's listener, or of the one that a test names."""
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
     server = LimitedServer(application, settings.limits)

@@ -22,7 +22,7 @@ from wheelyard_server.web.telemetry.logs import LineFormatter
 
 @pytest.fixture
 async def metrics(client: Client) -> AsyncIterator[Client]:
-    """Give a client of the metrics listener."""
+    """Return a client of the metrics listener."""
     assert client.app is not None
     async with TestClient(TestServer(client.app[METRICS_APP])) as test_client:
         yield test_client

@@ -11,7 +11,7 @@ SAMPLED, UNSAMPLED = (f"00-{TRACE}-{PARENT}-{flags}" for flags in ("01", "00"))
 
 
 def throws(*numbers: float) -> Iterator[float]:
-    """Give these, and then none that wins."""
+    """Return these, and then none that wins."""
     return chain(numbers, repeat(1.0))
 
 
