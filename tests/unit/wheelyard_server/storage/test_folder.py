@@ -242,7 +242,7 @@ async def test_a_write_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
 
 STOPS_WHILE_WRITING = """
 import contextlib, pathlib, signal, sys
-from wheelyard_server.storage.whole_files import Batch, WholeFiles
+from wheelyard_server.storage.durable_writes import Batch, WholeFiles
 
 @contextlib.contextmanager
 def wait():
