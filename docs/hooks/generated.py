@@ -13,6 +13,7 @@ from mkdocs.structure.pages import Page
 import examples
 import fields
 import helm_values
+import pictures
 
 ROOT = Path(__file__).parents[2]
 PAGES: dict[str, Callable[[], str]] = {
@@ -46,18 +47,24 @@ def _expanded(nav: list[Any]) -> list[Any]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages."""
+    """Add the generated pages, and the script that draws pictures."""
     for path, content in PAGES.items():
         try:
             files.append(File.generated(config, path, content=content()))
         except helm_values.UndescribedValueError as error:
             raise PluginError(str(error)) from error
+    files.append(pictures.file(config))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Let links to the repository's examples lead to their page."""
     return examples.linked(markdown, page.file.src_uri.count("/"))
+
+
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Let pages with pictures load what draws them."""
+    return pictures.with_script(output, page.url)
 
 
 def _fields(plural: str) -> str:

@@ -1,15 +1,23 @@
 """The documents as a site, as `make docs` builds it."""
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import mermaidx
 import pytest
 
+import pictures
 from generated import PAGES
-from support.documents import ROOT
+from support.documents import PAGES as DOCUMENTS
+from support.documents import ROOT, Block, blocks
+
+PICTURES = [block for page in DOCUMENTS for block in blocks(page) if block.language == "mermaid"]
+MERMAID_11_16_0 = "74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b"
+"""The SHA-256 of `dist/mermaid.min.js` in the npm package mermaid 11.16.0, by which it was checked."""
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +57,24 @@ def test_no_page_needs_another_host(site: Path) -> None:
             r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(?:https?:)?//[^"]+"', page.read_text()
         )
         assert fetched == [], page
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=str)
+def test_a_picture_can_be_drawn(picture: Block) -> None:
+    assert mermaidx.render(picture.text).svg().startswith("<svg")
+
+
+def test_the_context_is_the_same_picture_on_both_first_pages() -> None:
+    first = {block.text for block in PICTURES if block.page.name in ("README.md", "index.md")}
+    assert len(first) == 1
+
+
+def test_only_pages_with_pictures_load_the_script_that_draws_them(site: Path) -> None:
+    tag = f'src="{pictures.SCRIPT}"'
+    assert tag in (site / "index.html").read_text()
+    assert pictures.SCRIPT not in (site / "alerts.html").read_text()
+
+
+def test_the_script_that_draws_pictures_is_the_one_that_its_authors_publish(site: Path) -> None:
+    """It runs in the browser of each reader, and comes to us in the package of somebody else."""
+    assert hashlib.sha256((site / pictures.SCRIPT).read_bytes()).hexdigest() == MERMAID_11_16_0
