@@ -20,7 +20,7 @@ OF_INDEX: list[Case] = [
         "spec",
         [{**S3, "autoscaling": {"maxReplicas": 3}}],
         [{**VOLUME, "autoscaling": {"maxReplicas": 3}}],
-        "spec.autoscaling cannot be had with spec.storage.volume",
+        "spec.autoscaling cannot be used with spec.storage.volume",
     ),
     (
         "spec",
@@ -35,7 +35,7 @@ OF_INDEX: list[Case] = [
         "spec.autoscaling",
         [{"maxReplicas": 2}, {"minReplicas": 1, "maxReplicas": 1}],
         [{"maxReplicas": 1}, {"minReplicas": 4, "maxReplicas": 3}],
-        "spec.autoscaling.minReplicas must not be more than maxReplicas",
+        "spec.autoscaling.minReplicas must not be greater than maxReplicas",
     ),
     (
         "spec.resources",
@@ -50,7 +50,7 @@ OF_INDEX: list[Case] = [
         "spec.resources.limits.cpu must not be less than",
     ),
     *(
-        (path, ["100m", "2"], ["0", "1.5", "a lot", "-1"], f"{path} must be a number of CPUs")
+        (path, ["100m", "2"], ["0", "1.5", "a lot", "-1"], f"{path} must be a whole number of CPUs")
         for path in ("spec.resources.requests.cpu", "spec.resources.limits.cpu")
     ),
     *(
@@ -73,7 +73,7 @@ OF_INDEX: list[Case] = [
         "spec.tolerations",
         [[{"key": "a", "effect": "NoExecute", "tolerationSeconds": 5}]],
         [[{"key": "a", "tolerationSeconds": 5}], [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 5}]],
-        "spec.tolerations[].tolerationSeconds must only be set",
+        "spec.tolerations[].tolerationSeconds can be set only",
     ),
     (
         "spec.priorityClassName",
@@ -91,13 +91,13 @@ OF_INDEX: list[Case] = [
         "spec.external.trustedProxies",
         [[], ["10.0.0.0/8", "2001:db8::/32"]],
         [["10.0.0.1"], ["everybody"]],
-        "spec.external.trustedProxies must be a network",
+        "spec.external.trustedProxies must be networks",
     ),
     (
         "spec.external.allowedOrigins",
         [[], ["https://notebooks.example.com", "http://localhost:8888"]],
         [["https://a/"], ["https://A.example"], ["null"], ["*.example"], ["a.example"], ["https://a/b"]],
-        "spec.external.allowedOrigins must have * or origins",
+        "spec.external.allowedOrigins must be * or origins",
     ),
     (
         "spec",
@@ -125,7 +125,7 @@ OF_INDEX: list[Case] = [
         "spec.ingress",
         [{**HOST, "tls": {}}, {**HOST, "tls": {"secretName": "pypi-tls"}}],
         [{**HOST, "tls": {"secretName": "wheelyard-main-access"}}, {**HOST, "tls": {"secretName": "A"}}],
-        "spec.ingress.tls.secretName must be empty or the name of a Secret of yours",
+        "spec.ingress.tls.secretName must be empty or the name of a Secret",
     ),
     (
         "spec.ingress",
@@ -149,7 +149,7 @@ OF_INDEX: list[Case] = [
         "spec.monitoring.serviceMonitor",
         [{}, {"labels": {"release": "p"}}],
         [{"labels": {"wheelyard.dev/index": "x"}}, {"labels": {"app.kubernetes.io/name": "x"}}],
-        "spec.monitoring.serviceMonitor.labels must not be Wheelyard's own",
+        "spec.monitoring.serviceMonitor.labels must not start with wheelyard.dev/",
     ),
     (
         "spec.monitoring.serviceMonitor.interval",
@@ -178,7 +178,7 @@ for _field in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo
             _path,
             [[{"ipBlock": {**BLOCK, "except": ["10.1.0.0/16"]}}]],
             [[{"ipBlock": {**BLOCK, "except": ["some"]}}]],
-            f"{_path}[].ipBlock.except must be a network",
+            f"{_path}[].ipBlock.except must be networks",
         ),
     ]
 

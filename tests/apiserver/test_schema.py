@@ -147,7 +147,7 @@ OF_INDEX: list[Case] = [
         "spec.storage",
         [s3(endpoint=""), provided(endpoint="http://minio:9000")],
         [s3(endpoint="http://minio:9000"), provided(endpoint="http://minio:9000", provision={"bucket": True})],
-        "spec.storage.s3.provision works at the operator's own endpoint only",
+        "spec.storage.s3.provision works only at the operator's own endpoint",
     ),
     (
         "spec.storage",
@@ -168,13 +168,13 @@ OF_INDEX: list[Case] = [
             provided(credentials={"serviceAccount": {"annotations": {each: "b"}}})
             for each in ("x.kubernetes.io/a", "k8s.io/a", "wheelyard.dev/a", "role")
         ],
-        "spec.storage.s3.credentials.serviceAccount.annotations must be of your cloud",
+        "spec.storage.s3.credentials.serviceAccount.annotations must be annotations of your cloud provider",
     ),
     (
         "spec.storage",
         [provided(credentials={"secretRef": {"name": "keys.of-acme"}})],
         [provided(credentials={"secretRef": {"name": each}}) for each in ("wheelyard-a-access", "A")],
-        "spec.storage.s3.credentials.secretRef.name must be the name of a Secret of yours",
+        "spec.storage.s3.credentials.secretRef.name must be the name of a Secret",
     ),
     (
         "spec.storage.s3.provision.rotateEvery",
@@ -266,8 +266,8 @@ OF_INDEX: list[Case] = [
                 NO_SUBJECTS,
                 "spec.access.{}[].subjects must be anonymous, authenticated, user:",
             ),
-            ("packages", GLOBS, NO_GLOBS, "spec.access.{}[].packages must be globs on normalised package names"),
-            ("packages", STARS, NO_STARS, "spec.access.{}[].packages must have at most 8 '*' in a glob"),
+            ("packages", GLOBS, NO_GLOBS, "spec.access.{}[].packages must be globs on normalized package names"),
+            ("packages", STARS, NO_STARS, "spec.access.{}[].packages may have at most 8 '*' in a glob"),
             ("verbs", [["read", "publish", "yank", "delete", "manage"]], [["write"]], 'Unsupported value: "write"'),
             ("verbs", [["read"]], [[]], "verbs in body should have at least 1 items"),
         )
@@ -301,7 +301,7 @@ OF_INDEX: list[Case] = [
         "spec.access.users.maximum",
         [{"grants": rights(packages=each)} for each in STARS],
         [{"grants": rights(packages=each)} for each in NO_STARS],
-        "spec.access.users.maximum.grants[].packages must have at most 8 '*' in a glob",
+        "spec.access.users.maximum.grants[].packages may have at most 8 '*' in a glob",
     ),
     ("spec.cache", [{}], [{"sise": "1Gi"}], "unknown field"),
     *(
@@ -309,7 +309,7 @@ OF_INDEX: list[Case] = [
             f"spec.access.{field}",
             [grants(subjects=[f"group:{number}" for number in range(50)], packages=["a" * 128] * 50)],
             [grants(packages=["a" * 128] * 50) * 6],
-            f"spec.access.{field} must have at most 32768 characters",
+            f"spec.access.{field} may have at most 32768 characters",
         )
         for field in ("grants", "externalGrants")
     ),
@@ -317,7 +317,7 @@ OF_INDEX: list[Case] = [
         "spec.access.users.maximum",
         [{"grants": rights(packages=["a" * 128] * 31)}],
         [{"grants": rights(packages=["a" * 128] * 32)}],
-        "spec.access.users.maximum.grants must have at most 4096 characters",
+        "spec.access.users.maximum.grants may have at most 4096 characters",
     ),
     ("spec.nodeSelector", [{"k" * 317: "a"}], [{"k" * 318: "a"}], "must have keys of at most 317 characters"),
 ]
@@ -345,7 +345,7 @@ OF_USER: list[Case] = [
         "spec.grants",
         [rights(packages=each) for each in STARS],
         [rights(packages=each) for each in NO_STARS],
-        "spec.grants[].packages must have at most 8 '*' in a glob",
+        "spec.grants[].packages may have at most 8 '*' in a glob",
     ),
     (
         "spec",
@@ -429,7 +429,7 @@ OF_USER: list[Case] = [
         "spec.trustedPublishers",
         [[*publisher("oidc"), {"oidc": {"issuer": "https://a.b", "claims": {"sub": "job:*"}}}]],
         [[{"oidc": {"issuer": "https://a.b", "claims": {"sub": each}}}] for each in ("*", "a*b", "")],
-        "spec.trustedPublishers[].oidc.claims must have values with at most one '*'",
+        "spec.trustedPublishers[].oidc.claims values must not be empty or just '*'",
     ),
     *(
         (
@@ -441,14 +441,14 @@ OF_USER: list[Case] = [
         for good, bad, message in (
             ([{"k" * 63: "a"}], [{"k" * 64: "a"}], "[].oidc.claims must have keys of at most 63 characters"),
             ([{"k": "\U0001d518"}], [{"k": "a\x07"}], "[].oidc.claims must have values without control characters"),
-            ([{"k": "v" * 255}] * 16, [{"k": "v" * 255}] * 17, " must have at most 4096 characters of oidc.claims"),
+            ([{"k": "v" * 255}] * 16, [{"k": "v" * 255}] * 17, " may have at most 4096 characters of oidc.claims"),
         )
     ),
     (
         "spec.grants",
         [rights(packages=["a" * 93] * 16) * 8],
         [rights(packages=["a" * 93] * 17) * 8],
-        "spec.grants must have at most 12288 characters of packages",
+        "spec.grants may have at most 12288 characters of packages",
     ),
 ]
 
@@ -494,9 +494,9 @@ CHANGES: list[tuple[Manifest, str, list[Any], list[Any], str]] = [
         "spec.storage.volume.size",
         ["2Gi", "2048Mi", "3Gi"],
         ["1Gi"],
-        "spec.storage.volume.size cannot become less",
+        "spec.storage.volume.size cannot be reduced",
     ),
-    (USER, "spec.indexRef.name", ["main"], ["other"], "spec.indexRef cannot be changed: make another IndexUser"),
+    (USER, "spec.indexRef.name", ["main"], ["other"], "spec.indexRef cannot be changed: create another IndexUser"),
     (USER, "spec.indexRef.namespace", [""], ["elsewhere"], "spec.indexRef cannot be changed"),
 ]
 
