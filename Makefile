@@ -99,7 +99,7 @@ real-wheels: $(READY) ## Fetch 425 real wheels (1.6 GB) and see that an index ta
 
 .PHONY: proof
 proof: $(READY) ## Long histories of an index against a model, for about 5 minutes
-	$(BIN)/pytest tests/unit/wheelyard_server/catalog/test_histories.py --hypothesis-profile=proof
+	$(BIN)/pytest -p support.properties --hypothesis-profile=proof tests/unit/wheelyard_server/catalog/test_histories.py
 
 .PHONY: bench
 bench: $(READY) ## Speed beside others: make bench [QUICK=1] [ONLY=pages,files] [SERVERS=nginx,wheelyard]

@@ -1,20 +1,18 @@
-"""Fixtures for all kinds of tests: real servers come from here."""
+"""The S3 server of all suites. Every test run imports this file: it imports nothing heavy, such as boto3."""
 
 import itertools
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 
-import boto3
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from cluster import versitygw
-from wheelyard_server import settings
-from wheelyard_server.storage import s3
 
-hypothesis_settings.register_profile("proof", max_examples=1500, stateful_step_count=100)
-"""What `make proof` runs: minutes instead of seconds."""
 
-NewBucket = Callable[[str], s3.S3Storage]
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Unload the plugin of hypothesis if no test needs it: at its end it would import all of hypothesis."""
+    if "hypothesis" not in sys.modules:
+        session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +25,3 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[versitygw.S3
 @pytest.fixture(scope="session")
 def bucket_names() -> Iterator[str]:
     return (f"bucket-{number}" for number in itertools.count())
-
-
-@pytest.fixture
-def new_bucket(
-    s3_server: versitygw.S3Server, bucket_names: Iterator[str], monkeypatch: pytest.MonkeyPatch
-) -> NewBucket:
-    """Make an empty bucket and return the storage under a prefix of it."""
-    for name, value in s3_server.environment().items():
-        monkeypatch.setenv(name, value)
-
-    def new(prefix: str = "") -> s3.S3Storage:
-        bucket = next(bucket_names)
-        boto3.client("s3").create_bucket(Bucket=bucket)
-        return s3.connect(settings.S3(bucket=bucket, prefix=prefix, endpoint=s3_server.endpoint))
-
-    return new

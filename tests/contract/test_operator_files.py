@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from support.issuers import TestIssuer
+from support.properties import given
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import Login, Trust, access_file, packed

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
+import boto3
 import pytest
 
 from cluster.versitygw import S3Server
@@ -27,6 +28,20 @@ from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.storage.s3 import PART_BYTES, S3Storage
 
 NewBucket = Callable[[str], S3Storage]
+
+
+@pytest.fixture
+def new_bucket(s3_server: S3Server, bucket_names: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> NewBucket:
+    """Make an empty bucket and return the storage under a prefix of it."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def new(prefix: str = "") -> S3Storage:
+        bucket = next(bucket_names)
+        boto3.client("s3").create_bucket(Bucket=bucket)
+        return s3.connect(S3(bucket=bucket, prefix=prefix, endpoint=s3_server.endpoint))
+
+    return new
 
 
 @pytest.fixture(params=["memory", "folder", "folder, measured", "s3", "s3 under a prefix"])

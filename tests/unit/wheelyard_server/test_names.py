@@ -1,11 +1,11 @@
 import re
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_version, parse_wheel_filename
 from packaging.version import Version
 
+from support.properties import given
 from wheelyard_server.errors import InvalidUploadError, NotFoundError
 from wheelyard_server.names import (
     FileType,

@@ -1,7 +1,7 @@
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
+from support.properties import given
 from wheelyard_operator.resource.allowed import allows, examples
 
 NAMESPACES = st.from_regex(r"[ab]([ab-]{0,4}[ab])?", fullmatch=True)

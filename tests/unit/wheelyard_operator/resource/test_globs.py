@@ -3,9 +3,10 @@ from functools import cache
 from itertools import product
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example
 from hypothesis import strategies as st
 
+from support.properties import given
 from wheelyard_operator.resource.globs import MAX_LENGTH, MAX_STARS, includes, is_bounded
 
 

@@ -1,9 +1,9 @@
 from fnmatch import fnmatchcase
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 
+from support.properties import given
 from unit.wheelyard_operator.fakes import a_user, an_index
 from wheelyard_operator.resource import PackageIndex
 from wheelyard_operator.resource.rights import all_grants, refused, rights

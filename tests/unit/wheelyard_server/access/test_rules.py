@@ -15,9 +15,10 @@ from re._parser import SubPattern  # type: ignore[import-not-found]
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example
 from hypothesis import strategies as st
 
+from support.properties import given
 from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Rules, Verb, _pattern
 from wheelyard_server.names import parse_project_name
 

@@ -9,10 +9,10 @@ import jwt
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
 from hypothesis import strategies as st
 
 from support.issuers import AUDIENCE, TestIssuer
+from support.properties import given
 from wheelyard_server.access.access_file import Identity, Issuer, parse
 from wheelyard_server.access.signed_tokens import MOST_KEYS, SignedClaims, Verifier, is_signed_token
 from wheelyard_server.errors import UnauthenticatedError

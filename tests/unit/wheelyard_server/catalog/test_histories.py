@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -15,6 +14,7 @@ from support.concurrency import Race
 from support.index_model import small_uploads
 from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage
+from support.properties import given, settings
 from wheelyard_server.catalog.publish import Upload
 
 Tell = Callable[[str], None]
@@ -32,7 +32,7 @@ def test_replicas_that_crash_and_a_storage_that_fails_keep_what_was_promised(upl
         pass
 
     Machine.uploads = uploads
-    run_state_machine_as_test(Machine, settings=settings(deadline=None))
+    run_state_machine_as_test(Machine, settings=settings())
     tell(f"{Machine.steps} steps")
 
 
@@ -40,7 +40,6 @@ def test_replicas_that_crash_and_a_storage_that_fails_keep_what_was_promised(upl
 def test_what_happens_at_the_same_time_can_be_explained_by_some_order(uploads: Uploads, tell: Tell) -> None:
     races = 0
 
-    @settings(deadline=None)
     @given(seed=st.integers(0, 2**32))
     def race(seed: int) -> None:
         nonlocal races

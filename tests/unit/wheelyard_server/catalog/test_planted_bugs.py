@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase
 from hypothesis.stateful import run_state_machine_as_test
 
 from support import faults
@@ -16,6 +16,7 @@ from support.index_model import small_uploads
 from support.machine import IndexMachine
 from support.memory_storage import MemoryStorage, etag_of
 from support.operations import World
+from support.properties import settings
 from wheelyard_server import model
 from wheelyard_server.catalog import catalog, edits, encoding
 from wheelyard_server.catalog.contents import fill
@@ -26,9 +27,7 @@ from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import ETag
 
-QUICK = settings(
-    deadline=None, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False
-)
+QUICK = settings(derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
 """The first failure will do: nobody reads the smallest one."""
 RACES = 300
 

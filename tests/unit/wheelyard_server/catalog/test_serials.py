@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example
 from hypothesis import strategies as st
 
 from support.mirror import Api, World
+from support.properties import given
 from wheelyard_server.catalog import project_list, serials
 from wheelyard_server.model import DeletedFile, Project
 
@@ -43,7 +44,6 @@ async def run(api: Api, ahead: tuple[float, float, float], steps: Sequence[Step]
 
 @pytest.mark.parametrize("api", Api)
 def test_a_mirror_misses_nothing(api: Api) -> None:
-    @settings(deadline=None)
     @given(AHEAD, st.lists(STEP, max_size=30))
     @example((-12, 12, 0), OVERTAKEN)
     def check(ahead: tuple[float, float, float], steps: Sequence[Step]) -> None:

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from support.properties import given
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.importing.accounts import Account, Accounts, Right

@@ -2,10 +2,10 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from support.distributions import metadata
+from support.properties import given
 from wheelyard_server.catalog.inspection.findings import Findings, Rule
 from wheelyard_server.catalog.inspection.metadata import METADATA_VERSIONS, CoreMetadata, fields_of, parse_metadata
 from wheelyard_server.errors import InvalidUploadError

@@ -1,7 +1,8 @@
 import pytest
-from hypothesis import example, given
+from hypothesis import example
 from hypothesis import strategies as st
 
+from support.properties import given
 from wheelyard_server.catalog.inspection import paths
 from wheelyard_server.catalog.inspection.paths import check_path
 from wheelyard_server.errors import InvalidUploadError

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from support.distributions import metadata
 from support.inspecting import SDIST, accepted, refusal
+from support.properties import given, settings
 from support.tar_writer import END, PKG_INFO, member, pkg_info, rewritten, tar_gz
 from support.zip_writer import zip_file
 from wheelyard_server.catalog.inspection import ArchiveLimits
@@ -314,7 +315,7 @@ def test_a_bomb_is_refused_while_it_is_read(tmp_path: Path) -> None:
     assert "more than 50 times its size" in refusal(tmp_path, SDIST, bomb)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(position=st.integers(0, len(RAW) - 1), value=st.integers(1, 255))
 def test_a_changed_byte_never_hides_a_member(tmp_path: Path, position: int, value: int) -> None:
     raw = bytearray(RAW)

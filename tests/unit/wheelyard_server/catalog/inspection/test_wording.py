@@ -1,6 +1,6 @@
-from hypothesis import given
 from hypothesis import strategies as st
 
+from support.properties import given
 from wheelyard_server.catalog.inspection.wording import shown
 
 

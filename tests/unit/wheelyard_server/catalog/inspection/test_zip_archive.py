@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from support.distributions import metadata, wheel_files, with_record
 from support.inspecting import WHEEL, ZIP_SDIST, accepted, finding, refusal
+from support.properties import given, settings
 from support.zip_writer import piped, stored, zip_file
 from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.inspection.findings import Rule
@@ -292,7 +293,7 @@ def test_an_archive_beyond_a_limit_is_refused(tmp_path: Path, limits: ArchiveLim
     assert reason in refusal(tmp_path, WHEEL, body, limits)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(position=st.integers(0, len(GOOD) - 1), value=st.integers(1, 255))
 def test_a_changed_byte_never_changes_what_a_wheel_says(tmp_path: Path, position: int, value: int) -> None:
     body = bytearray(GOOD)

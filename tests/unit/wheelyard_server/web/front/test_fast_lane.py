@@ -19,7 +19,7 @@ import pytest
 import uvloop
 from aiohttp.log import access_logger
 from aiohttp.test_utils import TestClient, TestServer
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from support import distributions
@@ -28,6 +28,7 @@ from support.catalogs import DEMO, START, upload
 from support.http import auth
 from support.lane import Noted
 from support.memory_storage import Fault, MemoryStorage
+from support.properties import given, settings
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
@@ -259,7 +260,6 @@ def conversations(draw: st.DrawFn) -> list[bytes]:
 
 @settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(conversations())
