@@ -56,6 +56,10 @@ lint: $(READY) ## Format, lint, types and layers
 docs: $(READY) ## Build the pages under docs/ as a site, dist/site; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+.PHONY: file-map
+file-map: $(READY) ## Print what each module is for
+	@$(BIN)/python docs/hooks/file_map.py
+
 .PHONY: check
 check: lint ## The quick part: lint, unit and contract tests, the documents
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync unit-operator unit-server

@@ -12,6 +12,7 @@ from mkdocs.structure.pages import Page
 
 import examples
 import fields
+import file_map
 import helm_values
 import pictures
 
@@ -58,8 +59,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Let links to the repository's examples lead to their page."""
-    return examples.linked(markdown, page.file.src_uri.count("/"))
+    """Let links to the repository's examples lead to their page, and put the file map into its place."""
+    return file_map.with_map(examples.linked(markdown, page.file.src_uri.count("/")))
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
