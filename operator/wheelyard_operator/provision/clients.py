@@ -9,8 +9,10 @@ from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.httpsession import DEFAULT_CA_BUNDLE, get_cert_path
+from botocore.loaders import Loader, create_loader
 
 from wheelyard_operator.settings import Settings
 
@@ -56,7 +58,7 @@ class Clients:
         with self._making:
             if region in self._own_s3:
                 return self._own_s3[region]
-            session = boto3.Session()
+            session = new_session()
             client = self._s3(session, self._settings.s3_endpoint, region)
             # One that found no credentials would never look for them again; and a region is free text.
             if session.get_credentials() is not None:
@@ -68,7 +70,7 @@ class Clients:
     def s3(self, credentials: Credentials, endpoint: str, region: str) -> "S3Client":
         """Return a client with an index's credentials, never with the operator's."""
         with self._making:
-            session = boto3.Session(
+            session = new_session(
                 aws_access_key_id=credentials.key_id,
                 aws_secret_access_key=credentials.secret,
                 aws_session_token=credentials.session_token or None,
@@ -79,7 +81,7 @@ class Clients:
     def iam(self) -> "IAMClient":
         """Return a client with the operator's own credentials."""
         with self._making:
-            client = boto3.Session().client(
+            client = new_session().client(
                 "iam",
                 region_name=self._settings.region,
                 endpoint_url=self._settings.iam_endpoint or None,
@@ -99,6 +101,20 @@ class Clients:
         )
         self._made(client)
         return client
+
+
+def new_session(**credentials: str | None) -> boto3.Session:
+    """Return a session of its own, which looks for credentials if none are given."""
+    core = botocore.session.get_session()
+    session = boto3.Session(botocore_session=core, **credentials)
+    core.register_component("data_loader", _service_models())
+    return session
+
+
+@cache
+def _service_models() -> Loader:
+    """Return the loader of AWS's service models. It parses megabytes of JSON once, not once for each session."""
+    return create_loader(botocore.session.get_session().get_config_variable("data_path"))
 
 
 @cache

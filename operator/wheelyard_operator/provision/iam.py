@@ -7,11 +7,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError, UnknownRegionError
 
 from wheelyard_operator.problems import CREDENTIALS_READY, Problem
-from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.provision.policy import resources, storage_policy
 from wheelyard_operator.provision.storage_users import AccessKey, Capabilities, NewKey
@@ -120,7 +119,7 @@ def user_name(index: PackageIndex) -> str:
 
 def _partition(region: str) -> str:
     try:
-        return boto3.Session().get_partition_for_region(region)
+        return new_session().get_partition_for_region(region)
     except UnknownRegionError:
         # Of a server that is not AWS: these speak of "aws".
         return "aws"

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from unit.wheelyard_operator.fakes import SETTINGS
-from wheelyard_operator.provision.clients import Clients, Credentials
+from wheelyard_operator.provision.clients import Clients, Credentials, new_session
 
 OTHER = replace(SETTINGS, s3_endpoint="http://s3:7070", iam_endpoint="http://s3:7076")
 
@@ -52,3 +52,8 @@ def test_they_give_up_early() -> None:
     config = vars(Clients(OTHER).own_s3("us-east-1").meta.config)["_user_provided_options"]
     assert config["connect_timeout"] == 3
     assert config["retries"]["total_max_attempts"] == 2
+
+
+def test_sessions_share_what_botocore_parsed() -> None:
+    one, other = (new_session().client("s3", region_name="us-east-1").meta.service_model for _ in range(2))
+    assert one.metadata is other.metadata

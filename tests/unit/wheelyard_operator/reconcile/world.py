@@ -4,12 +4,11 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.exceptions import ClientError
 
 from support import buckets
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, condition, namespace_body
-from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
 from wheelyard_operator.provision.server_probe import Answer, Servers
@@ -73,7 +72,7 @@ class World:
         return clients
 
     def _new_servers_s3(self) -> "S3Client":
-        return boto3.client("s3", region_name="us-east-1")
+        return new_session().client("s3", region_name="us-east-1")
 
     def index(self, key: Key = MAIN) -> Outcome:
         servers = cast("Servers", self)
