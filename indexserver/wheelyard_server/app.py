@@ -14,24 +14,23 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from wheelyard_server.access.hash_slots import HashSlots, memory_for_hashes
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CHECK_SECONDS, CurrentAccess
-from wheelyard_server.access.room import Room, memory_for_hashes
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.local_files import LocalFiles
-from wheelyard_server.catalog.contents.redirects import Locations, Redirects
+from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.inspection import ArchiveLimits
-from wheelyard_server.catalog.ownership import claim, permission
+from wheelyard_server.catalog.ownership import permission, take_ownership
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import InvalidSettingsError, LoopEndedError, StorageError, UnsafeStorageError
-from wheelyard_server.settings import S3, Redirect, Settings, Shutdown
-from wheelyard_server.settings import Storage as StorageSettings
+from wheelyard_server.settings import S3, Redirect, Settings, Shutdown, StorageSettings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.measured import MeasuredStorage
@@ -105,8 +104,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ACCESS] = access
     app[METRICS] = metrics
     app[METRICS_APP] = metrics_app(metrics, access, background)
-    room = Room(memory_for_hashes(settings.performance.processes))
-    app[PASSWORDS] = PasswordChecker(time.monotonic, room=room)
+    slots = HashSlots(memory_for_hashes(settings.performance.processes))
+    app[PASSWORDS] = PasswordChecker(time.monotonic, slots=slots)
     app.on_cleanup.append(_close_passwords)
     app[UNSENT] = unsent
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
@@ -160,19 +159,19 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-def _redirects(settings: Settings) -> Redirects:
+def _redirects(settings: Settings) -> FileRedirects:
     wanted, bucket = settings.redirects, settings.storage.s3
     if wanted is None or bucket is None:
-        return Redirects()
-    return Redirects(wanted.min_bytes, _locations(bucket, wanted.cluster), _locations(bucket, wanted.external))
+        return FileRedirects()
+    return FileRedirects(wanted.min_bytes, _locations(bucket, wanted.cluster), _locations(bucket, wanted.external))
 
 
-def _locations(bucket: S3, wanted: Redirect | None) -> Locations | None:
+def _locations(bucket: S3, wanted: Redirect | None) -> PresignedUrls | None:
     if wanted is None:
         return None
     # The server's name is signed with the rest, so each needs a connection's settings of its own; none is made.
     storage = s3.connect(msgspec.structs.replace(bucket, endpoint=wanted.endpoint or bucket.endpoint))
-    return Locations(storage.presigned)
+    return PresignedUrls(storage.presigned)
 
 
 def _cache(settings: Settings) -> FileCache | None:
@@ -234,7 +233,7 @@ async def _drain(lifecycle: Lifecycle, runner: web.AppRunner, shutdown: Shutdown
 async def _started_or_stopped(app: web.Application, storage: Storage, index: str | None, stop: "_Stop") -> None:
     while not stop.is_set():
         try:
-            await claim(storage, index)
+            await take_ownership(storage, index)
             await app[CATALOG].format()
         except StorageError as error:
             log.warning("The storage does not answer yet, trying again: %s", error)

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from wheelyard_server.clock import EpochClock
+
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 60
 """A round that takes longer is stuck, if nothing else is said."""
-MOST_SECONDS_BETWEEN_FAILURES = 5
-
-Clock = Callable[[], float]
+MAX_SECONDS_BETWEEN_FAILURES = 5
 
 
 @dataclass(eq=False)
@@ -28,7 +28,7 @@ class Loop:
     """One round."""
     seconds: float
     """Between two rounds."""
-    clock: Clock
+    clock: EpochClock
     """Seconds since 1970."""
     at_once: bool = False
     """The first round does not wait."""
@@ -41,7 +41,7 @@ class Loop:
     finished: float = 0
     """When the last good round ended, as seconds since 1970; the start of the loop counts as one."""
     _round_ended: float = 0
-    _told: str = ""
+    _logged: str = ""
     _task: asyncio.Task[None] | None = None
 
     def start(self, ended: Callable[["Loop"], None]) -> None:
@@ -72,7 +72,7 @@ class Loop:
         if self.at_once:
             await self._round()
         while True:
-            await asyncio.sleep(min(self.seconds * 2**in_a_row, max(self.seconds, MOST_SECONDS_BETWEEN_FAILURES)))
+            await asyncio.sleep(min(self.seconds * 2**in_a_row, max(self.seconds, MAX_SECONDS_BETWEEN_FAILURES)))
             in_a_row = 0 if await self._round() else min(in_a_row + 1, 10)
 
     async def _round(self) -> bool:
@@ -88,21 +88,21 @@ class Loop:
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         self.failing = True
-        if self._told != repr(error):  # The same every few seconds would hide the rest of the log.
+        if self._logged != repr(error):  # The same every few seconds would hide the rest of the log.
             log.error("Unexpected error: %s has failed and is tried again", self.name, exc_info=error)
-        self._told = repr(error)
+        self._logged = repr(error)
 
     def _succeeded(self) -> None:
         if self.failing:
             log.info("%s works again", self.name)
-        self.failing, self._told, self.finished = False, "", self.clock()
+        self.failing, self._logged, self.finished = False, "", self.clock()
 
 
 @dataclass(eq=False)
 class Background:
     """All background loops of a process."""
 
-    clock: Clock
+    clock: EpochClock
     """Seconds since 1970."""
     loops: list[Loop] = field(default_factory=list)
     ended: Loop | None = None

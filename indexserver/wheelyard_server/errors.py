@@ -35,7 +35,7 @@ class LoginError(WheelyardError):
 
     tried = "none"
     """How it tried to log in, where that is known: see `access.rules.Method`."""
-    claimed = ""
+    presented_user = ""
     """The user that it says to be."""
 
 

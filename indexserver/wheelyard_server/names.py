@@ -31,11 +31,11 @@ from wheelyard_server.errors import InvalidUploadError, NotFoundError
 
 __all__ = [
     "DistributionFilename",
+    "DistributionIdentity",
     "FileType",
-    "Identity",
     "NormalizedName",
     "belongs_to",
-    "identity_of",
+    "distribution_identity",
     "other_spellings",
     "parse_filename",
     "parse_project_name",
@@ -77,7 +77,7 @@ class DistributionFilename:
     """Of a wheel; an sdist has none."""
 
 
-class Identity(NamedTuple):
+class DistributionIdentity(NamedTuple):
     """Which distribution of its project a file is. Equal for all spellings of a filename.
 
     Installers go by this and take either of two files that have it, so it has one content, for ever.
@@ -154,29 +154,29 @@ def tag_count(compressed: str) -> int:
     return math.prod(part.removesuffix(".whl").count(".") + 1 for part in compressed.split("-")[-3:])
 
 
-def identity_of(filename: str) -> Identity | None:
+def distribution_identity(filename: str) -> DistributionIdentity | None:
     """Return which distribution a filename names; None if it is neither a wheel's nor an sdist's."""
     version = _version(_spelled_version(filename))
     if version is None:
         return None
     if not filename.endswith(".whl"):
-        return Identity(version)
+        return DistributionIdentity(version)
     # Tags compare without case. The parts are compared, not the tags that they stand for, which may be many.
     parts = filename.removesuffix(".whl").split("-")
     tags = tuple(".".join(sorted(set(part.lower().split(".")))) for part in parts[-3:])
-    return Identity(version, _build_tag(parts[2]) if len(parts) > 5 else (), tags)
+    return DistributionIdentity(version, _build_tag(parts[2]) if len(parts) > 5 else (), tags)
 
 
 def other_spellings(filename: str, filenames: Iterable[str]) -> Iterator[str]:
     """Yield those of `filenames` that name the same distribution, without `filename`. All are of one project."""
-    wanted = identity_of(filename)
+    wanted = distribution_identity(filename)
     if wanted is None:
         return
     # A project may have tens of thousands of files: few of them are looked at in full.
     is_version = cache(lambda spelled: _version(spelled) == wanted.version)
     for other in filenames:
         is_candidate = other.endswith(".whl") is bool(wanted.tags) and is_version(_spelled_version(other))
-        if is_candidate and other != filename and identity_of(other) == wanted:
+        if is_candidate and other != filename and distribution_identity(other) == wanted:
             yield other
 
 

@@ -18,7 +18,7 @@ from wheelyard_server.errors import InvalidSettingsError
 MIB = 1024**2
 GIB = 1024**3
 
-_LONGEST_PATH = 200
+_MAX_PATH_LENGTH = 200
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 """What can be part of any URL as it is, and of any page."""
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 def is_public_path(path: str) -> bool:
     """Return whether this is a path that an index can be served at, "" for the root."""
-    return len(path) <= _LONGEST_PATH and _PUBLIC_PATH.fullmatch(path) is not None
+    return len(path) <= _MAX_PATH_LENGTH and _PUBLIC_PATH.fullmatch(path) is not None
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -66,7 +66,7 @@ class Folder(_Settings, frozen=True):
     path: Path
 
 
-class Storage(_Settings, frozen=True):
+class StorageSettings(_Settings, frozen=True):
     """Where everything is kept: exactly one of the fields."""
 
     s3: S3 | None = None
@@ -85,7 +85,7 @@ class Cache(_Settings, frozen=True):
     max_bytes: Annotated[int, msgspec.Meta(gt=0)] = 10 * GIB
 
 
-class Listener(_Settings, frozen=True):
+class ListenAddress(_Settings, frozen=True):
     """An address to accept connections at."""
 
     host: str = "127.0.0.1"
@@ -115,11 +115,11 @@ class Listener(_Settings, frozen=True):
 class Listeners(_Settings, frozen=True):
     """The server's listeners, by who they are for: each has grants of its own for anonymous."""
 
-    cluster: Listener = Listener()
+    cluster: ListenAddress = ListenAddress()
     """For clients inside, such as the pods of a cluster."""
-    external: Listener | None = None
+    external: ListenAddress | None = None
     """For clients that come through an Ingress or HTTPRoute; None listens on one address only."""
-    metrics: Listener | None = None
+    metrics: ListenAddress | None = None
     """For Prometheus and the operator; None tells nobody."""
 
 
@@ -206,7 +206,7 @@ class Logs(_Settings, frozen=True):
     """A line for every request. Refusals and writes are in the audit log in any case."""
 
 
-class Tracing(_Settings, frozen=True):
+class TracingSettings(_Settings, frozen=True):
     """Traces of requests, sent to an OpenTelemetry collector by OTLP over HTTP. Needs `wheelyard[tracing]`."""
 
     endpoint: str
@@ -257,7 +257,7 @@ class Performance(_Settings, frozen=True):
 class Settings(_Settings, frozen=True):
     """All of `index.yaml`."""
 
-    storage: Storage
+    storage: StorageSettings
     access_file: Path
     scratch_folder: Path
     """Uploads are received and checked here; what is left from a crash is removed at start."""
@@ -271,7 +271,7 @@ class Settings(_Settings, frozen=True):
     freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
     logs: Logs = Logs()
-    tracing: Tracing | None = None
+    tracing: TracingSettings | None = None
     """None traces nothing."""
     redirects: Redirects | None = None
     """None sends every file itself."""

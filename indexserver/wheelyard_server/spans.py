@@ -13,7 +13,7 @@ from typing import Protocol
 class Span(Protocol):
     """One thing that was done."""
 
-    def tell(self, key: str, value: str) -> None:
+    def set_attribute(self, key: str, value: str) -> None:
         """Return it an attribute; nothing that names a person or is a secret."""
 
     def failed(self, kind: str) -> None:
@@ -30,38 +30,38 @@ class Tracer(Protocol):
         """See `call` of this module."""
 
 
-class _Untold:
+class _NoSpan:
     def __enter__(self) -> Span:
         return self
 
     def __exit__(self, *_error: object) -> None:
         pass
 
-    def tell(self, key: str, value: str) -> None:
+    def set_attribute(self, key: str, value: str) -> None:
         pass
 
     def failed(self, kind: str) -> None:
         pass
 
 
-_UNTOLD = _Untold()
+_NO_SPAN = _NoSpan()
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 
 
 def step(name: str) -> AbstractContextManager[Span]:
     """Tell of what is done within: steps and calls in it are its children, and an error is its failure."""
     tracer = _tracer.get()
-    return _UNTOLD if tracer is None else tracer.step(name)
+    return _NO_SPAN if tracer is None else tracer.step(name)
 
 
 def call(name: str) -> AbstractContextManager[Span]:
     """Tell of a call that has no children, also of one that hands out values while it goes on."""
     tracer = _tracer.get()
-    return _UNTOLD if tracer is None else tracer.call(name)
+    return _NO_SPAN if tracer is None else tracer.call(name)
 
 
 @contextmanager
-def told_to(tracer: Tracer) -> Iterator[None]:
+def traced_by(tracer: Tracer) -> Iterator[None]:
     """Tell the tracer of what is done within, and of what that starts."""
     token = _tracer.set(tracer)
     try:

@@ -23,12 +23,12 @@ from wheelyard_server.settings import (
     S3,
     Cache,
     Folder,
-    Listener,
+    ListenAddress,
     Listeners,
     Performance,
     Settings,
     Shutdown,
-    Storage,
+    StorageSettings,
 )
 
 DEFAULT_STORAGE = "file:wheelyard-data"
@@ -70,30 +70,30 @@ def prepare(storage_url: str, listen: str, given_token: str | None, processes: i
     return Prepared(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
 
 
-def storage_of(url: str) -> Storage:
+def storage_of(url: str) -> StorageSettings:
     """Return the settings for `file:DIR` or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`.
 
     Raises `InvalidSettingsError` if it is neither.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "file" and rest:
-        return Storage(folder=Folder(path=Path(rest)))
+        return StorageSettings(folder=Folder(path=Path(rest)))
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if scheme == "s3" and parts.netloc and options.keys() <= {"endpoint", "region"}:
         prefix = parts.path.strip("/")
-        return Storage(s3=S3(bucket=parts.netloc, prefix=f"{prefix}/" if prefix else "", **options))
+        return StorageSettings(s3=S3(bucket=parts.netloc, prefix=f"{prefix}/" if prefix else "", **options))
     raise InvalidSettingsError(f"A storage is file:DIR or s3://BUCKET/PREFIX[?endpoint=URL], not {url!r}")
 
 
-def _listener(listen: str) -> Listener:
+def _listener(listen: str) -> ListenAddress:
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal():
         raise InvalidSettingsError(f"--listen is HOST:PORT, not {listen!r}")
-    return Listener(host=host.strip("[]"), port=int(port))
+    return ListenAddress(host=host.strip("[]"), port=int(port))
 
 
-def _admin_token(storage: Storage, given: str | None) -> tuple[str, bool]:
+def _admin_token(storage: StorageSettings, given: str | None) -> tuple[str, bool]:
     """Return the token and whether it was made just now."""
     if given is not None:
         if not tokens.is_well_formed(given):
@@ -130,7 +130,7 @@ def _write_access_file(path: Path, digest: str) -> Path:
     return path
 
 
-def _instructions(storage_url: str, listener: Listener, folder: Folder | None, new_token: str | None) -> str:
+def _instructions(storage_url: str, listener: ListenAddress, folder: Folder | None, new_token: str | None) -> str:
     host = f"[{listener.host}]" if ":" in listener.host else listener.host
     url = f"http://{host}:{listener.port}"
     token = new_token or (f'"$(cat {folder.path / TOKEN_FILE})"' if folder else f'"${TOKEN_VARIABLE}"')

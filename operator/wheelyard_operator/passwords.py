@@ -12,7 +12,7 @@ from wheelyard_operator import password_costs
 
 SHORTEST = 8
 """Characters, as NIST SP 800-63B has it."""
-LONGEST_PASSWORD = 256
+MAX_PASSWORD_BYTES = 256
 """Bytes: index servers refuse longer ones unread."""
 
 # OWASP Password Storage Cheat Sheet.
@@ -37,13 +37,13 @@ def hashed(password: str) -> PasswordHash:
     if len(password) < SHORTEST:
         raise ValueError(f"the password is too short: take at least {SHORTEST} characters.")
     if is_too_long(password):
-        raise ValueError(f"the password is too long: take at most {LONGEST_PASSWORD} bytes.")
+        raise ValueError(f"the password is too long: take at most {MAX_PASSWORD_BYTES} bytes.")
     return PasswordHash(_HASHER.hash(password))
 
 
 def is_too_long(password: str) -> bool:
     """Return whether index servers refuse a password for its length."""
-    return len(password.encode()) > LONGEST_PASSWORD
+    return len(password.encode()) > MAX_PASSWORD_BYTES
 
 
 def taken_over(old_hash: str) -> PasswordHash:

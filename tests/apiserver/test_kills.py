@@ -92,7 +92,7 @@ def assert_whole(world: World, login: str = "jenkins-pypi", others: tuple[str, .
     assert buckets(world) == [world.namespace]
     assert iam_users(world) == [user_name(PackageIndex.parse(world.get(INDEX, "main")))]
     assert keys(world) == [(secret(world, "wheelyard-main-storage", "AWS_ACCESS_KEY_ID"), "Active")]
-    assert world.cloud.most_keys <= 2
+    assert world.cloud.max_keys <= 2
     (user,) = access(world)["users"]
     assert user["tokenDigests"] == [tokens.digest(secret(world, login, "password"))]
 

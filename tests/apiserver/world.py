@@ -111,7 +111,7 @@ class Cloud:
         self.iam: IAMClient = outside.iam
         self.calls = Calls()
         """Of the operator that runs now."""
-        self.most_keys = 0
+        self.max_keys = 0
         """How many access keys a user has ever had at a time."""
         for client in (self.clients.own_s3(server.region), self.clients.iam):
             client.meta.events.register("before-call", lambda **_: self.calls.before())
@@ -124,7 +124,7 @@ class Cloud:
 
     def _count(self, params: dict[str, str], **_: Any) -> None:
         keys = self.iam.list_access_keys(UserName=params["UserName"])["AccessKeyMetadata"]
-        self.most_keys = max(self.most_keys, len(keys) + 1)
+        self.max_keys = max(self.max_keys, len(keys) + 1)
 
 
 class World:

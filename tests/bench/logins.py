@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from support.issuers import AUDIENCE, TestIssuer
 from wheelyard_operator.passwords import hashed
 from wheelyard_server.access import tokens
-from wheelyard_server.access.accepted_users import Logins
-from wheelyard_server.access.access_file import AccessFile, Identity, Password, User
-from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.accepted_users import AcceptedUsers
+from wheelyard_server.access.access_file import AccessFile, Password, TokenIdentity, User
+from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.signed_tokens import SignedClaims
 
@@ -33,7 +33,7 @@ WAYS = (
 CLUSTER = TestIssuer("https://kubernetes.default.svc")
 
 
-def logins() -> tuple[Logins, str]:
+def accepted_users() -> tuple[AcceptedUsers, str]:
     """Return the users of an index, and the token of one of them."""
     token, slow = tokens.make(), hashed(PASSWORD).hash
     users = tuple(
@@ -41,14 +41,16 @@ def logins() -> tuple[Logins, str]:
             name=f"ci.user{number}",
             token_digests=(tokens.digest(token if number == 0 else tokens.make()),),
             passwords=(Password(hash=slow),),
-            identities=(Identity(issuer=CLUSTER.url, claims={"sub": f"system:serviceaccount:ci:user{number}"}),),
-            trusted_publishers=(Identity(issuer=CLUSTER.url, claims={"repository": f"acme/app{number}"}),),
+            identities=(
+                TokenIdentity(issuer=CLUSTER.url, claims={"sub": f"system:serviceaccount:ci:user{number}"}),
+            ),
+            trusted_publishers=(TokenIdentity(issuer=CLUSTER.url, claims={"repository": f"acme/app{number}"}),),
         )
         for number in range(USERS)
     )
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     file = AccessFile(users=users, audience=AUDIENCE, issuers=(CLUSTER.public,), minting_keys=(key,))
-    return Logins(file), token
+    return AcceptedUsers(file), token
 
 
 async def seconds(call: Callable[[], Awaitable[object]], calls: int = CALLS) -> float:
@@ -64,7 +66,7 @@ async def seconds(call: Callable[[], Awaitable[object]], calls: int = CALLS) -> 
 
 async def microseconds() -> dict[str, float]:
     """Return what each way to log in takes."""
-    known, token = logins()
+    known, token = accepted_users()
     now, checker = datetime.now(UTC), PasswordChecker(time.monotonic)
     job = known.by_name["ci.user0"]
     minted = known.mint.mint(job, job.trusted_publishers[0], SignedClaims("https://ci.example", {}), now).token
@@ -78,7 +80,7 @@ async def microseconds() -> dict[str, float]:
     hashing = await seconds(lambda: PasswordChecker(time.monotonic).check("a", (PASSWORD,), job.passwords, ""), 5)
     found = []
     for header in headers:
-        showing = Showing(header, "127.0.0.1", now)
+        showing = PresentedCredentials(header, "127.0.0.1", now)
         found.append(await seconds(lambda: authenticate(showing, known, checker)))  # noqa: B023 - awaited at once
     return dict(zip(WAYS, [each * 1e6 for each in (*found, hashing)], strict=True))
 

@@ -23,7 +23,7 @@ from support.kubectl import eventually
 from support.mainjob import MainJob
 
 OPERATIONS_A_SECOND = 40
-LONGEST_SECONDS = 500
+MAX_SECONDS = 500
 CALM_SECONDS = 8
 OUTAGE_SECONDS = 10
 ON_ITS_WAY_SECONDS = 2
@@ -186,7 +186,7 @@ def _begin_load(here: Here) -> None:
     """Start it in the pod, where it outlives the API server, and every connection through that."""
     time.sleep(2)  # so that every kube-proxy knows of the Service
     login = here.kubectl.secret(here.namespace, "ci-pypi")
-    options = (login["username"], login["password"], str(OPERATIONS_A_SECOND), STOP_FILE, str(LONGEST_SECONDS))
+    options = (login["username"], login["password"], str(OPERATIONS_A_SECOND), STOP_FILE, str(MAX_SECONDS))
     here.in_client("sh", "-c", f"cat > {SCRIPT}", stdin=Path(load.__file__).read_text())
     command = " ".join(("python3", SCRIPT, "http://wheelyard-main", *options))
     here.in_client("sh", "-c", f"setsid {command} > {RESULT} 2>&1 < /dev/null &")

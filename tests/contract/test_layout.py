@@ -12,7 +12,7 @@ from support.memory_storage import MemoryStorage
 from wheelyard_operator.provision import bucket_ownership, removal
 from wheelyard_server.catalog import project_list
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.ownership import claim
+from wheelyard_server.catalog.ownership import take_ownership
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.storage import Server, layout
 
@@ -60,7 +60,7 @@ async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monke
     storage, written = MemoryStorage(), set[str]()
     storage.before_call = lambda method, key: written.add(key) if method in ("write", "store") else None
     storage.known_as = Server("https://s3.example.com", "S3")
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     await WriteSafety(storage).check()
     catalog = Catalog(storage)
     await catalog.publish(upload(distributions.wheel(tmp_path)))

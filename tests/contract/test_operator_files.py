@@ -29,7 +29,7 @@ from wheelyard_server import __main__ as server_command_line
 from wheelyard_server import settings as server_settings
 from wheelyard_server.access import access_file as server_access
 from wheelyard_server.access import tokens as server_tokens
-from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
@@ -80,9 +80,9 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
     assert read.storage.s3 == server_settings.S3(
         bucket="acme", prefix=prefix, region=region or "eu-west-1", endpoint=endpoint or "http://s3.example"
     )
-    assert read.listeners.cluster == server_settings.Listener(host="0.0.0.0", port=PORT)  # noqa: S104
-    assert read.listeners.external == server_settings.Listener(host="0.0.0.0", port=EXTERNAL_PORT)  # noqa: S104
-    assert read.listeners.metrics == server_settings.Listener(host="0.0.0.0", port=METRICS_PORT)  # noqa: S104
+    assert read.listeners.cluster == server_settings.ListenAddress(host="0.0.0.0", port=PORT)  # noqa: S104
+    assert read.listeners.external == server_settings.ListenAddress(host="0.0.0.0", port=EXTERNAL_PORT)  # noqa: S104
+    assert read.listeners.metrics == server_settings.ListenAddress(host="0.0.0.0", port=METRICS_PORT)  # noqa: S104
     assert read.logs.format is server_settings.LogFormat.JSON
     assert (read.access_file, read.scratch_folder) == (
         Path("/etc/wheelyard/access/access.json.gz"),
@@ -98,7 +98,7 @@ def test_index_yaml_of_a_volume() -> None:
     spec = {"storage": {"volume": {"size": "1Gi"}}}
     made = PackageIndex.parse(resource("PackageIndex", "main", "packages", spec))
     read = server_settings.parse(index_file(made, OPERATOR).encode())
-    assert read.storage == server_settings.Storage(folder=server_settings.Folder(path=Path("/data")))
+    assert read.storage == server_settings.StorageSettings(folder=server_settings.Folder(path=Path("/data")))
     assert read.cache is None
 
 
@@ -106,7 +106,7 @@ def test_index_yaml_says_where_traces_go() -> None:
     assert server_settings.parse(index_file(index(), OPERATOR).encode()).tracing is None
     traced = replace(OPERATOR, tracing_endpoint="https://collector:4318", tracing_ratio=0.25)
     read = server_settings.parse(index_file(index(), traced).encode())
-    assert read.tracing == server_settings.Tracing(endpoint="https://collector:4318", ratio=0.25)
+    assert read.tracing == server_settings.TracingSettings(endpoint="https://collector:4318", ratio=0.25)
 
 
 def test_index_yaml_says_how_to_serve() -> None:
@@ -180,8 +180,8 @@ def read(text: str) -> Access:
     return access_of(server_access.parse(mounted))
 
 
-def show(authorization: str) -> Showing:
-    return Showing(authorization, "192.0.2.1", datetime.now(UTC))
+def show(authorization: str) -> PresentedCredentials:
+    return PresentedCredentials(authorization, "192.0.2.1", datetime.now(UTC))
 
 
 async def test_access_yaml() -> None:
@@ -202,7 +202,7 @@ async def test_access_yaml() -> None:
         }
     )
     access = read(access_file(main, [login(jenkins, main, token)], Trust()))
-    rules, principal = access.rules, await authenticate(show(f"Bearer {token}"), access.logins, PASSWORDS)
+    rules, principal = access.rules, await authenticate(show(f"Bearer {token}"), access.accepted_users, PASSWORDS)
     assert principal.name == "ci.jenkins"
     acme, shared, other = (parse_project_name(name) for name in ("acme-lib", "shared", "other"))
     for project, publishes in ((acme, True), (shared, True), (other, False)):
@@ -217,9 +217,11 @@ async def test_access_yaml() -> None:
 
 @pytest.mark.parametrize("names", [(), ("a",), ("a", "b")])
 def test_an_access_file_without_rights_is_one_too(names: tuple[str, ...]) -> None:
-    logins = [login(user(name, "ci"), index(), operator_tokens.new_token(secrets.token_bytes)) for name in names]
-    access = read(access_file(index(), logins, Trust()))
-    assert len(access.logins.by_token) == len(names)
+    accepted_users = [
+        login(user(name, "ci"), index(), operator_tokens.new_token(secrets.token_bytes)) for name in names
+    ]
+    access = read(access_file(index(), accepted_users, Trust()))
+    assert len(access.accepted_users.by_token) == len(names)
     assert access.rules.grants == ()
 
 
@@ -237,7 +239,7 @@ def test_ten_thousand_users_fit_into_a_secret() -> None:
 
     mounted = base64.b64decode(packed(access_file(where, map(one, range(10_000)), Trust("https://issuer"))))
     assert len(mounted) < 2**20, "https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size"
-    assert len(access_of(server_access.parse(mounted)).logins.by_token) == 20_000
+    assert len(access_of(server_access.parse(mounted)).accepted_users.by_token) == 20_000
 
 
 async def test_all_ways_to_log_in() -> None:
@@ -257,16 +259,18 @@ async def test_all_ways_to_log_in() -> None:
         "environment": "pypi",
         "repository_owner_id": "9919",
     }
-    renamed = access.logins.verifier.verify(
+    renamed = access.accepted_users.verifier.verify(
         github.sign(**{**claims, "repository_owner_id": "1"}), datetime.now(UTC)
     )
     with pytest.raises(InvalidPublisherError):
-        access.logins.mint.user_for(renamed)
-    job = access.logins.verifier.verify(github.sign(**claims), datetime.now(UTC))
-    minted = access.logins.mint.mint(*access.logins.mint.user_for(job), job, datetime.now(UTC)).token
+        access.accepted_users.mint.user_for(renamed)
+    job = access.accepted_users.verifier.verify(github.sign(**claims), datetime.now(UTC))
+    minted = access.accepted_users.mint.mint(
+        *access.accepted_users.mint.user_for(job), job, datetime.now(UTC)
+    ).token
     basic = base64.b64encode(b"ci.jenkins:correct horse").decode()
     methods = [
-        await authenticate(show(each), access.logins, PASSWORDS)
+        await authenticate(show(each), access.accepted_users, PASSWORDS)
         for each in (f"Basic {basic}", f"Bearer {agent}", f"Bearer {minted}")
     ]
     assert [(each.name, each.method) for each in methods] == [

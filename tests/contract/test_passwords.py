@@ -13,7 +13,7 @@ from passlib.registry import get_crypt_handler as passlib_registry
 from wheelyard_operator import password_costs as operator_costs
 from wheelyard_operator.passwords import (
     _OLD,
-    LONGEST_PASSWORD,
+    MAX_PASSWORD_BYTES,
     SHORTEST,
     PasswordHash,
     hashed,
@@ -22,7 +22,7 @@ from wheelyard_operator.passwords import (
 )
 from wheelyard_server.access import password_costs as server_costs
 from wheelyard_server.access import passwords
-from wheelyard_server.access.accepted_users import Logins
+from wheelyard_server.access.accepted_users import AcceptedUsers
 from wheelyard_server.access.access_file import AccessFile, Password, User
 from wheelyard_server.access.password_costs import check
 from wheelyard_server.access.password_hashes import affordable, fits
@@ -189,8 +189,8 @@ def test_what_is_taken_over_the_server_takes(name: str) -> None:
 def test_the_server_drops_a_hash_that_costs_too_much_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     good, bad = Password(hash=hashed(RIGHT).hash), Password(hash=COSTS["argon2 lanes"][1])
     users = (User(name="ci.good", passwords=(good,)), User(name="ci.bad", passwords=(bad, good)))
-    logins = Logins(AccessFile(users=users))
-    assert logins.passwords == {"ci.good": (good,), "ci.bad": (good,)}
+    accepted_users = AcceptedUsers(AccessFile(users=users))
+    assert accepted_users.passwords == {"ci.good": (good,), "ci.bad": (good,)}
     assert "A password of ci.bad is not taken: this argon2 hash costs too much: at most 4 lanes" in caplog.text
     assert bad.hash not in caplog.text
 
@@ -207,7 +207,7 @@ def test_short_passwords_are_refused() -> None:
 
 
 def test_passwords_that_servers_refuse_for_their_length_are_refused_when_they_are_chosen() -> None:
-    assert LONGEST_PASSWORD == passwords.LONGEST_PASSWORD
+    assert MAX_PASSWORD_BYTES == passwords.MAX_PASSWORD_BYTES
     with pytest.raises(ValueError, match="at most 256 bytes"):
-        hashed("ü" * (LONGEST_PASSWORD // 2) + "x")
-    assert hashed("ü" * (LONGEST_PASSWORD // 2))
+        hashed("ü" * (MAX_PASSWORD_BYTES // 2) + "x")
+    assert hashed("ü" * (MAX_PASSWORD_BYTES // 2))

@@ -80,19 +80,19 @@ async def test_a_missing_object_is_not_found(storage: Storage) -> None:
 async def test_a_known_etag_is_answered_with_unchanged_until_the_next_write(storage: Storage) -> None:
     etag = await storage.write("a", b"one", expected=None)
     with pytest.raises(ObjectUnchangedError):
-        await storage.read("a", known=etag)
+        await storage.read("a", if_none_match=etag)
     newer = await storage.write("a", b"two", expected=etag)
-    assert await storage.read("a", known=etag) == (b"two", newer)
+    assert await storage.read("a", if_none_match=etag) == (b"two", newer)
 
 
 async def test_an_etag_is_held_until_the_next_write_as_far_as_can_be_told(storage: Storage) -> None:
     etag = await storage.write("a", b"one", expected=None)
-    assert await storage.holds("a", etag) is isinstance(storage, MemoryStorage | S3Storage)
+    assert await storage.is_unchanged("a", etag) is isinstance(storage, MemoryStorage | S3Storage)
     newer = await storage.write("a", b"two", expected=etag)
-    assert not await storage.holds("a", etag)
-    await storage.holds("a", newer)
+    assert not await storage.is_unchanged("a", etag)
+    await storage.is_unchanged("a", newer)
     await storage.delete("a")
-    assert not await storage.holds("a", newer)
+    assert not await storage.is_unchanged("a", newer)
 
 
 async def test_a_create_does_not_overwrite(storage: Storage) -> None:
@@ -175,7 +175,7 @@ async def test_a_commit_stores_the_objects_and_writes_the_document_that_names_th
     assert await keys(storage, "files/") == list(first)
     assert (await storage.read("files/demo/1/a.whl")).body == b"wheel"
     newer = await storage.commit({"files/demo/2/b": b"b"}, "projects/a.json", lambda: b"two", expected=etag)
-    assert await storage.read("projects/a.json", known=etag) == (b"two", newer)
+    assert await storage.read("projects/a.json", if_none_match=etag) == (b"two", newer)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -235,7 +235,7 @@ async def test_a_listing_tells_size_and_age_and_a_tag_that_changes_with_the_obje
     assert same == before
     await storage.write("catalog/a", b"two", expected=etag)
     (after,) = [listed async for listed in storage.list("catalog/")]
-    assert after.tag != before.tag
+    assert after.listing_etag != before.listing_etag
 
 
 async def test_a_deleted_object_is_gone_and_deleting_it_again_is_a_success(storage: Storage) -> None:
@@ -273,20 +273,20 @@ async def test_where_a_stamp_is_the_same_the_object_is_what_was_read(storage: St
     # Writes in a row, each of the same size, quicker than a file system's clock: none may pass for another.
     for number in range(20):
         etag = await storage.write(key, b"%04d" % number, expected=etag)
-        stamp = storage.stamp(key)
-        assert stamp is None or stamp not in seen
-        seen.add(stamp)
+        fingerprint = storage.fingerprint(key)
+        assert fingerprint is None or fingerprint not in seen
+        seen.add(fingerprint)
     await asyncio.sleep(0.1)
-    stamp = storage.stamp(key)
-    assert stamp == storage.stamp(key)
-    assert (stamp is not None) is isinstance(storage, FolderStorage | MeasuredStorage)
-    folder = storage.stamp("projects/")
-    assert (folder is None) is (stamp is None)
+    fingerprint = storage.fingerprint(key)
+    assert fingerprint == storage.fingerprint(key)
+    assert (fingerprint is not None) is isinstance(storage, FolderStorage | MeasuredStorage)
+    folder = storage.fingerprint("projects/")
+    assert (folder is None) is (fingerprint is None)
     await storage.write(key, b"9999", expected=etag)
     await asyncio.sleep(0.1)
-    assert folder is None or storage.stamp("projects/") != folder
-    assert stamp is None or storage.stamp(key) != stamp
-    assert storage.stamp("projects/none.json") is None
+    assert folder is None or storage.fingerprint("projects/") != folder
+    assert fingerprint is None or storage.fingerprint(key) != fingerprint
+    assert storage.fingerprint("projects/none.json") is None
 
 
 async def fetched(url: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:

@@ -15,7 +15,7 @@ from support.tls import Tls, tls
 from wheelyard_server.errors import ObjectNotFoundError, ObjectUnchangedError, StorageUnavailableError
 from wheelyard_server.settings import S3
 from wheelyard_server.storage import ETag, conditional_get, s3
-from wheelyard_server.storage.conditional_get import Unchanged
+from wheelyard_server.storage.conditional_get import ConditionalGets
 from wheelyard_server.storage.s3 import S3Storage
 
 KEY = "projects/demo.json"
@@ -44,14 +44,14 @@ async def storage(
     boto3.Session().client("s3").create_bucket(Bucket=bucket)
     made = s3.connect(S3(bucket=bucket, prefix="team/", endpoint=server.endpoint))
     yield made
-    if made.unchanged is not None:
-        made.unchanged.close()
+    if made.conditional_gets is not None:
+        made.conditional_gets.close()
         await asyncio.sleep(0.01)
 
 
-async def is_unchanged(storage: S3Storage, known: ETag) -> bool:
+async def is_unchanged(storage: S3Storage, etag: ETag) -> bool:
     try:
-        await storage.read(KEY, known=known)
+        await storage.read(KEY, if_none_match=etag)
     except ObjectUnchangedError:
         return True
     return False
@@ -72,22 +72,22 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_what_is_unchanged_needs_no_read(storage: S3Storage, reads: list[str]) -> None:
-    known = await storage.write(KEY, b"one", expected=None)
-    assert [await is_unchanged(storage, known) for _ in range(20)] == [True] * 20
+    etag = await storage.write(KEY, b"one", expected=None)
+    assert [await is_unchanged(storage, etag) for _ in range(20)] == [True] * 20
     assert reads == []
 
 
 async def test_every_change_is_seen_by_the_next_question(storage: S3Storage, reads: list[str]) -> None:
-    known = await storage.write(KEY, b"0", expected=None)
+    etag = await storage.write(KEY, b"0", expected=None)
     for number in range(1, 50):
-        assert await is_unchanged(storage, known)
-        newer = await storage.write(KEY, b"%d" % number, expected=known)
-        assert await storage.read(KEY, known=known) == (b"%d" % number, newer)
-        known = newer
+        assert await is_unchanged(storage, etag)
+        newer = await storage.write(KEY, b"%d" % number, expected=etag)
+        assert await storage.read(KEY, if_none_match=etag) == (b"%d" % number, newer)
+        etag = newer
     assert len(reads) == 49
     await storage.delete(KEY)
     with pytest.raises(ObjectNotFoundError):
-        await storage.read(KEY, known=known)
+        await storage.read(KEY, if_none_match=etag)
 
 
 async def test_what_has_changed_is_asked_once_and_read_once(
@@ -100,18 +100,18 @@ async def test_what_has_changed_is_asked_once_and_read_once(
         asked.append(question)
         return await ask(connection, question)
 
-    known = await storage.write(KEY, b"one", expected=None)
-    assert await storage.holds(KEY, known)
-    newer = await storage.write(KEY, b"two", expected=known)
+    etag = await storage.write(KEY, b"one", expected=None)
+    assert await storage.is_unchanged(KEY, etag)
+    newer = await storage.write(KEY, b"two", expected=etag)
     monkeypatch.setattr(conditional_get._Connection, "ask", counted)
-    assert not await storage.holds(KEY, known)
-    assert await storage.read(KEY, known=known) == (b"two", newer)
+    assert not await storage.is_unchanged(KEY, etag)
+    assert await storage.read(KEY, if_none_match=etag) == (b"two", newer)
     assert (len(asked), reads) == (1, [KEY])
-    assert await storage.holds(KEY, newer)
+    assert await storage.is_unchanged(KEY, newer)
     # As it was before, by whatever hand: it is not asked, and the read tells.
-    assert await storage.write(KEY, b"one", expected=newer) == known
-    assert not await storage.holds(KEY, known)
-    assert await is_unchanged(storage, known)
+    assert await storage.write(KEY, b"one", expected=newer) == etag
+    assert not await storage.is_unchanged(KEY, etag)
+    assert await is_unchanged(storage, etag)
 
 
 async def test_many_objects_at_the_same_time(storage: S3Storage) -> None:
@@ -120,7 +120,7 @@ async def test_many_objects_at_the_same_time(storage: S3Storage) -> None:
     pairs = list(zip(keys, etags, strict=True))
     for _ in range(3):
         answers = await asyncio.gather(
-            *(storage.read(*pair[:1], known=pair[1]) for pair in pairs), return_exceptions=True
+            *(storage.read(*pair[:1], if_none_match=pair[1]) for pair in pairs), return_exceptions=True
         )
         assert {type(answer) for answer in answers} == {ObjectUnchangedError}
 
@@ -129,48 +129,48 @@ async def test_an_url_that_has_expired_makes_it_slower_and_not_wrong(
     storage: S3Storage, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "LINK_LIFETIME", timedelta(seconds=1))
-    known = await storage.write(KEY, b"one", expected=None)
-    assert await is_unchanged(storage, known)
+    etag = await storage.write(KEY, b"one", expected=None)
+    assert await is_unchanged(storage, etag)
     await asyncio.sleep(2.1)
-    assert await is_unchanged(storage, known)
-    newer = await storage.write(KEY, b"two", expected=known)
-    assert await storage.read(KEY, known=known) == (b"two", newer)
+    assert await is_unchanged(storage, etag)
+    newer = await storage.write(KEY, b"two", expected=etag)
+    assert await storage.read(KEY, if_none_match=etag) == (b"two", newer)
     assert reads == [KEY, KEY]
 
 
 async def test_a_key_that_was_taken_away_is_an_outage_as_for_a_read(
     storage: S3Storage, server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = await storage.write(KEY, b"one", expected=None)
+    etag = await storage.write(KEY, b"one", expected=None)
     bucket = storage._store.config["bucket"]
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     stranger = s3.connect(S3(bucket=bucket, prefix="team/", endpoint=server.endpoint))
     with pytest.raises(StorageUnavailableError):
-        await stranger.read(KEY, known=known)
+        await stranger.read(KEY, if_none_match=etag)
 
 
 async def test_a_signature_of_a_key_that_is_no_more_makes_it_slower_and_not_wrong(
     storage: S3Storage, server: S3Server, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = await storage.write(KEY, b"one", expected=None)
+    etag = await storage.write(KEY, b"one", expected=None)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of yesterday")
     old = s3.connect(S3(bucket=storage._store.config["bucket"], prefix="team/", endpoint=server.endpoint))
-    storage.unchanged = Unchanged(old.presigned)
-    assert [await is_unchanged(storage, known) for _ in range(2)] == [True] * 2
+    storage.conditional_gets = ConditionalGets(old.presigned)
+    assert [await is_unchanged(storage, etag) for _ in range(2)] == [True] * 2
     assert reads == [KEY, KEY]
 
 
 async def test_only_the_authorities_of_the_settings_are_trusted(storage: S3Storage, door: Tls) -> None:
-    known = await storage.write(KEY, b"one", expected=None)
+    etag = await storage.write(KEY, b"one", expected=None)
     for bundle, reaches_it in ((f"# of \u00c4cme Ltd\n{door.certificate.read_text()}", True), ("", False)):
         behind = S3(bucket=storage._store.config["bucket"], prefix="team/", endpoint=door.url, ca_bundle=bundle)
-        asked = s3.connect(behind).unchanged
+        asked = s3.connect(behind).conditional_gets
         assert asked is not None
-        assert await asked.holds(KEY, known) is reaches_it
+        assert await asked.is_unchanged(KEY, etag) is reaches_it
         asked.close()
         await asyncio.sleep(0.1)
 
 
 async def test_where_there_is_a_proxy_all_goes_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    assert s3.connect(S3(bucket="any")).unchanged is None
+    assert s3.connect(S3(bucket="any")).conditional_gets is None

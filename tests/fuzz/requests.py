@@ -27,7 +27,7 @@ from support.access import ACCESS, PUBLISHER
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
-from wheelyard_server.settings import Folder, Limits, Settings, Storage
+from wheelyard_server.settings import Folder, Limits, Settings, StorageSettings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES
 from wheelyard_server.web.telemetry.logs import LineFormatter
@@ -164,7 +164,7 @@ async def serving(folder: Path, chance: random.Random) -> AsyncIterator[Oracle]:
     access_file = folder / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     settings = Settings(
-        storage=Storage(folder=Folder(path=folder)),
+        storage=StorageSettings(folder=Folder(path=folder)),
         access_file=access_file,
         scratch_folder=folder / "s",
         limits=LIMITS,

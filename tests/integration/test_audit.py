@@ -19,7 +19,7 @@ from support.command_line import wheelyard
 from support.issuers import AUDIENCE, TestIssuer
 from support.server import Server, running
 from wheelyard_operator.passwords import hashed
-from wheelyard_server.access.access_file import AccessFile, Identity, Password
+from wheelyard_server.access.access_file import AccessFile, Password, TokenIdentity
 
 CLUSTER = TestIssuer("https://kubernetes.default.svc")
 PASSWORD = "correct-horse-battery"
@@ -30,8 +30,8 @@ WHEEL = "demo-1.0-py3-none-any.whl"
 @pytest.fixture(scope="module")
 def access() -> AccessFile:
     """Let web.reader log in by a password and as a ServiceAccount, too."""
-    identity = Identity(issuer=CLUSTER.url, claims={"sub": ACCOUNT})
-    job = Identity(issuer=CLUSTER.url, claims={"repository": "acme/app"})
+    identity = TokenIdentity(issuer=CLUSTER.url, claims={"sub": ACCOUNT})
+    job = TokenIdentity(issuer=CLUSTER.url, claims={"repository": "acme/app"})
     changes: dict[str, Any] = {
         "passwords": (Password(hash=hashed(PASSWORD).hash),),
         "identities": (identity,),

@@ -18,12 +18,12 @@ from support.catalogs import DEMO, listed, publish
 from support.http import auth, form
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.ownership import claim
+from wheelyard_server.catalog.ownership import take_ownership
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import UnsafeStorageError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Unreferenced
 from wheelyard_server.maintenance.gc import Collector
-from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.maintenance.verify import StorageVerifier
 from wheelyard_server.settings import S3
 from wheelyard_server.storage import layout, s3
 from wheelyard_server.storage.s3 import S3Storage
@@ -59,14 +59,14 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 async def storage(place: Place) -> AsyncIterator[S3Storage]:
     made = s3.connect(S3(bucket=place.bucket(), prefix="team/", endpoint=place.server.endpoint))
     yield made
-    assert made.unchanged is not None
-    made.unchanged.close()
+    assert made.conditional_gets is not None
+    made.conditional_gets.close()
     await asyncio.sleep(0)
 
 
 async def events(storage: S3Storage) -> list[Event]:
     found: list[Event] = []
-    await Verifier(storage, found.append).run()
+    await StorageVerifier(storage, found.append).run()
     return found
 
 
@@ -121,7 +121,7 @@ async def test_a_server_on_a_new_bucket_is_ready_and_takes_uploads_where_that_is
 
 async def test_publishing_reading_editing_and_deleting(storage: S3Storage, tmp_path: Path) -> None:
     """One after the other, by two replicas: what the server can do whether its conditional writes race or not."""
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     here, there = Catalog(storage), Catalog(storage)
     assert not list(await there.projects())
     await publish(storage, tmp_path, "1.0", "2.0")
@@ -144,7 +144,7 @@ async def test_publishing_reading_editing_and_deleting(storage: S3Storage, tmp_p
 async def test_garbage_is_collected_and_nothing_of_the_server_is_in_the_way(
     storage: S3Storage, tmp_path: Path
 ) -> None:
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     await publish(storage, tmp_path, "1.0", "2.0")
     await Catalog(storage).delete(DEMO, Selection(filename="demo-2.0-py3-none-any.whl"))
     found = await collect(storage)

@@ -28,7 +28,7 @@ from wheelyard_server.model import Status
 CLIENTS = 4
 REQUESTS_OF_A_CLIENT = 3
 REPLICAS = 3
-LONGEST_PAUSE = 6
+MAX_PAUSE = 6
 """Turns of the event loop, before and after every call."""
 QUIET = (Fault.LOST_REQUEST, Fault.LOST_ANSWER, Fault.LOST_ANSWER_THEN_CONFLICT, Fault.CONFLICT)
 """Faults that take no time, so that the seed alone decides the order."""
@@ -103,7 +103,7 @@ class Race:
         return self._moments
 
     async def _pause(self, _method: str, _key: str) -> None:
-        for _ in range(self._random.randrange(LONGEST_PAUSE)):
+        for _ in range(self._random.randrange(MAX_PAUSE)):
             await asyncio.sleep(0)
 
 

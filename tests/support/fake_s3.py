@@ -75,14 +75,14 @@ class FakeS3:
     async def _put(self, request: web.Request, key: str) -> web.Response:
         match, none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")
         race = (key, match or none_match or "")
-        holds = self._holds(key, match, none_match)
+        condition_holds = self._condition_holds(key, match, none_match)
         if (match or none_match) and self.lets_all_win(self.races.setdefault(race, len(self.races) + 1)):
             # All that come meanwhile find what was there before.
             await asyncio.sleep(0.05)
         else:
             body = await request.read()
-            holds = self._holds(key, match, none_match)
-        if not holds:
+            condition_holds = self._condition_holds(key, match, none_match)
+        if not condition_holds:
             return self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
         body = await request.read()
         self.objects[key] = body
@@ -90,7 +90,7 @@ class FakeS3:
         answer.headers["ETag"] = _etag(body)  # JuiceFS has it here alone.
         return answer
 
-    def _holds(self, key: str, match: str | None, none_match: str | None) -> bool:
+    def _condition_holds(self, key: str, match: str | None, none_match: str | None) -> bool:
         known = self.objects.get(key)
         if none_match == "*":
             return known is None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.errors import NotFoundError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.model import File, Status
 from wheelyard_server.names import NormalizedName
@@ -66,10 +66,10 @@ async def listing(catalog: Catalog, name: NormalizedName) -> Page:
 
 async def listing_unshared(catalog: Catalog, name: NormalizedName) -> Page:
     """Return the same, asked for as the fast lane does."""
-    return await _shown(name, catalog.project_unshared(name))
+    return await _shown(name, catalog.revalidated_project(name))
 
 
-async def _shown(name: NormalizedName, project: Awaitable[Listing]) -> Page:
+async def _shown(name: NormalizedName, project: Awaitable[ProjectView]) -> Page:
     try:
         seen = await project
     except NotFoundError:

@@ -22,7 +22,7 @@ from typing import Any
 WORKERS = 12
 UPLOADS_EACH = 40
 """One request of so many is an upload."""
-MOST_SECONDS = "170"
+MAX_SECONDS = "170"
 
 
 class Client:
@@ -171,7 +171,7 @@ def _good(answer: tuple[int, bytes]) -> bytes:
     return answer[1]
 
 
-def main(url: str, user: str, password: str, rate: str, stop: str, most: str = MOST_SECONDS) -> dict[str, Any]:
+def main(url: str, user: str, password: str, rate: str, stop: str, most: str = MAX_SECONDS) -> dict[str, Any]:
     """Run the load."""
     load = Load((url, user, password), float(rate), pathlib.Path(stop), float(most))
     begun = time.monotonic()

@@ -13,7 +13,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp
+from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server
 
 HANG_SECONDS = 0.002
 
@@ -72,18 +72,20 @@ class MemoryStorage:
         """Let no more calls fail."""
         self._failing = range(0)
 
-    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+    async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         fault = await self._called("read", key)
         if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
         body = self._get(key)
-        if etag_of(body) == known:
+        if etag_of(body) == if_none_match:
             raise ObjectUnchangedError(key)
         return Document(_damaged(body, fault), etag_of(body))
 
-    async def holds(self, key: str, known: ETag) -> bool:
+    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
         return (
-            await self._called("holds", key) is None and key in self.objects and etag_of(self.objects[key]) == known
+            await self._called("is_unchanged", key) is None
+            and key in self.objects
+            and etag_of(self.objects[key]) == if_none_match
         )
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
@@ -130,7 +132,7 @@ class MemoryStorage:
     def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
         return None
 
-    def stamp(self, key: str) -> Stamp | None:  # noqa: ARG002 - the seam's
+    def fingerprint(self, key: str) -> Fingerprint | None:  # noqa: ARG002 - the seam's
         return None
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:

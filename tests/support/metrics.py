@@ -11,7 +11,7 @@ from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_server import app
 from wheelyard_server.app import METRICS
-from wheelyard_server.settings import Folder, Settings, Storage
+from wheelyard_server.settings import Folder, Settings, StorageSettings
 
 _ENDINGS = {"counter": "_total"}
 
@@ -21,7 +21,7 @@ def server_registry(folder: Path) -> CollectorRegistry:
     access_file = folder / "access.yaml"
     access_file.write_text("{}")
     settings = Settings(
-        storage=Storage(folder=Folder(path=folder / "unused")),
+        storage=StorageSettings(folder=Folder(path=folder / "unused")),
         access_file=access_file,
         scratch_folder=folder / "scratch",
     )

@@ -111,7 +111,9 @@ class World:
         """Publish a file; the write takes its time."""
         file = _file(len(self._writers))
         documents = self.replicas[replica].documents
-        change = documents.change(PROJECTS[project], lambda known: known.replace(files=(*known.files, file)))
+        change = documents.change(
+            PROJECTS[project], lambda if_none_match: if_none_match.replace(files=(*if_none_match.files, file))
+        )
         self._writers.append(asyncio.create_task(change))
         await _turns()
 

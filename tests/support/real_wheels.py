@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from wheelyard_server.catalog.inspection import ArchiveLimits, inspect
 from wheelyard_server.errors import InvalidUploadError
-from wheelyard_server.names import identity_of, parse_filename
+from wheelyard_server.names import distribution_identity, parse_filename
 from wheelyard_server.settings import Accept
 
 LIST = Path(__file__).parents[1] / "integration/distributions/real_wheels.txt"
@@ -51,7 +51,7 @@ def fetch(wheel: RealWheel, folder: Path) -> Path:
 
 def _target(filename: str) -> list[str]:
     """Return the options that make pip choose this very wheel, whatever Python runs it."""
-    identity = identity_of(filename)
+    identity = distribution_identity(filename)
     assert identity is not None
     pythons, abis, platforms = (part.split(".") for part in identity.tags)
     # py3 means any Python 3, py32 and cp311 say which.

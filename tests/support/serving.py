@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
-from wheelyard_server.settings import Limits, Listener
+from wheelyard_server.settings import Limits, ListenAddress
 from wheelyard_server.web.front.connections import Connection, Runner, Server
 from wheelyard_server.web.http.proxies import Proxies
 
@@ -28,7 +28,7 @@ class LimitedServer(TestServer):
         self._path = path
 
     async def _make_runner(self, **_kwargs: Any) -> Runner:
-        listener = Listener(port=self.port or 0, trusted_proxies=self._trusted, path=self._path)
+        listener = ListenAddress(port=self.port or 0, trusted_proxies=self._trusted, path=self._path)
         return Runner(self.app, self._limits, Proxies(listener))
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 
 from support.memory_storage import all_of
-from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp, Storage
+from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server, Storage
 
 Hook = Callable[[str, str], Awaitable[None]]
 """Is given the name of the method and the key; what it raises comes out of the call."""
@@ -18,19 +18,19 @@ class WatchedStorage:
         self._before = before
         self._after = after
 
-    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+    async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         await self._before("read", key)
         try:
-            return await self._storage.read(key, known=known)
+            return await self._storage.read(key, if_none_match=if_none_match)
         finally:
             # "Not there" and "unchanged" are answers too.
             await self._after("read", key)
 
-    async def holds(self, key: str, known: ETag) -> bool:
-        await self._before("holds", key)
-        holds = await self._storage.holds(key, known)
-        await self._after("holds", key)
-        return holds
+    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
+        await self._before("is_unchanged", key)
+        is_unchanged = await self._storage.is_unchanged(key, if_none_match)
+        await self._after("is_unchanged", key)
+        return is_unchanged
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         await self._before("write", key)
@@ -65,8 +65,8 @@ class WatchedStorage:
     def path(self, key: str) -> Path | None:
         return self._storage.path(key)
 
-    def stamp(self, key: str) -> Stamp | None:
-        return self._storage.stamp(key)
+    def fingerprint(self, key: str) -> Fingerprint | None:
+        return self._storage.fingerprint(key)
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         await self._before("list", folder)

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 
-from wheelyard_server.access.access_file import AccessFile, Identity, Password, User
+from wheelyard_server.access.access_file import AccessFile, Password, TokenIdentity, User
 from wheelyard_server.access.minting import Mint
 from wheelyard_server.access.password_hashes import affordable
 from wheelyard_server.access.rules import Method, Principal, Verb
-from wheelyard_server.access.signed_tokens import SignedClaims, Verifier
+from wheelyard_server.access.signed_tokens import SignedClaims, SignedTokenVerifier
 
 
-class Logins:
+class AcceptedUsers:
     """The users, ready to be found by what they show."""
 
     def __init__(self, file: AccessFile) -> None:
         self.by_token: Mapping[str, Principal] = {
-            digest: principal(user, Method.TOKEN) for user in file.users for digest in user.token_digests
+            digest: principal_of(user, Method.TOKEN) for user in file.users for digest in user.token_digests
         }
         """By token digest."""
         self.by_name: Mapping[str, User] = {user.name: user for user in file.users}
@@ -22,7 +22,7 @@ class Logins:
             user.name: affordable(user.name, user.passwords) for user in file.users if user.passwords
         }
         """Those that may be verified, by user."""
-        self.verifier = Verifier(file.audience, file.issuers)
+        self.verifier = SignedTokenVerifier(file.audience, file.issuers)
         trusting = _in_order(file)
         self.mint = Mint(file.audience, file.minting_keys, trusting)
         self._by_subject = _by_subject(trusting)
@@ -34,7 +34,7 @@ class Logins:
         return tuple(user for user, identity in candidates if claims.fit(identity))
 
 
-def principal(user: User, method: Method) -> Principal:
+def principal_of(user: User, method: Method) -> Principal:
     """Return the principal that a user is once logged in."""
     return Principal.of_user(user.name, user.groups, method)
 
@@ -57,8 +57,8 @@ def _in_order(file: AccessFile) -> tuple[User, ...]:
     return tuple(sorted(file.users, key=has_none))
 
 
-def _by_subject(users: Iterable[User]) -> Mapping[tuple[str, str], tuple[tuple[User, Identity], ...]]:
-    found: dict[tuple[str, str], tuple[tuple[User, Identity], ...]] = {}
+def _by_subject(users: Iterable[User]) -> Mapping[tuple[str, str], tuple[tuple[User, TokenIdentity], ...]]:
+    found: dict[tuple[str, str], tuple[tuple[User, TokenIdentity], ...]] = {}
     for user in users:
         for identity in user.identities:
             key = (identity.issuer, identity.claims["sub"])

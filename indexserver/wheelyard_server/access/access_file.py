@@ -28,7 +28,7 @@ class Password(_Part, frozen=True):
     """Settings of the older hash from which `hash` was made; empty: it is of the password itself."""
 
 
-class Identity(_Part, frozen=True):
+class TokenIdentity(_Part, frozen=True):
     """Whoever has a signed token of this issuer with these claims."""
 
     issuer: str
@@ -43,9 +43,9 @@ class User(_Part, frozen=True):
     groups: tuple[str, ...] = ()
     token_digests: tuple[TokenDigest, ...] = ()
     passwords: tuple[Password, ...] = ()
-    identities: tuple[Identity, ...] = ()
+    identities: tuple[TokenIdentity, ...] = ()
     """Whose signed tokens log in as this user, such as a ServiceAccount's."""
-    trusted_publishers: tuple[Identity, ...] = ()
+    trusted_publishers: tuple[TokenIdentity, ...] = ()
     """Whose signed tokens can be changed for a short-lived token of this user."""
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ class AuditVerb(StrEnum):
     """Changing a CI's token for one of this index."""
 
 
-class Outcome(StrEnum):
+class AuditOutcome(StrEnum):
     """What came of it."""
 
     DONE = "done"
@@ -42,11 +42,11 @@ class AuditRecord:
     files: tuple[str, ...] = ()
     sha256: str = ""
     """Of a file that is published."""
-    claimed: str = ""
+    presented_user: str = ""
     """Who somebody said to be whose login was refused."""
     reason: str = ""
     """Why it was refused or failed."""
     hidden: bool = False
     """The answer is that there is no such project, the truth that the principal has no right to it."""
-    outcome: Outcome | None = None
+    outcome: AuditOutcome | None = None
     """None for reading what may be read: that is not audited."""

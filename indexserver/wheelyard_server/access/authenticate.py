@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wheelyard_server.access import tokens
-from wheelyard_server.access.accepted_users import Logins, principal
+from wheelyard_server.access.accepted_users import AcceptedUsers, principal_of
 from wheelyard_server.access.access_file import User
 from wheelyard_server.access.minting import is_minted
 from wheelyard_server.access.passwords import PasswordChecker
@@ -17,7 +17,7 @@ TOKEN_USER = "__token__"  # noqa: S105 - the name that PyPI's clients send besid
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class PresentedCredentials:
     """What a client shows of itself."""
 
     authorization: str | None
@@ -27,19 +27,19 @@ class Showing:
     """When the request came: a token that expires while its upload is on the way was good."""
 
 
-def at_once(authorization: str | None, logins: Logins) -> Principal | None:
+def authenticate_without_waiting(authorization: str | None, accepted_users: AcceptedUsers) -> Principal | None:
     """Return what `authenticate` would, where that is anonymous or a token's user; None says nothing."""
     if authorization is None:
         return ANONYMOUS
     try:
-        given = _given(authorization)
-        return _by_token(given, logins) if given.method is Method.TOKEN else None
+        parsed = _parse(authorization)
+        return _by_token(parsed, accepted_users) if parsed.method is Method.TOKEN else None
     except LoginError:
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class _ParsedCredentials:
     user: str | None
     """None where only a token was given, so that it says itself whose it is."""
     secret: str
@@ -60,7 +60,9 @@ class _Given:
             raise UnauthenticatedError("The user name and the token do not belong together")
 
 
-async def authenticate(showing: Showing, logins: Logins, passwords: PasswordChecker) -> Principal:
+async def authenticate(
+    presented: PresentedCredentials, accepted_users: AcceptedUsers, passwords: PasswordChecker
+) -> Principal:
     """Return the principal of a request; without the header it is anonymous.
 
     Takes `Basic user:secret` and `Basic __token__:token` (RFC 7617), and `Bearer token` (RFC 6750). A
@@ -69,40 +71,40 @@ async def authenticate(showing: Showing, logins: Logins, passwords: PasswordChec
     Raises `UnauthenticatedError` for credentials that are not valid, also where anonymous could do the same, and
     for passwords `TooManyAttemptsError` and `BusyError`.
     """
-    if showing.authorization is None:
+    if presented.authorization is None:
         return ANONYMOUS
-    given = _given(showing.authorization)
+    parsed = _parse(presented.authorization)
     try:
-        match given.method:
+        match parsed.method:
             case Method.TOKEN:
-                return _by_token(given, logins)
+                return _by_token(parsed, accepted_users)
             case Method.TRUSTED_PUBLISHER:
-                return _by_minted_token(given, logins, showing.at)
+                return _by_minted_token(parsed, accepted_users, presented.at)
             case Method.SERVICE_ACCOUNT:
-                return _by_signed_token(given, logins, showing.at)
+                return _by_signed_token(parsed, accepted_users, presented.at)
             case _:
-                return await _by_password(given, logins, passwords, showing.address)
+                return await _by_password(parsed, accepted_users, passwords, presented.address)
     except LoginError as error:
-        error.tried, error.claimed = given.method, given.user or ""
+        error.tried, error.presented_user = parsed.method, parsed.user or ""
         raise
 
 
-def _given(authorization: str) -> _Given:
+def _parse(authorization: str) -> _ParsedCredentials:
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
-        return _Given(None, credentials.strip())
+        return _ParsedCredentials(None, credentials.strip())
     if scheme.lower() == "basic":
         return _basic(credentials.strip())
     raise UnauthenticatedError("Log in with a user name and a token, or with a Bearer token")
 
 
-def _basic(credentials: str) -> _Given:
+def _basic(credentials: str) -> _ParsedCredentials:
     try:
         user, _, password = base64.b64decode(credentials, validate=True).partition(b":")
     except ValueError:  # Not base64, not ASCII: both are.
         raise UnauthenticatedError("The Authorization header is not valid") from None
     (name, *_), (secret, *others) = _readings(user), _readings(password)
-    return _Given(None if name == TOKEN_USER else name, secret, tuple(others))
+    return _ParsedCredentials(None if name == TOKEN_USER else name, secret, tuple(others))
 
 
 def _readings(text: bytes) -> tuple[str, ...]:
@@ -114,43 +116,47 @@ def _readings(text: bytes) -> tuple[str, ...]:
         return (latin,)
 
 
-def _by_token(given: _Given, logins: Logins) -> Principal:
-    if not tokens.is_well_formed(given.secret):
+def _by_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers) -> Principal:
+    if not tokens.is_well_formed(parsed.secret):
         raise UnauthenticatedError("The password is not a token of this index; it starts with wy_")
     # A look-up by digest takes no time that tells anything about the token.
-    found = logins.by_token.get(tokens.digest(given.secret))
+    found = accepted_users.by_token.get(tokens.digest(parsed.secret))
     if found is None:
         raise UnauthenticatedError("The token is not valid any more, or belongs to another index")
-    given.check_name(found.name)
+    parsed.check_name(found.name)
     return found
 
 
-def _by_minted_token(given: _Given, logins: Logins, now: datetime) -> Principal:
-    bearer = logins.mint.bearer_of(given.secret, now)
-    given.check_name(bearer.user.name)
-    return replace(principal(bearer.user, Method.TRUSTED_PUBLISHER), job=bearer.job)
+def _by_minted_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers, now: datetime) -> Principal:
+    bearer = accepted_users.mint.bearer_of(parsed.secret, now)
+    parsed.check_name(bearer.user.name)
+    return replace(principal_of(bearer.user, Method.TRUSTED_PUBLISHER), job=bearer.job)
 
 
-def _by_signed_token(given: _Given, logins: Logins, now: datetime) -> Principal:
-    claims = logins.verifier.verify(given.secret, now)
-    return principal(_named(given, logins.by_claims(claims), claims.claims.get("sub")), Method.SERVICE_ACCOUNT)
+def _by_signed_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers, now: datetime) -> Principal:
+    claims = accepted_users.verifier.verify(parsed.secret, now)
+    return principal_of(
+        _named(parsed, accepted_users.by_claims(claims), claims.claims.get("sub")), Method.SERVICE_ACCOUNT
+    )
 
 
-def _named(given: _Given, users: tuple[User, ...], subject: object) -> User:
+def _named(parsed: _ParsedCredentials, users: tuple[User, ...], subject: object) -> User:
     """Choose among the users that somebody is, by the name that was given."""
     if not users:
         raise UnauthenticatedError(f"No IndexUser of this index has {str(subject)[:200]} among its serviceAccounts")
-    named = next((user for user in users if given.user in (None, user.name)), None)
+    named = next((user for user in users if parsed.user in (None, user.name)), None)
     if named is None:
         names = ", ".join(user.name for user in users)
         raise UnauthenticatedError(f"Another user name belongs to the token: one of {names}")
     return named
 
 
-async def _by_password(given: _Given, logins: Logins, passwords: PasswordChecker, address: str) -> Principal:
-    user = logins.by_name.get(given.user or "")
-    stored = logins.passwords.get(given.user or "", ())
-    right = await passwords.check(given.user or "", (given.secret, *given.other_secrets), stored, address)
+async def _by_password(
+    parsed: _ParsedCredentials, accepted_users: AcceptedUsers, passwords: PasswordChecker, address: str
+) -> Principal:
+    user = accepted_users.by_name.get(parsed.user or "")
+    stored = accepted_users.passwords.get(parsed.user or "", ())
+    right = await passwords.check(parsed.user or "", (parsed.secret, *parsed.other_secrets), stored, address)
     if user is None or not right:
         raise UnauthenticatedError("The user name and the password do not belong together, or the token is none")
-    return principal(user, Method.PASSWORD)
+    return principal_of(user, Method.PASSWORD)

@@ -8,10 +8,9 @@ from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
-from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.project_list import Listing as ProjectsListing
-from wheelyard_server.catalog.project_list import Projects
+from wheelyard_server.catalog.project_list import Projects, SerialListing
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from wheelyard_server.model import File, Project, Status
@@ -44,14 +43,14 @@ class GuardedCatalog:
         readers = self._rules.granting(self.principal, Verb.READ)
         return await (await self._catalog.projects()).selected(readers.grants, readers.cover)
 
-    async def projects_for_mirrors(self) -> ProjectsListing:
+    async def projects_for_mirrors(self) -> SerialListing:
         """Return the same with their serials."""
         self._require_some(Verb.READ)
         readers = self._rules.granting(self.principal, Verb.READ)
         projects, horizon = await self._catalog.projects_for_mirrors()
-        return ProjectsListing(await projects.selected(readers.grants, readers.cover), horizon)
+        return SerialListing(await projects.selected(readers.grants, readers.cover), horizon)
 
-    async def project(self, name: NormalizedName) -> Listing:
+    async def project(self, name: NormalizedName) -> ProjectView:
         """Return a project as it is now."""
         self._require(Verb.READ, name)
         return await self._catalog.project(name)
@@ -101,17 +100,17 @@ class GuardedCatalog:
     async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
         """Yank the selected files and return them."""
         self._require(Verb.YANK, name, *_named(selection))
-        return self._noted(await self._catalog.yank(name, selection, reason, str(self.principal)))
+        return self._recorded(await self._catalog.yank(name, selection, reason, str(self.principal)))
 
     async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
         """Take back the yanking of the selected files and return them."""
         self._require(Verb.YANK, name, *_named(selection))
-        return self._noted(await self._catalog.unyank(name, selection, str(self.principal)))
+        return self._recorded(await self._catalog.unyank(name, selection, str(self.principal)))
 
     async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
         """Delete the selected files for ever and return them."""
         self._require(Verb.DELETE, name, *_named(selection))
-        return self._noted(await self._catalog.delete(name, selection, str(self.principal)))
+        return self._recorded(await self._catalog.delete(name, selection, str(self.principal)))
 
     async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
         """Set a project's status marker and return the project."""
@@ -121,7 +120,7 @@ class GuardedCatalog:
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)
 
-    def _noted(self, files: tuple[File, ...]) -> tuple[File, ...]:
+    def _recorded(self, files: tuple[File, ...]) -> tuple[File, ...]:
         self._record.files = tuple(file.filename for file in files)
         return files
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jwt
 import msgspec
 
-from wheelyard_server.access.access_file import Identity, User
+from wheelyard_server.access.access_file import TokenIdentity, User
 from wheelyard_server.access.signed_tokens import SignedClaims
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob, of_claims, parse
 from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
@@ -58,7 +58,7 @@ class Mint:
         """Return whether anything is minted here."""
         return bool(self.audience and self._keys)
 
-    def user_for(self, claims: SignedClaims) -> tuple[User, Identity]:
+    def user_for(self, claims: SignedClaims) -> tuple[User, TokenIdentity]:
         """Return who publishes with these claims, and by which trust; raise `InvalidPublisherError`.
 
         Who is trusted already stays so, whoever else names the same job.
@@ -72,7 +72,7 @@ class Mint:
             )
         return found[0]
 
-    def mint(self, user: User, publisher: Identity, job: SignedClaims, now: datetime) -> MintedToken:
+    def mint(self, user: User, publisher: TokenIdentity, job: SignedClaims, now: datetime) -> MintedToken:
         """Make a token with which a user's CI job publishes. `job` is what CI's own token says of it."""
         expires = now + LIFETIME
         claims = {
@@ -120,6 +120,6 @@ def is_minted(unverified_token: str) -> bool:
         return False
 
 
-def _fingerprint(publisher: Identity) -> str:
+def _fingerprint(publisher: TokenIdentity) -> str:
     text = json.dumps([publisher.issuer, sorted(publisher.claims.items())])
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -24,9 +24,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wheelyard_server.access.access_file import Password
+from wheelyard_server.access.hash_slots import HashSlots
 from wheelyard_server.access.password_costs import memory_kib
 from wheelyard_server.access.password_hashes import NOBODYS, fits
-from wheelyard_server.access.room import Room
 from wheelyard_server.access.throttle import Throttle
 from wheelyard_server.errors import BusyError
 
@@ -40,7 +40,7 @@ SLOT_SECONDS = 0.3
 FAILURE_SECONDS = 0.5
 """When a failure is answered, counted from the request: longer than any hash takes, so that it tells nothing."""
 
-LONGEST_PASSWORD = 256
+MAX_PASSWORD_BYTES = 256
 """Bytes: what an old hash costs grows with it."""
 _WAITING = 50
 """Checks that may wait for a thread; hashing takes memory and time by design."""
@@ -64,10 +64,10 @@ class _Guess:
 class PasswordChecker:
     """Checks passwords. Tokens never come here, so whatever guessers do, tokens work."""
 
-    def __init__(self, clock: Callable[[], float], check: _Check = fits, room: Room | None = None) -> None:
+    def __init__(self, clock: Callable[[], float], check: _Check = fits, slots: HashSlots | None = None) -> None:
         """`clock` gives seconds that only grow; `check` compares one password, slowly."""
         self._clock = clock
-        self._room = room or Room()
+        self._slots = slots or HashSlots()
         self._check = check
         self._throttle = Throttle(clock)
         self._key = secrets.token_bytes(32)
@@ -75,7 +75,7 @@ class PasswordChecker:
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._names: Counter[str] = Counter()
         """How many of them are of one name."""
-        self._threads = ThreadPoolExecutor(self._room.slots, thread_name_prefix="password")
+        self._threads = ThreadPoolExecutor(self._slots.slots, thread_name_prefix="password")
 
     async def check(self, user: str, readings: Sequence[str], stored: Iterable[Password], address: str) -> bool:
         """Return whether what was sent is one of the user's passwords, in any reading of its bytes.
@@ -83,7 +83,7 @@ class PasswordChecker:
         `stored` is empty where there is no such user. Raises `TooManyAttemptsError`, and `BusyError` if too many
         others are being checked.
         """
-        readings = [each for each in readings if len(each.encode(errors="surrogatepass")) <= LONGEST_PASSWORD]
+        readings = [each for each in readings if len(each.encode(errors="surrogatepass")) <= MAX_PASSWORD_BYTES]
         if not readings:
             return False
         guess = _Guess(user, tuple(readings), tuple(filter(self._has_room, stored)) or (NOBODYS,))
@@ -121,7 +121,7 @@ class PasswordChecker:
         return task
 
     async def _compare(self, guess: "_Guess") -> bool:
-        async with self._room.taken(guess.user, max(map(_memory, guess.candidates))):
+        async with self._slots.reserve(guess.user, max(map(_memory, guess.candidates))):
             start = self._clock()
             if await self._fits(guess):
                 return True
@@ -139,7 +139,7 @@ class PasswordChecker:
         return False
 
     def _has_room(self, stored: Password) -> bool:
-        if _memory(stored) <= max(self._room.memory, _memory(NOBODYS)):
+        if _memory(stored) <= max(self._slots.memory, _memory(NOBODYS)):
             return True
         log.warning("A password's hash takes more memory than this server has for hashes: a quarter of its limit")
         return False

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheelyard_server.access.accepted_users import Logins
+from wheelyard_server.access.accepted_users import AcceptedUsers
 from wheelyard_server.access.access_file import AccessFile, parse
 from wheelyard_server.access.rules import Rules
 from wheelyard_server.errors import InvalidSettingsError
@@ -22,13 +22,13 @@ CHECK_SECONDS = 0.5
 class Access:
     """Who may log in, and who may do what."""
 
-    logins: Logins
+    accepted_users: AcceptedUsers
     rules: Rules
 
 
 def access_of(file: AccessFile) -> Access:
     """Make an access file ready to be asked."""
-    return Access(Logins(file), Rules(file.grants, file.external_grants))
+    return Access(AcceptedUsers(file), Rules(file.grants, file.external_grants))
 
 
 class CurrentAccess:

@@ -12,15 +12,15 @@ from typing import Any
 
 import jwt
 
-from wheelyard_server.access.access_file import Identity, Issuer
+from wheelyard_server.access.access_file import Issuer, TokenIdentity
 from wheelyard_server.errors import UnauthenticatedError
 
 log = logging.getLogger(__name__)
 
-LONGEST_TOKEN = 16 * 1024
-MOST_KEYS = 100
+MAX_TOKEN_LENGTH = 16 * 1024
+MAX_KEYS = 100
 """Of one issuer: a token without `kid` is tried with each."""
-LONGEST_NUMBER = 16 * 1024
+MAX_NUMBER_LENGTH = 16 * 1024
 """Characters of a value of a key. OpenSSL itself refuses an RSA modulus of more than 16384 bits."""
 LEEWAY_SECONDS = 10
 """How far the clocks of an issuer and this server may be apart."""
@@ -50,7 +50,7 @@ class SignedClaims:
         """When it ends to be true."""
         return datetime.fromtimestamp(self.claims["exp"], UTC)
 
-    def fit(self, identity: Identity) -> bool:
+    def fit(self, identity: TokenIdentity) -> bool:
         """Return whether they are this identity's: its issuer, and every claim that it asks for."""
         return self.issuer == identity.issuer and all(
             _fits(self.claims.get(name), wanted) for name, wanted in identity.claims.items()
@@ -59,10 +59,10 @@ class SignedClaims:
 
 def is_signed_token(text: str) -> bool:
     """Return whether this can be a signed token at all."""
-    return len(text) <= LONGEST_TOKEN and _SHAPE.fullmatch(text) is not None
+    return len(text) <= MAX_TOKEN_LENGTH and _SHAPE.fullmatch(text) is not None
 
 
-class Verifier:
+class SignedTokenVerifier:
     """Believes the issuers of one access file."""
 
     def __init__(self, audience: str, issuers: Iterable[Issuer]) -> None:
@@ -131,9 +131,9 @@ def _fits(value: object, wanted: str) -> bool:
 
 
 def _keys(issuer: Issuer) -> tuple[jwt.PyJWK, ...]:
-    if len(issuer.keys) > MOST_KEYS:
-        log.warning("Issuer %s has %d keys: the first %d count", issuer.issuer, len(issuer.keys), MOST_KEYS)
-    return tuple(key for body in issuer.keys[:MOST_KEYS] if (key := _key(issuer.issuer, body)) is not None)
+    if len(issuer.keys) > MAX_KEYS:
+        log.warning("Issuer %s has %d keys: the first %d count", issuer.issuer, len(issuer.keys), MAX_KEYS)
+    return tuple(key for body in issuer.keys[:MAX_KEYS] if (key := _key(issuer.issuer, body)) is not None)
 
 
 def _key(issuer: str, body: object) -> jwt.PyJWK | None:
@@ -148,8 +148,8 @@ def _key(issuer: str, body: object) -> jwt.PyJWK | None:
 def _parsed(body: object) -> jwt.PyJWK:
     if not isinstance(body, dict) or body.get("kty") not in _ALGORITHMS:
         raise ValueError(f"its `kty` must be one of {', '.join(_ALGORITHMS)}")
-    if any(isinstance(value, str) and len(value) > LONGEST_NUMBER for value in body.values()):
-        raise ValueError(f"it has a value of more than {LONGEST_NUMBER} characters")
+    if any(isinstance(value, str) and len(value) > MAX_NUMBER_LENGTH for value in body.values()):
+        raise ValueError(f"it has a value of more than {MAX_NUMBER_LENGTH} characters")
     key = jwt.PyJWK(body)
     if not _algorithms(key):
         raise ValueError(f"its `alg` must be one of {', '.join(_ALGORITHMS[body['kty']])}")

@@ -34,9 +34,9 @@ class Throttle:
     def begin(self, user: str, address: str) -> None:
         """Count a guess; raise `TooManyAttemptsError` if this user or this address has made too many of late."""
         network = _network(address)
-        for key, most in (((user, network), USER_FAILURES), (("", network), ADDRESS_FAILURES)):
+        for key, max_failures in (((user, network), USER_FAILURES), (("", network), ADDRESS_FAILURES)):
             end, failures = self._window(key)
-            if failures >= most:
+            if failures >= max_failures:
                 raise TooManyAttemptsError(round(end - self._clock()) + 1)
         self._count(user, network, 1)
 

@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import Content, Contents
-from wheelyard_server.catalog.contents.digests import checked
+from wheelyard_server.catalog.contents.digests import verify_bytes
 from wheelyard_server.catalog.contents.local_files import LocalFiles
-from wheelyard_server.catalog.contents.redirects import Redirects
+from wheelyard_server.catalog.contents.redirects import FileRedirects
 from wheelyard_server.catalog.counts import Counts, Source
-from wheelyard_server.catalog.documents import Clock, Documents, Known, Listing, listing_of
+from wheelyard_server.catalog.documents import CachedDocument, Documents, ProjectView, view_of
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.catalog.ownership import StorageFormat
-from wheelyard_server.catalog.project_list import Listing as ProjectsListing
-from wheelyard_server.catalog.project_list import ProjectList, Projects
+from wheelyard_server.catalog.project_list import ProjectList, Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.write_gate import WriteGate
+from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import FORMAT, Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
@@ -33,7 +33,7 @@ class Policy:
 
     freshness: Freshness = field(default_factory=Freshness)
     uploads: UploadLimits = field(default_factory=UploadLimits)
-    redirects: Redirects = field(default_factory=Redirects)
+    redirects: FileRedirects = field(default_factory=FileRedirects)
 
 
 class Catalog:
@@ -43,7 +43,7 @@ class Catalog:
         self,
         storage: Storage,
         policy: Policy = Policy(),
-        now: Clock = lambda: datetime.now(UTC),
+        now: WallClock = lambda: datetime.now(UTC),
         cache: FileCache | None = None,
         may_raise_format: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -71,42 +71,42 @@ class Catalog:
         """Return all projects that have files, by name."""
         return await self._projects.read()
 
-    async def projects_for_mirrors(self) -> ProjectsListing:
+    async def projects_for_mirrors(self) -> SerialListing:
         """Return the same, and up to which serial a mirror may take them for known; 0: it may not.
 
         That is so while servers of a release run that writes no serials.
         """
         if await self.format() < FORMAT:
-            return ProjectsListing(await self.projects(), 0)
+            return SerialListing(await self.projects(), 0)
         return await self._projects.listing()
 
-    async def project(self, name: NormalizedName) -> Listing:
+    async def project(self, name: NormalizedName) -> ProjectView:
         """Return a project; raise `NotFoundError` if there is none, or it has no files."""
         self.counts.page_reads += 1
         seen = await self._reader.read(name)
-        listing = listing_of(seen.version, seen.stale_seconds)
-        if listing is None:
+        view = view_of(seen.stored, seen.stale_seconds)
+        if view is None:
             raise NotFoundError("No such project in this index")
-        return listing
+        return view
 
-    async def project_unshared(self, name: NormalizedName) -> Listing:
+    async def revalidated_project(self, name: NormalizedName) -> ProjectView:
         """Do as `project`, by less work where nothing has changed, for somebody who asks for many.
 
         Calls at the same time share no question to the storage.
         """
-        known = self.known(name)
-        if known is None or known.listing is None or not await self._reader.holds(known):
+        cached = self.cached_project(name)
+        if cached is None or cached.view is None or not await self._reader.is_unchanged(cached):
             return await self.project(name)
         self.counts.page_reads += 1
-        return known.listing
+        return cached.view
 
-    def known(self, name: NormalizedName) -> Known | None:
+    def cached_project(self, name: NormalizedName) -> CachedDocument | None:
         """Return what was read of a project last, without asking the storage."""
-        return self._documents.known(name)
+        return self._documents.cached(name)
 
-    def is_fresh(self, known: Known) -> bool:
+    def is_fresh(self, cached: CachedDocument) -> bool:
         """Return whether `project` would return what is known at this moment."""
-        return self._reader.is_fresh(known)
+        return self._reader.is_fresh(cached)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest; raise `NotFoundError` if none is offered."""
@@ -128,24 +128,24 @@ class Catalog:
         None: it is to get them here. It is for those who may read the file, and for some minutes.
         """
         locations = self._redirects.of(file, is_outside=is_outside)
-        if locations is None or self.small_at_hand(file.sha256) is not None:
+        if locations is None or self.cached_object(file.sha256) is not None:
             return None
         self.counts.file_reads[Source.REDIRECT] += 1
         return await locations.of(layout.content(name, file))
 
-    def at_hand(self, name: NormalizedName, file: File, *, is_outside: bool) -> bytes | File | str | None:
+    def cached_answer(self, name: NormalizedName, file: File, *, is_outside: bool) -> bytes | File | str | None:
         """Return what a client of this listener gets of a file, as far as that is known without asking the storage.
 
         The bytes; the file where `open` has it without reading it; what `location` returns; None is unknown.
         """
-        body = self.small_at_hand(file.sha256)
+        body = self.cached_object(file.sha256)
         if body is not None:
             return body
         key = layout.content(name, file)
         locations = self._redirects.of(file, is_outside=is_outside)
         if locations is not None:
-            return locations.at_hand(key)
-        return file if self._contents.is_at_hand(key, file) else None
+            return locations.cached(key)
+        return file if self._contents.is_cached(key, file) else None
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte (PEP 658)."""
@@ -157,7 +157,7 @@ class Catalog:
             raise NotFoundError("This file was uploaded without attestations")
         return await self._small(layout.provenance(name, file), file.provenance_sha256)
 
-    def small_at_hand(self, sha256: str) -> bytes | None:
+    def cached_object(self, sha256: str) -> bytes | None:
         """Return a small object if it is in memory."""
         return self._contents.small.get(sha256)
 
@@ -165,7 +165,7 @@ class Catalog:
         body = self._contents.small.get(sha256)
         self.counts.file_reads[Source.STORAGE if body is None else Source.MEMORY] += 1
         if body is None:
-            body = checked((await self._storage.read(key)).body, sha256, key)
+            body = verify_bytes((await self._storage.read(key)).body, sha256, key)
             self._contents.small.keep(sha256, body)
         return body
 

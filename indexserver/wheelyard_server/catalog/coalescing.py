@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class SharedCalls(Generic[T]):
+class CoalescedCalls(Generic[T]):
     """Calls by key that share the next one, never the one that is under way.
 
     A call that began before a request may have read what was true before the request. So whoever arrives
@@ -23,9 +23,9 @@ class SharedCalls(Generic[T]):
     async def __call__(self, key: str) -> T:
         """Return the result of a call that began at or after this moment, or raise its error."""
         # One client that goes away must not take the answer from the others.
-        return await asyncio.shield(self.begun(key))
+        return await asyncio.shield(self.next_call(key))
 
-    def begun(self, key: str) -> asyncio.Task[T]:
+    def next_call(self, key: str) -> asyncio.Task[T]:
         """Return a call that begins at or after this moment. It is shared: not to be cancelled."""
         task = self._next.get(key)
         if task is None:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, NewType
+from typing import NamedTuple
 
 import msgspec
 
 from wheelyard_server.catalog import encoding
-from wheelyard_server.catalog.coalescing import SharedCalls
-from wheelyard_server.catalog.contents.memory_cache import Bounded
+from wheelyard_server.catalog.coalescing import CoalescedCalls
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.serials import last_serial, next_serial
+from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import (
     DamagedObjectError,
     ObjectNotFoundError,
@@ -30,7 +31,7 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.model import FORMAT, Project
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import ETag, Stamp, Storage, layout
+from wheelyard_server.storage import ETag, Fingerprint, Storage, layout
 
 CACHED_BYTES = 48 * 1024**2
 """Of memory, for documents."""
@@ -44,42 +45,34 @@ _OPERATION_BYTES = 8
 CHANGED_AT_ONCE = 500
 """Files of a project, deleted ones included, that a change goes over on the event loop."""
 
-Clock = Callable[[], datetime]
-"""The time, UTC."""
-Seconds = Callable[[], float]
-"""A clock that only ever goes forward."""
 
-
-class Version(NamedTuple):
+class StoredProject(NamedTuple):
     """A project as some document had it. Without an ETag there is no document yet."""
 
     project: Project
     etag: ETag | None
 
 
-Revision = NewType("Revision", str)
-"""Changes whenever the project does; the same on every replica."""
-
-
-class Listing(NamedTuple):
-    """A project that is there, and its revision."""
+class ProjectView(NamedTuple):
+    """A project that is there, as readers see it."""
 
     project: Project
-    revision: Revision
+    etag: ETag
+    """Of its document, so the same on every replica."""
     stale_seconds: float | None = None
     """The storage is down and this was so as many seconds ago; None is current."""
 
 
-class Known(NamedTuple):
+class CachedDocument(NamedTuple):
     """What was read last, and when that was known to be current."""
 
-    version: Version
+    stored: StoredProject
     checked: float
     size: int
     """Of the document as it is stored."""
-    stamp: Stamp | None
+    fingerprint: Fingerprint | None
     """Of the stored document, from before it was read."""
-    listing: Listing | None
+    view: ProjectView | None
     """What readers see of it, where there is anything to see."""
 
 
@@ -89,9 +82,9 @@ class Documents:
     def __init__(
         self,
         storage: Storage,
-        clock: Seconds = time.monotonic,
+        clock: MonotonicClock = time.monotonic,
         counts: Counts | None = None,
-        now: Clock = lambda: datetime.now(UTC),
+        now: WallClock = lambda: datetime.now(UTC),
         storage_format: StorageFormat | None = None,
     ) -> None:
         self._storage = storage
@@ -99,35 +92,35 @@ class Documents:
         self._now = now
         self._counts = counts or Counts()
         self._clock = clock
-        self._cache: Bounded[str, Known] = Bounded(CACHED_BYTES)
-        self._revalidate = SharedCalls(self._revalidated)
+        self._cache: MemoryCache[str, CachedDocument] = MemoryCache(CACHED_BYTES)
+        self._revalidate = CoalescedCalls(self._revalidated)
 
-    async def read(self, name: NormalizedName) -> Version:
+    async def read(self, name: NormalizedName) -> StoredProject:
         """Return the project as it is now; an unknown one has no files and no ETag."""
         return await self._revalidate(name)
 
-    def reading(self, name: NormalizedName) -> asyncio.Task[Version]:
+    def reading(self, name: NormalizedName) -> asyncio.Task[StoredProject]:
         """Return what `read` waits for. Others wait for it, too: it is not to be cancelled."""
-        return self._revalidate.begun(name)
+        return self._revalidate.next_call(name)
 
-    def known(self, name: NormalizedName) -> Known | None:
+    def cached(self, name: NormalizedName) -> CachedDocument | None:
         """Return what was read last, without asking the storage."""
         return self._cache.get(name)
 
-    def is_current(self, known: Known) -> bool:
+    def fingerprint_matches(self, cached: CachedDocument) -> bool:
         """Return whether this is how it is now. False may only mean that this cannot be told without reading."""
-        return known.stamp is not None and known.stamp == self._storage.stamp(
-            layout.document(known.version.project.name)
+        return cached.fingerprint is not None and cached.fingerprint == self._storage.fingerprint(
+            layout.document(cached.stored.project.name)
         )
 
-    async def holds(self, known: Known) -> bool:
+    async def is_unchanged(self, cached: CachedDocument) -> bool:
         """Ask the storage whether this is how it is now; False: only `read` tells. Nobody shares the question."""
-        (project, etag), _, size, stamp, listing = known
-        if etag is None or not await self._storage.holds(layout.document(project.name), etag):
+        (project, etag), _, size, fingerprint, view = cached
+        if etag is None or not await self._storage.is_unchanged(layout.document(project.name), etag):
             return False
         self._counts.revalidations += 1
-        if self._cache.get(project.name) is known:
-            checked = Known(known.version, self._clock(), size, stamp, listing)
+        if self._cache.get(project.name) is cached:
+            checked = CachedDocument(cached.stored, self._clock(), size, fingerprint, view)
             self._cache.put(project.name, checked, size * MEMORY_PER_BYTE)
         return True
 
@@ -150,15 +143,15 @@ class Documents:
         """
         operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
-            version = await self.read(name)
-            if operation in version.project.operations:
+            stored = await self.read(name)
+            if operation in stored.project.operations:
                 # Our own write of an earlier round, whose answer got lost or came back as a conflict. Others may
                 # have written since, and even undone it: done it was.
-                return version.project
-            changed = await _changed(version.project, change, operation)
-            if changed is version.project:
+                return stored.project
+            changed = await _changed(stored.project, change, operation)
+            if changed is stored.project:
                 return changed
-            if await self._swapped(changed, version.etag, objects):
+            if await self._swapped(changed, stored.etag, objects):
                 return changed
             objects = {}  # They are there: it is the swap that was refused.
         raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
@@ -193,35 +186,35 @@ class Documents:
             etag = await self._storage.commit(objects, key, encoded, expected=expected)
         else:
             etag = await self._storage.write(key, encoded(), expected=expected)
-        self._remember(Version(written, etag), len(body))
+        self._remember(StoredProject(written, etag), len(body))
 
-    async def _revalidated(self, name: str) -> Version:
+    async def _revalidated(self, name: str) -> StoredProject:
         self._counts.revalidations += 1
-        known = self._cache.get(name)
-        asked = known.version.etag if known else None
-        stamp = self._storage.stamp(layout.document(name))
+        cached = self._cache.get(name)
+        asked = cached.stored.etag if cached else None
+        fingerprint = self._storage.fingerprint(layout.document(name))
         try:
-            body, etag = await self._storage.read(layout.document(name), known=asked)
+            body, etag = await self._storage.read(layout.document(name), if_none_match=asked)
         except ObjectUnchangedError:
-            if known is None:
+            if cached is None:
                 raise
-            return self._remember(known.version, known.size, stamp)
+            return self._remember(cached.stored, cached.size, fingerprint)
         except ObjectNotFoundError:
             self._cache.drop(name)
-            return Version(Project(name=name), None)
-        return self._remember(Version(_parse(body, name), etag), len(body), stamp)
+            return StoredProject(Project(name=name), None)
+        return self._remember(StoredProject(_parse(body, name), etag), len(body), fingerprint)
 
-    def _remember(self, version: Version, size: int, stamp: Stamp | None = None) -> Version:
-        known = Known(version, self._clock(), size, stamp, listing_of(version))
-        self._cache.put(version.project.name, known, size * MEMORY_PER_BYTE)
-        return version
+    def _remember(self, stored: StoredProject, size: int, fingerprint: Fingerprint | None = None) -> StoredProject:
+        cached = CachedDocument(stored, self._clock(), size, fingerprint, view_of(stored))
+        self._cache.put(stored.project.name, cached, size * MEMORY_PER_BYTE)
+        return stored
 
 
-def listing_of(version: Version, stale_seconds: float | None = None) -> Listing | None:
-    """Return the listing of a project that has files."""
-    if version.etag is None or not version.project.files:
+def view_of(stored: StoredProject, stale_seconds: float | None = None) -> ProjectView | None:
+    """Return the view of a project that has files."""
+    if stored.etag is None or not stored.project.files:
         return None
-    return Listing(version.project, Revision(version.etag), stale_seconds)
+    return ProjectView(stored.project, stored.etag, stale_seconds)
 
 
 async def _changed(project: Project, change: Callable[[Project], Project], operation: str) -> Project:

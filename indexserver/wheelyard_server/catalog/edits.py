@@ -39,7 +39,7 @@ class Selection:
         return project.files if self.version is None else project.by_version.get(version_key(str(self.version)), ())
 
 
-def holds(project: Project, filename: str, sha256: str) -> bool:
+def has_file(project: Project, filename: str, sha256: str) -> bool:
     """Return whether the distribution is there with these bytes, however its filename is spelled.
 
     Raises if it is there, or was deleted, with others. The same bytes in another spelling are there: installers
@@ -56,9 +56,9 @@ def holds(project: Project, filename: str, sha256: str) -> bool:
     return False
 
 
-def with_file(project: Project, file: File, most_files: int) -> Project:
+def with_file(project: Project, file: File, max_files: int) -> Project:
     """Return the project with one more file. A deleted file may come back, but only with the same bytes."""
-    if holds(project, file.filename, file.sha256):
+    if has_file(project, file.filename, file.sha256):
         return project
     deleted = project.deleted_file(file.filename)
     if deleted is not None and deleted.upload_id == file.upload_id:
@@ -66,8 +66,8 @@ def with_file(project: Project, file: File, most_files: int) -> Project:
         return project
     _check_takes_uploads(project)
     _check_not_fenced(project, file.upload_id, layout.content(project.name, file))
-    if len(project.files) >= most_files:
-        raise InvalidUploadError(f"The project {project.name} has {most_files} files, more are not taken")
+    if len(project.files) >= max_files:
+        raise InvalidUploadError(f"The project {project.name} has {max_files} files, more are not taken")
     kept = tuple(other for other in project.deleted if other is not deleted)
     before = project.same_deleted_file(file.filename)
     if before is not None and before.upload_time is not None:

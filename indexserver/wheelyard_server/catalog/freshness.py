@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from wheelyard_server.catalog.documents import Documents, Known, Seconds, Version
+from wheelyard_server.catalog.documents import CachedDocument, Documents, StoredProject
+from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
 
@@ -29,10 +30,10 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FreshProject:
     """A project as a reader sees it."""
 
-    version: Version
+    stored: StoredProject
     stale_seconds: float | None = None
     """Since when nobody knows whether it is still so; None where it is current."""
 
@@ -69,54 +70,56 @@ class _Outage:
 class FreshReader:
     """Reads documents for those who look at them."""
 
-    def __init__(self, documents: Documents, freshness: Freshness, clock: Seconds = time.monotonic) -> None:
+    def __init__(self, documents: Documents, freshness: Freshness, clock: MonotonicClock = time.monotonic) -> None:
         self._documents = documents
         self._freshness = freshness
         self._clock = clock
         self._outage = _Outage()
 
-    async def read(self, name: NormalizedName) -> Seen:
+    async def read(self, name: NormalizedName) -> FreshProject:
         """Return the project as fresh as it has to be.
 
         Raises `StorageUnavailableError` if the storage does not answer and nothing recent enough is known.
         """
-        known = self._documents.known(name)
-        if known is None:
-            return Seen(await asyncio.shield(self._asked(name)))
-        if self.is_fresh(known):
-            return Seen(known.version)
-        return await self._current_or_known(name, known)
+        cached = self._documents.cached(name)
+        if cached is None:
+            return FreshProject(await asyncio.shield(self._asked(name)))
+        if self.is_fresh(cached):
+            return FreshProject(cached.stored)
+        return await self._current_or_cached(name, cached)
 
-    def is_fresh(self, known: Known) -> bool:
+    def is_fresh(self, cached: CachedDocument) -> bool:
         """Return whether what is known is as fresh as it has to be, as far as that can be told without reading."""
         fresh_seconds = self._freshness.fresh_seconds
-        return (fresh_seconds > 0 and self._age(known) < fresh_seconds) or self._documents.is_current(known)
+        return (fresh_seconds > 0 and self._age(cached) < fresh_seconds) or self._documents.fingerprint_matches(
+            cached
+        )
 
-    async def holds(self, known: Known) -> bool:
+    async def is_unchanged(self, cached: CachedDocument) -> bool:
         """Ask the storage whether what is known is how it is now; False: only `read` tells.
 
         Nobody shares the question.
         """
         # While the storage is down, only `read` knows how long to wait for it.
-        return not self._outage.concerns(known.version.project.name) and await self._documents.holds(known)
+        return not self._outage.concerns(cached.stored.project.name) and await self._documents.is_unchanged(cached)
 
-    async def _current_or_known(self, name: NormalizedName, known: Known) -> Seen:
+    async def _current_or_cached(self, name: NormalizedName, cached: CachedDocument) -> FreshProject:
         """Ask the storage. While it is down, nobody waits for it: the question itself finds out when it is back."""
         current = self._asked(name)
         await asyncio.wait([current], timeout=0.05 if self._outage.concerns(name) else PATIENCE_SECONDS)
         if current.done() and not _tells_of_an_outage(current):
-            return Seen(current.result())
+            return FreshProject(current.result())
         self._outage.noticed(name)
-        if self._age(known) <= self._freshness.stale_seconds:
-            return Seen(known.version, self._age(known))
-        return Seen(await asyncio.shield(current))
+        if self._age(cached) <= self._freshness.stale_seconds:
+            return FreshProject(cached.stored, self._age(cached))
+        return FreshProject(await asyncio.shield(current))
 
-    def _asked(self, name: NormalizedName) -> asyncio.Task[Version]:
+    def _asked(self, name: NormalizedName) -> asyncio.Task[StoredProject]:
         current = self._documents.reading(name)
         current.add_done_callback(partial(self._heard, name))
         return current
 
-    def _heard(self, name: NormalizedName, answer: asyncio.Task[Version]) -> None:
+    def _heard(self, name: NormalizedName, answer: asyncio.Task[StoredProject]) -> None:
         if answer.cancelled():
             return
         if _tells_of_an_outage(answer):
@@ -124,11 +127,11 @@ class FreshReader:
         elif answer.exception() is None:
             self._outage.over(name)
 
-    def _age(self, known: Known) -> float:
-        return self._clock() - known.checked
+    def _age(self, cached: CachedDocument) -> float:
+        return self._clock() - cached.checked
 
 
-def _tells_of_an_outage(answer: asyncio.Task[Version]) -> bool:
+def _tells_of_an_outage(answer: asyncio.Task[StoredProject]) -> bool:
     """Return whether the storage was unreachable. Damaged content is no outage: an older page would hide it."""
     error = answer.exception()
     return isinstance(error, StorageUnavailableError) and not isinstance(error, DamagedObjectError)

@@ -31,7 +31,7 @@ _TRIES = 5
 """To raise the format: somebody else who is faster does the same, or claims the storage once."""
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class StorageMarker(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `wheelyard.json`."""
 
     format: int = OLDEST_FORMAT
@@ -88,7 +88,7 @@ def permission(access_file: Path) -> Callable[[], bool]:
     return may_raise
 
 
-async def claim(storage: Storage, index: str | None) -> None:
+async def take_ownership(storage: Storage, index: str | None) -> None:
     """Make sure that this storage is ours to serve; mark one that nobody has claimed as ours.
 
     Raises `InvalidSettingsError` if it belongs to another index or has a newer format.
@@ -96,7 +96,7 @@ async def claim(storage: Storage, index: str | None) -> None:
     try:
         found, etag = await read(storage)
     except ObjectNotFoundError:
-        await _write(storage, Identity(format=FORMAT, index=index), None)
+        await _write(storage, StorageMarker(format=FORMAT, index=index), None)
         found, etag = await read(storage)
     _check(found, index)
     if found.index is None and index is not None:
@@ -106,7 +106,7 @@ async def claim(storage: Storage, index: str | None) -> None:
         _check(found, index)
 
 
-async def assign(storage: Storage, index: str, previous: str | None = None) -> str | None:
+async def assign_owner(storage: Storage, index: str, previous: str | None = None) -> str | None:
     """Write whose this storage is from now on, and return whose it was; `previous` is the index that gives it up.
 
     This is how the owner of packages consents that the operator makes a key for an index. Raises
@@ -147,18 +147,18 @@ async def raise_format(storage: Storage) -> None:
     raise StorageUnavailableError(layout.INDEX, "too many writers at the same time")
 
 
-async def read(storage: Storage) -> tuple[Identity, ETag]:
+async def read(storage: Storage) -> tuple[StorageMarker, ETag]:
     """Return `wheelyard.json`; raise `ObjectNotFoundError`, or `InvalidSettingsError` if it is damaged."""
     body, etag = await storage.read(layout.INDEX)
     try:
-        found = msgspec.json.decode(body, type=Identity)
+        found = msgspec.json.decode(body, type=StorageMarker)
         keys = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
         raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
     return msgspec.structs.replace(found, unknown={key: keys[key] for key in keys.keys() - _KEYS}), etag
 
 
-def _check(found: Identity, index: str | None) -> None:
+def _check(found: StorageMarker, index: str | None) -> None:
     if found.format > FORMAT:
         raise InvalidSettingsError(f"The storage has format {found.format}, this server knows {FORMAT}: upgrade it")
     if index is not None and found.index is not None and found.index != index:
@@ -167,8 +167,8 @@ def _check(found: Identity, index: str | None) -> None:
         )
 
 
-async def _write(storage: Storage, identity: Identity, expected: ETag | None) -> None:
+async def _write(storage: Storage, marker: StorageMarker, expected: ETag | None) -> None:
     """Write `wheelyard.json`, unless another replica, or another index, is faster: reading it tells."""
-    body = {"format": identity.format, "index": identity.index, **identity.unknown}
+    body = {"format": marker.format, "index": marker.index, **marker.unknown}
     with suppress(PreconditionFailedError):
         await storage.write(layout.INDEX, msgspec.json.encode(body), expected=expected)

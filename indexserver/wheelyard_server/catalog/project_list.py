@@ -18,16 +18,17 @@ from typing import NamedTuple
 import msgspec
 from packaging.version import Version
 
-from wheelyard_server.catalog.coalescing import SharedCalls
-from wheelyard_server.catalog.contents.memory_cache import Bounded
-from wheelyard_server.catalog.documents import Clock, Documents, Seconds
+from wheelyard_server.catalog.coalescing import CoalescedCalls
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.serials import horizon, last_serial
 from wheelyard_server.catalog.turns import in_turns
+from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import KEYS_OF_A_LIST, Listed, Stamp, Storage, layout
+from wheelyard_server.storage import KEYS_OF_A_LIST, Fingerprint, Listed, Storage, layout
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What the list knows of a project."""
 
     name: str
-    tag: str
+    listing_etag: str = msgspec.field(name="tag")
     """Of the document that this was read from, as a listing shows it."""
     version: str | None = None
     """The latest one, by PEP 440, final releases before pre-releases; None where there are no files."""
@@ -65,7 +66,7 @@ class Projects:
 
     def __init__(self, entries: Iterable[ProjectEntry] = ()) -> None:
         self.entries = tuple(entries)
-        self._selections: Bounded[Hashable, _Selection] = Bounded(SELECTIONS_BYTES)
+        self._selections: MemoryCache[Hashable, _Selection] = MemoryCache(SELECTIONS_BYTES)
         self._selecting: dict[Hashable, asyncio.Task[_Selection]] = {}
 
     def __iter__(self) -> Iterator[ProjectEntry]:
@@ -119,7 +120,7 @@ class _Selection(NamedTuple):
     """None is all of them: a list that held itself would outlive its use."""
 
 
-class Listing(NamedTuple):
+class SerialListing(NamedTuple):
     """All projects as they were at some moment."""
 
     projects: Projects
@@ -147,41 +148,41 @@ class ProjectList:
         storage: Storage,
         documents: Documents,
         freshness: Freshness,
-        clock: Seconds = time.monotonic,
-        now: Clock = lambda: datetime.now(UTC),
+        clock: MonotonicClock = time.monotonic,
+        now: WallClock = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = storage
         self._documents = documents
         self._freshness = freshness
         self._clock = clock
         self._entries: dict[str, ProjectEntry] | None = None
-        self._listing = Listing(Projects(), 0)
+        self._listing = SerialListing(Projects(), 0)
         self._now = now
         self._listed: Sequence[Listed] = ()
         """The last time."""
         self._checked = float("-inf")
-        self._stamp: Stamp | None = None
+        self._fingerprint: Fingerprint | None = None
         """Of all documents, from before they were listed."""
         self._unsaved = 0
-        self._shared = SharedCalls(self._refreshed)
+        self._shared = CoalescedCalls(self._refreshed)
 
     async def read(self) -> Projects:
         """Return the projects that have files, as fresh as they have to be."""
         return (await self.listing()).projects
 
-    async def listing(self) -> Listing:
+    async def listing(self) -> SerialListing:
         """Return the same with its horizon."""
         beyond = horizon(self._now())
         if self._clock() - self._checked < self._freshness.fresh_seconds:
             return self._listing
-        if self._stamp is not None and self._stamp == self._storage.stamp(layout.DOCUMENTS):
-            return Listing(self._listing.projects, beyond)
+        if self._fingerprint is not None and self._fingerprint == self._storage.fingerprint(layout.DOCUMENTS):
+            return SerialListing(self._listing.projects, beyond)
         return await self._shared("")
 
-    async def _refreshed(self, _key: str) -> Listing:
+    async def _refreshed(self, _key: str) -> SerialListing:
         # Of before the documents are listed: what appears meanwhile lies beyond it.
         beyond = horizon(self._now())
-        begun, stamp = self._clock(), self._storage.stamp(layout.DOCUMENTS)
+        begun, fingerprint = self._clock(), self._storage.fingerprint(layout.DOCUMENTS)
         known = self._entries if self._entries is not None else await self._snapshot()
         cuts = _cuts([each.key for each in self._listed] or sorted(map(layout.document, known)))
         listed = [each async for each in self._storage.list(layout.DOCUMENTS, cuts=cuts)]
@@ -189,17 +190,20 @@ class ProjectList:
         # Kept at once: what was read before a failure need not be read again.
         self._entries = known
         await self._read_all(changed, known)
-        await self._save_if_due(sum(bool(each.tag) for each in changed))
+        await self._save_if_due(sum(bool(each.listing_etag) for each in changed))
         present = [known[layout.project_of(each.key)] async for each in in_turns(listed)]
         self._keep(tuple([entry async for entry in in_turns(present) if entry.files]), beyond)
         self._listed = listed
         # What is damaged may be mended without a trace in the folder; what has no tag may have changed.
-        self._checked, self._stamp = begun, stamp if all(entry.tag for entry in present) else None
+        self._checked, self._fingerprint = (
+            begun,
+            fingerprint if all(entry.listing_etag for entry in present) else None,
+        )
         return self._listing
 
     def _keep(self, entries: tuple[ProjectEntry, ...], beyond: int) -> None:
         known = self._listing.projects
-        self._listing = Listing(known if entries == known.entries else Projects(entries), beyond)
+        self._listing = SerialListing(known if entries == known.entries else Projects(entries), beyond)
 
     async def _read_all(self, changed: Iterable[Listed], known: dict[str, ProjectEntry]) -> None:
         limit = asyncio.Semaphore(READS_AT_ONCE)
@@ -217,12 +221,12 @@ class ProjectList:
                 # One project's damage must not hide all others.
                 log.error("The project list lacks a project: %s", error)  # noqa: TRY400 - the reason is all there is
                 # Without its tag it is read again next time: one bad answer must not hide it for good.
-                return ProjectEntry(name=name, tag="")
+                return ProjectEntry(name=name, listing_etag="")
             # The tag may be older than what was read: then the next listing has another, and it is read again.
             if len(version.project.files) <= SELECTED_AT_ONCE:
-                return _entry(version.project, listed.tag)
+                return _entry(version.project, listed.listing_etag)
             # Its latest version is looked for among all of them.
-            return await asyncio.to_thread(_entry, version.project, listed.tag)
+            return await asyncio.to_thread(_entry, version.project, listed.listing_etag)
 
         await asyncio.gather(*map(read, changed))
 
@@ -275,15 +279,15 @@ def _cuts(keys: Sequence[str]) -> Sequence[str]:
 def _is_news(listed: Listed, known: dict[str, ProjectEntry]) -> bool:
     entry = known.get(layout.project_of(listed.key))
     # Without a tag nothing says that it is the same. Without a serial it is of a release that knew none.
-    return entry is None or not listed.tag or entry.tag != listed.tag or not entry.serial
+    return entry is None or not listed.listing_etag or entry.listing_etag != listed.listing_etag or not entry.serial
 
 
-def _entry(project: Project, tag: str) -> ProjectEntry:
+def _entry(project: Project, listing_etag: str) -> ProjectEntry:
     version = latest(project)
     summaries = (file.summary for file in reversed(project.files) if file.version == version and file.summary)
     return ProjectEntry(
         name=project.name,
-        tag=tag,
+        listing_etag=listing_etag,
         version=version,
         summary=next(summaries, ""),
         status=project.status,

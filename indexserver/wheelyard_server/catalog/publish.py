@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from wheelyard_server import spans
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.documents import Clock, Documents
+from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.provenance.attestations import Subject, provenance
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
+from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.model import File, Finding, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
@@ -70,7 +71,7 @@ class Publisher:
         documents: Documents,
         attestations: LaterAttestations,
         limits: UploadLimits,
-        now: Clock = lambda: datetime.now(UTC),
+        now: WallClock = lambda: datetime.now(UTC),
     ) -> None:
         self._documents = documents
         self._attestations = attestations

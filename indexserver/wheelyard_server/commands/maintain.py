@@ -25,7 +25,7 @@ from wheelyard_server.errors import InvalidSettingsError, UnsafeStorageError, Wh
 from wheelyard_server.maintenance.copy import Copier
 from wheelyard_server.maintenance.events import Assigned, Event, Finding, Proved, Report, Visited
 from wheelyard_server.maintenance.gc import Collector
-from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.maintenance.verify import StorageVerifier
 from wheelyard_server.storage import Storage, layout
 
 _STORAGE = "file:DIR|s3://BUCKET/PREFIX"
@@ -63,7 +63,7 @@ def add_to(commands: Subparsers) -> None:
         metavar=_INDEX,
         help="the PackageIndex that may have the copy (default: none)",
     )
-    assign_parser = _add(commands, "assign", assign, "say which PackageIndex may have a storage")
+    assign_parser = _add(commands, "assign", assign_owner, "say which PackageIndex may have a storage")
     assign_parser.add_argument("storage", metavar="STORAGE", help=_STORAGE)
     assign_parser.add_argument("--to", required=True, type=_index, metavar=_INDEX, help="the PackageIndex")
     assign_parser.add_argument(
@@ -79,7 +79,7 @@ def add_to(commands: Subparsers) -> None:
 
 async def verify(arguments: argparse.Namespace, report: Report) -> None:
     """Check the storage."""
-    await Verifier(_storage(arguments), report, arguments.quick).run()
+    await StorageVerifier(_storage(arguments), report, arguments.quick).run()
 
 
 async def gc(arguments: argparse.Namespace, report: Report) -> None:
@@ -96,9 +96,9 @@ async def copy(arguments: argparse.Namespace, report: Report) -> None:
         await Copier(source, target, Scratch(Path(folder), sys.maxsize), report, arguments.owner).run()
 
 
-async def assign(arguments: argparse.Namespace, report: Report) -> None:
+async def assign_owner(arguments: argparse.Namespace, report: Report) -> None:
     """Write whose a storage is."""
-    before = await ownership.assign(_open(arguments.storage), arguments.to, arguments.previous)
+    before = await ownership.assign_owner(_open(arguments.storage), arguments.to, arguments.previous)
     report(Assigned(arguments.to, before))
 
 
@@ -119,13 +119,13 @@ class _Printer:
     as_json: bool
     counts: Counter[str] = field(default_factory=Counter)
     problems: int = 0
-    told: float = field(default_factory=time.monotonic)
+    printed: float = field(default_factory=time.monotonic)
 
     def __call__(self, event: Event) -> None:
         self.counts[type(event).__name__.lower()] += 1
         self.problems += event.is_problem
         if isinstance(event, Visited):
-            self._tell_progress()
+            self._print_progress()
         elif self.as_json:
             print(msgspec.json.encode(event).decode(), flush=True)  # noqa: T201 - the command's output
         elif event.text:
@@ -142,12 +142,12 @@ class _Printer:
             print(", ".join(f"{count} {name}" for name, count in totals.items()))  # noqa: T201
         return 1 if self.problems else 0
 
-    def _tell_progress(self) -> None:
+    def _print_progress(self) -> None:
         now = time.monotonic()
         if sys.stderr.isatty():
             print(f"\r{self.counts['visited']} projects ", end="", file=sys.stderr, flush=True)  # noqa: T201
-        elif now - self.told > _PROGRESS_SECONDS:
-            self.told = now
+        elif now - self.printed > _PROGRESS_SECONDS:
+            self.printed = now
             print(f"{self.counts['visited']} projects so far", file=sys.stderr, flush=True)  # noqa: T201
 
 

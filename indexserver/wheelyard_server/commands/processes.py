@@ -16,7 +16,7 @@ from types import FrameType
 import msgspec
 
 from wheelyard_server.errors import WheelyardError
-from wheelyard_server.settings import Cache, Listener, Settings
+from wheelyard_server.settings import Cache, ListenAddress, Settings
 
 
 def shares(settings: Settings) -> Sequence[Settings]:
@@ -104,6 +104,6 @@ def _share(settings: Settings, number: int, count: int) -> Settings:
     )
 
 
-def _of_process(metrics: Listener | None, number: int) -> Listener | None:
+def _of_process(metrics: ListenAddress | None, number: int) -> ListenAddress | None:
     """Each process tells of itself: the first at the port of the settings, the others at those that follow."""
-    return metrics and Listener(host=metrics.host, port=metrics.port + number)
+    return metrics and ListenAddress(host=metrics.host, port=metrics.port + number)

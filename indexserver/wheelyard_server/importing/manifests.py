@@ -16,7 +16,7 @@ INDEX_GRANTS, INDEX_PACKAGES = 50, 50
 USER_CHARACTERS, INDEX_CHARACTERS = 12288, 32768
 """What the resources take, see crds/: characters of all globs and subjects, each counted with three more."""
 
-_LONGEST_NAME = 63
+_MAX_NAME_LENGTH = 63
 _API_VERSION = "wheelyard.dev/v1"
 
 
@@ -58,7 +58,7 @@ def resource_names(names: Iterable[str]) -> dict[str, str]:
     for name in sorted(set(names)):
         found.setdefault(_plain(name), []).append(name)
     return {
-        name: plain if len(alike) == 1 or name == plain else f"{plain[: _LONGEST_NAME - 9]}-{_digest(name)}"
+        name: plain if len(alike) == 1 or name == plain else f"{plain[: _MAX_NAME_LENGTH - 9]}-{_digest(name)}"
         for plain, alike in found.items()
         for name in alike
     }
@@ -66,7 +66,7 @@ def resource_names(names: Iterable[str]) -> dict[str, str]:
 
 def _plain(name: str) -> str:
     plain = re.sub(r"[^a-z0-9.-]+", "-", name.lower())
-    plain = re.sub(r"[.-]*\.[.-]*", ".", plain).strip(".-")[:_LONGEST_NAME].strip(".-")
+    plain = re.sub(r"[.-]*\.[.-]*", ".", plain).strip(".-")[:_MAX_NAME_LENGTH].strip(".-")
     return plain or f"user-{_digest(name)}"
 
 

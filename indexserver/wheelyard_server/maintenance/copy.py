@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wheelyard_server.catalog import ownership
-from wheelyard_server.catalog.contents.digests import checked, verified
+from wheelyard_server.catalog.contents.digests import verify_bytes, verify_stream
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.scratch import Scratch
@@ -54,7 +54,7 @@ class Copier:
         index than `owner`, and `UnsafeStorageError` if writing to the target is not safe. What is remembered of a
         server stays where it was found out.
         """
-        await ownership.claim(self.target, self.owner)
+        await ownership.take_ownership(self.target, self.owner)
         await WriteSafety(self.target).check()
         await self._agree_on_format()
         here, there = Documents(self.source), Documents(self.target)
@@ -104,13 +104,13 @@ class Copier:
     async def _copy_file(self, name: NormalizedName, file: File) -> None:
         key = layout.content(name, file)
         with self.scratch.receiver() as receiver:
-            chunks = verified(await self.source.open(key, 0, file.size, is_whole=True), file.sha256, key)
+            chunks = verify_stream(await self.source.open(key, 0, file.size, is_whole=True), file.sha256, key)
             async for chunk in chunks:
                 await receiver.write(chunk)
             objects: dict[str, Path | bytes] = {key: (await receiver.finish()).source}
             for beside in layout.beside(name, file):
                 body, _ = await self.source.read(beside.key)
-                objects[beside.key] = checked(body, beside.sha256, beside.key)
+                objects[beside.key] = verify_bytes(body, beside.sha256, beside.key)
             await self.target.store(objects)
 
 

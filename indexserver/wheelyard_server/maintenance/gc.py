@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.documents import Documents, Version
+from wheelyard_server.catalog.documents import Documents, StoredProject
 from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.maintenance.events import Finding, Foreign, Removed, Report, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
@@ -63,25 +63,25 @@ class Collector:
 
     async def _collect(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
         try:
-            version = await documents.read(name)
+            stored = await documents.read(name)
         except DamagedObjectError as error:
             self.report(Finding(layout.document(name), f"nothing of this project is collected: {error}"))
             return
         uploads, foreign = uploads_of(objects)
         for key in foreign:
             self.report(Foreign(key))
-        garbage = self._garbage(version.project, uploads)
+        garbage = self._garbage(stored.project, uploads)
         if not self.with_unnamed:
-            garbage -= self._kept(version, {upload_id: uploads[upload_id] for upload_id in garbage})
+            garbage -= self._kept(stored, {upload_id: uploads[upload_id] for upload_id in garbage})
         if not self.dry_run:
             garbage &= await self._fence(documents, name, garbage, uploads)
         for upload_id in sorted(garbage):
             await self._remove(name, upload_id, uploads[upload_id])
         self.report(Visited(name))
 
-    def _kept(self, version: Version, garbage: Uploads) -> set[str]:
+    def _kept(self, stored: StoredProject, garbage: Uploads) -> set[str]:
         """Tell the uploads that may have been acknowledged, and return them."""
-        kept = unnamed(version, garbage)
+        kept = unnamed(stored, garbage)
         for key in sorted(kept.values()):
             self.report(Finding(key, UNNAMED))
         return set(kept)

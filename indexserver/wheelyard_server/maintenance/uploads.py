@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from wheelyard_server.catalog.documents import Version
+from wheelyard_server.catalog.documents import StoredProject
 from wheelyard_server.maintenance.inventory import Objects
 from wheelyard_server.model import DeletedFile, File
-from wheelyard_server.names import identity_of
+from wheelyard_server.names import distribution_identity
 from wheelyard_server.storage import Listed, layout
 
 Uploads = dict[str, list[Listed]]
@@ -35,24 +35,24 @@ def used_ids(files: Iterable[File | DeletedFile]) -> frozenset[str]:
     return frozenset[str]().union(*(file.object_ids for file in files))
 
 
-def unnamed(version: Version, uploads: Uploads) -> dict[str, str]:
+def unnamed(stored: StoredProject, uploads: Uploads) -> dict[str, str]:
     """Return the uploads that may have been acknowledged and are lost: by id, the key of the file.
 
     All objects of such an upload were stored, there is a document, and it knows neither its id nor its file's name.
     One that was refused, sent again, deleted or given up by the collection has left a trace there.
     """
-    if version.etag is None:
+    if stored.etag is None:
         return {}
-    project = version.project
+    project = stored.project
     files, deleted = project.files, project.deleted
     known = used_ids(files) | used_ids(deleted) | {upload.upload_id for upload in project.fenced}
     names = {each.filename for each in files} | {each.filename for each in deleted}
-    named = {identity_of(filename) or filename for filename in names}
+    named = {distribution_identity(filename) or filename for filename in names}
     found = {}
     for upload_id in uploads.keys() - known:
         key = _whole_file(uploads[upload_id])
         filename = key.rpartition("/")[2]
-        if key and (identity_of(filename) or filename) not in named:
+        if key and (distribution_identity(filename) or filename) not in named:
             found[upload_id] = key
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from wheelyard_server.catalog import ownership
-from wheelyard_server.catalog.documents import Documents, Version
+from wheelyard_server.catalog.documents import Documents, StoredProject
 from wheelyard_server.errors import (
     DamagedObjectError,
     InvalidSettingsError,
@@ -18,7 +18,7 @@ from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import File, Project
-from wheelyard_server.names import Identity, NormalizedName, identity_of
+from wheelyard_server.names import DistributionIdentity, NormalizedName, distribution_identity
 from wheelyard_server.storage import Storage, layout
 
 PROJECTS_AT_ONCE = 8
@@ -37,7 +37,7 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
+class StorageVerifier:
     """Checks one storage. With `quick`, that everything is there in its size, without reading the files."""
 
     storage: Storage
@@ -68,11 +68,11 @@ class Verifier:
 
     async def _check_project(self, documents: Documents, name: NormalizedName, objects: Objects) -> None:
         try:
-            version = await documents.read(name)
+            stored = await documents.read(name)
         except DamagedObjectError as error:
             self.report(Finding(layout.document(name), str(error)))
             return
-        project = version.project
+        project = stored.project
         for problem in contradictions(project):
             self.report(Finding(layout.document(name), problem))
         for file in project.files:
@@ -80,7 +80,7 @@ class Verifier:
                 self.report(Marked(layout.content(name, file), found.rule, found.message))
             for part in _parts(name, file):
                 await self._check_part(documents, name, file, part, objects)
-        self._report_unreferenced(name, version, objects)
+        self._report_unreferenced(name, stored, objects)
         self.report(Visited(name))
 
     async def _check_part(
@@ -115,12 +115,12 @@ class Verifier:
             return f"cannot be read: {error}"
         return None if digest.hexdigest() == part.sha256 else f"has the SHA-256 {digest.hexdigest()}"
 
-    def _report_unreferenced(self, name: NormalizedName, version: Version, objects: Objects) -> None:
+    def _report_unreferenced(self, name: NormalizedName, stored: StoredProject, objects: Objects) -> None:
         uploads, foreign = uploads_of(objects)
         for key in foreign:
             self.report(Foreign(key))
-        suspects = unnamed(version, uploads)
-        for upload_id in uploads.keys() - used_ids(version.project.files) - suspects.keys():
+        suspects = unnamed(stored, uploads)
+        for upload_id in uploads.keys() - used_ids(stored.project.files) - suspects.keys():
             for listed in uploads[upload_id]:
                 self.report(Unreferenced(listed.key, listed.size))
         if suspects:
@@ -151,10 +151,10 @@ def contradictions(project: Project) -> Iterator[str]:
 
 def _second_spellings(project: Project) -> Iterator[str]:
     """Yield the files whose distribution was there before in another spelling: once, these could be uploaded."""
-    listed: dict[Identity, str] = {}
-    deleted = {identity_of(each.filename): each for each in project.deleted}
+    listed: dict[DistributionIdentity, str] = {}
+    deleted = {distribution_identity(each.filename): each for each in project.deleted}
     for file in project.files:
-        which = identity_of(file.filename)
+        which = distribution_identity(file.filename)
         if which is None:
             continue
         first, gone = listed.setdefault(which, file.filename), deleted.get(which)

@@ -13,7 +13,7 @@ from typing import NamedTuple, NewType, Protocol
 ETag = NewType("ETag", str)
 """Opaque version of an object, as its storage gave it."""
 
-Stamp = tuple[int, ...]
+Fingerprint = tuple[int, ...]
 """Changes whenever an object does, as far as this machine can tell at once."""
 
 
@@ -41,7 +41,7 @@ class Listed(NamedTuple):
     """An object as a listing shows it."""
 
     key: str
-    tag: str
+    listing_etag: str
     """Changes whenever the object does. Not the ETag of a read, only comparable with another listing's.
 
     "" where the storage has none: then only reading the object tells whether it has changed."""
@@ -58,14 +58,14 @@ class Storage(Protocol):
     answer or refuses; a write may then have taken effect or not.
     """
 
-    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+    async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """Return a small object whole.
 
         Raises `ObjectNotFoundError`, or `ObjectUnchangedError` if its ETag is still `known`.
         """
         ...
 
-    async def holds(self, key: str, known: ETag) -> bool:
+    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
         """Return whether an object's ETag is still `known`; False: only a `read` tells. Raises nothing.
 
         For where that takes less than a read.
@@ -115,11 +115,11 @@ class Storage(Protocol):
         """Return where the object lies on this machine, if it is there; None: it lies elsewhere."""
         ...
 
-    def stamp(self, key: str) -> Stamp | None:
-        """Return the object's stamp, within microseconds; None: only a `read` tells whether it has changed.
+    def fingerprint(self, key: str) -> Fingerprint | None:
+        """Return the object's fingerprint, within microseconds; None: only a `read` tells whether it has changed.
 
-        Where a stamp from before a read is still the same, the object still is what was read. A `key` that
-        ends in a slash is a folder: its stamp changes whenever an object right in it is written or deleted.
+        Where a fingerprint from before a read is still the same, the object still is what was read. A `key` that
+        ends in a slash is a folder: its fingerprint changes whenever an object right in it is written or deleted.
         """
         ...
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0
 """Connecting included; a read takes it from there."""
-REST_SECONDS = 60.0
+PAUSE_SECONDS = 60.0
 """So long nothing is asked here after S3 refused, or could not be reached."""
 IDLE_SECONDS = 20.0
 """A connection that nobody used for longer may be dead without our knowing."""
@@ -51,7 +51,7 @@ class _NoAnswerError(OSError):
 
 
 @dataclass(slots=True)
-class _Question:
+class _SignedRequest:
     """A GET of one object, as long as its signature is good."""
 
     host: str
@@ -60,17 +60,17 @@ class _Question:
     head: bytes
     """Without the condition."""
     until: float
-    known: ETag | None = None
+    etag: ETag | None = None
     whole: bytes = b""
     outdated: ETag | None = None
     """What the object had before it was seen to have changed: whoever reads it then need not ask again."""
 
-    def about(self, known: ETag) -> bytes:
+    def if_none_match(self, etag: ETag) -> bytes:
         """Return the request whose answer is 304 as long as the ETag is `known`."""
-        if known != self.known:
-            if not _PLAIN.fullmatch(known):
+        if etag != self.etag:
+            if not _PLAIN.fullmatch(etag):
                 raise ValueError("no plain ETag")
-            self.known, self.whole = known, self.head + f"If-None-Match: {known}\r\n\r\n".encode("ascii")
+            self.etag, self.whole = etag, self.head + f"If-None-Match: {etag}\r\n\r\n".encode("ascii")
         return self.whole
 
 
@@ -96,11 +96,11 @@ class _Connection(asyncio.Protocol):
         """Return whether another question can be asked."""
         return self._wire is not None and not self._wire.is_closing()
 
-    async def ask(self, question: bytes) -> _Answer:
+    async def ask(self, request: bytes) -> _Answer:
         """Send a request and wait for its answer; `_NoAnswerError` if none comes. Given up, the connection ends."""
         assert self._wire is not None  # noqa: S101 - nobody has it before
         self._answer, self._received = asyncio.get_running_loop().create_future(), b""
-        self._wire.write(question)
+        self._wire.write(request)
         try:
             return await self._answer
         except asyncio.CancelledError:
@@ -144,7 +144,7 @@ def _read(received: bytes) -> _Answer:
     return _Answer(status, status == 304 and not rest and not _ENDS_THE_CONNECTION.search(head))
 
 
-class Unchanged:
+class ConditionalGets:
     """Asks about the objects of one bucket."""
 
     def __init__(self, sign: Sign, authorities: str = "") -> None:
@@ -152,26 +152,26 @@ class Unchanged:
         self._sign = sign
         self._authorities = authorities
         self._tls: ssl.SSLContext | None = None
-        self._questions: dict[str, _Question] = {}
+        self._requests: dict[str, _SignedRequest] = {}
         self._open: set[_Connection] = set()
-        self._free: list[_Connection] = []
-        self._rests_until = 0.0
+        self._idle: list[_Connection] = []
+        self._paused_until = 0.0
 
-    async def holds(self, key: str, known: ETag) -> bool:
+    async def is_unchanged(self, key: str, etag: ETag) -> bool:
         """Return whether an object's ETag is still `known`. False: only reading it tells."""
         now = asyncio.get_running_loop().time()
-        if now < self._rests_until:
+        if now < self._paused_until:
             return False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                status = await self._status(key, known, now)
+                status = await self._status(key, etag, now)
         except _NoAnswerError:
             return False
         except (OSError, StorageUnavailableError, ValueError) as error:
-            self._rest(now, type(error).__name__)
+            self._pause(now, type(error).__name__)
             return False
         if status not in {200, 304, 404}:
-            self._rest(now, f"HTTP {status}")
+            self._pause(now, f"HTTP {status}")
         return status == 304
 
     def close(self) -> None:
@@ -179,35 +179,35 @@ class Unchanged:
         for each in tuple(self._open):
             each.close()
 
-    async def _status(self, key: str, known: ETag, now: float) -> int:
-        question = self._questions.get(key)
-        if question is None or now > question.until:
-            question = self._questions[key] = _question(await self._sign(key), now + SIGNED_SECONDS)
-            if len(self._questions) > _SIGNATURES:
-                del self._questions[next(iter(self._questions))]
-        if known == question.outdated:
+    async def _status(self, key: str, etag: ETag, now: float) -> int:
+        request = self._requests.get(key)
+        if request is None or now > request.until:
+            request = self._requests[key] = _signed_request(await self._sign(key), now + SIGNED_SECONDS)
+            if len(self._requests) > _SIGNATURES:
+                del self._requests[next(iter(self._requests))]
+        if etag == request.outdated:
             return 200
-        whole = question.about(known)
-        connection = self._kept(now) or await self._connected(question)
+        whole = request.if_none_match(etag)
+        connection = self._idle_connection(now) or await self._connected(request)
         answer = await connection.ask(whole)
         if answer.connection_is_clean and connection.is_open:
             connection.idle_since = now
-            self._free.append(connection)
+            self._idle.append(connection)
         else:
             connection.close()
         if answer.status == 200:
-            question.outdated = known
+            request.outdated = etag
         return answer.status
 
-    def _kept(self, now: float) -> _Connection | None:
+    def _idle_connection(self, now: float) -> _Connection | None:
         """Return the connection that was used last, unless that is long ago."""
-        if self._free and now - self._free[-1].idle_since > IDLE_SECONDS:
-            for each in self._free:
+        if self._idle and now - self._idle[-1].idle_since > IDLE_SECONDS:
+            for each in self._idle:
                 each.close()
-            self._free.clear()
-        return self._free.pop() if self._free else None
+            self._idle.clear()
+        return self._idle.pop() if self._idle else None
 
-    async def _connected(self, question: _Question) -> _Connection:
+    async def _connected(self, request: _SignedRequest) -> _Connection:
         if len(self._open) >= _CONNECTIONS:
             raise _NoAnswerError("there are enough connections")
         connection = _Connection(self._lost)
@@ -215,32 +215,32 @@ class Unchanged:
         try:
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,
-                question.host,
-                question.port,
-                ssl=self._trust() if question.is_secure else None,
+                request.host,
+                request.port,
+                ssl=self._tls_context() if request.is_secure else None,
             )
         except BaseException:
             self._open.discard(connection)
             raise
         return connection
 
-    def _trust(self) -> ssl.SSLContext:
-        self._tls = self._tls or trusting(self._authorities)
+    def _tls_context(self) -> ssl.SSLContext:
+        self._tls = self._tls or tls_context(self._authorities)
         return self._tls
 
     def _lost(self, connection: _Connection) -> None:
         self._open.discard(connection)
-        if connection in self._free:
-            self._free.remove(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
 
-    def _rest(self, now: float, reason: str) -> None:
-        log.info("Whether objects have changed is asked the slow way for %g s: %s", REST_SECONDS, reason)
-        self._rests_until = now + REST_SECONDS
+    def _pause(self, now: float, reason: str) -> None:
+        log.info("Whether objects have changed is asked the slow way for %g s: %s", PAUSE_SECONDS, reason)
+        self._paused_until = now + PAUSE_SECONDS
         # With other credentials than now, perhaps.
-        self._questions.clear()
+        self._requests.clear()
 
 
-def trusting(authorities: str) -> ssl.SSLContext:
+def tls_context(authorities: str) -> ssl.SSLContext:
     """Return what trusts the public authorities and these (PEM)."""
     context = ssl.create_default_context()
     if authorities:
@@ -249,7 +249,7 @@ def trusting(authorities: str) -> ssl.SSLContext:
     return context
 
 
-def _question(url: str, until: float) -> _Question:
+def _signed_request(url: str, until: float) -> _SignedRequest:
     """Return the question that a presigned URL can be asked; ValueError for what no URL of ours looks like."""
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}"
@@ -260,6 +260,6 @@ def _question(url: str, until: float) -> _Question:
         raise ValueError("no plain URL")
     # A cache on the way, which would leave signed requests alone, might take this one for public.
     head = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: wheelyard\r\nCache-Control: no-cache\r\n"
-    return _Question(
+    return _SignedRequest(
         parts.hostname, parts.port or (443 if is_secure else 80), is_secure, head.encode("ascii"), until
     )

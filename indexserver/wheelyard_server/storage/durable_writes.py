@@ -34,7 +34,7 @@ class Batch(NamedTuple):
         )
 
 
-class WholeFiles:
+class DurableWrites:
     """Writes files below `root`. What processes that were killed had not finished is removed when this is made."""
 
     def __init__(self, root: Path) -> None:

@@ -20,8 +20,8 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Server, Stamp, layout
-from wheelyard_server.storage.durable_writes import Batch, WholeFiles, opened
+from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server, layout
+from wheelyard_server.storage.durable_writes import Batch, DurableWrites, opened
 
 CHUNK_BYTES = 256 * 1024
 COMMITTED_AT_ONCE = 8 * 1024 * 1024
@@ -39,19 +39,19 @@ class FolderStorage:
         self._root = root
         self._prefix = f"{root}/"
         root.mkdir(parents=True, exist_ok=True)
-        self._files = WholeFiles(root)
+        self._files = DurableWrites(root)
 
-    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+    async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with _translated(key):
             body = await asyncio.to_thread(_read, self._prefix + key)
         etag = _etag(body)
-        if etag == known:
+        if etag == if_none_match:
             raise ObjectUnchangedError(key)
         return Document(body, etag)
 
-    async def holds(self, key: str, known: ETag) -> bool:  # noqa: ARG002 - the seam's
-        """See `Storage.holds`; here the stamp tells more quickly."""
+    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:  # noqa: ARG002 - the seam's
+        """See `Storage.is_unchanged`; here the fingerprint tells more quickly."""
         return False
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
@@ -88,8 +88,8 @@ class FolderStorage:
         """See `Storage.path`."""
         return self._root / key
 
-    def stamp(self, key: str) -> Stamp | None:
-        """See `Storage.stamp`. A file that was written just now has none: the next write might not change it."""
+    def fingerprint(self, key: str) -> Fingerprint | None:
+        """See `Storage.fingerprint`. A file that was just written has none: the next write might not change it."""
         try:
             found = os.stat(self._prefix + key)  # noqa: PTH116 - asked for every page: a Path costs more than this
         except OSError:
@@ -157,8 +157,8 @@ class FolderStorage:
 
 def _as_listed(key: str, found: os.stat_result) -> Listed:
     # Every write makes a new inode, so no two versions of an object have the same tag.
-    tag = f"{found.st_ino}-{found.st_mtime_ns}"
-    return Listed(key, tag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+    listing_etag = f"{found.st_ino}-{found.st_mtime_ns}"
+    return Listed(key, listing_etag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def _read(path: str) -> bytes:

@@ -19,7 +19,7 @@ OUTCOME = "wheelyard.storage.outcome"
 """Attribute of a call's span."""
 
 
-class Outcome(StrEnum):
+class StorageOutcome(StrEnum):
     """What came of a call."""
 
     DONE = "done"
@@ -29,38 +29,38 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-_OUTCOMES: dict[type[StorageError], Outcome] = {
-    ObjectNotFoundError: Outcome.MISSING,
-    ObjectUnchangedError: Outcome.UNCHANGED,
-    PreconditionFailedError: Outcome.CONFLICT,
+_OUTCOMES: dict[type[StorageError], StorageOutcome] = {
+    ObjectNotFoundError: StorageOutcome.MISSING,
+    ObjectUnchangedError: StorageOutcome.UNCHANGED,
+    PreconditionFailedError: StorageOutcome.CONFLICT,
 }
 
-Tell = Callable[[str, Outcome, float], None]
+Record = Callable[[str, StorageOutcome, float], None]
 """Is given the operation, its outcome and the seconds that it took."""
 
 
 class MeasuredStorage:
     """Passes everything on to another storage. A call that nobody waited for to its end is not told."""
 
-    def __init__(self, storage: Storage, tell: Tell) -> None:
+    def __init__(self, storage: Storage, record: Record) -> None:
         self._storage = storage
-        self._tell = tell
+        self._record = record
         # These cost less than a call: they are not measured, and must cost no more than they do.
         self.path = storage.path
-        self.stamp = storage.stamp
+        self.fingerprint = storage.fingerprint
 
-    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+    async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with self._measured("read"):
-            return await self._storage.read(key, known=known)
+            return await self._storage.read(key, if_none_match=if_none_match)
 
-    async def holds(self, key: str, known: ETag) -> bool:
-        """See `Storage.holds`. It is told as the read that it saved."""
+    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
+        """See `Storage.is_unchanged`. It is told as the read that it saved."""
         start = time.perf_counter()
-        holds = await self._storage.holds(key, known)
-        if holds:
-            self._tell("read", Outcome.UNCHANGED, time.perf_counter() - start)
-        return holds
+        is_unchanged = await self._storage.is_unchanged(key, if_none_match)
+        if is_unchanged:
+            self._record("read", StorageOutcome.UNCHANGED, time.perf_counter() - start)
+        return is_unchanged
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         """See `Storage.write`."""
@@ -112,11 +112,11 @@ class MeasuredStorage:
             try:
                 yield
             except StorageError as error:
-                outcome = _OUTCOMES.get(type(error), Outcome.UNAVAILABLE)
-                self._tell(operation, outcome, time.perf_counter() - start)
-                span.tell(OUTCOME, outcome)
-                if outcome is Outcome.UNAVAILABLE:
+                outcome = _OUTCOMES.get(type(error), StorageOutcome.UNAVAILABLE)
+                self._record(operation, outcome, time.perf_counter() - start)
+                span.set_attribute(OUTCOME, outcome)
+                if outcome is StorageOutcome.UNAVAILABLE:
                     span.failed(outcome)
                 raise
-            self._tell(operation, Outcome.DONE, time.perf_counter() - start)
-            span.tell(OUTCOME, Outcome.DONE)
+            self._record(operation, StorageOutcome.DONE, time.perf_counter() - start)
+            span.set_attribute(OUTCOME, StorageOutcome.DONE)

@@ -36,8 +36,8 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Listed, Server, Stamp, layout
-from wheelyard_server.storage.conditional_get import Unchanged, trusting
+from wheelyard_server.storage import KEYS_OF_A_LIST, Document, ETag, Fingerprint, Listed, Server, layout
+from wheelyard_server.storage.conditional_get import ConditionalGets, tls_context
 from wheelyard_server.storage.listing import Ordered
 
 if TYPE_CHECKING:
@@ -76,21 +76,23 @@ class S3Storage:
         self._is_direct = is_direct
         self._goes_on = True
         """Whether a listing begins where it is asked to."""
-        self.unchanged = Unchanged(self.presigned, authorities) if is_direct else None
+        self.conditional_gets = ConditionalGets(self.presigned, authorities) if is_direct else None
 
-    async def read(self, key: str, *, known: ETag | None = None) -> Document:
+    async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """See `Storage.read`."""
-        if known and await self.holds(key, known):
+        if if_none_match and await self.is_unchanged(key, if_none_match):
             raise ObjectUnchangedError(key)
         with _translated(key):
             async with asyncio.timeout(READ_SECONDS):
-                result = await self._store.get_async(key, options={"if_none_match": known} if known else None)
+                result = await self._store.get_async(
+                    key, options={"if_none_match": if_none_match} if if_none_match else None
+                )
                 body = bytes(await result.bytes_async())
             return Document(body, _etag(result.meta["e_tag"], body))
 
-    async def holds(self, key: str, known: ETag) -> bool:
-        """See `Storage.holds`."""
-        return self.unchanged is not None and await self.unchanged.holds(key, known)
+    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
+        """See `Storage.is_unchanged`."""
+        return self.conditional_gets is not None and await self.conditional_gets.is_unchanged(key, if_none_match)
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         """See `Storage.write`."""
@@ -121,7 +123,7 @@ class S3Storage:
     async def server(self) -> Server:
         """See `Storage.server`."""
         url = await self.presigned(layout.INDEX)
-        tls = trusting(self._authorities) if url.startswith("https:") else True
+        tls = tls_context(self._authorities) if url.startswith("https:") else True
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
         try:
             async with (
@@ -169,8 +171,8 @@ class S3Storage:
         """See `Storage.path`."""
         return None
 
-    def stamp(self, key: str) -> Stamp | None:  # noqa: ARG002 - the seam's
-        """See `Storage.stamp`."""
+    def fingerprint(self, key: str) -> Fingerprint | None:  # noqa: ARG002 - the seam's
+        """See `Storage.fingerprint`."""
         return None
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from wheelyard_server.access.audit import AuditRecord
-from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import Access, CurrentAccess
@@ -28,7 +28,7 @@ PASSWORDS = web.AppKey("passwords", PasswordChecker)
 SCRATCH = web.AppKey("scratch", Scratch)
 RECORD = web.RequestKey("record", AuditRecord)
 """Of every request that reaches a handler."""
-_SHOWING = web.RequestKey("showing", Showing)
+_PRESENTED = web.RequestKey("showing", PresentedCredentials)
 
 
 class _Login(NamedTuple):
@@ -48,7 +48,9 @@ async def guarded_catalog(request: web.Request) -> GuardedCatalog:
     access, rules = request.app[ACCESS].access, rules_of(request)
     login = request.get(_LOGIN)
     if login is None or login.access is not access:
-        principal = await authenticate(_showing(request), access.logins, request.app[PASSWORDS])
+        principal = await authenticate(
+            _presented_credentials(request), access.accepted_users, request.app[PASSWORDS]
+        )
         login = request[_LOGIN] = _Login(access, principal)
     return GuardedCatalog(request.app[CATALOG], rules, login.principal, request[RECORD])
 
@@ -59,12 +61,12 @@ def rules_of(request: web.Request) -> Rules:
     return rules.external if arrived_from_outside(request) else rules
 
 
-def _showing(request: web.Request) -> Showing:
-    showing = request.get(_SHOWING)
-    if showing is None:
+def _presented_credentials(request: web.Request) -> PresentedCredentials:
+    presented = request.get(_PRESENTED)
+    if presented is None:
         header = request.headers.get("Authorization")
-        showing = request[_SHOWING] = Showing(header, client_of(request), datetime.now(UTC))
-    return showing
+        presented = request[_PRESENTED] = PresentedCredentials(header, client_of(request), datetime.now(UTC))
+    return presented
 
 
 def arrived_from_outside(request: web.Request) -> bool:

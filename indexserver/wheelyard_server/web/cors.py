@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from wheelyard_server.access.rules import ANONYMOUS, Verb
-from wheelyard_server.settings import Listener
+from wheelyard_server.settings import ListenAddress
 from wheelyard_server.web.context import rules_of
 
 _ANY = "*"
@@ -19,7 +19,7 @@ _ANY = "*"
 class AllowedOrigins:
     """The sites that each listener allows, by its port."""
 
-    def __init__(self, handlers: Collection[Handler], *listeners: Listener | None) -> None:
+    def __init__(self, handlers: Collection[Handler], *listeners: ListenAddress | None) -> None:
         """Allow them the answers of these handlers."""
         self._handlers = frozenset(handlers)
         self._allowed = {each.port: frozenset(each.allowed_origins) for each in listeners if each is not None}

@@ -41,7 +41,7 @@ def measure(name: str, title: str, project: str, asking: Asking) -> Measure:
 
 
 def _path(subject: Subject, project: str) -> str:
-    most, tree = subject.server.most_files, subject.tree
+    most, tree = subject.server.max_files, subject.tree
     if most is not None and tree is not None and project and len(tree.files(project)) > most:
         raise NotOffered("to be given that many files of a project takes it hours")
     return subject.running.page(project)

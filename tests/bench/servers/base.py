@@ -96,7 +96,7 @@ class Server(ABC):
     reader = ""
     """`user:password` of a reader, where one needs a login."""
     upload_method = "POST"
-    most_files: int | None = None
+    max_files: int | None = None
     """Of a project that it can be given in minutes; None: there is no such limit."""
     groups: frozenset[str] = COMPARED
     """Measures that it takes part in."""

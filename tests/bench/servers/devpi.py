@@ -22,7 +22,7 @@ class Devpi(PyPIServer):
     lock, distribution = "devpi", "devpi-server"
     pages = f"{_INDEX}/+simple/"
     uploads = f"{_INDEX}/"
-    most_files = 1_000
+    max_files = 1_000
     """Each upload to a project takes longer than the one before: 1,100 took half an hour."""
 
     def prepare(self, tree: Tree | None) -> None:

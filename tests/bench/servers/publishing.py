@@ -18,7 +18,7 @@ READY_SECONDS = 60
 
 def publish(running: Running, tree: Tree, workers: int) -> None:
     """Upload all wheels of a tree that the server can be given, projects beside each other."""
-    most = running.server.most_files
+    most = running.server.max_files
     projects = [each for each in tree.projects() if most is None or len(tree.files(each)) <= most]
     with ThreadPoolExecutor(workers) as pool:
         for number, _ in enumerate(pool.map(lambda project: _publish_project(running, tree, project), projects)):

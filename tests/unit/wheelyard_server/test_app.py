@@ -12,7 +12,7 @@ from aiohttp.test_utils import unused_port
 from support.access import ACCESS
 from wheelyard_server import app
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
+from wheelyard_server.settings import Folder, ListenAddress, Listeners, Settings, Shutdown, StorageSettings
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     return Settings(
-        storage=Storage(folder=Folder(path=tmp_path / "data")),
+        storage=StorageSettings(folder=Folder(path=tmp_path / "data")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
-        listeners=Listeners(cluster=Listener(port=unused_port()), external=Listener(port=unused_port())),
+        listeners=Listeners(cluster=ListenAddress(port=unused_port()), external=ListenAddress(port=unused_port())),
         shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
     )
 
@@ -34,7 +34,7 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked, self.may_pass = asyncio.Event(), asyncio.Event()
         self.error: Exception | None = None
-        monkeypatch.setattr(app, "claim", self._claim)
+        monkeypatch.setattr(app, "take_ownership", self._claim)
 
     async def _claim(self, *_: object) -> None:
         self.asked.set()

@@ -13,7 +13,7 @@ from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import NotFoundError, StorageUnavailableError, UnsafeStorageError
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.settings import Folder, Settings, Storage
+from wheelyard_server.settings import Folder, Settings, StorageSettings
 from wheelyard_server.storage import ETag, Server, layout
 from wheelyard_server.web.context import BACKGROUND, CATALOG
 
@@ -39,7 +39,9 @@ def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     return Settings(
-        storage=Storage(folder=Folder(path=tmp_path)), access_file=access_file, scratch_folder=tmp_path / "scratch"
+        storage=StorageSettings(folder=Folder(path=tmp_path)),
+        access_file=access_file,
+        scratch_folder=tmp_path / "scratch",
     )
 
 

@@ -20,7 +20,7 @@ from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.background import Background, Loop
 from wheelyard_server.errors import LoopEndedError
-from wheelyard_server.settings import Folder, Listener, Listeners, Settings, Shutdown, Storage
+from wheelyard_server.settings import Folder, ListenAddress, Listeners, Settings, Shutdown, StorageSettings
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import BACKGROUND
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
@@ -36,7 +36,7 @@ LOOPS = (
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
     "app.check_writes": LOOPS[3:],
-    "web.connections.Server.__init__": LOOPS[1:3],
+    "web.front.connections.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
 
@@ -48,25 +48,25 @@ NO_LOOPS = {
     "app._started_or_stopped": "`serve` waits for it: an error ends the process",
     "app._unless": "of the end",
     "app.serve": "it waits for `_started_or_stopped`: an error ends the process",
-    "catalog.cache.FileCache._begin": "of a download",
-    "catalog.fill.Fill._read": "of a download",
-    "catalog.local_files.LocalFiles._digest": "of a download",
+    "catalog.contents.cache.FileCache._begin": "of a download",
+    "catalog.contents.fill.Fill._read": "of a download",
+    "catalog.contents.local_files.LocalFiles._digest": "of a download",
     "catalog.project_list.Projects._made": "of a request",
     "catalog.scratch._watched": "of an upload",
-    "catalog.sharing.SharedCalls.begun": "of a request",
+    "catalog.coalescing.CoalescedCalls.next_call": "of a request",
     "storage.folder._chunks": "of a download",
-    "web.connections.Connection._begin_soon": "three turns of the event loop",
-    "web.connections.Connection.data_received": "three turns of the event loop",
-    "web.fast_lane.FastLane._answer_waiting": "while requests wait",
-    "web.fast_lane.FastLane._start": "of a request",
-    "web.fast_lane.FastLane.takes": "once a turn of the event loop",
-    "web.lifecycle.Lifecycle.wait_until_idle": "of the end",
-    "web.logs.RequestLog.tell": "once a turn of the event loop",
-    "web.operations._body": "of a request",
-    "web.rendering.Rendered.page": "of a request",
-    "web.sendfile._flushed": "of a download",
-    "web.sendfile.sendfile": "of a download",
-    "web.tracing.Tracing.close": "of the end",
+    "web.front.connections.Connection._begin_soon": "three turns of the event loop",
+    "web.front.connections.Connection.data_received": "three turns of the event loop",
+    "web.front.fast_lane.FastLane._answer_waiting": "while requests wait",
+    "web.front.fast_lane.FastLane._start": "of a request",
+    "web.front.fast_lane.FastLane.takes": "once a turn of the event loop",
+    "web.http.lifecycle.Lifecycle.wait_until_idle": "of the end",
+    "web.telemetry.logs.RequestLog.log": "once a turn of the event loop",
+    "web.handlers.operations._body": "of a request",
+    "web.pages.rendering.Rendered.page": "of a request",
+    "web.http.sendfile._flushed": "of a download",
+    "web.http.sendfile.sendfile": "of a download",
+    "web.telemetry.tracing.Tracing.close": "of the end",
 }
 """What looks like one, and why it is none."""
 
@@ -123,10 +123,10 @@ def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS_FILE))
     return Settings(
-        storage=Storage(folder=Folder(path=tmp_path / "storage")),
+        storage=StorageSettings(folder=Folder(path=tmp_path / "storage")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
-        listeners=Listeners(cluster=Listener(port=unused_port())),
+        listeners=Listeners(cluster=ListenAddress(port=unused_port())),
         shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
     )
 

@@ -10,7 +10,7 @@ from wheelyard_server.errors import InvalidUploadError, NotFoundError
 from wheelyard_server.names import (
     FileType,
     belongs_to,
-    identity_of,
+    distribution_identity,
     other_spellings,
     parse_filename,
     parse_project_name,
@@ -143,26 +143,26 @@ SDISTS = st.builds(
 @given(WHEELS, WHEELS)
 def test_wheels_are_one_distribution_if_project_version_build_and_tags_are_the_same(one: str, other: str) -> None:
     means_the_same = parse_wheel_filename(one) == parse_wheel_filename(other)
-    assert (identity_of(one) == identity_of(other)) is means_the_same
+    assert (distribution_identity(one) == distribution_identity(other)) is means_the_same
     assert list(other_spellings(one, [other])) == [other] * (means_the_same and one != other)
 
 
 @given(SDISTS, SDISTS)
 def test_a_version_has_one_sdist_whatever_its_suffix(one: str, other: str) -> None:
     versions = [Version(_SUFFIX.sub("", each).rpartition("-")[2]) for each in (one, other)]
-    assert (identity_of(one) == identity_of(other)) is (versions[0] == versions[1])
+    assert (distribution_identity(one) == distribution_identity(other)) is (versions[0] == versions[1])
 
 
 @given(WHEELS, SDISTS)
 def test_a_wheel_is_never_an_sdist(wheel: str, sdist: str) -> None:
-    assert identity_of(wheel) != identity_of(sdist)
+    assert distribution_identity(wheel) != distribution_identity(sdist)
     assert not list(other_spellings(wheel, [sdist]))
     assert not list(other_spellings(sdist, [wheel]))
 
 
 @pytest.mark.parametrize("filename", ["", "demo.whl", "demo-one-py3-none-any.whl", "demo-1.0.exe", "demo.zip", "-"])
 def test_what_is_no_distribution_has_no_identity_and_no_other_spelling(filename: str) -> None:
-    assert identity_of(filename) is None
+    assert distribution_identity(filename) is None
     assert not list(other_spellings(filename, [filename, "demo-1.0.tar.gz"]))
 
 

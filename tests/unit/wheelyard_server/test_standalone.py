@@ -26,7 +26,7 @@ def test_anonymous_reads_and_admin_publishes(tmp_path: Path) -> None:
     prepared = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None)
     access = CurrentAccess(prepared.settings.access_file, time.time).access
     rules, token = access.rules, (tmp_path / "data/admin-token").read_text().strip()
-    admin = access.logins.by_token[tokens.digest(token)]
+    admin = access.accepted_users.by_token[tokens.digest(token)]
     demo = parse_project_name("demo")
     assert rules.allows(ANONYMOUS, Verb.READ, demo)
     assert not rules.allows(ANONYMOUS, Verb.PUBLISH, demo)

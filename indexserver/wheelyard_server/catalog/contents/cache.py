@@ -16,8 +16,8 @@ from typing import IO, NamedTuple
 
 from wheelyard_server.catalog.contents.fill import Fill, Stored
 from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
-from wheelyard_server.catalog.contents.lru_budget import Space
-from wheelyard_server.catalog.documents import Clock
+from wheelyard_server.catalog.contents.lru_budget import LruBudget
+from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -35,18 +35,18 @@ class _Filling(NamedTuple):
 class FileCache:
     """A folder of this server process alone. A disk that fails costs speed, never a download."""
 
-    def __init__(self, folder: Path, max_bytes: int, files: LocalFiles, now: Clock) -> None:
+    def __init__(self, folder: Path, max_bytes: int, files: LocalFiles, now: WallClock) -> None:
         """Use `folder` for up to `max_bytes` bytes, counting what is there."""
         self._folder = folder
         self._files = files
         self._now = now
-        self._space = Space(max_bytes, _found(folder))
+        self._budget = LruBudget(max_bytes, _found(folder))
         self._filling: dict[str, _Filling] = {}
-        self._remove(self._space.reserve(0))
+        self._remove(self._budget.reserve(0))
 
     async def find(self, sha256: str) -> FileIO | None:
         """Open a file that is here, whole and right; None: it is to be had from the storage."""
-        if sha256 not in self._space:
+        if sha256 not in self._budget:
             return None
         try:
             file = await self._files.open(self._path(sha256), sha256)
@@ -60,7 +60,7 @@ class FileCache:
 
     def has(self, sha256: str) -> bool:
         """Return whether `find` would open the file without reading it."""
-        return sha256 in self._space and self._files.has(self._path(sha256), sha256)
+        return sha256 in self._budget and self._files.has(self._path(sha256), sha256)
 
     def is_bringing(self, sha256: str) -> bool:
         """Return whether a file is on its way here."""
@@ -76,13 +76,13 @@ class FileCache:
 
     def _drop(self, sha256: str, reason: Exception) -> None:
         # Of all who waited for the digest only the first drops the file: the next may be on its way already.
-        if sha256 in self._space:
+        if sha256 in self._budget:
             log.warning("A file of the cache was lost or damaged, it will be brought anew: %s", reason)
-            self._space.forget(sha256)
+            self._budget.forget(sha256)
             self._remove([sha256])
 
     def _use(self, file: FileIO, sha256: str) -> None:
-        self._space.use(sha256)
+        self._budget.use(sha256)
         state, now = os.fstat(file.fileno()), self._now().timestamp()
         if now - state.st_atime > COARSE_SECONDS:
             with suppress(OSError):
@@ -90,7 +90,7 @@ class FileCache:
 
     def _begin(self, stored: Stored) -> _Filling | None:
         # One that is here and was not found is large and still being checked.
-        if stored.file.sha256 in self._space or not self._space.takes(stored.file.size):
+        if stored.file.sha256 in self._budget or not self._budget.can_reserve(stored.file.size):
             return None
         try:
             part = NamedTemporaryFile(dir=self._folder, prefix=_FILLING)  # noqa: SIM115 - _run closes it
@@ -98,7 +98,7 @@ class FileCache:
             log.warning("The cache takes nothing: %s", error)
             return None
         fill = Fill(stored, part)
-        task = asyncio.create_task(self._run(fill, stored, part, self._space.reserve(stored.file.size)))
+        task = asyncio.create_task(self._run(fill, stored, part, self._budget.reserve(stored.file.size)))
         filling = self._filling[stored.file.sha256] = _Filling(fill, task)
         return filling
 
@@ -113,7 +113,7 @@ class FileCache:
             log.warning("The cache got no whole %s: %s", stored.key, error)
         finally:
             del self._filling[stored.file.sha256]
-            self._space.release(stored.file.size)
+            self._budget.release(stored.file.size)
             # Removes what is still under its temporary name, and complains if it is not.
             with suppress(OSError):
                 part.close()
@@ -123,7 +123,7 @@ class FileCache:
         path.parent.mkdir(exist_ok=True)
         Path(part.name).rename(path)
         self._files.remember(part.fileno(), stored.file.sha256)
-        self._space.keep(stored.file.sha256, stored.file.size)
+        self._budget.keep(stored.file.sha256, stored.file.size)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256

@@ -8,7 +8,7 @@ from io import FileIO
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.fill import Stored
 from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
-from wheelyard_server.catalog.contents.memory_cache import Bounded
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.model import File
@@ -28,7 +28,7 @@ class SmallObjects:
     """Whole objects of few bytes, by the digest that was found to be theirs."""
 
     def __init__(self) -> None:
-        self._kept: Bounded[str, bytes] = Bounded(KEPT_BYTES)
+        self._kept: MemoryCache[str, bytes] = MemoryCache(KEPT_BYTES)
 
     def get(self, digest: str) -> bytes | None:
         """Return the object if it is here."""
@@ -73,7 +73,7 @@ class Contents:
             return await self._storage.open(key, start, end)
         return await self._whole(Stored(self._storage, key, file))
 
-    def is_at_hand(self, key: str, file: File) -> bool:
+    def is_cached(self, key: str, file: File) -> bool:
         """Return whether a file is large and `open` would have it on this machine, without reading it."""
         if file.size <= SMALL_BYTES:
             return False

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from wheelyard_server.errors import DamagedObjectError
 
 
-async def verified(chunks: AsyncIterator[bytes], sha256: str, key: str) -> AsyncIterator[bytes]:
+async def verify_stream(chunks: AsyncIterator[bytes], sha256: str, key: str) -> AsyncIterator[bytes]:
     """Pass a file's chunks on, the last one only when the digest of all of them is right.
 
     Raises `DamagedObjectError` instead of yielding the last chunk if it is not.
@@ -24,7 +24,7 @@ async def verified(chunks: AsyncIterator[bytes], sha256: str, key: str) -> Async
         yield held_back
 
 
-def checked(body: bytes, sha256: str, key: str) -> bytes:
+def verify_bytes(body: bytes, sha256: str, key: str) -> bytes:
     """Return the bytes of a small object; raise `DamagedObjectError` if the digest is not theirs."""
     digest = hashlib.sha256(body).hexdigest()
     if digest != sha256:

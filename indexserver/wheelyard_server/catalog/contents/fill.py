@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import IO
 
-from wheelyard_server.catalog.contents.digests import verified
+from wheelyard_server.catalog.contents.digests import verify_stream
 from wheelyard_server.model import File
 from wheelyard_server.storage import Storage
 
@@ -26,7 +26,7 @@ class Stored:
     async def chunks(self) -> AsyncIterator[bytes]:
         """Stream the whole file, checked on its way: bytes that are not right never arrive complete."""
         chunks = await self.storage.open(self.key, 0, self.file.size, is_whole=True)
-        return verified(chunks, self.file.sha256, self.key)
+        return verify_stream(chunks, self.file.sha256, self.key)
 
 
 class Fill:
@@ -48,9 +48,9 @@ class Fill:
         try:
             async for chunk in await self._stored.chunks():
                 await asyncio.to_thread(self._append, chunk)
-                await self._tell(written=self._written + len(chunk))
+                await self._notify(written=self._written + len(chunk))
         except Exception as error:
-            await self._tell(failure=error)
+            await self._notify(failure=error)
             raise
 
     async def follow(self) -> AsyncIterator[bytes]:
@@ -67,7 +67,7 @@ class Fill:
         self._part.write(chunk)
         self._part.flush()
 
-    async def _tell(self, *, written: int = 0, failure: Exception | None = None) -> None:
+    async def _notify(self, *, written: int = 0, failure: Exception | None = None) -> None:
         async with self._changed:
             self._written = max(self._written, written)
             self._failure = failure

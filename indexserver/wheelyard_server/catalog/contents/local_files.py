@@ -8,7 +8,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Self
 
-MOST_KNOWN = 20_000
+MAX_REMEMBERED = 20_000
 """Of each so many files the digest is remembered, in about 10 MB."""
 READ_AT_ONCE = 2
 """Hashing takes a thread and a core: everything else needs some, too."""
@@ -19,7 +19,7 @@ class WrongBytesError(Exception):
     """The file's digest is not what it should be."""
 
 
-class _Version(NamedTuple):
+class _Fingerprint(NamedTuple):
     """What changes whenever a file's bytes are written."""
 
     device: int
@@ -37,8 +37,8 @@ class LocalFiles:
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience = patience_seconds
-        self._known: OrderedDict[_Version, str] = OrderedDict()
-        self._reading: dict[_Version, asyncio.Task[str]] = {}
+        self._known: OrderedDict[_Fingerprint, str] = OrderedDict()
+        self._reading: dict[_Fingerprint, asyncio.Task[str]] = {}
         self._turn = asyncio.Semaphore(READ_AT_ONCE)
 
     async def open(self, path: Path, sha256: str) -> FileIO:
@@ -62,38 +62,38 @@ class LocalFiles:
     def has(self, path: Path, sha256: str) -> bool:
         """Return whether `open` would open the file without reading it."""
         try:
-            return self._known.get(_Version.of(path.stat())) == sha256
+            return self._known.get(_Fingerprint.of(path.stat())) == sha256
         except OSError:
             return False
 
     def remember(self, descriptor: int, sha256: str) -> None:
         """Take the word of whoever has just written the open file that this is its digest."""
-        self._remember(_Version.of(os.fstat(descriptor)), sha256)
+        self._remember(_Fingerprint.of(os.fstat(descriptor)), sha256)
 
     async def _digest(self, file: FileIO) -> str:
-        version = _Version.of(os.fstat(file.fileno()))
-        known = self._known.get(version)
+        fingerprint = _Fingerprint.of(os.fstat(file.fileno()))
+        known = self._known.get(fingerprint)
         if known is not None:
             return known
-        task = self._reading.get(version)
+        task = self._reading.get(fingerprint)
         if task is None:
-            task = self._reading[version] = asyncio.create_task(self._read(version, os.dup(file.fileno())))
+            task = self._reading[fingerprint] = asyncio.create_task(self._read(fingerprint, os.dup(file.fileno())))
         async with asyncio.timeout(self._patience):
             return await asyncio.shield(task)
 
-    async def _read(self, version: _Version, descriptor: int) -> str:
+    async def _read(self, fingerprint: _Fingerprint, descriptor: int) -> str:
         try:
             async with self._turn:
                 sha256 = await asyncio.to_thread(_sha256, descriptor)
-            self._remember(version, sha256)
+            self._remember(fingerprint, sha256)
             return sha256
         finally:
             os.close(descriptor)
-            del self._reading[version]
+            del self._reading[fingerprint]
 
-    def _remember(self, version: _Version, sha256: str) -> None:
-        self._known[version] = sha256
-        if len(self._known) > MOST_KNOWN:
+    def _remember(self, fingerprint: _Fingerprint, sha256: str) -> None:
+        self._known[fingerprint] = sha256
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
 

@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
-LARGEST_SHARE = 2
+MAX_SHARE_DIVISOR = 2
 """What is larger than the whole divided by this is not taken: it would cost all others their place."""
 
 
-class Space:
+class LruBudget:
     """Sizes by key, the least recently used first."""
 
     def __init__(self, max_bytes: int, kept: Mapping[str, int]) -> None:
@@ -24,9 +24,9 @@ class Space:
         if key in self._kept:
             self._kept.move_to_end(key)
 
-    def takes(self, size: int) -> bool:
+    def can_reserve(self, size: int) -> bool:
         """Return whether so many bytes can be reserved now."""
-        return size <= self._max_bytes // LARGEST_SHARE and self._reserved_bytes + size <= self._max_bytes
+        return size <= self._max_bytes // MAX_SHARE_DIVISOR and self._reserved_bytes + size <= self._max_bytes
 
     def reserve(self, size: int) -> list[str]:
         """Reserve bytes that it `takes`; return what has to go for them."""

@@ -13,7 +13,7 @@ class _Kept(NamedTuple, Generic[V]):
     size: int
 
 
-class Bounded(Generic[K, V]):
+class MemoryCache(Generic[K, V]):
     """Values by key, the least recently used go first.
 
     The last one stays however large it is: to make it again for every request would cost more than its memory.

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wheelyard_server.catalog.contents.memory_cache import Bounded
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.model import File
 
 SHARED_SECONDS = 60
@@ -27,25 +27,25 @@ class _Location(NamedTuple):
     made: float
 
 
-class Locations:
+class PresignedUrls:
     """URLs by which clients read objects: those who ask within a minute share one."""
 
     def __init__(self, presign: Presign, clock: Callable[[], float] = time.time) -> None:
         """Use a clock that goes on while a machine sleeps, as the life of a URL does."""
         self._presign = presign
         self._clock = clock
-        self._made: Bounded[str, _Location] = Bounded(CACHED_BYTES)
+        self._made: MemoryCache[str, _Location] = MemoryCache(CACHED_BYTES)
 
     async def of(self, key: str) -> str:
         """Return the URL of an object; raise `StorageUnavailableError` as `Presign` does."""
-        url = self.at_hand(key)
+        url = self.cached(key)
         if url is None:
             # No later than when it is signed, where its life begins.
             made, url = self._clock(), await self._presign(key)
             self._made.put(key, _Location(url, made), len(key) + len(url) + _OVERHEAD)
         return url
 
-    def at_hand(self, key: str) -> str | None:
+    def cached(self, key: str) -> str | None:
         """Return the URL of an object if one has been made a short time ago."""
         location = self._made.get(key)
         if location is None or not 0 <= self._clock() - location.made < SHARED_SECONDS:
@@ -54,13 +54,13 @@ class Locations:
 
 
 @dataclass(frozen=True, slots=True)
-class Redirects:
+class FileRedirects:
     """From which size on, and for the clients of which listeners. None of them, unless it is said."""
 
     min_bytes: int = 0
-    cluster: Locations | None = None
-    external: Locations | None = None
+    cluster: PresignedUrls | None = None
+    external: PresignedUrls | None = None
 
-    def of(self, file: File, *, is_outside: bool) -> Locations | None:
+    def of(self, file: File, *, is_outside: bool) -> PresignedUrls | None:
         """Return where a client of this listener finds a file; None: it is sent by us."""
         return (self.external if is_outside else self.cluster) if file.size >= self.min_bytes else None

@@ -6,7 +6,7 @@ import uuid
 from functools import partial
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.contents.digests import checked
+from wheelyard_server.catalog.contents.digests import verify_bytes
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.provenance.attestations import Subject, provenance
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob
@@ -53,7 +53,7 @@ class LaterAttestations:
         if file.provenance_sha256 is None:
             return None
         key = layout.provenance(name, file)
-        return checked((await self._storage.read(key)).body, file.provenance_sha256, key)
+        return verify_bytes((await self._storage.read(key)).body, file.provenance_sha256, key)
 
     async def _swapped(self, name: NormalizedName, file: File, body: bytes) -> bool:
         """Try to make `body` the file's provenance; False means: read again and see."""

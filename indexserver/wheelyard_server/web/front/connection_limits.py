@@ -12,9 +12,9 @@ _IPV6_PREFIX = 64
 class Census:
     """Counts connections in all and by neighbourhood."""
 
-    def __init__(self, most: int, most_of_one: int) -> None:
-        self._most = most
-        self._most_of_one = most_of_one
+    def __init__(self, maximum: int, max_of_one: int) -> None:
+        self._most = maximum
+        self._most_of_one = max_of_one
         self._here: Counter[str] = Counter()
         self._count = 0
 

@@ -401,6 +401,6 @@ def _has_no_body(received: tuple[Any, Any]) -> bool:
 
 def _most_connections() -> int:
     """Return how many connections the process can serve: each may need a file beside its socket."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return max(1, most // 2)
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
+    return max(1, maximum // 2)

@@ -21,7 +21,7 @@ from aiohttp import web
 from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
-from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.catalog.documents import CachedDocument, ProjectView
 from wheelyard_server.errors import StorageError
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName
@@ -81,7 +81,7 @@ class _Group:
     target: Target
     asking: Asking
     outside: bool
-    known: Known
+    cached: CachedDocument
     """The project as it was known when the first of them came."""
     prepared: Prepared
     """The answer, if that is current."""
@@ -148,18 +148,18 @@ class FastLane:
         group = self._turn.get((target, asking, outside))
         if group is not None:
             return group
-        known = self.catalog.known(target.project)
-        if known is None or known.listing is None or self.lifecycle.reason is not None:
+        cached = self.catalog.cached_project(target.project)
+        if cached is None or cached.view is None or self.lifecycle.reason is not None:
             return None
-        prepared = self._prepared(target, asking, known.listing, outside=outside)
-        return prepared and _Group(data, target, asking, outside, known, prepared, time.perf_counter())
+        prepared = self._prepared(target, asking, cached.view, outside=outside)
+        return prepared and _Group(data, target, asking, outside, cached, prepared, time.perf_counter())
 
     def _end_turn(self) -> None:
         """Answer what came, by one look for each group: it is later than all its requests."""
         groups, self._turn, self._last = self._turn, {}, None
         for group in groups.values():
             try:
-                if self.catalog.is_fresh(group.known):
+                if self.catalog.is_fresh(group.cached):
                     self.catalog.counts.page_reads += len(group.clients)
                     self._answer(group, group.prepared)
                 else:
@@ -167,16 +167,16 @@ class FastLane:
             except Exception as error:  # noqa: BLE001 - it is logged there
                 _failed(group.target.path, group.clients, error)
 
-    def _prepared(self, target: Target, asking: Asking, listing: Listing, *, outside: bool) -> Prepared | None:
+    def _prepared(self, target: Target, asking: Asking, view: ProjectView, *, outside: bool) -> Prepared | None:
         """Return the answer if the sender may have it and it is ready."""
         if not asking.may_read(self.access.access, target.project, outside=outside):
             return None
         if target.filename:
-            return prepared_file(self.catalog, listing, target, asking, is_outside=outside)
-        page = self.pages.ready(listing, asking.media_type, asking.encoding)
+            return prepared_file(self.catalog, view, target, asking, is_outside=outside)
+        page = self.pages.ready(view, asking.media_type, asking.encoding)
         if page is None:
             return None
-        unchanged = asking.known != "" and is_among(page.tag(asking.encoding), asking.known)
+        unchanged = asking.if_none_match != "" and is_among(page.etag(asking.encoding), asking.if_none_match)
         return page.prepared(asking.encoding, unchanged=unchanged)
 
     def _answer(self, group: _Group, prepared: Prepared, stale_seconds: float | None = None) -> None:
@@ -201,7 +201,7 @@ class FastLane:
             self.catalog.counts.file_reads[Source.REDIRECT] += len(group.clients)
         elif body and target.filename:
             self.catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
-        self._tell(group, answered, status, len(head), len(body))
+        self._record(group, answered, status, len(head), len(body))
 
     def _send_large(self, group: _Group, client: Client, request_id: bytes, head: bytes, body: bytes) -> bool:
         """Send it, or leave it to aiohttp's way to refuse: so much waits for this client already."""
@@ -227,7 +227,7 @@ class FastLane:
                         log.error("%s was cut off: the file became shorter while it was sent", path)
             except Exception as error:  # noqa: BLE001 - it is logged there
                 _failed(path, [client], error)
-        self._tell(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
+        self._record(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
 
     async def _opened(self, project: NormalizedName, file: File) -> FileIO | None:
         """Open a file that was at hand; None: it was lost or changed since."""
@@ -237,7 +237,7 @@ class FastLane:
             return None  # aiohttp's way meets it as well, and tells.
         return content if isinstance(content, FileIO) else None
 
-    def _tell(
+    def _record(
         self,
         group: _Group,
         answered: Sequence[tuple[Client, bytes]],
@@ -256,7 +256,7 @@ class FastLane:
             for client, request_id in answered:
                 sender = client.sender(asking.forwarded)
                 told = (sender, target.method, target.path, status, size + len(request_id) + len(_END), seconds)
-                self.log.tell(now, request_id.decode(), REQUEST % told)
+                self.log.log(now, request_id.decode(), REQUEST % told)
 
     def _tail_at(self, now: float) -> bytes:
         if int(now) != self._second:
@@ -306,28 +306,28 @@ class FastLane:
 
     async def _answer_all(self, name: NormalizedName, groups: Sequence[_Group]) -> None:
         self.catalog.counts.page_reads += _clients(groups) - 1
-        listing = await self._current(name)
+        view = await self._current(name)
         for group in groups:
             try:
-                self._answer_or_pass_on(group, listing)
+                self._answer_or_pass_on(group, view)
             except Exception as error:  # noqa: BLE001 - it is logged there
                 _failed(group.target.path, group.clients, error)
 
-    async def _current(self, name: NormalizedName) -> Listing | None:
+    async def _current(self, name: NormalizedName) -> ProjectView | None:
         try:
-            return await self.catalog.project_unshared(name)
+            return await self.catalog.revalidated_project(name)
         except Exception:  # noqa: BLE001 - whatever it is, aiohttp's way meets it as well, and tells
             return None
 
-    def _answer_or_pass_on(self, group: _Group, listing: Listing | None) -> None:
+    def _answer_or_pass_on(self, group: _Group, view: ProjectView | None) -> None:
         prepared = None
-        if listing is not None and self.lifecycle.reason is None:
-            prepared = self._prepared(group.target, group.asking, listing, outside=group.outside)
-        if listing is None or prepared is None:
+        if view is not None and self.lifecycle.reason is None:
+            prepared = self._prepared(group.target, group.asking, view, outside=group.outside)
+        if view is None or prepared is None:
             for client in group.clients:
                 client.pass_on(group.data)
         else:
-            self._answer(group, prepared, listing.stale_seconds)
+            self._answer(group, prepared, view.stale_seconds)
 
 
 LANE = web.AppKey("lane", FastLane)

@@ -17,7 +17,7 @@ from wheelyard_server.web.telemetry.logs import PATH_LENGTH, has_secret
 K = TypeVar("K")
 V = TypeVar("V")
 
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 """Of a request; installers send a few hundred."""
 _LINE_BYTES = 512
 """Of a request line: what is longer is nobody's file."""
@@ -62,7 +62,7 @@ class Asking:
 
     media_type: MediaType
     encoding: Encoding
-    known: str
+    if_none_match: str
     """Value of If-None-Match."""
     authorization: str | None
     request_id: str | None
@@ -79,7 +79,10 @@ class Asking:
     def may_read(self, access: Access, project: NormalizedName, *, outside: bool) -> bool:
         """Return whether the sender may read a project by these rules."""
         if self.access is not access:
-            self.access, self.principal = access, authenticate.at_once(self.authorization, access.logins)
+            self.access, self.principal = (
+                access,
+                authenticate.authenticate_without_waiting(self.authorization, access.accepted_users),
+            )
             self.method = self.principal.method if self.principal is not None else Method.NONE
             self.rights.clear()
         right = self.rights.get((outside, project))
@@ -93,14 +96,14 @@ class Asking:
 class Recognition:
     """Reads requests of up to so many bytes, and remembers what their lines and headers say."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = min(MOST_BYTES, most_bytes)
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = min(MAX_BYTES, max_bytes)
         self._targets: dict[bytes, Target] = {}
         self._askings: dict[bytes, Asking] = {}
 
     def of(self, data: bytes) -> tuple[Target, Asking] | None:
         """Return what is asked for, and how, if this is one whole GET or HEAD that is understood."""
-        if len(data) > self._most_bytes:
+        if len(data) > self._max_bytes:
             return None
         line, _, block = data.partition(b"\r\n")
         target = self._targets.get(line) or self._read_line(line)
@@ -155,7 +158,7 @@ def _asking(block: bytes) -> Asking | None:
     return Asking(
         media_type=media_type,
         encoding=choose_encoding(headers.get(b"accept-encoding", "")),
-        known=headers.get(b"if-none-match", ""),
+        if_none_match=headers.get(b"if-none-match", ""),
         authorization=headers.get(b"authorization"),
         request_id=request_id,
         forwarded=headers.get(b"x-forwarded-for", ""),
@@ -177,8 +180,8 @@ def _headers(block: bytes) -> dict[bytes, str] | None:
     return found if block[position:] == b"\r\n" else None
 
 
-def _remember(memory: dict[K, V], key: K, value: V, most: int) -> None:
+def _remember(memory: dict[K, V], key: K, value: V, maximum: int) -> None:
     """Keep a value; of too many, the oldest goes."""
     memory[key] = value
-    if len(memory) > most:
+    if len(memory) > maximum:
         del memory[next(iter(memory))]

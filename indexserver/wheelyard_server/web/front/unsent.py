@@ -24,11 +24,11 @@ class _Bodies:
     size: int = 0
     _holders: Counter[int] = field(default_factory=Counter)
 
-    def holds(self, body: bytes) -> bool:
+    def is_unchanged(self, body: bytes) -> bool:
         return id(body) in self._holders
 
     def add(self, body: bytes) -> None:
-        self.size += 0 if self.holds(body) else len(body)
+        self.size += 0 if self.is_unchanged(body) else len(body)
         self._holders[id(body)] += 1
 
     def remove(self, body: bytes) -> None:
@@ -41,8 +41,8 @@ class _Bodies:
 class Unsent:
     """The bodies that are held for clients, in one process and for one address."""
 
-    def __init__(self, most_bytes: int, most_bytes_per_address: int) -> None:
-        self._most, self._most_per_address = most_bytes, most_bytes_per_address
+    def __init__(self, max_bytes: int, max_bytes_per_address: int) -> None:
+        self._most, self._most_per_address = max_bytes, max_bytes_per_address
         self._all = _Bodies()
         self._of_address: defaultdict[str, _Bodies] = defaultdict(_Bodies)
 
@@ -96,8 +96,8 @@ class Unsent:
         return response
 
 
-def _fits(held: _Bodies, body: bytes, most: int) -> bool:
-    return held.size == 0 or held.holds(body) or held.size + len(body) <= most
+def _fits(held: _Bodies, body: bytes, maximum: int) -> bool:
+    return held.size == 0 or held.is_unchanged(body) or held.size + len(body) <= maximum
 
 
 class _InPieces(Payload):

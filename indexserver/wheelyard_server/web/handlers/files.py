@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.documents import Listing
+from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
@@ -90,27 +90,27 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str, ca
 
 
 def prepared(
-    catalog: Catalog, listing: Listing, target: Target, asking: Asking, *, is_outside: bool
+    catalog: Catalog, view: ProjectView, target: Target, asking: Asking, *, is_outside: bool
 ) -> Prepared | None:
     """Return the answer of `file` if what it sends is in memory, signed, or can be opened without a look at it.
 
     Whoever is asking may read the project.
     """
-    known, has_login = asking.known, asking.authorization is not None
+    if_none_match, has_login = asking.if_none_match, asking.authorization is not None
     filename, sha256 = target.filename, target.sha256
     is_metadata = filename.endswith(METADATA_SUFFIX)
-    found = listing.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
-    if found is None or found.sha256 != sha256 or not listing.project.status.offers_files:
+    found = view.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
+    if found is None or found.sha256 != sha256 or not view.project.status.offers_files:
         return None
     digest = found.core_metadata_sha256 if is_metadata else sha256
     body = (
-        catalog.small_at_hand(digest)
+        catalog.cached_object(digest)
         if is_metadata
-        else catalog.at_hand(target.project, found, is_outside=is_outside)
+        else catalog.cached_answer(target.project, found, is_outside=is_outside)
     )
     if body is None:
         return None
-    if known and is_among(f'"{digest}"', known):
+    if if_none_match and is_among(f'"{digest}"', if_none_match):
         return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None, has_login), b"")
     if isinstance(body, bytes):
         return Prepared(HTTPStatus.OK, _head(digest, len(body), has_login), body)

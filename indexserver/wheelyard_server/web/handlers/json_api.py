@@ -15,7 +15,7 @@ from packaging.metadata import RawMetadata
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.documents import Listing, Revision
+from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.inspection.metadata import fields_of
 from wheelyard_server.catalog.project_list import latest
@@ -23,6 +23,7 @@ from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.storage import ETag
 from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.http.redirects import moved
 from wheelyard_server.web.pages.rendering import Aside, RenderedForOrigins
@@ -53,7 +54,7 @@ _TYPE = "application/json"
 _ASIDE = Aside()
 _RELEASE = distribution_version("wheelyard")
 
-_Key = tuple[str, Revision, Version | None, str]
+_Key = tuple[str, ETag, Version | None, str]
 JSON_PAGES: web.AppKey[RenderedForOrigins[_Key]] = web.AppKey("json_pages", object)  # type: ignore[arg-type]
 
 
@@ -86,13 +87,13 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
 
     bandersnatch takes files from nowhere else than `/packages/`.
     """
-    name, catalog, listing = await _found(request)
-    base, project = root_url(request), listing.project
-    validator = f"{_RELEASE} {name} {version or ''} {listing.revision} {folder} {base}"
-    known = unchanged(request, _TYPE, validator, last_serial(project), listing.stale_seconds)
+    name, catalog, view = await _found(request)
+    base, project = root_url(request), view.project
+    validator = f"{_RELEASE} {name} {version or ''} {view.etag} {folder} {base}"
+    known = unchanged(request, _TYPE, validator, last_serial(project), view.stale_seconds)
     if known is not None:
         return known
-    key, encoding, pages = (name, listing.revision, version, folder), encoding_for(request), request.app[JSON_PAGES]
+    key, encoding, pages = (name, view.etag, version, folder), encoding_for(request), request.app[JSON_PAGES]
     page = pages.ready(key, base, encoding)
     if page is None:
         rows = len(project.files)
@@ -106,10 +107,10 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
 
         # A description may have megabytes.
         page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
-    return answer(request, page, listing.stale_seconds)
+    return answer(request, page, view.stale_seconds)
 
 
-async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, Listing]:
+async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, ProjectView]:
     given = request.match_info["project"]
     name = parse_project_name(given)
     if given != name:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from wheelyard_server.catalog import serials
-from wheelyard_server.catalog.project_list import Listing
+from wheelyard_server.catalog.project_list import SerialListing
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.handlers.upload import upload
 from wheelyard_server.web.http.expect_continue import go_ahead
@@ -67,11 +67,11 @@ async def _body(request: web.Request) -> bytes:
         return whole.partial
 
 
-def _last_serial(listing: Listing, _since: int) -> str:
+def _last_serial(listing: SerialListing, _since: int) -> str:
     return f"<int>{listing.serial}</int>"
 
 
-def _all_with_serials(listing: Listing, _since: int) -> str:
+def _all_with_serials(listing: SerialListing, _since: int) -> str:
     members = (
         f"<member><name>{entry.name}</name><value><int>{serial}</int></value></member>"
         for entry, serial in listing.with_serials()
@@ -79,7 +79,7 @@ def _all_with_serials(listing: Listing, _since: int) -> str:
     return f"<struct>{''.join(members)}</struct>"
 
 
-def _changes_since(listing: Listing, since: int) -> str:
+def _changes_since(listing: SerialListing, since: int) -> str:
     """Return one change for each project, its last."""
     changes = (
         "<value><array><data>"
@@ -95,7 +95,7 @@ def _changes_since(listing: Listing, since: int) -> str:
     return f"<array><data>{''.join(changes)}</data></array>"
 
 
-METHODS: dict[str, tuple[bool, Callable[[Listing, int], str]]] = {
+METHODS: dict[str, tuple[bool, Callable[[SerialListing, int], str]]] = {
     "changelog_last_serial": (False, _last_serial),
     "changelog_since_serial": (True, _changes_since),
     "list_packages_with_serial": (False, _all_with_serials),

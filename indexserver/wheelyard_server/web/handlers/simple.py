@@ -30,17 +30,17 @@ async def project(request: web.Request) -> web.Response:
         raise moved(request, _page(name))
     catalog = await guarded_catalog(request)
     media_type = _negotiated(request)
-    listing = await catalog.project(name)
-    page = await request.app[PROJECT_PAGES].page(listing, media_type, encoding_for(request), root_url(request))
-    return answer(request, page, listing.stale_seconds)
+    view = await catalog.project(name)
+    page = await request.app[PROJECT_PAGES].page(view, media_type, encoding_for(request), root_url(request))
+    return answer(request, page, view.stale_seconds)
 
 
 async def filenames(request: web.Request) -> web.Response:
     """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
-    listing = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
-    link = relative(request, _page(listing.project.name))
-    page = await request.app[PROJECT_PAGES].filenames(listing, encoding_for(request), link)
-    return answer(request, page, listing.stale_seconds)
+    view = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
+    link = relative(request, _page(view.project.name))
+    page = await request.app[PROJECT_PAGES].filenames(view, encoding_for(request), link)
+    return answer(request, page, view.stale_seconds)
 
 
 async def to_root(request: web.Request) -> web.Response:

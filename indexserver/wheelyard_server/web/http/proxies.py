@@ -5,23 +5,23 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
-from wheelyard_server.settings import Listener, is_public_path
+from wheelyard_server.settings import ListenAddress, is_public_path
 
 Address = IPv4Address | IPv6Address
 _CLIENT = web.RequestKey("client", str)
 _PATH = web.RequestKey("public_path", str)
 _HEADER = "X-Forwarded-For"
 _PREFIX = "X-Forwarded-Prefix"
-MOST_HOPS = 30
+MAX_HOPS = 30
 """Proxies in a row; of more, the last that is known counts as the client."""
-_LONGEST_ADDRESS = 100
+_MAX_ADDRESS_LENGTH = 100
 """An IPv6 address with a zone and a port."""
 
 
 class Proxies:
     """The proxies that each listener trusts, by its port."""
 
-    def __init__(self, *listeners: Listener | None) -> None:
+    def __init__(self, *listeners: ListenAddress | None) -> None:
         self._trusted: Mapping[int, tuple[IPv4Network | IPv6Network, ...]] = {
             listener.port: listener.networks() for listener in listeners if listener is not None
         }
@@ -51,7 +51,7 @@ class Proxies:
             return address
         if not self._is_trusted(port, client):
             return str(client)  # What it says is not even read.
-        told = ",".join(headers).rsplit(",", MOST_HOPS)[-MOST_HOPS:]
+        told = ",".join(headers).rsplit(",", MAX_HOPS)[-MAX_HOPS:]
         while told and self._is_trusted(port, client):
             before = _parsed(told.pop())
             if before is None:
@@ -82,7 +82,7 @@ def public_path(request: web.BaseRequest) -> str:
 
 def _parsed(text: str) -> Address | None:
     """Return an address in its plain form; some proxies write a port behind it."""
-    if len(text) > _LONGEST_ADDRESS:
+    if len(text) > _MAX_ADDRESS_LENGTH:
         return None
     for each in _readings(text.strip()):
         try:

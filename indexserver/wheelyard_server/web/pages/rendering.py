@@ -9,14 +9,14 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from wheelyard_server.catalog.contents.memory_cache import Bounded
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.pages.negotiation import Encoding
 from wheelyard_server.web.pages.representation import Representation
 
 ROWS_INLINE = 100
 """A page of so few files or projects takes about a millisecond: it is made where it is needed."""
-MOST_WAITING = 100
+MAX_WAITING = 100
 """Pages of one kind that wait to be made. Those that have an origin in them are as many as clients make up."""
 
 K = TypeVar("K", bound=Hashable)
@@ -35,7 +35,7 @@ class Aside:
         """Return what the work returns, which goes over so many rows; raise `BusyError` if too much of it waits."""
         if rows <= ROWS_INLINE:
             return work()
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise BusyError("Too many pages are being made, try again")
         self._waiting += 1
         try:
@@ -48,7 +48,7 @@ class Rendered(Generic[K]):
     """Pages by key, in a bounded amount of memory."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._pages: Bounded[K | tuple[K, Encoding], Representation] = Bounded(max_bytes)
+        self._pages: MemoryCache[K | tuple[K, Encoding], Representation] = MemoryCache(max_bytes)
         self._running: dict[tuple[K, Encoding], asyncio.Task[Representation]] = {}
         self._aside = Aside()
 

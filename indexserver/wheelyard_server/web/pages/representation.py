@@ -41,7 +41,7 @@ class Representation:
     _is_part: bool = False
     """It can be sent in one content coding, which is prepared."""
 
-    def tag(self, encoding: Encoding) -> str:
+    def etag(self, encoding: Encoding) -> str:
         """Return the ETag in this content coding, quotes included."""
         return self._tags[encoding]
 
@@ -81,7 +81,7 @@ class Representation:
     def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
         """Return its headers in this content coding, or those of the 304 for who has it already."""
         headers = {
-            "ETag": self.tag(encoding),
+            "ETag": self.etag(encoding),
             "Vary": VARY,
             # Clients ask every time (and mostly get a 304): what was just published is there for them.
             "Cache-Control": "no-cache",
@@ -151,7 +151,7 @@ def unchanged(
         return None
     known = Representation(b"", content_type, validator, serial)
     encoding = encoding_for(request)
-    return answer(request, known, stale_seconds) if matches(request, known.tag(encoding)) else None
+    return answer(request, known, stale_seconds) if matches(request, known.etag(encoding)) else None
 
 
 CACHE_STATUS = "Cache-Status"
@@ -170,7 +170,7 @@ def answer(
     `stale_seconds` is how long nobody has known whether it is still so; None is current.
     """
     encoding = encoding_for(request)
-    unchanged = matches(request, representation.tag(encoding))
+    unchanged = matches(request, representation.etag(encoding))
     headers = representation.headers(encoding, unchanged=unchanged)
     if stale_seconds is not None:
         headers[CACHE_STATUS] = cache_status(stale_seconds)

@@ -15,11 +15,11 @@ from urllib.parse import quote
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wheelyard_server.catalog.documents import Listing, Revision
-from wheelyard_server.catalog.project_list import Listing as ProjectsListing
-from wheelyard_server.catalog.project_list import Projects
+from wheelyard_server.catalog.documents import ProjectView
+from wheelyard_server.catalog.project_list import Projects, SerialListing
 from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.model import File, Project
+from wheelyard_server.storage import ETag
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType
 from wheelyard_server.web.pages.rendering import Rendered, RenderedForOrigins
 from wheelyard_server.web.pages.representation import Representation
@@ -39,7 +39,7 @@ ROOT = "../.."
 """Of the index, seen from the page of a project."""
 
 T = TypeVar("T")
-_Key = tuple[str, Revision, MediaType]
+_Key = tuple[str, ETag, MediaType]
 
 templates = Environment(
     loader=PackageLoader("wheelyard_server.web.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -53,25 +53,25 @@ class ProjectPages:
         self._pages: Rendered[_Key] = Rendered(CACHED_BYTES)
         self._with_origin: RenderedForOrigins[_Key] = RenderedForOrigins(CACHED_WITH_ORIGIN_BYTES)
         """What has a provenance object, whose links are absolute."""
-        self._filenames: Rendered[tuple[str, Revision, str]] = Rendered(CACHED_FILENAMES_BYTES)
+        self._filenames: Rendered[tuple[str, ETag, str]] = Rendered(CACHED_FILENAMES_BYTES)
 
-    async def page(self, listing: Listing, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
+    async def page(self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
         """Return a project's page, with links that begin with the index's `root`, ready for this content coding."""
-        project, key = listing.project, (listing.project.name, listing.revision, media_type)
+        project, key = view.project, (view.project.name, view.etag, media_type)
         rows = len(project.files)
         if not project.has_provenance:
             return await self._pages.page(key, encoding, lambda: project_page(project, media_type, ""), rows)
         make = partial(project_page, project, media_type)
         return await self._with_origin.page(key, root, encoding, make, rows)
 
-    async def filenames(self, listing: Listing, encoding: Encoding, page: str) -> Representation:
+    async def filenames(self, view: ProjectView, encoding: Encoding, page: str) -> Representation:
         """Return what `filenames_page` does."""
-        project, key = listing.project, (listing.project.name, listing.revision, page)
+        project, key = view.project, (view.project.name, view.etag, page)
         return await self._filenames.page(key, encoding, lambda: filenames_page(project, page), len(project.files))
 
-    def ready(self, listing: Listing, media_type: MediaType, encoding: Encoding) -> Representation | None:
+    def ready(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
         """Return the page if it is here, the same whoever asks for it, and can be sent at once."""
-        return self._pages.ready((listing.project.name, listing.revision, media_type), encoding)
+        return self._pages.ready((view.project.name, view.etag, media_type), encoding)
 
 
 class RootPages:
@@ -80,7 +80,7 @@ class RootPages:
     def __init__(self) -> None:
         self._pages: Rendered[tuple[Projects, int, MediaType]] = Rendered(CACHED_ROOT_BYTES)
 
-    async def page(self, listing: ProjectsListing, media_type: MediaType, encoding: Encoding) -> Representation:
+    async def page(self, listing: SerialListing, media_type: MediaType, encoding: Encoding) -> Representation:
         """Return the page of these projects, ready for this content coding."""
         projects, key = listing.projects, (listing.projects, listing.serial, media_type)
 

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from wheelyard_server.access.audit import AuditRecord, AuditVerb, Outcome
+from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.rules import ANONYMOUS, Method
 from wheelyard_server.errors import LoginError
 from wheelyard_server.web.context import RECORD, arrived_from_outside
@@ -34,7 +34,7 @@ async def audited(request: web.Request, handler: Handler) -> web.StreamResponse:
     except BaseException as error:
         record.reason = str(error) or type(error).__name__
         if isinstance(error, LoginError) and record.principal is None:
-            record.method, record.claimed = Method(error.tried), error.claimed
+            record.method, record.presented_user = Method(error.tried), error.presented_user
         _conclude(request, record, status_of(error))
         raise
     _conclude(request, record, response.status)
@@ -48,12 +48,12 @@ def _conclude(request: web.Request, record: AuditRecord, status: int) -> None:
         log.info("%s %s", record.verb, record.outcome, extra={"fields": fields})
 
 
-def _outcome(record: AuditRecord, status: int) -> Outcome | None:
+def _outcome(record: AuditRecord, status: int) -> AuditOutcome | None:
     if status in _REFUSALS or record.hidden:
-        return Outcome.REFUSED
+        return AuditOutcome.REFUSED
     if record.verb is AuditVerb.READ:
         return None
-    return Outcome.DONE if status < 400 else Outcome.FAILED
+    return AuditOutcome.DONE if status < 400 else AuditOutcome.FAILED
 
 
 def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str,
         "outcome": record.outcome,
         "status": status,
         "user": str(record.principal or ANONYMOUS),
-        "claimed": record.claimed[:_CLAIMED_LENGTH],
+        "claimed": record.presented_user[:_CLAIMED_LENGTH],
         "method": record.method,
         "project": record.project,
         "files": record.files,

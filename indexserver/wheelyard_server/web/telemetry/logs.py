@@ -123,7 +123,7 @@ class RequestLog:
         self._second, self._time = 0, ""
         self._lines: list[str] = []
 
-    def tell(self, now: float, request_id: str, message: str) -> None:
+    def log(self, now: float, request_id: str, message: str) -> None:
         """Log a request if `enabled`. Nothing in it `has_secret`, and all is printable and nothing a backslash."""
         if self._handler is None:
             with request_ids.named(request_id):

@@ -17,13 +17,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from wheelyard_server.access.audit import AuditRecord, AuditVerb, Outcome
+from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.model import FORMAT
-from wheelyard_server.storage.measured import Outcome as StorageOutcome
+from wheelyard_server.storage.measured import StorageOutcome
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
 from wheelyard_server.web.errors import status_of
 from wheelyard_server.web.http.headers import add_headers
@@ -236,7 +236,7 @@ class Metrics:
         elif record.method is not Method.NONE:
             self.authenticated(record.method, "refused")
         if record.verb is AuditVerb.PUBLISH:
-            self._uploads.labels(record.outcome or Outcome.FAILED).inc()
+            self._uploads.labels(record.outcome or AuditOutcome.FAILED).inc()
 
 
 def _sent(request: web.Request, response: web.StreamResponse) -> int:

@@ -59,7 +59,7 @@ class Tracing:
         """Trace a request if it is chosen. It belongs outside of what makes answers of errors."""
         if request.path.startswith(PROBES) or not self._sampling.takes(request):
             return await handler(request)
-        with self._of_request(request) as span, spans.told_to(self):
+        with self._of_request(request) as span, spans.traced_by(self):
             status = 500
             try:
                 response = await handler(request)
@@ -130,7 +130,7 @@ class Tracing:
         )
 
 
-def connect(where: settings.Tracing, index: str, sampling: Sampling) -> Tracing:
+def connect(where: settings.TracingSettings, index: str, sampling: Sampling) -> Tracing:
     """Trace to a collector."""
     endpoint = where.endpoint.rstrip("/") + PATH
     return Tracing(Told(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS), endpoint), index, sampling)
@@ -186,7 +186,7 @@ class _Span:
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
-    def tell(self, key: str, value: str) -> None:
+    def set_attribute(self, key: str, value: str) -> None:
         self._span.set_attribute(key, value)
 
     def failed(self, kind: str) -> None:

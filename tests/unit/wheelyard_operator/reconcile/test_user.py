@@ -279,7 +279,7 @@ def test_a_password_of_before_the_bounds_is_said_to_be_too_long(
     world.kube.put(password_secret(password="correct horse"))
     world.settle(MAIN, JENKINS)
     assert world.reason(JENKINS) == "LoginInForce"
-    monkeypatch.setattr(passwords, "LONGEST_PASSWORD", 12)
+    monkeypatch.setattr(passwords, "MAX_PASSWORD_BYTES", 12)
     world.settle(MAIN, JENKINS)
     assert world.reason(JENKINS) == "PasswordUnusable"
 

@@ -9,9 +9,9 @@ import pytest
 from support.access import token_of
 from support.issuers import AUDIENCE, TestIssuer
 from wheelyard_server.access import tokens
-from wheelyard_server.access.accepted_users import Logins
-from wheelyard_server.access.access_file import AccessFile, Identity, Password, User
-from wheelyard_server.access.authenticate import Showing, authenticate
+from wheelyard_server.access.accepted_users import AcceptedUsers
+from wheelyard_server.access.access_file import AccessFile, Password, TokenIdentity, User
+from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
 from wheelyard_server.access.password_hashes import NOBODYS
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Verb
@@ -27,11 +27,11 @@ PASSWORD = "correct horse"
 FOREIGN = "d\u00fcnn \u00a3\u00e9"
 
 
-def account(name: str) -> Identity:
-    return Identity(issuer=CLUSTER.url, claims={"sub": f"system:serviceaccount:ci:{name}"})
+def account(name: str) -> TokenIdentity:
+    return TokenIdentity(issuer=CLUSTER.url, claims={"sub": f"system:serviceaccount:ci:{name}"})
 
 
-RELEASE = Identity(issuer=CI.url, claims={"repository": "acme/app"})
+RELEASE = TokenIdentity(issuer=CI.url, claims={"repository": "acme/app"})
 JOB = SignedClaims(CI.url, {"repository": "acme/app"})
 JENKINS = User(
     name="ci.jenkins",
@@ -45,7 +45,7 @@ READER = User(name="web.reader", token_digests=(tokens.digest(OTHER),), identiti
 FILE = AccessFile(
     users=(JENKINS, READER), audience=AUDIENCE, minting_keys=("k" * 43,), issuers=(CLUSTER.public, CI.public)
 )
-LOGINS = Logins(FILE)
+LOGINS = AcceptedUsers(FILE)
 
 
 def basic(user: str, password: str) -> str:
@@ -64,8 +64,8 @@ class Checker(PasswordChecker):
         return bool(tuple(stored)) and not {PASSWORD, FOREIGN}.isdisjoint(readings)
 
 
-async def ask(header: str | None, logins: Logins = LOGINS, at: datetime = NOW) -> Principal:
-    return await authenticate(Showing(header, "192.0.2.1", at), logins, Checker())
+async def ask(header: str | None, accepted_users: AcceptedUsers = LOGINS, at: datetime = NOW) -> Principal:
+    return await authenticate(PresentedCredentials(header, "192.0.2.1", at), accepted_users, Checker())
 
 
 AGENT = CLUSTER.sign(NOW, sub="system:serviceaccount:ci:agent")
@@ -158,9 +158,9 @@ async def test_an_identity_of_two_users_is_the_first_unless_it_gives_a_name() ->
 async def test_who_has_no_rights_never_takes_the_place_of_who_has(grant: dict[str, Any], first: str) -> None:
     """For a ServiceAccount as for a CI job."""
     trusting = [msgspec.structs.replace(user, trusted_publishers=(RELEASE,)) for user in (JENKINS, READER)]
-    logins = Logins(msgspec.structs.replace(FILE, users=tuple(trusting), grants=(Grant(**grant),)))
-    assert (await ask(f"Bearer {SHARED}", logins)).name == first
-    assert logins.mint.user_for(JOB)[0].name == first
+    accepted_users = AcceptedUsers(msgspec.structs.replace(FILE, users=tuple(trusting), grants=(Grant(**grant),)))
+    assert (await ask(f"Bearer {SHARED}", accepted_users)).name == first
+    assert accepted_users.mint.user_for(JOB)[0].name == first
 
 
 async def test_an_account_of_nobody() -> None:
@@ -186,7 +186,7 @@ async def test_a_minted_token_ends_with_its_time_its_trust_and_its_user() -> Non
     with pytest.raises(UnauthenticatedError, match="expired"):
         await ask(f"Bearer {MINTED}", at=NOW + timedelta(minutes=15))
     for users in ((READER,), (User(name="ci.jenkins"), READER)):
-        changed = Logins(AccessFile(users=users, audience=AUDIENCE, minting_keys=FILE.minting_keys))
+        changed = AcceptedUsers(AccessFile(users=users, audience=AUDIENCE, minting_keys=FILE.minting_keys))
         with pytest.raises(UnauthenticatedError):
             await ask(f"Bearer {MINTED}", changed)
 
@@ -202,18 +202,18 @@ async def test_a_minted_token_ends_with_its_time_its_trust_and_its_user() -> Non
 )
 async def test_a_minted_token_is_for_its_index(other: AccessFile) -> None:
     with pytest.raises(UnauthenticatedError):
-        await ask(f"Bearer {MINTED}", Logins(other))
+        await ask(f"Bearer {MINTED}", AcceptedUsers(other))
 
 
 async def test_after_a_change_of_keys_the_old_ones_still_verify() -> None:
     both = AccessFile(users=FILE.users, audience=AUDIENCE, minting_keys=("x" * 43, *FILE.minting_keys))
-    assert (await ask(f"Bearer {MINTED}", Logins(both))).name == "ci.jenkins"
+    assert (await ask(f"Bearer {MINTED}", AcceptedUsers(both))).name == "ci.jenkins"
 
 
 async def test_passwords_are_asked_for_with_the_name_and_the_address() -> None:
     checker = Checker()
     with pytest.raises(UnauthenticatedError):
-        await authenticate(Showing(basic("nobody", "x"), "192.0.2.1", NOW), LOGINS, checker)
+        await authenticate(PresentedCredentials(basic("nobody", "x"), "192.0.2.1", NOW), LOGINS, checker)
     for secret in (TOKEN, AGENT, MINTED):
-        await authenticate(Showing(basic("ci.jenkins", secret), "192.0.2.1", NOW), LOGINS, checker)
+        await authenticate(PresentedCredentials(basic("ci.jenkins", secret), "192.0.2.1", NOW), LOGINS, checker)
     assert checker.asked == [("nobody", "192.0.2.1")], "tokens never wait for passwords"

@@ -5,15 +5,15 @@ import pytest
 
 from wheelyard_server.access import passwords
 from wheelyard_server.access.access_file import Password
+from wheelyard_server.access.hash_slots import HashSlots
 from wheelyard_server.access.password_hashes import NOBODYS
 from wheelyard_server.access.passwords import (
     BELIEVED_SECONDS,
     FAILURE_SECONDS,
-    LONGEST_PASSWORD,
+    MAX_PASSWORD_BYTES,
     SLOT_SECONDS,
     PasswordChecker,
 )
-from wheelyard_server.access.room import Room
 from wheelyard_server.access.throttle import USER_FAILURES
 from wheelyard_server.errors import BusyError, TooManyAttemptsError
 
@@ -33,7 +33,7 @@ class World:
         self.gate.set()
         self.let_through: set[str] = set()
         """Passwords that need not wait at the gate."""
-        self.checker = PasswordChecker(lambda: self.seconds, self.compare, Room(processors=2))
+        self.checker = PasswordChecker(lambda: self.seconds, self.compare, HashSlots(processors=2))
         monkeypatch.setattr(passwords, "sleep", self.sleep)
 
     def compare(self, stored: Password, password: str) -> bool:
@@ -146,7 +146,7 @@ async def test_who_goes_away_takes_nobody_along(world: World) -> None:
 
 
 async def test_an_endless_password_costs_no_hash(world: World) -> None:
-    assert not await world.check("jenkins", "x" * (LONGEST_PASSWORD + 1), STORED)
+    assert not await world.check("jenkins", "x" * (MAX_PASSWORD_BYTES + 1), STORED)
     assert world.compared == []
 
 
@@ -228,7 +228,7 @@ async def test_a_name_with_many_guesses_waits_behind_itself_alone(world: World) 
 
 async def test_a_hash_that_takes_more_memory_than_there_is_is_not_verified(world: World) -> None:
     """As if there were none: with the same cost, and no answer tells it."""
-    small = PasswordChecker(lambda: world.seconds, world.compare, Room(memory=24 * 1024**2, processors=8))
+    small = PasswordChecker(lambda: world.seconds, world.compare, HashSlots(memory=24 * 1024**2, processors=8))
     heavy = Password(hash="$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA")
     assert not await small.check("jenkins", (RIGHT,), [heavy], HOME)
     assert world.compared == [NOBODYS]

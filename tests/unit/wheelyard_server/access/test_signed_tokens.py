@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from support.issuers import AUDIENCE, TestIssuer
 from support.properties import given
-from wheelyard_server.access.access_file import Identity, Issuer, parse
-from wheelyard_server.access.signed_tokens import MOST_KEYS, SignedClaims, Verifier, is_signed_token
+from wheelyard_server.access.access_file import Issuer, TokenIdentity, parse
+from wheelyard_server.access.signed_tokens import MAX_KEYS, SignedClaims, SignedTokenVerifier, is_signed_token
 from wheelyard_server.errors import UnauthenticatedError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE = TestIssuer("https://one.example")
 TWO = TestIssuer("https://two.example", number=1)
 """With the same key id as the first."""
-VERIFIER = Verifier(AUDIENCE, [ONE.public, TWO.public])
+VERIFIER = SignedTokenVerifier(AUDIENCE, [ONE.public, TWO.public])
 
 
 def part(content: Any) -> str:
@@ -37,7 +37,7 @@ def test_what_an_issuer_says() -> None:
 @pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256"])
 def test_algorithms(algorithm: str) -> None:
     issuer = TestIssuer("https://a.example", algorithm=algorithm)
-    assert Verifier(AUDIENCE, [issuer.public]).verify(issuer.sign(NOW), NOW).issuer == issuer.url
+    assert SignedTokenVerifier(AUDIENCE, [issuer.public]).verify(issuer.sign(NOW), NOW).issuer == issuer.url
 
 
 def test_a_list_of_audiences() -> None:
@@ -49,8 +49,8 @@ def test_a_key_without_an_id_is_tried() -> None:
     without_id = jwt.encode(
         jwt.decode(ONE.sign(NOW), options={"verify_signature": False}), ONE.private_key, "RS256"
     )
-    assert Verifier(AUDIENCE, [ONE.public]).verify(without_id, NOW)
-    assert Verifier(AUDIENCE, [nameless]).verify(without_id, NOW)
+    assert SignedTokenVerifier(AUDIENCE, [ONE.public]).verify(without_id, NOW)
+    assert SignedTokenVerifier(AUDIENCE, [nameless]).verify(without_id, NOW)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ BAD_KEYS: tuple[Any, ...] = (
 def test_a_bad_key_does_not_shut_out_the_good_ones(bad: object) -> None:
     text = msgspec.json.encode({"audience": AUDIENCE, "issuers": [{"issuer": ONE.url, "keys": [bad, GOOD_KEY]}]})
     file = parse(text)
-    assert Verifier(AUDIENCE, file.issuers).verify(ONE.sign(NOW), NOW)
+    assert SignedTokenVerifier(AUDIENCE, file.issuers).verify(ONE.sign(NOW), NOW)
 
 
 @pytest.mark.filterwarnings("ignore:The RSA key is:jwt.warnings.InsecureKeyLengthWarning")
@@ -156,13 +156,13 @@ def test_a_bad_key_does_not_shut_out_the_good_ones(bad: object) -> None:
 )
 def test_whatever_an_issuer_says_of_a_key_does_not_shut_out_the_good_ones(value: object, name: str) -> None:
     issuer = Issuer(issuer=ONE.url, keys=({**GOOD_KEY, name: value}, GOOD_KEY))
-    assert Verifier(AUDIENCE, [issuer]).verify(ONE.sign(NOW), NOW)
+    assert SignedTokenVerifier(AUDIENCE, [issuer]).verify(ONE.sign(NOW), NOW)
 
 
 def test_of_many_keys_the_first_count() -> None:
-    many = Issuer(issuer=ONE.url, keys=({"kty": "RSA"},) * MOST_KEYS + (GOOD_KEY,))
+    many = Issuer(issuer=ONE.url, keys=({"kty": "RSA"},) * MAX_KEYS + (GOOD_KEY,))
     with pytest.raises(UnauthenticatedError):
-        Verifier(AUDIENCE, [many]).verify(ONE.sign(NOW), NOW)
+        SignedTokenVerifier(AUDIENCE, [many]).verify(ONE.sign(NOW), NOW)
 
 
 def test_a_symmetric_key_verifies_nothing() -> None:
@@ -170,12 +170,12 @@ def test_a_symmetric_key_verifies_nothing() -> None:
     issuer = Issuer(issuer=ONE.url, keys=({"kty": "oct", "k": secret, "alg": "HS256", "kid": "one"},))
     claims = jwt.decode(ONE.sign(NOW), options={"verify_signature": False})
     with pytest.raises(UnauthenticatedError):
-        Verifier(AUDIENCE, [issuer]).verify(_hs256(claims, base64.urlsafe_b64decode(secret + "=")), NOW)
+        SignedTokenVerifier(AUDIENCE, [issuer]).verify(_hs256(claims, base64.urlsafe_b64decode(secret + "=")), NOW)
 
 
 def test_without_an_audience_nobody_is_believed() -> None:
     with pytest.raises(UnauthenticatedError):
-        Verifier("", [ONE.public]).verify(ONE.sign(NOW, aud=""), NOW)
+        SignedTokenVerifier("", [ONE.public]).verify(ONE.sign(NOW, aud=""), NOW)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_without_an_audience_nobody_is_believed() -> None:
     ],
 )
 def test_claims_that_an_identity_asks_for(value: Any, wanted: str, *, fits: bool) -> None:
-    identity = Identity(issuer=ONE.url, claims={"repository": wanted, "sub": "me"})
+    identity = TokenIdentity(issuer=ONE.url, claims={"repository": wanted, "sub": "me"})
     assert SignedClaims(ONE.url, {"repository": value, "sub": "me"}).fit(identity) is fits
     assert not SignedClaims(TWO.url, {"repository": value, "sub": "me"}).fit(identity)
     assert not SignedClaims(ONE.url, {"repository": value}).fit(identity)

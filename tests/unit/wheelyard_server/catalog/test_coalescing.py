@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from wheelyard_server.catalog.coalescing import SharedCalls
+from wheelyard_server.catalog.coalescing import CoalescedCalls
 
 
 class Source:
@@ -29,7 +29,7 @@ async def settle() -> None:
 
 async def test_who_arrives_during_a_call_shares_the_next_one() -> None:
     source = Source()
-    shared = SharedCalls(source)
+    shared = CoalescedCalls(source)
     first = asyncio.create_task(shared("a"))
     await settle()
     late = [asyncio.create_task(shared("a")) for _ in range(100)]
@@ -42,7 +42,7 @@ async def test_who_arrives_during_a_call_shares_the_next_one() -> None:
 
 async def test_keys_do_not_wait_for_each_other() -> None:
     source = Source()
-    shared = SharedCalls(source)
+    shared = CoalescedCalls(source)
     tasks = [asyncio.create_task(shared(key)) for key in "ab"]
     await settle()
     assert source.started == 2
@@ -52,7 +52,7 @@ async def test_keys_do_not_wait_for_each_other() -> None:
 
 async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None:
     source = Source()
-    shared = SharedCalls(source)
+    shared = CoalescedCalls(source)
     leaver, stayer = (asyncio.create_task(shared("a")) for _ in range(2))
     await settle()
     leaver.cancel()
@@ -64,7 +64,7 @@ async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None
 async def test_an_error_reaches_all_who_shared_and_nobody_after() -> None:
     source = Source()
     source.error = RuntimeError("no")
-    shared = SharedCalls(source)
+    shared = CoalescedCalls(source)
     tasks = [asyncio.create_task(shared("a")) for _ in range(3)]
     source.gate.set()
     for task in tasks:
@@ -77,7 +77,7 @@ async def test_an_error_reaches_all_who_shared_and_nobody_after() -> None:
 async def test_a_call_that_was_cancelled_before_it_began_is_not_waited_for() -> None:
     source = Source()
     source.gate.set()
-    shared = SharedCalls(source)
-    shared.begun("a").cancel()
+    shared = CoalescedCalls(source)
+    shared.next_call("a").cancel()
     await settle()
     assert await shared("a") == ("a", 1)

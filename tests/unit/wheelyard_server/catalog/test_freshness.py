@@ -6,7 +6,7 @@ import pytest
 
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog import freshness
-from wheelyard_server.catalog.documents import Documents, Known
+from wheelyard_server.catalog.documents import CachedDocument, Documents
 from wheelyard_server.catalog.freshness import Freshness, FreshReader
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.model import Project, Status
@@ -31,14 +31,14 @@ class World:
 
         await self.other.change(NAME, changed)
 
-    def known(self) -> Known:
-        known = self.documents.known(NAME)
-        assert known is not None
-        return known
+    def cached(self) -> CachedDocument:
+        cached = self.documents.cached(NAME)
+        assert cached is not None
+        return cached
 
     async def seen(self) -> tuple[str, float | None]:
         seen = await self.reader.read(NAME)
-        return seen.version.project.status_reason, seen.stale_seconds
+        return seen.stored.project.status_reason, seen.stale_seconds
 
 
 async def test_by_default_every_answer_is_current() -> None:
@@ -66,18 +66,18 @@ async def test_what_the_storage_still_holds_is_as_fresh_as_if_it_had_been_read()
     await world.change("one")
     await world.seen()
     world.now += 10
-    known = world.known()
-    assert not world.reader.is_fresh(known)
-    assert await world.reader.holds(known)
-    assert world.known() == known._replace(checked=world.now)
-    assert world.reader.is_fresh(world.known())
+    cached = world.cached()
+    assert not world.reader.is_fresh(cached)
+    assert await world.reader.is_unchanged(cached)
+    assert world.cached() == cached._replace(checked=world.now)
+    assert world.reader.is_fresh(world.cached())
     await world.change("two")
-    assert not await world.reader.holds(world.known())
+    assert not await world.reader.is_unchanged(world.cached())
     world.now += 10
     assert await world.seen() == ("two", None)
     # What was known before is no news, whatever the storage says.
-    await world.reader.holds(known)
-    assert world.known().checked == world.now
+    await world.reader.is_unchanged(cached)
+    assert world.cached().checked == world.now
 
 
 async def test_while_the_storage_is_down_it_is_not_asked_what_it_holds() -> None:
@@ -87,10 +87,10 @@ async def test_while_the_storage_is_down_it_is_not_asked_what_it_holds() -> None
     world.storage.fail_at(1, Fault.LOST_REQUEST)
     assert (await world.seen())[1] is not None
     calls = len(world.storage.calls)
-    assert not await world.reader.holds(world.known())
+    assert not await world.reader.is_unchanged(world.cached())
     assert len(world.storage.calls) == calls
     assert await world.seen() == ("one", None)
-    assert await world.reader.holds(world.known())
+    assert await world.reader.is_unchanged(world.cached())
 
 
 async def test_in_an_outage_what_is_known_is_shown_as_stale_for_so_long() -> None:
@@ -115,9 +115,9 @@ async def test_a_storage_that_hangs_keeps_only_the_first_reader_waiting(monkeypa
     hanging = asyncio.Event()
     read = world.storage.read
 
-    async def hang(key: str, **known: object) -> object:
+    async def hang(key: str, **cached: object) -> object:
         await hanging.wait()
-        return await read(key, **known)  # type: ignore[arg-type]
+        return await read(key, **cached)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.storage, "read", hang)
     for _ in range(5):
@@ -152,9 +152,9 @@ async def test_one_project_that_cannot_be_read_leaves_the_others_their_patience(
     assert (await world.reader.read(NAME)).stale_seconds is not None
     read = world.storage.read
 
-    async def take_a_while(key: str, **known: object) -> object:
+    async def take_a_while(key: str, **cached: object) -> object:
         await asyncio.sleep(0.2)
-        return await read(key, **known)  # type: ignore[arg-type]
+        return await read(key, **cached)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.storage, "read", take_a_while)
     assert (await world.reader.read(slow)).stale_seconds is None

@@ -8,10 +8,10 @@ from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog.ownership import (
     FORMAT_FILE,
     StorageFormat,
-    assign,
-    claim,
+    assign_owner,
     permission,
     raise_format,
+    take_ownership,
 )
 from wheelyard_server.errors import InvalidSettingsError, ObjectNotFoundError, StorageUnavailableError
 
@@ -26,50 +26,50 @@ def another_index_is_faster(storage: MemoryStorage) -> None:
 
 async def test_an_empty_storage_becomes_the_index_s_own() -> None:
     storage = MemoryStorage()
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     assert storage.objects["wheelyard.json"] == b'{"format":2,"index":"packages/main"}'
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
 
 
 async def test_another_index_is_refused_and_told_whose_it_is() -> None:
     storage = MemoryStorage()
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     with pytest.raises(InvalidSettingsError, match="packages/main"):
-        await claim(storage, "packages/other")
+        await take_ownership(storage, "packages/other")
 
 
 async def test_a_server_without_a_name_serves_whatever_is_there() -> None:
     storage = MemoryStorage()
-    await claim(storage, "packages/main")
-    await claim(storage, None)
+    await take_ownership(storage, "packages/main")
+    await take_ownership(storage, None)
 
 
 async def test_a_newer_format_is_refused() -> None:
     storage = MemoryStorage()
     storage.objects["wheelyard.json"] = b'{"format": 3, "index": null}'
     with pytest.raises(InvalidSettingsError, match="upgrade"):
-        await claim(storage, None)
+        await take_ownership(storage, None)
 
 
 async def test_a_file_that_is_not_ours_is_refused() -> None:
     storage = MemoryStorage()
     storage.objects["wheelyard.json"] = b"<html>"
     with pytest.raises(InvalidSettingsError, match=r"wheelyard\.json"):
-        await claim(storage, None)
+        await take_ownership(storage, None)
 
 
 async def test_of_two_indexes_that_start_at_once_one_is_refused() -> None:
     storage = MemoryStorage()
     another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
-        await claim(storage, "packages/main")
+        await take_ownership(storage, "packages/main")
 
 
 async def test_an_outage_is_passed_on() -> None:
     storage = MemoryStorage()
     storage.fail_at(1, Fault.LOST_REQUEST)
     with pytest.raises(StorageUnavailableError):
-        await claim(storage, None)
+        await take_ownership(storage, None)
 
 
 async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage_and_no_endless_loop() -> None:
@@ -82,25 +82,25 @@ async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage_and_no
 
     storage.before_call = appears_and_vanishes
     with pytest.raises(ObjectNotFoundError):
-        await claim(storage, None)
+        await take_ownership(storage, None)
     assert len(storage.calls) == 3
 
 
 async def test_a_storage_that_nobody_has_claimed_becomes_the_first_index_s_and_no_other_s() -> None:
     storage = MemoryStorage()
-    await claim(storage, None)
-    await claim(storage, "packages/main")
+    await take_ownership(storage, None)
+    await take_ownership(storage, "packages/main")
     with pytest.raises(InvalidSettingsError, match="packages/main"):
-        await claim(storage, "packages/other")
-    await claim(storage, None)
+        await take_ownership(storage, "packages/other")
+    await take_ownership(storage, None)
 
 
 async def test_of_two_indexes_that_claim_at_once_one_is_refused() -> None:
     storage = MemoryStorage()
-    await claim(storage, None)
+    await take_ownership(storage, None)
     another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
-        await claim(storage, "packages/main")
+        await take_ownership(storage, "packages/main")
 
 
 @pytest.mark.parametrize(("text", "expected"), [("2\n", 2), ("3", 2), ("1", 1), ("", 1), ("two", 1), (None, 1)])
@@ -128,14 +128,14 @@ async def test_of_replicas_that_raise_the_format_at_once_each_gets_it_done() -> 
 async def test_an_older_format_never_comes_back_when_the_storage_is_claimed() -> None:
     storage = MemoryStorage()
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null,"owner":1}'
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     assert msgspec.json.decode(storage.objects["wheelyard.json"]) == {
         "format": 1,
         "index": "packages/main",
         "owner": 1,
     }
     await raise_format(storage)
-    await claim(storage, "packages/main")
+    await take_ownership(storage, "packages/main")
     assert msgspec.json.decode(storage.objects["wheelyard.json"])["format"] == 2
 
 
@@ -160,7 +160,7 @@ def stored(index: str | None) -> MemoryStorage:
 )
 async def test_the_owner_of_packages_says_whose_they_are(owner: str | None, previous: str | None) -> None:
     storage = stored(owner)
-    assert await assign(storage, "packages/main", previous) == owner
+    assert await assign_owner(storage, "packages/main", previous) == owner
     assert storage.objects["wheelyard.json"] == b'{"format":1,"index":"packages/main","newer":{"a":1}}'
 
 
@@ -178,14 +178,14 @@ async def test_nothing_is_taken_from_an_index_that_is_not_named(
     storage = stored(owner)
     before = dict(storage.objects)
     with pytest.raises(InvalidSettingsError, match=said):
-        await assign(storage, "packages/main", previous)
+        await assign_owner(storage, "packages/main", previous)
     assert storage.objects == before
 
 
 async def test_what_is_no_storage_is_assigned_to_nobody() -> None:
     storage = MemoryStorage()
     with pytest.raises(InvalidSettingsError, match="are bucket and prefix right"):
-        await assign(storage, "packages/main")
+        await assign_owner(storage, "packages/main")
     assert storage.objects == {}
 
 
@@ -193,4 +193,4 @@ async def test_of_two_that_get_it_at_once_one_is_refused() -> None:
     storage = stored(None)
     another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
-        await assign(storage, "packages/main")
+        await assign_owner(storage, "packages/main")

@@ -20,7 +20,7 @@ from support.properties import settings
 from wheelyard_server import model
 from wheelyard_server.catalog import catalog, edits, encoding
 from wheelyard_server.catalog.contents import fill
-from wheelyard_server.catalog.documents import Documents, Known, Version
+from wheelyard_server.catalog.documents import CachedDocument, Documents, StoredProject
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.errors import PreconditionFailedError
 from wheelyard_server.model import Project
@@ -123,11 +123,11 @@ async def test_the_operation_id_ignored(world: World, monkeypatch: pytest.Monkey
 def test_what_was_known_before_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Documents._revalidated
 
-    async def known(self: Documents, name: NormalizedName) -> Version:
-        seen = self.known(name)
-        return seen.version if seen is not None else await read(self, name)
+    async def cached(self: Documents, name: NormalizedName) -> StoredProject:
+        seen = self.cached(name)
+        return seen.stored if seen is not None else await read(self, name)
 
-    monkeypatch.setattr(Documents, "_revalidated", known)
+    monkeypatch.setattr(Documents, "_revalidated", cached)
     with pytest.raises(AssertionError):
         run_machine(tmp_path)
 
@@ -135,10 +135,10 @@ def test_what_was_known_before_taken_for_current(tmp_path: Path, monkeypatch: py
 def test_what_was_known_before_taken_for_what_the_storage_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def believed(_self: Documents, _known: Known) -> bool:
+    async def believed(_self: Documents, _cached: CachedDocument) -> bool:
         return True
 
-    monkeypatch.setattr(Documents, "holds", believed)
+    monkeypatch.setattr(Documents, "is_unchanged", believed)
     with pytest.raises(AssertionError):
         run_machine(tmp_path)
 
@@ -147,13 +147,13 @@ async def test_digests_not_checked(world: World, monkeypatch: pytest.MonkeyPatch
     def believed(chunks: AsyncIterator[bytes], _sha256: str, _key: str) -> AsyncIterator[bytes]:
         return chunks
 
-    monkeypatch.setattr(fill, "verified", believed)
+    monkeypatch.setattr(fill, "verify_stream", believed)
     with pytest.raises(AssertionError):
         await try_all_troubles(world, "read file")
 
 
 async def test_digests_of_metadata_not_checked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "checked", lambda body, _sha256, _key: body)
+    monkeypatch.setattr(catalog, "verify_bytes", lambda body, _sha256, _key: body)
     with pytest.raises(AssertionError):
         await try_all_troubles(world, "read metadata")
 

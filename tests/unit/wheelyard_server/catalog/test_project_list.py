@@ -141,7 +141,7 @@ async def test_a_selection_is_made_once_for_each_kind_of_reader() -> None:
 
 @pytest.mark.parametrize("kinds", [1, 17, 40])
 async def test_many_kinds_of_readers_cost_one_look_each(kinds: int) -> None:
-    listed = Projects(ProjectEntry(name=f"p{number}", tag="1", files=1) for number in range(10_000))
+    listed = Projects(ProjectEntry(name=f"p{number}", listing_etag="1", files=1) for number in range(10_000))
     looks: Counter[int] = Counter()
 
     async def ask(kind: int) -> None:
@@ -241,7 +241,7 @@ class Untagged(MemoryStorage):
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         async for listed in super().list(folder, cuts=cuts):
-            yield listed._replace(tag="")
+            yield listed._replace(listing_etag="")
 
 
 async def test_without_tags_what_was_changed_by_others_is_seen_all_the_same() -> None:

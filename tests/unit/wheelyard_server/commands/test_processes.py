@@ -7,14 +7,23 @@ import pytest
 
 from wheelyard_server.commands import processes
 from wheelyard_server.commands.processes import shares
-from wheelyard_server.settings import Cache, Folder, Limits, Listener, Listeners, Performance, Settings, Storage
+from wheelyard_server.settings import (
+    Cache,
+    Folder,
+    Limits,
+    ListenAddress,
+    Listeners,
+    Performance,
+    Settings,
+    StorageSettings,
+)
 
 SETTINGS = Settings(
-    storage=Storage(folder=Folder(path=Path("data"))),
+    storage=StorageSettings(folder=Folder(path=Path("data"))),
     access_file=Path("access.yaml"),
     scratch_folder=Path("scratch"),
     cache=Cache(folder=Path("cache"), max_bytes=1001),
-    listeners=Listeners(metrics=Listener(port=9090)),
+    listeners=Listeners(metrics=ListenAddress(port=9090)),
     limits=Limits(uploads=5, scratch_bytes=900, connections=100),
     performance=Performance(processes=3),
 )

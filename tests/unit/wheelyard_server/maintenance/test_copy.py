@@ -14,7 +14,7 @@ from wheelyard_server.catalog import edits, encoding
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.ownership import claim
+from wheelyard_server.catalog.ownership import take_ownership
 from wheelyard_server.catalog.probe import RACES, WRITERS
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.serials import last_serial
@@ -22,7 +22,7 @@ from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import InvalidSettingsError, NotFoundError, StorageError, UnsafeStorageError
 from wheelyard_server.maintenance.copy import ConflictError, Copier
 from wheelyard_server.maintenance.events import Copied, Event, Finding
-from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.maintenance.verify import StorageVerifier
 from wheelyard_server.storage import Server, layout
 
 ONE, TWO = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
@@ -32,7 +32,7 @@ KEY = layout.document(DEMO)
 @pytest.fixture
 async def source(tmp_path: Path) -> MemoryStorage:
     made = MemoryStorage()
-    await claim(made, "packages/main")
+    await take_ownership(made, "packages/main")
     await publish(made, tmp_path, "1.0", "2.0")
     await publish(made, tmp_path, "1.0", name="other")
     return made
@@ -59,7 +59,7 @@ def problems(events: list[Event]) -> list[str]:
 
 async def verified(storage: MemoryStorage) -> list[Event]:
     events: list[Event] = []
-    await Verifier(storage, events.append).run()
+    await StorageVerifier(storage, events.append).run()
     return [each for each in events if isinstance(each, Finding)]
 
 
@@ -70,7 +70,7 @@ async def test_a_copy_is_a_whole_index_that_anybody_may_claim(
     assert await listed(target) == await listed(source)
     assert await listed(target, "other") == await listed(source, "other")
     assert await verified(target) == []
-    await claim(target, "restored/index")
+    await take_ownership(target, "restored/index")
     assert list((tmp_path / "copy").iterdir()) == []
 
 
@@ -78,9 +78,9 @@ async def test_a_copy_is_for_the_index_that_is_named(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:
     await Copier(source, target, Scratch(tmp_path / "copy", 10**9), lambda _: None, "restored/index").run()
-    await claim(target, "restored/index")
+    await take_ownership(target, "restored/index")
     with pytest.raises(InvalidSettingsError, match="restored/index"):
-        await claim(target, "other/index")
+        await take_ownership(target, "other/index")
     with pytest.raises(InvalidSettingsError, match="restored/index"):
         await Copier(source, target, Scratch(tmp_path / "copy", 10**9), lambda _: None, "other/index").run()
 

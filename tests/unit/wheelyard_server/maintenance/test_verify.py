@@ -9,10 +9,10 @@ from support.catalogs import DEMO, publish
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.ownership import claim
+from wheelyard_server.catalog.ownership import take_ownership
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.events import Event, Finding, Foreign, Unreferenced
-from wheelyard_server.maintenance.verify import SETTLE_SECONDS, Verifier
+from wheelyard_server.maintenance.verify import SETTLE_SECONDS, StorageVerifier
 from wheelyard_server.model import File, Project
 
 FIRST, SPELLED = "demo-1.0-py3-none-any.whl", "demo-1.0.0-py3-none-any.whl"
@@ -22,7 +22,7 @@ Damage = Callable[[MemoryStorage], None]
 @pytest.fixture
 async def storage(tmp_path: Path) -> MemoryStorage:
     made = MemoryStorage()
-    await claim(made, "packages/main")
+    await take_ownership(made, "packages/main")
     await publish(made, tmp_path, "1.0", "2.0")
     await publish(made, tmp_path, "1.0", name="other")
     return made
@@ -30,7 +30,7 @@ async def storage(tmp_path: Path) -> MemoryStorage:
 
 async def events(storage: MemoryStorage, *, quick: bool = False) -> list[Event]:
     found: list[Event] = []
-    await Verifier(storage, found.append, quick, settled).run()
+    await StorageVerifier(storage, found.append, quick, settled).run()
     return found
 
 
@@ -247,7 +247,7 @@ async def test_an_upload_that_is_running_is_none(storage: MemoryStorage) -> None
         await documents.change(DEMO, lambda current: edits.with_file(current, done, 99))
 
     found: list[Event] = []
-    await Verifier(storage, found.append, True, commit).run()
+    await StorageVerifier(storage, found.append, True, commit).run()
     assert waited == [SETTLE_SECONDS]
     assert not [each for each in found if isinstance(each, Finding)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.storage import ETag, conditional_get
-from wheelyard_server.storage.conditional_get import Unchanged
+from wheelyard_server.storage.conditional_get import ConditionalGets
 
 KNOWN = ETag('"0123"')
 NOT_MODIFIED = b"HTTP/1.1 304 Not Modified\r\nServer: test\r\n\r\n"
@@ -57,15 +57,15 @@ async def bucket() -> AsyncIterator[Bucket]:
 
 
 @pytest.fixture
-async def asked(bucket: Bucket) -> AsyncIterator[Unchanged]:
-    made = Unchanged(bucket.sign)
+async def asked(bucket: Bucket) -> AsyncIterator[ConditionalGets]:
+    made = ConditionalGets(bucket.sign)
     yield made
     made.close()
     await asyncio.sleep(0.01)
 
 
-async def test_one_signature_and_one_connection_serve_again(bucket: Bucket, asked: Unchanged) -> None:
-    assert [await asked.holds("a", KNOWN) for _ in range(5)] == [True] * 5
+async def test_one_signature_and_one_connection_serve_again(bucket: Bucket, asked: ConditionalGets) -> None:
+    assert [await asked.is_unchanged("a", KNOWN) for _ in range(5)] == [True] * 5
     assert (bucket.signatures, len(bucket.connections), len(bucket.requests)) == (1, 1, 5)
     assert set(bucket.requests) == {
         b"GET /bucket/a?X-Amz-Signature=1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: wheelyard\r\n"
@@ -74,18 +74,18 @@ async def test_one_signature_and_one_connection_serve_again(bucket: Bucket, aske
 
 
 async def test_each_object_has_its_signature_and_each_version_its_condition(
-    bucket: Bucket, asked: Unchanged
+    bucket: Bucket, asked: ConditionalGets
 ) -> None:
     for key, known in (("a", '"1"'), ("b", '"1"'), ("a", '"2"')):
-        assert await asked.holds(key, ETag(known))
+        assert await asked.is_unchanged(key, ETag(known))
     told = [(request.split()[1], request.split()[-1]) for request in bucket.requests]
     a, b = b"/bucket/a?X-Amz-Signature=1", b"/bucket/b?X-Amz-Signature=2"
     assert told == [(a, b'"1"'), (b, b'"1"'), (a, b'"2"')]
 
 
-async def test_an_answer_may_come_in_pieces(bucket: Bucket, asked: Unchanged) -> None:
+async def test_an_answer_may_come_in_pieces(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [NOT_MODIFIED[:11]]
-    asking = asyncio.create_task(asked.holds("a", KNOWN))
+    asking = asyncio.create_task(asked.is_unchanged("a", KNOWN))
     while not bucket.requests:
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.01)
@@ -98,12 +98,12 @@ async def test_an_answer_may_come_in_pieces(bucket: Bucket, asked: Unchanged) ->
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 404 No\r\n\r\n"])
 async def test_what_has_changed_or_is_gone_is_left_to_a_read(
-    bucket: Bucket, asked: Unchanged, answer: bytes
+    bucket: Bucket, asked: ConditionalGets, answer: bytes
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
-    assert not await asked.holds("a", KNOWN)
+    assert not await asked.is_unchanged("a", KNOWN)
     # Whatever may still come of that answer comes on a connection that nobody uses any more.
-    assert await asked.holds("b", KNOWN)
+    assert await asked.is_unchanged("b", KNOWN)
     assert len(bucket.connections) == 2
 
 
@@ -119,20 +119,20 @@ async def test_what_has_changed_or_is_gone_is_left_to_a_read(
     ],
 )
 async def test_a_connection_where_more_may_come_is_not_used_again(
-    bucket: Bucket, asked: Unchanged, answer: bytes
+    bucket: Bucket, asked: ConditionalGets, answer: bytes
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
-    assert await asked.holds("a", KNOWN)
-    assert await asked.holds("a", KNOWN)
+    assert await asked.is_unchanged("a", KNOWN)
+    assert await asked.is_unchanged("a", KNOWN)
     assert len(bucket.connections) == 2
 
 
-async def test_what_nobody_asked_for_ends_a_connection(bucket: Bucket, asked: Unchanged) -> None:
-    assert await asked.holds("a", KNOWN)
+async def test_what_nobody_asked_for_ends_a_connection(bucket: Bucket, asked: ConditionalGets) -> None:
+    assert await asked.is_unchanged("a", KNOWN)
     bucket.answers = [b"HTTP/1.1 200 OK\r\n\r\n"]
     bucket.connections[0].write(NOT_MODIFIED)
     await asyncio.sleep(0.01)
-    assert not await asked.holds("a", KNOWN)
+    assert not await asked.is_unchanged("a", KNOWN)
     assert len(bucket.connections) == 2
 
 
@@ -148,110 +148,114 @@ async def test_what_nobody_asked_for_ends_a_connection(bucket: Bucket, asked: Un
     ],
 )
 async def test_whoever_refuses_is_left_alone_for_a_while(
-    bucket: Bucket, asked: Unchanged, answer: bytes, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, asked: ConditionalGets, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
-    monkeypatch.setattr(conditional_get, "REST_SECONDS", 0.1)
-    assert [await asked.holds("a", KNOWN) for _ in range(3)] == [False] * 3
+    monkeypatch.setattr(conditional_get, "PAUSE_SECONDS", 0.1)
+    assert [await asked.is_unchanged("a", KNOWN) for _ in range(3)] == [False] * 3
     assert len(bucket.requests) == 1
     await asyncio.sleep(0.15)
-    assert await asked.holds("a", KNOWN)
+    assert await asked.is_unchanged("a", KNOWN)
     # The credentials may be others by now.
     assert bucket.signatures == 2
 
 
-async def test_no_url_is_in_the_log(bucket: Bucket, asked: Unchanged, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_url_is_in_the_log(
+    bucket: Bucket, asked: ConditionalGets, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     bucket.answers = [b"HTTP/1.1 403 Forbidden\r\n\r\n"]
-    assert not await asked.holds("a", KNOWN)
+    assert not await asked.is_unchanged("a", KNOWN)
     assert "HTTP 403" in caplog.text
     assert "Signature" not in caplog.text
 
 
-async def test_headers_without_end_are_no_answer(bucket: Bucket, asked: Unchanged) -> None:
+async def test_headers_without_end_are_no_answer(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [b"HTTP/1.1 304 Not Modified\r\nX: " + b"x" * 20_000]
-    assert not await asked.holds("a", KNOWN)
+    assert not await asked.is_unchanged("a", KNOWN)
 
 
-async def test_a_kept_connection_may_be_closed_at_any_moment(bucket: Bucket, asked: Unchanged) -> None:
-    assert await asked.holds("a", KNOWN)
+async def test_a_kept_connection_may_be_closed_at_any_moment(bucket: Bucket, asked: ConditionalGets) -> None:
+    assert await asked.is_unchanged("a", KNOWN)
     bucket.connections[0].close()
     await asyncio.sleep(0.01)
-    assert await asked.holds("a", KNOWN)
+    assert await asked.is_unchanged("a", KNOWN)
     # Or just when it is used: then a read decides, and the next question finds a new one.
     bucket.answers = [b"", NOT_MODIFIED]
-    assert [await asked.holds("a", KNOWN) for _ in range(2)] == [False, True]
+    assert [await asked.is_unchanged("a", KNOWN) for _ in range(2)] == [False, True]
     assert len(bucket.connections) == 3
 
 
 async def test_one_that_was_idle_for_long_is_not_trusted(
-    bucket: Bucket, asked: Unchanged, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "IDLE_SECONDS", -1)
-    assert [await asked.holds("a", KNOWN) for _ in range(2)] == [True] * 2
+    assert [await asked.is_unchanged("a", KNOWN) for _ in range(2)] == [True] * 2
     assert len(bucket.connections) == 2
 
 
-async def test_a_signature_is_renewed(bucket: Bucket, asked: Unchanged, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_signature_is_renewed(
+    bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(conditional_get, "SIGNED_SECONDS", -1)
-    assert [await asked.holds("a", KNOWN) for _ in range(2)] == [True] * 2
+    assert [await asked.is_unchanged("a", KNOWN) for _ in range(2)] == [True] * 2
     assert bucket.signatures == 2
 
 
 async def test_signatures_do_not_gather_without_end(
-    bucket: Bucket, asked: Unchanged, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "_SIGNATURES", 2)
     for key in "abca":
-        assert await asked.holds(key, KNOWN)
+        assert await asked.is_unchanged(key, KNOWN)
     assert bucket.signatures == 4
 
 
 async def test_a_server_that_hangs_is_not_waited_for(
-    bucket: Bucket, asked: Unchanged, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "ANSWER_SECONDS", 0.1)
     bucket.answers = [b"HTTP/1.1 304 Not Modif"]
-    assert not await asked.holds("a", KNOWN)
+    assert not await asked.is_unchanged("a", KNOWN)
     # Its answer, should it come, finds nobody.
     await bucket.connections[0].wait_closed()
-    assert not await asked.holds("a", KNOWN)
+    assert not await asked.is_unchanged("a", KNOWN)
     assert len(bucket.requests) == 1
 
 
-async def test_who_goes_away_takes_the_connection_along(bucket: Bucket, asked: Unchanged) -> None:
+async def test_who_goes_away_takes_the_connection_along(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [b"HTTP/1.1", NOT_MODIFIED]
-    asking = asyncio.create_task(asked.holds("a", KNOWN))
+    asking = asyncio.create_task(asked.is_unchanged("a", KNOWN))
     while not bucket.requests:
         await asyncio.sleep(0.001)
     asking.cancel()
     await asyncio.wait([asking])
-    assert await asked.holds("a", KNOWN)
+    assert await asked.is_unchanged("a", KNOWN)
     assert len(bucket.connections) == 2
 
 
 async def test_who_asks_at_the_same_time_has_a_connection_each_up_to_a_bound(
-    bucket: Bucket, asked: Unchanged, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "_CONNECTIONS", 2)
     for _ in range(2):
-        assert sum(await asyncio.gather(*(asked.holds(key, KNOWN) for key in "abc"))) == 2
+        assert sum(await asyncio.gather(*(asked.is_unchanged(key, KNOWN) for key in "abc"))) == 2
     assert len(bucket.connections) == 2
 
 
 async def test_nobody_there_or_nobody_who_signs_is_no_error(bucket: Bucket) -> None:
     bucket.port = 1
-    assert not await Unchanged(bucket.sign).holds("a", KNOWN)
+    assert not await ConditionalGets(bucket.sign).is_unchanged("a", KNOWN)
 
     async def no_credentials(key: str) -> str:
         raise StorageUnavailableError(key, "no credentials")
 
-    assert not await Unchanged(no_credentials).holds("a", KNOWN)
+    assert not await ConditionalGets(no_credentials).is_unchanged("a", KNOWN)
 
 
 @pytest.mark.parametrize("known", ['"a"\r\nX: y', '"\u00e4"', '" "', ""])
-async def test_what_would_not_be_one_header_is_not_sent(bucket: Bucket, asked: Unchanged, known: str) -> None:
-    assert not await asked.holds("a", ETag(known))
+async def test_what_would_not_be_one_header_is_not_sent(bucket: Bucket, asked: ConditionalGets, known: str) -> None:
+    assert not await asked.is_unchanged("a", ETag(known))
     assert not bucket.requests
 
 
@@ -262,4 +266,4 @@ async def test_only_a_plain_url_of_http_is_asked(url: str) -> None:
     async def sign(_key: str) -> str:
         return url
 
-    assert not await Unchanged(sign).holds("a", KNOWN)
+    assert not await ConditionalGets(sign).is_unchanged("a", KNOWN)

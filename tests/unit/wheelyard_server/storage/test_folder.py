@@ -14,7 +14,7 @@ import pytest
 
 from wheelyard_server.errors import ObjectNotFoundError, PreconditionFailedError
 from wheelyard_server.storage import durable_writes
-from wheelyard_server.storage.durable_writes import Batch, WholeFiles
+from wheelyard_server.storage.durable_writes import Batch, DurableWrites
 from wheelyard_server.storage.folder import COMMITTED_AT_ONCE, FolderStorage
 
 KEY = "files/demo/1/demo.whl"
@@ -242,7 +242,7 @@ async def test_a_write_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
 
 STOPS_WHILE_WRITING = """
 import contextlib, pathlib, signal, sys
-from wheelyard_server.storage.durable_writes import Batch, WholeFiles
+from wheelyard_server.storage.durable_writes import Batch, DurableWrites
 
 @contextlib.contextmanager
 def wait():
@@ -251,7 +251,7 @@ def wait():
     yield
 
 root = pathlib.Path(sys.argv[1])
-WholeFiles(root).write(Batch({f"{root}/a": b"bytes"}, wait()))
+DurableWrites(root).write(Batch({f"{root}/a": b"bytes"}, wait()))
 """
 
 
@@ -280,11 +280,11 @@ def test_a_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
     def make_and_start_another(dir: Path) -> str:  # noqa: A002 - the name that mkdtemp has
         made.append(mkdtemp(dir=dir))
         if len(made) == 1:
-            WholeFiles(tmp_path)
+            DurableWrites(tmp_path)
         return made[-1]
 
     monkeypatch.setattr(durable_writes, "mkdtemp", make_and_start_another)
-    WholeFiles(tmp_path).write(Batch({f"{tmp_path}/a": b"bytes"}))
+    DurableWrites(tmp_path).write(Batch({f"{tmp_path}/a": b"bytes"}))
     assert (tmp_path / "a").read_bytes() == b"bytes"
     assert len(made) == 2
 
@@ -299,4 +299,4 @@ async def test_whole_seconds_of_a_file_system_say_nothing_of_the_second_that_has
     for path in (tmp_path / "projects", tmp_path / "projects/a.json"):
         os.utime(path, ns=(second, second))
     monkeypatch.setattr(time, "time_ns", lambda: second + age_ns)
-    assert [storage.stamp(key) is not None for key in ("projects/", "projects/a.json")] == [known, known]
+    assert [storage.fingerprint(key) is not None for key in ("projects/", "projects/a.json")] == [known, known]

@@ -8,16 +8,16 @@ import pytest
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.errors import StorageError, StorageUnavailableError
 from wheelyard_server.storage import ETag
-from wheelyard_server.storage.measured import MeasuredStorage, Outcome
+from wheelyard_server.storage.measured import MeasuredStorage, StorageOutcome
 
 
 class Told:
     """Remembers what it is told."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, Outcome]] = []
+        self.calls: list[tuple[str, StorageOutcome]] = []
 
-    def __call__(self, operation: str, outcome: Outcome, seconds: float) -> None:
+    def __call__(self, operation: str, outcome: StorageOutcome, seconds: float) -> None:
         assert seconds >= 0
         self.calls.append((operation, outcome))
 
@@ -28,7 +28,7 @@ async def test_every_operation_and_outcome() -> None:
     etag = await storage.write("a/one", b"1", expected=None)
     for attempt in (
         storage.read("a/one"),
-        storage.read("a/one", known=etag),
+        storage.read("a/one", if_none_match=etag),
         storage.read("a/none"),
         storage.write("a/one", b"2", expected=None),
         storage.store({"a/two": b"22", "a/three": b"333"}),
@@ -39,20 +39,20 @@ async def test_every_operation_and_outcome() -> None:
         with suppress(StorageError):
             await attempt
     etag = (await memory.read("a/one")).etag
-    assert [await storage.holds("a/one", each) for each in (etag, ETag("other"))] == [True, False]
+    assert [await storage.is_unchanged("a/one", each) for each in (etag, ETag("other"))] == [True, False]
     assert [each.key async for each in storage.list("a/")] == ["a/one", "a/three"]
     assert told.calls == [
-        ("write", Outcome.DONE),
-        ("read", Outcome.DONE),
-        ("read", Outcome.UNCHANGED),
-        ("read", Outcome.MISSING),
-        ("write", Outcome.CONFLICT),
-        ("store", Outcome.DONE),
-        ("commit", Outcome.DONE),
-        ("commit", Outcome.CONFLICT),
-        ("delete", Outcome.DONE),
-        ("read", Outcome.UNCHANGED),
-        ("list", Outcome.DONE),
+        ("write", StorageOutcome.DONE),
+        ("read", StorageOutcome.DONE),
+        ("read", StorageOutcome.UNCHANGED),
+        ("read", StorageOutcome.MISSING),
+        ("write", StorageOutcome.CONFLICT),
+        ("store", StorageOutcome.DONE),
+        ("commit", StorageOutcome.DONE),
+        ("commit", StorageOutcome.CONFLICT),
+        ("delete", StorageOutcome.DONE),
+        ("read", StorageOutcome.UNCHANGED),
+        ("list", StorageOutcome.DONE),
     ]
 
 
@@ -65,7 +65,7 @@ async def test_a_stream_that_ends_early_was_opened_all_the_same() -> None:
     with pytest.raises(StorageUnavailableError):
         async for _ in chunks:
             pass
-    assert told.calls == [("open", Outcome.DONE), ("stream", Outcome.UNAVAILABLE)]
+    assert told.calls == [("open", StorageOutcome.DONE), ("stream", StorageOutcome.UNAVAILABLE)]
 
 
 async def test_a_call_that_nobody_waits_for_is_not_told() -> None:

@@ -117,20 +117,20 @@ async def test_a_whole_object_is_asked_for_without_a_range_and_has_its_size(conn
 async def test_without_etags_a_document_that_changed_is_another_one(connect: Connect) -> None:
     storage = await connect(FakeS3(has_etags=False, objects={"projects/a.json": b"one"}))
     body, first = await storage.read("projects/a.json")
-    assert (body, await storage.read("projects/a.json", known=first)) == (b"one", (b"one", first))
+    assert (body, await storage.read("projects/a.json", if_none_match=first)) == (b"one", (b"one", first))
     await storage.store({"projects/a.json": b"two"})
-    assert not await storage.holds("projects/a.json", first)
-    body, second = await storage.read("projects/a.json", known=first)
+    assert not await storage.is_unchanged("projects/a.json", first)
+    body, second = await storage.read("projects/a.json", if_none_match=first)
     assert body == b"two"
     assert second != first
-    assert [each.tag async for each in storage.list(layout.DOCUMENTS)] == [""]
+    assert [each.listing_etag async for each in storage.list(layout.DOCUMENTS)] == [""]
 
 
 async def test_with_etags_it_is_unchanged(connect: Connect) -> None:
     storage = await connect(FakeS3(objects={"projects/a.json": b"one"}))
     _, etag = await storage.read("projects/a.json")
     with pytest.raises(ObjectUnchangedError):
-        await storage.read("projects/a.json", known=etag)
+        await storage.read("projects/a.json", if_none_match=etag)
 
 
 async def test_a_server_that_fails_one_race_in_twenty_is_found(connect: Connect) -> None:

@@ -13,7 +13,7 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server import storage as storages
-from wheelyard_server.settings import Folder, Limits, Settings, Storage
+from wheelyard_server.settings import Folder, Limits, Settings, StorageSettings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 
@@ -27,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     return Settings(
-        storage=Storage(folder=Folder(path=tmp_path / "unused")),
+        storage=StorageSettings(folder=Folder(path=tmp_path / "unused")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
         limits=Limits(file_bytes=200_000, metadata_bytes=20_000, project_files=5),

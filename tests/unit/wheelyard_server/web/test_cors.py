@@ -15,7 +15,7 @@ from support.memory_storage import MemoryStorage
 from support.routes import LOGINS, PATHS, filled, publish_demo
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.settings import Listener, Listeners, Settings
+from wheelyard_server.settings import ListenAddress, Listeners, Settings
 from wheelyard_server.web.context import ACCESS as CURRENT
 from wheelyard_server.web.context import EXTERNAL_PORT
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
@@ -32,7 +32,7 @@ def origins() -> tuple[str, ...]:
 
 @pytest.fixture
 async def client(settings: Settings, origins: tuple[str, ...]) -> AsyncIterator[Client]:
-    listener = Listener(port=unused_port(), allowed_origins=origins)
+    listener = ListenAddress(port=unused_port(), allowed_origins=origins)
     made = msgspec.structs.replace(settings, listeners=Listeners(cluster=listener))
     application = app.build(made, MemoryStorage())
     application[LIFECYCLE].started = True
@@ -118,4 +118,4 @@ async def test_by_default_nobody(client: Client) -> None:
 @pytest.mark.parametrize("origin", ["", "null", "a.example", "https://a/", "https://A", "https://*.a", "ftp://a"])
 def test_what_is_no_origin_is_no_setting(origin: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="`allowedOrigins` must have"):
-        msgspec.convert({"allowedOrigins": [origin]}, Listener)
+        msgspec.convert({"allowedOrigins": [origin]}, ListenAddress)

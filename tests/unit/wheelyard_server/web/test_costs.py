@@ -37,7 +37,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest, tmp_path: Path)
 @pytest.fixture
 def question(settings: Settings) -> str:
     """Return the call by which the storage is asked whether a document has changed."""
-    return f"holds {DOCUMENT}" if settings.performance.fast_lane else f"read {DOCUMENT}"
+    return f"is_unchanged {DOCUMENT}" if settings.performance.fast_lane else f"read {DOCUMENT}"
 
 
 @pytest.fixture
@@ -62,18 +62,18 @@ async def calls_of(client: Client, storage: MemoryStorage, path: str) -> list[st
 async def test_however_many_wait_for_a_page_they_cost_one_question(
     client: Client, storage: MemoryStorage, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_answer, read, holds = asyncio.Event(), storage.read, storage.holds
+    may_answer, read, is_unchanged = asyncio.Event(), storage.read, storage.is_unchanged
 
-    async def read_slowly(key: str, *, known: ETag | None = None) -> Document:
+    async def read_slowly(key: str, *, if_none_match: ETag | None = None) -> Document:
         await may_answer.wait()
-        return await read(key, known=known)
+        return await read(key, if_none_match=if_none_match)
 
-    async def hold_slowly(key: str, known: ETag) -> bool:
+    async def hold_slowly(key: str, if_none_match: ETag) -> bool:
         await may_answer.wait()
-        return await holds(key, known)
+        return await is_unchanged(key, if_none_match)
 
     monkeypatch.setattr(storage, "read", read_slowly)
-    monkeypatch.setattr(storage, "holds", hold_slowly)
+    monkeypatch.setattr(storage, "is_unchanged", hold_slowly)
     storage.calls.clear()
     first = asyncio.create_task(client.get("/simple/demo/", headers=GZIP))
     await asyncio.sleep(0.1)

@@ -12,7 +12,7 @@ from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.zip_writer import zip_file
 from wheelyard_server.maintenance.events import Event, Finding, Marked
-from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.maintenance.verify import StorageVerifier
 from wheelyard_server.settings import Accept, Settings, Uploads
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -62,7 +62,7 @@ async def test_verify_names_findings_which_are_no_problem(
 ) -> None:
     await client.post("/legacy/", data=form(renamed(tmp_path)), headers=auth(PUBLISHER))
     events: list[Event] = []
-    await Verifier(storage, events.append).run()
+    await StorageVerifier(storage, events.append).run()
     (marked,) = [each for each in events if isinstance(each, Marked)]
     assert marked.key.endswith(NAME)
     assert marked.text == f"{marked.key}: wheel-tags: {MESSAGE}"

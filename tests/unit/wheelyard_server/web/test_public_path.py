@@ -19,7 +19,7 @@ from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.settings import Listener, Settings
+from wheelyard_server.settings import ListenAddress, Settings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.http.proxies import Proxies
 
@@ -83,7 +83,7 @@ async def test_what_is_no_path_says_nothing(settings: Settings, tmp_path: Path, 
 
 
 def test_each_listener_has_its_own() -> None:
-    proxies = Proxies(Listener(port=1), Listener(port=2, path="/team"))
+    proxies = Proxies(ListenAddress(port=1), ListenAddress(port=2, path="/team"))
     assert [proxies._path(port, "10.0.0.1", "") for port in (1, 2, 3)] == ["", "/team", ""]
 
 
@@ -92,4 +92,4 @@ def test_each_listener_has_its_own() -> None:
 )
 def test_what_is_no_path_is_no_setting(path: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="`path` must be empty or a path such as /team/pypi"):
-        msgspec.convert({"path": path}, Listener)
+        msgspec.convert({"path": path}, ListenAddress)

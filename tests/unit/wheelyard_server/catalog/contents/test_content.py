@@ -12,7 +12,7 @@ from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import KEPT_BYTES, SMALL_BYTES, Contents, SmallObjects
 from wheelyard_server.catalog.contents.fill import Stored
 from wheelyard_server.catalog.contents.local_files import LocalFiles
-from wheelyard_server.catalog.contents.redirects import Locations, Redirects
+from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage.folder import FolderStorage
@@ -99,16 +99,16 @@ async def test_a_file_from_elsewhere_is_checked_on_its_way_without_a_cache() -> 
 
 async def test_a_large_file_of_a_folder_is_at_hand_once_it_was_read(folder: FolderStorage, stored: Stored) -> None:
     contents = Contents(folder, LocalFiles(), None)
-    assert not contents.is_at_hand(stored.key, stored.file)
+    assert not contents.is_cached(stored.key, stored.file)
     await received(await contents.open(stored.key, stored.file, 0, len(BODY)))
-    assert contents.is_at_hand(stored.key, stored.file)
+    assert contents.is_cached(stored.key, stored.file)
 
 
 async def test_a_small_file_is_at_hand_only_in_memory(folder: FolderStorage) -> None:
     small, contents = put(MemoryStorage(), SMALL), Contents(folder, LocalFiles(), None)
     await folder.store({small.key: SMALL})
     await contents.open(small.key, small.file, 0, len(SMALL))
-    assert not contents.is_at_hand(small.key, small.file)
+    assert not contents.is_cached(small.key, small.file)
 
 
 async def test_a_large_file_from_elsewhere_is_at_hand_once_it_is_in_the_cache(tmp_path: Path) -> None:
@@ -116,21 +116,21 @@ async def test_a_large_file_from_elsewhere_is_at_hand_once_it_is_in_the_cache(tm
     elsewhere = put(storage, BODY)
     contents = Contents(storage, files, FileCache(tmp_path, 10 * len(BODY), files, lambda: datetime.now(UTC)))
     for expected in (False, True):
-        assert contents.is_at_hand(elsewhere.key, elsewhere.file) is expected
+        assert contents.is_cached(elsewhere.key, elsewhere.file) is expected
         await received(await contents.open(elsewhere.key, elsewhere.file, 0, len(BODY)))
-    assert not Contents(storage, files, None).is_at_hand(elsewhere.key, elsewhere.file)
+    assert not Contents(storage, files, None).is_cached(elsewhere.key, elsewhere.file)
 
 
 async def test_of_what_the_storage_sends_itself_its_url_is_at_hand(folder: FolderStorage, stored: Stored) -> None:
     async def presign(key: str) -> str:
         return f"https://s3.example/{key}"
 
-    redirects = Redirects(external=Locations(presign))
+    redirects = FileRedirects(external=PresignedUrls(presign))
     name, catalog = NormalizedName("demo"), Catalog(folder, Policy(redirects=redirects))
     await received(await catalog.open(name, stored.file, 0, len(BODY)))
-    assert catalog.at_hand(name, stored.file, is_outside=False) is stored.file
-    assert catalog.at_hand(name, stored.file, is_outside=True) is None
+    assert catalog.cached_answer(name, stored.file, is_outside=False) is stored.file
+    assert catalog.cached_answer(name, stored.file, is_outside=True) is None
     url = await catalog.location(name, stored.file, is_outside=True)
-    assert catalog.at_hand(name, stored.file, is_outside=True) == url == f"https://s3.example/{stored.key}"
+    assert catalog.cached_answer(name, stored.file, is_outside=True) == url == f"https://s3.example/{stored.key}"
     catalog._contents.small.keep(stored.file.sha256, SMALL)
-    assert catalog.at_hand(name, stored.file, is_outside=True) == SMALL
+    assert catalog.cached_answer(name, stored.file, is_outside=True) == SMALL

@@ -98,7 +98,7 @@ async def test_a_file_that_was_just_written_need_not_be_read(path: Path, hashed:
 async def test_no_more_than_a_bounded_number_of_files_is_remembered(
     tmp_path: Path, hashed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_files, "MOST_KNOWN", 2)
+    monkeypatch.setattr(local_files, "MAX_REMEMBERED", 2)
     files = LocalFiles()
     paths = [tmp_path / str(number) for number in range(3)]
     for each in paths:

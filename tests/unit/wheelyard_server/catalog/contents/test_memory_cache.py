@@ -1,8 +1,8 @@
-from wheelyard_server.catalog.contents.memory_cache import Bounded
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    kept: Bounded[str, int] = Bounded(10)
+    kept: MemoryCache[str, int] = MemoryCache(10)
     for number, key in enumerate("abc"):
         kept.put(key, number, 3)
     assert kept.get("a") == 0
@@ -12,7 +12,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_a_value_that_is_replaced_or_dropped_gives_its_bytes_back() -> None:
-    kept: Bounded[str, int] = Bounded(10)
+    kept: MemoryCache[str, int] = MemoryCache(10)
     kept.put("a", 1, 8)
     kept.put("a", 2, 4)
     assert (kept.get("a"), kept.size) == (2, 4)
@@ -22,7 +22,7 @@ def test_a_value_that_is_replaced_or_dropped_gives_its_bytes_back() -> None:
 
 
 def test_the_last_one_stays_however_large_it_is() -> None:
-    kept: Bounded[str, int] = Bounded(10)
+    kept: MemoryCache[str, int] = MemoryCache(10)
     kept.put("a", 1, 1)
     kept.put("b", 2, 100)
     assert (kept.get("a"), kept.get("b")) == (None, 2)

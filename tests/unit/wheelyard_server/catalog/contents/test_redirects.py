@@ -3,7 +3,7 @@
 import pytest
 
 from wheelyard_server.catalog.contents import redirects
-from wheelyard_server.catalog.contents.redirects import SHARED_SECONDS, Locations
+from wheelyard_server.catalog.contents.redirects import SHARED_SECONDS, PresignedUrls
 from wheelyard_server.errors import StorageUnavailableError
 
 
@@ -32,33 +32,35 @@ def signing() -> Signing:
 
 
 @pytest.fixture
-def locations(signing: Signing) -> Locations:
-    return Locations(signing.presign, signing.clock)
+def locations(signing: Signing) -> PresignedUrls:
+    return PresignedUrls(signing.presign, signing.clock)
 
 
 async def test_everybody_is_given_the_same_url_for_a_minute_from_when_it_was_asked_for(
-    locations: Locations, signing: Signing
+    locations: PresignedUrls, signing: Signing
 ) -> None:
     begun = signing.seconds
     first = await locations.of("a")
-    assert locations.at_hand("a") == await locations.of("a") == first
+    assert locations.cached("a") == await locations.of("a") == first
     signing.seconds = begun + SHARED_SECONDS - 0.1
-    assert locations.at_hand("a") == first
+    assert locations.cached("a") == first
     signing.seconds = begun + SHARED_SECONDS
-    assert locations.at_hand("a") is None
+    assert locations.cached("a") is None
     assert await locations.of("a") != first
     assert signing.signed == 2
 
 
-async def test_each_object_has_its_own(locations: Locations) -> None:
+async def test_each_object_has_its_own(locations: PresignedUrls) -> None:
     assert (await locations.of("a"), await locations.of("b")) == (
         "https://s3.example/a?1",
         "https://s3.example/b?2",
     )
-    assert locations.at_hand("c") is None
+    assert locations.cached("c") is None
 
 
-async def test_where_nothing_can_be_signed_the_next_one_tries_again(locations: Locations, signing: Signing) -> None:
+async def test_where_nothing_can_be_signed_the_next_one_tries_again(
+    locations: PresignedUrls, signing: Signing
+) -> None:
     signing.fails = True
     with pytest.raises(StorageUnavailableError, match="no credentials"):
         await locations.of("a")
@@ -68,7 +70,7 @@ async def test_where_nothing_can_be_signed_the_next_one_tries_again(locations: L
 
 async def test_their_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, signing: Signing) -> None:
     monkeypatch.setattr(redirects, "CACHED_BYTES", 2_100)
-    locations = Locations(signing.presign, signing.clock)
+    locations = PresignedUrls(signing.presign, signing.clock)
     for key in "abcdef":
         await locations.of(key)
-    assert [locations.at_hand(key) is not None for key in "abcdef"] == [False, False] + [True] * 4
+    assert [locations.cached(key) is not None for key in "abcdef"] == [False, False] + [True] * 4

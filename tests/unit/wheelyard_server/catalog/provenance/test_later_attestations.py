@@ -23,7 +23,7 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.maintenance.events import Event, Finding, Removed, Unreferenced
 from wheelyard_server.maintenance.gc import Collector
-from wheelyard_server.maintenance.verify import Verifier
+from wheelyard_server.maintenance.verify import StorageVerifier
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.storage import layout
 
@@ -60,7 +60,7 @@ def catalog(storage: MemoryStorage) -> Catalog:
 @pytest.fixture
 async def published(catalog: Catalog, storage: MemoryStorage, tmp_path: Path) -> Upload:
     """Publish a wheel without attestations."""
-    await ownership.claim(storage, None)
+    await ownership.take_ownership(storage, None)
     wheel = upload(distributions.wheel(tmp_path))
     await catalog.publish(wheel)
     return wheel
@@ -131,7 +131,7 @@ async def test_replaced_and_deleted_provenance_is_collected(
     await Collector(storage, events.append, storage.now + timedelta(days=2)).run()
     assert len([each for each in events if isinstance(each, Removed)]) == 1
     assert await predicate_types(storage) == [PUBLISH, SLSA]
-    await Verifier(storage, events.append).run()
+    await StorageVerifier(storage, events.append).run()
     assert [each for each in events if isinstance(each, Finding | Unreferenced)] == []
     await catalog.delete(DEMO, Selection())
     await Collector(storage, events.append, storage.now + timedelta(days=9)).run()

@@ -4,7 +4,7 @@ from wheelyard_server.web.front.connection_limits import Census, neighbourhood
 
 
 def test_no_more_than_so_many_come_in_and_each_that_leaves_makes_room() -> None:
-    census = Census(most=3, most_of_one=2)
+    census = Census(maximum=3, max_of_one=2)
     leave = census.enter("a")
     assert leave is not None
     assert census.enter("a") is not None

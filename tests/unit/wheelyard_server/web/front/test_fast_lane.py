@@ -34,9 +34,9 @@ from wheelyard_server import app
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import SMALL_BYTES
-from wheelyard_server.catalog.documents import Known, Listing
+from wheelyard_server.catalog.documents import CachedDocument, ProjectView
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, Storage
+from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, StorageSettings
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import ACCESS as CURRENT_ACCESS
 from wheelyard_server.web.context import CATALOG
@@ -151,7 +151,7 @@ async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | N
     async with AsyncExitStack() as until_done:
         for number, fast in enumerate((True, False)):
             made = Settings(
-                storage=Storage(folder=Folder(path=folder / "data")),
+                storage=StorageSettings(folder=Folder(path=folder / "data")),
                 access_file=access_file,
                 scratch_folder=folder / f"scratch-{number}",
                 limits=LIMITS,
@@ -178,7 +178,7 @@ def running(
         for project in PROJECTS:
             runner.run(catalog.publish(upload(distributions.wheel(folder, project.replace("-", "_")))))
         large = runner.run(publish_large(catalog, folder))
-        runner.run(asyncio.sleep(0.1))  # A document that was written just now has no stamp.
+        runner.run(asyncio.sleep(0.1))  # A document that was written just now has no fingerprint.
         exit_stack = AsyncExitStack()
         pair = runner.run(exit_stack.enter_async_context(a_pair(folder, None)))
         pair.large = large
@@ -555,7 +555,7 @@ async def test_lines_that_are_written_at_once_are_those_of_the_formatter(log_for
     handler.setFormatter(formatter)
     request_log, now = RequestLog(handler), 1_764_082_398.25
     message = REQUEST % ("::1", "GET", "/simple/demo/", 200, 12, 0.00012)
-    request_log.tell(now, "id-1", message)
+    request_log.log(now, "id-1", message)
     assert stream.getvalue() == ""
     await asyncio.sleep(0)
     record = access_logger.makeRecord(
@@ -572,7 +572,7 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     async def fail(_name: str) -> None:
         raise RuntimeError("a bug")
 
-    for method in ("project", "project_unshared"):
+    for method in ("project", "revalidated_project"):
         monkeypatch.setattr(pair.fast.app[CATALOG], method, fail)
     health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     for _ in range(2):
@@ -605,13 +605,13 @@ async def test_what_comes_while_a_request_waits_is_answered_after_it(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, later: bytes, cut: int
 ) -> None:
     catalog, go = pair.fast.app[CATALOG], asyncio.Event()
-    project = catalog.project_unshared
+    project = catalog.revalidated_project
 
-    async def slowly(name: NormalizedName) -> Listing:
+    async def slowly(name: NormalizedName) -> ProjectView:
         await go.wait()
         return await project(name)
 
-    monkeypatch.setattr(catalog, "project_unshared", slowly)
+    monkeypatch.setattr(catalog, "revalidated_project", slowly)
     reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
     await asyncio.sleep(0.05)
     for piece in [HOT, later[:cut], later[cut:], END]:
@@ -663,14 +663,14 @@ def questions(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[NormalizedNam
     """Note what the lane asks the storage, which takes 10 ms to answer."""
     noted: list[NormalizedName] = []
     catalog = pair.lane.catalog
-    project = catalog.project_unshared
+    project = catalog.revalidated_project
 
-    async def slowly(name: NormalizedName) -> Listing:
+    async def slowly(name: NormalizedName) -> ProjectView:
         noted.append(name)
         await asyncio.sleep(0.01)
         return await project(name)
 
-    monkeypatch.setattr(catalog, "project_unshared", slowly)
+    monkeypatch.setattr(catalog, "revalidated_project", slowly)
     return noted
 
 
@@ -721,22 +721,22 @@ async def test_who_waits_is_not_kept_waiting_for_ever_by_those_who_come(
 
 
 @pytest.fixture
-def looks(running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch) -> list[Known]:
+def looks(running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch) -> list[CachedDocument]:
     """Note each look whether a project is still the same."""
-    noted: list[Known] = []
+    noted: list[CachedDocument] = []
     catalog = running[1].lane.catalog
     is_fresh = catalog.is_fresh
 
-    def note(known: Known) -> bool:
-        noted.append(known)
-        return is_fresh(known)
+    def note(cached: CachedDocument) -> bool:
+        noted.append(cached)
+        return is_fresh(cached)
 
     monkeypatch.setattr(catalog, "is_fresh", note)
     return noted
 
 
 def test_the_requests_of_one_turn_of_the_loop_go_by_one_look(
-    running: tuple[asyncio.Runner, Pair], looks: list[Known]
+    running: tuple[asyncio.Runner, Pair], looks: list[CachedDocument]
 ) -> None:
     lane, client = running[1].lane, Noted()
 

@@ -171,7 +171,7 @@ async def test_what_would_cost_too_much_is_refused_with_the_bound(client: Client
 
 async def test_a_search_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     turns, looked = [], 0
-    entries = [ProjectEntry(name=f"p{number:05}", tag="x", files=1) for number in range(10_000)]
+    entries = [ProjectEntry(name=f"p{number:05}", listing_etag="x", files=1) for number in range(10_000)]
 
     async def projects() -> Projects:
         return Projects(entries)

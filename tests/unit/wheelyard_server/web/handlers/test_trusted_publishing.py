@@ -17,7 +17,7 @@ from support.issuers import AUDIENCE, TestIssuer
 from support.memory_storage import Fault, MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.access.access_file import Identity
+from wheelyard_server.access.access_file import TokenIdentity
 from wheelyard_server.errors import UnsafeStorageError
 from wheelyard_server.maintenance.gc import Collector
 from wheelyard_server.settings import Settings
@@ -25,7 +25,7 @@ from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 CI = TestIssuer("https://ci.example", claims={"repository": "acme/app", "sub": "repo:acme/app"})
-PUBLISHER = Identity(issuer=CI.url, claims={"repository": "acme/app"})
+PUBLISHER = TokenIdentity(issuer=CI.url, claims={"repository": "acme/app"})
 GITHUB = TestIssuer(
     "https://token.actions.githubusercontent.com",
     number=1,
@@ -35,13 +35,13 @@ GITHUB = TestIssuer(
         "environment": "production",
     },
 )
-ON_GITHUB = Identity(issuer=GITHUB.url, claims={"repository": "acme/app"})
+ON_GITHUB = TokenIdentity(issuer=GITHUB.url, claims={"repository": "acme/app"})
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Let the job of acme/app publish as ci.publisher, and two users trust acme/two."""
-    both = Identity(issuer=CI.url, claims={"repository": "acme/two"})
+    both = TokenIdentity(issuer=CI.url, claims={"repository": "acme/two"})
     users = tuple(
         msgspec.structs.replace(
             user,

@@ -15,9 +15,9 @@ from support.http import Client
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.settings import Listener, Settings
+from wheelyard_server.settings import ListenAddress, Settings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
-from wheelyard_server.web.http.proxies import MOST_HOPS, Proxies
+from wheelyard_server.web.http.proxies import MAX_HOPS, Proxies
 from wheelyard_server.web.telemetry.logs import JsonFormatter
 
 INGRESS = ("127.0.0.0/8", "10.0.0.0/8", "2001:db8::/64")
@@ -92,7 +92,7 @@ async def test_who_guesses_is_slowed_down_and_not_all_who_come_by_the_same_proxy
 
 
 def test_each_listener_trusts_its_own() -> None:
-    proxies = Proxies(Listener(port=1), Listener(port=2, trusted_proxies=("10.0.0.0/8",)), None)
+    proxies = Proxies(ListenAddress(port=1), ListenAddress(port=2, trusted_proxies=("10.0.0.0/8",)), None)
     assert proxies.trusts(2, "10.1.2.3")
     assert proxies.trusts(2, "::ffff:10.1.2.3")
     assert not proxies.trusts(1, "10.1.2.3")
@@ -105,7 +105,7 @@ def test_each_listener_trusts_its_own() -> None:
 def test_of_a_long_header_the_end_is_parsed_if_anything(
     trusted: tuple[str, ...], entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxies = Proxies(Listener(port=80, trusted_proxies=trusted))
+    proxies = Proxies(ListenAddress(port=80, trusted_proxies=trusted))
     parsed: list[str] = []
 
     def count(text: str) -> IPv4Address | IPv6Address:
@@ -115,4 +115,4 @@ def test_of_a_long_header_the_end_is_parsed_if_anything(
     monkeypatch.setattr("wheelyard_server.web.http.proxies.ip_address", count)
     assert proxies.client(80, "10.0.0.1", [",".join([entry] * 10_000)] * 7) == "10.0.0.1"
     assert sum(map(len, parsed)) <= 1000
-    assert len(parsed) <= (2 * MOST_HOPS if trusted else 2)
+    assert len(parsed) <= (2 * MAX_HOPS if trusted else 2)

@@ -22,7 +22,7 @@ from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.settings import S3, Listener, Listeners, Redirect, Redirects, Settings, Storage
+from wheelyard_server.settings import S3, ListenAddress, Listeners, Redirect, Redirects, Settings, StorageSettings
 from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT
 from wheelyard_server.web.front import fast_lane
 from wheelyard_server.web.front.fast_lane import LANE, FastLane
@@ -41,8 +41,8 @@ def settings(settings: Settings, redirects: Redirects, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "only the server has this")
     bucket = S3(bucket="acme", prefix="team/", region="eu-west-1", endpoint=INSIDE)
-    two = Listeners(external=Listener(port=1))
-    return msgspec.structs.replace(settings, storage=Storage(s3=bucket), listeners=two, redirects=redirects)
+    two = Listeners(external=ListenAddress(port=1))
+    return msgspec.structs.replace(settings, storage=StorageSettings(s3=bucket), listeners=two, redirects=redirects)
 
 
 @pytest.fixture

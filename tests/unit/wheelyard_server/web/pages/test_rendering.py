@@ -7,7 +7,7 @@ import pytest
 
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.pages.negotiation import Encoding
-from wheelyard_server.web.pages.rendering import MOST_WAITING, ROWS_INLINE, Aside, Rendered, RenderedForOrigins
+from wheelyard_server.web.pages.rendering import MAX_WAITING, ROWS_INLINE, Aside, Rendered, RenderedForOrigins
 from wheelyard_server.web.pages.representation import SMALL_BYTES, Representation
 
 MANY = ROWS_INLINE + 1
@@ -42,7 +42,7 @@ async def test_of_a_large_page_what_is_sent_is_kept_and_nothing_else() -> None:
         assert page.prepared(Encoding.GZIP, unchanged=unchanged) == whole.prepared(
             Encoding.GZIP, unchanged=unchanged
         )
-    assert {each: page.tag(each) for each in Encoding} == {each: whole.tag(each) for each in Encoding}
+    assert {each: page.etag(each) for each in Encoding} == {each: whole.etag(each) for each in Encoding}
     assert page.encoded(Encoding.GZIP) == whole.encoded(Encoding.GZIP)
     assert page.memory < len(LARGE) / 10
     assert pages.ready("a", Encoding.GZIP) is page
@@ -58,19 +58,19 @@ async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
         go_on.wait()
         return Representation(b"", "text/html")
 
-    waiting = [asyncio.create_task(pages.page(each, Encoding.GZIP, make, MANY)) for each in range(MOST_WAITING)]
+    waiting = [asyncio.create_task(pages.page(each, Encoding.GZIP, make, MANY)) for each in range(MAX_WAITING)]
     await asyncio.sleep(0)
     same = asyncio.create_task(pages.page(0, Encoding.GZIP, make, MANY))
     await asyncio.sleep(0)
     with pytest.raises(BusyError):
-        await pages.page(MOST_WAITING, Encoding.GZIP, make, MANY)
+        await pages.page(MAX_WAITING, Encoding.GZIP, make, MANY)
     go_on.set()
     await asyncio.gather(same, *waiting)
 
 
 async def test_so_much_work_waits_and_no_more() -> None:
     aside, go_on = Aside(), threading.Event()
-    waiting = [asyncio.create_task(aside(go_on.wait, MANY)) for _ in range(MOST_WAITING)]
+    waiting = [asyncio.create_task(aside(go_on.wait, MANY)) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(BusyError):
         await aside(go_on.wait, MANY)
@@ -79,7 +79,7 @@ async def test_so_much_work_waits_and_no_more() -> None:
     await asyncio.sleep(0)
     waiting.append(asyncio.create_task(aside(go_on.wait, MANY)))
     go_on.set()
-    assert await asyncio.gather(*waiting) == [True] * MOST_WAITING
+    assert await asyncio.gather(*waiting) == [True] * MAX_WAITING
 
 
 async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
@@ -101,7 +101,7 @@ async def test_a_page_with_an_origin_is_made_once_for_all_of_them(body: bytes) -
         origin = f"https://{number}.example"
         page = await pages.page("a", origin, Encoding.IDENTITY, make, MANY)
         assert page.encoded(Encoding.IDENTITY) == body + origin.encode()
-        assert page.tag(Encoding.GZIP) == Maker(body)(origin).tag(Encoding.GZIP)
+        assert page.etag(Encoding.GZIP) == Maker(body)(origin).etag(Encoding.GZIP)
         assert pages.ready("a", origin, Encoding.IDENTITY) is page
     assert len(make.threads) == 1
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from wheelyard_server.catalog.project_list import Listing, ProjectEntry, Projects
+from wheelyard_server.catalog.project_list import ProjectEntry, Projects, SerialListing
 from wheelyard_server.web.pages import simple_pages
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType
 from wheelyard_server.web.pages.representation import Representation
 from wheelyard_server.web.pages.simple_pages import RootPages, root_page
 
-PROJECTS = Projects(ProjectEntry(name=f"p{number}", tag="1", files=1) for number in range(200))
-LISTING = Listing(PROJECTS, 0)
+PROJECTS = Projects(ProjectEntry(name=f"p{number}", listing_etag="1", files=1) for number in range(200))
+LISTING = SerialListing(PROJECTS, 0)
 
 
 @pytest.fixture
@@ -45,7 +45,9 @@ async def test_a_page_is_made_once_for_all_who_ask_and_each_representation(made:
 async def test_another_list_has_another_page(made: list[MediaType]) -> None:
     here = RootPages()
     first = await here.page(LISTING, MediaType.TEXT_HTML, Encoding.IDENTITY)
-    other = await here.page(Listing(Projects(PROJECTS.entries[:150]), 0), MediaType.TEXT_HTML, Encoding.IDENTITY)
+    other = await here.page(
+        SerialListing(Projects(PROJECTS.entries[:150]), 0), MediaType.TEXT_HTML, Encoding.IDENTITY
+    )
     assert (b'href="p199/"' in first.body, b'href="p199/"' in other.body) == (True, False)
     assert len(made) == 2
 
@@ -68,7 +70,7 @@ async def test_a_page_shows_no_serial_beyond_the_horizon_and_is_made_again_when_
     last = msgspec.structs.replace(PROJECTS.entries[-1], serial=9)
     here, projects, serials = RootPages(), Projects((*entries, last)), []
     for horizon in (7, 7, 20, 30, 0):
-        page = await here.page(Listing(projects, horizon), MediaType.JSON_V1, Encoding.IDENTITY)
+        page = await here.page(SerialListing(projects, horizon), MediaType.JSON_V1, Encoding.IDENTITY)
         described = msgspec.json.decode(page.body)
         of_projects = [each.get("_last-serial") for each in described["projects"][-2:]]
         serials.append((page.serial, described["meta"].get("_last-serial", 0), *of_projects))

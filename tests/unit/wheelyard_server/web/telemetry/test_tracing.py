@@ -22,7 +22,7 @@ from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.settings import Settings, Tracing
+from wheelyard_server.settings import Settings, TracingSettings
 from wheelyard_server.web.front.fast_lane import FastLane
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.telemetry import tracing
@@ -34,7 +34,9 @@ SECONDS = 20
 
 
 @asynccontextmanager
-async def serving(settings: Settings, storage: MemoryStorage, where: Tracing | None) -> AsyncIterator[Client]:
+async def serving(
+    settings: Settings, storage: MemoryStorage, where: TracingSettings | None
+) -> AsyncIterator[Client]:
     application = app.build(msgspec.structs.replace(settings, tracing=where), storage)
     application[LIFECYCLE].started = True
     async with TestClient(LimitedServer(application, settings.limits)) as client:
@@ -51,7 +53,7 @@ class Traced:
 
     @asynccontextmanager
     async def serving(self, ratio: float = 1) -> AsyncIterator[Client]:
-        where = Tracing(endpoint="http://127.0.0.1:9", ratio=ratio)
+        where = TracingSettings(endpoint="http://127.0.0.1:9", ratio=ratio)
         async with serving(self._settings, self.storage, where) as client:
             yield client
 
@@ -239,7 +241,7 @@ async def test_a_collector_gets_all_there_is_at_the_end_of_the_server(
 ) -> None:
     named = msgspec.structs.replace(settings, index="packages/main")
     async with Collector() as collector:
-        async with serving(named, storage, Tracing(endpoint=f"{collector.endpoint}/", ratio=1)) as client:
+        async with serving(named, storage, TracingSettings(endpoint=f"{collector.endpoint}/", ratio=1)) as client:
             await client.get("/simple/demo/", headers=SAMPLED)
         root, call = sorted(collector.spans, key=lambda span: span.start_time_unix_nano)
         resource = collector.resource
@@ -286,7 +288,7 @@ async def test_a_collector_that_fails_costs_two_lines_and_no_request(
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
     async with Collector() as collector:
         collector.status = 400
-        async with serving(settings, storage, Tracing(endpoint=collector.endpoint, ratio=1)) as client:
+        async with serving(settings, storage, TracingSettings(endpoint=collector.endpoint, ratio=1)) as client:
             for _ in range(20):
                 assert (await client.get("/simple/demo/")).status == 404
                 await asyncio.sleep(0.02)
@@ -304,7 +306,9 @@ async def test_the_line_says_why(
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
     monkeypatch.setattr(tracing, "EXPORT_SECONDS", 1.5)
-    async with serving(settings, storage, Tracing(endpoint=f"http://127.0.0.1:{unused_port()}", ratio=1)) as client:
+    async with serving(
+        settings, storage, TracingSettings(endpoint=f"http://127.0.0.1:{unused_port()}", ratio=1)
+    ) as client:
         await client.get("/simple/demo/")
         (line,) = await log.until(1)
     assert "refused" in line
@@ -318,7 +322,7 @@ async def test_a_collector_that_is_not_there_holds_up_neither_requests_nor_the_e
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
     monkeypatch.setattr(tracing, "EXPORT_SECONDS", 3600)
     monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.1)
-    nowhere = Tracing(endpoint=f"http://127.0.0.1:{unused_port()}", ratio=1)
+    nowhere = TracingSettings(endpoint=f"http://127.0.0.1:{unused_port()}", ratio=1)
     async with asyncio.timeout(SECONDS), serving(settings, storage, nowhere) as client:
         for _ in range(30):
             assert (await client.get("/simple/demo/")).status == 404

@@ -17,7 +17,7 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 """Of cgroups v2 and v1, as the process sees its own."""
 
 
-class Room:
+class HashSlots:
     """Slots. Whoever waits is served in turn, so that a name with many guesses waits behind itself alone."""
 
     def __init__(self, memory: int = MAX_MEMORY, processors: int | None = None) -> None:
@@ -30,7 +30,7 @@ class Room:
         self._waiting: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def taken(self, name: str, memory: int) -> AsyncIterator[None]:
+    async def reserve(self, name: str, memory: int) -> AsyncIterator[None]:
         """Wait for room for a hash of `memory` bytes: behind others of this name, then in the order of coming."""
         self._waiting[name] += 1
         lock = self._names.setdefault(name, asyncio.Lock())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wheelyard_server.access.room import MAX_MEMORY, SLOT_MEMORY, Room, memory_for_hashes
+from wheelyard_server.access.hash_slots import MAX_MEMORY, SLOT_MEMORY, HashSlots, memory_for_hashes
 
 OURS = 19 * 1024**2
 
@@ -12,18 +12,18 @@ OURS = 19 * 1024**2
 class Crowd:
     """Takes room for whoever is asked for, and remembers who has it and who had it first."""
 
-    def __init__(self, room: Room) -> None:
-        self.room = room
+    def __init__(self, slots: HashSlots) -> None:
+        self.slots = slots
         self.go = asyncio.Event()
         self.inside: list[str] = []
         self.memory = 0
-        self.most_memory = 0
+        self.max_memory = 0
 
     async def visit(self, name: str, memory: int = OURS) -> None:
-        async with self.room.taken(name, memory):
+        async with self.slots.reserve(name, memory):
             self.inside.append(name)
             self.memory += memory
-            self.most_memory = max(self.most_memory, self.memory)
+            self.max_memory = max(self.max_memory, self.memory)
             await self.go.wait()
             await asyncio.sleep(0)
             self.memory -= memory
@@ -40,32 +40,32 @@ class Crowd:
     [(MAX_MEMORY, 1, 1), (MAX_MEMORY, 2, 2), (MAX_MEMORY, 64, 3), (MAX_MEMORY // 2, 64, 1), (1, 64, 1)],
 )
 def test_slots_are_those_of_processors_and_memory(memory: int, processors: int, slots: int) -> None:
-    assert Room(memory, processors).slots == slots
+    assert HashSlots(memory, processors).slots == slots
 
 
 async def test_one_of_a_name_at_a_time_and_others_in_the_order_of_coming() -> None:
-    crowd = Crowd(Room(processors=2))
+    crowd = Crowd(HashSlots(processors=2))
     tasks = await crowd.come(["a", "a", "a", "b", "c", "d"])
     assert crowd.inside == ["a", "b"]
     crowd.go.set()
     await asyncio.gather(*tasks)
     assert crowd.inside.index("c") < 4
     assert sorted(crowd.inside) == ["a", "a", "a", "b", "c", "d"]
-    assert crowd.room._names == {}
+    assert crowd.slots._names == {}
 
 
 async def test_never_more_memory_than_there_is() -> None:
-    crowd = Crowd(Room(processors=8))
+    crowd = Crowd(HashSlots(processors=8))
     light, heavy = await crowd.come("abcdef"), await crowd.come("ghi", MAX_MEMORY)
     later = await crowd.come("jkl")
     crowd.go.set()
     await asyncio.gather(*light, *heavy, *later)
-    assert crowd.most_memory <= MAX_MEMORY
+    assert crowd.max_memory <= MAX_MEMORY
     assert len(crowd.inside) == 12
 
 
 async def test_who_goes_away_while_waiting_takes_no_room_along() -> None:
-    crowd = Crowd(Room(processors=2))
+    crowd = Crowd(HashSlots(processors=2))
     tasks = await crowd.come(["a", "b", "c"])
     heavy = await crowd.come(["d"], 2 * SLOT_MEMORY)
     tasks[2].cancel()
