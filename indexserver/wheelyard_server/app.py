@@ -14,9 +14,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from wheelyard_server.access.catalog_access import CatalogAccess
 from wheelyard_server.access.hash_slots import HashSlots, memory_for_hashes
+from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CHECK_SECONDS, CurrentAccess
+from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
@@ -35,14 +38,19 @@ from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.web.admission import Admission
-from wheelyard_server.web.context import ACCESS, ADMISSION, BACKGROUND, CATALOG, EXTERNAL_PORT, PASSWORDS, SCRATCH
+from wheelyard_server.web.context import ADMISSION, BACKGROUND, CATALOG_ACCESS, LISTENER_PORTS, SCRATCH
 from wheelyard_server.web.cors import AllowedOrigins
 from wheelyard_server.web.errors import errors_as_responses
+from wheelyard_server.web.front.answer_sender import AnswerSender
 from wheelyard_server.web.front.connections import Runner
 from wheelyard_server.web.front.fast_lane import LANE, FastLane
+from wheelyard_server.web.front.fast_requests import FastRequestParser
+from wheelyard_server.web.front.ready_answers import ReadyAnswers
+from wheelyard_server.web.front.request_recorder import RequestRecorder
 from wheelyard_server.web.front.unsent import UNSENT, Unsent
 from wheelyard_server.web.handlers.json_api import CACHED_BYTES, JSON_PAGES
 from wheelyard_server.web.handlers.simple import PROJECT_PAGES, ROOT_PAGES
+from wheelyard_server.web.handlers.trusted_publishing import TOKEN_EXCHANGE
 from wheelyard_server.web.handlers.welcome import INDEX_NAME
 from wheelyard_server.web.http.cross_site import refuse_cross_site
 from wheelyard_server.web.http.expect_continue import close_unless_continued
@@ -50,7 +58,7 @@ from wheelyard_server.web.http.headers import add_headers
 from wheelyard_server.web.http.interpreter import require_safe_interpreter
 from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.http.proxies import Proxies
-from wheelyard_server.web.pages.rendering import RenderedForOrigins
+from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import FOR_OTHER_ORIGINS, ROUTES
 from wheelyard_server.web.telemetry.audit import audited
@@ -66,6 +74,9 @@ PROOF_SECONDS = 20 * 60
 """A slow storage may take minutes for a proof. That is the same for all replicas, and readers are served."""
 CLOSED_SECONDS = 5
 """How long the ports stay closed for a storage that has not answered yet."""
+CATALOG = web.AppKey("catalog", Catalog)
+ACCESS = web.AppKey("access", CurrentAccess)
+PASSWORDS = web.AppKey("passwords", PasswordChecker)
 METRICS = web.AppKey("metrics", Metrics)
 METRICS_APP = web.AppKey("metrics_app", web.Application)
 
@@ -92,34 +103,40 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle
     app[BACKGROUND] = background = Background(time.time)
-    metrics.watch(background)
-    measured = MeasuredStorage(storage, metrics.storage_called)
+    metrics.export_background(background)
+    measured = MeasuredStorage(storage, metrics.count_storage_call)
     app[CATALOG] = catalog = Catalog(
         measured,
         _policy(settings),
         cache=_cache(settings),
         may_raise_format=permission(settings.access_file),
     )
-    metrics.follow(catalog.counts)
+    metrics.export_catalog(catalog.counts)
     app[ACCESS] = access
     app[METRICS] = metrics
     app[METRICS_APP] = metrics_app(metrics, access, background)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
-    app[PASSWORDS] = PasswordChecker(time.monotonic, slots=slots)
+    app[PASSWORDS] = passwords = PasswordChecker(time.monotonic, slots=slots)
+    app[CATALOG_ACCESS] = catalog_access = CatalogAccess(catalog, access, passwords)
+    app[TOKEN_EXCHANGE] = TokenExchange(access, catalog.use_once)
     app.on_cleanup.append(_close_passwords)
     app[UNSENT] = unsent
     app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
-    app[EXTERNAL_PORT] = settings.listeners.external.port if settings.listeners.external else None
+    app[LISTENER_PORTS] = ListenerPorts(settings.listeners.external.port if settings.listeners.external else None)
     app[ADMISSION] = Admission(settings.limits)
     app[ROOT_PAGES] = RootPages()
     app[PROJECT_PAGES] = pages = ProjectPages()
-    app[JSON_PAGES] = RenderedForOrigins(CACHED_BYTES)
+    app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
     app[INDEX_NAME] = settings.index or ""
     if settings.performance.fast_lane:
-        request_log = RequestLog(log_handler, enabled=settings.logs.requests)
-        header_bytes = settings.limits.header_bytes
+        recorder = RequestRecorder(metrics, RequestLog(log_handler, enabled=settings.logs.requests))
+        readable = catalog_access.readable_catalog()
         app[LANE] = FastLane(
-            catalog, access, pages, lifecycle, metrics, request_log, header_bytes, unsent, sampling
+            ReadyAnswers(readable, pages),
+            lifecycle,
+            AnswerSender(readable, lifecycle, unsent, recorder),
+            FastRequestParser(settings.limits.header_bytes),
+            sampling,
         )
     listeners = settings.listeners
     cors = AllowedOrigins(FOR_OTHER_ORIGINS, listeners.cluster, listeners.external)

@@ -85,6 +85,15 @@ class Cache(_Settings, frozen=True):
     max_bytes: Annotated[int, msgspec.Meta(gt=0)] = 10 * GIB
 
 
+class Listener(StrEnum):
+    """Who a connection is for: each listener has its own grants for anonymous and its own redirects."""
+
+    CLUSTER = "cluster"
+    """Clients inside, such as the pods of a cluster."""
+    EXTERNAL = "external"
+    """Clients that come through an Ingress or HTTPRoute."""
+
+
 class ListenAddress(_Settings, frozen=True):
     """An address to accept connections at."""
 

@@ -2,16 +2,18 @@
 
 from io import FileIO
 
+from wheelyard_server.settings import Listener
+
 
 class Noted:
     """A connection that notes what it is sent."""
 
-    def __init__(self, *, is_outside: bool = False) -> None:
-        self.is_outside = is_outside
+    def __init__(self, listener: Listener = Listener.CLUSTER) -> None:
+        self.listener = listener
         self.sent: list[bytes] = []
 
-    def sender(self, forwarded: str) -> str:
-        return forwarded or "127.0.0.1"
+    def sender(self, forwarded_for: str) -> str:
+        return forwarded_for or "127.0.0.1"
 
     def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:  # noqa: ARG002
         self.sent.append(head + body)

@@ -8,7 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
 from wheelyard_server.settings import Limits, ListenAddress
-from wheelyard_server.web.front.connections import Connection, Runner, Server
+from wheelyard_server.web.front.connections import Runner, Server
+from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.http.proxies import Proxies
 
 SECONDS = 20
@@ -32,11 +33,11 @@ class LimitedServer(TestServer):
         return Runner(self.app, self._limits, Proxies(listener))
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[LaneConnection]:
         """Return those that are open."""
         assert self.runner is not None
         assert isinstance(self.runner.server, Server)
-        return [each for each in self.runner.server.connections if isinstance(each, Connection)]
+        return [each for each in self.runner.server.connections if isinstance(each, LaneConnection)]
 
 
 async def send_raw(server: BaseTestServer, request: bytes, *, silence: float | None = None) -> bytes:

@@ -27,17 +27,6 @@ class PresentedCredentials:
     """When the request came: a token that expires while its upload is on the way was good."""
 
 
-def authenticate_without_waiting(authorization: str | None, accepted_users: AcceptedUsers) -> Principal | None:
-    """Return what `authenticate` would, where that is anonymous or a token's user; None says nothing."""
-    if authorization is None:
-        return ANONYMOUS
-    try:
-        parsed = _parse(authorization)
-        return _by_token(parsed, accepted_users) if parsed.method is Method.TOKEN else None
-    except LoginError:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class _ParsedCredentials:
     user: str | None
@@ -87,6 +76,17 @@ async def authenticate(
     except LoginError as error:
         error.tried, error.presented_user = parsed.method, parsed.user or ""
         raise
+
+
+def authenticate_without_waiting(authorization: str | None, accepted_users: AcceptedUsers) -> Principal | None:
+    """Return what `authenticate` does for anonymous and index tokens; None for other credentials.
+
+    Raises `UnauthenticatedError` for credentials that are not valid.
+    """
+    if authorization is None:
+        return ANONYMOUS
+    parsed = _parse(authorization)
+    return _by_token(parsed, accepted_users) if parsed.method is Method.TOKEN else None
 
 
 def _parse(authorization: str) -> _ParsedCredentials:

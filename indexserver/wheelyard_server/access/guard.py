@@ -15,6 +15,7 @@ from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings import Listener
 
 
 class GuardedCatalog:
@@ -25,8 +26,11 @@ class GuardedCatalog:
     `NotFoundError` where it may not even know.
     """
 
-    def __init__(self, catalog: Catalog, rules: Rules, principal: Principal, record: AuditRecord) -> None:
+    def __init__(
+        self, catalog: Catalog, rules: Rules, principal: Principal, listener: Listener, record: AuditRecord
+    ) -> None:
         self.principal = principal
+        self._listener = listener
         self._record = record
         record.principal, record.method = principal, principal.method
         self._catalog = catalog
@@ -72,10 +76,10 @@ class GuardedCatalog:
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.open(name, file, start, end)
 
-    async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
+    async def location(self, name: NormalizedName, file: File) -> str | None:
         """Return the URL by which a client fetches a file's bytes from the storage itself, if it is to do so."""
         self._require(Verb.READ, name, file.filename)
-        return await self._catalog.location(name, file, is_outside=is_outside)
+        return await self._catalog.location(name, file, self._listener)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte."""

@@ -11,6 +11,7 @@ from wheelyard_server.access.accepted_users import AcceptedUsers
 from wheelyard_server.access.access_file import AccessFile, parse
 from wheelyard_server.access.rules import Rules
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings import Listener
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,10 @@ class Access:
 
     accepted_users: AcceptedUsers
     rules: Rules
+
+    def rules_for(self, listener: Listener) -> Rules:
+        """Return the rules for requests that came to this listener."""
+        return self.rules.external if listener is Listener.EXTERNAL else self.rules
 
 
 def access_of(file: AccessFile) -> Access:

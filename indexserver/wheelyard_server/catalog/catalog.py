@@ -24,6 +24,7 @@ from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import FORMAT, Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings import Listener
 from wheelyard_server.storage import Storage, layout
 
 
@@ -122,18 +123,18 @@ class Catalog:
         """Open a file's bytes from `start` up to and without `end`; see `Contents.open`."""
         return await self._contents.open(layout.content(name, file), file, start, end)
 
-    async def location(self, name: NormalizedName, file: File, *, is_outside: bool) -> str | None:
+    async def location(self, name: NormalizedName, file: File, listener: Listener) -> str | None:
         """Return the URL by which a client of this listener fetches a file's bytes from the storage itself.
 
         None: it is to get them here. It is for those who may read the file, and for some minutes.
         """
-        locations = self._redirects.of(file, is_outside=is_outside)
+        locations = self._redirects.of(file, listener)
         if locations is None or self.cached_object(file.sha256) is not None:
             return None
         self.counts.file_reads[Source.REDIRECT] += 1
         return await locations.of(layout.content(name, file))
 
-    def cached_answer(self, name: NormalizedName, file: File, *, is_outside: bool) -> bytes | File | str | None:
+    def cached_answer(self, name: NormalizedName, file: File, listener: Listener) -> bytes | File | str | None:
         """Return what a client of this listener gets of a file, as far as that is known without asking the storage.
 
         The bytes; the file where `open` has it without reading it; what `location` returns; None is unknown.
@@ -142,7 +143,7 @@ class Catalog:
         if body is not None:
             return body
         key = layout.content(name, file)
-        locations = self._redirects.of(file, is_outside=is_outside)
+        locations = self._redirects.of(file, listener)
         if locations is not None:
             return locations.cached(key)
         return file if self._contents.is_cached(key, file) else None

@@ -9,9 +9,8 @@ from collections.abc import Collection
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from wheelyard_server.access.rules import ANONYMOUS, Verb
 from wheelyard_server.settings import ListenAddress
-from wheelyard_server.web.context import rules_of
+from wheelyard_server.web.context import CATALOG_ACCESS, listener_of
 
 _ANY = "*"
 
@@ -40,5 +39,7 @@ class AllowedOrigins:
         allowed = self._allowed.get(socket[1], frozenset())
         if origin in allowed:
             return origin
-        # Where anonymous may read nothing, "*" would be a mistake: who wrote it meant somebody who is logged in.
-        return _ANY if _ANY in allowed and rules_of(request).allows_some(ANONYMOUS, Verb.READ) else None
+        if _ANY not in allowed:
+            return None
+        # If anonymous may read nothing, "*" is a mistake: it was meant for users who log in, who get nothing here.
+        return _ANY if request.app[CATALOG_ACCESS].allows_anonymous_reads(listener_of(request)) else None

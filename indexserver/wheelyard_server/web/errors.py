@@ -21,6 +21,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.FileExistsWithOtherContentError: 409,
     errors.RegistrationError: 410,
     errors.FileTooLargeError: 413,
+    errors.InvalidPublisherError: 422,
     errors.TooManyAttemptsError: 429,
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,

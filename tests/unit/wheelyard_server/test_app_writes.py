@@ -9,13 +9,14 @@ import pytest
 from support.access import ACCESS
 from support.memory_storage import MemoryStorage
 from wheelyard_server import app
+from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import NotFoundError, StorageUnavailableError, UnsafeStorageError
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings import Folder, Settings, StorageSettings
 from wheelyard_server.storage import ETag, Server, layout
-from wheelyard_server.web.context import BACKGROUND, CATALOG
+from wheelyard_server.web.context import BACKGROUND
 
 NAME = parse_project_name("demo")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.model import File
+from wheelyard_server.settings import Listener
 
 SHARED_SECONDS = 60
 """For so long everybody who asks is given the same URL, whose life is a few minutes."""
@@ -61,6 +62,8 @@ class FileRedirects:
     cluster: PresignedUrls | None = None
     external: PresignedUrls | None = None
 
-    def of(self, file: File, *, is_outside: bool) -> PresignedUrls | None:
-        """Return where a client of this listener finds a file; None: it is sent by us."""
-        return (self.external if is_outside else self.cluster) if file.size >= self.min_bytes else None
+    def of(self, file: File, listener: Listener) -> PresignedUrls | None:
+        """Return where a client of this listener finds a file; None if this server sends it."""
+        if file.size < self.min_bytes:
+            return None
+        return self.external if listener is Listener.EXTERNAL else self.cluster

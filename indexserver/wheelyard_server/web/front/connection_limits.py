@@ -1,4 +1,4 @@
-"""Who is connected: how many, and how many of them from one place."""
+"""How many connections there may be, in all and from one address."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,34 +6,37 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 _IPV6_PREFIX = 64
-"""Bits: a single machine has all addresses of such a network to choose from."""
+"""Bits: a single machine can use any address of such a network."""
 
 
-class Census:
-    """Counts connections in all and by neighbourhood."""
+class ConnectionCounter:
+    """Counts connections, in all and by address group."""
 
-    def __init__(self, maximum: int, max_of_one: int) -> None:
-        self._most = maximum
-        self._most_of_one = max_of_one
-        self._here: Counter[str] = Counter()
+    def __init__(self, max_connections: int, max_per_group: int) -> None:
+        self._max = max_connections
+        self._max_per_group = max_per_group
+        self._by_group: Counter[str] = Counter()
         self._count = 0
 
-    def enter(self, place: str) -> Callable[[], None] | None:
-        """Count a connection and return what ends it; None where there are enough. "" is no place of anybody's."""
-        if self._count >= self._most or (place and self._here[place] >= self._most_of_one):
+    def enter(self, group: str) -> Callable[[], None] | None:
+        """Count a connection and return a function that ends it; None if there are too many.
+
+        The group "" has no limit of its own.
+        """
+        if self._count >= self._max or (group and self._by_group[group] >= self._max_per_group):
             return None
-        self._here[place] += 1
+        self._by_group[group] += 1
         self._count += 1
-        return lambda: self._leave(place)
+        return lambda: self._leave(group)
 
-    def _leave(self, place: str) -> None:
+    def _leave(self, group: str) -> None:
         self._count -= 1
-        self._here[place] -= 1
-        if not self._here[place]:
-            del self._here[place]
+        self._by_group[group] -= 1
+        if not self._by_group[group]:
+            del self._by_group[group]
 
 
-def neighbourhood(peername: tuple[Any, ...]) -> str:
+def address_group(peername: tuple[Any, ...]) -> str:
     """Return the address of a socket's peer, or its /64 network for IPv6."""
     address = ip_address(str(peername[0]).partition("%")[0])
     if not isinstance(address, IPv6Address):

@@ -24,11 +24,11 @@ class _Bodies:
     size: int = 0
     _holders: Counter[int] = field(default_factory=Counter)
 
-    def is_unchanged(self, body: bytes) -> bool:
+    def holds(self, body: bytes) -> bool:
         return id(body) in self._holders
 
     def add(self, body: bytes) -> None:
-        self.size += 0 if self.is_unchanged(body) else len(body)
+        self.size += 0 if self.holds(body) else len(body)
         self._holders[id(body)] += 1
 
     def remove(self, body: bytes) -> None:
@@ -39,10 +39,10 @@ class _Bodies:
 
 
 class Unsent:
-    """The bodies that are held for clients, in one process and for one address."""
+    """The bodies that are held for clients, in one process and for each address."""
 
     def __init__(self, max_bytes: int, max_bytes_per_address: int) -> None:
-        self._most, self._most_per_address = max_bytes, max_bytes_per_address
+        self._max, self._max_per_address = max_bytes, max_bytes_per_address
         self._all = _Bodies()
         self._of_address: defaultdict[str, _Bodies] = defaultdict(_Bodies)
 
@@ -52,17 +52,17 @@ class Unsent:
         return self._all.size
 
     def has_room(self, address: str, body: bytes) -> bool:
-        """Return whether a body may be held for a client. One is, however large it is, if it is the only one."""
+        """Return whether a body may be held for a client. The only one may, however large it is."""
         own = self._of_address.get(address, _Bodies())
-        return _fits(own, body, self._most_per_address) and _fits(self._all, body, self._most)
+        return _fits(own, body, self._max_per_address) and _fits(self._all, body, self._max)
 
     def hold(self, address: str, body: bytes) -> None:
-        """Count a body until it is given back; whoever holds it keeps a reference to it."""
+        """Count a body until it is given back; the caller keeps a reference to it."""
         self._all.add(body)
         self._of_address[address].add(body)
 
     def give_back(self, address: str, body: bytes) -> None:
-        """Count it no longer."""
+        """Count a body no longer."""
         self._all.remove(body)
         own = self._of_address[address]
         own.remove(body)
@@ -71,7 +71,7 @@ class Unsent:
 
     @contextmanager
     def held(self, address: str, body: bytes) -> Iterator[None]:
-        """Hold a body."""
+        """Hold a body for as long as the block runs."""
         self.hold(address, body)
         try:
             yield
@@ -80,7 +80,7 @@ class Unsent:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Have a large body sent piece by piece; raise `BusyError` where too many are held."""
+        """Send a large body piece by piece; raise `BusyError` if too many are held."""
         response = await handler(request)
         if not isinstance(response, web.Response) or request.method == hdrs.METH_HEAD:
             return response
@@ -88,16 +88,46 @@ class Unsent:
         if isinstance(body, bytes) and len(body) > PIECE_BYTES:
             address = client_of(request)
             if not self.has_room(address, body):
-                raise BusyError(
-                    "Too many answers wait for clients to take them: read those that you have asked for"
-                )
+                raise BusyError("Too many answers wait to be read: read the answers to earlier requests first")
             response.body = _InPieces(body, self, address)
             response.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         return response
 
 
-def _fits(held: _Bodies, body: bytes, maximum: int) -> bool:
-    return held.size == 0 or held.is_unchanged(body) or held.size + len(body) <= maximum
+def _fits(held: _Bodies, body: bytes, max_bytes: int) -> bool:
+    return held.size == 0 or held.holds(body) or held.size + len(body) <= max_bytes
+
+
+class UnsentBody:
+    """The last large body that was sent on one connection, counted as long as the client has not taken it."""
+
+    def __init__(self, unsent: Unsent | None) -> None:
+        self._unsent = unsent
+        self._last: tuple[str, bytes] | None = None
+        """The client's address, and the body."""
+        self._is_held = False
+
+    def send(self, address: str, body: bytes) -> None:
+        """Remember a body that is about to be sent."""
+        self._last = address, body
+
+    def hold(self) -> None:
+        """Count it: the client has not taken it at once."""
+        if self._last is not None and self._unsent is not None:
+            self._unsent.hold(*self._last)
+            self._is_held = True
+
+    def give_back(self) -> None:
+        """Count it no longer."""
+        last, self._last = self._last, None
+        if self._is_held and last is not None and self._unsent is not None:
+            self._unsent.give_back(*last)
+        self._is_held = False
+
+    def forget_taken(self) -> None:
+        """Give up the reference to a body that the client has taken."""
+        if not self._is_held:
+            self._last = None
 
 
 class _InPieces(Payload):

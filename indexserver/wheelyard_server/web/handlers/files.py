@@ -1,22 +1,15 @@
 """`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
 
-from functools import lru_cache
-from http import HTTPStatus
-
 from aiohttp import web
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
-from wheelyard_server.web.context import arrived_from_outside, guarded_catalog
-from wheelyard_server.web.front.fast_requests import Asking, Target
-from wheelyard_server.web.http.headers import NO_STORE, VARY, head, is_among, matches
+from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.http.headers import NO_STORE, VARY, matches
 from wheelyard_server.web.http.sending import send
-from wheelyard_server.web.pages.representation import Prepared
 
 METADATA_SUFFIX = ".metadata"
 PROVENANCE_SUFFIX = ".provenance"
@@ -54,7 +47,9 @@ async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, N
 async def _metadata(request: web.Request, filename: str) -> web.Response:
     catalog, name, file = await _found(request, filename)
     body = await catalog.core_metadata(name, file)
-    return _small(request, body, file.core_metadata_sha256, FILE_TYPE, _cache_control(_has_login(request)))
+    return _small(
+        request, body, file.core_metadata_sha256, FILE_TYPE, _cache_control(has_login=_has_login(request))
+    )
 
 
 async def integrity(request: web.Request) -> web.Response:
@@ -89,52 +84,14 @@ def _small(request: web.Request, body: bytes, sha256: str, content_type: str, ca
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
-def prepared(
-    catalog: Catalog, view: ProjectView, target: Target, asking: Asking, *, is_outside: bool
-) -> Prepared | None:
-    """Return the answer of `file` if what it sends is in memory, signed, or can be opened without a look at it.
-
-    Whoever is asking may read the project.
-    """
-    if_none_match, has_login = asking.if_none_match, asking.authorization is not None
-    filename, sha256 = target.filename, target.sha256
-    is_metadata = filename.endswith(METADATA_SUFFIX)
-    found = view.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
-    if found is None or found.sha256 != sha256 or not view.project.status.offers_files:
-        return None
-    digest = found.core_metadata_sha256 if is_metadata else sha256
-    body = (
-        catalog.cached_object(digest)
-        if is_metadata
-        else catalog.cached_answer(target.project, found, is_outside=is_outside)
-    )
-    if body is None:
-        return None
-    if if_none_match and is_among(f'"{digest}"', if_none_match):
-        return Prepared(HTTPStatus.NOT_MODIFIED, _head(digest, None, has_login), b"")
-    if isinstance(body, bytes):
-        return Prepared(HTTPStatus.OK, _head(digest, len(body), has_login), body)
-    if isinstance(body, str) and target.method == "GET":
-        return Prepared(HTTPStatus.FOUND, _redirecting(body), b"")
-    return Prepared(HTTPStatus.OK, _head(digest, found.size, has_login), found)
+def file_headers(sha256: str, *, has_login: bool) -> dict[str, str]:
+    """Return the headers of an answer with the bytes of this digest, or of its 304."""
+    return {**_HEADERS, "Cache-Control": _cache_control(has_login=has_login), "ETag": f'"{sha256}"'}
 
 
-@lru_cache(4096)
-def _head(sha256: str, length: int | None, has_login: bool) -> bytes:  # noqa: FBT001 - lru_cache is quicker so
-    """Return the beginning of an answer; without a length, that of a 304."""
-    headers = {**_HEADERS, "Cache-Control": _cache_control(has_login), "ETag": f'"{sha256}"'}
-    if length is None:
-        return head(HTTPStatus.NOT_MODIFIED, headers)
-    return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})
-
-
-@lru_cache(256)  # They are large, few, and each is of no use after a minute.
-def _redirecting(location: str) -> bytes:
-    return head(HTTPStatus.FOUND, {**_redirect_headers(location), "Content-Length": "0"})
-
-
-def _redirect_headers(location: str) -> dict[str, str]:
-    # Whoever has the URL needs no login: it is nobody's to keep.
+def redirect_headers(location: str) -> dict[str, str]:
+    """Return the headers of a redirect to a presigned URL."""
+    # Anyone who has the URL needs no login: no cache may keep it.
     return {"Location": location, "Cache-Control": NO_STORE, "Vary": VARY}
 
 
@@ -142,14 +99,13 @@ def _has_login(request: web.Request) -> bool:
     return "Authorization" in request.headers
 
 
-def _cache_control(has_login: bool) -> str:  # noqa: FBT001
+def _cache_control(*, has_login: bool) -> str:
     return _FOR_ONE if has_login else _FOR_EVERYBODY
 
 
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     catalog, name, file = await _found(request, filename)
-    cache_control = _cache_control(_has_login(request))
-    response = web.StreamResponse(headers={**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{file.sha256}"'})
+    response = web.StreamResponse(headers=file_headers(file.sha256, has_login=_has_login(request)))
     if matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response
@@ -159,9 +115,9 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
         # Also of what S3 would send: a URL that was signed for GET is refused there.
         response.content_length = end - start
         return response
-    location = await catalog.location(name, file, is_outside=arrived_from_outside(request))
+    location = await catalog.location(name, file)
     if location is not None:
-        return web.Response(status=302, headers=_redirect_headers(location))
+        return web.Response(status=302, headers=redirect_headers(location))
     return await send(request, response, await catalog.open(name, file, start, end), start, end)
 
 

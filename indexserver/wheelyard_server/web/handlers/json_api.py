@@ -23,10 +23,9 @@ from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
-from wheelyard_server.storage import ETag
 from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.http.redirects import moved
-from wheelyard_server.web.pages.rendering import Aside, RenderedForOrigins
+from wheelyard_server.web.pages.rendering import OriginPageCache, RenderingQueue
 from wheelyard_server.web.pages.representation import Representation, answer, encoding_for, unchanged
 from wheelyard_server.web.pages.simple_pages import file_url, timestamp
 
@@ -51,11 +50,12 @@ _BYTES_OF_A_ROW = 1024
 CACHED_BYTES = 16 * 1024**2
 """Of memory."""
 _TYPE = "application/json"
-_ASIDE = Aside()
+_ASIDE = RenderingQueue()
 _RELEASE = distribution_version("wheelyard")
 
-_Key = tuple[str, ETag, Version | None, str]
-JSON_PAGES: web.AppKey[RenderedForOrigins[_Key]] = web.AppKey("json_pages", object)  # type: ignore[arg-type]
+_Key = tuple[str, str, Version | None, str]
+"""Name and ETag of a project, its version (None is the latest), and the folder of its files."""
+JSON_PAGES: web.AppKey[OriginPageCache[_Key]] = web.AppKey("json_pages", object)  # type: ignore[arg-type]
 
 
 class _Root(NamedTuple):
@@ -94,7 +94,7 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     if known is not None:
         return known
     key, encoding, pages = (name, view.etag, version, folder), encoding_for(request), request.app[JSON_PAGES]
-    page = pages.ready(key, base, encoding)
+    page = pages.cached(key, base, encoding)
     if page is None:
         rows = len(project.files)
         files = await _ASIDE(lambda: _described(project, version), rows)

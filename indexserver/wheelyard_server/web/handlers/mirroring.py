@@ -16,7 +16,7 @@ from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.handlers.upload import upload
 from wheelyard_server.web.http.expect_continue import go_ahead
 from wheelyard_server.web.http.headers import SERIAL
-from wheelyard_server.web.pages.rendering import Aside
+from wheelyard_server.web.pages.rendering import RenderingQueue
 
 BODY_BYTES = 4096
 _TYPES = ("text/xml", "application/xml")
@@ -28,7 +28,7 @@ _CALL = re.compile(
     rb"</methodCall>\s*"
 )
 """The calls that there are. No parser of XML: its entities are an attack."""
-_ASIDE = Aside()
+_ASIDE = RenderingQueue()
 _NOT_A_CALL = -32700
 _NO_SUCH_METHOD = -32601
 _WRONG_PARAMETERS = -32602

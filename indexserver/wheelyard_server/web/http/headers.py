@@ -13,6 +13,7 @@ KNOWN_TAGS = 100
 """So many of an If-None-Match count; a cache sends those of the variants that it has."""
 SERIAL = "X-PyPI-Last-Serial"
 """The serial of what is described, see `catalog/serials.py`."""
+END_OF_HEADERS = b"\r\n\r\n"
 ALWAYS = {
     # Instead of what aiohttp says of itself: versions help only those who look for known holes.
     "Server": "wheelyard",

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from aiohttp import web
 
 HEADER = "X-Request-ID"
-_GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BITS = 128
 _AT_A_TIME = 256
 _random: list[bytes] = []
@@ -22,7 +22,7 @@ def begin(request: web.BaseRequest) -> None:
 
     The id is in force for the rest of the current task, and in what that starts.
     """
-    _current.set(given(request.headers.get(HEADER, "")) or fresh(1)[0].decode())
+    _current.set(accepted(request.headers.get(HEADER, "")) or fresh(1)[0].decode())
 
 
 def fresh(count: int) -> Sequence[bytes]:
@@ -36,9 +36,9 @@ def fresh(count: int) -> Sequence[bytes]:
     return taken
 
 
-def given(text: str) -> str | None:
-    """Return the id that a client gave, if it is no more than a name."""
-    return text if _GIVEN.fullmatch(text) else None
+def accepted(text: str) -> str | None:
+    """Return the id that a client sent, if it is no more than a name."""
+    return text if _NAME.fullmatch(text) else None
 
 
 @contextmanager

@@ -5,10 +5,12 @@ path, and all others are refused before the router sees them: nothing is decoded
 """
 
 import re
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from wheelyard_server.names import NormalizedName
 from wheelyard_server.web.http.headers import complete
 from wheelyard_server.web.http.problem_details import problem
 
@@ -16,6 +18,21 @@ from wheelyard_server.web.http.problem_details import problem
 # A segment is never "." or "..", and none is empty but the last.
 _PATH = re.compile(r"/(?:(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._+!~-]+(?:/|\Z))*")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """The page or file that a request line asks for."""
+
+    route: str
+    """The route's template, as the metrics have it."""
+    method: str
+    path: str
+    """As the log has it."""
+    project: NormalizedName
+    sha256: str = ""
+    filename: str = ""
+    """Empty for the project's page."""
 
 
 def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:

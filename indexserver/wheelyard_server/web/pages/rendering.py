@@ -25,7 +25,7 @@ T = TypeVar("T")
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="rendering")
 
 
-class Aside:
+class RenderingQueue:
     """Work of one kind, done beside the event loop where it is long."""
 
     def __init__(self) -> None:
@@ -44,15 +44,15 @@ class Aside:
             self._waiting -= 1
 
 
-class Rendered(Generic[K]):
+class PageCache(Generic[K]):
     """Pages by key, in a bounded amount of memory."""
 
     def __init__(self, max_bytes: int) -> None:
         self._pages: MemoryCache[K | tuple[K, Encoding], Representation] = MemoryCache(max_bytes)
         self._running: dict[tuple[K, Encoding], asyncio.Task[Representation]] = {}
-        self._aside = Aside()
+        self._aside = RenderingQueue()
 
-    def ready(self, key: K, encoding: Encoding) -> Representation | None:
+    def cached(self, key: K, encoding: Encoding) -> Representation | None:
         """Return a page if it can be sent in this content coding without more work than that of a small page."""
         return self._pages.get(key) or self._pages.get((key, encoding))
 
@@ -60,7 +60,7 @@ class Rendered(Generic[K]):
         self, key: K, encoding: Encoding, make: Callable[[], Representation], rows: int
     ) -> Representation:
         """Return the page that `make` makes, which goes over so many rows; raise `BusyError` if too many wait."""
-        page = self.ready(key, encoding)
+        page = self.cached(key, encoding)
         if page is not None:
             return page
         if rows <= ROWS_INLINE:
@@ -76,8 +76,8 @@ class Rendered(Generic[K]):
     ) -> Representation:
         def encoded() -> Representation:
             page = make()
-            page.prepared(encoding, unchanged=False)
-            page.prepared(encoding, unchanged=True)
+            page.ready_answer(encoding, unchanged=False)
+            page.ready_answer(encoding, unchanged=True)
             return page
 
         return self._keep(key, encoding, await self._aside(encoded, rows))
@@ -96,22 +96,22 @@ _ORIGIN = f"https://{secrets.token_hex(16)}.invalid"
 """Stands for the origin in what is kept for all of them. Nobody knows it, so nothing that was uploaded has it."""
 
 
-class RenderedForOrigins(Generic[K]):
+class OriginPageCache(Generic[K]):
     """Pages with absolute links: made once, and for each origin no more than that is put in."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._templates: Rendered[K] = Rendered(max_bytes // 2)
-        self._pages: Rendered[tuple[K, str]] = Rendered(max_bytes // 2)
+        self._templates: PageCache[K] = PageCache(max_bytes // 2)
+        self._pages: PageCache[tuple[K, str]] = PageCache(max_bytes // 2)
 
-    def ready(self, key: K, origin: str, encoding: Encoding) -> Representation | None:
-        """Return a page as `Rendered.ready` does, of the index at `https://host:port`."""
-        return self._pages.ready((key, origin), encoding)
+    def cached(self, key: K, origin: str, encoding: Encoding) -> Representation | None:
+        """Return a page as `PageCache.ready` does, of the index at `https://host:port`."""
+        return self._pages.cached((key, origin), encoding)
 
     async def page(
         self, key: K, origin: str, encoding: Encoding, make: Callable[[str], Representation], rows: int
     ) -> Representation:
-        """Return a page as `Rendered.page` does; `make` is given an origin."""
-        page = self.ready(key, origin, encoding)
+        """Return a page as `PageCache.page` does; `make` is given an origin."""
+        page = self.cached(key, origin, encoding)
         if page is not None:
             return page
         template = await self._templates.page(key, Encoding.IDENTITY, lambda: make(_ORIGIN), rows)

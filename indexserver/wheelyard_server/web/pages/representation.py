@@ -18,7 +18,7 @@ SMALL_BYTES = 64 * 1024
 """Takes about a millisecond to compress."""
 
 
-class Prepared(NamedTuple):
+class ReadyAnswer(NamedTuple):
     """An answer in bytes, without what is another each time: the date and the id of its request."""
 
     status: HTTPStatus
@@ -37,7 +37,9 @@ class Representation:
     """What the ETags are made of, where that is known without the body; empty: of the body."""
     serial: int = 0
     """Of what is described, see `catalog/serials.py`; 0: it has none."""
-    _prepared: dict[tuple[Encoding, bool], "Prepared"] = field(default_factory=dict, repr=False, compare=False)
+    _ready_answers: dict[tuple[Encoding, bool], "ReadyAnswer"] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     _is_part: bool = False
     """It can be sent in one content coding, which is prepared."""
 
@@ -55,7 +57,7 @@ class Representation:
     @property
     def memory(self) -> int:
         """About how many bytes this takes, compressed forms included."""
-        sent = sum(len(each.body) for each in self._prepared.values() if isinstance(each.body, bytes))
+        sent = sum(len(each.body) for each in self._ready_answers.values() if isinstance(each.body, bytes))
         return max(2 * len(self.body), sent) + 4096
 
     @property
@@ -65,11 +67,11 @@ class Representation:
 
     def only(self, encoding: Encoding) -> "Representation":
         """Return what is sent in this content coding alone; the rest of the memory can be given back."""
-        prepared = {
-            (encoding, unchanged): self.prepared(encoding, unchanged=unchanged) for unchanged in (False, True)
+        ready = {
+            (encoding, unchanged): self.ready_answer(encoding, unchanged=unchanged) for unchanged in (False, True)
         }
         body = self.body if encoding is Encoding.IDENTITY else b""
-        part = Representation(body, self.content_type, self.validator, self.serial, prepared, _is_part=True)
+        part = Representation(body, self.content_type, self.validator, self.serial, ready, _is_part=True)
         part.__dict__["_tags"] = self._tags
         return part
 
@@ -94,29 +96,25 @@ class Representation:
                 headers["Content-Encoding"] = encoding
         return headers
 
-    def prepared(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
+    def ready_answer(self, encoding: Encoding, *, unchanged: bool) -> ReadyAnswer:
         """Return the answer that `answer` gives for this coding as bytes; it is made once."""
-        prepared = self._prepared.get((encoding, unchanged))
-        if prepared is None:
-            prepared = self._prepared[encoding, unchanged] = self._prepare(encoding, unchanged=unchanged)
-        return prepared
+        ready = self._ready_answers.get((encoding, unchanged))
+        if ready is None:
+            ready = self._ready_answers[encoding, unchanged] = self._make_answer(encoding, unchanged=unchanged)
+        return ready
 
-    def is_ready(self, encoding: Encoding) -> bool:
-        """Return whether `prepared` has made the whole answer before."""
-        return (encoding, False) in self._prepared
-
-    def _prepare(self, encoding: Encoding, *, unchanged: bool) -> Prepared:
+    def _make_answer(self, encoding: Encoding, *, unchanged: bool) -> ReadyAnswer:
         headers = self.headers(encoding, unchanged=unchanged)
         if unchanged:
-            return Prepared(HTTPStatus.NOT_MODIFIED, head(HTTPStatus.NOT_MODIFIED, headers), b"")
+            return ReadyAnswer(HTTPStatus.NOT_MODIFIED, head(HTTPStatus.NOT_MODIFIED, headers), b"")
         body = self.encoded(encoding)
-        return Prepared(HTTPStatus.OK, head(HTTPStatus.OK, {**headers, "Content-Length": str(len(body))}), body)
+        return ReadyAnswer(HTTPStatus.OK, head(HTTPStatus.OK, {**headers, "Content-Length": str(len(body))}), body)
 
     def encoded(self, encoding: Encoding) -> bytes:
         """Return the body in this content coding; it is made once."""
-        prepared = self._prepared.get((encoding, False))
-        if prepared is not None and isinstance(prepared.body, bytes):
-            return prepared.body
+        ready = self._ready_answers.get((encoding, False))
+        if ready is not None and isinstance(ready.body, bytes):
+            return ready.body
         match encoding:
             case Encoding.IDENTITY:
                 return self.body

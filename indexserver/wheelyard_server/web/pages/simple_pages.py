@@ -19,9 +19,8 @@ from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.catalog.project_list import Projects, SerialListing
 from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.model import File, Project
-from wheelyard_server.storage import ETag
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType
-from wheelyard_server.web.pages.rendering import Rendered, RenderedForOrigins
+from wheelyard_server.web.pages.rendering import OriginPageCache, PageCache
 from wheelyard_server.web.pages.representation import Representation
 
 API_VERSION = "1.4"
@@ -39,7 +38,8 @@ ROOT = "../.."
 """Of the index, seen from the page of a project."""
 
 T = TypeVar("T")
-_Key = tuple[str, ETag, MediaType]
+_Key = tuple[str, str, MediaType]
+"""Name and ETag of a project, and the media type of its page."""
 
 templates = Environment(
     loader=PackageLoader("wheelyard_server.web.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -50,10 +50,10 @@ class ProjectPages:
     """Project pages, rendered once for each revision and representation."""
 
     def __init__(self) -> None:
-        self._pages: Rendered[_Key] = Rendered(CACHED_BYTES)
-        self._with_origin: RenderedForOrigins[_Key] = RenderedForOrigins(CACHED_WITH_ORIGIN_BYTES)
+        self._pages: PageCache[_Key] = PageCache(CACHED_BYTES)
+        self._with_origin: OriginPageCache[_Key] = OriginPageCache(CACHED_WITH_ORIGIN_BYTES)
         """What has a provenance object, whose links are absolute."""
-        self._filenames: Rendered[tuple[str, ETag, str]] = Rendered(CACHED_FILENAMES_BYTES)
+        self._filenames: PageCache[tuple[str, str, str]] = PageCache(CACHED_FILENAMES_BYTES)
 
     async def page(self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
         """Return a project's page, with links that begin with the index's `root`, ready for this content coding."""
@@ -69,16 +69,16 @@ class ProjectPages:
         project, key = view.project, (view.project.name, view.etag, page)
         return await self._filenames.page(key, encoding, lambda: filenames_page(project, page), len(project.files))
 
-    def ready(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
+    def cached_page(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
         """Return the page if it is here, the same whoever asks for it, and can be sent at once."""
-        return self._pages.ready((view.project.name, view.etag, media_type), encoding)
+        return self._pages.cached((view.project.name, view.etag, media_type), encoding)
 
 
 class RootPages:
     """Root pages, made once for each list of projects."""
 
     def __init__(self) -> None:
-        self._pages: Rendered[tuple[Projects, int, MediaType]] = Rendered(CACHED_ROOT_BYTES)
+        self._pages: PageCache[tuple[Projects, int, MediaType]] = PageCache(CACHED_ROOT_BYTES)
 
     async def page(self, listing: SerialListing, media_type: MediaType, encoding: Encoding) -> Representation:
         """Return the page of these projects, ready for this content coding."""

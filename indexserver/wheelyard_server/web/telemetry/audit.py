@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.rules import ANONYMOUS, Method
 from wheelyard_server.errors import LoginError
-from wheelyard_server.web.context import RECORD, arrived_from_outside
+from wheelyard_server.web.context import RECORD, listener_of
 from wheelyard_server.web.errors import status_of
 from wheelyard_server.web.http.proxies import client_of
 
@@ -69,7 +69,7 @@ def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str,
         "files": record.files,
         "sha256": record.sha256,
         "client": client_of(request),
-        "listener": "external" if arrived_from_outside(request) else "cluster",
+        "listener": listener_of(request),
         "reason": record.reason[:_REASON_LENGTH],
     }
     return {name: value for name, value in fields.items() if value}

@@ -26,7 +26,7 @@ from wheelyard_server.web.http.proxies import client_of
 from wheelyard_server.web.http.sending import BY_SENDFILE
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-PATH_LENGTH = 300
+MAX_PATH_LENGTH = 300
 
 _SECRETS = (
     (re.compile(r"wy_[0-9A-Za-z]{6,}"), "wy_[hidden]"),
@@ -99,7 +99,7 @@ class AccessLog(AbstractAccessLogger):
             REQUEST,
             client_of(request),
             request.method,
-            request.path[:PATH_LENGTH],
+            request.path[:MAX_PATH_LENGTH],
             response.status,
             response.body_length + request.get(BY_SENDFILE, 0),
             time,
@@ -118,12 +118,12 @@ class RequestLog:
         """Write where `handler` does, in its format; None goes the way of `logging`."""
         self._handler = handler
         self.enabled = enabled
-        """Whether `tell` is to be called."""
+        """Whether `log_request` is to be called."""
         self._is_json = handler is not None and isinstance(handler.formatter, JsonFormatter)
         self._second, self._time = 0, ""
         self._lines: list[str] = []
 
-    def log(self, now: float, request_id: str, message: str) -> None:
+    def log_request(self, now: float, request_id: str, message: str) -> None:
         """Log a request if `enabled`. Nothing in it `has_secret`, and all is printable and nothing a backslash."""
         if self._handler is None:
             with request_ids.named(request_id):
@@ -151,7 +151,7 @@ class RequestLog:
         return time.strftime(logging.Formatter.default_time_format, time.localtime(now))
 
     def _write(self) -> None:
-        assert self._handler is not None  # noqa: S101 - `tell` keeps lines for no other
+        assert self._handler is not None  # noqa: S101 - `log_request` keeps lines for no other
         lines, self._lines = self._lines, []
         with self._handler.lock or nullcontext():
             self._handler.stream.write("".join(lines))

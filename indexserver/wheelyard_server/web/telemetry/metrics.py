@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -18,12 +19,10 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
-from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.model import FORMAT
-from wheelyard_server.storage.measured import StorageOutcome
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
 from wheelyard_server.web.errors import status_of
 from wheelyard_server.web.http.headers import add_headers
@@ -42,6 +41,14 @@ _STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 class _Seconds:
     sum: float = 0
     buckets: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
+
+
+class AccessFileState(Protocol):
+    """How the access file is; see `CurrentAccess`."""
+
+    loaded: float
+    looked: float
+    usable: bool
 
 
 class _Requests(Collector):
@@ -144,7 +151,7 @@ class _Background(Collector):
 class Metrics:
     """The metrics of one server."""
 
-    def __init__(self, access: CurrentAccess) -> None:
+    def __init__(self, access: AccessFileState) -> None:
         self.registry = CollectorRegistry()
         self._requests = _Requests()
         self.registry.register(self._requests)
@@ -190,41 +197,41 @@ class Metrics:
         finally:
             resource = request.match_info.route.resource
             route = NO_ROUTE if resource is None else resource.canonical
-            self.answered(route, request.method if resource else NO_ROUTE, status, time.perf_counter() - start)
-            self.exchanged(
+            self.count_answers(route, request.method if resource else NO_ROUTE, status, time.perf_counter() - start)
+            self.count_bodies(
                 client_families.family(request.headers.get("User-Agent", "")), sent, request.content.total_bytes
             )
             self._count(request.get(RECORD))
         return response
 
-    def answered(self, route: str, method: str, status: int, seconds: float, count: int = 1) -> None:
+    def count_answers(self, route: str, method: str, status: int, seconds: float, count: int = 1) -> None:
         """Count an answer, or several that are the same and took the same time."""
         self._requests.answers[route, method, status] += count
         of_route = self._requests.seconds[route]
         of_route.buckets[bisect_left(_BOUNDS, seconds)] += count
         of_route.sum += seconds * count
 
-    def exchanged(self, client: str, sent: int, received: int = 0, count: int = 1) -> None:
+    def count_bodies(self, client: str, sent: int, received: int = 0, count: int = 1) -> None:
         """Count the bodies of a request and its answer, in bytes, for the family of its client."""
         counted = self._requests
         counted.clients[client] += count
         counted.sent_bytes += sent * count
         counted.received_bytes += received * count
 
-    def storage_called(self, operation: str, outcome: StorageOutcome, seconds: float) -> None:
+    def count_storage_call(self, operation: str, outcome: str, seconds: float) -> None:
         """Count a call of the storage; see `MeasuredStorage`."""
         self._storage_calls.labels(operation, outcome).inc()
         self._storage_seconds.labels(operation).observe(seconds)
 
-    def follow(self, counts: Counts) -> None:
+    def export_catalog(self, counts: Counts) -> None:
         """Have told what the catalog counts."""
         self.registry.register(_Catalog(counts))
 
-    def watch(self, background: Background) -> None:
+    def export_background(self, background: Background) -> None:
         """Have told how the background loops are."""
         self.registry.register(_Background(background))
 
-    def authenticated(self, method: Method, outcome: str, count: int = 1) -> None:
+    def count_login(self, method: Method, outcome: str, count: int = 1) -> None:
         """Count somebody who has logged in, or tried to."""
         self._requests.authentications[method, outcome] += count
 
@@ -232,9 +239,9 @@ class Metrics:
         if record is None:
             return
         if record.principal is not None:
-            self.authenticated(record.method, "accepted")
+            self.count_login(record.method, "accepted")
         elif record.method is not Method.NONE:
-            self.authenticated(record.method, "refused")
+            self.count_login(record.method, "refused")
         if record.verb is AuditVerb.PUBLISH:
             self._uploads.labels(record.outcome or AuditOutcome.FAILED).inc()
 
@@ -248,7 +255,7 @@ def _sent(request: web.Request, response: web.StreamResponse) -> int:
     return (response.content_length or 0) if has_body else 0
 
 
-def metrics_app(metrics: Metrics, access: CurrentAccess, background: Background) -> web.Application:
+def metrics_app(metrics: Metrics, access: AccessFileState, background: Background) -> web.Application:
     """Make what is served beside the index, to Prometheus and to the operator, on a port of its own."""
 
     async def scrape(_request: web.Request) -> web.Response:

@@ -30,7 +30,7 @@ from wheelyard_server.web.context import origin
 from wheelyard_server.web.errors import status_of
 from wheelyard_server.web.http import request_ids
 from wheelyard_server.web.http.lifecycle import PROBES
-from wheelyard_server.web.telemetry.logs import PATH_LENGTH, has_secret, hidden
+from wheelyard_server.web.telemetry.logs import MAX_PATH_LENGTH, has_secret, hidden
 from wheelyard_server.web.telemetry.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Tracing:
         resource = request.match_info.route.resource
         attributes = {
             http_attributes.HTTP_REQUEST_METHOD: method,
-            url_attributes.URL_PATH: hidden(request.path)[:PATH_LENGTH],
+            url_attributes.URL_PATH: hidden(request.path)[:MAX_PATH_LENGTH],
             url_attributes.URL_SCHEME: origin(request).partition(":")[0],
             REQUEST_ID: hidden(request_ids.current()),
         }

@@ -13,9 +13,10 @@ from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.routes import answers, publish_demo, raw_heads
 from support.serving import LimitedServer
+from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.settings import Limits
-from wheelyard_server.web.context import EXTERNAL_PORT
+from wheelyard_server.web.context import LISTENER_PORTS
 
 NOBODY, ASK_FIRST = "no-store", "no-cache"
 FOR_EVERYBODY, FOR_ONE = (f"{who}, max-age=365000000, immutable" for who in ("public", "private"))
@@ -38,7 +39,7 @@ async def test_every_answer_of_every_route_says_it(
 ) -> None:
     await publish_demo(client, tmp_path)
     if listener == "external":
-        monkeypatch.setitem(client.server.app._state, EXTERNAL_PORT, client.server.port)  # type: ignore[attr-defined]
+        monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
     statuses = set()
     async for answer in answers(client, storage):
         check(answer.status, answer.headers)

@@ -15,9 +15,10 @@ from support.memory_storage import MemoryStorage
 from support.routes import LOGINS, PATHS, filled, publish_demo
 from support.serving import LimitedServer
 from wheelyard_server import app
+from wheelyard_server.access.listeners import ListenerPorts
+from wheelyard_server.app import ACCESS as CURRENT
 from wheelyard_server.settings import ListenAddress, Listeners, Settings
-from wheelyard_server.web.context import ACCESS as CURRENT
-from wheelyard_server.web.context import EXTERNAL_PORT
+from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 SITE = "https://notebooks.example.com"
@@ -106,7 +107,7 @@ async def test_not_all_sites_where_anonymous_may_not_read(
 @pytest.mark.parametrize("origins", [("*",)])
 async def test_the_rights_are_those_of_the_listener(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await allowed(client, "/simple/demo/", Origin=SITE) == "*"
-    monkeypatch.setitem(client.server.app._state, EXTERNAL_PORT, client.server.port)  # type: ignore[attr-defined]
+    monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
     assert await allowed(client, "/simple/demo/", Origin=SITE) is None
 
 

@@ -17,8 +17,8 @@ from support.routes import PATHS
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import User
 from wheelyard_server.access.rules import Grant, Verb
+from wheelyard_server.app import ACCESS as CURRENT
 from wheelyard_server.settings import Settings
-from wheelyard_server.web.context import ACCESS as CURRENT
 from wheelyard_server.web.routes import ROUTES
 
 SEGMENTS = sorted({part for _, path in PATHS for part in path.split("/") if re.fullmatch(r"[a-z]+", part)})

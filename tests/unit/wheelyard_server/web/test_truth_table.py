@@ -23,9 +23,10 @@ from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import AccessFile, User
+from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.settings import Settings
-from wheelyard_server.web.context import EXTERNAL_PORT
+from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
 
@@ -119,7 +120,7 @@ def listener(request: pytest.FixtureRequest, client: Client, monkeypatch: pytest
     """Let all requests come in at one of the listeners."""
     name: str = request.param
     if name == "external":
-        monkeypatch.setitem(client.server.app._state, EXTERNAL_PORT, client.server.port)  # type: ignore[attr-defined]
+        monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
     return name
 
 

@@ -15,6 +15,7 @@ from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings import Listener
 from wheelyard_server.storage.folder import FolderStorage
 
 BODY = bytes(range(256)) * 400
@@ -128,9 +129,9 @@ async def test_of_what_the_storage_sends_itself_its_url_is_at_hand(folder: Folde
     redirects = FileRedirects(external=PresignedUrls(presign))
     name, catalog = NormalizedName("demo"), Catalog(folder, Policy(redirects=redirects))
     await received(await catalog.open(name, stored.file, 0, len(BODY)))
-    assert catalog.cached_answer(name, stored.file, is_outside=False) is stored.file
-    assert catalog.cached_answer(name, stored.file, is_outside=True) is None
-    url = await catalog.location(name, stored.file, is_outside=True)
-    assert catalog.cached_answer(name, stored.file, is_outside=True) == url == f"https://s3.example/{stored.key}"
+    assert catalog.cached_answer(name, stored.file, Listener.CLUSTER) is stored.file
+    assert catalog.cached_answer(name, stored.file, Listener.EXTERNAL) is None
+    url = await catalog.location(name, stored.file, Listener.EXTERNAL)
+    assert catalog.cached_answer(name, stored.file, Listener.EXTERNAL) == url == f"https://s3.example/{stored.key}"
     catalog._contents.small.keep(stored.file.sha256, SMALL)
-    assert catalog.cached_answer(name, stored.file, is_outside=True) == SMALL
+    assert catalog.cached_answer(name, stored.file, Listener.EXTERNAL) == SMALL

@@ -1,23 +1,23 @@
 import pytest
 
-from wheelyard_server.web.front.connection_limits import Census, neighbourhood
+from wheelyard_server.web.front.connection_limits import ConnectionCounter, address_group
 
 
 def test_no_more_than_so_many_come_in_and_each_that_leaves_makes_room() -> None:
-    census = Census(maximum=3, max_of_one=2)
-    leave = census.enter("a")
+    counter = ConnectionCounter(max_connections=3, max_per_group=2)
+    leave = counter.enter("a")
     assert leave is not None
-    assert census.enter("a") is not None
-    assert census.enter("a") is None
-    assert census.enter("b") is not None
-    assert census.enter("b") is None
+    assert counter.enter("a") is not None
+    assert counter.enter("a") is None
+    assert counter.enter("b") is not None
+    assert counter.enter("b") is None
     leave()
-    assert census.enter("b") is not None
-    assert census.enter("a") is None
+    assert counter.enter("b") is not None
+    assert counter.enter("a") is None
 
 
 @pytest.mark.parametrize(
-    ("address", "place"),
+    ("address", "group"),
     [
         ("10.0.0.1", "10.0.0.1"),
         ("::ffff:10.0.0.1", "10.0.0.1"),
@@ -25,5 +25,5 @@ def test_no_more_than_so_many_come_in_and_each_that_leaves_makes_room() -> None:
         ("fe80::1%eth0", "fe80::/64"),
     ],
 )
-def test_a_machine_has_one_ipv4_address_or_a_network_of_ipv6(address: str, place: str) -> None:
-    assert neighbourhood((address, 1234)) == place
+def test_a_machine_has_one_ipv4_address_or_a_network_of_ipv6(address: str, group: str) -> None:
+    assert address_group((address, 1234)) == group

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server.settings import Limits
-from wheelyard_server.web.front.connections import KEEPALIVE_SECONDS, Connection
+from wheelyard_server.web.front.deadlines import MAX_KEEPALIVE_SECONDS
+from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.routes import ROUTES
 
 LIMITS = Limits(connections_per_address=3, header_bytes=5_000, send_seconds=1)
@@ -33,7 +34,7 @@ class Client:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    connection: Connection
+    connection: LaneConnection
 
     async def send(self, data: bytes) -> None:
         """Send and wait until the server has it."""
@@ -326,14 +327,14 @@ async def test_a_connection_without_requests_is_closed_but_not_one_that_waits_fo
     client = await connect()
     await client.send(GET)
     assert statuses(await client.reader.read(1000)) == [200]
-    assert await client.is_open(after=KEEPALIVE_SECONDS - 5)
+    assert await client.is_open(after=MAX_KEEPALIVE_SECONDS - 5)
     service.go_on.clear()
     await client.send(POST[:-11] + b"1\r\n\r\nx")
-    assert await client.is_open(after=KEEPALIVE_SECONDS + 5)
+    assert await client.is_open(after=MAX_KEEPALIVE_SECONDS + 5)
     service.go_on.set()
     assert statuses(await client.reader.read(1000)) == [200]
-    assert await client.is_open(after=KEEPALIVE_SECONDS + 5)
-    assert not await client.is_open(after=2 * KEEPALIVE_SECONDS + 10)
+    assert await client.is_open(after=MAX_KEEPALIVE_SECONDS + 5)
+    assert not await client.is_open(after=2 * MAX_KEEPALIVE_SECONDS + 10)
 
 
 @pytest.fixture
@@ -364,8 +365,8 @@ async def test_a_connection_that_is_used_between_two_looks_stays_open(
             await client.connection.send_file(b"head", large, 1000)
             assert len(await client.reader.readexactly(1004)) == 1004
         assert await client.is_open(after=after)
-    assert await client.is_open(after=150 + KEEPALIVE_SECONDS - 1)
-    assert not await client.is_open(after=150 + KEEPALIVE_SECONDS + 1)
+    assert await client.is_open(after=150 + MAX_KEEPALIVE_SECONDS - 1)
+    assert not await client.is_open(after=150 + MAX_KEEPALIVE_SECONDS + 1)
 
 
 async def test_a_file_of_the_lane_is_sent_whole(connect: Connect, large: FileIO) -> None:

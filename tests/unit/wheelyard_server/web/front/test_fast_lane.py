@@ -31,17 +31,27 @@ from support.memory_storage import Fault, MemoryStorage
 from support.properties import given, settings
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
-from wheelyard_server.app import METRICS_APP
+from wheelyard_server.app import ACCESS as CURRENT_ACCESS
+from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import SMALL_BYTES
 from wheelyard_server.catalog.documents import CachedDocument, ProjectView
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.settings import Cache, Folder, Limits, LogFormat, Performance, Settings, StorageSettings
+from wheelyard_server.settings import (
+    Cache,
+    Folder,
+    Limits,
+    Listener,
+    LogFormat,
+    Performance,
+    Settings,
+    StorageSettings,
+)
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.web.context import ACCESS as CURRENT_ACCESS
-from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.front import fast_requests
-from wheelyard_server.web.front.fast_lane import LANE, Client, FastLane
+from wheelyard_server.web.front.answer_sender import AnswerSender
+from wheelyard_server.web.front.fast_lane import LANE, FastLane
+from wheelyard_server.web.front.request_groups import LaneClient
 from wheelyard_server.web.http import request_ids
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.telemetry.logs import REQUEST, JsonFormatter, LineFormatter, LogHandler, RequestLog
@@ -63,7 +73,7 @@ class Counted(FastLane):
 
     taken = 0
 
-    def takes(self, client: Client, data: bytes) -> bool:
+    def takes(self, client: LaneClient, data: bytes) -> bool:
         taken = super().takes(client, data)
         self.taken += taken
         return taken
@@ -430,7 +440,7 @@ def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_
     running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner, pair = running
-    opened = pair.lane.catalog.open
+    opened = pair.fast.app[CATALOG].open
 
     async def shortened(*_: object) -> FileIO:
         return FileIO(os.memfd_create("short"))
@@ -445,9 +455,9 @@ def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_
         return await answers(pair.fast, [get(pair.large)], 0.1)
 
     assert runner.run(ask())
-    monkeypatch.setattr(pair.lane.catalog, "open", shortened)
+    monkeypatch.setattr(pair.fast.app[CATALOG], "open", shortened)
     assert statuses(runner.run(ask())) in ([], [200])
-    monkeypatch.setattr(pair.lane.catalog, "open", lost)
+    monkeypatch.setattr(pair.fast.app[CATALOG], "open", lost)
     assert statuses(runner.run(ask())) == [200, 200]
 
 
@@ -555,7 +565,7 @@ async def test_lines_that_are_written_at_once_are_those_of_the_formatter(log_for
     handler.setFormatter(formatter)
     request_log, now = RequestLog(handler), 1_764_082_398.25
     message = REQUEST % ("::1", "GET", "/simple/demo/", 200, 12, 0.00012)
-    request_log.log(now, "id-1", message)
+    request_log.log_request(now, "id-1", message)
     assert stream.getvalue() == ""
     await asyncio.sleep(0)
     record = access_logger.makeRecord(
@@ -591,7 +601,7 @@ async def test_a_fault_of_the_lane_leaves_nobody_waiting(
     reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
     await asyncio.sleep(0.05)
     with monkeypatch.context() as patched:
-        patched.setattr(pair.lane, "_answer", fail)
+        patched.setattr(AnswerSender, "send", fail)
         writer.write(HOT)
         assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
@@ -625,17 +635,17 @@ async def test_what_comes_while_a_request_waits_is_answered_after_it(
 
 
 async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_requests, "_BLOCKS", 2)
-    pair.lane._recognition._askings.clear()
+    monkeypatch.setattr(fast_requests, "MAX_CACHED_HEADERS", 2)
+    pair.lane.parser._headers.clear()
     requests = [HOT[:-2] + f"User-Agent: {number}\r\n\r\n".encode() for number in range(5)]
     assert await taken_after(pair, HOT, *requests) == 6
-    assert len(pair.lane._recognition._askings) == 2
+    assert len(pair.lane.parser._headers) == 2
     assert await taken_after(pair, HOT[:-2] + b"X-Request-ID: once\r\n\r\n") == 1
-    assert not any(b"once" in block for block in pair.lane._recognition._askings)
-    before = len(pair.lane._recognition._targets)
+    assert not any(b"once" in block for block in pair.lane.parser._headers)
+    before = len(pair.lane.parser._targets)
     path = b"/files/demo/" + b"0" * 64 + b"/a"
     assert await taken_after(pair, *(get(path + b"%d" % number + b"x" * 450) for number in range(3))) == 0
-    assert len(pair.lane._recognition._targets) == before
+    assert len(pair.lane.parser._targets) == before
 
 
 class Insistent(Noted):
@@ -662,7 +672,7 @@ class Insistent(Noted):
 def questions(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[NormalizedName]:
     """Note what the lane asks the storage, which takes 10 ms to answer."""
     noted: list[NormalizedName] = []
-    catalog = pair.lane.catalog
+    catalog = pair.fast.app[CATALOG]
     project = catalog.revalidated_project
 
     async def slowly(name: NormalizedName) -> ProjectView:
@@ -724,7 +734,7 @@ async def test_who_waits_is_not_kept_waiting_for_ever_by_those_who_come(
 def looks(running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch) -> list[CachedDocument]:
     """Note each look whether a project is still the same."""
     noted: list[CachedDocument] = []
-    catalog = running[1].lane.catalog
+    catalog = running[1].fast.app[CATALOG]
     is_fresh = catalog.is_fresh
 
     def note(cached: CachedDocument) -> bool:
@@ -773,8 +783,7 @@ def test_whether_it_is_traced_is_asked_of_each_request(
 def test_listeners_with_other_rules_have_other_answers_in_the_same_turn(
     running: tuple[asyncio.Runner, Pair],
 ) -> None:
-    lane, inside, outside = running[1].lane, Noted(), Noted()
-    outside.is_outside = True
+    lane, inside, outside = running[1].lane, Noted(), Noted(Listener.EXTERNAL)
 
     async def ask() -> None:
         assert [lane.takes(client, HOT) for client in (inside, outside, inside)] == [True, False, True]

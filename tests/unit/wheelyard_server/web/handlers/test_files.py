@@ -13,10 +13,10 @@ from support.access import NOBODY, PUBLISHER, READER
 from support.attestations import GITHUB_PUBLISHER, attestation, statement
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.contents.content import SmallObjects
 from wheelyard_server.settings import Cache, Settings
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.http.sending import SMALL_BYTES
 
 JSON = "application/vnd.pypi.simple.v1+json"

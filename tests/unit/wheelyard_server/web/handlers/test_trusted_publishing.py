@@ -18,10 +18,10 @@ from support.memory_storage import Fault, MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.access.access_file import TokenIdentity
+from wheelyard_server.app import CATALOG
 from wheelyard_server.errors import UnsafeStorageError
 from wheelyard_server.maintenance.gc import Collector
 from wheelyard_server.settings import Settings
-from wheelyard_server.web.context import CATALOG
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 CI = TestIssuer("https://ci.example", claims={"repository": "acme/app", "sub": "repo:acme/app"})
@@ -128,7 +128,7 @@ async def test_a_token_can_be_changed_once(client: Client, replica: Client) -> N
         for server in (client, replica):
             assert await refused(server, each) == (
                 "invalid-reuse-token",
-                "The token was used before: ask CI for a new one",
+                "The token was already used: request a new one from CI",
             )
 
 

@@ -16,9 +16,9 @@ from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.access.access_file import AccessFile
 from wheelyard_server.access.reloading import access_of
+from wheelyard_server.app import ACCESS
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.errors import InvalidUploadError
-from wheelyard_server.web.context import ACCESS
 from wheelyard_server.web.handlers import forms
 from wheelyard_server.web.handlers.upload import FIELDS
 

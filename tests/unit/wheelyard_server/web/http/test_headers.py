@@ -12,7 +12,7 @@ from support.access import PUBLISHER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.serving import send_raw, statuses
-from wheelyard_server.web.context import CATALOG
+from wheelyard_server.app import CATALOG
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES
 

@@ -12,9 +12,8 @@ from support.http import Client, auth
 from support.memory_storage import MemoryStorage
 from support.routes import answers, publish_demo, raw_heads
 from support.serving import LimitedServer
-from wheelyard_server.app import METRICS_APP
+from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.settings import Limits
-from wheelyard_server.web.context import CATALOG
 
 EXACT = "application/problem+json"
 

@@ -20,12 +20,23 @@ from support.lane import Noted
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
+from wheelyard_server.access.listeners import ListenerPorts
+from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.settings import S3, ListenAddress, Listeners, Redirect, Redirects, Settings, StorageSettings
-from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT
-from wheelyard_server.web.front import fast_lane
+from wheelyard_server.settings import (
+    S3,
+    ListenAddress,
+    Listener,
+    Listeners,
+    Redirect,
+    Redirects,
+    Settings,
+    StorageSettings,
+)
+from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.front.fast_lane import LANE, FastLane
+from wheelyard_server.web.front.request_groups import LaneClient
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 INSIDE, OUTSIDE = "https://s3.inside.example", "https://s3.example:9000"
@@ -54,7 +65,7 @@ async def client(
     application[LIFECYCLE].started = True
     server = LimitedServer(application, settings.limits)
     if getattr(request, "param", "cluster") == "external":
-        application[EXTERNAL_PORT] = server.port
+        application[LISTENER_PORTS] = ListenerPorts(server.port)
     async with TestClient(server, auto_decompress=False) as test_client:
         yield test_client
 
@@ -178,10 +189,10 @@ async def test_each_listener_has_its_own_url_in_the_same_turn(client: Client, ur
     catalog, lane = client.app[CATALOG], client.app[LANE]
     name = NormalizedName("secret-a")
     (file,) = (await catalog.project(name)).project.files
-    wanted = [await catalog.location(name, file, is_outside=each) for each in (False, True)]
+    wanted = [await catalog.location(name, file, each) for each in Listener]
     lines = "".join(f"{header}: {value}\r\n" for header, value in auth(READER).items())
     request = f"GET {url} HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode()
-    noted = [Noted(), Noted(is_outside=True)]
+    noted = [Noted(), Noted(Listener.EXTERNAL)]
     assert [lane.takes(each, request) for each in noted] == [True, True]
     while not all(each.sent for each in noted):
         await asyncio.sleep(0.01)
@@ -233,7 +244,7 @@ async def test_the_fast_lane_answers_as_aiohttp_does(
     taken: list[bool] = []
     takes = FastLane.takes
 
-    def noted(lane: FastLane, sender: fast_lane.Client, data: bytes) -> bool:
+    def noted(lane: FastLane, sender: LaneClient, data: bytes) -> bool:
         taken.append(takes(lane, sender, data))
         return taken[-1]
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from support.access import OWNER, PUBLISHER
 from support.http import Client, auth
 from support.serving import send_raw
-from wheelyard_server.web.context import CATALOG
+from wheelyard_server.app import CATALOG
 from wheelyard_server.web.http import request_ids
 
 FRESH = re.compile(r"[0-9a-f]{32}")

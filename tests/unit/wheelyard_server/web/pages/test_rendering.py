@@ -7,7 +7,13 @@ import pytest
 
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.pages.negotiation import Encoding
-from wheelyard_server.web.pages.rendering import MAX_WAITING, ROWS_INLINE, Aside, Rendered, RenderedForOrigins
+from wheelyard_server.web.pages.rendering import (
+    MAX_WAITING,
+    ROWS_INLINE,
+    OriginPageCache,
+    PageCache,
+    RenderingQueue,
+)
 from wheelyard_server.web.pages.representation import SMALL_BYTES, Representation
 
 MANY = ROWS_INLINE + 1
@@ -27,7 +33,7 @@ class Maker:
 
 
 async def test_a_short_page_is_made_at_once_and_a_long_one_beside_the_event_loop() -> None:
-    pages, short, long = Rendered[str](10**6), Maker(), Maker()
+    pages, short, long = PageCache[str](10**6), Maker(), Maker()
     for _ in range(2):
         await asyncio.gather(*(pages.page("short", Encoding.GZIP, short, ROWS_INLINE) for _ in range(10)))
         await asyncio.gather(*(pages.page("long", Encoding.GZIP, long, MANY) for _ in range(10)))
@@ -35,24 +41,24 @@ async def test_a_short_page_is_made_at_once_and_a_long_one_beside_the_event_loop
 
 
 async def test_of_a_large_page_what_is_sent_is_kept_and_nothing_else() -> None:
-    pages, make = Rendered[str](10**6), Maker(LARGE)
+    pages, make = PageCache[str](10**6), Maker(LARGE)
     page = await pages.page("a", Encoding.GZIP, make, MANY)
     whole = make()
     for unchanged in (True, False):
-        assert page.prepared(Encoding.GZIP, unchanged=unchanged) == whole.prepared(
+        assert page.ready_answer(Encoding.GZIP, unchanged=unchanged) == whole.ready_answer(
             Encoding.GZIP, unchanged=unchanged
         )
     assert {each: page.etag(each) for each in Encoding} == {each: whole.etag(each) for each in Encoding}
     assert page.encoded(Encoding.GZIP) == whole.encoded(Encoding.GZIP)
     assert page.memory < len(LARGE) / 10
-    assert pages.ready("a", Encoding.GZIP) is page
-    assert pages.ready("a", Encoding.ZSTD) is None
+    assert pages.cached("a", Encoding.GZIP) is page
+    assert pages.cached("a", Encoding.ZSTD) is None
     plain = await pages.page("a", Encoding.IDENTITY, make, MANY)
     assert plain.encoded(Encoding.IDENTITY) == LARGE
 
 
 async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
-    pages, go_on = Rendered[int](10**6), threading.Event()
+    pages, go_on = PageCache[int](10**6), threading.Event()
 
     def make() -> Representation:
         go_on.wait()
@@ -69,7 +75,7 @@ async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
 
 
 async def test_so_much_work_waits_and_no_more() -> None:
-    aside, go_on = Aside(), threading.Event()
+    aside, go_on = RenderingQueue(), threading.Event()
     waiting = [asyncio.create_task(aside(go_on.wait, MANY)) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(BusyError):
@@ -83,7 +89,7 @@ async def test_so_much_work_waits_and_no_more() -> None:
 
 
 async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
-    pages, make = Rendered[str](10**6), Maker()
+    pages, make = PageCache[str](10**6), Maker()
 
     def fail() -> Representation:
         raise RuntimeError
@@ -96,18 +102,18 @@ async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
 
 @pytest.mark.parametrize("body", [b"small", LARGE])
 async def test_a_page_with_an_origin_is_made_once_for_all_of_them(body: bytes) -> None:
-    pages, make = RenderedForOrigins[str](8 * 10**6), Maker(body)
+    pages, make = OriginPageCache[str](8 * 10**6), Maker(body)
     for number in range(100):
         origin = f"https://{number}.example"
         page = await pages.page("a", origin, Encoding.IDENTITY, make, MANY)
         assert page.encoded(Encoding.IDENTITY) == body + origin.encode()
         assert page.etag(Encoding.GZIP) == Maker(body)(origin).etag(Encoding.GZIP)
-        assert pages.ready("a", origin, Encoding.IDENTITY) is page
+        assert pages.cached("a", origin, Encoding.IDENTITY) is page
     assert len(make.threads) == 1
 
 
 async def test_origins_that_clients_make_up_take_a_bounded_amount_of_memory() -> None:
-    pages, make = RenderedForOrigins[str](10**6), Maker(b"x" * 10_000)
+    pages, make = OriginPageCache[str](10**6), Maker(b"x" * 10_000)
     for number in range(1000):
         await pages.page("a", f"https://{number}.example", Encoding.GZIP, make, 1)
     assert pages._pages._pages.size + pages._templates._pages.size <= 10**6

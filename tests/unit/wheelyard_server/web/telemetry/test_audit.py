@@ -21,7 +21,9 @@ from support.logs import audit_lines, collected
 from support.memory_storage import MemoryStorage
 from support.serving import send_raw
 from wheelyard_server.access.audit import AuditVerb
-from wheelyard_server.web.context import CATALOG, EXTERNAL_PORT
+from wheelyard_server.access.listeners import ListenerPorts
+from wheelyard_server.app import CATALOG
+from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
 from wheelyard_server.web.telemetry.logs import JsonFormatter
 
@@ -184,7 +186,7 @@ async def test_every_route_that_writes_has_its_verb_even_for_a_request_that_mean
 async def test_the_listener_is_that_of_the_socket(
     client: Client, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(client.server.app._state, EXTERNAL_PORT, client.server.port)  # type: ignore[attr-defined]
+    monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
     await client.get("/simple/demo/")
     assert only(log)["listener"] == "external"
 

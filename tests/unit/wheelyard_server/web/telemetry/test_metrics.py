@@ -15,8 +15,7 @@ from support.access import PUBLISHER, token_of
 from support.http import Client, auth, form
 from support.logs import collected
 from support.memory_storage import Fault, MemoryStorage
-from wheelyard_server.app import METRICS, METRICS_APP
-from wheelyard_server.web.context import ACCESS
+from wheelyard_server.app import ACCESS, METRICS, METRICS_APP
 from wheelyard_server.web.telemetry.logs import LineFormatter
 
 

@@ -23,7 +23,7 @@ from support.memory_storage import Fault, MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.settings import Settings, TracingSettings
-from wheelyard_server.web.front.fast_lane import FastLane
+from wheelyard_server.web.front.answer_sender import AnswerSender
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.telemetry import tracing
 from wheelyard_server.web.telemetry.sampling import Sampling
@@ -181,13 +181,13 @@ async def test_no_secret_and_no_name_of_ours_for_what_is_not_there(traced: Trace
 def in_lane(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Have the requests that the fast lane answers."""
     taken: list[object] = []
-    answer = FastLane._answer
+    answer = AnswerSender.send
 
-    def counted(lane: FastLane, request: object, *rest: object) -> None:
+    def counted(sender: AnswerSender, request: object, *rest: object) -> None:
         taken.append(request)
-        answer(lane, request, *rest)  # type: ignore[arg-type]
+        answer(sender, request, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FastLane, "_answer", counted)
+    monkeypatch.setattr(AnswerSender, "send", counted)
     return taken
 
 

@@ -1,0 +1,59 @@
+"""Hands out the catalog: guarded for the sender of a request, readable for the fast lane.
+
+Nothing above this package holds the catalog itself or decides which listener's rules apply.
+"""
+
+from datetime import UTC, datetime
+
+from wheelyard_server.access.audit import AuditRecord
+from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
+from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.access.passwords import PasswordChecker
+from wheelyard_server.access.readable import ReadableCatalog
+from wheelyard_server.access.reloading import Access, CurrentAccess
+from wheelyard_server.access.rules import ANONYMOUS, Principal, Verb
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.settings import Listener
+
+
+class Login:
+    """The credentials of one request, and who that is by the access file that was last in force."""
+
+    def __init__(self, authorization: str | None, address: str) -> None:
+        """Take the Authorization header and the client's address; the login counts from now on."""
+        self._credentials = PresentedCredentials(authorization, address, datetime.now(UTC))
+        self._access: Access | None = None
+        self._principal = ANONYMOUS
+
+    async def principal(self, access: Access, passwords: PasswordChecker) -> Principal:
+        """Return who this is by an access file; raise what `authenticate` raises."""
+        if self._access is not access:
+            self._principal = await authenticate(self._credentials, access.accepted_users, passwords)
+            self._access = access
+        return self._principal
+
+
+class CatalogAccess:
+    """The only way from a request to the catalog."""
+
+    def __init__(self, catalog: Catalog, access: CurrentAccess, passwords: PasswordChecker) -> None:
+        self._catalog = catalog
+        self._access = access
+        self._passwords = passwords
+
+    async def guarded_catalog(self, login: Login, listener: Listener, record: AuditRecord) -> GuardedCatalog:
+        """Return the catalog as the sender may use it, by the rules that are in force now at this listener.
+
+        Raises what `authenticate` raises for credentials that are not valid.
+        """
+        access = self._access.access
+        principal = await login.principal(access, self._passwords)
+        return GuardedCatalog(self._catalog, access.rules_for(listener), principal, listener, record)
+
+    def readable_catalog(self) -> ReadableCatalog:
+        """Return the catalog as the fast lane may read it."""
+        return ReadableCatalog(self._catalog, self._access)
+
+    def allows_anonymous_reads(self, listener: Listener) -> bool:
+        """Return whether anonymous may read any project at this listener."""
+        return self._access.access.rules_for(listener).allows_some(ANONYMOUS, Verb.READ)

@@ -1,0 +1,76 @@
+"""The catalog as the fast lane may read it: what is cached, and only for readers with the right."""
+
+from wheelyard_server.access.known_readers import KnownReader
+from wheelyard_server.access.reloading import CurrentAccess
+from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.contents.content import Content
+from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.documents import CachedDocument, ProjectView
+from wheelyard_server.model import File
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings import Listener
+
+
+class ReadableCatalog:
+    """Projects by name, and the bytes of the files in their views; see `ReadableProject`."""
+
+    def __init__(self, catalog: Catalog, access: CurrentAccess) -> None:
+        self._catalog = catalog
+        self._access = access
+
+    @property
+    def counts(self) -> Counts:
+        """What has been read, for the metrics."""
+        return self._catalog.counts
+
+    def cached_project(self, name: NormalizedName) -> "ReadableProject | None":
+        """Return what was read of a project last, without asking the storage; None if there is nothing to see."""
+        document = self._catalog.cached_project(name)
+        if document is None or document.view is None:
+            return None
+        return ReadableProject(self._access, name, document.view, document)
+
+    def is_fresh(self, project: "ReadableProject") -> bool:
+        """Return whether a cached project is as fresh as it has to be at this moment."""
+        return project.document is not None and self._catalog.is_fresh(project.document)
+
+    async def revalidated_project(self, name: NormalizedName) -> "ReadableProject":
+        """Return a project as it is now; see `Catalog.revalidated_project`, also for the errors."""
+        return ReadableProject(self._access, name, await self._catalog.revalidated_project(name))
+
+    def cached_core_metadata(self, file: File) -> bytes | None:
+        """Return a file's core metadata if it is in memory."""
+        return self._catalog.cached_object(file.core_metadata_sha256)
+
+    def cached_content(self, name: NormalizedName, file: File, listener: Listener) -> bytes | File | str | None:
+        """Return what a client of this listener gets of a file; see `Catalog.cached_answer`."""
+        return self._catalog.cached_answer(name, file, listener)
+
+    async def open(self, name: NormalizedName, file: File) -> Content:
+        """Open all bytes of a file; see `Catalog.open`, also for the errors."""
+        return await self._catalog.open(name, file, 0, file.size)
+
+
+class ReadableProject:
+    """A project at one moment, whose view only readers with the right to it get."""
+
+    __slots__ = ("_access", "_name", "_view", "document")
+
+    def __init__(
+        self, access: CurrentAccess, name: NormalizedName, view: ProjectView, document: CachedDocument | None = None
+    ) -> None:
+        self._access = access
+        self._name = name
+        self._view = view
+        self.document = document
+        """The cached document that it comes from."""
+
+    @property
+    def stale_seconds(self) -> float | None:
+        """How long ago the storage confirmed this, while it does not answer; None is current."""
+        return self._view.stale_seconds
+
+    def view_for(self, reader: KnownReader, listener: Listener) -> ProjectView | None:
+        """Return the view if the reader may read the project by the access file that is in force now."""
+        may_read = reader.may_read(self._access.access, self._name, listener)
+        return self._view if may_read else None
