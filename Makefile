@@ -14,31 +14,18 @@ export CLUSTER ?= local
 $(READY): pyproject.toml requirements-dev.txt
 	@echo "Setting up the Python environment in $(VENV) (about 20 seconds)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: setup
 setup: $(READY) ## Make the Python environment
 
-COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --no-emit-index-url --custom-compile-command "make lock"
-CLIENTS := $(basename $(notdir $(wildcard tests/clients/locks/*.in)))
-PEERS := $(basename $(notdir $(wildcard tests/bench/locks/*.in)))
-
 .PHONY: lock
-lock: $(READY) ## Lock the development dependencies the clients of the tests and the bench's peers anew
-	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements-dev.txt
-	$(COMPILE) --extra operator --extra tracing --constraint requirements-dev.txt --generate-hashes --only-binary :all: \
-	  pyproject.toml --output-file requirements.txt
-	for client in $(CLIENTS); do \
-	  $(COMPILE) tests/clients/locks/$$client.in --output-file tests/clients/locks/$$client.txt; done
-	for lock in $(basename $(wildcard tests/chart/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
-	for peer in $(PEERS); do \
-	  $(COMPILE) tests/bench/locks/$$peer.in --output-file tests/bench/locks/$$peer.txt; done
-	for lock in $(basename $(wildcard tests/s3_servers/locks/*.in)); do $(COMPILE) $$lock.in --output-file $$lock.txt; done
-	$(COMPILE) tests/integration/distributions/application.in \
-	  --output-file tests/integration/distributions/application.txt
+lock: $(READY) ## Write all lock files from their requirements: make lock [UPGRADE=1]
+	@PYTHONPATH=release $(BIN)/python -m locks $(if $(UPGRADE),--upgrade)
 
 .PHONY: format
 format: $(READY) ## Format the code and mend what ruff can mend

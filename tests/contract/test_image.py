@@ -12,30 +12,12 @@ REPOSITORY = Path(__file__).parents[2]
 DOCKERFILES = ("Dockerfile", "tests/cluster/dependencies.Dockerfile")
 
 
-def locked(name: str) -> dict[str, list[str]]:
-    """Return the requirements of a lock file, each with its hashes."""
-    text = re.sub(r"\\\n", " ", (REPOSITORY / name).read_text())
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if line and not line.startswith((" ", "#")):
-            requirement = line.partition(" --hash")[0].strip()
-            found[requirement] = re.findall(r"--hash=(sha256:[0-9a-f]{64})", line)
-    return found
-
-
-def test_everything_that_the_image_installs_has_hashes() -> None:
-    assert [requirement for requirement, hashes in locked("requirements.txt").items() if not hashes] == []
-
-
-def test_the_image_installs_what_the_tests_run() -> None:
-    assert set(locked("requirements.txt")) <= set(locked("requirements-dev.txt"))
-
-
 def test_the_image_has_all_that_the_project_requires() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     required = [*project["dependencies"], *extras["operator"], *extras["tracing"]]
-    names = {canonicalize_name(Requirement(each).name) for each in locked("requirements.txt")}
+    pinned = re.findall(r"^\S+==\S+", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE)
+    names = {canonicalize_name(Requirement(each).name) for each in pinned}
     assert {canonicalize_name(Requirement(each).name) for each in required} <= names
 
 

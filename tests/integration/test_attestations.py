@@ -41,7 +41,7 @@ FILES = {
 def assets() -> Path:
     """Return the folder of the library's own test files: they are in its sdist."""
     (line,) = (
-        line
+        line.partition(" ")[0]
         for line in (LOCKS / "pypi-attestations.txt").read_text().splitlines()
         if line.startswith("pypi-attestations==")
     )
