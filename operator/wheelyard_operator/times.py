@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def written(time: datetime) -> str:
@@ -32,11 +31,6 @@ def seconds_until(time: str, now: str) -> float:
 def timestamp(time: str) -> float:
     """Return a time as Prometheus has it: seconds since 1970."""
     return _read(time).timestamp()
-
-
-def parse_seconds(duration: str) -> int:
-    """Return the seconds of a duration such as 720h; "" is 0. The schemas allow no other units than s, m and h."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]] if duration else 0
 
 
 def _read(text: str) -> datetime:

@@ -1,13 +1,14 @@
 """A real API server for all tests of this folder: no kubelet, no containers, no root."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 from kubernetes.config import new_client_from_config
 
-from cluster import ApiServer, apiserver
+from apiserver.world import Cloud, World
+from cluster import ApiServer, S3Server, apiserver
 from support.rest import Rest
 from wheelyard_operator.kube import RealKube
 
@@ -37,3 +38,21 @@ def namespace(rest: Rest) -> str:
     name = f"t-{uuid.uuid4().hex[:8]}"
     rest.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     return name
+
+
+@pytest.fixture
+def new_world(
+    kube: RealKube, rest: Rest, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], World]:
+    """Make worlds, each with a namespace and a bucket of its own."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+
+    cloud = Cloud(s3_server)
+
+    def new() -> World:
+        name = f"w-{uuid.uuid4().hex[:8]}"
+        rest.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        return World(kube, rest, cloud, name)
+
+    return new

@@ -54,7 +54,12 @@ OF_INDEX: list[Case] = [
         for path in ("spec.resources.requests.cpu", "spec.resources.limits.cpu")
     ),
     *(
-        (path, ["512Mi"], ["1G", "512", "0Mi"], f"{path} must be a number with Mi or Gi")
+        (
+            path,
+            ["512Mi", "268435456"],
+            ["1G", "512", "0Mi", "512m"],
+            f"{path} must be a size of at least 1Mi, such as",
+        )
         for path in ("spec.resources.requests.memory", "spec.resources.limits.memory")
     ),
     (
@@ -153,9 +158,9 @@ OF_INDEX: list[Case] = [
     ),
     (
         "spec.monitoring.serviceMonitor.interval",
-        ["30s", "1m"],
-        ["30", "0s", "1h"],
-        "spec.monitoring.serviceMonitor.interval must be a number",
+        ["30s", "1m", "1h", "1d"],
+        ["30", "0s", "25h", "1w"],
+        "spec.monitoring.serviceMonitor.interval must be a duration from 1s to 1d, such as 30s",
     ),
 ]
 
@@ -183,5 +188,5 @@ for _field in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo
     ]
 
 OF_USER: list[Case] = [
-    ("spec.credentials.url", ["Internal", "External"], ["https://x"], 'Unsupported value: "https://x"'),
+    ("spec.credentials.listener", ["Cluster", "External"], ["https://x"], 'Unsupported value: "https://x"'),
 ]

@@ -3,18 +3,16 @@
 import base64
 import itertools
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from apiserver.world import CHILDREN, Cloud, World, exists
+from apiserver.world import CHILDREN, World, exists
 from cluster import S3Server
-from support.rest import Manifest, Rest
+from support.rest import Manifest
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import unpacked
-from wheelyard_operator.kube import RealKube
 from wheelyard_operator.provision.iam import user_name
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, PackageIndex
 
@@ -26,24 +24,6 @@ MADE = {
     "PodDisruptionBudget": {"wheelyard-main"},
     "PersistentVolumeClaim": set[str](),
 }
-
-
-@pytest.fixture
-def new_world(
-    kube: RealKube, rest: Rest, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], World]:
-    """Make worlds, each with a namespace and a bucket of its own."""
-    for name, value in s3_server.environment().items():
-        monkeypatch.setenv(name, value)
-
-    cloud = Cloud(s3_server)
-
-    def new() -> World:
-        name = f"kill-{uuid.uuid4().hex[:8]}"
-        rest.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        return World(kube, rest, cloud, name)
-
-    return new
 
 
 def declare(world: World, **spec: Any) -> None:

@@ -201,7 +201,7 @@ def test_what_somebody_made_immutable(world: World, kind: str, name: str, condit
     world.rest.merge(before, {"immutable": True})
     match name:
         case "wheelyard-main":
-            world.change(world.index, {"spec": {"freshness": {"freshSeconds": 7}}})
+            world.change(world.index, {"spec": {"freshness": {"fresh": "7s"}}})
         case "wheelyard-main-access":
             grant(world, uuid.uuid4().hex)
         case "wheelyard-main-storage":

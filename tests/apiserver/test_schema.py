@@ -4,10 +4,7 @@ No webhook runs: the API server alone refuses a wrong manifest, with a message t
 """
 
 import copy
-import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
@@ -16,6 +13,7 @@ import yaml
 from kubernetes.config import new_client_from_config
 
 from apiserver import exposure_rules
+from apiserver.crds import apply_crd, refused, until
 from apiserver.exposure_rules import Case
 from cluster import ApiServer
 from cluster.paths import REPOSITORY
@@ -100,8 +98,9 @@ def expression(operator: str, **more: Any) -> dict[str, Any]:
     return selected(matchExpressions=[{"key": "team", "operator": operator, **more}])
 
 
-SIZES = ["1048576", "512Ki", "500Mi", "5Gi"]
-NO_SIZES = ["5 GB", "0", "lots", "1.5Gi"]
+SIZES = ["1048576", "1024Ki", "500Mi", "5Gi", "1Ti"]
+NO_SIZES = ["5 GB", "0", "lots", "1.5Gi", "5G", "5m", "05Gi", ""]
+NO_DURATIONS = ["30", "d", "1h30m", "1.5h", "-1s", "1w", "01s", "10000000s", "36501d"]
 GLOBS, NO_GLOBS = [["*"], ["acme-*", "a?"]], [["Foo_Bar"], ["a.b"]]
 STARS, NO_STARS = [["*a" * 8], ["*" * 8 + "a"]], [["*a" * 9], ["a", "*" * 64]]
 SUBJECTS = [["anonymous"], ["authenticated", "user:ci.jenkins", "group:pub_1.x"]]
@@ -178,15 +177,15 @@ OF_INDEX: list[Case] = [
     ),
     (
         "spec.storage.s3.provision.rotateEvery",
-        ["", "15m", "2160h"],
-        ["1m", "90d", "h"],
-        "rotateEvery must be empty or at",
+        ["", "15m", "900s", "2160h", "90d", "36500d"],
+        ["1m", "899s", "0d", *NO_DURATIONS],
+        "spec.storage.s3.provision.rotateEvery must be empty or a duration from 15m to 36500d, such as 90d",
     ),
     (
         "spec",
-        [volume(size="20Gi")],
-        [volume(size="much")],
-        "spec.storage.volume.size must be a",
+        [volume(size=size) for size in SIZES],
+        [volume(size=size) for size in ("1023Ki", "1048575", *NO_SIZES)],
+        "spec.storage.volume.size must be a size of at least 1Mi, such as 20Gi",
     ),
     (
         "spec",
@@ -213,18 +212,41 @@ OF_INDEX: list[Case] = [
     ),
     ("spec.replicas", [0, 50], [51], "spec.replicas in body should be less than or equal to 50"),
     ("spec.replicas", [0], [-1], "spec.replicas in body should be greater than or equal to 0"),
-    ("spec.freshness.freshSeconds", [0, 300], [301], "should be less than or equal to 300"),
+    (
+        "spec.freshness.fresh",
+        ["0s", "300s", "5m", "0d"],
+        ["301s", "6m", "1h", "", *NO_DURATIONS],
+        "spec.freshness.fresh must be a duration from 0s to 5m, such as 2s",
+    ),
+    (
+        "spec.freshness.stale",
+        ["0s", "604800s", "7d"],
+        ["604801s", "8d", "", *NO_DURATIONS],
+        "spec.freshness.stale must be a duration from 0s to 7d, such as 1h",
+    ),
+    (
+        "spec.freshness",
+        [{"freshSeconds": 0}, {"freshSeconds": 0, "fresh": "2s"}],
+        [{"freshSeconds": 30}, {"freshSeconds": 30, "fresh": "30s"}],
+        "spec.freshness.freshSeconds is now spec.freshness.fresh: write fresh: 30s in place of freshSeconds: 30",
+    ),
+    (
+        "spec.freshness",
+        [{"staleSeconds": 3600}],
+        [{"staleSeconds": 0}, {"staleSeconds": 600, "stale": "10m"}],
+        "spec.freshness.staleSeconds is now spec.freshness.stale: write stale: 10m in place of staleSeconds: 600",
+    ),
     (
         "spec.limits.fileSize",
         SIZES,
         NO_SIZES,
-        "spec.limits.fileSize must be a number of bytes, or one with Ki, Mi or Gi",
+        "spec.limits.fileSize must be a size such as 500Mi: a whole number of bytes, or with Ki, Mi, Gi or Ti",
     ),
     (
         "spec.limits.metadataSize",
         SIZES,
         NO_SIZES,
-        "spec.limits.metadataSize must be a number of bytes, or one with Ki",
+        "spec.limits.metadataSize must be a size such as 2Mi",
     ),
     ("spec.uploads.accept", ["Installable", "WellFormed"], ["Everything", ""], "Unsupported value"),
     ("spec.limits.projectFiles", [1, 100000], [0], "should be greater than or equal to 1"),
@@ -239,7 +261,7 @@ OF_INDEX: list[Case] = [
         "spec.redirects",
         [{"cluster": {}, "minSize": size} for size in SIZES],
         [{"cluster": {}, "minSize": size} for size in NO_SIZES],
-        "spec.redirects.minSize must be a number of bytes, or one with Ki",
+        "spec.redirects.minSize must be a size such as 100Mi",
     ),
     *(
         (
@@ -250,7 +272,7 @@ OF_INDEX: list[Case] = [
         )
         for side in ("cluster", "external")
     ),
-    ("spec.cache.size", SIZES, NO_SIZES, "spec.cache.size must be a number of bytes, or one with Ki, Mi or Gi"),
+    ("spec.cache.size", SIZES, NO_SIZES, "spec.cache.size must be a size such as 500Mi"),
     *(
         (
             f"spec.access.{field}",
@@ -369,15 +391,26 @@ OF_USER: list[Case] = [
     ),
     (
         "spec.credentials.rotateEvery",
-        ["", "720h", "90m"],
-        ["1d", "0h"],
-        "spec.credentials.rotateEvery must be empty or a",
+        ["", "720h", "90m", "30d", "36500d"],
+        ["0h", *NO_DURATIONS],
+        "spec.credentials.rotateEvery must be empty or a duration from 1s to 36500d, such as 30d",
     ),
-    ("spec.credentials.overlap", ["10m", "1h"], ["", "1d"], "spec.credentials.overlap must be a number"),
+    (
+        "spec.credentials.overlap",
+        ["1s", "10m", "1h", "1d"],
+        ["", "0s", *NO_DURATIONS],
+        "spec.credentials.overlap must be a duration from 1s to 36500d, such as 1h",
+    ),
     (
         "spec.credentials",
-        [{"rotateEvery": "2h", "overlap": "1h"}, {"overlap": "3h"}],
-        [{"rotateEvery": "1h", "overlap": "1h"}],
+        [{"url": "Internal"}, {"url": "Internal", "listener": "External"}],
+        [{"url": "External"}, {"url": "External", "listener": "External"}],
+        "spec.credentials.url is now spec.credentials.listener: write listener: External in place of url: External",
+    ),
+    (
+        "spec.credentials",
+        [{"rotateEvery": "2h", "overlap": "1h"}, {"overlap": "3h"}, {"rotateEvery": "1d", "overlap": "23h"}],
+        [{"rotateEvery": "1h", "overlap": "1h"}, {"rotateEvery": "60m"}, {"rotateEvery": "1d", "overlap": "24h"}],
         "spec.credentials.rotateEvery must be longer than spec.credentials.overlap",
     ),
     (
@@ -609,29 +642,6 @@ def test_a_resource_of_before_the_bounds_can_still_be_reported_on(
     kube.patch("IndexUser", namespace, "jenkins", {"status": api_status["status"]}, "status")
     assert (live()["status"]["username"], live()["metadata"]["finalizers"]) == ("a.b", ["wheelyard.dev/cleanup"])
     kube.patch("IndexUser", namespace, "jenkins", {"metadata": {"finalizers": []}})
-
-
-def apply_crd(api: ApiServer, crd: Manifest) -> None:
-    done = api.kubectl("replace", "-f", "-", stdin=json.dumps(crd))
-    assert done.returncode == 0, done.stderr
-
-
-def refused(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except RefusedError:
-        return True
-    return False
-
-
-def until(call: Callable[[], object]) -> None:
-    """Wait until a call succeeds: a changed schema is in force a moment later."""
-    for _ in range(200):
-        with suppress(RefusedError):
-            if call():
-                return
-        time.sleep(0.05)
-    pytest.fail("never")
 
 
 def test_replicas_can_be_scaled_as_those_of_a_deployment(rest: Rest, api: ApiServer, namespace: str) -> None:

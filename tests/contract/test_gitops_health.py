@@ -43,7 +43,7 @@ def health(kind: str, status: dict[str, Any], **metadata: Any) -> tuple[str, str
 def an_index_s(**changes: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
         "url": "http://x/",
-        "internal_url": "http://x/",
+        "cluster_url": "http://x/",
         "selector": "a=b",
         "users": 1,
         "deployment": deployment(),

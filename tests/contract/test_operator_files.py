@@ -111,7 +111,7 @@ def test_index_yaml_says_where_traces_go() -> None:
 
 def test_index_yaml_says_how_to_serve() -> None:
     made = index(
-        freshness={"freshSeconds": 2, "staleSeconds": 60},
+        freshness={"fresh": "2s", "stale": "1m"},
         limits={"fileSize": "500Mi", "metadataSize": "1Mi", "projectFiles": 10},
         cache={"size": "123456"},
     )

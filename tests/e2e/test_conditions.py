@@ -153,7 +153,7 @@ def test_a_roll_out_that_somebody_paused(here: Here, bucket: str) -> None:
     here.wait_for("packageindex", "main", "Ready", "Serving", 90)
     rollout = ("-n", here.namespace, "rollout")
     here.kubectl(*rollout, "pause", "deployment/wheelyard-main")
-    here.index(bucket, spec={"freshness": {"freshSeconds": 7}})
+    here.index(bucket, spec={"freshness": {"fresh": "7s"}})
     message = here.wait_for("packageindex", "main", "Stalled", "RolloutPaused", 60)
     assert "kubectl rollout resume deployment wheelyard-main" in message
     assert here.condition("packageindex", "main", "Available")[0] == "True"

@@ -90,7 +90,7 @@ print(sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(sy
 def test_a_login_outside_and_none_inside(outside: Outside, tmp_path: Path) -> None:
     said = outside.kubectl.get("-n", outside.namespace, "packageindex", "main")["status"]
     assert said["url"] == f"https://{HOST}/"
-    assert said["internalURL"] == "http://wheelyard-main.two-doors.svc.cluster.local/"
+    assert said["clusterURL"] == "http://wheelyard-main.two-doors.svc.cluster.local/"
     outside.upload(distributions.wheel(tmp_path, "from_outside", version=f"1.{int(time.time())}"))
     outside.sh(f"pip install --no-cache-dir {INSTALL} from-outside")
     outside.sh(f"uv pip install --no-cache {INSTALL}-by-uv from-outside")

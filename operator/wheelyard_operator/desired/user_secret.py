@@ -2,9 +2,11 @@
 
 from urllib.parse import quote, urlsplit
 
-from wheelyard_operator.desired.common import encoded, user_metadata
+from wheelyard_operator.desired.common import decoded, encoded, user_metadata
 from wheelyard_operator.desired.credentials import PASSWORD, STATE, Credentials
 from wheelyard_operator.resource import IndexUser, Manifest
+
+_UPLOAD_URL = "UV_PUBLISH_URL"
 
 
 def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Manifest:
@@ -25,6 +27,11 @@ def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Ma
     }
 
 
+def address_of(secret: Manifest) -> str:
+    """Return the address of the index that a user's Secret has, "" if it has none."""
+    return decoded(secret, _UPLOAD_URL).removesuffix("legacy/")
+
+
 def login_variables(index_url: str, username: str, token: str) -> dict[str, str]:
     """Return the environment of pip, uv and twine; without a token ("") it has no login."""
     simple, upload = _simple(index_url, username, token), f"{index_url}legacy/"
@@ -33,7 +40,7 @@ def login_variables(index_url: str, username: str, token: str) -> dict[str, str]
         "PIP_INDEX_URL": simple,
         **({"PIP_TRUSTED_HOST": _host(index_url)} if _is_plain(index_url) else {}),
         "UV_DEFAULT_INDEX": simple,
-        "UV_PUBLISH_URL": upload,
+        _UPLOAD_URL: upload,
         "UV_PUBLISH_USERNAME": username,
         "TWINE_REPOSITORY_URL": upload,
         "TWINE_USERNAME": username,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.annotations import annotate, named
 from wheelyard_operator.kubectl.connection import Connection
@@ -18,7 +19,6 @@ from wheelyard_operator.problems import CREDENTIALS_READY, READY
 from wheelyard_operator.resource import ROTATE_ANNOTATION, IndexUser, PackageIndex, S3Storage
 from wheelyard_operator.status.conditions import STALLED
 from wheelyard_operator.status.storage import KEY_ROTATING
-from wheelyard_operator.times import parse_seconds
 
 _LOOK_SECONDS = 1.0
 
@@ -59,6 +59,8 @@ def check(resource: PackageIndex | IndexUser) -> None:
         if not resource.has_token:
             raise PluginError(f"{name} has no token: spec.credentials.token is false.")
         return
+    if resource.renamed:
+        raise PluginError(f"{name}: {resource.renamed[0].message}. Until then its access key is not rotated.")
     storage = resource.storage
     if not isinstance(storage, S3Storage) or storage.identity is not None:
         raise PluginError(f"{name} has no access key: there is nothing to rotate.")
@@ -72,9 +74,9 @@ def check(resource: PackageIndex | IndexUser) -> None:
 def seconds_of(duration: str) -> int:
     """Return the seconds of a duration such as 90s, 10m or 2h; raise PluginError."""
     try:
-        return parse_seconds(duration)
-    except (ValueError, KeyError):
-        raise PluginError(f"{duration!r} is not a time: write it as 90s, 10m or 2h.") from None
+        return parse_duration(duration)
+    except ValueError as error:
+        raise PluginError(f"{error}.") from None
 
 
 @dataclass(frozen=True)

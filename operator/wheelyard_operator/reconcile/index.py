@@ -25,7 +25,7 @@ from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.logins import logins
 from wheelyard_operator.reconcile.optional_children import Options, make_options
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
-from wheelyard_operator.reconcile.refusals import as_problem, is_leaving, namespace_ends
+from wheelyard_operator.reconcile.refusals import as_problem, check_field_names, is_leaving, namespace_ends
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.storage import StorageStage, serves_with
 from wheelyard_operator.reconcile.trust import TrustStage
@@ -102,6 +102,7 @@ class IndexReconciler:
         try:
             accepted, doors = self._doors(observed, accepted)
             problem = self._open_doors(doors, children)
+            check_field_names(index)
             options = make_options(index, self.settings, children)
             ready = self.storage.prepare(observed, children)
             live = self._deploy(observed, ready, children)
@@ -115,7 +116,7 @@ class IndexReconciler:
             problem = doors.follow_formats(self.kube, found, answers, children)
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
-            internal_url=index.internal_url(self.settings.cluster_domain),
+            cluster_url=index.cluster_url(self.settings.cluster_domain),
             selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
             users=len(accepted),
             deployment=live,
@@ -219,7 +220,7 @@ class IndexReconciler:
         waiting = Problem(problem.condition, problem.reason, message, stalled=problem.stalled)
         findings = IndexFindings(
             url=index.url(self.settings.cluster_domain),
-            internal_url=index.internal_url(self.settings.cluster_domain),
+            cluster_url=index.cluster_url(self.settings.cluster_domain),
             selector=str(index.status.get("selector", "")),
             users=0,
             deployment=self.kube.get("Deployment", index.meta.namespace, index.child_name),

@@ -9,7 +9,7 @@ from wheelyard_operator.desired.access_file import Login, entries, has_publisher
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.observe import ObservedIndex, ObservedUser
 from wheelyard_operator.reconcile.access_files import InForce
-from wheelyard_operator.resource import Identity, IndexUser, PackageIndex
+from wheelyard_operator.resource import Identity, IndexUser, Manifest, PackageIndex
 from wheelyard_operator.resource.rights import rights
 
 _MOST_COMPARED = 100_000
@@ -23,14 +23,20 @@ def admitted(index: PackageIndex, observed: ObservedUser) -> bool:
 
 
 def live_credentials(observed: ObservedUser) -> Credentials | None:
-    """Return what the user's own Secret has, None if there is none that counts.
+    """Return what the user's own Secret has, None if there is none that counts."""
+    secret = live_secret(observed)
+    return Credentials.parse(secret) if secret else None
+
+
+def live_secret(observed: ObservedUser) -> Manifest | None:
+    """Return the user's own Secret, None if there is none that counts.
 
     Under an earlier name it counts until there is one under the present name: a new name is no new login.
     """
     own = [each for each in observed.secrets if is_owned(each, observed.user.meta)]
     live = [each for each in own if "deletionTimestamp" not in each["metadata"]]
     live.sort(key=lambda each: each["metadata"]["name"] != observed.user.secret_name)
-    return Credentials.parse(live[0]) if live else None
+    return live[0] if live else None
 
 
 def with_counting_publishers(user: IndexUser, entry: str) -> IndexUser:

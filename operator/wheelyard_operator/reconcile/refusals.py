@@ -5,10 +5,11 @@ import re
 from wheelyard_operator.apply import LeavingError, NotOursError
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.problems import READY, Problem
-from wheelyard_operator.resource import INDEX, USER, Meta
+from wheelyard_operator.resource import INDEX, USER, IndexUser, Meta, PackageIndex
 
 REFUSED = "ApplyRefused"
 LEAVING = "NamespaceTerminating"
+FIELD_RENAMED = "FieldRenamed"
 _STATUSES = {400, 403, 413, 422}
 """By a quota, a policy, a webhook, a limit of size or what cannot be changed: somebody has to act."""
 _BY_WEBHOOK = re.compile(r"denied the request|failed calling webhook")
@@ -53,6 +54,20 @@ def namespace_ends(owner: Meta) -> Problem:
     """Say that nothing comes into being in this namespace any more."""
     message = f"Namespace {owner.namespace} is being deleted: nothing is made in it any more."
     return Problem(READY, LEAVING, message, stalled=False)
+
+
+def check_field_names(owner: PackageIndex | IndexUser) -> None:
+    """Raise Problem if a resource still has a field under its old name.
+
+    The schema refuses a new value, but not one that was stored before and stays the same
+    (ratcheting). The old field is not read, so going on with the new field's default could give
+    more than was asked for.
+    """
+    if owner.renamed:
+        message = " ".join(f"{each.message}." for each in owner.renamed)
+        raise Problem(
+            READY, FIELD_RENAMED, f"{message} Until then nothing else changes; users and rights are kept current."
+        )
 
 
 def is_leaving(kube: Kube, namespace: str) -> bool:

@@ -10,7 +10,7 @@ from wheelyard_operator.desired.access_budget import USER_BYTES, LeftOut, size
 from wheelyard_operator.desired.access_file import Login, Trust, is_in_force, knows_issuer, service_accounts
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials
 from wheelyard_operator.desired.trusts import IDENTITIES, PUBLISHERS
-from wheelyard_operator.desired.user_secret import user_secret
+from wheelyard_operator.desired.user_secret import address_of, user_secret
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedUser, observe_user, read_index, read_user
 from wheelyard_operator.problems import READY, Problem
@@ -19,12 +19,19 @@ from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.logins import (
     admitted,
     live_credentials,
+    live_secret,
     with_counting_publishers,
     without_held_publishers,
 )
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.password import chosen_password
-from wheelyard_operator.reconcile.refusals import LEAVING, as_problem, is_leaving, namespace_ends
+from wheelyard_operator.reconcile.refusals import (
+    LEAVING,
+    as_problem,
+    check_field_names,
+    is_leaving,
+    namespace_ends,
+)
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.token_rotation import next_rotation, next_step, seconds_to_next
 from wheelyard_operator.reconcile.trust import TrustStage
@@ -69,8 +76,9 @@ class UserReconciler:
         try:
             index, observed = self._find_index(user), observe_user(self.kube, user)
             self._check_consent(index, observed, children)
+            url, refusal = self._address(index, observed)
             findings = UserFindings(
-                url=self._url(index, user),
+                url=url,
                 grants=all_grants(index, user),
                 refused=refused(index, user),
             )
@@ -79,10 +87,10 @@ class UserReconciler:
             credentials = live_credentials(observed) or Credentials()
             findings = _with_secret(findings, credentials, observed)
             wanted, problem = self._credentials(observed, in_force.text, now)
-            self._keep_secret(observed, findings.url, wanted, children)
+            self._keep_secret(observed, url, wanted, children)
             credentials = wanted
             findings = replace(_with_secret(findings, wanted, observed), has_secret=True)
-            if problem:
+            if problem := refusal or problem:
                 raise problem
             entry = in_force.entry(user)
             counting = with_counting_publishers(user, entry)
@@ -122,16 +130,30 @@ class UserReconciler:
             " its owner can allow them in spec.access.users.namespaces.",
         )
 
+    def _address(self, index: PackageIndex, observed: ObservedUser) -> tuple[str, Problem | None]:
+        """Return the address for the Secret, and why it is not the one that the user asks for, None if it is.
+
+        Then the Secret keeps its address: its token is still rotated, and the previous one still expires.
+        """
+        try:
+            check_field_names(observed.user)
+            return self._url(index, observed.user), None
+        except Problem as problem:
+            secret = live_secret(observed)
+            if secret and (kept := address_of(secret)):
+                return kept, problem
+            raise
+
     def _url(self, index: PackageIndex, user: IndexUser) -> str:
-        if not user.from_outside:
-            return index.internal_url(self.settings.cluster_domain)
+        if not user.is_external:
+            return index.cluster_url(self.settings.cluster_domain)
         if index.exposure.url:
             return index.exposure.url
         raise Problem(
             READY,
             "NotExposed",
             f"PackageIndex {index.id} has no address outside of the cluster: set its spec.ingress, spec.httpRoute"
-            " or spec.external.url, or set this user's spec.credentials.url to Internal.",
+            " or spec.external.url, or set this user's spec.credentials.listener to Cluster.",
         )
 
     def _credentials(

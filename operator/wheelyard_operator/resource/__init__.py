@@ -3,7 +3,7 @@
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent, LabelSelector
 from wheelyard_operator.resource.exposure import Exposure, IngressWish, RouteWish
-from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex, parse_bytes
+from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex
 from wheelyard_operator.resource.meta import (
     API_VERSION,
     BUCKET_FINALIZER,
@@ -27,6 +27,7 @@ from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.publishers import Identity
+from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
 from wheelyard_operator.resource.user import IndexUser, Rotation
 
@@ -63,9 +64,9 @@ __all__ = [
     "Network",
     "PackageIndex",
     "Pods",
+    "RenamedField",
     "Rotation",
     "RouteWish",
     "S3Storage",
     "VolumeStorage",
-    "parse_bytes",
 ]

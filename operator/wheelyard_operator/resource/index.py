@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent
 from wheelyard_operator.resource.exposure import Exposure
@@ -9,17 +10,12 @@ from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP,
 from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
+from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
+from wheelyard_operator.sizes import parse_size
 
 DEFAULT_ACCEPT = "Installable"
 """What index servers take that are not told anything else."""
-_UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
-
-
-def parse_bytes(quantity: str) -> int:
-    """Return the number of bytes of a quantity such as 5Gi; the schema allows no other units."""
-    unit = _UNITS.get(quantity[-2:])
-    return int(quantity[:-2]) * unit if unit else int(quantity)
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Redirects:
         cluster, external = (
             body[each].get("endpoint", "") if each in body else None for each in ("cluster", "external")
         )
-        return cls(parse_bytes(body.get("minSize", "100Mi")), cluster, external)
+        return cls(parse_size(body.get("minSize", "100Mi")), cluster, external)
 
 
 @dataclass(frozen=True)
@@ -60,13 +56,13 @@ class Serving:
         """Take it from `spec`."""
         freshness, limits = spec.get("freshness", {}), spec.get("limits", {})
         return cls(
-            fresh_seconds=freshness.get("freshSeconds", 0),
-            stale_seconds=freshness.get("staleSeconds", 3600),
-            file_bytes=parse_bytes(limits.get("fileSize", "5Gi")),
-            metadata_bytes=parse_bytes(limits.get("metadataSize", "2Mi")),
+            fresh_seconds=parse_duration(freshness.get("fresh", "0s")),
+            stale_seconds=parse_duration(freshness.get("stale", "1h")),
+            file_bytes=parse_size(limits.get("fileSize", "5Gi")),
+            metadata_bytes=parse_size(limits.get("metadataSize", "2Mi")),
             project_files=limits.get("projectFiles", 20_000),
             accept=spec.get("uploads", {}).get("accept", DEFAULT_ACCEPT),
-            cache_bytes=parse_bytes(spec.get("cache", {}).get("size", "5Gi")),
+            cache_bytes=parse_size(spec.get("cache", {}).get("size", "5Gi")),
             redirects=Redirects.parse(spec["redirects"]) if "redirects" in spec else None,
         )
 
@@ -94,6 +90,8 @@ class PackageIndex:
     consent: Consent
     maximum: Maximum
     """Of the rights that users of other namespaces give themselves."""
+    renamed: tuple[RenamedField, ...]
+    """Fields that it still has under their old names."""
     status: Manifest
 
     @classmethod
@@ -117,6 +115,7 @@ class PackageIndex:
             external_grants=tuple(Grant.parse(each) for each in access.get("externalGrants", ())),
             consent=Consent.parse(users.get("namespaces", {})),
             maximum=Maximum.parse(users.get("maximum", {})),
+            renamed=renamed_fields(body),
             status=body.get("status", {}),
         )
 
@@ -177,13 +176,13 @@ class PackageIndex:
         """Return the Service's name within the cluster."""
         return f"{self.child_name}.{self.meta.namespace}.svc.{cluster_domain}"
 
-    def internal_url(self, cluster_domain: str) -> str:
+    def cluster_url(self, cluster_domain: str) -> str:
         """Return the index's root within the cluster; `simple/` and `legacy/` lie below it."""
         return f"http://{self.host(cluster_domain)}/"
 
     def url(self, cluster_domain: str) -> str:
         """Return the index's public root: the external one if the index is exposed, else the one in the cluster."""
-        return self.exposure.url or self.internal_url(cluster_domain)
+        return self.exposure.url or self.cluster_url(cluster_domain)
 
 
 def _monitor(monitoring: Manifest) -> Monitor | None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.meta import ROTATE_ANNOTATION, Manifest
-from wheelyard_operator.times import parse_seconds
 
 OLDEST_FORMAT = 1
 """Of what index servers keep in a storage: every release knows it."""
@@ -59,7 +59,7 @@ class S3Storage:
             provision_bucket=provision.get("bucket", False),
             provision_user=provision.get("user", False),
             rotation=KeyRotation(
-                every=parse_seconds(provision.get("rotateEvery", "")),
+                every=parse_duration(provision.get("rotateEvery") or "0s"),
                 request=annotations.get(ROTATE_ANNOTATION, ""),
             ),
             secret_name=credentials.get("secretRef", {}).get("name", ""),

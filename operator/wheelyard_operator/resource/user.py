@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.access import Grant
 from wheelyard_operator.resource.meta import INDEX, ROTATE_ANNOTATION, Key, Manifest, Meta
 from wheelyard_operator.resource.publishers import Identity
-from wheelyard_operator.times import parse_seconds
+from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Rotation:
         """Take it from an IndexUser."""
         credentials = body["spec"].get("credentials", {})
         return cls(
-            every=parse_seconds(credentials.get("rotateEvery", "")),
-            overlap=parse_seconds(credentials.get("overlap", "1h")),
+            every=parse_duration(credentials.get("rotateEvery") or "0s"),
+            overlap=parse_duration(credentials.get("overlap", "1h")),
             request=body["metadata"].get("annotations", {}).get(ROTATE_ANNOTATION, ""),
         )
 
@@ -39,8 +40,8 @@ class IndexUser:
     groups: tuple[str, ...]
     grants: tuple[Grant, ...]
     secret_name: str
-    from_outside: bool
-    """Whether the Secret has the address of clients outside of the cluster."""
+    is_external: bool
+    """Whether the Secret has the address of the external listener, else that of the cluster listener."""
     has_token: bool
     """Whether it logs in by a token, among whatever else it has."""
     rotation: Rotation
@@ -49,6 +50,8 @@ class IndexUser:
     service_accounts: tuple[str, ...]
     """Names of ServiceAccounts of the user's own namespace: another namespace's are not the user's to name."""
     publishers: tuple[Identity, ...]
+    renamed: tuple[RenamedField, ...]
+    """Fields that it still has under their old names."""
     status: Manifest
 
     @classmethod
@@ -63,12 +66,13 @@ class IndexUser:
             groups=tuple(spec.get("groups", ())),
             grants=tuple(Grant.parse(each, (f"user:{username}",)) for each in spec.get("grants", ())),
             secret_name=credentials.get("secretName") or f"{meta.name}-pypi",
-            from_outside=credentials.get("url", "Internal") == "External",
+            is_external=credentials.get("listener", "Cluster") == "External",
             has_token=credentials.get("token", True),
             rotation=Rotation.parse(body),
             password_secret_name=credentials.get("passwordSecretRef", {}).get("name", ""),
             service_accounts=tuple(each["name"] for each in spec.get("serviceAccounts", ())),
             publishers=tuple(Identity.of_publisher(each) for each in spec.get("trustedPublishers", ())),
+            renamed=renamed_fields(body),
             status=body.get("status", {}),
         )
 

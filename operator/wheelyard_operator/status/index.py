@@ -25,7 +25,7 @@ class IndexFindings:
 
     url: str
     """As most clients know it."""
-    internal_url: str
+    cluster_url: str
     selector: str
     """Of the pods, in the form of `kubectl get -l`: the scale subresource wants it."""
     users: int
@@ -54,7 +54,7 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
     return {
         "observedGeneration": generation,
         "url": findings.url,
-        "internalURL": findings.internal_url,
+        "clusterURL": findings.cluster_url,
         "users": findings.users,
         "replicas": deployed.get("replicas", 0),
         "readyReplicas": deployed.get("readyReplicas", 0),

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from wheelyard_operator.times import is_time, later, parse_seconds, seconds_until, written
+from wheelyard_operator.times import is_time, later, seconds_until, written
 
 
 def test_times_are_written_in_utc() -> None:
@@ -27,7 +27,3 @@ def test_what_is_a_time(text: str, *, fits: bool) -> None:
 def test_reckoning() -> None:
     assert later("2026-12-31T23:59:59Z", 2) == "2027-01-01T00:00:01Z"
     assert seconds_until("2027-01-01T00:00:01Z", "2026-12-31T23:59:59Z") == 2
-
-
-def test_durations() -> None:
-    assert [parse_seconds(each) for each in ("", "90s", "15m", "720h")] == [0, 90, 900, 2592000]

@@ -78,4 +78,4 @@ def test_a_route_leads_to_the_external_listener() -> None:
 def test_the_address(spec: Manifest, url: str) -> None:
     index = an_index(spec=spec)
     assert index.url("cluster.local") == url
-    assert index.internal_url("cluster.local") == "http://wheelyard-main.packages.svc.cluster.local/"
+    assert index.cluster_url("cluster.local") == "http://wheelyard-main.packages.svc.cluster.local/"

@@ -114,9 +114,12 @@ def test_waiting_ends_after_the_time_given(plugin: Plugin, monkeypatch: pytest.M
     assert "not done after 90 s" in shown.err
 
 
-@pytest.mark.parametrize("timeout", ["soon", "10", "10d", "h"])
-def test_a_time_that_is_none(plugin: Plugin, timeout: str) -> None:
-    assert "write it as 90s, 10m or 2h" in plugin("rotate", "user/ci", "--timeout", timeout).err
+@pytest.mark.parametrize("timeout", ["soon", "10", "10w", "h"])
+def test_a_timeout_that_is_no_duration_is_refused(plugin: Plugin, timeout: str) -> None:
+    assert (
+        "a whole number with s, m, h or d, such as 30s or 7d"
+        in plugin("rotate", "user/ci", "--timeout", timeout).err
+    )
     assert plugin.kube.writes == []
 
 

@@ -42,6 +42,7 @@ from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.resource import INDEX, USER, USER_LABEL, Key, Manifest
+from wheelyard_operator.resource.renamed import RENAMED_FIELDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,6 +55,10 @@ def schema(name: str) -> Manifest:
     body = yaml.safe_load((ROOT / f"crds/wheelyard.dev_{name}.yaml").read_text())
     spec: Manifest = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return spec
+
+
+OLD_NAMES = {each.old.removeprefix("spec.") for each in RENAMED_FIELDS}
+"""Fields that are refused, which test_renamed_fields.py is about."""
 
 
 def leaves(body: Manifest, path: str = "") -> Iterator[str]:
@@ -69,7 +74,7 @@ def leaves(body: Manifest, path: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize(("name", "cases"), [("packageindexes", INDEX_CASES), ("indexusers", USER_CASES)])
 def test_no_field_is_left_out(name: str, cases: dict[str, Case]) -> None:
-    assert sorted(cases) == sorted(leaves(schema(name)))
+    assert sorted(cases) == sorted({*leaves(schema(name))} - OLD_NAMES)
 
 
 @pytest.mark.parametrize("path", INDEX_CASES)

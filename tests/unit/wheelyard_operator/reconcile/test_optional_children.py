@@ -94,7 +94,7 @@ def test_addresses(world: World) -> None:
     put(world, ingress=EVERYTHING["ingress"])
     status = world.get("PackageIndex", "main")["status"]
     assert status["url"] == f"https://{HOST}/"
-    assert status["internalURL"] == "http://wheelyard-main.packages.svc.cluster.local/"
+    assert status["clusterURL"] == "http://wheelyard-main.packages.svc.cluster.local/"
 
 
 def test_a_cluster_without_the_kinds_of_others(world: World) -> None:
@@ -228,7 +228,7 @@ def test_a_new_index_begins_with_the_fewest(world: World) -> None:
 
 def test_a_user_outside(world: World) -> None:
     put(world, ingress=EVERYTHING["ingress"])
-    world.kube.put(user_body(credentials={"url": "External"}))
+    world.kube.put(user_body(credentials={"listener": "External"}))
     world.settle(MAIN, JENKINS)
     assert world.reason(JENKINS) == "LoginInForce"
     secret = world.get("Secret", "jenkins-pypi")
@@ -242,7 +242,7 @@ def test_a_user_outside(world: World) -> None:
 
 def test_a_user_outside_of_an_index_that_is_not_reached_from_there(world: World) -> None:
     put(world)
-    world.kube.put(user_body(credentials={"url": "External"}))
+    world.kube.put(user_body(credentials={"listener": "External"}))
     world.settle(MAIN, JENKINS)
     assert world.reason(JENKINS) == "NotExposed"
     assert not world.has("Secret", "jenkins-pypi")

@@ -1,7 +1,7 @@
 import pytest
 
 from unit.wheelyard_operator.fakes import a_user, an_index, given
-from wheelyard_operator.resource import Consent, Key, LabelSelector, parse_bytes
+from wheelyard_operator.resource import Consent, Key, LabelSelector
 
 
 def test_index_names() -> None:
@@ -70,11 +70,3 @@ def test_consent(
     consent: dict[str, object], namespace: str, labels: dict[str, str] | None, *, admitted: bool
 ) -> None:
     assert Consent.parse(consent).admits("packages", namespace, labels) is admitted
-
-
-@pytest.mark.parametrize(
-    ("quantity", "expected"),
-    [("1", 1), ("123456", 123456), ("2Ki", 2048), ("500Mi", 500 * 2**20), ("5Gi", 5 * 2**30)],
-)
-def test_quantities_are_bytes(quantity: str, expected: int) -> None:
-    assert parse_bytes(quantity) == expected

@@ -13,7 +13,7 @@ from wheelyard_operator.status.storage import ReadyStorage
 def conditions(of: Any = None, **changes: Any) -> dict[str, tuple[str, str]]:
     found: dict[str, Any] = {
         "url": "https://x/",
-        "internal_url": "http://x.svc/",
+        "cluster_url": "http://x.svc/",
         "selector": "a=b",
         "users": 1,
         "deployment": deployment(),
