@@ -27,6 +27,7 @@ from wheelyard_operator.provision.server_probe import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, OPERATOR, Key
@@ -92,7 +93,8 @@ def leader(client: Any, settings: Settings, failed: Callable[[], object]) -> Lea
 def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     """Wire the reconcilers of both kinds."""
     clients = Clients(settings, calls.watch_client)
-    storage = StorageStage(clients, IamUsers(clients, settings.region), settings, _now)
+    provisioner = StorageProvisioner(clients, IamUsers(clients, settings.region), settings, _now)
+    storage = StorageStage(provisioner, settings)
     web = calls.of_issuers(Web(settings.ca_bundle))
     trust = TrustStage(Issuers(web, from_cluster(kube), failed=calls.failed("issuers")), settings)
     return _Reconciler(

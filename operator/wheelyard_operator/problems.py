@@ -25,3 +25,7 @@ class Problem(Exception):  # noqa: N818 - it is a finding for the user, not a fa
         self.message = message
         self.stalled = stalled
         """Whether somebody has to do something; otherwise waiting may be enough."""
+
+    def copy(self) -> "Problem":
+        """Return the same problem to raise it once more: an exception collects a traceback with each raise."""
+        return Problem(self.condition, self.reason, self.message, stalled=self.stalled)

@@ -18,6 +18,7 @@ from wheelyard_operator.provision.server_probe import Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key
@@ -149,7 +150,8 @@ class World:
             self.cloud.clients,
         )
         users = IamUsers(clients, settings.region)
-        storage = StorageStage(clients, users, settings, self._now, lambda: self.seconds)
+        provisioner = StorageProvisioner(clients, users, settings, self._now)
+        storage = StorageStage(provisioner, settings, lambda: self.seconds)
         trust = TrustStage(Issuers(Web(), from_cluster(kube)), settings)
         self._index = IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, self._now)
         self._user = UserReconciler(kube, trust, settings, self._now)

@@ -20,8 +20,7 @@ from wheelyard_operator.resource import (
 )
 
 CONFIG_ANNOTATION = f"{GROUP}/config"
-CREDENTIALS_ANNOTATION = f"{GROUP}/credentials"
-"""On the pod template: digests of what pods read only when they start."""
+"""On the pod template: a digest of the configuration, which pods read only when they start."""
 ACCESS_ANNOTATION = f"{GROUP}/access"
 """On pods: the digest of the access file. Touching it makes the kubelet sync the mounted Secret at once."""
 

@@ -2,7 +2,6 @@
 
 from wheelyard_operator.desired.common import (
     CONFIG_ANNOTATION,
-    CREDENTIALS_ANNOTATION,
     SERVER,
     index_metadata,
     selector_labels,
@@ -22,7 +21,15 @@ from wheelyard_operator.desired.index_file import (
     scratch_bytes,
 )
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
-from wheelyard_operator.resource import MANAGED_BY_LABEL, OPERATOR, Manifest, PackageIndex, Pods, VolumeStorage
+from wheelyard_operator.resource import (
+    CREDENTIALS_ANNOTATION,
+    MANAGED_BY_LABEL,
+    OPERATOR,
+    Manifest,
+    PackageIndex,
+    Pods,
+    VolumeStorage,
+)
 from wheelyard_operator.settings import Settings
 
 _USER = 65532

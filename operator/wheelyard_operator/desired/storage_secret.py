@@ -3,9 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 
-from wheelyard_operator.desired.common import decoded, encoded, index_metadata
+from wheelyard_operator.desired.common import content_digest, decoded, encoded, index_metadata
 from wheelyard_operator.desired.requests import answered_in
-from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
 from wheelyard_operator.times import is_time
 
 KEY_ID = "AWS_ACCESS_KEY_ID"
@@ -58,3 +58,14 @@ def storage_secret(index: PackageIndex, key: StorageKey) -> Manifest:
         "type": "Opaque",
         "data": encoded({KEY_ID: key.key_id, KEY_SECRET: key.secret, _STATE: key.state}),
     }
+
+
+def credentials_digest(storage: S3Storage, secret: Manifest | None) -> str:
+    """Return a digest of the credentials that pods start with: if it changes, they are replaced.
+
+    `secret` is the one that the index names. Only its keys count: nothing else in it concerns the pods.
+    """
+    if storage.identity is not None:
+        # The cloud's webhook looks at a ServiceAccount when a pod starts.
+        return content_digest({"serviceAccount": storage.identity.annotations})
+    return content_digest([decoded(secret or {}, key) for key in (KEY_ID, KEY_SECRET, SESSION_TOKEN)])

@@ -28,18 +28,18 @@ _NAME_LIMIT = 64
 
 
 class IamUsers:
-    """Principals at AWS, and at servers that speak its IAM API."""
+    """StorageUsers at AWS, and at servers that speak its IAM API."""
 
     def __init__(self, clients: Clients, region: str) -> None:
         self._clients = clients
         self._partition = _partition(region)
 
     def capabilities(self) -> Capabilities:
-        """See `Principals.capabilities`."""
+        """See `StorageUsers.capabilities`."""
         return Capabilities(prefixes=True)
 
     def ensure(self, index: PackageIndex, storage: S3Storage) -> None:
-        """See `Principals.ensure`."""
+        """See `StorageUsers.ensure`."""
         name, wanted = user_name(index), storage_policy(storage, self._partition)
         with _translated(name):
             user = _get_user(self._iam, name)
@@ -59,7 +59,7 @@ class IamUsers:
                 )
 
     def reaches(self, index: PackageIndex, storage: S3Storage) -> bool:
-        """See `Principals.reaches`."""
+        """See `StorageUsers.reaches`."""
         name = user_name(index)
         with _translated(name):
             user = _get_user(self._iam, name)
@@ -68,32 +68,32 @@ class IamUsers:
             return is_ours and resources(_get_policy(self._iam, name)) == resources(wanted)
 
     def keys(self, index: PackageIndex) -> tuple[AccessKey, ...]:
-        """See `Principals.keys`."""
+        """See `StorageUsers.keys`."""
         name = user_name(index)
         with _translated(name):
             return tuple(_keys(self._iam, name))
 
     def create_key(self, index: PackageIndex) -> NewKey:
-        """See `Principals.create_key`."""
+        """See `StorageUsers.create_key`."""
         name = user_name(index)
         with _translated(name):
             made = self._iam.create_access_key(UserName=name)["AccessKey"]
         return NewKey(made["AccessKeyId"], made["SecretAccessKey"])
 
     def deactivate_key(self, index: PackageIndex, key_id: str) -> None:
-        """See `Principals.deactivate_key`."""
+        """See `StorageUsers.deactivate_key`."""
         name = user_name(index)
         with _translated(name):
             self._iam.update_access_key(UserName=name, AccessKeyId=key_id, Status="Inactive")
 
     def delete_key(self, index: PackageIndex, key_id: str) -> None:
-        """See `Principals.delete_key`."""
+        """See `StorageUsers.delete_key`."""
         name = user_name(index)
         with _translated(name):
             self._iam.delete_access_key(UserName=name, AccessKeyId=key_id)
 
     def remove(self, index: PackageIndex) -> None:
-        """See `Principals.remove`."""
+        """See `StorageUsers.remove`."""
         name = user_name(index)
         with _translated(name):
             user = _get_user(self._iam, name)

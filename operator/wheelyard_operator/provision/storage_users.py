@@ -31,7 +31,7 @@ class NewKey:
     secret: str
 
 
-class Principals(Protocol):
+class StorageUsers(Protocol):
     """The users of all indexes. Every method raises Problem, and can be called again after a crash."""
 
     def capabilities(self) -> Capabilities:

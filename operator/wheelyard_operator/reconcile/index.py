@@ -27,7 +27,7 @@ from wheelyard_operator.reconcile.optional_children import Options, make_options
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.refusals import as_problem, check_field_names, is_leaving, namespace_ends
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
-from wheelyard_operator.reconcile.storage import StorageStage, serves_with
+from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.resource import (
     BUCKET_FINALIZER,
@@ -43,7 +43,7 @@ from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import is_stalled
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.options import exposed, monitored
-from wheelyard_operator.status.rollout import is_ready
+from wheelyard_operator.status.rollout import is_ready, serves_with
 from wheelyard_operator.status.storage import ReadyStorage
 
 _RETRY_SECONDS = 10.0
@@ -187,7 +187,7 @@ class IndexReconciler:
             return
         if index.has_user or FINALIZER not in index.meta.finalizers:
             return
-        if serves_with(observed, ready.credentials_digest, live):
+        if serves_with(ready.credentials_digest, live, observed.pods):
             self.storage.release(index)
             if index.storage_secret_name != index.made_secret_name:
                 children.remove("Secret", index.meta.namespace, index.made_secret_name, CREDENTIALS_READY)

@@ -1,7 +1,8 @@
-"""When an index gets a new access key, and when the one before ends: pure rules, one step at a time.
+"""Decides when an index gets a new access key, and when the previous one ends: pure rules, step by step.
 
-New key, Secret, roll, and once no pod has the old key any more: grace, deactivate it, grace, delete it. Each step
-can be seen from outside, so being killed between any two loses nothing, and there are never more than two keys.
+A new key, its Secret, a roll-out; and once no pod has the old key: grace, deactivate it, grace,
+delete it. The result of each step can be observed, so a crash between any two loses nothing, and
+there are never more than two keys.
 """
 
 from collections.abc import Sequence
@@ -13,47 +14,48 @@ from wheelyard_operator.provision.storage_users import AccessKey
 from wheelyard_operator.resource.storage import KeyRotation
 from wheelyard_operator.times import later
 
-MOST_KEYS = 2
-"""AWS allows a user no more."""
+MAX_KEYS = 2
+"""AWS allows no more for a user."""
 SETTLE_SECONDS = 60
-"""So long a key may be missing in AWS's list after it was made."""
+"""How long a new key may be missing from AWS's list."""
 
 
 @dataclass(frozen=True)
-class Make:
-    """Make a key and write it down, after deleting one that is in the way, if there is one."""
+class CreateKey:
+    """Create a key and write it to the Secret."""
 
     in_the_way: str = ""
+    """The key to delete first to make room, "" for none."""
 
 
 @dataclass(frozen=True)
-class Deactivate:
-    """Deactivate the key before."""
+class DeactivateKey:
+    """Deactivate the previous key."""
 
     key_id: str
 
 
 @dataclass(frozen=True)
-class Note:
-    """Write down that the key before has been deactivated now."""
+class RecordDeactivation:
+    """Write to the Secret that the previous key has been deactivated now."""
 
 
 @dataclass(frozen=True)
-class Delete:
-    """Delete the key before."""
+class DeleteKey:
+    """Delete the previous key."""
 
     key_id: str
 
 
-Step = Make | Deactivate | Note | Delete
+Step = CreateKey | DeactivateKey | RecordDeactivation | DeleteKey
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What is known of an index's keys now."""
+class KeyState:
+    """The keys of an index, and where they are in use."""
 
     current: StorageKey
-    """As it is written down."""
+    """As the Secret has it."""
     keys: Sequence[AccessKey]
     """As the provider lists them, oldest first."""
     only_current_in_use: bool
@@ -61,27 +63,27 @@ class Situation:
     now: str
 
 
-def next_step(situation: Situation, rotation: KeyRotation, grace_seconds: int) -> Step | None:
-    """Return what is to be done now, None for nothing."""
-    current, keys, now = situation.current, situation.keys, situation.now
+def next_step(state: KeyState, rotation: KeyRotation, grace_seconds: int) -> Step | None:
+    """Return the next step, None if nothing is due."""
+    current, keys, now = state.current, state.keys, state.now
     if not _is_alive(current, keys, now):
-        return Make(_in_the_way(keys))
-    if not situation.only_current_in_use:
+        return CreateKey(_in_the_way(keys))
+    if not state.only_current_in_use:
         return None
     others = [each for each in keys if each.key_id != current.key_id]
     if others:
         return _end(others[0], current, now, grace_seconds)
-    return Make() if is_due(current, rotation, now) else None
+    return CreateKey() if is_due(current, rotation, now) else None
 
 
 def is_due(current: StorageKey, rotation: KeyRotation, now: str) -> bool:
-    """Return whether the key has to give way to another one."""
+    """Return whether the key must be rotated."""
     due = next_rotation(current, rotation)
     return is_asked(rotation.request, current.answered) or bool(due and due <= now)
 
 
 def next_rotation(current: StorageKey, rotation: KeyRotation) -> str:
-    """Return the time when a new key is due by itself, "" for never."""
+    """Return the time when the next rotation is scheduled, "" for never."""
     return later(current.issued, rotation.every) if rotation.every and current.key_id and current.issued else ""
 
 
@@ -90,21 +92,21 @@ def _is_alive(current: StorageKey, keys: Sequence[AccessKey], now: str) -> bool:
         return False
     listed = [each for each in keys if each.key_id == current.key_id]
     if listed:
-        # Somebody may have ended it by hand, because it leaked.
+        # Someone may have deactivated it manually because it leaked.
         return listed[0].active
     return bool(current.issued) and now < later(current.issued, SETTLE_SECONDS)
 
 
 def _in_the_way(keys: Sequence[AccessKey]) -> str:
-    """Return the key that leaves room: one that is not valid any more, or the youngest, which no pod has seen."""
-    if len(keys) < MOST_KEYS:
+    """Return the key to delete for room: an inactive one, or the newest, which no pod has seen. "" for none."""
+    if len(keys) < MAX_KEYS:
         return ""
     return next((each.key_id for each in keys if not each.active), keys[-1].key_id)
 
 
 def _end(old: AccessKey, current: StorageKey, now: str, grace_seconds: int) -> Step | None:
     if old.active:
-        return Deactivate(old.key_id) if later(current.issued, grace_seconds) <= now else None
+        return DeactivateKey(old.key_id) if later(current.issued, grace_seconds) <= now else None
     if not current.deactivated:
-        return Note()
-    return Delete(old.key_id) if later(current.deactivated, grace_seconds) <= now else None
+        return RecordDeactivation()
+    return DeleteKey(old.key_id) if later(current.deactivated, grace_seconds) <= now else None

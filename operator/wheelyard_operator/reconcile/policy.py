@@ -9,7 +9,7 @@ from wheelyard_operator.resource.globs import includes
 from wheelyard_operator.settings import Settings, plain_endpoint
 
 
-def check_claims(storage: S3Storage, settings: Settings) -> None:
+def check_policy(storage: S3Storage, settings: Settings) -> None:
     """Raise Problem for the first rule that is broken, before anybody outside is asked."""
     _check_endpoint(storage, settings)
     _check_annotations(storage, settings)

@@ -7,6 +7,7 @@ from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex
 from wheelyard_operator.resource.meta import (
     API_VERSION,
     BUCKET_FINALIZER,
+    CREDENTIALS_ANNOTATION,
     FINALIZER,
     GROUP,
     INDEX,
@@ -34,6 +35,7 @@ from wheelyard_operator.resource.user import IndexUser, Rotation
 __all__ = [
     "API_VERSION",
     "BUCKET_FINALIZER",
+    "CREDENTIALS_ANNOTATION",
     "DEFAULT_ACCEPT",
     "FINALIZER",
     "GROUP",

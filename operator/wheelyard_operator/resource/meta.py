@@ -14,6 +14,8 @@ BUCKET_FINALIZER = f"{GROUP}/bucket"
 """Of an index whose bucket goes with it."""
 ROTATE_ANNOTATION = f"{GROUP}/rotate"
 PAUSED_ANNOTATION = f"{GROUP}/paused"
+CREDENTIALS_ANNOTATION = f"{GROUP}/credentials"
+"""On the pod template: a digest of the credentials, which pods read only when they start."""
 
 INDEX_LABEL = f"{GROUP}/index"
 INDEX_NAMESPACE_LABEL = f"{GROUP}/index-namespace"

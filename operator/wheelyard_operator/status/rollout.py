@@ -1,9 +1,9 @@
 """How far a Deployment has come, and why its pods do not start."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wheelyard_operator.problems import AVAILABLE
-from wheelyard_operator.resource import Manifest
+from wheelyard_operator.resource import CREDENTIALS_ANNOTATION, Manifest
 from wheelyard_operator.status.conditions import Condition
 
 _LONGEST_MESSAGE = 1000
@@ -83,6 +83,18 @@ def is_ready(pod: Manifest) -> bool:
 def has_ended(pod: Manifest) -> bool:
     """Return whether a pod runs no more and never will."""
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def serves_with(credentials_digest: str, deployment: Manifest | None, pods: Iterable[Manifest]) -> bool:
+    """Return whether every pod runs with the credentials of this digest, also those that are just ending."""
+    if deployment is None or not is_rolled_out(deployment):
+        return False
+    running = (pod for pod in pods if not has_ended(pod))
+    return all(_credentials_of(each) == credentials_digest for each in (deployment["spec"]["template"], *running))
+
+
+def _credentials_of(pod: Manifest) -> str:
+    return str(pod["metadata"].get("annotations", {}).get(CREDENTIALS_ANNOTATION, ""))
 
 
 def _said(condition: Manifest) -> str:

@@ -15,12 +15,8 @@ from moto import mock_aws
 from support.mainjob import ROOT
 from unit.wheelyard_operator.fakes import given, index_body
 from unit.wheelyard_operator.reconcile.world import World
-from wheelyard_operator.desired.common import (
-    CONFIG_ANNOTATION,
-    CREDENTIALS_ANNOTATION,
-    content_digest,
-    encoded,
-)
+from wheelyard_operator.desired.common import CONFIG_ANNOTATION, content_digest, encoded
+from wheelyard_operator.resource import CREDENTIALS_ANNOTATION
 
 STORED = Path(__file__).with_name("pod_templates.yaml")
 CHANGELOG = ROOT / "CHANGELOG.md"

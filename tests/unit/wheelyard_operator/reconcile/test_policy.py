@@ -5,14 +5,14 @@ import pytest
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index, given, s3_of
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.policy import bucket_problem, check_claims
+from wheelyard_operator.reconcile.policy import bucket_problem, check_policy
 from wheelyard_operator.resource import PackageIndex
 
 
 def reason(index: PackageIndex, **settings: Any) -> str:
     changed = replace(SETTINGS, **settings)
     try:
-        check_claims(s3_of(index), changed)
+        check_policy(s3_of(index), changed)
     except Problem as problem:
         return problem.reason
     problem_of_bucket = bucket_problem(index, s3_of(index), changed)

@@ -15,6 +15,7 @@ from wheelyard_operator.provision.server_probe import Answer, Servers
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trust import TrustStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key, Manifest
@@ -56,7 +57,8 @@ class World:
             self.settings = replace(self.settings, **settings)
             self.clients = self._new_clients()
         users = IamUsers(self.clients, self.settings.region)
-        self.storage = StorageStage(self.clients, users, self.settings, lambda: self.now, lambda: self.seconds)
+        provisioner = StorageProvisioner(self.clients, users, self.settings, lambda: self.now)
+        self.storage = StorageStage(provisioner, self.settings, lambda: self.seconds)
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
         self.trust = TrustStage(issuers, self.settings)
 

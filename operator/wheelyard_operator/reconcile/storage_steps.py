@@ -1,0 +1,52 @@
+"""Decides what an index's storage in S3 needs, and in which order: pure rules."""
+
+from dataclasses import dataclass
+
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.reconcile.policy import bucket_problem
+from wheelyard_operator.resource import PackageIndex, S3Storage
+from wheelyard_operator.settings import Settings
+
+
+@dataclass(frozen=True)
+class RequireLocation:
+    """Go on only if the index has its location already: its bucket would not be allowed if it were new."""
+
+    refusal: Problem
+
+
+@dataclass(frozen=True)
+class CreateBucket:
+    """Create the bucket if it does not exist."""
+
+
+@dataclass(frozen=True)
+class CheckLocation:
+    """Check that the location can be used, and belongs to no other index."""
+
+
+@dataclass(frozen=True)
+class KeepAccessKey:
+    """Give the index an IAM user and an access key for its location alone."""
+
+
+StorageStep = RequireLocation | CreateBucket | CheckLocation | KeepAccessKey
+
+
+def storage_steps(index: PackageIndex, storage: S3Storage, settings: Settings) -> tuple[StorageStep, ...]:
+    """Return the steps in order: the location is checked before there is a key to it.
+
+    The location is not checked with the new key, which AWS takes some seconds to accept: whether it works shows in
+    the readiness of the pods. Nor is it if only the pods have access to it, by a role.
+    """
+    refusal = bucket_problem(index, storage, settings)
+    steps: list[StorageStep] = []
+    if refusal:
+        steps.append(RequireLocation(refusal))
+    elif storage.provision_bucket:
+        steps.append(CreateBucket())
+    if storage.provision_user or storage.provision_bucket or storage.identity is None:
+        steps.append(CheckLocation())
+    if storage.provision_user:
+        steps.append(KeepAccessKey())
+    return tuple(steps)
