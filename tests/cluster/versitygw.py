@@ -138,8 +138,12 @@ def load(file: Path) -> S3Server:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """Return a port of 127.0.0.1 that the kernel gives to nothing else for a minute.
+
+    A connection that has just ended there keeps it (TIME_WAIT). A program that asks for this very port gets it
+    nevertheless, if it sets SO_REUSEADDR, as servers do.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        server.accept()[0].close()
+        port: int = server.getsockname()[1]
         return port

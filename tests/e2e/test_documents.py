@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.versitygw import free_port
 from support import distributions, documents
 from support.console import Console, helm_without_cluster, in_background
 from support.documents import ROOT, Place
 from support.mainjob import MainJob
-from support.server import free_port
 
 BLOCKS = documents.console_blocks(Place.CLUSTER)
 PAGES = sorted({str(block.page.relative_to(ROOT)) for block in BLOCKS})

@@ -11,11 +11,12 @@ import pytest
 from clients.command import output, run
 from clients.environments import UV
 from clients.installers import Install, installed, pip, uv
+from cluster.versitygw import free_port
 from support import distributions
 from support import server as real_server
 from support.access import PUBLISHER
 from support.real_proxies import nginx
-from support.server import Server, distinct
+from support.server import Server
 
 SETTING, HEADER = "/team/pypi", "/other"
 _LOCATIONS = f"""
@@ -32,7 +33,7 @@ location {HEADER}/ {{{{
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("index")
     names = ("cluster", "external", "metrics")
-    listeners = {name: {"host": "127.0.0.1", "port": port} for name, port in zip(names, distinct(3), strict=True)}
+    listeners = {name: {"host": "127.0.0.1", "port": free_port()} for name in names}
     more = {"listeners": {**listeners, "cluster": {**listeners["cluster"], "path": SETTING}}}
     more["listeners"]["cluster"]["trustedProxies"] = ["127.0.0.0/8"]
     server = real_server.start(home / "server", {"folder": {"path": str(home / "data")}}, more=more)

@@ -9,12 +9,13 @@ import pytest
 
 from clients.command import output, run
 from clients.environments import UV
+from cluster.versitygw import free_port
 from support import distributions, pyodide
 from support import server as real_server
 from support.access import PUBLISHER, READER
 from support.browser import Site, site
 from support.http import auth
-from support.server import Server, distinct
+from support.server import Server
 
 PAGE = """<!DOCTYPE html><script type="module">
 const found = {};
@@ -41,7 +42,7 @@ def index(pages: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     """Run an index whose cluster listener allows the site, and the external one no site at all."""
     home = tmp_path_factory.mktemp("index")
     names = ("cluster", "external", "metrics")
-    listeners = {name: {"host": "127.0.0.1", "port": port} for name, port in zip(names, distinct(3), strict=True)}
+    listeners = {name: {"host": "127.0.0.1", "port": free_port()} for name in names}
     more = {"listeners": {**listeners, "cluster": {**listeners["cluster"], "allowedOrigins": [pages.origin]}}}
     server = real_server.start(home / "server", {"folder": {"path": str(home / "data")}}, more=more)
     yield server

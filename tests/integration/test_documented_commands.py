@@ -18,7 +18,7 @@ from passlib.apache import HtpasswdFile
 
 from cluster import images, tools
 from cluster.paths import cache
-from cluster.versitygw import S3Server
+from cluster.versitygw import S3Server, free_port
 from support import distributions, documents, server
 from support.access import token_of
 from support.console import Console, helm_without_cluster, in_background
@@ -96,7 +96,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) ->
             if request.param != LAPTOP:
                 log_in(folder, running)
                 console.run(*PUBLISHED_BEFORE)
-            yield Desk(console, running, f"127.0.0.1:{server.free_port()}")
+            yield Desk(console, running, f"127.0.0.1:{free_port()}")
             console.close()
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from cluster.versitygw import free_port
 from support import distributions
 from support.access import PUBLISHER
 from support.http import auth, form
-from support.server import READY_SECONDS, Server, StartServer, free_port
+from support.server import READY_SECONDS, Server, StartServer
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 

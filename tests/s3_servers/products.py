@@ -1,10 +1,12 @@
 """S3 servers to run: how each is started, and what was found out about its conditional writes."""
 
 import json
+import random
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +18,8 @@ from mypy_boto3_s3 import S3Client
 
 from cluster import tools, versitygw
 from cluster.processes import Program, Supervisor
-from cluster.versitygw import S3Server
+from cluster.versitygw import S3Server, free_port
 from s3_servers import packages
-from support.server import distinct
 
 START_SECONDS = 120
 """A JVM beside other work."""
@@ -45,7 +46,7 @@ def running(product: Product, folder: Path) -> Iterator[S3Server]:
         with versitygw.running(folder) as server:
             yield server
         return
-    port, other = distinct(2)
+    port, other = _low_ports(2)
     server = versitygw.new_server("127.0.0.1", port, other)
     folder.mkdir(parents=True, exist_ok=True)
     supervisor, program = Supervisor(folder), product.start(folder, server)
@@ -88,13 +89,24 @@ def _port(server: S3Server) -> str:
     return server.endpoint.rpartition(":")[2]
 
 
+def _low_ports(count: int) -> list[int]:
+    """Return free ports below the kernel's own. SeaweedFS also takes each one's port 10,000 above."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.add(port)
+    return sorted(ports)
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _seaweedfs(folder: Path, server: S3Server) -> Program:
-    master, volume, filer = sorted(distinct(3))
+    master, volume, filer = _low_ports(3)
     keys = [{"accessKey": server.access_key, "secretKey": server.secret_key}]
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     config = folder / "s3.json"
@@ -123,7 +135,7 @@ def _s3proxy(folder: Path, server: S3Server) -> Program:
 
 def _s3mock(folder: Path, server: S3Server) -> Program:
     store = f"--com.adobe.testing.s3mock.store.root={_made(folder / 'data')}"
-    https = next(iter(distinct(1)))
+    https = free_port()
     ports = (f"--http.port={_port(server)}", f"--server.port={https}")
     return _program("s3mock", server, "java", "-jar", packages.S3MOCK.path, *ports, store)
 
@@ -145,7 +157,7 @@ def _juicefs(folder: Path, server: S3Server) -> Program:
     blocks = ("--storage", "file", "--bucket", f"{_made(folder / 'blocks')}/", "--trash-days", "0")
     subprocess.run([program, "format", *blocks, meta, "test"], check=True, capture_output=True)
     options = ("--multi-buckets", "--no-banner", "--log", folder / "gateway.log", "--cache-dir", folder / "cache")
-    metrics = ("--metrics", f"127.0.0.1:{next(iter(distinct(1)))}")
+    metrics = ("--metrics", f"127.0.0.1:{free_port()}")
     keys = {"MINIO_ROOT_USER": server.access_key, "MINIO_ROOT_PASSWORD": server.secret_key}
     address = server.endpoint.removeprefix("http://")
     return _program("juicefs", server, program, "gateway", *options, *metrics, meta, address, **keys)

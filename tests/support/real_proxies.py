@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cluster import debian
-from support.server import free_port
+from cluster.versitygw import free_port
 
 PACKAGES = ("nginx", "varnish")
 READY_SECONDS = 30

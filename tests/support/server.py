@@ -1,17 +1,15 @@
 """The real server as a process of its own."""
 
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +17,7 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
+from cluster.versitygw import free_port
 from support.access import ACCESS
 from wheelyard_server.access.access_file import AccessFile
 
@@ -87,7 +86,7 @@ def start(
     `more` settings are added to those that all have, or replace them; `listeners` are all three, in this order.
     """
     home.mkdir(exist_ok=True)
-    port, external_port, metrics_port = distinct(3)
+    port, external_port, metrics_port = (free_port() for _ in range(3))
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(access))
     settings: dict[str, object] = {
@@ -113,23 +112,6 @@ def start(
     server = Server(process, url, access_file, log, external_url, metrics_url)
     wait_until_ready(server)
     return server
-
-
-def free_port() -> int:
-    """Return a port that no connection of somebody else's can get in the meantime: they are given higher ones."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def distinct(count: int) -> set[int]:
-    """Return so many ports, each as `free_port` gives one."""
-    ports: set[int] = set()
-    while len(ports) < count:
-        ports.add(free_port())
-    return ports
 
 
 def wait_until_ready(server: Server) -> None:

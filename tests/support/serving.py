@@ -2,17 +2,17 @@
 
 import asyncio
 import re
+import socket
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
+from aiohttp.test_utils import BaseTestServer, TestServer, get_port_socket
 
+from support.patience import HANG_SECONDS
 from wheelyard_server.settings import Limits, ListenAddress
 from wheelyard_server.web.front.connections import Runner, Server
 from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.http.proxies import Proxies
-
-SECONDS = 20
 
 
 class LimitedServer(TestServer):
@@ -23,13 +23,14 @@ class LimitedServer(TestServer):
     def __init__(
         self, app: web.Application, limits: Limits, *trusted_proxies: str, path: str = "", port: int = 0
     ) -> None:
-        super().__init__(app, port=port or unused_port())
+        super().__init__(app, port=port, socket_factory=lambda *_: self._bound)
         self._limits = limits
         self._trusted = trusted_proxies
         self._path = path
 
     async def _make_runner(self, **_kwargs: Any) -> Runner:
-        listener = ListenAddress(port=self.port or 0, trusted_proxies=self._trusted, path=self._path)
+        self._bound = get_port_socket(self.host, self.port or 0, socket.AF_INET)
+        listener = ListenAddress(port=self._bound.getsockname()[1], trusted_proxies=self._trusted, path=self._path)
         return Runner(self.app, self._limits, Proxies(listener))
 
     @property
@@ -49,7 +50,7 @@ async def send_raw(server: BaseTestServer, request: bytes, *, silence: float | N
     answer = bytearray()
     try:
         writer.write(request)
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(HANG_SECONDS):
             while chunk := await asyncio.wait_for(reader.read(65536), silence):
                 answer += chunk
     except ConnectionError:

@@ -13,7 +13,7 @@ from bench.data import Tree
 from bench.web import Client, basic
 from clients.environments import environment
 from cluster.processes import Program, Supervisor
-from support.server import free_port
+from cluster.versitygw import free_port
 
 USER, PASSWORD = "bench", "benchbenchbench"
 COMPARED = frozenset({"pages", "files", "uploads", "starts", "memory", "installs", "visible"})

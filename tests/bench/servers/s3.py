@@ -10,8 +10,8 @@ from mypy_boto3_s3 import S3Client
 
 from cluster import versitygw
 from cluster.processes import Supervisor
+from cluster.versitygw import free_port
 from support.buckets import remember_as_safe
-from support.server import free_port
 
 
 @dataclass(frozen=True)

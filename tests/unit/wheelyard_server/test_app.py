@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import unused_port
 
+from cluster.versitygw import free_port
 from support.access import ACCESS
 from wheelyard_server import app
 from wheelyard_server.errors import InvalidSettingsError
@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
         storage=StorageSettings(folder=Folder(path=tmp_path / "data")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
-        listeners=Listeners(cluster=ListenAddress(port=unused_port()), external=ListenAddress(port=unused_port())),
+        listeners=Listeners(cluster=ListenAddress(port=free_port()), external=ListenAddress(port=free_port())),
         shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
     )
 

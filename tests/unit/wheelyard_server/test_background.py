@@ -11,9 +11,10 @@ from typing import NoReturn
 import aiohttp
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer, unused_port
+from aiohttp.test_utils import TestClient, TestServer
 
 import wheelyard_server
+from cluster.versitygw import free_port
 from support.access import ACCESS as ACCESS_FILE
 from support.serving import LimitedServer
 from wheelyard_server import app
@@ -126,7 +127,7 @@ def settings(tmp_path: Path) -> Settings:
         storage=StorageSettings(folder=Folder(path=tmp_path / "storage")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
-        listeners=Listeners(cluster=ListenAddress(port=unused_port())),
+        listeners=Listeners(cluster=ListenAddress(port=free_port())),
         shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
     )
 

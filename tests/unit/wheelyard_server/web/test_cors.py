@@ -6,8 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, unused_port
+from aiohttp.test_utils import TestClient
 
+from cluster.versitygw import free_port
 from support import distributions
 from support.access import ACCESS, READER
 from support.http import Client, auth
@@ -33,7 +34,7 @@ def origins() -> tuple[str, ...]:
 
 @pytest.fixture
 async def client(settings: Settings, origins: tuple[str, ...]) -> AsyncIterator[Client]:
-    listener = ListenAddress(port=unused_port(), allowed_origins=origins)
+    listener = ListenAddress(port=free_port(), allowed_origins=origins)
     made = msgspec.structs.replace(settings, listeners=Listeners(cluster=listener))
     application = app.build(made, MemoryStorage())
     application[LIFECYCLE].started = True

@@ -25,11 +25,13 @@ from hypothesis import strategies as st
 from support import distributions
 from support.access import ACCESS, NOBODY, OWNER, PUBLISHER, READER
 from support.catalogs import DEMO, START, upload
+from support.conversation import conversation, converse
 from support.http import auth
 from support.lane import Noted
 from support.memory_storage import Fault, MemoryStorage
+from support.patience import HANG_SECONDS, until
 from support.properties import given, settings
-from support.serving import LimitedServer, send_raw, statuses
+from support.serving import LimitedServer, statuses
 from wheelyard_server import app
 from wheelyard_server.app import ACCESS as CURRENT_ACCESS
 from wheelyard_server.app import CATALOG, METRICS_APP
@@ -61,7 +63,6 @@ PROJECTS = ("demo", "secret-x")
 LARGE = parse_project_name("open-large")
 JSON = "application/vnd.pypi.simple.v1+json"
 LIMITS = Limits(header_seconds=1, file_bytes=200_000)
-TRIES = 20
 COUNTED = r"^(wheelyard_(?!revalidations|storage_)\w+_(?:total|count)(?:\{.*\})?) (\S+)"
 """How often the storage is asked depends on how young its files are, not on the lane."""
 END = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -97,19 +98,10 @@ class Pair:
         assert isinstance(lane, Counted)
         return lane
 
-    async def send(self, pieces: list[bytes], pause: float = 0.001) -> list[bytes]:
-        """Return the answers of both.
-
-        A connection that is closed while something is on its way to it may lose answers that were on theirs, so
-        those who differ may try again.
-        """
-        found: list[bytes] = []
+    async def send(self, pieces: list[bytes], *, in_turn: bool = False) -> list[bytes]:
+        """Return the answers of both. In turn: each piece goes when those before have been answered."""
         pieces = [piece.replace(b"(file)", self.file).replace(b"(large)", self.large) for piece in pieces]
-        for _ in range(TRIES):
-            found = [await answers(server, pieces, pause) for server in (self.fast, self.slow)]
-            if found[0] == found[1]:
-                break
-        return found
+        return [await answers(server, pieces, in_turn=in_turn) for server in (self.fast, self.slow)]
 
     async def warm_up(self) -> None:
         """Ask for everything, so that it is ready."""
@@ -128,28 +120,10 @@ class Pair:
                 assert [statuses(each) for each in await self.send([request.encode()])] == [[200, 200]] * 2
 
 
-async def answers(server: LimitedServer, pieces: list[bytes], pause: float) -> bytes:
+async def answers(server: LimitedServer, pieces: list[bytes], *, in_turn: bool = True) -> bytes:
     """Send the pieces one by one, then a last request; return the answers without what is another each time."""
-    reader, writer = await asyncio.open_connection(server.host, server.port)
-    reading = asyncio.create_task(all_of(reader))
-    for piece in [*pieces, END]:
-        if not writer.is_closing():
-            writer.write(piece)
-        await asyncio.sleep(pause)
-    answer = await reading
-    writer.close()
+    answer = await converse(server, [*pieces, END], in_turn=in_turn)
     return re.sub(rb"(Date|X-Request-ID|Cache-Status): [^\r]+|(?<=\"requestId\":)\"[^\"]+", rb"\1", answer)
-
-
-async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """Read at once what comes: a connection that is reset takes along what was not read."""
-    answer = bytearray()
-    try:
-        while chunk := await asyncio.wait_for(reader.read(65536), 0.25):
-            answer += chunk
-    except (ConnectionError, TimeoutError):
-        pass  # The last request was taken for a part of something else.
-    return bytes(answer)
 
 
 @asynccontextmanager
@@ -310,7 +284,7 @@ def test_what_is_taken_is_what_is_recognised(
     runner, pair = running
     before = pair.lane.taken
     # The first request of a connection comes before aiohttp waits for it.
-    fast, slow = runner.run(pair.send([HOT[:-2] + b"X: y\r\n\r\n", request_], pause=0.05))
+    fast, slow = runner.run(pair.send([HOT[:-2] + b"X: y\r\n\r\n", request_], in_turn=True))
     assert fast == slow
     assert (pair.lane.taken - before == 1) is taken
 
@@ -338,7 +312,7 @@ def test_a_client_that_asks_as_soon_as_it_has_an_answer_stays_in_the_lane(
 
 async def taken_after(pair: Pair, *pieces: bytes) -> int:
     before = pair.lane.taken
-    fast, slow = await pair.send(list(pieces), pause=0.05)
+    fast, slow = await pair.send(list(pieces), in_turn=True)
     assert fast == slow
     return pair.lane.taken - before
 
@@ -367,12 +341,12 @@ def test_a_large_file_is_sent_from_the_disk_and_what_comes_meanwhile_waits_for_i
     runner, pair = running
     pieces = [get(pair.large), HOT, get(pair.large, method=b"HEAD"), get(pair.large, b"If-None-Match: *"), HOT]
     before = pair.lane.taken
-    fast, slow = runner.run(pair.send(pieces, pause=0.05))
+    fast, slow = runner.run(pair.send(pieces, in_turn=True))
     assert fast == slow
     assert statuses(fast) == [200, 200, 200, 304, 200, 200]
     assert len(fast) > SMALL_BYTES
     assert pair.lane.taken - before == 5
-    fast, slow = runner.run(pair.send(pieces, pause=0))
+    fast, slow = runner.run(pair.send(pieces))
     assert fast == slow
 
 
@@ -390,7 +364,7 @@ async def ask_in_pieces(server: LimitedServer, dice: random.Random, paths: list[
     for piece in pieces:
         writer.write(piece)
         await asyncio.sleep(dice.choice([0, 0.01, 0.03]))
-    answered = re.findall(rb"X-Request-ID: (\d+)\r\n", await asyncio.wait_for(reading, 30))
+    answered = re.findall(rb"X-Request-ID: (\d+)\r\n", await asyncio.wait_for(reading, HANG_SECONDS))
     writer.close()
     assert answered == ids
 
@@ -452,7 +426,7 @@ def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_
             return content.readall()
 
     async def ask() -> bytes:
-        return await answers(pair.fast, [get(pair.large)], 0.1)
+        return await answers(pair.fast, [get(pair.large)])
 
     assert runner.run(ask())
     monkeypatch.setattr(pair.fast.app[CATALOG], "open", shortened)
@@ -483,7 +457,7 @@ async def test_a_change_is_seen_by_the_next_request(pair: Pair, tmp_path: Path) 
     assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
     for storage in pair.storages:
         await Catalog(storage).publish(upload(distributions.wheel(tmp_path, version="1.1")))
-    fast = await answers(pair.fast, [HOT, HOT], 0.02)
+    fast = await answers(pair.fast, [HOT, HOT])
     assert fast.count(b">demo-1.1-py3-none-any.whl<") == 2
 
 
@@ -495,7 +469,7 @@ async def test_rights_count_from_the_moment_that_they_change(pair: Pair, tmp_pat
     for server in (pair.fast, pair.slow):
         server.app[CURRENT_ACCESS].reload()
     assert await taken_after(pair, health, secret.encode()) == 0
-    assert statuses(await send_raw(pair.fast, secret.encode(), silence=0.2)) == [401]
+    assert statuses(await converse(pair.fast, [secret.encode()])) == [401]
 
 
 async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pair) -> None:
@@ -503,7 +477,7 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     for storage in pair.storages:
         storage.fail_at(1, Fault.LOST_REQUEST, times=100)
     before, requests = pair.lane.taken, [health, HOT, get(pair.file), get(pair.large)]
-    fast, slow = [await answers(server, requests, 0.1) for server in (pair.fast, pair.slow)]
+    fast, slow = [await answers(server, requests) for server in (pair.fast, pair.slow)]
     assert pair.lane.taken - before == 3
     assert b"\r\nCache-Status\r\n" in fast
     assert sorted(fast.split(b"\r\n")) == sorted(slow.split(b"\r\n"))
@@ -512,7 +486,7 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     for server in (pair.fast, pair.slow):
         server.app[LIFECYCLE].draining = True
     before = pair.lane.taken
-    fast, slow = await pair.send([HOT], pause=0.05)
+    fast, slow = await pair.send([HOT], in_turn=True)
     assert fast == slow
     assert b"Connection: close" in fast
     assert pair.lane.taken == before
@@ -532,7 +506,7 @@ async def told_of(pair: Pair, requests: list[bytes]) -> tuple[list[tuple[str, li
     for server in (pair.fast, pair.slow):
         counted = await metrics_of(server)
         with access_lines() as stream:
-            await answers(server, requests, 0.05)
+            await answers(server, requests)
         lines = re.sub(r"\d+\.\d+ (?=requestId)|^[^,]+,\d+|[0-9a-f]{32}", "", stream.getvalue(), flags=re.MULTILINE)
         changed = [f"{name} {value - counted.get(name, 0)}" for name, value in (await metrics_of(server)).items()]
         told.append((lines, changed))
@@ -587,7 +561,7 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     health = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     for _ in range(2):
         before = pair.lane.taken
-        assert statuses(await answers(pair.fast, [health, HOT], 0.05)) == [200, 500]
+        assert statuses(await answers(pair.fast, [health, HOT])) == [200, 500]
         assert pair.lane.taken == before + 1
     assert "a bug" in caplog.text
 
@@ -598,13 +572,9 @@ async def test_a_fault_of_the_lane_leaves_nobody_waiting(
     def fail(*_args: object) -> None:
         raise RuntimeError("a bug")
 
-    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
-    await asyncio.sleep(0.05)
     with monkeypatch.context() as patched:
         patched.setattr(AnswerSender, "send", fail)
-        writer.write(HOT)
-        assert await asyncio.wait_for(reader.read(), 10) == b""
-    writer.close()
+        assert await converse(pair.fast, [HOT]) == b""
     assert "a bug" in caplog.text
     assert await taken_after(pair, b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", HOT) == 1
 
@@ -622,16 +592,13 @@ async def test_what_comes_while_a_request_waits_is_answered_after_it(
         return await project(name)
 
     monkeypatch.setattr(catalog, "revalidated_project", slowly)
-    reader, writer = await asyncio.open_connection(pair.fast.host, pair.fast.port)
-    await asyncio.sleep(0.05)
-    for piece in [HOT, later[:cut], later[cut:], END]:
-        writer.write(piece)
-        await asyncio.sleep(0.05)
-    for connection in pair.fast.connections:
-        connection.check(asyncio.get_running_loop().time() + 1000)  # It is not the client that is late.
-    go.set()
-    assert statuses(await all_of(reader)) == [200, 200, 200]
-    writer.close()
+    async with conversation(pair.fast) as talk:
+        for piece in [HOT, later[:cut], later[cut:], END]:
+            await talk.send(piece)
+        for connection in pair.fast.connections:
+            connection.check(asyncio.get_running_loop().time() + 1000)  # It is not the client that is late.
+        go.set()
+        assert statuses(await talk.end()) == [200, 200, 200]
 
 
 async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -668,66 +635,83 @@ class Insistent(Noted):
         loop.call_soon(self.ask) if turns == 1 else loop.call_soon(self._ask_in, turns - 1)
 
 
+class SlowStorage:
+    """Answers the lane's questions: the first once it may, the others in the same turn."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.questions: list[NormalizedName] = []
+        self.may_answer = asyncio.Event()
+        self._project = catalog.revalidated_project
+
+    async def project(self, name: NormalizedName) -> ProjectView:
+        self.questions.append(name)
+        await self.may_answer.wait()
+        return await self._project(name)
+
+
 @pytest.fixture
-def questions(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[NormalizedName]:
-    """Note what the lane asks the storage, which takes 10 ms to answer."""
-    noted: list[NormalizedName] = []
+def slow_storage(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> SlowStorage:
     catalog = pair.fast.app[CATALOG]
-    project = catalog.revalidated_project
-
-    async def slowly(name: NormalizedName) -> ProjectView:
-        noted.append(name)
-        await asyncio.sleep(0.01)
-        return await project(name)
-
-    monkeypatch.setattr(catalog, "revalidated_project", slowly)
-    return noted
+    made = SlowStorage(catalog)
+    monkeypatch.setattr(catalog, "revalidated_project", made.project)
+    return made
 
 
-async def answered(clients: Sequence[Insistent]) -> None:
-    """Return in the turn of the loop in which the last of them is answered, or in the next."""
-    while any(len(client.sent) < client.wanted for client in clients):
-        await asyncio.sleep(0)
-
-
-async def test_who_asks_again_at_once_goes_with_those_who_wait_already(
-    pair: Pair, questions: list[NormalizedName]
-) -> None:
-    early, late = (Insistent(pair.lane, 10) for _ in range(2))
-    early.ask()
-    await asyncio.sleep(0.005)
-    late.ask()
-    await answered([early, late])
-    # The first read was under way when the late one came. It has the others together with the early one.
-    assert len(questions) == 11
-
-
-async def test_as_long_as_those_who_were_answered_come_back_they_share_the_next_question(
-    pair: Pair, questions: list[NormalizedName]
-) -> None:
-    early, late = ([Insistent(pair.lane, 10, turns) for turns in range(1, 11)] for _ in range(2))
+async def share_questions(slow: SlowStorage, early: Sequence[Insistent], late: Sequence[Insistent]) -> None:
+    """Let some clients ask, others while the first question is open, and wait until all are answered."""
     for client in early:
         client.ask()
-    await asyncio.sleep(0.005)
+    await until(lambda: slow.questions)
     for client in late:
         client.ask()
-    await answered([*early, *late])
-    assert len(questions) == 11
+    slow.may_answer.set()
+    await until(lambda: all(len(client.sent) == client.wanted for client in (*early, *late)))
 
 
-async def test_who_waits_is_not_kept_waiting_for_ever_by_those_who_come(
-    pair: Pair, questions: list[NormalizedName]
+async def test_a_client_that_asks_again_at_once_shares_the_question_of_those_already_waiting(
+    pair: Pair, slow_storage: SlowStorage
 ) -> None:
-    first = [Insistent(pair.lane, 1) for _ in range(1000)]
-    for client in first:
-        client.ask()
-    await answered(first)
-    turns = 0
-    while len(questions) < 2:
-        assert pair.lane.takes(Noted(), HOT)
-        await asyncio.sleep(0)
-        turns += 1
-    assert 2 < turns < 50
+    early, late = (Insistent(pair.lane, 10) for _ in range(2))
+    await share_questions(slow_storage, [early], [late])
+    # The first read was under way when the late one came. It has the others together with the early one.
+    assert len(slow_storage.questions) == 11
+
+
+async def test_clients_that_keep_coming_back_after_an_answer_share_the_next_question(
+    pair: Pair, slow_storage: SlowStorage
+) -> None:
+    early, late = ([Insistent(pair.lane, 10, turns) for turns in range(1, 11)] for _ in range(2))
+    await share_questions(slow_storage, early, late)
+    assert len(slow_storage.questions) == 11
+
+
+class Endless(Insistent):
+    """From its answer on, another client asks in each turn of the loop, until the storage is asked again."""
+
+    def __init__(self, lane: FastLane, slow: SlowStorage) -> None:
+        super().__init__(lane, 1)
+        self.slow, self.came = slow, 0
+
+    def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:
+        super().send(head, body, sender)
+        self._bring_another()
+
+    def _bring_another(self) -> None:
+        if len(self.slow.questions) < 2:
+            self.came += 1
+            assert self.lane.takes(Noted(), HOT)
+            asyncio.get_running_loop().call_soon(self._bring_another)
+
+
+async def test_waiting_clients_are_answered_though_new_ones_keep_coming(
+    pair: Pair, slow_storage: SlowStorage
+) -> None:
+    endless = Endless(pair.lane, slow_storage)
+    others = [Insistent(pair.lane, 1) for _ in range(999)]
+    await share_questions(slow_storage, [endless, *others], [])
+    await until(lambda: len(slow_storage.questions) > 1)
+    # Those that come soon share a question. It is not put off until as many wait as were answered before.
+    assert 1 < endless.came < 1000
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, unused_port
+from aiohttp.test_utils import TestClient
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from cluster.versitygw import free_port
 from support import distributions
 from support.access import ACCESS, PUBLISHER
 from support.collector import Collector
@@ -307,7 +308,7 @@ async def test_the_line_says_why(
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
     monkeypatch.setattr(tracing, "EXPORT_SECONDS", 1.5)
     async with serving(
-        settings, storage, TracingSettings(endpoint=f"http://127.0.0.1:{unused_port()}", ratio=1)
+        settings, storage, TracingSettings(endpoint=f"http://127.0.0.1:{free_port()}", ratio=1)
     ) as client:
         await client.get("/simple/demo/")
         (line,) = await log.until(1)
@@ -322,7 +323,7 @@ async def test_a_collector_that_is_not_there_holds_up_neither_requests_nor_the_e
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
     monkeypatch.setattr(tracing, "EXPORT_SECONDS", 3600)
     monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.1)
-    nowhere = TracingSettings(endpoint=f"http://127.0.0.1:{unused_port()}", ratio=1)
+    nowhere = TracingSettings(endpoint=f"http://127.0.0.1:{free_port()}", ratio=1)
     async with asyncio.timeout(SECONDS), serving(settings, storage, nowhere) as client:
         for _ in range(30):
             assert (await client.get("/simple/demo/")).status == 404
