@@ -7,7 +7,7 @@
 # Seen (2026-11-30): a warning "Skipping malformed project entry" for each project, an index of no projects is written, and
 # the exit code is 0, even with `stop-on-error = true`.
 #
-# Needs Python 3.11 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.11 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -6,7 +6,7 @@
 # Seen (2026-11-30): `text_html`, for that name and for any other that is not `text/html` or the JSON format, also for types
 # that cannot be served, as `image/png` (200 instead of 406). With `text/html` or `*/*` the header is right.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -5,7 +5,7 @@
 # Seen (2026-11-30): 128 hex digits, BLAKE2b with its longest digest. An index that checks the digests of a form has to know
 # it, or refuses every upload of old release scripts. (Python 3.8 sends no such field, 3.12 has no distutils.)
 #
-# Needs a python3 of version 3.9, 3.10 or 3.11. Exits with 0 as long as this is so, else with 1.
+# Needs a python3 of version 3.9, 3.10 or 3.11. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

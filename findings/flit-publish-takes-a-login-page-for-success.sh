@@ -4,9 +4,9 @@
 # Expected: an error, as from twine, poetry and hatch: after a 302 the form is not sent again.
 # Seen (2026-11-30): `POST /legacy/` (302), `GET /login` (200), then "Package is at https://.../project/demo/" and exit code 0.
 # The index is asked over http and has no such page; nothing was published. Proxies with single sign-on answer like this to
-# whoever has no session.
+# any client without a session.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -6,7 +6,7 @@
 # Seen: all keys, from the first one on, with 200. The backend "memory" of the same program obeys. A client that cuts a
 # listing into parts gets the beginning several times.
 #
-# Needs Go, curl. Exits with 0 as long as this is so, else with 1.
+# Needs Go, curl. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 server=

@@ -7,7 +7,7 @@
 # file is "already exists", the exit code is 0, and nothing is sent, although the page has another sha256 for it.
 # Any other answer (404, 401) is taken for an empty page.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

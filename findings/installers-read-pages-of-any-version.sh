@@ -6,7 +6,7 @@
 # Seen (2026-11-30): pip and uv install from them without a word, HTML and JSON. An index cannot keep old clients away by
 # the version; it has to refuse their Accept header.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

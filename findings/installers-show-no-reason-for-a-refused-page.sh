@@ -6,7 +6,7 @@
 # Seen (2026-11-30): pip: "from versions: none"; the status line is shown with -vv. uv: "not found in the package registry",
 # and a hint to check the credentials, which are right. An index that blocks a project by policy cannot tell why on its page.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

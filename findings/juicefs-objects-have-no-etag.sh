@@ -8,7 +8,7 @@
 # Clients that find out by ETags whether something has changed find that nothing ever does.
 # With --keep-etag there are ETags; it is off by default.
 #
-# Needs Python, curl (7.75 or later). Exits with 0 as long as this is so, else with 1.
+# Needs Python, curl (7.75 or later). Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 server=

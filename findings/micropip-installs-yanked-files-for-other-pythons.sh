@@ -5,7 +5,7 @@
 # Expected: of demo 1.0, 2.0 (yanked) and 3.0 (for Python 99) the requirement `demo` is 1.0, as for pip and uv.
 # Seen (2026-11-30): 3.0; and 2.0 if there is no 3.0. A release that was yanked goes on being installed in browsers.
 #
-# Needs Python 3.11 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.11 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

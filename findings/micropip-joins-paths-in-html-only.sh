@@ -5,7 +5,7 @@
 # Expected: both formats of one page give the same absolute URLs, as for pip and uv.
 # Seen (2026-11-30): below. The URL of the wheel has no host, so it means a file of the web page that runs Pyodide.
 #
-# Needs Python 3.11 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.11 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

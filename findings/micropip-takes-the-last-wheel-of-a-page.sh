@@ -6,7 +6,7 @@
 # Seen (2026-11-30): the two wheels of one version listed in one order give one of them, in the other order the other.
 # The page of an index, or a proxy that sorts it differently, so decides what runs.
 #
-# Needs Python 3.11 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.11 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # pip-tools 7.6.2, `pip-compile --generate-hashes`: it does not use the hashes of the simple page. It asks for
-# `PROJECT/json` beside the index's last path segment, and if that is 404, it downloads every file of the version.
+# `PROJECT/json` next to the index's last path segment, and if that is 404, it downloads every file of the version.
 #
 # Expected: a simple page with a sha256 for each file is enough to write them down.
 # Seen (2026-11-30): `GET /team/main/demo/json` for the index `/team/main/simple` (PyPI's own is `/pypi/demo/json`), then
 # every wheel, those of other platforms too, and the file that was just downloaded once more. For a project with large
 # wheels for many platforms that is gigabytes to write down what one page says. The lock is right in the end.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

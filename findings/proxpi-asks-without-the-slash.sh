@@ -8,7 +8,7 @@
 # listing, is slow or out of reach for a proxy that only wanted one page. Later projects of the list are asked for at once;
 # a project that came after the list was read does not exist until the proxy reads it again (30 minutes).
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -6,7 +6,7 @@
 # Seen (2026-11-30): pip --uploaded-prior-to fails for the whole index ("does not provide upload-time metadata"), uv
 # --exclude-newer finds no version of a project that is eleven months old. Directly from the upstream, both install it.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

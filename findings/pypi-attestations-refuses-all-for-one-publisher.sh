@@ -4,10 +4,10 @@
 #
 # Expected: PEP 740 leaves the kinds of publishers to the index; a verifier passes over those that it has no rule for,
 # as it passes over keys of a publisher that it does not know.
-# Seen (2026-11-30): ValidationError. As soon as one publisher of another kind signs a file too, nobody can check the first.
+# Seen (2026-11-30): ValidationError. As soon as one publisher of another kind signs a file too, the first one cannot be verified any more.
 # The attestation is a real one, from the library's own source distribution.
 #
-# Needs Python 3.11 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.11 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

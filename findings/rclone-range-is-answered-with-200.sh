@@ -6,7 +6,7 @@
 # Seen: 200, "Content-Range: bytes 2-4/10", and 3 bytes. A client that goes by the status takes these for the object;
 # one that insists on 206 (Rust's object_store) gives up.
 #
-# Needs Python, curl. Exits with 0 as long as this is so, else with 1.
+# Needs Python, curl. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 server=

@@ -7,7 +7,7 @@
 # Seen: in about 1 of 10 races of four writers, two get 200, and what one of them wrote is gone. A test with a single
 # race mostly finds nothing wrong.
 #
-# Needs Java 17, Maven, curl. At most 300 races. Exits with 0 as long as this is so, else with 1.
+# Needs Java 17, Maven, curl. At most 300 races. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 server=
@@ -45,7 +45,7 @@ while [ "$races" -lt 300 ] && [ "$replaced" = 0 ]; do
   races=$((races + 1))
   [ "$(winners "object-$races" 'If-None-Match: *')" = 1 ] || created=$((created + 1))
   etag=$(curl --silent --head "$url/object-$races" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
-  # Different bodies have different ETags, so whoever comes second must be refused.
+  # Different bodies have different ETags, so the second writer must be refused.
   [ "$etag" != '"d41d8cd98f00b204e9800998ecf8427e"' ] || { echo "nothing was stored"; exit 1; }
   [ "$(winners "object-$races" "If-Match: $etag")" -le 1 ] || replaced=$((replaced + 1))
 done

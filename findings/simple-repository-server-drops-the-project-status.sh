@@ -7,7 +7,7 @@
 # Seen (2026-11-30): `api-version` 1.4 without `project-status`, so an archived project counts as an active one. The
 # `provenance` of version 1.3 is left out too; `upload-time` and `size` stay.
 #
-# Needs Python 3.11 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.11 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

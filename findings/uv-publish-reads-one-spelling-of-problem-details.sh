@@ -3,9 +3,9 @@
 #
 # Expected: `application/problem+json; charset=utf-8` is the same media type as `application/problem+json`.
 # Seen (2026-11-30): without the parameter the user reads the title and the detail, with it the raw JSON. Many web
-# frameworks add the parameter, so an index may send good reasons that nobody reads.
+# frameworks add the parameter, so an index may send good reasons that uv does not show.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -5,7 +5,7 @@
 # Seen (2026-11-30): one POST, exit code 2, whatever UV_HTTP_RETRIES says. twine 7.0.0 sends the file a second time.
 # An index that is restarted while projects release fails the releases of those who use uv.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

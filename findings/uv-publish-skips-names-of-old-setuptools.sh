@@ -5,7 +5,7 @@
 # Seen (2026-11-30): a warning, no request to the index, exit code 0. With --quiet there is not even the warning.
 # A release job of a project that is built by an older setuptools stays green and releases nothing.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -5,7 +5,7 @@
 # Seen (2026-11-30): 308 with a whole URL: the file is uploaded there. 308 with a path, which a server sends that does not
 # know under which name it is reached: "location header is not a URL", and nothing is uploaded.
 #
-# Needs Python 3.9 or later. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

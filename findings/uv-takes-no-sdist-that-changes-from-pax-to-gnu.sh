@@ -6,7 +6,7 @@
 # `tar --concatenate` (the usual way to add submodules to what `git archive` makes) copies members as they are.
 # Seen (2026-11-30): "Invalid tar file ... archive format changed from Pax to Gnu".
 #
-# Needs Python 3.9 or later, GNU tar. Exits with 0 as long as this is so, else with 1.
+# Needs Python 3.9 or later, GNU tar. Exits with 0 as long as this is true, otherwise with 1.
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

@@ -86,6 +86,6 @@ def _literal(value: object) -> str:
 
 
 def _rules(schema: Schema) -> list[str]:
-    """Return what is checked besides, in the words of the refusal."""
+    """Return the additional checks, in the words of their refusals."""
     rules = [f"- {each['message']}" for each in schema.get("x-kubernetes-validations", ())]
     return ["Rules:", "", *rules, ""] if rules else []

@@ -1,0 +1,127 @@
+"""The worst patterns of docs/dev/style.md stay away from documents, messages, docstrings and comments."""
+
+from pathlib import Path
+
+import pytest
+
+from support.documents import ROOT
+from support.prose import MAX_COLUMNS, Piece, pieces, problems, too_long
+
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "charts/wheelyard").glob("*.md"),
+    *(ROOT / "findings").glob("*.md"),
+    *(ROOT / "tests").rglob("README.md"),
+]
+TREES = [
+    "charts/wheelyard/values.yaml",
+    "charts/wheelyard/templates/NOTES.txt",
+    "crds",
+    "docs/hooks",
+    "examples",
+    "findings",
+]
+"""Files, and folders with all Python, YAML and shell in them, that are clean and stay so."""
+
+ALLOWED = {
+    "Who may do what": "an idiom of permissions",
+}
+"""Words that look like a pattern and are none, with the reason."""
+
+_KINDS = {".py", ".yaml", ".yml", ".sh", ".md", ".txt"}
+
+
+def files() -> list[Path]:
+    """Return all files that are checked."""
+    found = list(PAGES)
+    for tree in TREES:
+        path = ROOT / tree
+        found += [path] if path.is_file() else [each for each in path.rglob("*") if each.suffix in _KINDS]
+    return sorted(set(found))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", files(), ids=name)
+def test_no_pattern_of_the_old_idiom_comes_back(path: Path) -> None:
+    found = [
+        f"{name(path)}:{piece.line}: {pattern.name}: ...{words}... Write: {pattern.advice}"
+        for piece in pieces(path)
+        for pattern, words in problems(piece)
+        if not any(allowed in words for allowed in ALLOWED)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", sorted(PAGES), ids=name)
+def test_prose_is_wrapped(path: Path) -> None:
+    assert [f"{name(path)}:{line}: more than {MAX_COLUMNS} columns" for line in too_long(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("who without a noun", "Whoever has the right does it."),
+        ("who without a noun", "Who has the right does it."),
+        ("who without a noun", "It refuses to write for who does not lead."),
+        ("nobody", "It shows nobody's packages."),
+        ("tell", "That project is told and left as it is."),
+        ("what as a noun", "What is missing is added. It goes by what is there."),
+        ("where for if", "Where it is full, nothing is written. Absent where there is none."),
+        ("archaic adverb", "It is kept for ever, beside the others."),
+        ("so as a predicate", "They are so on any machine."),
+        ("so as a predicate", "Makes one PackageIndex so."),
+        ("none as a predicate", "The token is none that a CI has signed."),
+        ("by with an error", "It ends by an error."),
+        ("docstring that begins with Of", "Of the headers."),
+        ("British spelling", "The behaviour is recognised."),
+    ],
+)
+def test_a_pattern_is_found(pattern: str, text: str) -> None:
+    assert pattern in {found.name for found, _ in problems(Piece(1, text, is_docstring=True))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who may do what is declared. Which users log in, and what may they do?",
+        "Say what is wrong and what to do. Where is it?",
+        "There are none. None of them is so slow that it matters; it does so.",
+        "Users who have the right may do it. The telling name stays.",
+        "Of the three, one leads.",
+    ],
+)
+def test_plain_english_is_no_pattern(text: str) -> None:
+    assert [found.name for found, _ in problems(Piece(1, text))] == []
+
+
+def test_prose_is_found_in_every_kind_of_file(tmp_path: Path) -> None:
+    written = {
+        "a.md": "# A heading\n\nA paragraph\nof two lines.\n\n```sh\ncode # nobody\n```\n\n- An item with `code`\n",
+        "a.py": '"""A docstring.\n\nIts body."""\n\nA = "a message"  # a comment\n# of two\n\n\n'
+        "def test_a_name(): ...\n",
+        "a.yaml": "# A comment\na: b  # another\ndescription: One\n  sentence.\n",
+        "a.sh": "#!/bin/sh\n# A comment\n# of two lines\necho\n",
+    }
+    for file, text in written.items():
+        (tmp_path / file).write_text(text)
+    found = {file: [(each.line, each.text) for each in pieces(tmp_path / file)] for file in written}
+    assert found["a.md"] == [(1, "A heading?"), (3, "A paragraph of two lines."), (10, "An item with `x`")]
+    assert sorted(found["a.py"]) == [
+        (1, "A docstring."),
+        (1, "Its body."),
+        (5, "a comment of two"),
+        (5, "a message"),
+        (9, "a name"),
+    ]
+    assert found["a.yaml"] == [(1, "A comment"), (2, "another"), (3, "One sentence.")]
+    assert found["a.sh"] == [(2, "A comment of two lines")]
+
+
+def test_quotations_code_and_links_are_other_peoples_words(tmp_path: Path) -> None:
+    page = tmp_path / "a.md"
+    page.write_text('It says "nobody" and `nobody`, [here](nobody.md).\n')
+    assert [each for piece in pieces(page) for each in problems(piece)] == []
