@@ -49,13 +49,11 @@ file-map: $(READY) ## Print what each module is for
 
 .PHONY: check
 check: lint ## The quick part: lint, unit and contract tests, the documents
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync unit-operator unit-server
+	@$(MAKE) --no-print-directory unit
 
-.PHONY: unit-operator unit-server
-unit-operator: $(READY) ## Unit tests of the operator
-	$(BIN)/pytest tests/unit/wheelyard_operator
-unit-server: $(READY) ## Unit tests of the index server and the bench, and contract tests (documents, workflows)
-	$(BIN)/pytest tests/unit/wheelyard_server tests/unit/bench tests/unit/hooks tests/unit/artifacts tests/contract
+.PHONY: unit
+unit: $(READY) ## Unit tests, and contract tests (documents, storages, workflows)
+	$(BIN)/pytest $(PARALLEL) tests/unit tests/contract
 
 .PHONY: apiserver
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
@@ -116,18 +114,13 @@ e2e: cluster-up ## The main job on a real Kubernetes
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test
-test: $(READY) ## All set-up, then every test
+test: $(READY) ## All set-up, then every test; logs are in dist/test
+	@PYTHONPATH=tests $(BIN)/python -m suites
+
+.PHONY: test-programs
+test-programs: $(READY) ## Build all that the tests need
 	@$(CLUSTER_CLI) build
 	@$(CLUSTER_CLI) tools
-	@$(MAKE) --no-print-directory --jobs 2 test-on-cluster test-without-cluster
-
-# Tests on the cluster wait most of the time: the others use the machine meanwhile, and give way (nice). Both go on to
-# their end, whatever becomes of the other; lines that begin with `e2e |` are the cluster's.
-.PHONY: test-on-cluster test-without-cluster
-test-on-cluster:
-	@$(MAKE) --no-print-directory e2e 2>&1 | sed --unbuffered 's/^/e2e | /'
-test-without-cluster:  # one after the other: each takes all cores, and no jobs of the make above (MAKEFLAGS)
-	@MAKEFLAGS= nice $(MAKE) --no-print-directory check chart apiserver integration
 
 .PHONY: chaos
 chaos: cluster-up ## 4 minutes of kills and outages under load, on the local cluster; not part of `make test`

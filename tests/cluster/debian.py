@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .paths import cache, locked
-from .progress import ClusterError, log_tail, say
+from .progress import ClusterError, log_tail, step
 
 PACKAGES = (
     "buildah",
@@ -53,10 +53,10 @@ def install_packages(packages: tuple[str, ...] = PACKAGES) -> None:
     missing = _missing(packages)
     if not missing:
         return
-    say(f"installing Debian packages: {' '.join(missing)} (once, about half a minute)")
     log = cache() / "apt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with locked("apt"), _services_stay_stopped(), log.open("w") as output:
+    installing = step(f"installing Debian packages: {' '.join(missing)}", "once, about half a minute")
+    with locked("apt"), installing, _services_stay_stopped(), log.open("w") as output:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
         for command in (["apt-get", "update"], install):
@@ -117,14 +117,14 @@ def _services_stay_stopped() -> Iterator[None]:
 
 
 def _debootstrap(target: Path) -> None:
-    say(f"making a Debian {codename()} root for images (once, about 2 minutes)")
     scratch = target.with_name("unfinished")
     shutil.rmtree(scratch, ignore_errors=True)
     root = scratch / "root"
     root.mkdir(parents=True)
     log = scratch / "debootstrap.log"
     packages = f"--include={','.join(ROOT_PACKAGES)}"
-    with log.open("w") as output:
+    making = step(f"making a Debian {codename()} root for images", "once, about 2 minutes")
+    with making, log.open("w") as output:
         command = ["debootstrap", "--variant=minbase", packages, codename(), str(root), *_mirror()]
         if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:
             raise ClusterError(f"debootstrap failed; {log_tail(log)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import buildah, containerd, debian, wheels
 from .paths import HERE, REPOSITORY, cache, locked
-from .progress import ClusterError, say
+from .progress import ClusterError, step
 
 # What decides the project's wheel and image; a change elsewhere (tests, docs) builds nothing anew.
 PROJECT_INPUTS = (
@@ -89,10 +89,12 @@ def _archive(name: str, usual_time: str, build_image: Callable[[str, Path], None
     kind, _, tag = name.rpartition("/")[2].partition(":")
     file = cache() / "images" / kind / f"{tag}.tar"
     if not file.exists():
-        say(f"building the image {name} ({usual_time})")
-        with tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context:
+        with (
+            step(f"building the image {name}", usual_time),
+            tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context,
+        ):
             build_image(name, Path(context))
-        buildah.save(name, file)
+            buildah.save(name, file)
         buildah.remove_others(name)
         for old in sorted(file.parent.glob("*.tar"), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
             old.unlink()
@@ -121,8 +123,8 @@ def _dependencies() -> str:
     collected = wheels.of_project()
     name = f"localhost/wheelyard-dependencies:{collected.name}-{_digest([_DEPENDENCIES_DOCKERFILE], _base_name())}"
     if name not in buildah.images():
-        say("installing what the server needs into its base image (once, about half a minute)")
-        with tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context:
+        installing = step("installing what the server needs into its base image", "once, about half a minute")
+        with installing, tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context:
             shutil.copytree(collected, Path(context) / "wheels")
             buildah.build(name, _DEPENDENCIES_DOCKERFILE, Path(context), base())
         buildah.remove_others(name)

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from . import containerd, debian, host, images, kubernetes, network, tools, vers
 from .handle import Cluster
 from .paths import locked, state
 from .processes import Supervisor, boot_id
-from .progress import ClusterError, say
+from .progress import ClusterError, say, step
 from .versitygw import S3Server
 
 _ELSEWHERE = "use CLUSTER=kind or CLUSTER=current"
@@ -41,7 +42,9 @@ def up() -> None:
         directory = _fresh_state()
         network.set_up()
         _start_s3(directory)
-        _start_kubernetes(directory)
+        is_new = not (directory / "etcd").exists()
+        with step("starting Kubernetes", "about 10 seconds") if is_new else nullcontext():
+            _start_kubernetes(directory)
     say(f"the cluster is up: export KUBECONFIG={directory / 'kubeconfig'}")
 
 
@@ -163,8 +166,6 @@ def _start_s3(directory: Path) -> None:
 def _start_kubernetes(directory: Path) -> None:
     """Start the parts in the order of their needs, as many at a time as can start together."""
     supervisor = Supervisor(directory)
-    if not (directory / "etcd").exists():
-        say("starting Kubernetes (about 10 seconds)")
     kubernetes.prepare(directory)
     etcd = kubernetes.etcd(directory)
     pause = images.pause()

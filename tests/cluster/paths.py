@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .progress import ClusterError, say
+from .progress import ClusterError, step
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -37,6 +37,6 @@ def locked(name: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another run to finish ({name})")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with step(f"waiting for another run to finish ({name})", "until it ends"):
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from .paths import REPOSITORY, cache, locked
-from .progress import ClusterError, log_tail, say
+from .progress import ClusterError, log_tail, step
 
 LOCK = REPOSITORY / "requirements.txt"
 """What the project's image installs besides the project's own wheel: versions, each with its hashes."""
@@ -45,10 +45,10 @@ def _collected(name: str, lock: Path, *arguments: str) -> Path:
     target = cache() / "wheels" / f"{name}-{key}"
     with locked(f"wheels-{name}"):
         if not target.is_dir():
-            say(f"collecting the wheels of the {name} image (once, about half a minute)")
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=target.parent))
-            _pip_wheel(name, scratch, *arguments)
+            with step(f"collecting the wheels of the {name} image", "once, about half a minute"):
+                _pip_wheel(name, scratch, *arguments)
             shutil.copy(lock, scratch)
             scratch.chmod(0o755)
             scratch.rename(target)
