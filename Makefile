@@ -64,7 +64,7 @@ chart: $(READY) ## The chart and its alerts, without a cluster: helm lint, kubec
 	$(BIN)/pytest $(PARALLEL) tests/chart
 
 .PHONY: chart-readme
-chart-readme: $(READY) ## Write the table of values into the chart's README anew
+chart-readme: $(READY) ## Rewrite the table of values in the chart's README
 	$(BIN)/python docs/hooks/helm_values.py
 
 .PHONY: integration
@@ -91,7 +91,7 @@ proof: $(READY) ## Long histories of an index against a model, for about 5 minut
 	$(BIN)/pytest -p support.properties --hypothesis-profile=proof tests/unit/wheelyard_server/catalog/test_histories.py
 
 .PHONY: bench
-bench: $(READY) ## Speed beside others: make bench [QUICK=1] [ONLY=pages,files] [SERVERS=nginx,wheelyard]
+bench: $(READY) ## Speed next to other servers: make bench [QUICK=1] [ONLY=pages,files] [SERVERS=nginx,wheelyard]
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench $(if $(QUICK),--effort quick) \
 	  --only "$(ONLY)" --servers "$(SERVERS)" $(if $(NO_IDLE_CHECK),--no-idle-check)
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.users

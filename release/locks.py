@@ -1,7 +1,7 @@
 """`python -m locks`: write every lock file of the project; `--upgrade` takes the newest versions.
 
-Without `--upgrade` a lock keeps its versions as far as its requirements allow. Each lock holds for all Pythons and
-platforms that the project supports (`uv pip compile --universal`).
+Without `--upgrade` a lock keeps its versions as far as its requirements allow. Each lock holds for
+all Pythons and platforms that the project supports (`uv pip compile --universal`).
 """
 
 import argparse
@@ -17,7 +17,8 @@ OLDEST_PYTHON = "3.11"
 DEVELOPMENT = "requirements-dev.txt"
 IMAGE = "requirements.txt"
 _WHEELS_ONLY = ("--only-binary", ":all:")
-# A test resolves this application again and compares: its lock is data, and nothing is installed from it.
+# A test resolves this application again and compares: its lock is data, and nothing is installed
+# from it.
 _DATA = "tests/integration/distributions/application.in"
 
 

@@ -36,7 +36,7 @@ def _sum(target: Path) -> None:
 
 
 def main() -> None:
-    """Run the command; what goes wrong is told in a sentence."""
+    """Run the command; report an error in a sentence."""
     parser = argparse.ArgumentParser(prog="python -m artifacts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build", help="build everything into a folder")

@@ -13,8 +13,9 @@ from .project import ROOT, version
 def build(target: Path, wheel: Path, epoch: int) -> Path:
     """Build the image from the released wheel, on the same base as the tests' images.
 
-    Layers have the time of the commit and no caches, so the same base gives the same image. The base is made of
-    Debian's packages of the day: it is the one thing here that another machine, another day, makes anew.
+    Layers have the time of the commit and no caches, so the same base gives the same image. The
+    base consists of Debian's packages of the day: it is the one part that another machine, or
+    another day, builds differently.
     """
     name = f"localhost/wheelyard:{version()}"
     with tempfile.TemporaryDirectory(prefix="wheelyard-release-") as context:

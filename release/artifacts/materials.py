@@ -1,4 +1,4 @@
-"""What is in an image (SBOM, CycloneDX): the packages of Debian and of Python."""
+"""The SBOM of an image (CycloneDX): its Debian and Python packages."""
 
 import email
 import json
@@ -17,11 +17,11 @@ from .project import version
 
 _DEBIAN = "var/lib/dpkg/status"
 _REMOVED = ".wh."
-"""Beginning of the name by which a layer says that a file is gone: OCI image specification, layers."""
+"""Prefix of the name with which a layer marks a deleted file (OCI image specification)."""
 
 
 def bill_of_materials(image: Path, epoch: int) -> Path:
-    """Write the SBOM of an image (an OCI archive) beside it; the same image gives the same SBOM."""
+    """Write the SBOM next to an image (an OCI archive); the same image gives the same SBOM."""
     files = _package_files(image)
     components = sorted({*_of_debian(files), *_of_python(files)}, key=lambda each: str(each.purl))
     bom = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_OID, str(sorted(files.items()))))
@@ -35,7 +35,7 @@ def bill_of_materials(image: Path, epoch: int) -> Path:
 
 
 def _package_files(image: Path) -> dict[str, bytes]:
-    """Return what tells of packages, by its path, as the last layer has it."""
+    """Return the files that describe packages, by path, from the last layer that has them."""
     found: dict[str, bytes] = {}
     with tarfile.open(image) as archive:
         for layer in _layers(archive):

@@ -1,10 +1,14 @@
-"""Prose in files of any kind, and the patterns of docs/dev/style.md that must not come back."""
+"""Prose in files of any kind, and the patterns of docs/dev/style.md that must not come back.
+
+`PYTHONPATH=tests python -m support.prose PATH...` prints what it finds in files and folders.
+"""
 
 import ast
 import io
 import re
+import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,13 +128,32 @@ def pieces(path: Path) -> Iterator[Piece]:
 
 
 def too_long(path: Path) -> Iterator[int]:
-    """Yield the lines of a page that are too long, of those that can be wrapped."""
-    is_code = False
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        is_code ^= line.lstrip().startswith("```")
-        can_wrap = " " in _plain(line.strip().lstrip("-*0123456789. "))
-        if not is_code and can_wrap and not line.lstrip().startswith(("|", "#", "```")) and len(line) > MAX_COLUMNS:
+    """Yield the lines of prose that are too long, of a page or of Python, if they can be wrapped.
+
+    The first line of a docstring cannot: it is a whole sentence (ruff: D205).
+    """
+    text = path.read_text()
+    lines = text.splitlines()
+    for number in _long_in_python(text, lines) if path.suffix == ".py" else _long_in_markdown(lines):
+        if " " in _plain(lines[number - 1].strip().lstrip("-*#0123456789. ")):
             yield number
+
+
+def _long_in_markdown(lines: Sequence[str]) -> Iterator[int]:
+    is_code = False
+    for number, line in enumerate(lines, 1):
+        is_code ^= line.lstrip().startswith("```")
+        if len(line) > MAX_COLUMNS and not is_code and not line.lstrip().startswith(("|", "#", "```")):
+            yield number
+
+
+def _long_in_python(text: str, lines: Sequence[str]) -> Iterator[int]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        is_comment = token.type == tokenize.COMMENT and token.line.lstrip().startswith("#")
+        is_docstring = token.type == tokenize.STRING and token.line.lstrip().startswith(('"""', 'r"""'))
+        if is_comment or is_docstring:
+            first = token.start[0] + is_docstring
+            yield from (each for each in range(first, token.end[0] + 1) if len(lines[each - 1]) > MAX_COLUMNS)
 
 
 def _plain(text: str) -> str:
@@ -221,3 +244,27 @@ def _comments_of_python(text: str) -> Iterator[Piece]:
         block.append(token.string.lstrip("# "))
     if block:
         yield Piece(begun, _plain(" ".join(block)))
+
+
+KINDS = frozenset({".md", ".py", ".sh", ".txt", ".yaml", ".yml"})
+
+
+def files(path: Path) -> list[Path]:
+    """Return a file, or the files in a folder that have prose."""
+    return [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in KINDS)
+
+
+def reports(path: Path) -> Iterator[str]:
+    """Yield a line for each pattern in a file: where it is, its words, and what to write instead."""
+    for piece in pieces(path):
+        for pattern, words in problems(piece):
+            yield f"{path}:{piece.line}: {pattern.name}: ...{words}... Write: {pattern.advice}"
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        for file in files(Path(argument)):
+            for report in reports(file):
+                sys.stdout.write(f"{report}\n")
+            for number in too_long(file) if file.suffix in {".md", ".py"} else ():
+                sys.stdout.write(f"{file}:{number}: more than {MAX_COLUMNS} columns\n")
