@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.patterns import AnnotationForm, PatternError, name_pattern
 
 _CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
 
 JSON = "json"
 _LOG_FORMATS = {JSON, "text"}
+_MAX_KEY_OVERLAP_SECONDS = 86_400
 
 
 class SettingsError(ValueError):
@@ -49,8 +51,8 @@ class Settings:
     """Where resources are looked after, and objects made and read; empty is everywhere."""
     allowed_issuers: tuple[str, ...] = ()
     """OpenID Connect issuers whose CI jobs may be trusted: the operator fetches keys from no others."""
-    key_grace_seconds: int = 60
-    """How long the access key before stays valid after every pod has the new one, and then deactivated."""
+    key_overlap_seconds: int = 60
+    """How long the previous access key stays valid after every pod has the new one, and then deactivated."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
     """Where the liveness probe is answered."""
     log_format: str = JSON
@@ -76,10 +78,10 @@ class Settings:
         endpoint = environment.get("AWS_ENDPOINT_URL", "")
         return cls(
             image=image,
-            image_pull_policy=_pull_policy(environment.get("WHEELYARD_IMAGE_PULL_POLICY") or "IfNotPresent"),
+            image_pull_policy=_pull_policy(environment.get("WHEELYARD_IMAGE_PULL_POLICY") or cls.image_pull_policy),
             image_pull_secrets=_listed(environment.get("WHEELYARD_IMAGE_PULL_SECRETS", "")),
-            cluster_domain=environment.get("WHEELYARD_CLUSTER_DOMAIN") or "cluster.local",
-            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+            cluster_domain=environment.get("WHEELYARD_CLUSTER_DOMAIN") or cls.cluster_domain,
+            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or cls.region,
             s3_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_S3") or endpoint),
             iam_endpoint=plain_endpoint(environment.get("AWS_ENDPOINT_URL_IAM") or endpoint),
             ca_bundle=_certificates(environment.get("WHEELYARD_CA_BUNDLE", "")),
@@ -92,14 +94,14 @@ class Settings:
             allowed_ingress_annotations=_forms(environment, "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS"),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
-            key_grace_seconds=_number(
-                environment, "WHEELYARD_KEY_GRACE_SECONDS", cls.key_grace_seconds, "a number of seconds"
+            key_overlap_seconds=_key_overlap(
+                environment.get("WHEELYARD_KEY_OVERLAP") or f"{cls.key_overlap_seconds}s"
             ),
             health_endpoint=environment.get("WHEELYARD_HEALTH_ENDPOINT") or cls.health_endpoint,
-            log_format=_log_format(environment.get("WHEELYARD_LOG_FORMAT") or JSON),
+            log_format=_log_format(environment.get("WHEELYARD_LOG_FORMAT") or cls.log_format),
             tracing_endpoint=_collector(environment.get("WHEELYARD_TRACING_ENDPOINT", "")),
-            tracing_ratio=_ratio(environment.get("WHEELYARD_TRACING_RATIO") or "0.1"),
-            metrics_port=_number(environment, "WHEELYARD_METRICS_PORT", cls.metrics_port, "a port"),
+            tracing_ratio=_ratio(environment.get("WHEELYARD_TRACING_RATIO") or str(cls.tracing_ratio)),
+            metrics_port=_port(environment.get("WHEELYARD_METRICS_PORT") or str(cls.metrics_port)),
             lease=environment.get("WHEELYARD_LEASE", ""),
             **_pod(environment),
         )
@@ -168,11 +170,20 @@ def _ratio(text: str) -> float:
     return ratio
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, what: str) -> int:
-    text = environment.get(name) or str(default)
+def _port(text: str) -> int:
     if not text.isdecimal():
-        raise SettingsError(f"{name} is {text!r}: it must be {what}.")
+        raise SettingsError(f"WHEELYARD_METRICS_PORT is {text!r}: it must be a port.")
     return int(text)
+
+
+def _key_overlap(text: str) -> int:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise SettingsError(f"WHEELYARD_KEY_OVERLAP (aws.keyOverlap): {error}.") from error
+    if seconds > _MAX_KEY_OVERLAP_SECONDS:
+        raise SettingsError(f"WHEELYARD_KEY_OVERLAP (aws.keyOverlap) is {text}: it must be from 0s to 1d.")
+    return seconds
 
 
 def _pod(environment: Mapping[str, str]) -> dict[str, str]:

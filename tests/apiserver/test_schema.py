@@ -12,9 +12,9 @@ import pytest
 import yaml
 from kubernetes.config import new_client_from_config
 
-from apiserver import exposure_rules
+from apiserver import external_rules
 from apiserver.crds import apply_crd, refused, until
-from apiserver.exposure_rules import Case
+from apiserver.external_rules import Case
 from cluster import ApiServer
 from cluster.paths import REPOSITORY
 from support import documents, largest
@@ -486,8 +486,8 @@ OF_USER: list[Case] = [
 ]
 
 CASES = [
-    *((INDEX, *case) for case in (*OF_INDEX, *exposure_rules.OF_INDEX)),
-    *((USER, *case) for case in (*OF_USER, *exposure_rules.OF_USER)),
+    *((INDEX, *case) for case in (*OF_INDEX, *external_rules.OF_INDEX)),
+    *((USER, *case) for case in (*OF_USER, *external_rules.OF_USER)),
 ]
 
 

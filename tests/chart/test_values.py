@@ -72,10 +72,10 @@ def test_the_operator_is_told_every_value(everything: Objects) -> None:
         "WHEELYARD_ALLOWED_BUCKETS": "acme-*,{namespace}-*",
         "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*,iam.gke.io/*",
         "WHEELYARD_NAMESPACES": "packages,ci",
-        "WHEELYARD_KEY_GRACE_SECONDS": "7",
+        "WHEELYARD_KEY_OVERLAP": "7s",
         "WHEELYARD_ALLOWED_HOSTS": "*.example.com",
         "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": json.dumps(
-            VALUES["exposure"]["allowedIngressAnnotations"], separators=(",", ":")
+            VALUES["external"]["allowedIngressAnnotations"], separators=(",", ":")
         ),
         "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example,https://git.example",
         "WHEELYARD_LOG_FORMAT": "text",
@@ -109,10 +109,10 @@ def test_by_default_no_bucket_and_no_host_is_allowed() -> None:
 
 
 def test_the_operator_reads_everything_that_the_values_allow() -> None:
-    settings, exposure = settings_of("--values", str(EVERYTHING), "--set", "caBundle="), VALUES["exposure"]
+    settings, external = settings_of("--values", str(EVERYTHING), "--set", "caBundle="), VALUES["external"]
     assert settings.allowed_buckets == tuple(VALUES["aws"]["allowedBuckets"])
-    assert settings.allowed_hosts == tuple(exposure["allowedHosts"])
-    forms = tuple(AnnotationForm(**each) for each in exposure["allowedIngressAnnotations"])
+    assert settings.allowed_hosts == tuple(external["allowedHosts"])
+    forms = tuple(AnnotationForm(**each) for each in external["allowedIngressAnnotations"])
     assert settings.allowed_ingress_annotations == forms
 
 
@@ -230,17 +230,33 @@ def test_index_servers_have_the_operators_image_unless_another_is_named() -> Non
         ("monitoring.prometheusRule.runbookURL=docs/alerts.md", "runbookURL"),
         ("monitoring.prometheusRule.runbookURL=https://books.example/#alerts", "runbookURL"),
         ("monitoring.serviceMonitor.interval=often", "interval"),
+        ("monitoring.serviceMonitor.interval=1h30m", "interval"),
+        ("aws.keyOverlap=soon", "keyOverlap"),
+        ("aws.keyOverlap=60", "keyOverlap"),
         ("networkPolicy.egressPorts[0]=https", "egressPorts"),
         ("aws.allowedBuckets[0]=pypi{namespace}", "allowedBuckets"),
         ("aws.allowedBuckets[0]=pypi-{namespace}x", "allowedBuckets"),
-        ("exposure.allowedHosts[0]=*.{team}.example.com", "allowedHosts"),
-        ("exposure.allowedIngressAnnotations[0]=cert-manager.io/*", "allowedIngressAnnotations"),
+        ("external.allowedHosts[0]=*.{team}.example.com", "allowedHosts"),
+        ("external.allowedIngressAnnotations[0]=cert-manager.io/*", "allowedIngressAnnotations"),
     ],
 )
 def test_a_wrong_value_is_refused(wrong: str, named: str) -> None:
     done = helm("template", "release", CHART, "--set", wrong)
     assert done.returncode != 0
     assert named in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "message"),
+    [
+        ("aws.keyGraceSeconds=60", "aws.keyGraceSeconds is now aws.keyOverlap: write aws.keyOverlap: 60s"),
+        ("exposure.allowedHosts[0]=*.example.com", "exposure is now external: rename it"),
+    ],
+)
+def test_an_old_name_is_refused_with_the_new_one(old: str, message: str) -> None:
+    done = helm("template", "release", CHART, "--set", old)
+    assert done.returncode != 0
+    assert message in done.stderr
 
 
 def test_the_lease_is_the_only_one_that_the_operator_may_change() -> None:

@@ -163,7 +163,7 @@ def test_index_yaml_says_below_which_path_a_proxy_serves_it(url: str, path: str)
     read = server_settings.parse(index_file(made, OPERATOR).encode())
     assert read.listeners.external is not None
     assert (read.listeners.external.path, read.listeners.cluster.path) == (path, "")
-    assert made.exposure.url == (f"{url.rstrip('/')}/" if url else "")
+    assert made.external.url == (f"{url.rstrip('/')}/" if url else "")
 
 
 def test_index_yaml_says_which_sites_may_read_it() -> None:

@@ -96,7 +96,7 @@ def test_a_bucket_and_a_host_that_are_not_allowed(here: Here, bucket: str, s3: S
     assert "payroll-of-all" not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
     here.index(bucket, "exposed", {"ingress": {"host": "login.bank.test"}})
     message = here.wait_for("packageindex", "exposed", "Exposed", "HostNotAllowed")
-    assert "exposure.allowedHosts" in message
+    assert "external.allowedHosts" in message
     assert here.kubectl.get("-n", here.namespace, "ingresses")["items"] == []
 
 

@@ -78,10 +78,10 @@ class MainJob:
         lists = {
             "namespaces": namespaces,
             "aws.allowedBuckets": ALLOWED_BUCKETS,
-            "exposure.allowedHosts": ALLOWED_HOSTS,
+            "external.allowedHosts": ALLOWED_HOSTS,
         }
         sets += [f"--set-json={key}={json.dumps(value)}" for key, value in lists.items()]
-        sets += ["--set=aws.keyGraceSeconds=5"]
+        sets += ["--set=aws.keyOverlap=5s"]
         self._helm("upgrade", "--install", "wheelyard", str(chart), "--take-ownership", *sets, *options)
         self.installs.append(Install(begin, datetime.now(UTC), namespaces))
 

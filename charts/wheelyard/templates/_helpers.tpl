@@ -7,6 +7,16 @@
 {{- end -}}
 {{- end }}
 
+{{- /* Values that have a new name are refused for one release: ignored, they would allow less or more than was meant. */ -}}
+{{- define "wheelyard.refuseOldNames" -}}
+{{- if hasKey .Values "exposure" }}
+{{- fail "exposure is now external: rename it, with the same values below it" }}
+{{- end }}
+{{- if hasKey .Values.aws "keyGraceSeconds" }}
+{{- fail "aws.keyGraceSeconds is now aws.keyOverlap: write aws.keyOverlap: 60s in place of aws.keyGraceSeconds: 60" }}
+{{- end }}
+{{- end }}
+
 {{- define "wheelyard.selectorLabels" -}}
 app.kubernetes.io/name: wheelyard
 app.kubernetes.io/component: operator

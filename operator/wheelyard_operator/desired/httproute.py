@@ -7,7 +7,7 @@ from wheelyard_operator.resource import Manifest, PackageIndex
 
 def httproute(index: PackageIndex) -> Manifest | None:
     """Ask Gateways to lead hosts to the external listener; each decides by itself whose routes it takes."""
-    wish = index.exposure.route
+    wish = index.external.route
     if wish is None:
         return None
     return {

@@ -84,11 +84,11 @@ def endpoint(storage: S3Storage, settings: Settings) -> str:
 
 def _outside(index: PackageIndex) -> Manifest:
     # Left out where there is nothing: a new key would replace the servers of every index.
-    exposure = index.exposure
+    external = index.external
     wanted = {
-        "trustedProxies": list(exposure.trusted_proxies),
-        "path": exposure.path,
-        "allowedOrigins": list(exposure.allowed_origins),
+        "trustedProxies": list(external.trusted_proxies),
+        "path": external.path,
+        "allowedOrigins": list(external.allowed_origins),
     }
     return {key: value for key, value in wanted.items() if value}
 

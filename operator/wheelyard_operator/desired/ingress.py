@@ -9,7 +9,7 @@ _ISSUER_ANNOTATIONS = {"Issuer": "cert-manager.io/issuer", "ClusterIssuer": "cer
 
 def ingress(index: PackageIndex) -> Manifest | None:
     """Lead a host to the external listener. cert-manager is asked by annotations: its kinds are never touched."""
-    wish = index.exposure.ingress
+    wish = index.external.ingress
     if wish is None:
         return None
     backend = {"service": {"name": index.child_name, "port": {"name": EXTERNAL}}}
@@ -33,7 +33,7 @@ def ingress(index: PackageIndex) -> Manifest | None:
 
 def tls_secret_name(index: PackageIndex) -> str:
     """Return the name of the Secret with the certificate, "" where the Ingress has none."""
-    wish = index.exposure.ingress
+    wish = index.external.ingress
     if wish is None or wish.tls is None:
         return ""
     return wish.tls.secret_name or f"{index.child_name}-tls"

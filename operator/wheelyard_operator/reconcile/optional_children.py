@@ -12,7 +12,7 @@ from wheelyard_operator.desired.servicemonitor import servicemonitor
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.problems import EXPOSED, MONITORED, READY, Problem
 from wheelyard_operator.reconcile.children import Children
-from wheelyard_operator.reconcile.policy import exposure_problems
+from wheelyard_operator.reconcile.policy import external_problems
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
 
@@ -56,7 +56,7 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
     ):
         try:
             if desired is not None and condition == EXPOSED:
-                kept += _check_exposure(kind, index, settings, children)
+                kept += _check_external(kind, index, settings, children)
             found = _ensure(kind, desired, index, children, condition)
         except Problem as problem:
             problems[kind] = problem
@@ -69,9 +69,9 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
     return Options(live, problems, tuple(kept))
 
 
-def _check_exposure(kind: str, index: PackageIndex, settings: Settings, children: Children) -> tuple[Problem, ...]:
+def _check_external(kind: str, index: PackageIndex, settings: Settings, children: Children) -> tuple[Problem, ...]:
     live = children.own(kind, index.meta.namespace, index.child_name)
-    news, kept = exposure_problems(kind, index, settings, live)
+    news, kept = external_problems(kind, index, settings, live)
     if news:
         raise news
     return kept

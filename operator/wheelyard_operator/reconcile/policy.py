@@ -32,7 +32,7 @@ def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) 
     )
 
 
-def exposure_problems(
+def external_problems(
     kind: str, index: PackageIndex, settings: Settings, live: Manifest | None
 ) -> tuple[Problem | None, tuple[Problem, ...]]:
     """Return why an index may not be exposed in this way (None if it may), and what is tolerated because it exists.
@@ -55,7 +55,7 @@ def exposure_problems(
 
 
 def _wishes(kind: str, index: PackageIndex) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    ingress, route = index.exposure.ingress, index.exposure.route
+    ingress, route = index.external.ingress, index.external.route
     if kind == "Ingress" and ingress:
         return (ingress.host,), ingress.annotations
     return (route.hostnames if kind == "HTTPRoute" and route else ()), ()
@@ -73,7 +73,7 @@ def _host(host: str, index: PackageIndex, settings: Settings) -> Iterator[Proble
             EXPOSED,
             "HostNotAllowed",
             f"Indexes of namespace {index.meta.namespace} may not be reached as {host}:"
-            f" {_choose(settings.allowed_hosts, index)}have {host} added to exposure.allowedHosts of the operator's"
+            f" {_choose(settings.allowed_hosts, index)}have {host} added to external.allowedHosts of the operator's"
             " Helm chart.",
         )
 
@@ -89,7 +89,7 @@ def _annotation(name: str, value: str, settings: Settings) -> Iterator[Problem]:
         EXPOSED,
         "AnnotationNotAllowed",
         f"spec.ingress.annotations: {what}, which this cluster allows. Change or remove it, or have it added to"
-        " exposure.allowedIngressAnnotations of the operator's Helm chart.",
+        " external.allowedIngressAnnotations of the operator's Helm chart.",
     )
 
 

@@ -36,7 +36,7 @@ class StorageProvisioner:
         self._clients = clients
         self._users = users
         self._settings = settings
-        self._access_keys = AccessKeys(users, settings.key_grace_seconds, now)
+        self._access_keys = AccessKeys(users, settings.key_overlap_seconds, now)
 
     def provide(self, target: StorageTarget) -> ReadyStorage:
         """Execute all steps that the storage needs."""

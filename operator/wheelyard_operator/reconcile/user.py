@@ -147,8 +147,8 @@ class UserReconciler:
     def _url(self, index: PackageIndex, user: IndexUser) -> str:
         if not user.is_external:
             return index.cluster_url(self.settings.cluster_domain)
-        if index.exposure.url:
-            return index.exposure.url
+        if index.external.url:
+            return index.external.url
         raise Problem(
             READY,
             "NotExposed",

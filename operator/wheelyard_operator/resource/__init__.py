@@ -2,7 +2,7 @@
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent, LabelSelector
-from wheelyard_operator.resource.exposure import Exposure, IngressWish, RouteWish
+from wheelyard_operator.resource.external import External, IngressWish, RouteWish
 from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex
 from wheelyard_operator.resource.meta import (
     API_VERSION,
@@ -52,7 +52,7 @@ __all__ = [
     "VERSION",
     "Autoscaling",
     "Consent",
-    "Exposure",
+    "External",
     "Grant",
     "Identity",
     "IndexUser",

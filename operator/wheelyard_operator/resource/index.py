@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.consent import Consent
-from wheelyard_operator.resource.exposure import Exposure
+from wheelyard_operator.resource.external import External
 from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP, Manifest, Meta
 from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
@@ -80,7 +80,7 @@ class PackageIndex:
     autoscaling: Autoscaling | None
     """Where there is one, `replicas` counts for nothing."""
     pods: Pods
-    exposure: Exposure
+    external: External
     network: Network | None
     """None leaves the network to others."""
     monitor: Monitor | None
@@ -108,7 +108,7 @@ class PackageIndex:
             replicas=spec.get("replicas", 2),
             autoscaling=Autoscaling.parse(spec["autoscaling"]) if "autoscaling" in spec else None,
             pods=Pods.parse(spec),
-            exposure=Exposure.parse(spec),
+            external=External.parse(spec),
             network=Network.parse(spec["networkPolicy"]) if "networkPolicy" in spec else None,
             monitor=_monitor(spec.get("monitoring", {})),
             grants=tuple(Grant.parse(each) for each in access.get("grants", ())),
@@ -182,7 +182,7 @@ class PackageIndex:
 
     def url(self, cluster_domain: str) -> str:
         """Return the index's public root: the external one if the index is exposed, else the one in the cluster."""
-        return self.exposure.url or self.cluster_url(cluster_domain)
+        return self.external.url or self.cluster_url(cluster_domain)
 
 
 def _monitor(monitoring: Manifest) -> Monitor | None:

@@ -16,8 +16,8 @@ def exposed(
 
     `live` is None where nobody has looked.
     """
-    exposure = index.exposure
-    if exposure.ingress is None and exposure.route is None:
+    external = index.external
+    if external.ingress is None and external.route is None:
         return None
     if live is None:
         return Condition(EXPOSED, "Unknown", "NotChecked", _NOT_CHECKED)
@@ -25,10 +25,10 @@ def exposed(
     for problem in found:
         status = "False" if problem.stalled else "Unknown"
         return Condition(EXPOSED, status, problem.reason, problem.message)
-    if exposure.route is not None and (refusal := _refusal(live.get("HTTPRoute", {}))):
+    if external.route is not None and (refusal := _refusal(live.get("HTTPRoute", {}))):
         return refusal
     # Controllers need not say of an Ingress that they took it, and some never do.
-    return Condition(EXPOSED, "True", "Routed", f"Requests to {', '.join(exposure.hosts)} are to be led here.")
+    return Condition(EXPOSED, "True", "Routed", f"Requests to {', '.join(external.hosts)} are to be led here.")
 
 
 def monitored(

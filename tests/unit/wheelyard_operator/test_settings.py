@@ -34,7 +34,7 @@ def test_everything_is_read() -> None:
             "WHEELYARD_NAMESPACES": "packages,ci",
             "WHEELYARD_ALLOWED_HOSTS": "*.example.com, pypi.example.org",
             "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": '[{"name": "a.example/b", "value": "on|off"}]',
-            "WHEELYARD_KEY_GRACE_SECONDS": "5",
+            "WHEELYARD_KEY_OVERLAP": "5s",
             "WHEELYARD_LOG_FORMAT": "text",
             "WHEELYARD_TRACING_ENDPOINT": "https://collector:4318/",
             "WHEELYARD_TRACING_RATIO": "1",
@@ -63,7 +63,7 @@ def test_everything_is_read() -> None:
         namespaces=("packages", "ci"),
         allowed_hosts=("*.example.com", "pypi.example.org"),
         allowed_ingress_annotations=(AnnotationForm("a.example/b", "on|off"),),
-        key_grace_seconds=5,
+        key_overlap_seconds=5,
         log_format="text",
         tracing_endpoint="https://collector:4318",
         tracing_ratio=1.0,
@@ -84,8 +84,14 @@ def test_no_annotation_at_all_can_be_allowed() -> None:
     [
         ({}, "WHEELYARD_IMAGE"),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_IMAGE_PULL_POLICY": "Often"}, "WHEELYARD_IMAGE_PULL_POLICY"),
-        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "-1"}, "WHEELYARD_KEY_GRACE_SECONDS"),
-        ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_GRACE_SECONDS": "soon"}, "WHEELYARD_KEY_GRACE_SECONDS"),
+        *(
+            ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_OVERLAP": wrong}, "WHEELYARD_KEY_OVERLAP")
+            for wrong in ("-1s", "60", "soon")
+        ),
+        *(
+            ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_KEY_OVERLAP": wrong}, "it must be from 0s to 1d")
+            for wrong in ("2d", "25h", "86401s")
+        ),
         ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_LOG_FORMAT": "xml"}, "WHEELYARD_LOG_FORMAT"),
         *(
             ({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_TRACING_ENDPOINT": wrong}, "WHEELYARD_TRACING_ENDPOINT")

@@ -62,7 +62,7 @@ def test_a_running_index_goes_on_as_it_is_with_a_condition_that_names_what_to_ad
     assert world.reason(kind="Available") == "Serving"
     said = allowed(world)
     assert (said["status"], said["reason"]) == ("False", "BucketNotAllowed")
-    for name in ("aws.allowedBuckets", "exposure.allowedHosts", "exposure.allowedIngressAnnotations", "acme", HOST):
+    for name in ("aws.allowedBuckets", "external.allowedHosts", "external.allowedIngressAnnotations", "acme", HOST):
         assert name in said["message"]
     assert condition(world.get("PackageIndex", "main"), "Stalled")["status"] == "False"
     world.boot(allowed_buckets=("acme",), allowed_hosts=(HOST,))

@@ -56,7 +56,7 @@ class RouteWish:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class External:
     """What an index's owner wants to be there for clients outside."""
 
     given_url: str
@@ -68,7 +68,7 @@ class Exposure:
     route: RouteWish | None
 
     @classmethod
-    def parse(cls, spec: Manifest) -> "Exposure":
+    def parse(cls, spec: Manifest) -> "External":
         """Take it from `spec`."""
         external = spec.get("external", {})
         return cls(
