@@ -6,11 +6,10 @@ FROM ${BASE}
 
 # Given for releases: what pip compiles then depends on the sources alone, not on when they were installed.
 ARG SOURCE_DATE_EPOCH
-COPY wheels/ /wheels/
-RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.txt \
+RUN --mount=type=bind,source=wheels,target=/wheels \
+    python3 -m pip install --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.txt \
  && python3 -m pip install --no-cache-dir --no-index --no-deps /wheels/wheelyard-*.whl \
- && python3 -m pip check \
- && rm -rf /wheels
+ && python3 -m pip check
 
 # Any other id works as well: nothing is written but to the mounted scratch space.
 USER 65532:65532

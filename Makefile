@@ -144,17 +144,17 @@ version: $(READY) ## Write the next version into every file that has it: make ve
 	@PYTHONPATH=tests:release $(BIN)/python -m artifacts version $(VERSION)
 
 IMAGE ?= wheelyard:dev
-# The same Python as that of the tests, which is Debian's.
-BASE ?= python:3.11-slim-bookworm
+BASE ?= python:3.13-slim-trixie
+FOR_PLATFORM := $(if $(PLATFORM),--platform $(PLATFORM))
 .PHONY: image
-image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG [BASE=IMAGE@sha256:DIGEST]
+image: ## Build the image with docker: make image IMAGE=REPOSITORY:TAG [BASE=IMAGE@sha256:DIGEST] [PLATFORM=linux/arm64]
 	rm -rf dist/image && mkdir -p dist/image/wheels && cp requirements.txt dist/image/wheels
-	docker pull $(BASE)
+	docker pull $(FOR_PLATFORM) $(BASE)
 	base=$$(docker image inspect --format '{{index .RepoDigests 0}}' $(BASE)) && \
-	docker run --rm --volume $(CURDIR):/src:ro --volume $(CURDIR)/dist/image/wheels:/wheels "$$base" sh -c \
+	docker run --rm $(FOR_PLATFORM) --volume $(CURDIR):/src:ro --volume $(CURDIR)/dist/image/wheels:/wheels "$$base" sh -c \
 	  'pip download --dest /wheels --require-hashes --only-binary :all: --requirement /src/requirements.txt && \
 	   pip wheel --wheel-dir /wheels --no-deps /src' && \
-	docker build --build-arg BASE="$$base" --label org.opencontainers.image.base.name="$$base" \
+	docker build $(FOR_PLATFORM) --build-arg BASE="$$base" --label org.opencontainers.image.base.name="$$base" \
 	  --tag $(IMAGE) --file Dockerfile dist/image
 
 .PHONY: help

@@ -24,8 +24,8 @@ def build(target: Path, repository: str, *, with_image: bool = True) -> None:
     chart.package(target, epoch)
     chart.manifest(target, repository)
     if with_image:
-        say("building the image (about half a minute), then its SBOM")
-        materials.bill_of_materials(image.build(target, wheel, epoch), epoch)
+        say("building the images and their SBOMs (about 2 minutes; arm64 is emulated)")
+        materials.bills_of_materials(image.build(target, wheel, epoch), epoch)
     _sum(target)
 
 

@@ -4,9 +4,10 @@ import email
 import json
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
@@ -20,38 +21,55 @@ _REMOVED = ".wh."
 """Prefix of the name with which a layer marks a deleted file (OCI image specification)."""
 
 
-def bill_of_materials(image: Path, epoch: int) -> Path:
-    """Write the SBOM next to an image (an OCI archive); the same image gives the same SBOM."""
-    files = _package_files(image)
+def bills_of_materials(image: Path, epoch: int) -> list[Path]:
+    """Write an SBOM for each architecture next to an image (an OCI archive).
+
+    The same image gives the same SBOMs.
+    """
+    with tarfile.open(image) as archive:
+        return [
+            _write(image, architecture, _package_files(_layers(archive, manifest)), epoch)
+            for architecture, manifest in manifests(archive)
+        ]
+
+
+def _write(image: Path, architecture: str, files: dict[str, bytes], epoch: int) -> Path:
     components = sorted({*_of_debian(files), *_of_python(files)}, key=lambda each: str(each.purl))
     bom = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_OID, str(sorted(files.items()))))
     root = Component(name="wheelyard", version=version(), type=ComponentType.CONTAINER, bom_ref="wheelyard")
     bom.metadata.component = root
     bom.register_dependency(root, components)
     bom.metadata.timestamp = datetime.fromtimestamp(epoch, UTC)
-    target = image.with_name(image.name.removesuffix(".tar") + ".cdx.json")
+    target = image.with_name(f"{image.name.removesuffix('.tar')}-{architecture}.cdx.json")
     target.write_text(JsonV1Dot6(bom).output_as_string(indent=1) + "\n")
     return target
 
 
-def _package_files(image: Path) -> dict[str, bytes]:
+def _package_files(layers: Iterable[tarfile.TarFile]) -> dict[str, bytes]:
     """Return the files that describe packages, by path, from the last layer that has them."""
     found: dict[str, bytes] = {}
-    with tarfile.open(image) as archive:
-        for layer in _layers(archive):
-            for member in layer:
-                path = PurePosixPath(member.name)
-                if path.name.startswith(_REMOVED):
-                    gone = str(path.with_name(path.name.removeprefix(_REMOVED)))
-                    found = {name: text for name, text in found.items() if not (name + "/").startswith(gone + "/")}
-                elif member.isfile() and _tells(path):
-                    found[str(path)] = _content(layer, member.name)
+    for layer in layers:
+        for member in layer:
+            path = PurePosixPath(member.name)
+            if path.name.startswith(_REMOVED):
+                gone = str(path.with_name(path.name.removeprefix(_REMOVED)))
+                found = {name: text for name, text in found.items() if not (name + "/").startswith(gone + "/")}
+            elif member.isfile() and _tells(path):
+                found[str(path)] = _content(layer, member.name)
     return found
 
 
-def _layers(archive: tarfile.TarFile) -> Iterator[tarfile.TarFile]:
-    index = json.loads(_content(archive, "index.json"))
-    manifest = json.loads(_blob(archive, index["manifests"][0]["digest"]))
+def manifests(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return each architecture with its image's manifest.
+
+    index.json names one image index, and that names the manifests (OCI image specification).
+    """
+    (index,) = json.loads(_content(archive, "index.json"))["manifests"]
+    for each in json.loads(_blob(archive, index["digest"]))["manifests"]:
+        yield each["platform"]["architecture"], json.loads(_blob(archive, each["digest"]))
+
+
+def _layers(archive: tarfile.TarFile, manifest: dict[str, Any]) -> Iterator[tarfile.TarFile]:
     for layer in manifest["layers"]:
         blob = archive.extractfile(_blob_path(layer["digest"]))
         with tarfile.open(fileobj=blob) as opened:

@@ -1,18 +1,30 @@
 """Image builds without a container engine or a registry: a Dockerfile in, an archive out."""
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
+from .debian import HOST_ARCHITECTURE
 from .paths import cache
 from .progress import ClusterError, log_tail
 
 
-def build(name: str, dockerfile: Path, context: Path, base: str = "", *, epoch: int | None = None) -> None:
+def build(
+    name: str,
+    dockerfile: Path,
+    context: Path,
+    base: str = "",
+    *,
+    architecture: str = HOST_ARCHITECTURE,
+    epoch: int | None = None,
+) -> None:
     """Build an image under this name; `base` is the Dockerfile's argument BASE.
 
     With `epoch`, everything in the new layer has that time, so that the same context gives the same image.
     """
-    arguments = ["--build-arg", f"BASE={base}"] if base else []
+    arguments = ["--arch", architecture]
+    if base:
+        arguments += ["--build-arg", f"BASE={base}"]
     if epoch is not None:
         arguments += ["--timestamp", str(epoch), "--build-arg", f"SOURCE_DATE_EPOCH={epoch}"]
     options = ["--isolation", "chroot", "--layers=false", "--pull-never", "--quiet"]
@@ -33,10 +45,17 @@ def save(name: str, archive: Path) -> None:
     scratch.rename(archive)
 
 
-def save_oci(name: str, archive: Path) -> None:
-    """Write an image to an OCI archive."""
+def save_index(reference: str, images_of_it: Iterable[str], archive: Path) -> None:
+    """Write images, one for each architecture, to one OCI archive as an image index of this name and tag."""
     archive.unlink(missing_ok=True)
-    _run("push", "--quiet", name, f"oci-archive:{archive}:{name.rpartition('/')[2]}")
+    index = f"localhost/index/{reference}"
+    if index in images():  # of a run that was killed
+        _run("manifest", "rm", index)
+    _run("manifest", "create", index, *images_of_it)
+    try:
+        _run("manifest", "push", "--all", "--quiet", index, f"oci-archive:{archive}:{reference}")
+    finally:
+        _run("manifest", "rm", index)
 
 
 def remove_others(name: str) -> None:

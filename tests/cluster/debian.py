@@ -34,7 +34,11 @@ _SERVICES = {
     "prometheus": "prometheus",
     "redis-server": "redis-server",
 }
-ROOT_PACKAGES = ("ca-certificates", "python3", "python3-pip")
+RELEASE = "trixie"
+"""The release that images are made of, whatever the host's. It decides their Python: see `wheels.PYTHON`."""
+HOST_ARCHITECTURE = "amd64"
+# Of pip the wheel alone: Debian's own pip brings libraries that pip cannot replace by those of a lock file.
+ROOT_PACKAGES = ("ca-certificates", "python3", "python3-pip-whl")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 # Of the root, what no image needs at run time.
 _DISPENSABLE = (
@@ -69,23 +73,23 @@ def install_packages(packages: tuple[str, ...] = PACKAGES) -> None:
         subprocess.run(["systemctl", "disable", *services], capture_output=True, check=False)
 
 
-def base_root() -> Path:
-    """Return a directory with `root.tar`, a minimal Debian with Python and pip, made if the cache has none.
+def base_root(architecture: str = HOST_ARCHITECTURE) -> Path:
+    """Return a directory with `root.tar`, a minimal Debian with Python and pip's wheel, made if the cache has none.
 
-    It is the host's own release, so wheels that the host's python3 collects fit the images.
+    Programs of another architecture than the host's are emulated while it is made: `emulation.enable` comes first.
     """
-    target = cache() / "base" / f"{codename()}-{base_key()}"
+    target = cache() / "base" / f"{RELEASE}-{architecture}-{base_key()}"
     if target.is_dir():
         return target
-    with locked("build-base"):
+    with locked(f"build-base-{architecture}"):
         if not target.is_dir():
-            _debootstrap(target)
+            _debootstrap(target, architecture)
     return target
 
 
 def base_key() -> str:
-    """Return what tells this root from others: a digest of its recipe."""
-    return hashlib.sha256(repr((codename(), ROOT_PACKAGES, _DISPENSABLE)).encode()).hexdigest()[:12]
+    """Return what tells these roots from others: a digest of their recipe."""
+    return hashlib.sha256(repr((RELEASE, ROOT_PACKAGES, _DISPENSABLE)).encode()).hexdigest()[:12]
 
 
 def codename() -> str:
@@ -116,16 +120,17 @@ def _services_stay_stopped() -> Iterator[None]:
         _POLICY.unlink()
 
 
-def _debootstrap(target: Path) -> None:
-    scratch = target.with_name("unfinished")
+def _debootstrap(target: Path, architecture: str) -> None:
+    scratch = target.with_name(f"unfinished-{architecture}")
     shutil.rmtree(scratch, ignore_errors=True)
     root = scratch / "root"
     root.mkdir(parents=True)
     log = scratch / "debootstrap.log"
     packages = f"--include={','.join(ROOT_PACKAGES)}"
-    making = step(f"making a Debian {codename()} root for images", "once, about 2 minutes")
-    with making, log.open("w") as output:
-        command = ["debootstrap", "--variant=minbase", packages, codename(), str(root), *_mirror()]
+    usual = "once, about 1 minute" if architecture == HOST_ARCHITECTURE else "once, about 5 minutes, emulated"
+    with step(f"making a Debian {RELEASE} root for {architecture} images", usual), log.open("w") as output:
+        options = [f"--arch={architecture}", "--variant=minbase", packages]
+        command = ["debootstrap", *options, RELEASE, str(root), *_mirror()]
         if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:
             raise ClusterError(f"debootstrap failed; {log_tail(log)}")
     _slim(root)

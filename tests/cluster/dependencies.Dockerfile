@@ -2,6 +2,5 @@
 # one small layer, and the cluster imports no more than that.
 ARG BASE
 FROM ${BASE}
-COPY wheels/ /wheels/
-RUN python3 -m pip install --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.txt \
- && rm -rf /wheels
+RUN --mount=type=bind,source=wheels,target=/wheels \
+    python3 -m pip install --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.txt

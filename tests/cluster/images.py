@@ -56,7 +56,7 @@ def names() -> Images:
     client = [CLIENT_DOCKERFILE, wheels.CLIENT_LOCK]
     return Images(
         wheelyard=f"wheelyard.dev/wheelyard:{_digest(project, _base_name())}",
-        client=f"wheelyard.dev/wheelyard-client:{_digest(client, *wheels.CLIENT_TOOLS, _base_name())}",
+        client=f"wheelyard.dev/wheelyard-client:{_digest(client, _base_name())}",
     )
 
 
@@ -131,17 +131,17 @@ def _dependencies() -> str:
     return name
 
 
-def base() -> str:
+def base(architecture: str = debian.HOST_ARCHITECTURE) -> str:
     """Return the name of the local base image, made from the Debian root if it is not there."""
-    name = _base_name()
-    with locked("base-image"):
+    name = _base_name(architecture)
+    with locked(f"base-image-{architecture}"):
         if name not in buildah.images():
-            buildah.build(name, _BASE_DOCKERFILE, debian.base_root())
+            buildah.build(name, _BASE_DOCKERFILE, debian.base_root(architecture), architecture=architecture)
     return name
 
 
-def _base_name() -> str:
-    return f"localhost/wheelyard-base:{debian.base_key()}-{_digest([_BASE_DOCKERFILE])}"
+def _base_name(architecture: str = debian.HOST_ARCHITECTURE) -> str:
+    return f"localhost/wheelyard-base-{architecture}:{debian.base_key()}-{_digest([_BASE_DOCKERFILE])}"
 
 
 def _digest(inputs: Iterable[Path], *more: str) -> str:

@@ -8,16 +8,17 @@ only where docker runs without a virtual machine.
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from . import images, versitygw, wheels
+from . import debian, images, versitygw, wheels
 from .handle import Cluster
 from .paths import REPOSITORY, cache, locked
 from .processes import Supervisor
 from .progress import ClusterError, say
 
 _NAME = "wheelyard"
-_BASE = "python:3.13-slim"
+_BASE = f"python:{wheels.PYTHON}-slim-{debian.RELEASE}"
 
 
 def build() -> None:
@@ -59,8 +60,8 @@ def down() -> None:
 def load_images() -> None:
     """Build this working tree's images with docker and load them into the cluster."""
     names = images.names()
-    _build(names.wheelyard, REPOSITORY / "Dockerfile", f"{REPOSITORY}[operator,tracing]")
-    _build(names.client, images.CLIENT_DOCKERFILE, *wheels.CLIENT_TOOLS)
+    _build(names.wheelyard, REPOSITORY / "Dockerfile", wheels.of_project(), wheels.build_project)
+    _build(names.client, images.CLIENT_DOCKERFILE, wheels.of_client())
     _run("kind", "load", "docker-image", "--name", _NAME, names.wheelyard, names.client)
 
 
@@ -87,15 +88,15 @@ def connect(*, with_images: bool) -> Cluster:
     return Cluster(_kubeconfig(), server, names, kubectl=_program("kubectl"), helm=_program("helm"))
 
 
-def _build(name: str, dockerfile: Path, *requirements: str) -> None:
-    """Collect wheels with the base image's own Python, then build without a network."""
+def _build(name: str, dockerfile: Path, collected: Path, *more: Callable[[Path], None]) -> None:
+    """Build an image from collected wheels, and from those that `more` adds to them."""
     if _run("docker", "images", "--quiet", name):
         return
     say(f"building the image {name} (about a minute)")
-    with tempfile.TemporaryDirectory(prefix="wheelyard-image-", ignore_cleanup_errors=True) as context:
-        volumes = ["--volume", f"{REPOSITORY}:{REPOSITORY}:ro", "--volume", f"{context}/wheels:/wheels"]
-        pip = ["pip", "wheel", "--wheel-dir", "/wheels", "--constraint", str(wheels.LOCK), *requirements]
-        _run("docker", "run", "--rm", *volumes, _BASE, *pip)
+    with tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context:
+        shutil.copytree(collected, Path(context) / "wheels")
+        for add in more:
+            add(Path(context) / "wheels")
         options = ["--build-arg", f"BASE={_BASE}", "--tag", name, "--file", str(dockerfile)]
         _run("docker", "build", *options, context)
 

@@ -1,15 +1,18 @@
-"""What the image is made of: an image by its digest, and wheels by their hashes, for the Python of the tests."""
+"""The image is made from a base by its digest and wheels by their hashes; tests run on its Python."""
 
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from cluster import debian, wheels
+
 REPOSITORY = Path(__file__).parents[2]
-DOCKERFILES = ("Dockerfile", "tests/cluster/dependencies.Dockerfile")
+DOCKERFILES = ("Dockerfile", "tests/cluster/dependencies.Dockerfile", "tests/cluster/client.Dockerfile")
 
 
 def test_the_image_has_all_that_the_project_requires() -> None:
@@ -32,7 +35,15 @@ def test_no_dockerfile_installs_without_hashes_or_from_a_tag(name: str) -> None:
         assert "--require-hashes" in each or ("--no-deps" in each and "wheelyard-*.whl" in each)
 
 
-def test_make_image_has_the_python_of_the_tests() -> None:
-    (tag,) = re.findall(r"^BASE \?= python:(\d+\.\d+)-", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
-    tested = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]["python_version"]
-    assert tag == tested
+def test_make_image_has_the_python_of_the_tests_images() -> None:
+    (tag,) = re.findall(r"^BASE \?= python:(\S+)", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert tag == f"{wheels.PYTHON}-slim-{debian.RELEASE}"
+
+
+def test_ci_runs_the_tests_on_the_oldest_python_and_on_that_of_the_image() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    workflow = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text())
+    tested = workflow["jobs"]["check"]["strategy"]["matrix"]["python"]
+    assert tested == [project["requires-python"].removeprefix(">="), wheels.PYTHON]
+    classified = [each.rpartition(" ")[2] for each in project["classifiers"] if "Python :: 3." in each]
+    assert tested == classified

@@ -2,16 +2,25 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
 import tarfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 
 from artifacts import __main__ as artifacts
-from artifacts import project
+from artifacts import materials, project
 from artifacts.commands import run
 from artifacts.image import build as build_image
+from cluster import wheels
 from cluster.paths import cache
+from cluster.versitygw import free_port
 
 BUILDAH = (
     "buildah",
@@ -22,6 +31,20 @@ BUILDAH = (
     "--storage-driver",
     "overlay",
 )
+IN_CONTAINER = (*BUILDAH, "run", "--isolation", "chroot")
+IMPORT_ALL = """
+import importlib, importlib.metadata, json, pathlib, sys
+names = {"wheelyard_operator.__main__", "wheelyard_server.__main__"}
+for each in importlib.metadata.distributions():
+    for file in each.files or ():
+        folder, (name, *suffixes) = file.parent, file.name.split(".")
+        if suffixes and suffixes[-1] == "so" and not folder.name.endswith(".libs"):
+            names.add(".".join((*folder.parts, name)))
+for name in sorted(names):
+    importlib.import_module(name)
+print(json.dumps(sorted(sys.modules)))
+"""
+"""Import both programs, and every extension module of every distribution."""
 
 
 def built(folder: Path, *, with_image: bool) -> dict[str, str]:
@@ -74,18 +97,89 @@ def check_manifest(file: Path) -> None:
     assert deployment["metadata"]["namespace"] == objects[0]["metadata"]["name"]
 
 
-def test_two_builds_of_the_image_are_the_same_and_it_runs(tmp_path: Path) -> None:
-    release, version = tmp_path / "release", project.version()
-    digests = built(release, with_image=True)
-    image, materials = f"wheelyard-{version}-image.tar", f"wheelyard-{version}-image.cdx.json"
-    again = build_image(tmp_path, release / f"wheelyard-{version}-py3-none-any.whl", project.epoch())
-    assert hashlib.sha256(again.read_bytes()).hexdigest() == digests[image]
-    container = run(*BUILDAH, "from", "--quiet", f"oci-archive:{release / image}").strip()
-    try:
-        said = run(*BUILDAH, "run", "--isolation", "chroot", container, "--", "wheelyard", "--version")
-        assert said == f"wheelyard {version}\n"
-    finally:
-        run(*BUILDAH, "rm", container)
-    components = json.loads((release / materials).read_text())["components"]
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build all of a release; the first time this makes Debian's root for arm64, emulated."""
+    folder = tmp_path_factory.mktemp("release")
+    built(folder, with_image=True)
+    return folder
+
+
+def archive_of(folder: Path) -> Path:
+    return folder / f"wheelyard-{project.version()}-image.tar"
+
+
+def digests(archive: Path) -> dict[str, str]:
+    """Return the digest of each architecture's image in an OCI archive."""
+    with tarfile.open(archive) as opened:
+        return {
+            architecture: hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+            for architecture, manifest in materials.manifests(opened)
+        }
+
+
+def test_two_builds_of_the_image_are_the_same(release: Path, tmp_path: Path) -> None:
+    """Of the host's architecture: a second emulated build would cost a minute, and differs in nothing else."""
+    assert digests(archive_of(release)).keys() == {"amd64", "arm64"}
+    (wheel,) = release.glob("*.whl")
+    again = build_image(tmp_path, wheel, project.epoch(), ("amd64",))
+    assert digests(again)["amd64"] == digests(archive_of(release))["amd64"]
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_the_sbom_names_the_packages_of_the_image(release: Path, architecture: str) -> None:
+    sbom = archive_of(release).with_name(f"wheelyard-{project.version()}-image-{architecture}.cdx.json")
+    components = json.loads(sbom.read_text())["components"]
+    purls = [each["purl"] for each in components if "purl" in each]
     found = {(each["name"], each["purl"].partition("/")[0]) for each in components if "purl" in each}
     assert {("wheelyard", "pkg:pypi"), ("aiohttp", "pkg:pypi"), ("python3", "pkg:deb")} <= found
+    assert {each.partition("?arch=")[2] for each in purls if "?arch=" in each} == {architecture, "all"}
+
+
+@pytest.fixture(params=["amd64", "arm64"])
+def container(release: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Make a container from the released archive; programs of arm64 run under QEMU in user mode."""
+    source = f"oci-archive:{archive_of(release)}"
+    name = run(*BUILDAH, "from", "--quiet", "--arch", request.param, source).strip()
+    try:
+        machine = run(*IN_CONTAINER, name, "--", "python3", "-c", "import platform; print(platform.machine())")
+        assert machine.strip() == wheels.MACHINES[request.param]
+        yield name
+    finally:
+        run(*BUILDAH, "rm", name)
+
+
+def test_the_image_imports_all_that_it_has_and_answers_requests(container: str) -> None:
+    version = run(*IN_CONTAINER, container, "--", "wheelyard", "--version")
+    assert version == f"wheelyard {project.version()}\n"
+    imported = json.loads(run(*IN_CONTAINER, container, "--", "python3", "-c", IMPORT_ALL))
+    assert len(imported) > 100
+    assert {"aiohttp._http_parser", "msgspec._core", "obstore._obstore", "uvloop.loop"} <= set(imported)
+    with serving(container) as url, urllib.request.urlopen(f"{url}/simple/") as answer:
+        assert answer.headers.get_content_type() == "text/html"
+        assert b"Simple index" in answer.read()
+
+
+@contextmanager
+def serving(container: str) -> Iterator[str]:
+    """Run `wheelyard serve` in the container, which has the network of the host."""
+    listen = f"127.0.0.1:{free_port()}"
+    command = [
+        *IN_CONTAINER,
+        container,
+        "--",
+        "wheelyard",
+        "serve",
+        "--storage",
+        "file:/tmp/data",
+        "--listen",
+        listen,
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stderr
+        try:
+            ready = any(b"wheelyard_server.app: Ready" in line for line in process.stderr)
+            assert ready, "the server ended before it was ready"
+            yield f"http://{listen}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The SBOM of an image that is made here: its last layer counts, and what it removed is gone."""
+"""The SBOMs of an image that is made here: its last layer counts, and what it removed is gone."""
 
 import hashlib
 import io
@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from artifacts.materials import bill_of_materials
+from artifacts.materials import bills_of_materials
 
 DEBIAN = """\
 Package: libc6
@@ -33,32 +33,34 @@ def tarred(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def image(file: Path, *layers: dict[str, bytes]) -> Path:
+def image(file: Path, **layers: list[dict[str, bytes]]) -> Path:
+    """Write an OCI archive with these layers of each architecture."""
     blobs: dict[str, bytes] = {}
 
-    def stored(content: bytes) -> dict[str, Any]:
+    def stored(content: bytes, **more: object) -> dict[str, Any]:
         digest = hashlib.sha256(content).hexdigest()
         blobs[f"blobs/sha256/{digest}"] = content
-        return {"digest": f"sha256:{digest}"}
+        return {"digest": f"sha256:{digest}", **more}
 
-    manifest = stored(json.dumps({"layers": [stored(tarred(each)) for each in layers]}).encode())
-    file.write_bytes(tarred({**blobs, "index.json": json.dumps({"manifests": [manifest]}).encode()}))
+    def manifest(architecture: str, layers: list[dict[str, bytes]]) -> dict[str, Any]:
+        text = json.dumps({"layers": [stored(tarred(each)) for each in layers]})
+        return stored(text.encode(), platform={"architecture": architecture})
+
+    index = stored(json.dumps({"manifests": [manifest(*each) for each in layers.items()]}).encode())
+    file.write_bytes(tarred({**blobs, "index.json": json.dumps({"manifests": [index]}).encode()}))
     return file
 
 
-def test_what_is_in_it_and_not_what_was(tmp_path: Path) -> None:
-    made = image(
-        tmp_path / "wheelyard-1-image.tar",
-        {"var/lib/dpkg/status": DEBIAN.encode(), OLD: b"Name: A\nVersion: 1\n"},
-        {"usr/lib/.wh.a-1.dist-info": b"", NEW: b"Name: A\nVersion: 2\n", "usr/lib/other/METADATA": b"x"},
-    )
-    target = bill_of_materials(made, 1_700_000_000)
-    assert target.name == "wheelyard-1-image.cdx.json"
-    found = json.loads(target.read_text())
-    assert sorted(each["purl"] for each in found["components"]) == [
-        "pkg:deb/debian/libc6@2.36-9?arch=amd64",
-        "pkg:pypi/a@2",
-    ]
-    assert found["metadata"]["timestamp"] == "2023-11-14T22:13:20+00:00"
-    first = target.read_bytes()
-    assert bill_of_materials(made, 1_700_000_000).read_bytes() == first
+def test_an_sbom_has_what_is_in_the_image_and_not_what_was(tmp_path: Path) -> None:
+    first = {"var/lib/dpkg/status": DEBIAN.encode(), OLD: b"Name: A\nVersion: 1\n"}
+    last = {"usr/lib/.wh.a-1.dist-info": b"", NEW: b"Name: A\nVersion: 2\n", "usr/lib/other/METADATA": b"x"}
+    made = image(tmp_path / "wheelyard-1-image.tar", amd64=[first, last], arm64=[first])
+    amd64, arm64 = bills_of_materials(made, 1_700_000_000)
+    assert (amd64.name, arm64.name) == ("wheelyard-1-image-amd64.cdx.json", "wheelyard-1-image-arm64.cdx.json")
+    libc = "pkg:deb/debian/libc6@2.36-9?arch=amd64"
+    for sbom, python in ((amd64, "pkg:pypi/a@2"), (arm64, "pkg:pypi/a@1")):
+        found = json.loads(sbom.read_text())
+        assert sorted(each["purl"] for each in found["components"]) == [libc, python]
+        assert found["metadata"]["timestamp"] == "2023-11-14T22:13:20+00:00"
+    before = amd64.read_bytes()
+    assert bills_of_materials(made, 1_700_000_000)[0].read_bytes() == before
