@@ -132,6 +132,10 @@ class PreconditionFailedError(StorageError):
     """The object is not, or is no longer, what the writer expected; read it again."""
 
 
+class WrongBytesError(WheelyardError):
+    """A local file does not have the digest that it should have."""
+
+
 class StorageUnavailableError(StorageError):
     """The storage did not answer, or refused; whether a write took effect is unknown."""
 

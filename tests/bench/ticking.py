@@ -7,24 +7,31 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from wheelyard_server import app
+from wheelyard_server import serving
 from wheelyard_server.__main__ import main
-from wheelyard_server.settings import Settings
+from wheelyard_server.settings import Settings, StorageSettings
+from wheelyard_server.storage import Storage
+from wheelyard_server.storage.opening import open_storage
 from wheelyard_server.web.telemetry.logs import LogHandler
 
 GAP = "WHEELYARD_BENCH_GAP"
 TICK_SECONDS = 0.001
 
-_serve = app.serve
+_serve = serving.serve
 
 
-async def serve(settings: Settings, log_handler: LogHandler | None = None) -> None:
+async def serve(
+    settings: Settings,
+    log_handler: LogHandler | None = None,
+    open_storage: Callable[[StorageSettings], Storage] = open_storage,
+) -> None:
     """Serve, and tick meanwhile."""
     ticking = asyncio.create_task(_tick(Path(os.environ[GAP])))
     try:
-        await _serve(settings, log_handler)
+        await _serve(settings, log_handler, open_storage)
     finally:
         ticking.cancel()
 
@@ -47,5 +54,5 @@ async def _tick(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    app.serve = serve
+    serving.serve = serve
     main()

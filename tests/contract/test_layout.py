@@ -59,7 +59,7 @@ async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monke
     monkeypatch.setattr(project_list, "CHANGES_KEPT_IN_MEMORY", 0)
     storage, written = MemoryStorage(), set[str]()
     storage.before_call = lambda method, key: written.add(key) if method in ("write", "store") else None
-    storage.known_as = Server("https://s3.example.com", "S3")
+    storage.on_server(Server("https://s3.example.com", "S3"))
     await take_ownership(storage, "packages/main")
     await WriteSafety(storage).check()
     catalog = Catalog(storage)

@@ -10,13 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
-from aiohttp import web
-
 from support.watched_storage import WatchedStorage
-from wheelyard_server import app
-from wheelyard_server.settings import Settings, parse
+from wheelyard_server import serving
+from wheelyard_server.settings import StorageSettings, parse
 from wheelyard_server.storage import Storage, layout
-from wheelyard_server.web.telemetry.logs import LogHandler
+from wheelyard_server.storage.opening import open_storage
 
 
 class Killer:
@@ -43,15 +41,12 @@ class Killer:
 def main() -> None:
     """Serve until the point comes."""
     config, method, number, moment = sys.argv[1:]
-    killer, build = Killer(method, int(number), moment), app.build
+    killer = Killer(method, int(number), moment)
 
-    def build_watched(
-        settings: Settings, storage: Storage, log_handler: LogHandler | None = None
-    ) -> web.Application:
-        return build(settings, WatchedStorage(storage, killer.before, killer.after), log_handler)
+    def open_watched(settings: StorageSettings) -> Storage:
+        return WatchedStorage(open_storage(settings), killer.before, killer.after)
 
-    app.build = build_watched
-    asyncio.run(app.serve(parse(Path(config).read_bytes())))
+    asyncio.run(serving.serve(parse(Path(config).read_bytes()), open_storage=open_watched))
 
 
 if __name__ == "__main__":

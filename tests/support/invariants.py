@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
-from wheelyard_server.catalog.documents import ProjectView
+from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import NotFoundError, ObjectNotFoundError, StorageUnavailableError
 from wheelyard_server.model import File, Status
 from wheelyard_server.names import NormalizedName

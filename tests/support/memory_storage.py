@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
+from typing import Self
 
 from wheelyard_server.errors import (
     ObjectNotFoundError,
@@ -13,7 +14,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server
+from wheelyard_server.storage import Document, ETag, Listed, Server
 
 HANG_SECONDS = 0.002
 
@@ -57,10 +58,17 @@ class MemoryStorage:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.modified: dict[str, datetime] = {}
         """When an object was written, where that is not `now`."""
-        self.known_as: Server | None = None
-        """As what it decides on conditions; None: as a part of the program."""
         self._failing = range(0)
         self._fault = Fault.LOST_REQUEST
+
+    def on_server(self, server: Server) -> Self:
+        """Let this server decide on conditional writes, as S3 does; without, they are this program's own."""
+
+        async def known() -> Server:
+            return server
+
+        self.server = known
+        return self
 
     def fail_at(self, call: int, fault: Fault, times: int = 1) -> None:
         """Let a run of calls fail; the first of them is the one given."""
@@ -81,11 +89,11 @@ class MemoryStorage:
             raise ObjectUnchangedError(key)
         return Document(_damaged(body, fault), etag_of(body))
 
-    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
+    async def is_unchanged(self, key: str, etag: ETag) -> bool:
         return (
             await self._called("is_unchanged", key) is None
             and key in self.objects
-            and etag_of(self.objects[key]) == if_none_match
+            and etag_of(self.objects[key]) == etag
         )
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
@@ -118,9 +126,6 @@ class MemoryStorage:
         if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
             raise StorageUnavailableError(key, "made to fail")
 
-    async def server(self) -> Server | None:
-        return self.known_as
-
     async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         fault = await self._called("open", key)
         if fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
@@ -128,12 +133,6 @@ class MemoryStorage:
         body = self._get(key)
         expected = -1 if is_whole and len(body) > end else end - start
         return self._chunks(key, _damaged(body[start:end], fault), expected)
-
-    def path(self, key: str) -> Path | None:  # noqa: ARG002 - the seam's
-        return None
-
-    def fingerprint(self, key: str) -> Fingerprint | None:  # noqa: ARG002 - the seam's
-        return None
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         self.cuts.append(tuple(cuts))

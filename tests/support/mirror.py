@@ -8,11 +8,11 @@ from enum import Enum, auto
 
 from support.memory_storage import MemoryStorage, etag_of
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.freshness import Freshness
 from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name
+from wheelyard_server.settings import Freshness
 from wheelyard_server.storage import ETag, layout
 from wheelyard_server.storage.s3 import WRITE_SECONDS
 

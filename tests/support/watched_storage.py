@@ -1,10 +1,20 @@
 """A storage whose every call is announced before and after its effect: where tests yield, crash or kill."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from support.memory_storage import all_of
-from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server, Storage
+from wheelyard_server.storage import (
+    CheapChecks,
+    Document,
+    ETag,
+    Listed,
+    Storage,
+    cheap_checks,
+    local_paths,
+    remote_server,
+)
 
 Hook = Callable[[str, str], Awaitable[None]]
 """Is given the name of the method and the key; what it raises comes out of the call."""
@@ -17,6 +27,12 @@ class WatchedStorage:
         self._storage = storage
         self._before = before
         self._after = after
+        if (local := local_paths(storage)) is not None:
+            self.path, self.fingerprint = local.path, local.fingerprint
+        if (checks := cheap_checks(storage)) is not None:
+            self.is_unchanged = partial(self._is_unchanged, checks)
+        if (remote := remote_server(storage)) is not None:
+            self.server = remote.server
 
     async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         await self._before("read", key)
@@ -26,9 +42,9 @@ class WatchedStorage:
             # "Not there" and "unchanged" are answers too.
             await self._after("read", key)
 
-    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
+    async def _is_unchanged(self, checks: CheapChecks, key: str, etag: ETag) -> bool:
         await self._before("is_unchanged", key)
-        is_unchanged = await self._storage.is_unchanged(key, if_none_match)
+        is_unchanged = await checks.is_unchanged(key, etag)
         await self._after("is_unchanged", key)
         return is_unchanged
 
@@ -53,20 +69,11 @@ class WatchedStorage:
         await self._storage.store({key: source})
         await self._after("store", key)
 
-    async def server(self) -> Server | None:
-        return await self._storage.server()
-
     async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         await self._before("open", key)
         chunks = await self._storage.open(key, start, end, is_whole=is_whole)
         await self._after("open", key)
         return chunks
-
-    def path(self, key: str) -> Path | None:
-        return self._storage.path(key)
-
-    def fingerprint(self, key: str) -> Fingerprint | None:
-        return self._storage.fingerprint(key)
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         await self._before("list", folder)

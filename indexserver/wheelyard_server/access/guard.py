@@ -8,10 +8,10 @@ from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
-from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.project_list import Projects, SerialListing
+from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.publish import Upload
+from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from wheelyard_server.model import File, Project, Status
 from wheelyard_server.names import NormalizedName

@@ -5,7 +5,7 @@ from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.counts import Counts
-from wheelyard_server.catalog.documents import CachedDocument, ProjectView
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView
 from wheelyard_server.model import File
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener

@@ -11,20 +11,22 @@ from wheelyard_server.catalog.contents.digests import verify_bytes
 from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.redirects import FileRedirects
 from wheelyard_server.catalog.counts import Counts, Source
-from wheelyard_server.catalog.documents import CachedDocument, Documents, ProjectView, view_of
+from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.catalog.freshness import FreshReader
 from wheelyard_server.catalog.ownership import StorageFormat
-from wheelyard_server.catalog.project_list import ProjectList, Projects, SerialListing
+from wheelyard_server.catalog.project_list import ProjectList
+from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.single_use import SingleUse
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, view_of
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import FORMAT, Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.settings import Listener
+from wheelyard_server.settings import Freshness, Listener
 from wheelyard_server.storage import Storage, layout
 
 

@@ -1,7 +1,7 @@
 """The projects' documents: read fresh, changed by compare-and-swap.
 
-A document is cached with its ETag and revalidated for every request with a conditional read that requests
-share, so an answer is never older than the request, on every replica.
+A document is cached with its ETag and revalidated for every request with a conditional read that
+requests share, so an answer is never older than the request, on every replica.
 """
 
 import asyncio
@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
-
-import msgspec
 
 from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.coalescing import CoalescedCalls
@@ -21,59 +18,31 @@ from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.serials import last_serial, next_serial
+from wheelyard_server.catalog.stored_project import CachedDocument, StoredProject, parse, view_of
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import (
-    DamagedObjectError,
     ObjectNotFoundError,
     ObjectUnchangedError,
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.model import FORMAT, Project
+from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.storage import ETag, Fingerprint, Storage, layout
+from wheelyard_server.storage import ETag, Fingerprint, Storage, cheap_checks, layout, local_paths
 
 CACHED_BYTES = 48 * 1024**2
 """Of memory, for documents."""
 MEMORY_PER_BYTE = 3
 """What a byte of a document takes once it is decoded."""
 SWAP_TRIES = 50
-"""Enough for a crowd on one project; each lost round means that somebody else's write went through."""
+"""Enough for a crowd on one project; each lost round means that somebody else's write went
+through."""
 OPERATIONS_KEPT = 8
-"""So many writers may come between a write and the look whether it took effect, within a second mostly."""
+"""So many writers may come between a write and the look whether it took effect, within a second
+mostly."""
 _OPERATION_BYTES = 8
 CHANGED_AT_ONCE = 500
 """Files of a project, deleted ones included, that a change goes over on the event loop."""
-
-
-class StoredProject(NamedTuple):
-    """A project as some document had it. Without an ETag there is no document yet."""
-
-    project: Project
-    etag: ETag | None
-
-
-class ProjectView(NamedTuple):
-    """A project that is there, as readers see it."""
-
-    project: Project
-    etag: ETag
-    """Of its document, so the same on every replica."""
-    stale_seconds: float | None = None
-    """The storage is down and this was so as many seconds ago; None is current."""
-
-
-class CachedDocument(NamedTuple):
-    """What was read last, and when that was known to be current."""
-
-    stored: StoredProject
-    checked: float
-    size: int
-    """Of the document as it is stored."""
-    fingerprint: Fingerprint | None
-    """Of the stored document, from before it was read."""
-    view: ProjectView | None
-    """What readers see of it, where there is anything to see."""
 
 
 class Documents:
@@ -88,6 +57,7 @@ class Documents:
         storage_format: StorageFormat | None = None,
     ) -> None:
         self._storage = storage
+        self._local, self._checks = local_paths(storage), cheap_checks(storage)
         self._format = storage_format or StorageFormat(storage)
         self._now = now
         self._counts = counts or Counts()
@@ -109,14 +79,16 @@ class Documents:
 
     def fingerprint_matches(self, cached: CachedDocument) -> bool:
         """Return whether this is how it is now. False may only mean that this cannot be told without reading."""
-        return cached.fingerprint is not None and cached.fingerprint == self._storage.fingerprint(
-            layout.document(cached.stored.project.name)
-        )
+        if cached.fingerprint is None or self._local is None:
+            return False
+        return cached.fingerprint == self._local.fingerprint(layout.document(cached.stored.project.name))
 
     async def is_unchanged(self, cached: CachedDocument) -> bool:
         """Ask the storage whether this is how it is now; False: only `read` tells. Nobody shares the question."""
         (project, etag), _, size, fingerprint, view = cached
-        if etag is None or not await self._storage.is_unchanged(layout.document(project.name), etag):
+        if etag is None or self._checks is None:
+            return False
+        if not await self._checks.is_unchanged(layout.document(project.name), etag):
             return False
         self._counts.revalidations += 1
         if self._cache.get(project.name) is cached:
@@ -136,17 +108,18 @@ class Documents:
     ) -> Project:
         """Apply `change` to the project and return what came of it, once that is in the storage.
 
-        `change` is a pure function; it may be applied several times, to ever newer versions. Returning its
-        argument unchanged means that there is nothing to write. `objects` are what it lets the project name for the
-        first time: they are stored before that can be seen, and only if there is something to write. Raises
-        `StorageUnavailableError` where it stays unknown whether the change took effect.
+        `change` is a pure function; it may be applied several times, to ever newer versions.
+        Returning its argument unchanged means that there is nothing to write. `objects` are what it
+        lets the project name for the first time: they are stored before that can be seen, and only
+        if there is something to write. Raises `StorageUnavailableError` where it stays unknown
+        whether the change took effect.
         """
         operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
             stored = await self.read(name)
             if operation in stored.project.operations:
-                # Our own write of an earlier round, whose answer got lost or came back as a conflict. Others may
-                # have written since, and even undone it: done it was.
+                # Our own write of an earlier round, whose answer got lost or came back as a
+                # conflict. Others may have written since, and even undone it: done it was.
                 return stored.project
             changed = await _changed(stored.project, change, operation)
             if changed is stored.project:
@@ -164,7 +137,8 @@ class Documents:
             self._counts.conflicts += 1
             return False
         except StorageUnavailableError:
-            # The write may have taken effect although its answer did not come. Only the document tells.
+            # The write may have taken effect although its answer did not come. Only the document
+            # tells.
             current = await self._revalidated(changed.name)
             if changed.operations[-1] not in current.project.operations:
                 raise
@@ -192,7 +166,7 @@ class Documents:
         self._counts.revalidations += 1
         cached = self._cache.get(name)
         asked = cached.stored.etag if cached else None
-        fingerprint = self._storage.fingerprint(layout.document(name))
+        fingerprint = self._local.fingerprint(layout.document(name)) if self._local else None
         try:
             body, etag = await self._storage.read(layout.document(name), if_none_match=asked)
         except ObjectUnchangedError:
@@ -202,19 +176,12 @@ class Documents:
         except ObjectNotFoundError:
             self._cache.drop(name)
             return StoredProject(Project(name=name), None)
-        return self._remember(StoredProject(_parse(body, name), etag), len(body), fingerprint)
+        return self._remember(StoredProject(parse(body, name), etag), len(body), fingerprint)
 
     def _remember(self, stored: StoredProject, size: int, fingerprint: Fingerprint | None = None) -> StoredProject:
         cached = CachedDocument(stored, self._clock(), size, fingerprint, view_of(stored))
         self._cache.put(stored.project.name, cached, size * MEMORY_PER_BYTE)
         return stored
-
-
-def view_of(stored: StoredProject, stale_seconds: float | None = None) -> ProjectView | None:
-    """Return the view of a project that has files."""
-    if stored.etag is None or not stored.project.files:
-        return None
-    return ProjectView(stored.project, stored.etag, stale_seconds)
 
 
 async def _changed(project: Project, change: Callable[[Project], Project], operation: str) -> Project:
@@ -233,19 +200,3 @@ def _next(project: Project, change: Callable[[Project], Project], operation: str
     return changed.replace(
         operations=operations[-OPERATIONS_KEPT:], format=project.format, serial=last_serial(project)
     )
-
-
-def _parse(body: bytes, name: str) -> Project:
-    """Decode a document; one that is damaged or too new is an outage of this project, not an empty one."""
-    key = layout.document(name)
-    try:
-        project = encoding.decode(body)
-    except msgspec.MsgspecError as error:
-        raise DamagedObjectError(key, f"not a project document: {error}") from error
-    if project.format > FORMAT:
-        raise DamagedObjectError(
-            key, f"the document has format {project.format}, this server knows {FORMAT}: upgrade it"
-        )
-    if project.name != name:
-        raise DamagedObjectError(key, f"the document is of the project {project.name!r}")
-    return project

@@ -6,10 +6,12 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from wheelyard_server.catalog.documents import CachedDocument, Documents, StoredProject
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.stored_project import CachedDocument, StoredProject
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings import Freshness
 
 log = logging.getLogger(__name__)
 
@@ -17,16 +19,6 @@ SEVERAL = 2
 """So many projects whose documents cannot be read are no trouble of theirs."""
 PATIENCE_SECONDS = 5.0
 """How long a reader waits for a storage that was well a moment ago; pip gives up after 15."""
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """What readers accept. Writers always see what is there now."""
-
-    fresh_seconds: float = 0
-    """An answer may be this old. 0: never older than the request."""
-    stale_seconds: float = 3600
-    """While the storage does not answer, what is known of a project is shown for so long, marked as stale."""
 
 
 @dataclass(frozen=True, slots=True)

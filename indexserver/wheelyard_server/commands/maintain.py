@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from wheelyard_server import settings, standalone
-from wheelyard_server.app import open_storage
 from wheelyard_server.catalog import ownership
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_safety import WriteSafety
@@ -27,6 +26,7 @@ from wheelyard_server.maintenance.events import Assigned, Event, Finding, Proved
 from wheelyard_server.maintenance.gc import Collector
 from wheelyard_server.maintenance.verify import StorageVerifier
 from wheelyard_server.storage import Storage, layout
+from wheelyard_server.storage.opening import open_storage
 
 _STORAGE = "file:DIR|s3://BUCKET/PREFIX"
 _INDEX = "NAMESPACE/NAME"

@@ -5,7 +5,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from wheelyard_server import app, settings, standalone
+from wheelyard_server import serving, settings, standalone
 from wheelyard_server.commands import Subparsers, processes
 from wheelyard_server.web.telemetry import logs
 
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _serve(read: settings.Settings) -> None:
     handler = logs.set_up(read.logs.format)
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        runner.run(app.serve(read, handler))
+        runner.run(serving.serve(read, handler))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.documents import Documents, StoredProject
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.maintenance.events import Finding, Foreign, Removed, Report, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from wheelyard_server.catalog.documents import StoredProject
+from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.maintenance.inventory import Objects
 from wheelyard_server.model import DeletedFile, File
 from wheelyard_server.names import distribution_identity

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from wheelyard_server.catalog import ownership
-from wheelyard_server.catalog.documents import Documents, StoredProject
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.errors import (
     DamagedObjectError,
     InvalidSettingsError,

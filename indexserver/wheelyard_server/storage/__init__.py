@@ -1,24 +1,30 @@
-"""The seam to what keeps bytes: S3, a local folder, and in the tests a memory that fails on purpose.
+"""The interface between the catalog and the place that keeps the bytes: an S3 bucket or a local folder.
 
-Every implementation passes `tests/contract/test_storage.py`. Keys are relative paths with `/` between the
-parts. Writers never overwrite blindly: a document is written against the ETag that was read, and every other
-object has a key of its own.
+Every implementation passes `tests/contract/test_storage.py`, also the in-memory one of the tests,
+which fails on request. Keys are relative paths with `/` between the parts. Writers never overwrite
+blindly: a document is written against the ETag that was read, and every other object has a key of
+its own.
+
+`Storage` has the duties of every storage. `LocalPaths`, `CheapChecks` and `RemoteServer` are
+capabilities that only some have. Callers ask for one by `local_paths`, `cheap_checks` or
+`remote_server`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, NewType, Protocol
+from typing import NamedTuple, NewType, Protocol, runtime_checkable
 
 ETag = NewType("ETag", str)
-"""Opaque version of an object, as its storage gave it."""
+"""Opaque version of an object, as returned by its storage."""
 
 Fingerprint = tuple[int, ...]
-"""Changes whenever an object does, as far as this machine can tell at once."""
+"""Changes whenever an object changes, as far as this machine can see without reading it."""
 
 
-KEYS_OF_A_LIST = 1000
-"""S3 tells no more in answer to one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html."""
+KEYS_PER_LIST = 1000
+"""S3 returns at most this many keys per request:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html."""
 
 
 class Document(NamedTuple):
@@ -29,108 +35,141 @@ class Document(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A program on the network that decides whether the condition of a write holds."""
+    """A program on the network that evaluates the conditions of conditional writes."""
 
     endpoint: str
-    """Its URL, as it is asked."""
+    """The URL by which it is reached."""
     product: str
-    """What it says to be; "" where it says nothing."""
+    """Its `Server` header; "" if it sends none."""
 
 
 class Listed(NamedTuple):
-    """An object as a listing shows it."""
+    """An object in a listing."""
 
     key: str
     listing_etag: str
-    """Changes whenever the object does. Not the ETag of a read, only comparable with another listing's.
+    """Changes whenever the object changes. It is not the ETag of a read: compare it only with other
+    listings.
 
-    "" where the storage has none: then only reading the object tells whether it has changed."""
+    "" if the storage has none. Then only a read shows whether the object has changed."""
     size: int
     """In bytes."""
     modified: datetime
-    """When it was written, UTC, by the storage's clock."""
+    """When it was written, in UTC, by the storage's clock."""
 
 
 class Storage(Protocol):
     """Strongly consistent objects by key.
 
-    Besides the errors named below, every method raises `StorageUnavailableError` when the storage does not
-    answer or refuses; a write may then have taken effect or not.
+    Besides the errors named below, every method raises `StorageUnavailableError` if the storage
+    does not answer or refuses the request. A write may then have taken effect or not.
     """
 
     async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """Return a small object whole.
 
-        Raises `ObjectNotFoundError`, or `ObjectUnchangedError` if its ETag is still `known`.
-        """
-        ...
-
-    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
-        """Return whether an object's ETag is still `known`; False: only a `read` tells. Raises nothing.
-
-        For where that takes less than a read.
+        Raises `ObjectNotFoundError`, or `ObjectUnchangedError` if its ETag is still
+        `if_none_match`.
         """
         ...
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
-        """Write a small object if it is still as `expected`; None expects that there is none.
+        """Write a small object if its ETag is still `expected`; None expects that the object does not exist.
 
-        Raises `PreconditionFailedError`. That is never final: where the answer to an earlier try got lost,
-        the writer's own success looks the same, so the object is to be read again.
+        Raises `PreconditionFailedError`. This error is never final: if the answer to an earlier
+        attempt was lost, the writer's own success looks the same. So read the object again.
         """
         ...
 
     async def store(self, objects: Mapping[str, Path | bytes]) -> None:
-        """Store local files of any size, or bytes, under keys that nobody else uses, all at the same time.
+        """Store local files of any size, or bytes, concurrently, under keys that no other writer uses.
 
-        Each object is there whole or not at all; if this raises, any of them may be. None is on its way any more
-        in either case. The storage may take a file over: nobody changes its bytes any more, but its name may go.
-        Unconditional, so that a client library that retries never meets its own success.
+        Each object appears whole or not at all. If this raises, any of them may exist. No transfer
+        continues after this returns or raises. The storage may take over a file: its bytes must not
+        change any more, but its name may be removed. The writes are unconditional, so a client
+        library that retries never meets its own success.
         """
         ...
 
     async def commit(
         self, objects: Mapping[str, Path | bytes], key: str, body: Callable[[], bytes], *, expected: ETag | None
     ) -> ETag:
-        """`store` the objects, then `write` the small object that names them: it is never there before they are.
+        """`store` the objects, then `write` the small object that names them. It never appears before they do.
 
-        `body` is called when all that takes long has been done, and maybe in another thread.
-        Raises as these do. Where the small object is not as `expected`, the others are stored all the same.
+        `body` is called after everything slow is done, possibly in another thread. Raises what
+        `store` and `write` raise. If the small object is not as `expected`, the other objects are
+        stored all the same.
         """
-        ...
-
-    async def server(self) -> Server | None:
-        """Return who decides whether the condition of a write holds; None: this program does, for itself."""
         ...
 
     async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
-        """Stream the bytes from `start` up to and without `end`; `is_whole` where these are all of them.
+        """Stream the bytes from `start` up to, but not including, `end`; `is_whole` if these are all bytes.
 
-        Raises `ObjectNotFoundError` before the first chunk, and `StorageUnavailableError` if the stream
-        ends early, or the object is not whole at `end` though it should be.
-        """
-        ...
-
-    def path(self, key: str) -> Path | None:
-        """Return where the object lies on this machine, if it is there; None: it lies elsewhere."""
-        ...
-
-    def fingerprint(self, key: str) -> Fingerprint | None:
-        """Return the object's fingerprint, within microseconds; None: only a `read` tells whether it has changed.
-
-        Where a fingerprint from before a read is still the same, the object still is what was read. A `key` that
-        ends in a slash is a folder: its fingerprint changes whenever an object right in it is written or deleted.
+        Raises `ObjectNotFoundError` before the first chunk. Raises `StorageUnavailableError` if the
+        stream ends early, or if the object continues after `end` although `is_whole`.
         """
         ...
 
     def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         """Yield the objects whose keys start with `folder`, which ends in a slash, in ascending order of keys.
 
-        Each is there once. Raises `StorageUnavailableError` if the storage keeps to no order.
-        `cuts` are keys, ascending: what lies between them may be asked for at the same time.
+        Yields each object once. Raises `StorageUnavailableError` if the server does not list keys
+        in order. `cuts` are keys in ascending order: the ranges between them may be requested
+        concurrently.
         """
         ...
 
     async def delete(self, key: str) -> None:
-        """Delete an object. One that is not there is a success, so that a delete may always be repeated."""
+        """Delete an object. A missing object counts as a success, so a delete can always be repeated."""
         ...
+
+
+@runtime_checkable
+class LocalPaths(Protocol):
+    """A storage whose objects are files on this machine."""
+
+    def path(self, key: str) -> Path:
+        """Return the path of an object, whether it exists or not."""
+        ...
+
+    def fingerprint(self, key: str) -> Fingerprint | None:
+        """Return an object's fingerprint, within microseconds; None: only a `read` shows whether it has changed.
+
+        If the fingerprint from before a read is still the same, the object is still what was read.
+        A `key` that ends in a slash is a folder: its fingerprint changes whenever an object
+        directly in it is written or deleted.
+        """
+        ...
+
+
+@runtime_checkable
+class CheapChecks(Protocol):
+    """A storage that can check an ETag for much less than a read costs."""
+
+    async def is_unchanged(self, key: str, etag: ETag) -> bool:
+        """Return whether an object still has this ETag; False: only a `read` shows it. Raises nothing."""
+        ...
+
+
+@runtime_checkable
+class RemoteServer(Protocol):
+    """A storage whose conditional writes are decided by a server, not by this program."""
+
+    async def server(self) -> Server:
+        """Return that server; raise `StorageUnavailableError` if it does not answer."""
+        ...
+
+
+def local_paths(storage: Storage) -> LocalPaths | None:
+    """Return the storage if its objects are files on this machine."""
+    return storage if isinstance(storage, LocalPaths) else None
+
+
+def cheap_checks(storage: Storage) -> CheapChecks | None:
+    """Return the storage if it can check an ETag cheaply."""
+    return storage if isinstance(storage, CheapChecks) else None
+
+
+def remote_server(storage: Storage) -> RemoteServer | None:
+    """Return the storage if a server decides on its conditional writes."""
+    return storage if isinstance(storage, RemoteServer) else None

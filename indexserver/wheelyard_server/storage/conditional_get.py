@@ -1,11 +1,12 @@
-"""Whether an object in a bucket is still what is known of it, asked on the event loop itself.
+"""Conditional GETs of a bucket's objects, sent from the event loop itself, with signatures that are reused.
 
-Nearly every read of a bucket is of a project's document that has not changed. Through obstore the question goes to
-another thread and is signed anew, which costs more processor time than ten pages. Here it is a GET with
-`If-None-Match` by a presigned URL, whose signature serves again, on a connection that is kept.
+Nearly every read of a bucket concerns a project document that has not changed. Through obstore,
+such a read goes to another thread and is signed again, which costs more processor time than ten
+pages. Here it is a GET with `If-None-Match` and a presigned URL, whose signature is reused, on a
+persistent connection.
 
-Only a 304 is understood. Whatever else comes, goes wrong or takes long tells nothing: the object is then read as
-any other, and that decides. So a wrong or expired signature makes an answer slower, never wrong.
+Only a 304 counts. After any other answer, an error or a timeout, the object is read in the ordinary
+way, and that read decides. So a wrong or expired signature makes an answer slower, never wrong.
 """
 
 import asyncio
@@ -23,15 +24,15 @@ from wheelyard_server.storage import ETag
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0
-"""Connecting included; a read takes it from there."""
+"""Timeout, including the time to connect. An ordinary read follows."""
 PAUSE_SECONDS = 60.0
-"""So long nothing is asked here after S3 refused, or could not be reached."""
+"""Pause after S3 refused a request or could not be reached."""
 IDLE_SECONDS = 20.0
-"""A connection that nobody used for longer may be dead without our knowing."""
+"""A connection that was idle for longer may be dead without our knowing."""
 SIGNED_SECONDS = 120.0
-"""A signature serves for so long; it is good for longer."""
+"""How long a signature is reused. It is valid for longer."""
 _SIGNATURES, _CONNECTIONS = 4096, 64
-"""As many are kept, and open, at most."""
+"""Maximum number of signatures in memory, and of open connections."""
 _ANSWER_BYTES = 16 * 1024
 _END = b"\r\n\r\n"
 
@@ -39,37 +40,40 @@ _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3})[ \r]")
 _ENDS_THE_CONNECTION = re.compile(
     rb"\r\n(?:connection:[^\r]*close|content-length:[ \t]*[1-9]|transfer-encoding:)", re.IGNORECASE
 )
-"""The server's will, or an announced body, which a 304 has not: where the next answer begins would be a guess."""
+"""The server closes the connection, or announces a body, which a 304 cannot have. Where the next
+answer begins would be a guess."""
 _PLAIN = re.compile(r"[!-~]+")
 
 Sign = Callable[[str], Awaitable[str]]
-"""Returns a URL by which an object may be read for `SIGNED_SECONDS` and longer."""
+"""Returns a URL that allows reading an object for longer than `SIGNED_SECONDS`."""
 
 
 class _NoAnswerError(OSError):
-    """There is none, though nothing is wrong: the server may close a connection that is kept at any moment."""
+    """No answer came, which is not an error: the server may close a persistent connection at any moment."""
 
 
 @dataclass(slots=True)
 class _SignedRequest:
-    """A GET of one object, as long as its signature is good."""
+    """A GET of one object, with its signature."""
 
     host: str
     port: int
     is_secure: bool
     head: bytes
-    """Without the condition."""
+    """The request without its condition."""
     until: float
+    """When the signature is renewed, by the event loop's clock."""
     etag: ETag | None = None
     whole: bytes = b""
     outdated: ETag | None = None
-    """What the object had before it was seen to have changed: whoever reads it then need not ask again."""
+    """The ETag that the object is known to have lost: the read that follows need not check
+    again."""
 
     def if_none_match(self, etag: ETag) -> bytes:
-        """Return the request whose answer is 304 as long as the ETag is `known`."""
+        """Return the request, to be answered with a 304 while the object has this ETag."""
         if etag != self.etag:
             if not _PLAIN.fullmatch(etag):
-                raise ValueError("no plain ETag")
+                raise ValueError("not a plain ETag")
             self.etag, self.whole = etag, self.head + f"If-None-Match: {etag}\r\n\r\n".encode("ascii")
         return self.whole
 
@@ -77,28 +81,31 @@ class _SignedRequest:
 class _Answer(NamedTuple):
     status: int
     connection_is_clean: bool
-    """Nothing of this answer can come any more."""
+    """No more bytes of this answer can arrive."""
 
 
 @dataclass(eq=False)
 class _Connection(asyncio.Protocol):
-    """A connection for one question at a time."""
+    """A connection for one request at a time."""
 
     lost: Callable[["_Connection"], None]
     idle_since: float = 0
     _wire: asyncio.Transport | None = field(default=None, init=False)
-    """None: not connected yet."""
+    """None before the connection is made."""
     _answer: asyncio.Future[_Answer] | None = field(default=None, init=False)
     _received: bytes = field(default=b"", init=False)
 
     @property
     def is_open(self) -> bool:
-        """Return whether another question can be asked."""
+        """Return whether another request can be sent."""
         return self._wire is not None and not self._wire.is_closing()
 
     async def ask(self, request: bytes) -> _Answer:
-        """Send a request and wait for its answer; `_NoAnswerError` if none comes. Given up, the connection ends."""
-        assert self._wire is not None  # noqa: S101 - nobody has it before
+        """Send a request and return its answer; raise `_NoAnswerError` if none comes.
+
+        If the caller is canceled, the connection is closed.
+        """
+        assert self._wire is not None  # noqa: S101 - callers get it after that
         self._answer, self._received = asyncio.get_running_loop().create_future(), b""
         self._wire.write(request)
         try:
@@ -110,16 +117,16 @@ class _Connection(asyncio.Protocol):
             self._answer = None
 
     def close(self) -> None:
-        """Leave it at once."""
+        """Close the connection immediately."""
         if self._wire is not None:
             self._wire.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        self._wire = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance.
+        self._wire = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it.
 
     def data_received(self, data: bytes) -> None:
-        """Take the answer; what nobody asked for ends the connection."""
+        """Receive the answer; data without a request closes the connection."""
         if self._answer is None or self._answer.done():
             self.close()
             return
@@ -137,7 +144,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _read(received: bytes) -> _Answer:
-    """Read an answer up to the end of its headers, and see whether that is all of it."""
+    """Parse an answer up to the end of its headers, and check that nothing follows."""
     head, _, rest = received.partition(_END)
     match = _STATUS.match(head + b"\r")
     status = int(match[1]) if match else 0
@@ -145,10 +152,10 @@ def _read(received: bytes) -> _Answer:
 
 
 class ConditionalGets:
-    """Asks about the objects of one bucket."""
+    """Checks whether objects of one bucket have changed."""
 
     def __init__(self, sign: Sign, authorities: str = "") -> None:
-        """Trust these authorities (PEM) besides the public ones."""
+        """Trust these authorities (PEM) in addition to the public ones."""
         self._sign = sign
         self._authorities = authorities
         self._tls: ssl.SSLContext | None = None
@@ -158,7 +165,7 @@ class ConditionalGets:
         self._paused_until = 0.0
 
     async def is_unchanged(self, key: str, etag: ETag) -> bool:
-        """Return whether an object's ETag is still `known`. False: only reading it tells."""
+        """Return whether an object still has this ETag; False: only a read shows it."""
         now = asyncio.get_running_loop().time()
         if now < self._paused_until:
             return False
@@ -200,7 +207,7 @@ class ConditionalGets:
         return answer.status
 
     def _idle_connection(self, now: float) -> _Connection | None:
-        """Return the connection that was used last, unless that is long ago."""
+        """Return the connection that was used last, unless it was idle for too long."""
         if self._idle and now - self._idle[-1].idle_since > IDLE_SECONDS:
             for each in self._idle:
                 each.close()
@@ -209,7 +216,7 @@ class ConditionalGets:
 
     async def _connected(self, request: _SignedRequest) -> _Connection:
         if len(self._open) >= _CONNECTIONS:
-            raise _NoAnswerError("there are enough connections")
+            raise _NoAnswerError("too many connections")
         connection = _Connection(self._lost)
         self._open.add(connection)
         try:
@@ -234,31 +241,31 @@ class ConditionalGets:
             self._idle.remove(connection)
 
     def _pause(self, now: float, reason: str) -> None:
-        log.info("Whether objects have changed is asked the slow way for %g s: %s", PAUSE_SECONDS, reason)
+        log.info("Conditional GETs pause for %g s, ordinary reads take over: %s", PAUSE_SECONDS, reason)
         self._paused_until = now + PAUSE_SECONDS
-        # With other credentials than now, perhaps.
+        # They may have been signed with credentials that have changed since.
         self._requests.clear()
 
 
 def tls_context(authorities: str) -> ssl.SSLContext:
-    """Return what trusts the public authorities and these (PEM)."""
+    """Return a TLS context that trusts the public authorities and these (PEM)."""
     context = ssl.create_default_context()
     if authorities:
-        # Comments between them may have any letters.
+        # Comments between the certificates may contain any characters.
         context.load_verify_locations(cadata=authorities.encode("ascii", "replace").decode())
     return context
 
 
 def _signed_request(url: str, until: float) -> _SignedRequest:
-    """Return the question that a presigned URL can be asked; ValueError for what no URL of ours looks like."""
+    """Return the request for a presigned URL; raise `ValueError` for a URL that obstore would not make."""
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}"
     is_secure = parts.scheme == "https"
     if parts.hostname is None or not (is_secure or parts.scheme == "http"):
-        raise ValueError("no URL of HTTP")
+        raise ValueError("not a URL of HTTP")
     if not (_PLAIN.fullmatch(target) and _PLAIN.fullmatch(parts.netloc)):
-        raise ValueError("no plain URL")
-    # A cache on the way, which would leave signed requests alone, might take this one for public.
+        raise ValueError("not a plain URL")
+    # A shared cache leaves requests with an Authorization header alone, but might answer this one.
     head = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: wheelyard\r\nCache-Control: no-cache\r\n"
     return _SignedRequest(
         parts.hostname, parts.port or (443 if is_secure else 80), is_secure, head.encode("ascii"), until

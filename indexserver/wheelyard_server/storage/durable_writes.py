@@ -1,4 +1,4 @@
-"""Files that appear whole and durable, or not at all."""
+"""Writes to a folder that are atomic and durable: each file appears whole or not at all."""
 
 import fcntl
 import itertools
@@ -13,7 +13,7 @@ from tempfile import mkdtemp
 from typing import NamedTuple
 
 FOLDER = ".unfinished"
-"""Has a folder for each process that writes."""
+"""Contains a folder for each process that writes."""
 COPIED_AT_ONCE = 8 * 1024 * 1024
 _LOCK = "lock"
 
@@ -22,20 +22,21 @@ class Batch(NamedTuple):
     """Files that appear one after the other."""
 
     sources: Mapping[str, Path | bytes]
-    """Bytes, or a file that nobody changes any more, which is taken over without a copy where that can be."""
+    """Bytes, or a file that does not change any more, which is taken over without a copy if
+    possible."""
     allowed: AbstractContextManager[None] = nullcontext()
-    """Is held while they appear, and may raise to prevent it."""
+    """Is entered while the files appear, and may raise to prevent it."""
 
     @property
     def size(self) -> int:
-        """In bytes, of all of them."""
+        """Return the size of all files together, in bytes."""
         return sum(
             len(source) if isinstance(source, bytes) else source.stat().st_size for source in self.sources.values()
         )
 
 
 class DurableWrites:
-    """Writes files below `root`. What processes that were killed had not finished is removed when this is made."""
+    """Writes files below `root`. Removes at start the unfinished files of processes that were killed."""
 
     def __init__(self, root: Path) -> None:
         self._unfinished = root / FOLDER
@@ -46,9 +47,9 @@ class DurableWrites:
             _remove_unless_locked(leftover)
 
     def write(self, *batches: Batch) -> None:
-        """Let files appear, or replace those there: a batch when the one before is durable, names and all.
+        """Create files, or replace existing ones: each batch after the one before is durable, including its names.
 
-        The last one is durable, too, when this returns. No path is given twice.
+        When this returns, the last batch is durable, too. No path may occur twice.
         """
         own = self._folder()
         names = {path: f"{own}/{next(self._numbers)}" for batch in batches for path in batch.sources}
@@ -63,17 +64,17 @@ class DurableWrites:
             raise
 
     def _name(self, paths: Mapping[str, str], allowed: AbstractContextManager[None]) -> None:
-        """Return files the names that they are to have, and wait until these are durable."""
+        """Give files their final names, and wait until the names are durable."""
         folders = {path.rpartition("/")[0] for path in paths.values()}
         made = {changed for folder in folders for changed in self._make_folder(folder)}
         with allowed:
             for name, path in paths.items():
-                os.rename(name, path)  # noqa: PTH104 - neither is a Path's business
+                os.rename(name, path)  # noqa: PTH104 - plain names
         for folder in folders | made:
             _sync_folder(folder)
 
     def _folder(self) -> str:
-        """Return the folder of this process, which is locked for as long as the process lives."""
+        """Return the folder of this process, which stays locked while the process lives."""
         with self._opening:
             if self._own is None or not Path(self._own.name).is_dir():
                 self._unfinished.mkdir(exist_ok=True)
@@ -82,7 +83,7 @@ class DurableWrites:
         return self._own.name
 
     def _make_folder(self, folder: str) -> list[str]:
-        """Make a folder where it is missing; return those in which there is a new one now."""
+        """Create a folder if it is missing; return the folders that have a new entry."""
         parent = folder.rpartition("/")[0]
         try:
             os.mkdir(folder)  # noqa: PTH102 - same
@@ -94,12 +95,13 @@ class DurableWrites:
 
 
 def _fill(sources: Mapping[str, Path | bytes]) -> None:
-    """Make files with these names, and wait until they are durable."""
+    """Create files with these names, and wait until they are durable."""
     descriptors: list[int] = []
     try:
         for name, source in sources.items():
             _begin(name, source, descriptors)
-        # All are written before the first is waited for, whose wait is most of that for all of them.
+        # Write all files before the first flush: most of the time of all flushes is that of the
+        # first.
         for descriptor in descriptors:
             os.fsync(descriptor)
     finally:
@@ -108,7 +110,7 @@ def _fill(sources: Mapping[str, Path | bytes]) -> None:
 
 
 def _begin(name: str, source: Path | bytes, descriptors: list[int]) -> None:
-    """Make a file, which is among the open `descriptors` from then on."""
+    """Create a file, and add it to the open `descriptors`."""
     is_there = isinstance(source, Path) and _linked(source, name)
     descriptors.append(_open(name, os.O_RDONLY if is_there else os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     if isinstance(source, bytes):
@@ -118,7 +120,7 @@ def _begin(name: str, source: Path | bytes, descriptors: list[int]) -> None:
 
 
 def _linked(source: Path, name: str) -> bool:
-    """Return a file one more name; False: that cannot be, it may lie on another file system."""
+    """Link a file to another name; return whether that worked, which it does on one file system only."""
     try:
         os.link(source, name)
     except OSError:
@@ -133,7 +135,7 @@ def _write(descriptor: int, body: bytes) -> None:
 
 
 def _copy(source: Path, descriptor: int) -> None:
-    """Copy a file without its bytes ever coming into this process."""
+    """Copy a file inside the kernel."""
     with source.open("rb") as file:
         position = 0
         while copied := os.sendfile(descriptor, file.fileno(), position, COPIED_AT_ONCE):
@@ -141,19 +143,19 @@ def _copy(source: Path, descriptor: int) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Make names durable: without it a power cut may undo what was acknowledged."""
+    """Make names durable: otherwise a power failure could undo an acknowledged write."""
     with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
         os.fsync(descriptor)
 
 
 def _open(path: str, flags: int) -> int:
-    """Open a file by the plain call: Python's own makes three more, and each lets other threads in between."""
+    """Open a file with one system call: Python's own `open` makes four, and each may yield to other threads."""
     return os.open(path, flags, 0o600)
 
 
 @contextmanager
 def opened(path: str, flags: int) -> Iterator[int]:
-    """Open a file for a while, as plainly."""
+    """Open a file with one system call, and close it afterwards."""
     descriptor = _open(path, flags)
     try:
         yield descriptor
@@ -173,7 +175,7 @@ class _Locked(NamedTuple):
 
 
 def _locked_folder(parent: Path) -> _Locked:
-    """Make a folder that no other process takes for a leftover; until it is locked, one that starts now may."""
+    """Create a locked folder. Until it is locked, another process that starts may remove it as a leftover."""
     while True:
         name = mkdtemp(dir=parent)
         with suppress(FileNotFoundError):
@@ -187,7 +189,7 @@ def _locked_folder(parent: Path) -> _Locked:
 
 def _remove_unless_locked(folder: Path) -> None:
     try:
-        # For writing: network file systems lock nothing else.
+        # Opened for writing: network file systems cannot lock other files.
         with (folder / _LOCK).open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
@@ -195,4 +197,4 @@ def _remove_unless_locked(folder: Path) -> None:
         with suppress(OSError):
             folder.rmdir()
     except OSError:
-        return  # Another process lives, or this one may only read.
+        return  # Its process is running, or this one may only read.

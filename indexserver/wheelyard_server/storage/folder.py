@@ -1,6 +1,6 @@
-"""Storage in a local folder: the same layout as in a bucket, atomic renames, and a lock to compare and swap.
+"""Storage in a local folder: the layout of a bucket, with atomic renames and a lock for compare-and-swap.
 
-Safe for any number of processes on one machine; not for network file systems without locks.
+Safe for any number of processes on one machine. Not safe on network file systems without locks.
 """
 
 import asyncio
@@ -20,20 +20,22 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server, layout
+from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, layout
 from wheelyard_server.storage.durable_writes import Batch, DurableWrites, opened
 
 CHUNK_BYTES = 256 * 1024
 COMMITTED_AT_ONCE = 8 * 1024 * 1024
-"""Objects up to this size wait for the disk together with the document that names them, which saves one wait."""
+"""Objects up to this size are flushed together with the document that names them, which saves one
+flush."""
 YOUNG_NS = 50_000_000
-"""The kernel's clock for files may stand still for 10 ms: two writes within them could have the same time."""
+"""The kernel updates its clock for files every 10 ms or so: two writes within that time can have
+the same time."""
 _SECOND_NS = 1_000_000_000
 _LOCK = ".lock"
 
 
 class FolderStorage:
-    """Objects as files under `root`, which is made if it is not there."""
+    """Objects as files under `root`, which is created if it is missing."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -49,10 +51,6 @@ class FolderStorage:
         if etag == if_none_match:
             raise ObjectUnchangedError(key)
         return Document(body, etag)
-
-    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:  # noqa: ARG002 - the seam's
-        """See `Storage.is_unchanged`; here the fingerprint tells more quickly."""
-        return False
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
         """See `Storage.write`."""
@@ -71,10 +69,6 @@ class FolderStorage:
         with _translated(key):
             return await asyncio.to_thread(self._commit, self._batch(objects), key, body, expected)
 
-    async def server(self) -> Server | None:
-        """See `Storage.server`."""
-        return None
-
     async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
         """See `Storage.open`."""
         with _translated(key):
@@ -85,22 +79,22 @@ class FolderStorage:
         return _chunks(key, file, start, end)
 
     def path(self, key: str) -> Path:
-        """See `Storage.path`."""
+        """See `LocalPaths.path`."""
         return self._root / key
 
     def fingerprint(self, key: str) -> Fingerprint | None:
-        """See `Storage.fingerprint`. A file that was just written has none: the next write might not change it."""
+        """See `LocalPaths.fingerprint`. A file written just now has none: the next write might not change it."""
         try:
-            found = os.stat(self._prefix + key)  # noqa: PTH116 - asked for every page: a Path costs more than this
+            found = os.stat(self._prefix + key)  # noqa: PTH116 - for every page: a Path costs more than the call
         except OSError:
             return None
-        # Some file systems know whole seconds only.
+        # Some file systems store whole seconds only.
         young = YOUNG_NS if found.st_mtime_ns % _SECOND_NS else _SECOND_NS
         if time.time_ns() - found.st_mtime_ns < young:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
-    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:  # noqa: ARG002 - it is read at once
+    async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:  # noqa: ARG002 - one read lists all
         """See `Storage.list`."""
         with _translated(folder):
             objects = await asyncio.to_thread(lambda: sorted(self._listed(folder)))
@@ -108,7 +102,7 @@ class FolderStorage:
             yield listed
 
     async def delete(self, key: str) -> None:
-        """See `Storage.delete`. The folder of an upload goes with its last object."""
+        """See `Storage.delete`. The folder of an upload is removed with its last object."""
         with _translated(key):
             await asyncio.to_thread(self._delete, key)
 
@@ -122,14 +116,15 @@ class FolderStorage:
         return self._compare_and_swap(key, body(), expected)
 
     def _compare_and_swap(self, key: str, body: bytes, expected: ETag | None, *before: Batch) -> ETag:
-        # All that waits for the disk comes before and after the lock: many writers share the disk's time.
-        self._files.write(*before, Batch({self._prefix + key: body}, self._still(key, expected)))
+        # All flushes happen before and after the lock, so that writers wait for the disk
+        # concurrently.
+        self._files.write(*before, Batch({self._prefix + key: body}, self._locked_if_still(key, expected)))
         return _etag(body)
 
     @contextmanager
-    def _still(self, key: str, expected: ETag | None) -> Iterator[None]:
-        """Keep all other writers away from a document that is as `expected`, or raise."""
-        # The lock stays as it is: to cut it to nothing, as Python's own way would, waits for the disk now and then.
+    def _locked_if_still(self, key: str, expected: ETag | None) -> Iterator[None]:
+        """Lock out all other writers while a document still has the ETag `expected`; raise if it has not."""
+        # Python's own `open` would truncate the lock file, which sometimes waits for the disk.
         with opened(self._prefix + _LOCK, os.O_RDWR | os.O_CREAT) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _etag_of(self._prefix + key) != expected:
@@ -137,7 +132,8 @@ class FolderStorage:
             yield
 
     def _listed(self, folder: str) -> Iterator[Listed]:
-        # Of what was replaced or deleted since the folder was read nothing is told: it may not be there any more.
+        # A file that was replaced or deleted since the folder was read may be missing: it is left
+        # out.
         with suppress(FileNotFoundError), os.scandir(self._prefix + folder) as entries:
             for entry in list(entries):
                 if entry.is_dir(follow_symlinks=False):
@@ -150,20 +146,20 @@ class FolderStorage:
         path = self.path(key)
         path.unlink(missing_ok=True)
         if key.startswith(layout.FILES):
-            # Nobody else ever writes into the folder of an upload.
+            # Only one writer ever uses the folder of an upload.
             with suppress(OSError):
                 path.parent.rmdir()
 
 
 def _as_listed(key: str, found: os.stat_result) -> Listed:
-    # Every write makes a new inode, so no two versions of an object have the same tag.
+    # Every write creates a new inode, so no two versions of an object have the same ETag.
     listing_etag = f"{found.st_ino}-{found.st_mtime_ns}"
     return Listed(key, listing_etag, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def _read(path: str) -> bytes:
     with opened(path, os.O_RDONLY) as file:
-        # It may be replaced, but never changes; mostly it is read whole at once.
+        # A file may be replaced but never changes. One call usually reads all of it.
         size = os.fstat(file).st_size
         body = os.read(file, size)
         while len(body) < size and (more := os.read(file, size - len(body))):

@@ -1,4 +1,4 @@
-"""Where everything lies in a storage: the one place that spells keys."""
+"""The layout of a storage: the one place that spells keys. See docs/contract.md."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,21 +9,22 @@ from wheelyard_server.model import File
 from wheelyard_server.storage import Listed, Server
 
 INDEX = "wheelyard.json"
-"""Format version and whose storage it is."""
+"""The format of the storage, and the index that owns it."""
 DOCUMENTS = "projects/"
 """Prefix of all project documents."""
 FILES = "files/"
-"""Prefix of all files and what lies beside them."""
+"""Prefix of all files and of the small objects that belong to them."""
 CATALOG = "catalog/"
-"""Prefix of what is derived: safe to delete."""
+"""Prefix of derived objects, which are safe to delete."""
 PROBES = f"{CATALOG}probe/"
-"""Prefix of the objects that show whether conditional writes are safe; each is there for a moment."""
+"""Prefix of the short-lived objects that test whether conditional writes are safe."""
 SNAPSHOT = f"{CATALOG}projects.json"
-"""What the project list knows of every project."""
+"""A snapshot of the project list."""
 SPENT = "spent/"
-"""Prefix of what marks something as used up, by the day after which it does not matter any more."""
+"""Prefix of the marks of CI tokens that were used, by the day after which a mark is no longer
+needed."""
 CONDITIONAL_WRITES = "conditional-writes/"
-"""Prefix of what was found out about conditional writes, by the server that was tried."""
+"""Prefix of the results of testing conditional writes, one folder per server."""
 
 _DOCUMENT = ".json"
 _METADATA = ".metadata"
@@ -31,7 +32,7 @@ _PROVENANCE = ".provenance"
 
 
 class FileKey(NamedTuple):
-    """The parts of the key of a file, or of what lies beside it."""
+    """The parts of the key of a file, or of a small object that belongs to it."""
 
     project: str
     upload_id: str
@@ -76,25 +77,25 @@ def provenance(project: str, file: File) -> str:
 
 
 def beside(project: str, file: File) -> Iterator[Beside]:
-    """Yield what was stored with a file's bytes."""
+    """Yield the small objects that were stored with a file's bytes."""
     yield Beside(core_metadata(project, file), file.core_metadata_sha256)
     if file.provenance_sha256 is not None:
         yield Beside(provenance(project, file), file.provenance_sha256)
 
 
 def parse_file_key(key: str) -> FileKey | None:
-    """Take a key under `FILES` apart; None is not one of ours."""
+    """Return the parts of a key under `FILES`; None if it is not one of Wheelyard's keys."""
     parts = key.removeprefix(FILES).split("/")
     return FileKey(*parts) if len(parts) == 3 else None
 
 
 def spent(last_day: date, digest: str) -> str:
-    """Return the key of the mark that something was used."""
+    """Return the key of the mark that a token was used."""
     return f"{SPENT}{last_day.isoformat()}/{digest}"
 
 
 def is_past(spent_key: str, today: date) -> bool:
-    """Return whether a mark does not matter any more."""
+    """Return whether a mark is no longer needed."""
     return spent_key.removeprefix(SPENT) < today.isoformat()
 
 
@@ -104,14 +105,14 @@ def probe(identity: str) -> str:
 
 
 def verdict(server: Server, *, is_safe: bool) -> str:
-    """Return the key of what was found out about a server.
+    """Return the key of the result of testing a server.
 
-    Each of the two has a key of its own: what is found unsafe can be remembered without a conditional write.
+    The two results have different keys, so that "unsafe" can be stored without a conditional write.
     """
     digest = hashlib.sha256("\n".join(server).encode()).hexdigest()
     return f"{CONDITIONAL_WRITES}{digest[:16]}/{'safe' if is_safe else 'unsafe'}.json"
 
 
 def is_folder_marker(listed: Listed) -> bool:
-    """Return whether this stands for a folder under `FILES`: servers on a file system may list theirs."""
+    """Return whether this is a folder under `FILES`: servers on top of a file system may list folders."""
     return listed.size == 0 and listed.key.removeprefix(FILES).count("/") < 2

@@ -1,9 +1,10 @@
-"""A storage whose calls are told, to the metrics and in traces: what came of each, and how long it took."""
+"""A storage that records the outcome and duration of each call, for metrics and traces."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from wheelyard_server import spans
@@ -13,14 +14,23 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageError,
 )
-from wheelyard_server.storage import Document, ETag, Listed, Server, Storage
+from wheelyard_server.storage import (
+    CheapChecks,
+    Document,
+    ETag,
+    Listed,
+    Storage,
+    cheap_checks,
+    local_paths,
+    remote_server,
+)
 
 OUTCOME = "wheelyard.storage.outcome"
 """Attribute of a call's span."""
 
 
 class StorageOutcome(StrEnum):
-    """What came of a call."""
+    """How a call ended."""
 
     DONE = "done"
     MISSING = "missing"
@@ -36,28 +46,35 @@ _OUTCOMES: dict[type[StorageError], StorageOutcome] = {
 }
 
 Record = Callable[[str, StorageOutcome, float], None]
-"""Is given the operation, its outcome and the seconds that it took."""
+"""Is called with the operation, its outcome and its duration in seconds."""
 
 
 class MeasuredStorage:
-    """Passes everything on to another storage. A call that nobody waited for to its end is not told."""
+    """Passes everything on to another storage, and has the same capabilities.
+
+    A call that its caller gives up before the end is not recorded.
+    """
 
     def __init__(self, storage: Storage, record: Record) -> None:
         self._storage = storage
         self._record = record
-        # These cost less than a call: they are not measured, and must cost no more than they do.
-        self.path = storage.path
-        self.fingerprint = storage.fingerprint
+        if (local := local_paths(storage)) is not None:
+            # These cost less than measuring them would, so they are not measured.
+            self.path, self.fingerprint = local.path, local.fingerprint
+        if (checks := cheap_checks(storage)) is not None:
+            self.is_unchanged = partial(self._is_unchanged, checks)
+        if (remote := remote_server(storage)) is not None:
+            self.server = remote.server
 
     async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with self._measured("read"):
             return await self._storage.read(key, if_none_match=if_none_match)
 
-    async def is_unchanged(self, key: str, if_none_match: ETag) -> bool:
-        """See `Storage.is_unchanged`. It is told as the read that it saved."""
+    async def _is_unchanged(self, checks: CheapChecks, key: str, etag: ETag) -> bool:
+        """See `CheapChecks.is_unchanged`. It is recorded as the read that it saves."""
         start = time.perf_counter()
-        is_unchanged = await self._storage.is_unchanged(key, if_none_match)
+        is_unchanged = await checks.is_unchanged(key, etag)
         if is_unchanged:
             self._record("read", StorageOutcome.UNCHANGED, time.perf_counter() - start)
         return is_unchanged
@@ -79,12 +96,8 @@ class MeasuredStorage:
         with self._measured("commit"):
             return await self._storage.commit(objects, key, body, expected=expected)
 
-    async def server(self) -> Server | None:
-        """See `Storage.server`."""
-        return await self._storage.server()
-
     async def open(self, key: str, start: int, end: int, *, is_whole: bool = False) -> AsyncIterator[bytes]:
-        """See `Storage.open`. What follows, up to the last byte, is an operation of its own."""
+        """See `Storage.open`. The stream that follows is an operation of its own."""
         with self._measured("open"):
             chunks = await self._storage.open(key, start, end, is_whole=is_whole)
         return self._streamed(chunks)

@@ -17,7 +17,7 @@ import wheelyard_server
 from cluster.versitygw import free_port
 from support.access import ACCESS as ACCESS_FILE
 from support.serving import LimitedServer
-from wheelyard_server import app
+from wheelyard_server import app, serving
 from wheelyard_server.app import METRICS_APP
 from wheelyard_server.background import Background, Loop
 from wheelyard_server.errors import LoopEndedError
@@ -36,7 +36,7 @@ LOOPS = (
 
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
-    "app.check_writes": LOOPS[3:],
+    "serving.check_writes": LOOPS[3:],
     "web.front.connections.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
@@ -46,13 +46,13 @@ NO_LOOPS = {
     "background.Loop.start": "what supervises",
     "background.Loop._run": "what supervises",
     "access.passwords.PasswordChecker._begin": "of a login",
-    "app._started_or_stopped": "`serve` waits for it: an error ends the process",
-    "app._unless": "of the end",
-    "app.serve": "it waits for `_started_or_stopped`: an error ends the process",
+    "serving._started_or_stopped": "`serve` waits for it: an error ends the process",
+    "serving._unless": "of the end",
+    "serving.serve": "it waits for `_started_or_stopped`: an error ends the process",
     "catalog.contents.cache.FileCache._begin": "of a download",
     "catalog.contents.fill.Fill._read": "of a download",
     "catalog.contents.local_files.LocalFiles._digest": "of a download",
-    "catalog.project_list.Projects._made": "of a request",
+    "catalog.projects.Projects._select": "of a request",
     "catalog.scratch._watched": "of an upload",
     "catalog.coalescing.CoalescedCalls.next_call": "of a request",
     "storage.folder._chunks": "of a download",
@@ -139,7 +139,7 @@ async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
     application[LIFECYCLE].started = True
     running = LimitedServer(application, settings.limits)
     async with running, LimitedServer(application[METRICS_APP], settings.limits):
-        app.check_writes(application, storage)
+        serving.check_writes(application, storage)
         yield running
 
 
@@ -259,12 +259,12 @@ async def test_a_loop_that_ends_ends_the_process(
             made.append(self)
 
     monkeypatch.setattr(app, "Background", Noted)
-    serving = asyncio.create_task(app.serve(settings))
+    running = asyncio.create_task(serving.serve(settings))
     await _until(lambda: bool(made) and len(made[0].loops) == len(LOOPS))
     (loop,) = (each for each in made[0].loops if each.name == name)
     loop.work = end
     with pytest.raises(LoopEndedError, match=name):
-        await asyncio.wait_for(serving, 60)
+        await asyncio.wait_for(running, 60)
     assert f"{name} has ended, so the process does, too" in caplog.text
 
 

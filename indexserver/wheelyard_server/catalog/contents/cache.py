@@ -15,10 +15,10 @@ from tempfile import NamedTemporaryFile
 from typing import IO, NamedTuple
 
 from wheelyard_server.catalog.contents.fill import Fill, Stored
-from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
+from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.lru_budget import LruBudget
 from wheelyard_server.clock import WallClock
-from wheelyard_server.errors import StorageError
+from wheelyard_server.errors import StorageError, WrongBytesError
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from io import FileIO
 
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.fill import Stored
-from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
+from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.counts import Counts, Source
-from wheelyard_server.errors import DamagedObjectError
+from wheelyard_server.errors import DamagedObjectError, WrongBytesError
 from wheelyard_server.model import File
-from wheelyard_server.storage import Storage
+from wheelyard_server.storage import Storage, local_paths
 
 Content = bytes | FileIO | AsyncIterator[bytes]
 """The whole file, in memory or open for its receiver to close; or a stream of the bytes that were asked for."""
@@ -49,6 +49,7 @@ class Contents:
         self.small = SmallObjects()
         """What needs no look at any disk."""
         self._storage = storage
+        self._local_paths = local_paths(storage)
         self._files = files
         self._cache = cache
         self._reads = (counts or Counts()).file_reads
@@ -77,10 +78,9 @@ class Contents:
         """Return whether a file is large and `open` would have it on this machine, without reading it."""
         if file.size <= SMALL_BYTES:
             return False
-        path = self._storage.path(key)
-        if path is None:
+        if self._local_paths is None:
             return self._cache is not None and self._cache.has(file.sha256)
-        return self._files.has(path, file.sha256)
+        return self._files.has(self._local_paths.path(key), file.sha256)
 
     async def _whole(self, stored: Stored) -> AsyncIterator[bytes]:
         is_shared = self._cache is not None and self._cache.is_bringing(stored.file.sha256)
@@ -89,11 +89,10 @@ class Contents:
         return followed if followed is not None else await stored.chunks()
 
     async def _local(self, key: str, file: File) -> FileIO | None:
-        path = self._storage.path(key)
-        if path is None:
+        if self._local_paths is None:
             return await self._cache.find(file.sha256) if self._cache is not None else None
         try:
-            return await self._files.open(path, file.sha256)
+            return await self._files.open(self._local_paths.path(key), file.sha256)
         except WrongBytesError as error:
             raise DamagedObjectError(key, str(error)) from error
         except OSError:

@@ -8,15 +8,13 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from wheelyard_server.errors import WrongBytesError
+
 MAX_REMEMBERED = 20_000
 """Of each so many files the digest is remembered, in about 10 MB."""
 READ_AT_ONCE = 2
 """Hashing takes a thread and a core: everything else needs some, too."""
 PATIENCE_SECONDS = 2.0
-
-
-class WrongBytesError(Exception):
-    """The file's digest is not what it should be."""
 
 
 class _Fingerprint(NamedTuple):

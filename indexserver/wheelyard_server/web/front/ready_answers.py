@@ -4,7 +4,7 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from wheelyard_server.access.readable import ReadableCatalog, ReadableProject
-from wheelyard_server.catalog.documents import ProjectView
+from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.model import File
 from wheelyard_server.settings import Listener
 from wheelyard_server.web.front.fast_requests import RequestHeaders

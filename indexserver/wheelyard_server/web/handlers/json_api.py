@@ -15,11 +15,11 @@ from packaging.metadata import RawMetadata
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.documents import ProjectView
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.inspection.metadata import fields_of
-from wheelyard_server.catalog.project_list import latest
+from wheelyard_server.catalog.projects import latest
 from wheelyard_server.catalog.serials import last_serial
+from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version

@@ -9,7 +9,7 @@ import msgspec
 
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.project_list import ProjectEntry
+from wheelyard_server.catalog.projects import ProjectEntry
 from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import Change, File, Project, Status

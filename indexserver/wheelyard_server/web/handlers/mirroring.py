@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from wheelyard_server.catalog import serials
-from wheelyard_server.catalog.project_list import SerialListing
+from wheelyard_server.catalog.projects import SerialListing
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.handlers.upload import upload
 from wheelyard_server.web.http.expect_continue import go_ahead

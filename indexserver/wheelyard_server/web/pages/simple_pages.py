@@ -15,9 +15,9 @@ from urllib.parse import quote
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wheelyard_server.catalog.documents import ProjectView
-from wheelyard_server.catalog.project_list import Projects, SerialListing
+from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.serials import last_serial
+from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.model import File, Project
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType
 from wheelyard_server.web.pages.rendering import OriginPageCache, PageCache

@@ -6,11 +6,13 @@ import pytest
 
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog import freshness
-from wheelyard_server.catalog.documents import CachedDocument, Documents
-from wheelyard_server.catalog.freshness import Freshness, FreshReader
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.freshness import FreshReader
+from wheelyard_server.catalog.stored_project import CachedDocument
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.model import Project, Status
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings import Freshness
 
 NAME = parse_project_name("demo")
 

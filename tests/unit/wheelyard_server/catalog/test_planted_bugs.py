@@ -20,8 +20,9 @@ from support.properties import settings
 from wheelyard_server import model
 from wheelyard_server.catalog import catalog, edits, encoding
 from wheelyard_server.catalog.contents import fill
-from wheelyard_server.catalog.documents import CachedDocument, Documents, StoredProject
+from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.stored_project import CachedDocument, StoredProject
 from wheelyard_server.errors import PreconditionFailedError
 from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName

@@ -13,11 +13,12 @@ from unit.wheelyard_server.catalog.test_edits import file
 from wheelyard_server.catalog import edits, project_list
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.freshness import Freshness
-from wheelyard_server.catalog.project_list import ProjectEntry, ProjectList, Projects, latest
+from wheelyard_server.catalog.project_list import ProjectList
+from wheelyard_server.catalog.projects import ProjectEntry, Projects, latest
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name
+from wheelyard_server.settings import Freshness
 from wheelyard_server.storage import Listed, Storage
 from wheelyard_server.storage.folder import YOUNG_NS, FolderStorage
 
@@ -107,7 +108,7 @@ async def test_a_folder_is_listed_only_when_something_in_it_has_changed(tmp_path
 async def test_a_long_list_is_asked_for_in_parts_that_are_known_from_the_last_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(project_list, "KEYS_OF_A_LIST", 2)
+    monkeypatch.setattr(project_list, "KEYS_PER_LIST", 2)
     monkeypatch.setattr(project_list, "LISTED_AT_ONCE", 3)
     storage = MemoryStorage()
     projects = new_list(storage)

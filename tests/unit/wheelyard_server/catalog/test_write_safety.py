@@ -21,8 +21,7 @@ def safety(storage: MemoryStorage) -> WriteSafety:
 
 
 def on_a_server(storage: MemoryStorage, server: Server = HERE) -> MemoryStorage:
-    storage.known_as = server
-    return storage
+    return storage.on_server(server)
 
 
 def writes(storage: MemoryStorage) -> int:

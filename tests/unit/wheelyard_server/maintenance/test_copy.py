@@ -214,7 +214,7 @@ async def check_fenced(source: MemoryStorage, upload_ids: frozenset[str], folder
 
 async def test_a_target_that_is_not_safe_to_write_to_gets_nothing(source: MemoryStorage, tmp_path: Path) -> None:
     target = Racing("replace", lambda number: number == RACES)
-    target.known_as = Server("https://s3.example.com", "FakeS3/1.0")
+    target.on_server(Server("https://s3.example.com", "FakeS3/1.0"))
     for _ in range(2):
         with pytest.raises(UnsafeStorageError, match="not atomic"):
             await copy(source, target, tmp_path)
@@ -224,7 +224,8 @@ async def test_a_target_that_is_not_safe_to_write_to_gets_nothing(source: Memory
 async def test_what_is_known_of_the_source_is_not_brought_along(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:
-    source.known_as = target.known_as = Server("https://s3.example.com", "FakeS3/1.0")
+    for storage in (source, target):
+        storage.on_server(Server("https://s3.example.com", "FakeS3/1.0"))
     await WriteSafety(source).check()
     await copy(source, target, tmp_path)
     assert sum(call.startswith("write catalog/probe/") for call in target.calls) == 2 * RACES * WRITERS

@@ -15,7 +15,7 @@ from support.access import PUBLISHER
 from support.attestations import attested
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
-from wheelyard_server import app
+from wheelyard_server import app, serving
 from wheelyard_server.settings import Cache, Freshness, Settings
 from wheelyard_server.storage import Document, ETag
 from wheelyard_server.web.handlers import json_api
@@ -186,6 +186,6 @@ async def test_pages_with_provenance_are_made_once_whatever_origin_clients_say(
 
 async def test_a_start_lists_nothing_and_reads_no_document(settings: Settings, storage: MemoryStorage) -> None:
     application = app.build(settings, storage)
-    await app._started_or_stopped(application, storage, "packages/main", app._Stop())
+    await serving._started_or_stopped(application, storage, "packages/main", serving._Stop())
     assert application[LIFECYCLE].started
     assert not [call for call in storage.calls if call.startswith("list") or "projects/" in call]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from wheelyard_server.catalog.contents import local_files
-from wheelyard_server.catalog.contents.local_files import LocalFiles, WrongBytesError
+from wheelyard_server.catalog.contents.local_files import LocalFiles
+from wheelyard_server.errors import WrongBytesError
 
 BODY = b"wheel" * 1000
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -37,7 +37,7 @@ from wheelyard_server.app import ACCESS as CURRENT_ACCESS
 from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import SMALL_BYTES
-from wheelyard_server.catalog.documents import CachedDocument, ProjectView
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import (
     Cache,

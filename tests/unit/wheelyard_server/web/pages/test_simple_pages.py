@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from wheelyard_server.catalog.project_list import ProjectEntry, Projects, SerialListing
+from wheelyard_server.catalog.projects import ProjectEntry, Projects, SerialListing
 from wheelyard_server.web.pages import simple_pages
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType
 from wheelyard_server.web.pages.representation import Representation

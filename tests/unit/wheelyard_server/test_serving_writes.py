@@ -8,7 +8,7 @@ import pytest
 
 from support.access import ACCESS
 from support.memory_storage import MemoryStorage
-from wheelyard_server import app
+from wheelyard_server import app, serving
 from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.write_safety import WriteSafety
@@ -26,7 +26,7 @@ class Slow(MemoryStorage):
 
     def __init__(self) -> None:
         super().__init__()
-        self.known_as = Server("https://s3.example.com", "FakeS3/1.0")
+        self.on_server(Server("https://s3.example.com", "FakeS3/1.0"))
         self.may_race = asyncio.Event()
 
     async def write(self, key: str, body: bytes, *, expected: ETag | None) -> ETag:
@@ -49,7 +49,7 @@ def settings(tmp_path: Path) -> Settings:
 async def test_readers_are_served_and_writers_wait_while_the_proof_runs(settings: Settings) -> None:
     storage = Slow()
     made = app.build(settings, storage)
-    app.check_writes(made, storage)
+    serving.check_writes(made, storage)
     writer = asyncio.create_task(made[CATALOG].delete(NAME, Selection()))
     for _ in range(100):
         await asyncio.sleep(0)
@@ -65,11 +65,11 @@ async def test_readers_are_served_and_writers_wait_while_the_proof_runs(settings
 async def test_what_others_find_out_closes_and_opens_the_way_of_writers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "CHECK_WRITES_SECONDS", 0)
+    monkeypatch.setattr(serving, "CHECK_WRITES_SECONDS", 0)
     storage = Slow()
     storage.may_race.set()
     made = app.build(settings, storage)
-    app.check_writes(made, storage)
+    serving.check_writes(made, storage)
     unsafe = layout.verdict(Server("https://s3.example.com", "FakeS3/1.0"), is_safe=False)
     verdict = {"endpoint": "x", "product": "x", "checked": "2026-11-30T00:00:00Z", "reason": "because"}
     for error, objects in (
@@ -101,11 +101,11 @@ async def test_an_outage_leaves_the_last_answer_in_force(settings: Settings) -> 
     storage.may_race.set()
     made = app.build(settings, storage)
     gate, safety = made[CATALOG].writes, WriteSafety(storage)
-    await app._check_writes(gate, safety)
+    await serving._check_writes(gate, safety)
 
     def away(_method: str, key: str) -> None:
         raise StorageUnavailableError(key, "away")
 
     storage.before_call = away
-    await app._check_writes(gate, safety)
+    await serving._check_writes(gate, safety)
     await gate.passed()

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 
 from cluster.versitygw import free_port
 from support.access import ACCESS
-from wheelyard_server import app
+from wheelyard_server import serving
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import Folder, ListenAddress, Listeners, Settings, Shutdown, StorageSettings
 
@@ -34,7 +34,7 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked, self.may_pass = asyncio.Event(), asyncio.Event()
         self.error: Exception | None = None
-        monkeypatch.setattr(app, "take_ownership", self._claim)
+        monkeypatch.setattr(serving, "take_ownership", self._claim)
 
     async def _claim(self, *_: object) -> None:
         self.asked.set()
@@ -49,8 +49,8 @@ async def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 @pytest.fixture
-async def serving(settings: Settings, gate: Gate) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(app.serve(settings))
+async def running(settings: Settings, gate: Gate) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(serving.serve(settings))
     await gate.asked.wait()
     yield task
     task.cancel()
@@ -77,7 +77,7 @@ async def opened(settings: Settings) -> list[int]:
     return found
 
 
-@pytest.mark.usefixtures("serving")
+@pytest.mark.usefixtures("running")
 async def test_the_ports_open_when_the_first_request_can_be_served(settings: Settings, gate: Gate) -> None:
     assert await statuses(settings) == [0, 0]
     gate.may_pass.set()
@@ -87,8 +87,8 @@ async def test_the_ports_open_when_the_first_request_can_be_served(settings: Set
 async def test_while_the_storage_does_not_answer_they_say_so(
     settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "CLOSED_SECONDS", 0)
-    task = asyncio.create_task(app.serve(settings))
+    monkeypatch.setattr(serving, "CLOSED_SECONDS", 0)
+    task = asyncio.create_task(serving.serve(settings))
     assert await opened(settings) == [503, 503]
     gate.may_pass.set()
     while await statuses(settings) != [200, 200]:
@@ -98,10 +98,10 @@ async def test_while_the_storage_does_not_answer_they_say_so(
 
 
 async def test_of_another_index_s_storage_they_stay_closed(
-    settings: Settings, gate: Gate, serving: asyncio.Task[None]
+    settings: Settings, gate: Gate, running: asyncio.Task[None]
 ) -> None:
     gate.error = InvalidSettingsError("it is another index's")
     gate.may_pass.set()
     with pytest.raises(InvalidSettingsError):
-        await serving
+        await running
     assert await statuses(settings) == [0, 0]

@@ -1,0 +1,153 @@
+"""The projects of an index as a list: its entries, what readers may see of it, and serials for mirrors."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+from packaging.version import Version
+
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.catalog.serials import last_serial
+from wheelyard_server.model import File, Project, Status
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.storage import layout
+
+SELECTIONS_BYTES = 32 * 1024**2
+"""Memory for the selections of one list."""
+BYTES_PER_ENTRY = 8
+"""Memory of an entry in a selection, which shares the entries of the list."""
+BYTES_PER_SELECTION = 500
+SELECTED_AT_ONCE = 500
+"""Maximum number of projects, or of files of a project, that are searched on the event loop."""
+
+
+class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab", gc=False):
+    """A project in the list."""
+
+    name: str
+    listing_etag: str = msgspec.field(name="tag")
+    """Listing ETag of the document that this entry was made from."""
+    version: str | None = None
+    """The latest version by PEP 440, final releases before pre-releases; None if there are no
+    files."""
+    summary: str = ""
+    """Summary of the latest version."""
+    status: Status = Status.ACTIVE
+    files: int = 0
+    serial: int = 0
+    """See `serials`; 0 in a snapshot of a release without serials."""
+
+
+class Projects:
+    """Projects that have files, in the order of their documents' keys.
+
+    As long as nothing changes, a list stays the same object.
+    """
+
+    def __init__(self, entries: Iterable[ProjectEntry] = ()) -> None:
+        self.entries = tuple(entries)
+        self._selections: MemoryCache[Hashable, _Selection] = MemoryCache(SELECTIONS_BYTES)
+        self._selecting: dict[Hashable, asyncio.Task[_Selection]] = {}
+
+    def __iter__(self) -> Iterator[ProjectEntry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def after(self, name: str) -> Sequence[ProjectEntry]:
+        """Return the entries that follow a name, whether it is in the list or not; "" precedes all."""
+        start = bisect_right(self.entries, layout.document(NormalizedName(name)), key=_key) if name else 0
+        return self.entries[start:]
+
+    @cached_property
+    def serial(self) -> int:
+        """Return the highest serial of all projects; 0 if there is none."""
+        return max((entry.serial for entry in self.entries), default=0)
+
+    async def selected(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "Projects":
+        """Return the projects that are `wanted`; calls with the same `key` share one selection."""
+        selection = self._selections.get(key)
+        if selection is None:
+            selection = await self._select(key, wanted)
+        return self if selection.projects is None else selection.projects
+
+    async def _select(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "_Selection":
+        """Make a selection, once for concurrent callers; of a long list in another thread."""
+
+        def select() -> _Selection:
+            entries = tuple(entry for entry in self.entries if wanted(NormalizedName(entry.name)))
+            return _Selection(Projects(entries) if len(entries) < len(self) else None)
+
+        if len(self) <= SELECTED_AT_ONCE:
+            return self._remember(key, select())
+        task = self._selecting.get(key)
+        if task is None:
+            task = self._selecting[key] = asyncio.create_task(asyncio.to_thread(select))
+            task.add_done_callback(lambda _: self._selecting.pop(key))
+        return self._remember(key, await asyncio.shield(task))
+
+    def _remember(self, key: Hashable, selection: "_Selection") -> "_Selection":
+        size = 0 if selection.projects is None else len(selection.projects)
+        self._selections.put(key, selection, BYTES_PER_ENTRY * size + BYTES_PER_SELECTION)
+        return selection
+
+
+class _Selection(NamedTuple):
+    """The part of a list that some readers may see."""
+
+    projects: Projects | None
+    """None is the whole list: a list that referred to itself would outlive its use."""
+
+
+class SerialListing(NamedTuple):
+    """All projects at some moment, with the serials that a mirror may see."""
+
+    projects: Projects
+    horizon: int
+    """See `serials.horizon`; 0 if there are no serials yet."""
+
+    @property
+    def serial(self) -> int:
+        """Return the highest serial that a mirror may regard as seen; 0 if there is none."""
+        return min(self.projects.serial, self.horizon)
+
+    def with_serials(self) -> Iterator[tuple[ProjectEntry, int]]:
+        """Yield the projects with their serials for a mirror; nothing if there are no serials yet."""
+        highest = self.serial
+        if highest:
+            for entry in self.projects:
+                yield entry, min(entry.serial, highest)
+
+
+def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
+    """Return a project's entry."""
+    version = latest(project)
+    summaries = (file.summary for file in reversed(project.files) if file.version == version and file.summary)
+    return ProjectEntry(
+        name=project.name,
+        listing_etag=listing_etag,
+        version=version,
+        summary=next(summaries, ""),
+        status=project.status,
+        files=len(project.files),
+        serial=last_serial(project),
+    )
+
+
+def latest(project: Project) -> str | None:
+    """Return the version that an installer would choose, a yanked or pre-release one only if there is no other."""
+
+    def preference(files: Sequence[File]) -> tuple[bool, bool, Version]:
+        version = Version(files[0].version)
+        return any(file.yanked is None for file in files), not version.is_prerelease, version
+
+    newest = max(project.by_version.values(), key=preference, default=None)
+    return None if newest is None else newest[0].version
+
+
+def _key(entry: ProjectEntry) -> str:
+    return layout.document(NormalizedName(entry.name))
