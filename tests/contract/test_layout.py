@@ -17,11 +17,12 @@ from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.storage import Server, layout
 
 PAGE = Path(__file__).parents[2] / "docs/contract.md"
+ARCHITECTURE = PAGE.with_name("architecture.md")
 
 
-def documented() -> list[str]:
-    """Return the keys of the page's table, with their parts in angle brackets."""
-    section = PAGE.read_text().partition("## The layout of a storage\n")[2].partition("\n## ")[0]
+def documented(page: Path = PAGE, heading: str = "## The layout of a storage") -> list[str]:
+    """Return the keys of a page's table, with their parts in angle brackets."""
+    section = page.read_text().partition(f"{heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
     return [key for row in rows for key in _keys(re.findall(r"`([^`]+)`", row))]
 
@@ -53,6 +54,11 @@ def test_the_page_has_every_folder_and_no_other() -> None:
     assert [key for key in documented() if "/" not in key] == [layout.INDEX]
     assert bucket_ownership.PROBE in documented()
     assert layout.SNAPSHOT in documented()
+
+
+def test_the_architecture_page_has_the_same_keys() -> None:
+    """All but the operator's own probe."""
+    assert set(documented(ARCHITECTURE, "### What is stored")) == set(documented()) - {bucket_ownership.PROBE}
 
 
 async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
