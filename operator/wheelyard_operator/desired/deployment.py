@@ -50,7 +50,7 @@ def deployment(
         "kind": "Deployment",
         "metadata": index_metadata(index, index.child_name),
         "spec": {
-            **({} if scaled else {"replicas": index.fewest_replicas}),
+            **({} if scaled else {"replicas": index.min_replicas}),
             "revisionHistoryLimit": 3,
             "selector": {"matchLabels": selector_labels(index)},
             "strategy": _strategy(index),
@@ -169,7 +169,7 @@ def _probe(path: str, **limits: int) -> Manifest:
 
 
 def _environment(index: PackageIndex) -> list[Manifest]:
-    if isinstance(index.storage, VolumeStorage) or index.storage.identity is not None:
+    if isinstance(index.storage, VolumeStorage) or index.storage.cloud_role is not None:
         return []
     return [
         _from_secret(index, KEY_ID),

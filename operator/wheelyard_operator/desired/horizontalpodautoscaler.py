@@ -16,8 +16,8 @@ def horizontalpodautoscaler(index: PackageIndex) -> Manifest | None:
         "metadata": index_metadata(index, index.child_name),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": index.child_name},
-            "minReplicas": scaling.fewest,
-            "maxReplicas": scaling.most,
+            "minReplicas": scaling.min_replicas,
+            "maxReplicas": scaling.max_replicas,
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
         },
     }

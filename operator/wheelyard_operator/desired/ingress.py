@@ -2,7 +2,7 @@
 
 from wheelyard_operator.desired.common import index_metadata
 from wheelyard_operator.desired.service import EXTERNAL
-from wheelyard_operator.resource import IngressWish, Manifest, PackageIndex
+from wheelyard_operator.resource import IngressSpec, Manifest, PackageIndex
 
 _ISSUER_ANNOTATIONS = {"Issuer": "cert-manager.io/issuer", "ClusterIssuer": "cert-manager.io/cluster-issuer"}
 
@@ -39,6 +39,6 @@ def tls_secret_name(index: PackageIndex) -> str:
     return wish.tls.secret_name or f"{index.child_name}-tls"
 
 
-def _annotations(wish: IngressWish) -> dict[str, str]:
+def _annotations(wish: IngressSpec) -> dict[str, str]:
     kind, name = wish.tls.issuer if wish.tls else ("", "")
     return {**dict(wish.annotations), **({_ISSUER_ANNOTATIONS[kind]: name} if name else {})}

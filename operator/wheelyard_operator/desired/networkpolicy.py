@@ -66,7 +66,7 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
         return []
     host, port = _server(endpoint(storage, settings))
     rules = [_to(network.storage or _literal(host), _tcp(network.storage_ports or [port]))]
-    if storage.identity is not None:
+    if storage.cloud_role is not None:
         # The role: from the security token service, or from the node's agent.
         agent = [{"ipBlock": {"cidr": each}} for each in _POD_IDENTITY_AGENT]
         rules += [_to((), _tcp([_HTTPS])), _to(agent, _tcp([80]))]

@@ -65,7 +65,7 @@ def credentials_digest(storage: S3Storage, secret: Manifest | None) -> str:
 
     `secret` is the one that the index names. Only its keys count: nothing else in it concerns the pods.
     """
-    if storage.identity is not None:
+    if storage.cloud_role is not None:
         # The cloud's webhook looks at a ServiceAccount when a pod starts.
-        return content_digest({"serviceAccount": storage.identity.annotations})
+        return content_digest({"serviceAccount": storage.cloud_role.annotations})
     return content_digest([decoded(secret or {}, key) for key in (KEY_ID, KEY_SECRET, SESSION_TOKEN)])

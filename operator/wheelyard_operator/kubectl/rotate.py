@@ -62,7 +62,7 @@ def check(resource: PackageIndex | IndexUser) -> None:
     if resource.renamed:
         raise PluginError(f"{name}: {resource.renamed[0].message}. Until then its access key is not rotated.")
     storage = resource.storage
-    if not isinstance(storage, S3Storage) or storage.identity is not None:
+    if not isinstance(storage, S3Storage) or storage.cloud_role is not None:
         raise PluginError(f"{name} has no access key: there is nothing to rotate.")
     if not storage.provision_user:
         raise PluginError(

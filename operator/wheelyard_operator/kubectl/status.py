@@ -155,7 +155,7 @@ def _token(user: IndexUser, now: str) -> str:
 
 def _servers(index: PackageIndex) -> tuple[int, int]:
     """Return how many servers are ready, and how many there are: an autoscaler has more than spec.replicas."""
-    return index.status.get("readyReplicas", 0), index.status.get("replicas", index.fewest_replicas)
+    return index.status.get("readyReplicas", 0), index.status.get("replicas", index.min_replicas)
 
 
 def _place(index: PackageIndex) -> str:
@@ -176,7 +176,7 @@ def _credentials(index: PackageIndex, now: str) -> str:
     storage = index.storage
     if not isinstance(storage, S3Storage):
         return "a volume needs none"
-    if storage.identity is not None:
+    if storage.cloud_role is not None:
         return f"the role of ServiceAccount {index.child_name}"
     if not storage.provision_user:
         return f"your own, in Secret {index.storage_secret_name}"

@@ -19,7 +19,7 @@ _MOST_COMPARED = 100_000
 def admitted(index: PackageIndex, observed: ObservedUser) -> bool:
     """Return whether the index consents to a user of that namespace."""
     home, namespace = index.meta.namespace, observed.user.meta.namespace
-    return index.consent.admits(home, namespace, observed.namespace_labels)
+    return index.admission.admits(home, namespace, observed.namespace_labels)
 
 
 def live_credentials(observed: ObservedUser) -> Credentials | None:

@@ -119,7 +119,7 @@ def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
 
 def _check_annotations(storage: S3Storage, settings: Settings) -> None:
     # A role is given to whom its annotation is on, and other controllers read annotations of ServiceAccounts, too.
-    for key, value in storage.identity.annotations if storage.identity else ():
+    for key, value in storage.cloud_role.annotations if storage.cloud_role else ():
         if not settings.allows_annotation(key, value):
             raise Problem(
                 CREDENTIALS_READY,

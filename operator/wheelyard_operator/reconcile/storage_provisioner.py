@@ -98,7 +98,7 @@ class StorageProvisioner:
     def _client(self, target: StorageTarget) -> "tuple[S3Client, str]":
         """Return a client with access to the storage, and its credentials' name; raise Problem."""
         storage, region = target.storage, self.region(target.storage)
-        if storage.provision_user or storage.identity:
+        if storage.provision_user or storage.cloud_role:
             return self._clients.own_s3(region), OPERATOR_CREDENTIALS
         client = self._clients.s3(target.given_credentials(), storage.endpoint, region)
         return client, f"The keys in Secret {target.index.storage_secret_name}"

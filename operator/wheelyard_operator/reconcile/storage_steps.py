@@ -45,7 +45,7 @@ def storage_steps(index: PackageIndex, storage: S3Storage, settings: Settings) -
         steps.append(RequireLocation(refusal))
     elif storage.provision_bucket:
         steps.append(CreateBucket())
-    if storage.provision_user or storage.provision_bucket or storage.identity is None:
+    if storage.provision_user or storage.provision_bucket or storage.cloud_role is None:
         steps.append(CheckLocation())
     if storage.provision_user:
         steps.append(KeepAccessKey())

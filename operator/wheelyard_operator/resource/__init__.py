@@ -1,8 +1,8 @@
 """The custom resources as frozen values, and the names of everything that is made for them."""
 
 from wheelyard_operator.resource.access import Grant, Maximum
-from wheelyard_operator.resource.consent import Consent, LabelSelector
-from wheelyard_operator.resource.external import External, IngressWish, RouteWish
+from wheelyard_operator.resource.admission import LabelSelector, NamespaceAdmission
+from wheelyard_operator.resource.external import External, HTTPRouteSpec, IngressSpec
 from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex
 from wheelyard_operator.resource.meta import (
     API_VERSION,
@@ -51,24 +51,24 @@ __all__ = [
     "USER_LABEL",
     "VERSION",
     "Autoscaling",
-    "Consent",
     "External",
     "Grant",
+    "HTTPRouteSpec",
     "Identity",
     "IndexUser",
-    "IngressWish",
+    "IngressSpec",
     "Key",
     "LabelSelector",
     "Manifest",
     "Maximum",
     "Meta",
     "Monitor",
+    "NamespaceAdmission",
     "Network",
     "PackageIndex",
     "Pods",
     "RenamedField",
     "Rotation",
-    "RouteWish",
     "S3Storage",
     "VolumeStorage",
 ]

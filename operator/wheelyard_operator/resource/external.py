@@ -17,7 +17,7 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class IngressWish:
+class IngressSpec:
     """An Ingress for one host."""
 
     host: str
@@ -27,7 +27,7 @@ class IngressWish:
     tls: Tls | None
 
     @classmethod
-    def parse(cls, body: Manifest) -> "IngressWish":
+    def parse(cls, body: Manifest) -> "IngressSpec":
         """Take it from `spec.ingress`."""
         tls, issuer = body.get("tls"), body.get("tls", {}).get("issuerRef", {})
         return cls(
@@ -43,14 +43,14 @@ class IngressWish:
 
 
 @dataclass(frozen=True)
-class RouteWish:
+class HTTPRouteSpec:
     """An HTTPRoute of the Gateway API."""
 
     parents: tuple[Manifest, ...]
     hostnames: tuple[str, ...]
 
     @classmethod
-    def parse(cls, body: Manifest) -> "RouteWish":
+    def parse(cls, body: Manifest) -> "HTTPRouteSpec":
         """Take it from `spec.httpRoute`."""
         return cls(parents=tuple(body["parentRefs"]), hostnames=tuple(body["hostnames"]))
 
@@ -64,8 +64,8 @@ class External:
     """Networks of the proxies that tell the external listener who their clients are."""
     allowed_origins: tuple[str, ...]
     """Sites whose pages may read in a browser what anonymous may, "*" for all."""
-    ingress: IngressWish | None
-    route: RouteWish | None
+    ingress: IngressSpec | None
+    route: HTTPRouteSpec | None
 
     @classmethod
     def parse(cls, spec: Manifest) -> "External":
@@ -75,8 +75,8 @@ class External:
             given_url=external.get("url", ""),
             trusted_proxies=tuple(external.get("trustedProxies", ())),
             allowed_origins=tuple(external.get("allowedOrigins", ())),
-            ingress=IngressWish.parse(spec["ingress"]) if "ingress" in spec else None,
-            route=RouteWish.parse(spec["httpRoute"]) if "httpRoute" in spec else None,
+            ingress=IngressSpec.parse(spec["ingress"]) if "ingress" in spec else None,
+            route=HTTPRouteSpec.parse(spec["httpRoute"]) if "httpRoute" in spec else None,
         )
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.access import Grant, Maximum
-from wheelyard_operator.resource.consent import Consent
+from wheelyard_operator.resource.admission import NamespaceAdmission
 from wheelyard_operator.resource.external import External
 from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP, Manifest, Meta
 from wheelyard_operator.resource.monitor import Monitor
@@ -87,7 +87,7 @@ class PackageIndex:
     grants: tuple[Grant, ...]
     external_grants: tuple[Grant, ...]
     """On the external listener they stand in for what `grants` allow to anonymous."""
-    consent: Consent
+    admission: NamespaceAdmission
     maximum: Maximum
     """Of the rights that users of other namespaces give themselves."""
     renamed: tuple[RenamedField, ...]
@@ -113,7 +113,7 @@ class PackageIndex:
             monitor=_monitor(spec.get("monitoring", {})),
             grants=tuple(Grant.parse(each) for each in access.get("grants", ())),
             external_grants=tuple(Grant.parse(each) for each in access.get("externalGrants", ())),
-            consent=Consent.parse(users.get("namespaces", {})),
+            admission=NamespaceAdmission.parse(users.get("namespaces", {})),
             maximum=Maximum.parse(users.get("maximum", {})),
             renamed=renamed_fields(body),
             status=body.get("status", {}),
@@ -141,9 +141,9 @@ class PackageIndex:
         return f"wheelyard-{self.meta.name}"
 
     @property
-    def fewest_replicas(self) -> int:
+    def min_replicas(self) -> int:
         """How many index servers there always are."""
-        return self.autoscaling.fewest if self.autoscaling else self.replicas
+        return self.autoscaling.min_replicas if self.autoscaling else self.replicas
 
     @property
     def access_secret_name(self) -> str:

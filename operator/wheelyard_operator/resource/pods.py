@@ -36,8 +36,8 @@ class Pods:
 class Autoscaling:
     """How many pods there are, by what they are busy with."""
 
-    fewest: int
-    most: int
+    min_replicas: int
+    max_replicas: int
     cpu_percent: int
     """Of what each pod requests."""
 
@@ -45,7 +45,7 @@ class Autoscaling:
     def parse(cls, body: Manifest) -> "Autoscaling":
         """Take it from `spec.autoscaling`."""
         return cls(
-            fewest=body.get("minReplicas", 2),
-            most=body["maxReplicas"],
+            min_replicas=body.get("minReplicas", 2),
+            max_replicas=body["maxReplicas"],
             cpu_percent=body.get("targetCPUUtilizationPercentage", 80),
         )

@@ -20,7 +20,7 @@ class KeyRotation:
 
 
 @dataclass(frozen=True)
-class Identity:
+class CloudRole:
     """The index servers' ServiceAccount has a role at the cloud (IRSA, Pod Identity...): there is no key at all."""
 
     annotations: tuple[tuple[str, str], ...]
@@ -43,14 +43,14 @@ class S3Storage:
     rotation: KeyRotation
     secret_name: str
     """The Secret with the credentials, if the team brings one, else ""."""
-    identity: Identity | None
+    cloud_role: CloudRole | None
     """None where there is a key."""
 
     @classmethod
     def parse(cls, body: Manifest, annotations: Manifest) -> "S3Storage":
         """Take it from `spec.storage.s3` and the index's annotations."""
         provision, credentials = body.get("provision", {}), body.get("credentials", {})
-        identity = credentials.get("serviceAccount")
+        role = credentials.get("serviceAccount")
         return cls(
             bucket=body["bucket"],
             region=body.get("region", ""),
@@ -63,7 +63,7 @@ class S3Storage:
                 request=annotations.get(ROTATE_ANNOTATION, ""),
             ),
             secret_name=credentials.get("secretRef", {}).get("name", ""),
-            identity=None if identity is None else Identity(tuple(sorted(identity.get("annotations", {}).items()))),
+            cloud_role=None if role is None else CloudRole(tuple(sorted(role.get("annotations", {}).items()))),
         )
 
 

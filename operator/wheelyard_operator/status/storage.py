@@ -63,7 +63,7 @@ def _bucket(
 ) -> list[Condition]:
     note = ready.note if ready else ""
     usable = f"Bucket {storage.bucket} can be used. {note}".strip()
-    if storage.identity is None:
+    if storage.cloud_role is None:
         return [Condition(STORAGE_READY, "True", "BucketReady", usable), _key(index, storage, ready)]
     identity = f"ServiceAccount {index.child_name}"
     if not serves:

@@ -1,7 +1,7 @@
 import pytest
 
 from unit.wheelyard_operator.fakes import a_user, an_index, given
-from wheelyard_operator.resource import Consent, Key, LabelSelector
+from wheelyard_operator.resource import Key, LabelSelector, NamespaceAdmission
 
 
 def test_index_names() -> None:
@@ -69,4 +69,4 @@ def test_expressions(expression: dict[str, object], *, holds: bool) -> None:
 def test_consent(
     consent: dict[str, object], namespace: str, labels: dict[str, str] | None, *, admitted: bool
 ) -> None:
-    assert Consent.parse(consent).admits("packages", namespace, labels) is admitted
+    assert NamespaceAdmission.parse(consent).admits("packages", namespace, labels) is admitted

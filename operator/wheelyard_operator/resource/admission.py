@@ -46,14 +46,14 @@ def _holds(labels: dict[str, str], key: str, operator: str, values: tuple[str, .
 
 
 @dataclass(frozen=True)
-class Consent:
+class NamespaceAdmission:
     """The namespaces whose IndexUsers an index accepts, besides its own: Same | All | Selector."""
 
     source: str = "Same"
     selector: LabelSelector = LabelSelector()
 
     @classmethod
-    def parse(cls, body: Manifest) -> "Consent":
+    def parse(cls, body: Manifest) -> "NamespaceAdmission":
         """Take it from `spec.access.users.namespaces`."""
         return cls(body.get("from", "Same"), LabelSelector.parse(body.get("selector", {})))
 
