@@ -24,6 +24,7 @@ import msgspec
 
 from support import distributions
 from support.access import ACCESS, PUBLISHER
+from support.conversation import converse
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server import app
@@ -36,7 +37,6 @@ LIMITS = Limits(file_bytes=200_000, header_seconds=1, body_seconds=1)
 AT_A_TIME = 100
 PATIENT = 0.02
 """Share of clients that wait until the server ends the connection; the others go away when it is silent."""
-SILENCE_SECONDS = 0.2
 _BASIC = base64.b64encode(f"__token__:{PUBLISHER}".encode())
 _LOGIN = b"Authorization: Basic " + _BASIC + b"\r\n"
 _ARCHIVE = b"PK\x03\x04"
@@ -144,7 +144,9 @@ class Oracle:
 
     async def _send(self, request: bytes, *, patient: bool) -> None:
         try:
-            answers = statuses(await send_raw(self._server, request, silence=None if patient else SILENCE_SECONDS))
+            # The impatient go away once the server waits for them.
+            sent = send_raw(self._server, request) if patient else converse(self._server, [request])
+            answers = statuses(await sent)
         except TimeoutError:
             self.found.append(Found(request, "the connection did not end"))
             return

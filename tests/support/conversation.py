@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from fcntl import ioctl
 
+from support.http import Client
 from support.patience import until
 from support.serving import LimitedServer
 from wheelyard_server.web.front.lane_connection import LaneConnection
@@ -37,7 +38,7 @@ class Conversation:
         with suppress(ConnectionError):
             await asyncio.get_running_loop().sock_sendall(self.client, piece)
         self._sent += len(piece)
-        await until(lambda: self.answers.done() or self._is_read())
+        await until(lambda: self.answers.done() or has_read(self.connection, self._sent))
 
     async def settle(self) -> None:
         """Wait until the server has closed the connection, or waits for the client."""
@@ -49,16 +50,6 @@ class Conversation:
         with suppress(OSError):
             self.client.shutdown(socket.SHUT_WR)
         return await self.answers
-
-    def _is_read(self) -> bool:
-        transport = None if self.connection is None else self.connection.transport
-        if transport is None or not transport.is_reading():
-            return True
-        its = transport.get_extra_info("socket")
-        info = its.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-        (received,) = struct.unpack_from("Q", info, _BYTES_RECEIVED)
-        (unread,) = struct.unpack("i", ioctl(its.fileno(), termios.FIONREAD, bytes(4)))
-        return bool(received == self._sent and not unread)
 
 
 @asynccontextmanager
@@ -86,12 +77,40 @@ async def converse(server: LimitedServer, pieces: Iterable[bytes], *, in_turn: b
         return await talk.end()
 
 
+def has_read(connection: LaneConnection | None, sent: int) -> bool:
+    """Return whether the server has read so many bytes of a connection, or reads nothing for now."""
+    if connection is None or connection.transport is None or not connection.transport.is_reading():
+        return True
+    its = connection.transport.get_extra_info("socket")
+    info = its.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    (received,) = struct.unpack_from("Q", info, _BYTES_RECEIVED)
+    (unread,) = struct.unpack("i", ioctl(its.fileno(), termios.FIONREAD, bytes(4)))
+    return bool(received == sent and not unread)
+
+
+def connections_of(server: LimitedServer, address: tuple[str, int]) -> list[LaneConnection]:
+    """Return the server's side of the connection from a client's address, if it is open."""
+    connected = ((each, each.transport) for each in server.connections)
+    return [each for each, its in connected if its is not None and its.get_extra_info("peername") == address]
+
+
+def served(client: Client) -> LimitedServer:
+    """Return the server of a test's client."""
+    assert isinstance(client.server, LimitedServer)
+    return client.server
+
+
 def waits_for_client(connection: LaneConnection | None) -> bool:
     """Return whether nothing comes any more unless the client goes on with a request or its body."""
     if connection is None or connection.transport is None:
         return True
     has_written = connection.transport.is_reading() and not connection.transport.get_write_buffer_size()
     return has_written and (connection.is_idle or (connection.is_receiving_body and _waits_for_body(connection)))
+
+
+def has_a_request(connection: LaneConnection) -> bool:
+    """Return whether aiohttp or the fast lane has a request of this connection."""
+    return connection.has_requests or connection._lane_has_request
 
 
 def _waits_for_body(connection: LaneConnection) -> bool:
@@ -114,9 +133,5 @@ async def _other_end(
 ) -> LaneConnection | None:
     mine = client.getsockname()
 
-    def found() -> list[LaneConnection]:
-        connected = ((each, each.transport) for each in server.connections)
-        return [each for each, its in connected if its is not None and its.get_extra_info("peername") == mine]
-
-    await until(lambda: reading.done() or found())
-    return next(iter(found()), None)
+    await until(lambda: reading.done() or connections_of(server, mine))
+    return next(iter(connections_of(server, mine)), None)

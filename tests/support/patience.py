@@ -9,6 +9,9 @@ HANG_SECONDS = 120
 _PAUSE_SECONDS = 0.002
 
 
+_TURNS = 50
+
+
 async def until(happened: Callable[[], object]) -> None:
     """Wait until a condition holds, while the loop goes on."""
     async with asyncio.timeout(HANG_SECONDS):
@@ -22,3 +25,9 @@ def wait_until(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < end, f"this never happened: {happened}"
         time.sleep(_PAUSE_SECONDS)
+
+
+async def let_tasks_run() -> None:
+    """Let the tasks of this loop go on until each waits for something else than its turn."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

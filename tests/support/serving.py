@@ -41,23 +41,17 @@ class LimitedServer(TestServer):
         return [each for each in self.runner.server.connections if isinstance(each, LaneConnection)]
 
 
-async def send_raw(server: BaseTestServer, request: bytes, *, silence: float | None = None) -> bytes:
-    """Send bytes and return all that comes until the server closes the connection.
-
-    With `silence` the client goes away when nothing comes for so many seconds.
-    """
+async def send_raw(server: BaseTestServer, request: bytes) -> bytes:
+    """Send bytes and return all that comes until the server closes the connection."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     answer = bytearray()
     try:
         writer.write(request)
         async with asyncio.timeout(HANG_SECONDS):
-            while chunk := await asyncio.wait_for(reader.read(65536), silence):
+            while chunk := await reader.read(65536):
                 answer += chunk
     except ConnectionError:
         pass  # What came before the reset counts.
-    except TimeoutError:
-        if silence is None:
-            raise
     finally:
         writer.close()
     return bytes(answer)

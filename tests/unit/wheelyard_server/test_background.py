@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 import wheelyard_server
 from cluster.versitygw import free_port
 from support.access import ACCESS as ACCESS_FILE
+from support.patience import HANG_SECONDS, until
 from support.serving import LimitedServer
 from wheelyard_server import app, serving
 from wheelyard_server.app import METRICS_APP
@@ -143,12 +144,6 @@ async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
         yield running
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def _told(server: LimitedServer) -> tuple[int, str, dict[str, object], str]:
     """Return the status and text of readiness, `/access`, and the metrics."""
     async with aiohttp.ClientSession() as session, TestClient(TestServer(server.app[app.METRICS_APP])) as metrics:
@@ -184,7 +179,7 @@ async def test_a_loop_that_fails_is_logged_counted_and_shown_and_tried_again(
         raise NotImplementedError("odd")
 
     loop.seconds, loop.work = 0.01, fail
-    await _until(lambda: loop.failures > 2)
+    await until(lambda: loop.failures > 2)
     status, ready, access, metrics = await _told(server)
     assert (status, ready) == (200, f"ok\nfailing, see the log: {name}\n"), "the last good state serves"
     assert (access["failing"], access["usable"]) == ([name], True)
@@ -194,7 +189,7 @@ async def test_a_loop_that_fails_is_logged_counted_and_shown_and_tried_again(
     assert [name in record.getMessage() for record in errors] == [True], "the same is told once"
     assert errors[0].exc_info is not None
     loop.work = work
-    await _until(lambda: not loop.failing)
+    await until(lambda: not loop.failing)
     assert (await _told(server))[:2] == (200, "ok\n")
     assert loop.finished > good
 
@@ -211,7 +206,7 @@ async def test_a_loop_that_is_stuck_is_not_ready(
         await may_go_on.wait()
 
     loop.work = hang
-    await asyncio.wait_for(is_in.wait(), 60)
+    await asyncio.wait_for(is_in.wait(), HANG_SECONDS)
     monkeypatch.setattr(
         loop, "clock", lambda: server.app[BACKGROUND].clock() + loop.late_seconds + loop.seconds + 1
     )
@@ -219,7 +214,7 @@ async def test_a_loop_that_is_stuck_is_not_ready(
     assert (status, ready, access["stuck"]) == (503, f"stuck: {name}", [name])
     loop.work = work
     may_go_on.set()
-    await _until(lambda: not loop.is_late)
+    await until(lambda: not loop.is_late)
     assert (await _told(server))[0] == 200
 
 
@@ -260,11 +255,11 @@ async def test_a_loop_that_ends_ends_the_process(
 
     monkeypatch.setattr(app, "Background", Noted)
     running = asyncio.create_task(serving.serve(settings))
-    await _until(lambda: bool(made) and len(made[0].loops) == len(LOOPS))
+    await until(lambda: bool(made) and len(made[0].loops) == len(LOOPS))
     (loop,) = (each for each in made[0].loops if each.name == name)
     loop.work = end
     with pytest.raises(LoopEndedError, match=name):
-        await asyncio.wait_for(running, 60)
+        await asyncio.wait_for(running, HANG_SECONDS)
     assert f"{name} has ended, so the process does, too" in caplog.text
 
 

@@ -73,7 +73,7 @@ async def statuses(settings: Settings) -> list[int]:
 
 async def opened(settings: Settings) -> list[int]:
     while 0 in (found := await statuses(settings)):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
     return found
 
 
@@ -92,7 +92,7 @@ async def test_while_the_storage_does_not_answer_they_say_so(
     assert await opened(settings) == [503, 503]
     gate.may_pass.set()
     while await statuses(settings) != [200, 200]:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
 

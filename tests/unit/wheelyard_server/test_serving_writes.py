@@ -8,6 +8,7 @@ import pytest
 
 from support.access import ACCESS
 from support.memory_storage import MemoryStorage
+from support.patience import HANG_SECONDS
 from wheelyard_server import app, serving
 from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.edits import Selection
@@ -86,7 +87,7 @@ async def test_what_others_find_out_closes_and_opens_the_way_of_writers(
 
 async def outcome_becomes(delete: object, error: type[Exception]) -> None:
     """Wait until a writer meets this error."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_SECONDS):
         while True:
             try:
                 await delete(NAME, Selection())  # type: ignore[operator]

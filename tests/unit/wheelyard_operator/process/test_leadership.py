@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from support.patience import HANG_SECONDS
 from unit.wheelyard_operator.fakes import FakeKube
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.process import leadership
@@ -134,7 +135,7 @@ async def test_keeping_ends_when_somebody_else_has_it(cluster: Cluster, monkeypa
     (lease,) = cluster.list("Lease")
     two._write(lease, "two")
     with pytest.raises(LeadershipLostError):
-        await asyncio.wait_for(keeping, 5)
+        await asyncio.wait_for(keeping, HANG_SECONDS)
 
 
 async def test_keeping_ends_when_the_api_server_is_away_for_long(
@@ -150,7 +151,7 @@ async def test_keeping_ends_when_the_api_server_is_away_for_long(
     cluster.seconds += DEADLINE_SECONDS
     assert not one.leads
     with pytest.raises(LeadershipLostError):
-        await asyncio.wait_for(keeping, 5)
+        await asyncio.wait_for(keeping, HANG_SECONDS)
 
 
 async def test_who_stands_by_waits_for_an_api_server_that_is_away(
@@ -163,7 +164,7 @@ async def test_who_stands_by_waits_for_an_api_server_that_is_away(
     await asyncio.sleep(0.05)
     assert not waiting.done()
     cluster.away = False
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, HANG_SECONDS)
     assert one.leads
 
 
@@ -175,7 +176,7 @@ async def test_a_lease_that_nobody_can_read_is_counted_and_tried_again(
     kind, namespace, name = PLACE
     cluster.put({"kind": kind, "metadata": {"namespace": namespace, "name": name}, "spec": spec})
     acquiring = asyncio.create_task(cluster.operator("two").acquire())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_SECONDS):
         while cluster.failures < 3:
             await asyncio.sleep(0.01)
         del cluster.objects[PLACE]

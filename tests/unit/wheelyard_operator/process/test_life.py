@@ -8,6 +8,8 @@ import kopf
 import pytest
 from aiohttp import ClientSession, web
 
+from cluster.versitygw import free_port
+from support.patience import HANG_SECONDS, let_tasks_run, until
 from wheelyard_operator.process import life as life_module
 from wheelyard_operator.process.leadership import Alone, LeadershipLostError
 from wheelyard_operator.process.life import Life
@@ -57,7 +59,7 @@ class Operator:
 
     def reconcile(self, key: Key) -> Outcome:
         self.begun.append(key)
-        self.hold.wait(10)
+        self.hold.wait(HANG_SECONDS)
         if not self.leader.leads:
             # As the next call to the outside would.
             raise LeadershipLostError
@@ -66,16 +68,8 @@ class Operator:
 
 
 @pytest.fixture
-async def operator(monkeypatch: pytest.MonkeyPatch) -> Operator:
-    monkeypatch.setattr(life_module, "_FINISH_SECONDS", 0.3)
-    monkeypatch.setattr(life_module, "_INTERRUPT_SECONDS", 0.3)
+async def operator() -> Operator:
     return Operator()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def lead_and_hold(operator: Operator, key: Key) -> None:
@@ -90,7 +84,7 @@ async def lead_and_hold(operator: Operator, key: Key) -> None:
 async def test_who_stands_by_is_well_and_does_nothing_until_it_leads(operator: Operator) -> None:
     await operator.life.start()
     operator.queue.add(A)
-    await asyncio.sleep(0.1)
+    await let_tasks_run()
     assert operator.begun == []
     assert await operator.life.probe() == "stands by"
     operator.leader.may_lead.set()
@@ -111,7 +105,7 @@ async def test_who_has_lost_the_lease_ends_at_once(operator: Operator) -> None:
 async def test_at_the_end_what_runs_may_finish_and_then_another_may_lead(operator: Operator) -> None:
     await lead_and_hold(operator, A)
     stopping = asyncio.create_task(operator.life.stop())
-    await asyncio.sleep(0.05)
+    await let_tasks_run()
     operator.queue.add(B)
     assert not operator.has_released()
     operator.hold.set()
@@ -121,7 +115,11 @@ async def test_at_the_end_what_runs_may_finish_and_then_another_may_lead(operato
     assert operator.ends == []
 
 
-async def test_at_the_end_what_does_not_finish_is_interrupted(operator: Operator) -> None:
+async def test_at_the_end_what_does_not_finish_is_interrupted(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life_module, "_FINISH_SECONDS", 0.1)
+    monkeypatch.setattr(life_module, "_INTERRUPT_SECONDS", HANG_SECONDS)
     await lead_and_hold(operator, A)
     stopping = asyncio.create_task(operator.life.stop())
     await until(lambda: not operator.leader.leads)
@@ -132,7 +130,11 @@ async def test_at_the_end_what_does_not_finish_is_interrupted(operator: Operator
     assert operator.has_released()
 
 
-async def test_as_long_as_something_may_write_the_lease_is_not_released(operator: Operator) -> None:
+async def test_as_long_as_something_may_write_the_lease_is_not_released(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life_module, "_FINISH_SECONDS", 0.1)
+    monkeypatch.setattr(life_module, "_INTERRUPT_SECONDS", 0.1)
     await lead_and_hold(operator, A)
     await operator.life.stop()
     assert not operator.has_released(), "it runs out by itself"
@@ -217,8 +219,8 @@ def test_no_loop_is_left_to_itself() -> None:
 ENDS = {"key": "2026-11-25T00:00:00Z", "certificate": ""}
 
 
-async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
-    metrics, leader = Metrics(), Alone()
+async def test_metrics_are_served_and_name_nobody() -> None:
+    metrics, leader, port = Metrics(), Alone(), free_port()
 
     def reconcile(key: Key) -> Outcome:
         if key == B:
@@ -229,14 +231,14 @@ async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
 
     queue = WorkQueue(metrics.measured(reconcile))
     metrics.follow(queue, leader)
-    life = Life(queue, leader, metrics_app(metrics), unused_tcp_port)
+    life = Life(queue, leader, metrics_app(metrics), port)
     await life.start()
     metrics.saw_event("secrets")
     for key in (A, B, Key("PackageIndex", "n", "gone"), Key("PackageIndex", "n", "waiting")):
         queue.add(key)
 
     async def told() -> str:
-        async with ClientSession() as session, session.get(f"http://127.0.0.1:{unused_tcp_port}/metrics") as answer:
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
             assert answer.content_type == "text/plain"
             return await answer.text()
 
@@ -257,7 +259,7 @@ async def test_metrics_are_served_and_name_nobody(unused_tcp_port: int) -> None:
         "wheelyard_operator_queue_due ",
         "wheelyard_operator_queue_running ",
     )
-    end = time.monotonic() + 20
+    end = time.monotonic() + HANG_SECONDS
     text = await told()
     while missing := [line for line in lines if line not in text]:
         assert time.monotonic() < end, missing

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from support.patience import HANG_SECONDS, until
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.logs import JsonFormatter
 from wheelyard_operator.process.heartbeats import SignsOfLife
@@ -30,14 +31,8 @@ async def running(
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def test_keys_run_side_by_side_but_one_key_never_does() -> None:
-    both, count, most = threading.Barrier(2, timeout=5), {A: 0, B: 0}, {A: 0, B: 0}
+    both, count, most = threading.Barrier(2, timeout=HANG_SECONDS), {A: 0, B: 0}, {A: 0, B: 0}
     ran: list[Key] = []
 
     def reconcile(key: Key) -> Outcome:
@@ -131,7 +126,7 @@ async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callab
 
     def reconcile(key: Key) -> Outcome:
         for _ in range(3):
-            calls.acquire(timeout=5)
+            calls.acquire(timeout=HANG_SECONDS)
             signs.note()
             made[key] += 1
         return Outcome()
@@ -143,8 +138,7 @@ async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callab
             late(200)
             before = made.total()
             calls.release()
-            while made.total() == before:
-                await asyncio.sleep(0.005)
+            await until(lambda: made.total() != before)  # noqa: B023 - awaited here
             assert not queue.is_stuck()
 
 
@@ -208,7 +202,7 @@ async def test_it_ends_though_something_happens_at_the_same_moment(steps: int) -
     for _ in range(steps):
         await asyncio.sleep(0)
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=2)
+    done, _ = await asyncio.wait([task], timeout=HANG_SECONDS)
     task.cancel()
     assert done
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.patience import HANG_SECONDS, until
 from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
 from wheelyard_operator.process.queue import _WORKERS, WorkQueue
 from wheelyard_operator.provision.errors import unreachable
@@ -100,12 +101,12 @@ def test_another_problem_is_an_answer(endpoints: Endpoints) -> None:
 
 def test_a_server_that_hangs_gets_half_of_the_workers_and_no_more(endpoints: Endpoints) -> None:
     assert MOST_AT_ONCE * 2 == _WORKERS
-    hanging, go = threading.Barrier(MOST_AT_ONCE + 1, timeout=5), threading.Event()
+    hanging, go = threading.Barrier(MOST_AT_ONCE + 1, timeout=HANG_SECONDS), threading.Event()
 
     def hang() -> None:
         with endpoints.conversation(S3):
             hanging.wait()
-            go.wait(5)
+            go.wait(HANG_SECONDS)
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
         waiting = [threads.submit(hang) for _ in range(MOST_AT_ONCE)]
@@ -126,7 +127,7 @@ async def test_a_hundred_indexes_of_a_server_that_hangs_starve_nobody(endpoints:
         try:
             with endpoints.conversation(S3 if key.namespace == "dead" else ELSEWHERE):
                 if key.namespace == "dead":
-                    go.wait(10)
+                    go.wait(HANG_SECONDS)
         except BusyError:
             return Outcome(after=3)
         done.append(key)
@@ -138,10 +139,8 @@ async def test_a_hundred_indexes_of_a_server_that_hangs_starve_nobody(endpoints:
         queue.add(Key("PackageIndex", "dead", f"index-{number}"))
     healthy = Key("PackageIndex", "healthy", "main")
     queue.add(healthy)
-    async with asyncio.timeout(8):
-        while healthy not in done:
-            await asyncio.sleep(0.01)
+    await until(lambda: healthy in done)
     assert done == [healthy], "the others still hang"
     go.set()
     working.cancel()
-    assert await queue.comes_to_rest(5)
+    assert await queue.comes_to_rest(HANG_SECONDS)

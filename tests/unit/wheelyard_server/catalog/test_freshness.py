@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from support.memory_storage import Fault, MemoryStorage
+from support.patience import HANG_SECONDS
 from wheelyard_server.catalog import freshness
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import FreshReader
@@ -144,7 +145,7 @@ async def test_a_damaged_document_is_no_outage_and_is_not_hidden_by_an_older_pag
 async def test_one_project_that_cannot_be_read_leaves_the_others_their_patience(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(freshness, "PATIENCE_SECONDS", 20)
+    monkeypatch.setattr(freshness, "PATIENCE_SECONDS", HANG_SECONDS)
     world = World(Freshness())
     slow = parse_project_name("slow")
     for name in (NAME, slow):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import HANG_SECONDS, let_tasks_run
 from wheelyard_server.catalog.scratch import CHUNKS_AHEAD, IN_ONE_THREAD_BYTES, Received, Scratch
 from wheelyard_server.errors import FileTooLargeError
 
@@ -87,11 +88,11 @@ async def test_only_so_many_chunks_are_taken_ahead_of_a_slow_disk(
 ) -> None:
     with Scratch(tmp_path, 10**9).receiver() as receiver:
         disk = threading.Event()
-        monkeypatch.setattr(receiver, "_steps", [lambda _chunk: disk.wait(10)])
+        monkeypatch.setattr(receiver, "_steps", [lambda _chunk: disk.wait(HANG_SECONDS)])
         for _ in range(CHUNKS_AHEAD):
             await receiver.write(b"x")
         waiting = asyncio.ensure_future(receiver.write(b"x"))
-        await asyncio.sleep(0.05)
+        await let_tasks_run()
         assert not waiting.done()
         disk.set()
         await waiting

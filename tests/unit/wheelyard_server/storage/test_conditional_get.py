@@ -1,10 +1,12 @@
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
+from support.patience import HANG_SECONDS, until
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.storage import ETag, conditional_get
 from wheelyard_server.storage.conditional_get import ConditionalGets
@@ -57,7 +59,8 @@ async def bucket() -> AsyncIterator[Bucket]:
 
 
 @pytest.fixture
-async def asked(bucket: Bucket) -> AsyncIterator[ConditionalGets]:
+async def asked(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ConditionalGets]:
+    monkeypatch.setattr(conditional_get, "ANSWER_SECONDS", HANG_SECONDS)
     made = ConditionalGets(bucket.sign)
     yield made
     made.close()
@@ -86,8 +89,7 @@ async def test_each_object_has_its_signature_and_each_version_its_condition(
 async def test_an_answer_may_come_in_pieces(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [NOT_MODIFIED[:11]]
     asking = asyncio.create_task(asked.is_unchanged("a", KNOWN))
-    while not bucket.requests:
-        await asyncio.sleep(0.001)
+    await until(lambda: bucket.requests)
     await asyncio.sleep(0.01)
     bucket.connections[0].write(NOT_MODIFIED[11:-1])
     await asyncio.sleep(0.01)
@@ -131,7 +133,7 @@ async def test_what_nobody_asked_for_ends_a_connection(bucket: Bucket, asked: Co
     assert await asked.is_unchanged("a", KNOWN)
     bucket.answers = [b"HTTP/1.1 200 OK\r\n\r\n"]
     bucket.connections[0].write(NOT_MODIFIED)
-    await asyncio.sleep(0.01)
+    await until(lambda: not asked._open)
     assert not await asked.is_unchanged("a", KNOWN)
     assert len(bucket.connections) == 2
 
@@ -151,10 +153,10 @@ async def test_whoever_refuses_is_left_alone_for_a_while(
     bucket: Bucket, asked: ConditionalGets, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
-    monkeypatch.setattr(conditional_get, "PAUSE_SECONDS", 0.1)
     assert [await asked.is_unchanged("a", KNOWN) for _ in range(3)] == [False] * 3
     assert len(bucket.requests) == 1
-    await asyncio.sleep(0.15)
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda: time.monotonic() + conditional_get.PAUSE_SECONDS)
     assert await asked.is_unchanged("a", KNOWN)
     # The credentials may be others by now.
     assert bucket.signatures == 2
@@ -178,7 +180,7 @@ async def test_headers_without_end_are_no_answer(bucket: Bucket, asked: Conditio
 async def test_a_kept_connection_may_be_closed_at_any_moment(bucket: Bucket, asked: ConditionalGets) -> None:
     assert await asked.is_unchanged("a", KNOWN)
     bucket.connections[0].close()
-    await asyncio.sleep(0.01)
+    await until(lambda: not asked._open)
     assert await asked.is_unchanged("a", KNOWN)
     # Or just when it is used: then a read decides, and the next question finds a new one.
     bucket.answers = [b"", NOT_MODIFIED]
@@ -226,8 +228,7 @@ async def test_a_server_that_hangs_is_not_waited_for(
 async def test_who_goes_away_takes_the_connection_along(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [b"HTTP/1.1", NOT_MODIFIED]
     asking = asyncio.create_task(asked.is_unchanged("a", KNOWN))
-    while not bucket.requests:
-        await asyncio.sleep(0.001)
+    await until(lambda: bucket.requests)
     asking.cancel()
     await asyncio.wait([asking])
     assert await asked.is_unchanged("a", KNOWN)

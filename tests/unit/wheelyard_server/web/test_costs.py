@@ -13,8 +13,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from support import distributions
 from support.access import PUBLISHER
 from support.attestations import attested
+from support.conversation import has_a_request, served
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from support.patience import let_tasks_run, until
 from wheelyard_server import app, serving
 from wheelyard_server.settings import Cache, Freshness, Settings
 from wheelyard_server.storage import Document, ETag
@@ -63,12 +65,15 @@ async def test_however_many_wait_for_a_page_they_cost_one_question(
     client: Client, storage: MemoryStorage, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_answer, read, is_unchanged = asyncio.Event(), storage.read, storage.is_unchanged
+    waiting: list[str] = []
 
     async def read_slowly(key: str, *, if_none_match: ETag | None = None) -> Document:
+        waiting.append(key)
         await may_answer.wait()
         return await read(key, if_none_match=if_none_match)
 
     async def hold_slowly(key: str, if_none_match: ETag) -> bool:
+        waiting.append(key)
         await may_answer.wait()
         return await is_unchanged(key, if_none_match)
 
@@ -76,9 +81,10 @@ async def test_however_many_wait_for_a_page_they_cost_one_question(
     monkeypatch.setattr(storage, "is_unchanged", hold_slowly)
     storage.calls.clear()
     first = asyncio.create_task(client.get("/simple/demo/", headers=GZIP))
-    await asyncio.sleep(0.1)
+    await until(lambda: waiting)
     others = [asyncio.create_task(client.get("/simple/demo/", headers=GZIP)) for _ in range(50)]
-    await asyncio.sleep(0.2)
+    await until(lambda: len([each for each in served(client).connections if has_a_request(each)]) == 51)
+    await let_tasks_run()
     may_answer.set()
     assert {answer.status for answer in await asyncio.gather(first, *others)} == {200}
     # One that was under way, which may be older than the others, and one for all of those.

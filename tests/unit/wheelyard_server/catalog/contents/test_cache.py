@@ -12,6 +12,7 @@ import pytest
 
 from support.contents import put, received, streamed
 from support.memory_storage import MemoryStorage
+from support.patience import until
 from wheelyard_server.catalog.contents import fill
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import Content, Contents
@@ -184,8 +185,7 @@ async def test_who_has_gone_before_the_first_byte_leaves_no_file_open(world: Wor
     assert not isinstance(content, FileIO)
     before = len(list(Path("/proc/self/fd").iterdir()))
     del content  # Python tells of a file that nobody closed, and the tests take that for an error.
-    await asyncio.sleep(0.01)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before - 1
+    await until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before - 1)
 
 
 async def test_an_error_before_the_first_byte_is_raised_before_the_stream(world: World) -> None:
@@ -268,8 +268,7 @@ async def test_a_large_file_that_is_still_being_checked_comes_from_the_storage(w
     world.start(patience_seconds=0)
     assert not await world.is_hit(stored)
     assert world.opens == 2
-    while world.cache._files._reading:
-        await asyncio.sleep(0.001)
+    await until(lambda: not world.cache._files._reading)
     assert await world.is_hit(stored)
 
 

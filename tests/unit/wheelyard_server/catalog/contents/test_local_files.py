@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import until
 from wheelyard_server.catalog.contents import local_files
 from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.errors import WrongBytesError
@@ -82,8 +83,7 @@ async def test_a_file_that_takes_long_is_refused_until_it_is_read(path: Path, ha
     files = LocalFiles(patience_seconds=0)
     with pytest.raises(TimeoutError):
         await files.open(path, SHA256)
-    while files._reading:
-        await asyncio.sleep(0.001)
+    await until(lambda: not files._reading)
     assert await opened(files, path) == BODY
     assert len(hashed) == 1
 

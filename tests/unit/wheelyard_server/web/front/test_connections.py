@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from support.conversation import connections_of, has_read
+from support.patience import let_tasks_run, until
 from support.serving import LimitedServer, send_raw, statuses
 from wheelyard_server.settings import Limits
 from wheelyard_server.web.front.deadlines import MAX_KEEPALIVE_SECONDS
@@ -35,18 +37,20 @@ class Client:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     connection: LaneConnection
+    sent: int = 0
 
     async def send(self, data: bytes) -> None:
-        """Send and wait until the server has it."""
+        """Send and wait until the server has read it, or reads nothing."""
         self.writer.write(data)
-        await self.writer.drain()
-        await asyncio.sleep(0.05)
+        self.sent += len(data)
+        await until(lambda: has_read(self.connection, self.sent))
 
     async def is_open(self, *, after: float) -> bool:
         """Let the server look after so many seconds and tell whether the connection has survived."""
+        transport = self.connection.transport
         self.connection.check(asyncio.get_running_loop().time() + after)
-        await asyncio.sleep(0.05)
-        return not self.reader.at_eof() and self.reader.exception() is None
+        await let_tasks_run()
+        return transport is not None and not transport.is_closing()
 
 
 class Service:
@@ -102,11 +106,11 @@ async def connect(server: LimitedServer) -> AsyncIterator[Callable[[], Awaitable
     writers: list[asyncio.StreamWriter] = []
 
     async def connect() -> Client:
-        before = server.connections
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writers.append(writer)
-        await asyncio.sleep(0.05)
-        (connection,) = [each for each in server.connections if each not in before]
+        mine = writer.get_extra_info("sockname")
+        await until(lambda: connections_of(server, mine))
+        (connection,) = connections_of(server, mine)
         return Client(reader, writer, connection)
 
     yield connect
@@ -195,10 +199,9 @@ async def test_headers_without_end_are_cut_off(connect: Connect) -> None:
     client = await connect()
     await client.send(HALF)
     sent = 0
-    with contextlib.suppress(ConnectionError):
-        while sent < 10_000:
-            await client.send(b"X: " + b"a" * 95 + b"\r\n")
-            sent += 100
+    while sent < 10_000 and await client.is_open(after=0):
+        await client.send(b"X: " + b"a" * 95 + b"\r\n")
+        sent += 100
     assert 4_500 < sent < 5_500
 
 
@@ -235,7 +238,8 @@ async def test_a_client_is_not_blamed_while_the_server_does_not_read(connect: Co
     await client.send(POST)
     for _ in range(10):
         client.writer.write(bytes(100_000))
-    await asyncio.sleep(0.2)
+    transport = client.connection.transport
+    await until(lambda: transport is not None and not transport.is_reading())
     for seconds in (0, 31, 62, 93):
         assert await client.is_open(after=seconds)
     service.go_on.set()
@@ -264,9 +268,7 @@ async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
     client = await connect()
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
     client.writer.write(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
-    async with asyncio.timeout(20):
-        while server.connections:
-            await asyncio.sleep(0.05)
+    await until(lambda: not server.connections)
     assert [issubclass(each, ConnectionError) for each in service.failed] == [True]
 
 
@@ -288,7 +290,7 @@ async def test_a_connection_that_the_kernel_gave_up_is_a_lost_one_and_no_handler
     client = await connect()
     await client.send(POST)
     client.connection.transport._force_close(TimeoutError())  # type: ignore[union-attr]
-    await asyncio.sleep(0.05)
+    await until(lambda: service.failed)
     assert service.failed == [ConnectionResetError]
 
 
@@ -298,7 +300,7 @@ async def test_one_address_has_so_many_connections_and_no_more(connect: Connect,
     await clients[0].send(GET)
     assert statuses(await clients[0].reader.read(1000)) == [200]
     clients[0].writer.close()
-    await asyncio.sleep(0.05)
+    await until(lambda: len(server.connections) == 2)
     await connect()
 
 
@@ -313,9 +315,10 @@ async def test_a_trusted_proxy_is_many_clients(service: Service) -> None:
 
 
 async def test_all_addresses_together_have_so_many_connections(service: Service) -> None:
-    async with LimitedServer(service.app, Limits(connections=2)) as server:
+    server = LimitedServer(service.app, Limits(connections=2))
+    async with server:
         open_ones = [await asyncio.open_connection(server.host, server.port) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(server.connections) == 2)
         assert await send_raw(server, GET) == b""
         for _, writer in open_ones:
             writer.close()
@@ -387,10 +390,8 @@ async def test_a_client_that_goes_or_takes_nothing_ends_it(
     gone.writer.transport.abort()
     for task in sending:
         with pytest.raises((ConnectionError, TimeoutError)):
-            async with asyncio.timeout(20):
-                await task
-    await asyncio.sleep(0.05)
-    assert not server.connections
+            await task
+    await until(lambda: not server.connections)
 
 
 async def test_a_part_of_a_file_closes_the_connection(connect: Connect, large: FileIO) -> None:

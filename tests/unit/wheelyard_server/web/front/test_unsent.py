@@ -12,6 +12,7 @@ from support.access import READER
 from support.http import auth
 from support.large import large_project, put_large_project
 from support.memory_storage import MemoryStorage
+from support.patience import until
 from support.serving import LimitedServer, send_raw
 from wheelyard_server import app
 from wheelyard_server.settings import Settings
@@ -125,16 +126,13 @@ async def test_who_reads_nothing_is_held_no_more_than_the_budget(
         other = stack.enter_context(connected(server))
         await loop.sock_sendall(other, request(path, 0, "192.0.2.2"))
         assert b" 200 " in await loop.sock_recv(other, 16), "another address has a budget of its own"
-    async with asyncio.timeout(20):
-        while server.app[UNSENT].size:
-            await asyncio.sleep(0.01)
+    await until(lambda: not server.app[UNSENT].size)
 
 
 async def test_what_is_counted_is_given_back_where_an_answer_s_head_was_too_much(server: LimitedServer) -> None:
     unsent, two = server.app[UNSENT], b"2" * MIB
     with connected(server):
-        while not server.connections:
-            await asyncio.sleep(0)
+        await until(lambda: server.connections)
         (connection,) = server.connections
         assert connection._wire is not None
         connection._wire.set_write_buffer_limits(high=4 * MIB)
@@ -143,8 +141,7 @@ async def test_what_is_counted_is_given_back_where_an_answer_s_head_was_too_much
         connection.send(b"head", two, "192.0.2.2")
         assert not unsent.has_room("192.0.2.2", b"another")
         assert unsent.has_room("192.0.2.2", two), "it is this that the client has not taken"
-    while server.connections:
-        await asyncio.sleep(0.001)
+    await until(lambda: not server.connections)
     assert unsent.size == 0
     assert not unsent._of_address
 

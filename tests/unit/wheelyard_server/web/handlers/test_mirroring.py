@@ -11,6 +11,7 @@ from support import distributions
 from support.access import OWNER, PUBLISHER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from support.patience import HANG_SECONDS
 from wheelyard_server.catalog import encoding, serials
 from wheelyard_server.model import Project
 from wheelyard_server.web.handlers.mirroring import BODY_BYTES, METHODS
@@ -62,7 +63,7 @@ async def test_every_page_of_a_project_has_its_serial(
 
 async def test_a_client_that_waits_until_the_body_is_wanted_is_told_so(index: Client) -> None:
     body = xmlrpc.client.dumps((), "changelog_last_serial")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_SECONDS):
         answer = await index.post("/pypi", data=body, headers={"Content-Type": "text/xml"}, expect100=True)
     assert answer.status == 200
     assert b"methodResponse" in await answer.read()

@@ -12,8 +12,10 @@ from aiohttp.test_utils import make_mocked_request
 
 from support import distributions
 from support.access import NOBODY, PUBLISHER, READER
+from support.conversation import served
 from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
+from support.patience import until
 from wheelyard_server.access.access_file import AccessFile
 from wheelyard_server.access.reloading import access_of
 from wheelyard_server.app import ACCESS
@@ -242,7 +244,7 @@ async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(clien
 
     async def slowly(revoke: bool) -> AsyncIterator[bytes]:  # noqa: FBT001
         yield head.encode() + path.read_bytes()
-        await asyncio.sleep(0.1)
+        await until(lambda: any(each.is_receiving_body for each in served(client).connections))
         if revoke:
             rules.access = access_of(AccessFile())
         yield b"\r\n--b--\r\n"

@@ -9,8 +9,9 @@ import pytest
 
 from support import distributions
 from support.access import NOBODY, PUBLISHER
+from support.conversation import converse, served
 from support.http import Client, form
-from support.serving import send_raw, statuses
+from support.serving import statuses
 from wheelyard_server.settings import Limits
 from wheelyard_server.web.context import ADMISSION
 
@@ -41,7 +42,7 @@ def head(
     ],
 )
 async def test_who_is_refused_is_not_asked_for_the_body(client: Client, request_head: bytes, status: int) -> None:
-    answer = await send_raw(client.server, request_head, silence=0.5)
+    answer = await converse(served(client), [request_head])
     assert statuses(answer) == [status]
     assert b"Connection: close" in answer
 
@@ -50,7 +51,7 @@ async def test_while_there_is_no_space_nobody_is_asked_for_a_body(client: Client
     with ExitStack() as running:
         for _ in range(Limits().uploads):
             running.enter_context(client.server.app[ADMISSION].admit(1))  # type: ignore[attr-defined]
-        answer = await send_raw(client.server, head(PUBLISHER, 1000), silence=0.5)
+        answer = await converse(served(client), [head(PUBLISHER, 1000)])
     assert statuses(answer) == [503]
     assert b"Retry-After: " in answer
 

@@ -26,7 +26,7 @@ def test_the_server_does_not_start_on_another_and_says_what_to_do(
     storage = ["--storage", f"file:{tmp_path}/data"]
     command = [sys.executable, *options, "-m", "wheelyard_server", "serve", "--listen", "127.0.0.1:0", *storage]
     environment = {**os.environ, **variables}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("wheelyard: ")
     assert advice in done.stderr

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
+from support.patience import HANG_SECONDS
 from wheelyard_server.web.http import sendfile as sendfile_module
 from wheelyard_server.web.http.sendfile import full_packets, sendfile
 
@@ -81,7 +82,7 @@ def test_a_client_that_goes_away_ends_it(run: Run, file: FileIO) -> None:
         await reader.read(11_000_000)
         writer.transport.abort()
         with pytest.raises(ConnectionError):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANG_SECONDS):
                 await sender.done
         server.close()
 
@@ -133,7 +134,7 @@ def test_a_client_that_ends_its_half_and_takes_nothing_is_left(
         sender, server, _, writer = await connected(file)
         writer.write_eof()
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(sender.done, 5)
+            await asyncio.wait_for(sender.done, HANG_SECONDS)
         writer.close()
         server.close()
 

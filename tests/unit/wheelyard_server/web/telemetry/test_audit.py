@@ -15,11 +15,12 @@ from aiohttp import web
 
 from support import distributions
 from support.access import NOBODY, OWNER, PUBLISHER, token_of
+from support.conversation import converse, served
 from support.http import Client, auth, form
 from support.issuers import TestIssuer
 from support.logs import audit_lines, collected
 from support.memory_storage import MemoryStorage
-from support.serving import send_raw
+from support.patience import until
 from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.app import CATALOG
@@ -143,10 +144,8 @@ async def test_who_goes_away_in_the_middle_is_no_full_disk(client: Client, log: 
     head = f"POST /legacy/ HTTP/1.1\r\nHost: a\r\nAuthorization: {auth(PUBLISHER)['Authorization']}\r\n"
     kind = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
     part = '--b\r\nContent-Disposition: form-data; name="content"; filename="demo-1.0-py3-none-any.whl"\r\n\r\n'
-    await send_raw(client.server, (head + kind + part + "x" * 50_000).encode(), silence=0.2)
-    async with asyncio.timeout(10):
-        while not log.getvalue():
-            await asyncio.sleep(0.01)
+    await converse(served(client), [(head + kind + part + "x" * 50_000).encode()])
+    await until(log.getvalue)
     line = only(log)
     assert (line["outcome"], line["reason"]) == (
         "failed",

@@ -21,6 +21,7 @@ from support.access import ACCESS, PUBLISHER
 from support.collector import Collector
 from support.http import Client, auth, form
 from support.memory_storage import Fault, MemoryStorage
+from support.patience import HANG_SECONDS, until
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.settings import Settings, TracingSettings
@@ -31,7 +32,6 @@ from wheelyard_server.web.telemetry.sampling import Sampling
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED, UNSAMPLED = ({"traceparent": f"00-{TRACE}-{PARENT}-{flags}"} for flags in ("01", "00"))
-SECONDS = 20
 
 
 @asynccontextmanager
@@ -266,9 +266,7 @@ class Lines(logging.Handler):
 
     async def until(self, count: int) -> list[str]:
         """Wait for so many lines."""
-        async with asyncio.timeout(SECONDS):
-            while len(self.lines) < count:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(self.lines) >= count)
         return self.lines
 
 
@@ -324,7 +322,7 @@ async def test_a_collector_that_is_not_there_holds_up_neither_requests_nor_the_e
     monkeypatch.setattr(tracing, "EXPORT_SECONDS", 3600)
     monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.1)
     nowhere = TracingSettings(endpoint=f"http://127.0.0.1:{free_port()}", ratio=1)
-    async with asyncio.timeout(SECONDS), serving(settings, storage, nowhere) as client:
+    async with asyncio.timeout(HANG_SECONDS), serving(settings, storage, nowhere) as client:
         for _ in range(30):
             assert (await client.get("/simple/demo/")).status == 404
     assert log.lines == []
