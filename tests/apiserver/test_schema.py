@@ -496,7 +496,9 @@ def named(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("manifest", "path", "good", "bad", "message"), CASES, ids=named)
-def test_a_rule(rest: Rest, manifest: Manifest, path: str, good: list[Any], bad: list[Any], message: str) -> None:
+def test_a_value_is_accepted_or_refused_with_the_message(
+    rest: Rest, manifest: Manifest, path: str, good: list[Any], bad: list[Any], message: str
+) -> None:
     for value in good:
         rest.create(changed(manifest, path, value), dryRun="All")
     for value in bad:
@@ -535,7 +537,7 @@ CHANGES: list[tuple[Manifest, str, list[Any], list[Any], str]] = [
 
 
 @pytest.mark.parametrize(("manifest", "path", "good", "bad", "message"), CHANGES, ids=named)
-def test_a_rule_of_changes(
+def test_a_change_is_accepted_or_refused_with_the_message(
     rest: Rest, namespace: str, manifest: Manifest, path: str, good: list[Any], bad: list[Any], message: str
 ) -> None:
     live = rest.create(changed(manifest, "metadata.namespace", namespace))
@@ -548,7 +550,7 @@ def test_a_rule_of_changes(
 
 
 @pytest.mark.parametrize("file", SCHEMAS, ids=lambda file: file.stem)
-def test_no_rule_is_without_a_case(file: Any) -> None:
+def test_every_rule_has_a_case(file: Any) -> None:
     tested = {message for *_, message in (*CASES, *CHANGES) if message}
     (version,) = yaml.safe_load(file.read_text())["spec"]["versions"]
     messages = {each["message"] for each in rules_of(version["schema"]["openAPIV3Schema"])}
@@ -564,7 +566,7 @@ def rules_of(schema: Any) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("example", sorted(each.name for each in EXAMPLES.glob("*.yaml")))
-def test_every_example_is_right(rest: Rest, example: str) -> None:
+def test_every_example_is_accepted(rest: Rest, example: str) -> None:
     resources = [each for each in yaml.safe_load_all((EXAMPLES / example).read_text()) if each["kind"] in OURS]
     for each in resources:
         each["metadata"]["namespace"] = "default"
@@ -582,7 +584,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize("manifest", [manifest for _, manifest in SHOWN], ids=[where for where, _ in SHOWN])
-def test_what_the_documents_show_is_right(rest: Rest, manifest: Manifest) -> None:
+def test_every_manifest_in_the_documents_is_accepted(rest: Rest, manifest: Manifest) -> None:
     shown = {**manifest, "metadata": {**manifest["metadata"], "namespace": "default"}}
     rest.create(shown, dryRun="All")
 
@@ -607,13 +609,13 @@ def undescribed(properties: dict[str, Any], path: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("user", [largest.user("default"), largest.user("ci")], ids=["here", "elsewhere"])
-def test_the_largest_user_is_legal(rest: Rest, user: Manifest) -> None:
+def test_the_largest_user_is_accepted(rest: Rest, user: Manifest) -> None:
     """The unit tests show that the operator has room for it."""
     rest.create({**user, "metadata": {"name": user["metadata"]["name"], "namespace": "default"}}, dryRun="All")
     rest.create(changed(INDEX, "spec.access", largest.INDEX_ACCESS), dryRun="All")
 
 
-def test_a_resource_of_before_the_bounds_can_still_be_reported_on(
+def test_the_status_of_a_resource_older_than_the_bounds_can_be_written(
     rest: Rest, api: ApiServer, namespace: str
 ) -> None:
     """Kubernetes checks what changes (ratcheting): neither the status nor a finalizer is refused for the rest."""

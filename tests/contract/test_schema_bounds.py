@@ -53,5 +53,5 @@ def is_bounded(schema: dict[str, Any]) -> bool:
         {"type": "object", "maxProperties": 1, "additionalProperties": {"type": "string", "maxLength": 1}},
     ],
 )
-def test_what_has_none_is_found(schema: dict[str, Any]) -> None:
+def test_a_field_without_a_bound_is_found(schema: dict[str, Any]) -> None:
     assert not is_bounded(schema)

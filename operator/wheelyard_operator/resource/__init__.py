@@ -1,4 +1,4 @@
-"""The custom resources as frozen values, and the names of everything that is made for them."""
+"""The custom resources as frozen values, and the names of everything that the operator creates for them."""
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.admission import LabelSelector, NamespaceAdmission

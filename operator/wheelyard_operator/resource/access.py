@@ -1,4 +1,4 @@
-"""Who may do what, as resources say it, and how an index limits what others say."""
+"""Grants of resources, and the maximum that an index sets for users of other namespaces."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from wheelyard_operator.resource.meta import Manifest
 
 _EVERYTHING = ("*",)
 _MAX_COMPARISONS = 1_000_000
-"""Of characters: what finding out whether one user asks for more than the maximum may cost."""
+"""Limits the cost of comparing one user's grants with the maximum, in pairs of characters."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Rights on packages; the subjects of an IndexUser's own grants are that user."""
+    """Rights on packages. The only subject of an IndexUser's own grant is that user."""
 
     subjects: tuple[str, ...]
     packages: tuple[str, ...]
     verbs: tuple[str, ...]
     within: tuple[str, ...] = _EVERYTHING
-    """Globs as `packages` are: of whoever limits this grant. Both must match."""
+    """Globs of the maximum that limits this grant. A package must match these and `packages`."""
     ignored: tuple[str, ...] = ()
-    """Globs beyond the bounds, of a resource that is older than they are. They have no effect."""
+    """Globs beyond the bounds, in a resource that is older than the bounds. They have no effect."""
 
     @classmethod
     def parse(cls, body: Manifest, subjects: tuple[str, ...] = ()) -> "Grant":
@@ -41,7 +41,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Maximum:
-    """What IndexUsers of other namespaces may give themselves at most, besides what an index gives them."""
+    """The most that IndexUsers of other namespaces can give themselves with their own groups and grants."""
 
     groups: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
@@ -51,15 +51,15 @@ class Maximum:
         """Take it from `spec.access.users.maximum`."""
         return cls(
             groups=tuple(body.get("groups", ())),
-            # Of nobody: they allow nothing by themselves.
+            # With an empty subject: a maximum allows nothing by itself.
             grants=tuple(Grant.parse(each, ("",)) for each in body.get("grants", ())),
         )
 
     def limit(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
-        """Return what is left of a user's grants, whose subjects are all the same.
+        """Return the part of a user's grants that is within the maximum. They all have the same subject.
 
-        A verb is in one of the results at most. Both lists are joined before they limit each other, which allows
-        the same, so that the result never has a grant for every pair of them.
+        Each verb is in at most one of the results. Both lists are joined before they limit each
+        other: that allows the same, and the result never has a grant for every pair of them.
         """
         grants = tuple(grants)
         left: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
@@ -72,7 +72,7 @@ class Maximum:
         )
 
     def exceeded_by(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
-        """Return the grants of a user that ask for more. Where comparing would cost too much, all of them may."""
+        """Return the grants of a user that exceed the maximum; all of them if comparing would cost too much."""
         grants = tuple(grants)
         if _length(grants) * _length(self.grants) > _MAX_COMPARISONS:
             return grants
@@ -86,7 +86,7 @@ class Maximum:
 
 
 def _packages(grants: Iterable[Grant], verb: str) -> tuple[str, ...]:
-    """Return all globs on which the verb is granted, each once."""
+    """Return all globs that the verb is granted on, each once."""
     found = dict.fromkeys(glob for grant in grants if verb in grant.verbs for glob in grant.packages)
     return _EVERYTHING if "*" in found else tuple(found)
 

@@ -1,4 +1,4 @@
-"""Whose IndexUsers an index accepts."""
+"""The namespaces whose IndexUsers an index accepts."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from wheelyard_operator.resource.meta import Manifest
 
 @dataclass(frozen=True)
 class LabelSelector:
-    """Kubernetes' own kind of label selector."""
+    """A label selector as Kubernetes defines it."""
 
     labels: tuple[tuple[str, str], ...] = ()
     expressions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
@@ -41,13 +41,13 @@ def _holds(labels: dict[str, str], key: str, operator: str, values: tuple[str, .
         case "DoesNotExist":
             return key not in labels
         case _:
-            # The schema knows no other. Should one ever come, it must not let anybody in.
+            # The schema allows no other operator. An unknown one must not admit anyone.
             return False
 
 
 @dataclass(frozen=True)
 class NamespaceAdmission:
-    """The namespaces whose IndexUsers an index accepts, besides its own: Same | All | Selector."""
+    """The namespaces whose IndexUsers an index accepts in addition to its own: Same | All | Selector."""
 
     source: str = "Same"
     selector: LabelSelector = LabelSelector()
@@ -58,7 +58,10 @@ class NamespaceAdmission:
         return cls(body.get("from", "Same"), LabelSelector.parse(body.get("selector", {})))
 
     def admits(self, home: str, namespace: str, labels: dict[str, str] | None) -> bool:
-        """Return whether users of a namespace with these labels (None: it is gone) may use an index in `home`."""
+        """Return whether an index in `home` accepts users of a namespace.
+
+        `labels` are those of the namespace, None if it no longer exists.
+        """
         if namespace == home or self.source == "All":
             return True
         return self.source == "Selector" and labels is not None and self.selector.matches(labels)

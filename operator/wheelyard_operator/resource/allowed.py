@@ -1,4 +1,4 @@
-"""Which names (buckets, hosts) the platform team allows to the indexes of a namespace."""
+"""The names (buckets, hosts) that the platform team allows to the indexes of a namespace."""
 
 import re
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from wheelyard_operator.resource.globs import includes
 
 
 def allows(patterns: Iterable[str], name: str, namespace: str) -> bool:
-    """Return whether an index of this namespace may have this bucket or host.
+    """Return whether an index of this namespace may use this bucket or host.
 
-    A pattern with `{namespace}` gives a name to one namespace at most. If two patterns give a name to two
-    namespaces, neither may have it.
+    A pattern with `{namespace}` gives a name to at most one namespace. If two patterns give a name
+    to two namespaces, neither may use it.
     """
     patterns = tuple(patterns)
     if any(includes(each, name) for each in patterns if NAMESPACE not in each):
@@ -21,15 +21,16 @@ def allows(patterns: Iterable[str], name: str, namespace: str) -> bool:
 
 
 def examples(patterns: Iterable[str], namespace: str) -> tuple[str, ...]:
-    """Return the patterns of this namespace alone."""
+    """Return the patterns of this namespace only, with its name filled in."""
     return tuple(each.replace(NAMESPACE, namespace) for each in patterns if NAMESPACE in each)
 
 
 def _namespace(pattern: str, name: str) -> str:
-    """Return the only namespace to which a pattern gives a name, "" for none.
+    """Return the only namespace that a pattern gives a name to, "" for none.
 
-    Wildcards match neither "-" nor ".". So the text before and after `{namespace}` has a fixed number of parts, and
-    the parts between are the namespace: `{namespace}-*` gives `a-b-c` to `a-b` alone, never to `a`.
+    Wildcards match neither "-" nor ".". The text before and after `{namespace}` therefore has a
+    fixed number of parts, and the parts between are the namespace: `{namespace}-*` gives `a-b-c`
+    to `a-b` only, never to `a`.
     """
     before, after = (_parts(each) for each in pattern.split(NAMESPACE))
     parts, end = _parts(name), len(after) - 1
@@ -41,5 +42,5 @@ def _namespace(pattern: str, name: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    """Split a text, with its separators as parts of their own."""
+    """Return the parts of a name, with each separator as a part."""
     return re.split(r"([-.])", text)

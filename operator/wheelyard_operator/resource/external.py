@@ -1,4 +1,4 @@
-"""How an index is reached from outside of the cluster."""
+"""How clients outside the cluster reach an index."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -8,12 +8,12 @@ from wheelyard_operator.resource.meta import Manifest
 
 @dataclass(frozen=True)
 class Tls:
-    """TLS that the Ingress controller ends."""
+    """TLS that the Ingress controller terminates."""
 
     secret_name: str
-    """The Secret with the certificate, "" for one that cert-manager makes under a name of ours."""
+    """The Secret with the certificate, "" for the one that cert-manager creates under our name."""
     issuer: tuple[str, str]
-    """Kind and name of cert-manager's issuer, ("", "") for none."""
+    """Kind and name of the cert-manager issuer, ("", "") for none."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class IngressSpec:
     host: str
     class_name: str
     annotations: tuple[tuple[str, str], ...]
-    """As the resource has them: what is allowed is decided elsewhere."""
+    """All that the resource has. `reconcile.policy` decides which of them are allowed."""
     tls: Tls | None
 
     @classmethod
@@ -57,13 +57,13 @@ class HTTPRouteSpec:
 
 @dataclass(frozen=True)
 class External:
-    """What an index's owner wants to be there for clients outside."""
+    """What the owner of an index declares for clients outside the cluster."""
 
     given_url: str
     trusted_proxies: tuple[str, ...]
-    """Networks of the proxies that tell the external listener who their clients are."""
+    """Networks of the proxies that the external listener trusts to name their clients."""
     allowed_origins: tuple[str, ...]
-    """Sites whose pages may read in a browser what anonymous may, "*" for all."""
+    """Sites whose pages may read in a browser what anonymous may read, "*" for all sites."""
     ingress: IngressSpec | None
     route: HTTPRouteSpec | None
 
@@ -81,21 +81,21 @@ class External:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All hosts under which it claims to be reached."""
+        """All hosts that the index claims."""
         own = (self.ingress.host,) if self.ingress else ()
         return (*own, *(self.route.hostnames if self.route else ()))
 
     @property
     def path(self) -> str:
-        """Where a proxy serves the index on its host, such as "/team/pypi"; "" is the host's root."""
+        """The path that a proxy serves the index below, such as "/team/pypi"; "" for the root of the host."""
         return urlsplit(self.given_url).path.rstrip("/")
 
     @property
     def url(self) -> str:
-        """The index's root as clients outside know it, "" where there is none."""
+        """The root of the index for clients outside the cluster, "" if they cannot reach it."""
         if self.given_url:
             return self.given_url.rstrip("/") + "/"
         if self.ingress:
             return f"{'https' if self.ingress.tls else 'http'}://{self.ingress.host}/"
-        # Whether its Gateway ends TLS nobody tells us: of one that does not, `given_url` does.
+        # Nothing here says whether the Gateway terminates TLS. If it does not, `given_url` is set.
         return f"https://{self.route.hostnames[0]}/" if self.route else ""

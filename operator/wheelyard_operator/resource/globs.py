@@ -1,8 +1,8 @@
-"""Globs on package names, compared in bounded time: a tenant writes them, and everybody waits for the answer."""
+"""Globs on package names, compared in bounded time: a tenant writes them, and all indexes wait."""
 
 MAX_STARS = 8
 MAX_LENGTH = 128
-"""Of one glob; the CRDs and the index server have the same bounds."""
+"""The length of one glob. The CRDs and the index server have the same bounds."""
 
 
 def is_bounded(glob: str) -> bool:
@@ -11,11 +11,12 @@ def is_bounded(glob: str) -> bool:
 
 
 def includes(outer: str, inner: str) -> bool:
-    """Return whether a glob matches all names that another one matches; for globs with `?` a no may be wrong.
+    """Return whether a glob matches all names that another one matches.
 
-    The inner glob is read as a text that stands for its names: only an outer `*` meets a `*` of it. On a mismatch
-    only the latest `*` takes one more character, and no earlier one is tried again: a text that fits does so with
-    every star as short as can be. So there are at most len(outer) * len(inner) comparisons, whatever the globs are.
+    For globs with `?`, False may be wrong. The inner glob is read as a text that represents its
+    names: only an outer `*` matches a `*` in it. On a mismatch only the last `*` takes one more
+    character, and no earlier one is tried again, because a text that matches does so with every
+    star as short as possible. There are at most len(outer) * len(inner) comparisons.
     """
     place = star = resume = 0
     at, has_star = 0, False

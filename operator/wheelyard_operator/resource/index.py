@@ -1,4 +1,4 @@
-"""A PackageIndex, and the names of everything that is made for it."""
+"""A PackageIndex, and the names of everything that the operator creates for it."""
 
 from dataclasses import dataclass
 
@@ -15,16 +15,19 @@ from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.sizes import parse_size
 
 DEFAULT_ACCEPT = "Installable"
-"""What index servers take that are not told anything else."""
+"""The default of index servers."""
 
 
 @dataclass(frozen=True)
 class Redirects:
-    """Whose downloads of large files are redirected to S3, by which endpoint: "" is that of the index servers."""
+    """The listeners whose downloads of large files are redirected to S3.
+
+    Each has the endpoint for its clients, "" for the endpoint of the index servers.
+    """
 
     min_bytes: int
     cluster: str | None
-    """None sends them nowhere."""
+    """None if they are not redirected."""
     external: str | None
 
     @classmethod
@@ -46,10 +49,10 @@ class Serving:
     metadata_bytes: int
     project_files: int
     accept: str
-    """Which uploads are taken: Installable or WellFormed."""
+    """Which uploads are accepted: Installable or WellFormed."""
     cache_bytes: int
     redirects: Redirects | None
-    """None redirects nobody."""
+    """None if no download is redirected."""
 
     @classmethod
     def parse(cls, spec: Manifest) -> "Serving":
@@ -74,29 +77,29 @@ class PackageIndex:
     meta: Meta
     storage: S3Storage | VolumeStorage
     delete_storage: bool
-    """Whether the storage goes with the index."""
+    """Whether the storage is deleted with the index."""
     serving: Serving
     replicas: int
     autoscaling: Autoscaling | None
-    """Where there is one, `replicas` counts for nothing."""
+    """If set, `replicas` is ignored."""
     pods: Pods
     external: External
     network: Network | None
-    """None leaves the network to others."""
+    """None if the operator creates no NetworkPolicy."""
     monitor: Monitor | None
     grants: tuple[Grant, ...]
     external_grants: tuple[Grant, ...]
-    """On the external listener they stand in for what `grants` allow to anonymous."""
+    """On the external listener these replace the anonymous rights of `grants`."""
     admission: NamespaceAdmission
     maximum: Maximum
-    """Of the rights that users of other namespaces give themselves."""
+    """Limits the rights that users of other namespaces give themselves."""
     renamed: tuple[RenamedField, ...]
     """Fields that it still has under their old names."""
     status: Manifest
 
     @classmethod
     def parse(cls, body: Manifest) -> "PackageIndex":
-        """Take it from the API's answer; the schema has checked it."""
+        """Take it from an answer of the API server, whose schema has checked it."""
         spec = body["spec"]
         access = spec.get("access", {})
         users = access.get("users", {})
@@ -121,7 +124,7 @@ class PackageIndex:
 
     @property
     def id(self) -> str:
-        """`<namespace>/<name>`, as the bucket's wheelyard.json has it."""
+        """`<namespace>/<name>`, as in wheelyard.json in the bucket."""
         return f"{self.meta.namespace}/{self.meta.name}"
 
     @property
@@ -132,17 +135,17 @@ class PackageIndex:
 
     @property
     def audience(self) -> str:
-        """What signed tokens must be made for, so that no other service can use them here."""
+        """The audience of signed tokens, so that a token for another service does not work here."""
         return f"{GROUP}/{self.id}"
 
     @property
     def child_name(self) -> str:
-        """The name of all its children but Secrets."""
+        """The name of all its children except Secrets."""
         return f"wheelyard-{self.meta.name}"
 
     @property
     def min_replicas(self) -> int:
-        """How many index servers there always are."""
+        """The number of index servers that always run."""
         return self.autoscaling.min_replicas if self.autoscaling else self.replicas
 
     @property
@@ -152,32 +155,32 @@ class PackageIndex:
 
     @property
     def made_secret_name(self) -> str:
-        """The Secret with the S3 credentials that the operator makes."""
+        """The Secret with the S3 credentials that the operator creates."""
         return f"{self.child_name}-storage"
 
     @property
     def storage_secret_name(self) -> str:
-        """The Secret with the S3 credentials that count: the one that the index names, or the made one."""
+        """The Secret with the S3 credentials in use: the one that the index names, or the created one."""
         given = self.storage.secret_name if isinstance(self.storage, S3Storage) else ""
         return given or self.made_secret_name
 
     @property
     def has_user(self) -> bool:
-        """Return whether the operator makes an IAM user for it."""
+        """Return whether the operator creates an IAM user for it."""
         return isinstance(self.storage, S3Storage) and self.storage.provision_user
 
     @property
     def finalizers(self) -> tuple[str, ...]:
-        """What must be done before it may go, of which no garbage collector knows."""
+        """The finalizers for what the garbage collector of Kubernetes cannot remove."""
         bucket_goes = self.delete_storage and isinstance(self.storage, S3Storage)
         return (*([BUCKET_FINALIZER] if bucket_goes else []), *([FINALIZER] if self.has_user else []))
 
     def host(self, cluster_domain: str) -> str:
-        """Return the Service's name within the cluster."""
+        """Return the DNS name of the Service in the cluster."""
         return f"{self.child_name}.{self.meta.namespace}.svc.{cluster_domain}"
 
     def cluster_url(self, cluster_domain: str) -> str:
-        """Return the index's root within the cluster; `simple/` and `legacy/` lie below it."""
+        """Return the root of the index in the cluster; `simple/` and `legacy/` are below it."""
         return f"http://{self.host(cluster_domain)}/"
 
     def url(self, cluster_domain: str) -> str:

@@ -1,4 +1,4 @@
-"""What every resource has, and the labels of all that is made for them."""
+"""Metadata of every resource, and the labels of all objects that the operator creates for it."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,9 +9,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 INDEX = "PackageIndex"
 USER = "IndexUser"
 FINALIZER = f"{GROUP}/cleanup"
-"""Of an index with an IAM user of its own."""
+"""Set on an index with an IAM user of its own."""
 BUCKET_FINALIZER = f"{GROUP}/bucket"
-"""Of an index whose bucket goes with it."""
+"""Set on an index whose bucket is deleted with it."""
 ROTATE_ANNOTATION = f"{GROUP}/rotate"
 PAUSED_ANNOTATION = f"{GROUP}/paused"
 CREDENTIALS_ANNOTATION = f"{GROUP}/credentials"
@@ -24,11 +24,11 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 OPERATOR = "wheelyard-operator"
 
 Manifest = dict[str, Any]
-"""A Kubernetes object as the API speaks it."""
+"""A Kubernetes object as the API has it."""
 
 
 class Key(NamedTuple):
-    """What one reconciliation is about."""
+    """The resource that one reconciliation is about."""
 
     kind: str
     namespace: str
@@ -40,7 +40,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Meta:
-    """The part of an object's metadata that anybody here looks at."""
+    """The part of an object's metadata that the operator uses."""
 
     kind: str
     namespace: str
@@ -49,15 +49,15 @@ class Meta:
     generation: int
     created: str
     deleted: str
-    """When it was asked to go, "" where it is to stay."""
+    """When its deletion was requested, "" if it was not."""
     finalizers: tuple[str, ...]
     resource_version: str
     paused: bool
-    """Whether somebody has asked, by the annotation `wheelyard.dev/paused`, that nothing of it is changed."""
+    """Whether the annotation `wheelyard.dev/paused` stops all changes."""
 
     @classmethod
     def parse(cls, body: Manifest) -> "Meta":
-        """Take it from an object as the API gave it."""
+        """Take it from an object of the API."""
         metadata = body["metadata"]
         return cls(
             kind=body["kind"],
@@ -74,12 +74,12 @@ class Meta:
 
     @property
     def deleting(self) -> bool:
-        """Return whether it is on its way out."""
+        """Return whether it is being deleted."""
         return bool(self.deleted)
 
     @property
     def age(self) -> str:
-        """Something to sort by: the oldest is the first."""
+        """A sort key: the oldest comes first."""
         return f"{self.created} {self.uid}"
 
     @property

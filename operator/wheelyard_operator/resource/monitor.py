@@ -1,4 +1,4 @@
-"""How an index wants to be watched by Prometheus."""
+"""How Prometheus monitors an index."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Monitor:
     """A ServiceMonitor of the Prometheus Operator."""
 
     labels: Manifest
-    """By which a Prometheus chooses its ServiceMonitors."""
+    """Labels that Prometheus selects its ServiceMonitors by."""
     interval: str
 
     @classmethod

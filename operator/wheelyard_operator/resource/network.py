@@ -1,4 +1,4 @@
-"""Who may talk with an index's pods, and with whom they may talk."""
+"""The peers that may connect to the pods of an index, and those that the pods may connect to."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ _EVERY_POD: Manifest = {"namespaceSelector": {}}
 
 @dataclass(frozen=True)
 class Network:
-    """Peers in the form that a NetworkPolicy has them. Of those that come, none is nobody."""
+    """Peers as in a NetworkPolicy. No incoming peers means that none may connect."""
 
     cluster: tuple[Manifest, ...]
     external: tuple[Manifest, ...]
     metrics: tuple[Manifest, ...]
-    """Besides the operator."""
+    """In addition to the operator."""
     storage: tuple[Manifest, ...]
-    """Where the storage is. None is wherever the endpoint says."""
+    """Peers that run the storage. Empty means the address of the endpoint."""
     storage_ports: tuple[int, ...]
-    """At which the storage's own pods listen. None are those of the endpoint."""
+    """Ports of the pods of the storage. Empty means the port of the endpoint."""
     dns: tuple[Manifest, ...]
-    """Where names are resolved. None is anywhere."""
+    """Peers that run DNS. Empty means any address."""
 
     @classmethod
     def parse(cls, body: Manifest) -> "Network":

@@ -1,4 +1,4 @@
-"""What an index's owner may say of the pods: where they run, what they may take, and how many there are."""
+"""What the owner of an index may set for its pods: nodes, resources and number."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _LIMITS = {"memory": "512Mi"}
 
 @dataclass(frozen=True)
 class Pods:
-    """Wishes that give nobody rights: no image, no environment, no identity. In the form of a pod's spec."""
+    """Settings as in the spec of a pod, and only those that give no rights: no image, environment or identity."""
 
     resources: Manifest
     node_selector: Manifest
@@ -34,12 +34,12 @@ class Pods:
 
 @dataclass(frozen=True)
 class Autoscaling:
-    """How many pods there are, by what they are busy with."""
+    """Scales the number of pods by CPU usage."""
 
     min_replicas: int
     max_replicas: int
     cpu_percent: int
-    """Of what each pod requests."""
+    """Percent of the CPU request of each pod."""
 
     @classmethod
     def parse(cls, body: Manifest) -> "Autoscaling":

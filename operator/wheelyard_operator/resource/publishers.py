@@ -1,7 +1,7 @@
-"""Trusted publishers: CI jobs that log in by a token which their CI has signed (OpenID Connect).
+"""Trusted publishers: CI jobs that log in with a token that their CI has signed (OpenID Connect).
 
-Each kind declares here which claims of such a token a job must have. All others are ignored; the issuer, the
-audience and the times are always verified.
+Each kind declares here which claims the token of a job must have. All others are ignored. Issuer,
+audience and times are always verified.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from wheelyard_operator.resource.meta import Manifest
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 _GITLAB_ISSUER = "https://gitlab.com"
 _PINS = {"repository_owner_id", "repository_id", "project_id", "namespace_id"}
-"""Claims with a number that is never given to anybody else, as a name is once its owner gives it up."""
+"""Claims with an ID that is never reused. A name can be registered by someone else once it is abandoned."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whoever has a token of this issuer with these claims."""
+    """The bearers of a token from this issuer with these claims."""
 
     issuer: str
     claims: tuple[tuple[str, str], ...]
-    """Names with the values that they must have; a `*` at the end of a value stands for any rest."""
+    """Names with the values that they must have. A `*` at the end of a value matches any suffix."""
 
     @property
     def is_pinned(self) -> bool:
@@ -32,7 +32,7 @@ class Identity:
 
     @property
     def how_to_pin(self) -> str:
-        """Say what to add, and where to find that number."""
+        """What to add, and where to find that ID, as text."""
         claims = dict(self.claims)
         if self.issuer == GITHUB_ISSUER:
             owner = claims.get("repository", "OWNER").partition("/")[0]
@@ -41,7 +41,7 @@ class Identity:
         return "add gitlab.projectId (with oidc: the claim project_id), the project ID on the project's page"
 
     def overlaps(self, other: "Identity") -> bool:
-        """Return whether some token is both, as far as the claims say: those of one are among the other's."""
+        """Return whether one token can be both, judging by the claims: those of one are among the other's."""
         own, theirs = dict(self.claims), dict(other.claims)
         shared = own.keys() & theirs.keys()
         return (
@@ -64,7 +64,7 @@ class Identity:
 
 
 def _meet(one: str, two: str) -> bool:
-    """Return whether some value is meant by both."""
+    """Return whether one value can match both."""
     begins_one, begins_two = one.removesuffix("*"), two.removesuffix("*")
     if one != begins_one and two != begins_two:
         return begins_one.startswith(begins_two) or begins_two.startswith(begins_one)
@@ -74,7 +74,10 @@ def _meet(one: str, two: str) -> bool:
 
 
 def _github(body: Manifest) -> Identity:
-    """https://docs.github.com/en/actions/reference/security/oidc: a workflow, from any branch or tag."""
+    """Return a workflow, on any branch or tag.
+
+    Claims: https://docs.github.com/en/actions/reference/security/oidc
+    """
     repository = body["repository"]
     claims = {
         "repository": repository,
@@ -85,7 +88,10 @@ def _github(body: Manifest) -> Identity:
 
 
 def _gitlab(body: Manifest) -> Identity:
-    """https://docs.gitlab.com/ci/secrets/id_token_authentication/: a CI file, from any branch or tag."""
+    """Return a CI file, on any branch or tag.
+
+    Claims: https://docs.gitlab.com/ci/secrets/id_token_authentication/
+    """
     url, project = body.get("url", _GITLAB_ISSUER).rstrip("/"), body["project"]
     claims = {
         "project_path": project,

@@ -1,7 +1,7 @@
-"""Fields that have a new name: the old one is never read, and refused for one release.
+"""Fields that were renamed: the old name is never read, and refused for one release.
 
-An earlier schema stored its defaults, so an old field may be there that no one has written. With its
-old default it means the same as the new field's default, and is passed over.
+An earlier schema stored its defaults, so a resource may have an old field that no one wrote. With
+its old default it means the same as the default of the new field, and is ignored.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What of a user's wishes counts at an index, and what the user may do there in all."""
+"""The rights of a user at an index: what it requests for itself within limits, and all grants in total."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from wheelyard_operator.resource.user import IndexUser
 
 @dataclass(frozen=True)
 class Rights:
-    """A user's groups and own grants, as far as the index lets them count."""
+    """The groups and own grants of a user, as far as the index accepts them."""
 
     groups: tuple[str, ...]
     grants: tuple[Grant, ...]
 
 
 def rights(index: PackageIndex, user: IndexUser) -> Rights:
-    """Take a user of the index's own namespace by its word, and others within the index's maximum."""
+    """Return all that a user of the index's own namespace requests; of others, the part within the maximum."""
     if user.meta.namespace == index.meta.namespace:
         return Rights(user.groups, user.grants)
     maximum = index.maximum
@@ -35,7 +35,7 @@ def refused(index: PackageIndex, user: IndexUser) -> tuple[str, ...]:
 
 
 def all_grants(index: PackageIndex, user: IndexUser) -> tuple[Grant, ...]:
-    """Return every grant that means this user once logged in, from whomever it comes."""
+    """Return every grant that applies to this user once it is logged in, from the index or its own."""
     own = rights(index, user)
     subjects = {"anonymous", "authenticated", f"user:{user.username}", *(f"group:{group}" for group in own.groups)}
     return (*(grant for grant in index.grants if not subjects.isdisjoint(grant.subjects)), *own.grants)

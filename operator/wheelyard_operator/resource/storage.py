@@ -1,4 +1,4 @@
-"""Where an index keeps everything: a place in a bucket, or a volume of its own."""
+"""The storage of an index: a location in a bucket, or a volume."""
 
 from dataclasses import dataclass
 
@@ -6,25 +6,25 @@ from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.meta import ROTATE_ANNOTATION, Manifest
 
 OLDEST_FORMAT = 1
-"""Of what index servers keep in a storage: every release knows it."""
+"""The oldest storage format, which every release can read."""
 
 
 @dataclass(frozen=True)
 class KeyRotation:
-    """When the access key of an index's own IAM user gives way to a new one."""
+    """When the access key of the IAM user of an index is rotated."""
 
     every: int = 0
-    """Seconds; 0 is never by itself."""
+    """Seconds; 0 if it is not scheduled."""
     request: str = ""
-    """Value of the annotation `wheelyard.dev/rotate`: each one asks for a new key once; "" is none."""
+    """Value of the annotation `wheelyard.dev/rotate`. Each value requests one rotation; "" requests none."""
 
 
 @dataclass(frozen=True)
 class CloudRole:
-    """The index servers' ServiceAccount has a role at the cloud (IRSA, Pod Identity...): there is no key at all."""
+    """A role of the cloud provider that the index servers assume (IRSA, Pod Identity...), without any key."""
 
     annotations: tuple[tuple[str, str], ...]
-    """Of the ServiceAccount, by which the cloud knows the role; Pod Identity needs none."""
+    """Annotations of the ServiceAccount that name the role. Pod Identity needs none."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class S3Storage:
 
     bucket: str
     region: str
-    """"" is the operator's."""
+    """"" means the region of the operator."""
     prefix: str
     """"" or ends in "/"."""
     endpoint: str
-    """"" is the operator's, which is AWS unless it was told otherwise."""
+    """"" means the endpoint of the operator, which is AWS by default."""
     provision_bucket: bool
     provision_user: bool
     rotation: KeyRotation
     secret_name: str
-    """The Secret with the credentials, if the team brings one, else ""."""
+    """The Secret with the credentials that the team provides, "" if there is none."""
     cloud_role: CloudRole | None
-    """None where there is a key."""
+    """None if there is an access key."""
 
     @classmethod
     def parse(cls, body: Manifest, annotations: Manifest) -> "S3Storage":
@@ -69,12 +69,12 @@ class S3Storage:
 
 @dataclass(frozen=True)
 class VolumeStorage:
-    """A volume of the cluster's, for one index server."""
+    """A PersistentVolumeClaim, for one index server."""
 
     size: str
-    """A quantity such as 20Gi."""
+    """A size such as 20Gi."""
     class_name: str
-    """"" is the cluster's default."""
+    """"" means the default of the cluster."""
 
     @classmethod
     def parse(cls, body: Manifest) -> "VolumeStorage":

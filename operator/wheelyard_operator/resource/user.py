@@ -1,4 +1,4 @@
-"""An IndexUser, and the names of everything that is made for it."""
+"""An IndexUser, and the names of everything that the operator creates for it."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 
 @dataclass(frozen=True)
 class Rotation:
-    """When a user's token gives way to a new one."""
+    """When the token of a user is rotated."""
 
     every: int
-    """Seconds; 0 is never by itself."""
+    """Seconds; 0 if it is not scheduled."""
     overlap: int
-    """Seconds for which the old token still works beside the new one."""
+    """Seconds that the previous token still works after a rotation."""
     request: str
-    """Value of the annotation `wheelyard.dev/rotate`: each one asks for a new token once; "" is none."""
+    """Value of the annotation `wheelyard.dev/rotate`. Each value requests one rotation; "" requests none."""
 
     @classmethod
     def parse(cls, body: Manifest) -> "Rotation":
@@ -43,12 +43,12 @@ class IndexUser:
     is_external: bool
     """Whether the Secret has the address of the external listener, else that of the cluster listener."""
     has_token: bool
-    """Whether it logs in by a token, among whatever else it has."""
+    """Whether it has a token, possibly in addition to other ways to log in."""
     rotation: Rotation
     password_secret_name: str
-    """The Secret with a password of the user's own choice, "" where there is none."""
+    """The Secret with a password that the user chose, "" if there is none."""
     service_accounts: tuple[str, ...]
-    """Names of ServiceAccounts of the user's own namespace: another namespace's are not the user's to name."""
+    """ServiceAccounts in the namespace of the user. It must not name those of other namespaces."""
     publishers: tuple[Identity, ...]
     renamed: tuple[RenamedField, ...]
     """Fields that it still has under their old names."""
@@ -56,7 +56,7 @@ class IndexUser:
 
     @classmethod
     def parse(cls, body: Manifest) -> "IndexUser":
-        """Take it from the API's answer; the schema has checked it."""
+        """Take it from an answer of the API server, whose schema has checked it."""
         meta, spec = Meta.parse(body), body["spec"]
         credentials = spec.get("credentials", {})
         username = f"{meta.namespace}.{meta.name}"

@@ -7,13 +7,13 @@ from wheelyard_operator.settings import Settings, SettingsError
 AUTHORITY = certificate_of_an_authority().strip()
 
 
-def test_image_alone_is_enough() -> None:
+def test_only_the_image_is_required() -> None:
     settings = Settings.from_environment({"WHEELYARD_IMAGE": "w:1"})
     assert settings == Settings(image="w:1")
     assert settings.s3_endpoint == ""
 
 
-def test_what_is_not_set_allows_nothing() -> None:
+def test_an_unset_list_allows_nothing() -> None:
     settings = Settings.from_environment({"WHEELYARD_IMAGE": "w:1"})
     assert settings.allowed_buckets == settings.allowed_hosts == ()
     assert settings.allowed_ingress_annotations == ()
@@ -141,6 +141,6 @@ def test_errors_name_the_variable(environment: dict[str, str], named: str) -> No
 
 
 @pytest.mark.parametrize("bundle", ["ca.pem", f"{AUTHORITY[:200]}\n-----END CERTIFICATE-----", "\u00e4"])
-def test_what_is_no_certificate_is_refused(bundle: str) -> None:
+def test_text_that_is_not_a_certificate_is_refused(bundle: str) -> None:
     with pytest.raises(SettingsError, match="WHEELYARD_CA_BUNDLE must be certificates in PEM"):
         Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_CA_BUNDLE": bundle})

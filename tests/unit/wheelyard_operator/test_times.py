@@ -20,10 +20,10 @@ def test_times_are_written_in_utc() -> None:
         ("2026-01-02T02:04:05.5Z", False),
     ],
 )
-def test_what_is_a_time(text: str, *, fits: bool) -> None:
+def test_only_rfc_3339_in_utc_is_a_time(text: str, *, fits: bool) -> None:
     assert is_time(text) is fits
 
 
-def test_reckoning() -> None:
+def test_times_are_added_and_subtracted() -> None:
     assert later("2026-12-31T23:59:59Z", 2) == "2027-01-01T00:00:01Z"
     assert seconds_until("2027-01-01T00:00:01Z", "2026-12-31T23:59:59Z") == 2

@@ -36,7 +36,7 @@ PATTERNS = st.builds(
         ("{namespace}.example.com", "a.b.example.com", "a", False),
     ],
 )
-def test_what_a_namespace_may_have(pattern: str, name: str, namespace: str, *, allowed: bool) -> None:
+def test_a_pattern_allows_names_to_a_namespace(pattern: str, name: str, namespace: str, *, allowed: bool) -> None:
     assert allows([pattern], name, namespace) is allowed
 
 
@@ -56,5 +56,5 @@ def test_two_patterns_that_give_a_name_to_two_namespaces_give_it_to_neither() ->
     assert allows([*patterns, "pypi-a"], "pypi-a", "a"), "the platform team says so by name"
 
 
-def test_a_namespace_is_told_its_own_patterns_only() -> None:
+def test_only_the_patterns_of_its_own_namespace_are_shown() -> None:
     assert examples(["team-b-packages", "{namespace}-*"], "a") == ("a-*",)

@@ -30,7 +30,7 @@ from wheelyard_operator.resource.globs import MAX_LENGTH, MAX_STARS, includes, i
         ("*ab*b", "aabb", True),
     ],
 )
-def test_globs_in_globs(outer: str, inner: str, *, included: bool) -> None:
+def test_a_glob_includes_another(outer: str, inner: str, *, included: bool) -> None:
     assert includes(outer, inner) is included
 
 

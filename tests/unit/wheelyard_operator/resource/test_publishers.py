@@ -86,7 +86,7 @@ GITHUB = "https://token.actions.githubusercontent.com"
         ({"oidc": {"issuer": "https://ci.example", "claims": {"sub": "x"}}}, True),
     ],
 )
-def test_names_that_can_be_registered_anew_are_no_pin(body: dict[str, Any], *, pinned: bool) -> None:
+def test_names_that_can_be_registered_again_do_not_pin(body: dict[str, Any], *, pinned: bool) -> None:
     assert Identity.of_publisher(body).is_pinned is pinned
 
 

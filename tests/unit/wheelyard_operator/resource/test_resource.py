@@ -14,7 +14,7 @@ def test_index_names() -> None:
     assert index.meta.key == Key("PackageIndex", "packages", "main")
 
 
-def test_given_secret_counts() -> None:
+def test_a_secret_that_the_index_names_is_used() -> None:
     assert an_index(**given("mine")).storage_secret_name == "mine"
 
 
@@ -48,7 +48,7 @@ def test_own_grants_are_for_that_user_alone() -> None:
         ({"key": "team", "operator": "Gt", "values": ["1"]}, False),
     ],
 )
-def test_expressions(expression: dict[str, object], *, holds: bool) -> None:
+def test_a_match_expression_selects_by_labels(expression: dict[str, object], *, holds: bool) -> None:
     selector = LabelSelector.parse({"matchLabels": {"x": "y"}, "matchExpressions": [expression]})
     assert selector.matches({"team": "a", "x": "y"}) is holds
     assert not selector.matches({"team": "a"})
@@ -66,7 +66,7 @@ def test_expressions(expression: dict[str, object], *, holds: bool) -> None:
         ({"from": "Selector", "selector": {"matchLabels": {"team": "ci"}}}, "packages", {}, True),
     ],
 )
-def test_consent(
+def test_the_index_admits_users_of_a_namespace(
     consent: dict[str, object], namespace: str, labels: dict[str, str] | None, *, admitted: bool
 ) -> None:
     assert NamespaceAdmission.parse(consent).admits("packages", namespace, labels) is admitted

@@ -15,13 +15,13 @@ def index(given: list[Any] | None = None, /, **maximum: Any) -> PackageIndex:
     return an_index(access={"grants": given or [], "users": {"namespaces": {"from": "All"}, "maximum": maximum}})
 
 
-def test_a_user_of_the_indexs_own_namespace_is_taken_by_its_word() -> None:
+def test_a_user_in_the_namespace_of_the_index_gets_all_that_it_requests() -> None:
     user = a_user(groups=["admins"], grants=[{"verbs": ALL}])
     own = rights(index(), user)
     assert (own.groups, own.grants, refused(index(), user)) == (("admins",), user.grants, ())
 
 
-def test_others_give_themselves_nothing_by_default() -> None:
+def test_users_of_other_namespaces_get_nothing_by_default() -> None:
     user = a_user(namespace="ci", groups=["admins"], grants=[{"verbs": ["read", "delete"]}])
     own = rights(index(), user)
     assert (own.groups, own.grants) == ((), ())
@@ -37,7 +37,7 @@ def test_within_the_maximum_nothing_is_refused() -> None:
     assert (grant.verbs, grant.packages, grant.within) == (("read",), ("acme-x*",), ("acme-*",))
 
 
-def test_what_is_beyond_counts_only_within() -> None:
+def test_only_the_part_within_the_maximum_is_granted() -> None:
     here = index(grants=[{"packages": ["acme-*"], "verbs": ["publish"]}, {"packages": ["*"], "verbs": ["read"]}])
     user = a_user(namespace="ci", grants=[{"packages": ["*"], "verbs": ALL}])
     assert [(grant.verbs, grant.packages, grant.within) for grant in rights(here, user).grants] == [
@@ -47,7 +47,7 @@ def test_what_is_beyond_counts_only_within() -> None:
     assert refused(here, user) == ("read, publish, yank, delete, manage: *",)
 
 
-def test_all_that_a_user_may_do() -> None:
+def test_all_grants_of_a_user_are_found() -> None:
     given_by_index = [
         {"subjects": ["anonymous"], "verbs": ["read"]},
         {"subjects": ["group:publishers"], "verbs": ["publish"], "packages": ["shared"]},
@@ -101,7 +101,7 @@ def test_a_user_may_do_what_its_grants_and_the_maximum_both_allow(
     ) is (any(map(allows, own)) and any(map(allows, maximum)))
 
 
-def test_what_would_be_compared_for_too_long_is_said_to_count_within_the_maximum_only() -> None:
+def test_grants_that_take_too_long_to_compare_are_reported_as_limited() -> None:
     globs = ["*" + "a*" * 7 + "b" * 90 + str(number) for number in range(30)]
     here = index(grants=[{"packages": globs, "verbs": ["read"]}])
     few, many = ([{"packages": [globs[0]] * count, "verbs": ["read"]}] for count in (1, 30))
@@ -109,7 +109,7 @@ def test_what_would_be_compared_for_too_long_is_said_to_count_within_the_maximum
     assert len(refused(here, a_user(namespace="ci", grants=many))) == 1
 
 
-def test_a_glob_of_before_the_bounds_has_no_effect_and_the_others_have() -> None:
+def test_only_a_glob_beyond_the_bounds_has_no_effect() -> None:
     wild = "*a" * 9
     user = a_user(grants=[{"packages": [wild, "acme-*"], "verbs": ["read"]}])
     (grant,) = rights(index(), user).grants
