@@ -1,1 +1,1 @@
-"""`make bench`: what things cost, beside others, in one run. docs/performance.md tells how to read it."""
+"""`make bench`: speed and costs next to other servers, in one run. docs/dev/speed-log.md says how to read it."""

@@ -1,6 +1,7 @@
 """What the servers hold: made wheels by the thousand, and a set of real ones; each is made once and kept.
 
-A tree has a folder for each project, named as PEP 503 wants it, with its wheels. All servers get the same ones.
+A tree has a folder for each project, named as PEP 503 wants it, with its wheels. All servers get
+the same ones.
 """
 
 import hashlib
@@ -50,7 +51,7 @@ class Tree:
 
 
 HUGE = Tree("huge-1", Path("/nonexistent"))
-"""500,000 wheels in 50,000 projects: no more than a name, since nobody is to download them."""
+"""500,000 wheels in 50,000 projects: names only, since no client downloads them."""
 
 
 def made() -> Tree:
@@ -90,7 +91,7 @@ def core_metadata(wheel: Path) -> bytes:
 
 
 def huge_projects() -> Iterator[Project]:
-    """Yield the documents of 50,000 projects with 10 files each, which nobody is to download."""
+    """Yield the documents of 50,000 projects with 10 files each, which no client downloads."""
     digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(FILES_EACH)]
     for number in range(HUGE_PROJECTS):
         name = f"huge-{number:05}"
@@ -107,7 +108,7 @@ def write_wheel(folder: Path, project: str, version: str, size: int = 0) -> Path
     path = folder / f"{name}-{version}-py3-none-any.whl"
     files = wheel_files(name, version, extra="Summary: Made for the bench\nRequires-Python: >=3.9\n")
     if size:
-        # Of random bytes, so that nobody gains by compressing them.
+        # Random bytes, so that no server gains by compressing them.
         files[f"{name}.bin"] = os.urandom(min(size, 1_000_000)) * -(-size // min(size, 1_000_000))
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in with_record(files, f"{name}-{version}.dist-info").items():

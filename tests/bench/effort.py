@@ -9,9 +9,9 @@ class Effort:
 
     name: str
     rounds: int
-    """Of each measure; the order of the servers turns with each."""
+    """Rounds of each measure; the order of the servers turns with each."""
     seconds: int
-    """Of load in one round; wrk counts whole ones."""
+    """Seconds of load in one round; wrk counts whole ones."""
     warm_up: int
     """Seconds of the same load before the first round of each server, not counted."""
     settled: bool

@@ -33,7 +33,7 @@ class Result:
     p99: float
     """Milliseconds."""
     cpu_seconds: float
-    """Of the server."""
+    """Processor time of the server."""
 
     @property
     def rate(self) -> float:

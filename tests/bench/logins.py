@@ -1,4 +1,4 @@
-"""What it costs to find out who is asking: `python -m bench.logins`, with 1,000 users in the access file.
+"""The cost of authentication: `python -m bench.logins`, with 1,000 users in the access file.
 
 Ratios are to a password's slow hash in the same run; the times are of this machine.
 """

@@ -11,7 +11,7 @@ from typing import NamedTuple
 _TICKS = os.sysconf("SC_CLK_TCK")
 _GONE = (FileNotFoundError, ProcessLookupError)
 IDLE_SHARE = 0.05
-"""Of all processors, what everything else together may take before a run begins."""
+"""The share of all processors that other programs may use before a run begins."""
 
 
 class Usage(NamedTuple):
@@ -57,7 +57,7 @@ def resident_megabytes(pids: Iterable[int]) -> float:
 
 
 def forget_peaks(pids: Iterable[int]) -> None:
-    """Begin anew with the peaks of these processes and their descendants."""
+    """Reset the peaks of these processes and their descendants."""
     for pid in family(pids):
         with suppress(*_GONE):
             Path(f"/proc/{pid}/clear_refs").write_text("5")

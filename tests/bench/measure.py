@@ -74,7 +74,7 @@ class Subject:
 
     @contextmanager
     def fresh(self, tree: Tree | None) -> Iterator[Running]:
-        """Run one more that is nobody else's, with these wheels or with none."""
+        """Run another server for this measure alone, with these wheels or without any."""
         running = self._started(tree)
         try:
             yield running
@@ -129,7 +129,7 @@ class Measure:
     """Returns the figures that there are, or why there is none; raises `NotOffered` for all of them."""
     most_rounds: int = 100
     rounds_for_one: int = 1
-    """Rounds in place of each one of a run that has several, for what is short and differs much between rounds."""
+    """Rounds instead of each one of a run that has several, for short measures that differ much between rounds."""
 
     def rounds(self, effort: Effort) -> int:
         """Return how often it is measured in a run."""

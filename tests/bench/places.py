@@ -1,4 +1,4 @@
-"""Where the bench keeps what takes long to make, and where it works."""
+"""The folders of the bench: one for results that take long, one to work in."""
 
 import shutil
 import tempfile

@@ -25,12 +25,12 @@ def markdown(results: Results, plots: Sequence[str]) -> str:
 
 _RATIOS_NOTE = (
     "nginx's own column has its figures; all others are ratios to them: of a rate, more is better, of a time, "
-    "less. Where nginx has no figure, all columns have their own. Medians of all rounds."
+    "less. If nginx has no figure, all columns show their own. Medians of all rounds."
 )
 
 
 def reach(results: Results) -> str:
-    """Return the list of what was reached and missed, as the end of a run prints it."""
+    """Return the list of reached and missed targets, as the end of a run prints it."""
     return "\n".join(_reach_line(target, results) for target in TARGETS)
 
 

@@ -16,7 +16,7 @@ _LOG_LINES = 6
 
 
 def run(groups: Sequence[Group], servers: Sequence[Server], effort: Effort, results: Results) -> None:
-    """Measure these groups of these servers; what fails is told in the results, and the run goes on."""
+    """Measure these groups of these servers; a failure is reported in the results, and the run goes on."""
     versions, reasons = _installed(servers)
     results.about["servers"] = {
         server.name: {"version": versions.get(server.name), "settings": server.settings} for server in servers
@@ -73,7 +73,7 @@ def _run_group(group: Group, servers: Sequence[Server], effort: Effort, results:
 def _run_measure(group: Group, measure: Measure, subjects: Sequence[Subject], results: Results) -> None:
     out: set[str] = set()
     for round_ in range(measure.rounds(subjects[0].effort)):
-        # Who came last comes first: what drifts in the course of a round hits nobody more than others.
+        # The last server of a round is the first of the next: drift during a round favors none.
         for subject in subjects if round_ % 2 == 0 else reversed(subjects):
             if subject.server.name in out:
                 continue
@@ -95,7 +95,7 @@ def _run_once(group: Group, measure: Measure, subject: Subject, results: Results
         reason_and_log = f"failed: {error!r}" if not str(error) else f"failed: {error}"
         if "the last lines of" not in reason_and_log:
             reason_and_log += _logs(subject)
-        # Where it lay was a matter of this machine, and is gone.
+        # Its folder belonged to this machine, and is gone.
         reason_and_log = reason_and_log.replace(f"{kept_folder()}/", "")
         say(f"{name}, {measure.name}: {reason_and_log.partition('the last lines')[0].partition('; ')[0][:300]}")
         _lack_all([measure], subject.server, group.name, reason_and_log, results)

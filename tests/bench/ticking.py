@@ -1,6 +1,7 @@
 """`wheelyard` with a ticker in its event loop: how long everybody else waits while something else is done.
 
-SIGUSR1 writes the longest gap since the signal before, in milliseconds, into the file that `GAP` names.
+SIGUSR1 writes the longest gap since the signal before, in milliseconds, into the file that `GAP`
+names.
 """
 
 import asyncio

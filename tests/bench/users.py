@@ -1,7 +1,7 @@
 """What a change of one user costs an index with very many: `python -m bench.users`.
 
-The operator writes the access file anew, and every index server reads it; each user asks whether it is in force.
-The times are of one processor of this machine.
+The operator writes the access file again, and every index server reads it; each user asks whether
+it is in force. The times are of one processor of this machine.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""What is done to the local cluster: each fault is over when its function returns, but for what has to heal."""
+"""Faults of the local cluster: each is over when its function returns, except for the recovery."""
 
 import os
 import signal
@@ -27,7 +27,8 @@ def kill_operator(kubectl: Kubectl, seconds: float) -> int:
             killed = sum(_kill(pid) for each in containers for pid in _processes(each))
             kills += killed
             if killed:
-                # Kubernetes waits longer and longer before it starts a container again: another pod starts at once.
+                # Kubernetes waits longer and longer before it starts a container again: another pod
+                # starts at once.
                 kubectl("-n", SYSTEM, "delete", "pod", pod["metadata"]["name"], "--force", "--wait=false")
         time.sleep(2)
     if not kills:
@@ -119,7 +120,7 @@ def _kill(pid: int) -> bool:
 
 @contextmanager
 def _rule(address: str, *target: str) -> Iterator[None]:
-    """Have a rule for what comes from a pod to the API server."""
+    """Have a rule for packets from a pod to the API server."""
     rule = ("INPUT", "--source", address, "--protocol", "tcp", "--dport", "6443", "--jump", *target)
     subprocess.run(["iptables", "--wait", "--insert", *rule], check=True)
     try:

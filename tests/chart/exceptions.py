@@ -6,15 +6,15 @@ A finding that is not here fails a test, and so does an exception that nothing n
 DEFAULT, EVERYTHING = "default", "everything"
 """The two sets of values that are looked at."""
 OPERATOR, TEST = "Deployment", "Pod"
-"""What it is said of: the operator, and the pod of `helm test`."""
+"""The containers that are meant: the operator, and the pod of `helm test`."""
 
 _CPU = (
     "A limit of CPU throttles a program in the middle of its work even where the node is idle: reconciling gets "
-    "slow, and a Lease is lost. The request sees to its share. Who wants a limit sets `resources`."
+    "slow, and a Lease is lost. The request sees to its share. To set a limit, use `resources`."
 )
 _EPHEMERAL = (
     "The root is read-only, /tmp has a size limit and logs are rotated by the kubelet. A request keeps pods off "
-    "nodes that do not count local storage, such as those of kind without root. Who wants one sets `resources`."
+    "nodes that do not count local storage, such as those of kind without root. To set one, use `resources`."
 )
 _PULL = (
     "Tags of releases never change, and `image.digest` is for those who trust no tag; `Always` needs the registry "

@@ -76,7 +76,7 @@ def test_the_chart_changes_nothing_in_them_but_where_the_runbooks_are(url: str) 
         assert group == {key: value for key, value in its_source.items() if key != "rules"}
 
 
-def test_whatever_is_asked_for_is_told_by_some_program(tmp_path: Path) -> None:
+def test_every_metric_of_an_alert_exists(tmp_path: Path) -> None:
     asked = [rule["expr"] for rule in ALERTS]
     panels = json.loads((FILES / "dashboard.json").read_text())["panels"]
     asked += [target["expr"] for panel in panels for target in panel.get("targets", ())]

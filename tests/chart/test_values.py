@@ -59,7 +59,7 @@ OPEN = {
 """Values that are objects as users like."""
 
 
-def test_the_operator_is_told_every_value(everything: Objects) -> None:
+def test_every_value_reaches_the_operator(everything: Objects) -> None:
     (container,) = everything("Deployment")["spec"]["template"]["spec"]["containers"]
     environment = {each["name"]: each.get("value") for each in container["env"]}
     assert {name: value for name, value in environment.items() if value is not None} == {

@@ -22,7 +22,7 @@ def new_environment(folder: Path) -> Path:
 
 
 def installed(folder: Path) -> dict[str, str]:
-    """Return the versions of what is in the environment of a folder."""
+    """Return the versions of all packages in the environment of a folder."""
     printed = succeed(folder / ".venv/bin/python", "-c", _VERSIONS, cwd=folder)
     return dict(line.split() for line in printed.splitlines())
 

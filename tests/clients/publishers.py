@@ -114,7 +114,7 @@ def hatch(project: Path, url: str, token: str, *options: str) -> Done:
 
 
 def flit(project: Path, url: str, token: str, *options: str) -> Done:
-    """Publish with flit, which builds anew each time."""
+    """Publish with flit, which builds again each time."""
     variables = {"FLIT_INDEX_URL": url, "FLIT_USERNAME": "__token__", "FLIT_PASSWORD": token}
     return run(program("flit"), "publish", *options, cwd=project, variables=variables)
 

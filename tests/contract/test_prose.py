@@ -23,10 +23,29 @@ TREES = [
     "examples",
     "findings",
     "release",
+    "tests/bench",
+    "tests/chaos",
+    "tests/clients",
+    "tests/demo",
+    "tests/fuzz",
+    "tests/s3_servers",
+    "tests/unit/artifacts",
+    "tests/unit/bench",
+    "tests/unit/chaos",
+    "tests/unit/hooks",
 ]
 """Files, and folders, that have none of the patterns."""
 
-WRAPPED_TREES = ["docs/hooks", "release"]
+WRAPPED_TREES = [
+    "docs/hooks",
+    "release",
+    "tests/bench",
+    "tests/chaos",
+    "tests/clients",
+    "tests/demo",
+    "tests/fuzz",
+    "tests/s3_servers",
+]
 """Folders whose docstrings and comments are wrapped."""
 
 

@@ -1,7 +1,8 @@
 """One archive for every reader: `python -m fuzz.readers --seconds 60`.
 
-Changes the headers of small sdists, one field at a time, with checksums that are right. What `inspect` accepts is
-unpacked by GNU tar, by Python's `tarfile` and by uv: the three must find the same files. `--seed N` repeats a run.
+Changes the headers of small sdists, one field at a time, with checksums that are right. What
+`inspect` accepts is unpacked by GNU tar, by Python's `tarfile` and by uv: the three must find the
+same files. `--seed N` repeats a run.
 """
 
 import argparse

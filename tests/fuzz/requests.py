@@ -1,8 +1,8 @@
 """Damaged HTTP requests against the whole application, on a socket: `python -m fuzz.requests --seconds 60`.
 
-Whatever comes in: no answer is a 500, nothing is logged that is a bug (a traceback, an error), every connection
-comes to its end, no token is in the log, and a good request is answered afterwards. A run is a seed: `--seed N`
-again sends the same bytes, but for the token.
+Whatever comes in: no answer is a 500, nothing is logged that is a bug (a traceback, an error),
+every connection comes to its end, no token is in the log, and a good request is answered
+afterwards. A run is a seed: `--seed N` again sends the same bytes, but for the token.
 """
 
 import argparse

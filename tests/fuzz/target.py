@@ -1,4 +1,4 @@
-"""What is fuzzed."""
+"""The targets of the fuzzer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from cluster.versitygw import S3Server, free_port
 from s3_servers import packages
 
 START_SECONDS = 120
-"""A JVM beside other work."""
+"""A JVM while other programs run."""
 Start = Callable[[Path, S3Server], Program]
 """Describes a server that keeps its data under a folder, with this endpoint and these keys."""
 

@@ -246,12 +246,16 @@ def _comments_of_python(text: str) -> Iterator[Piece]:
         yield Piece(begun, _plain(" ".join(block)))
 
 
-KINDS = frozenset({".md", ".py", ".sh", ".txt", ".yaml", ".yml"})
+KINDS = frozenset({".md", ".py", ".sh", ".yaml", ".yml"})
+GENERATED = "results"
+"""Folders of reports."""
 
 
 def files(path: Path) -> list[Path]:
-    """Return a file, or the files in a folder that have prose."""
-    return [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in KINDS)
+    """Return a file, or the files in a folder that people wrote prose in."""
+    if path.is_file():
+        return [path]
+    return sorted(each for each in path.rglob("*") if each.suffix in KINDS and GENERATED not in each.parts)
 
 
 def reports(path: Path) -> Iterator[str]:

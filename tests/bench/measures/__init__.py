@@ -1,4 +1,4 @@
-"""What is measured, a module for each group."""
+"""The measures, a module for each group."""
 
 from collections.abc import Sequence
 

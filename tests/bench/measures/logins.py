@@ -1,4 +1,4 @@
-"""What it costs Wheelyard to find out who is asking; `python -m bench.logins` prints it alone."""
+"""The cost of authentication in Wheelyard; `python -m bench.logins` prints it alone."""
 
 import asyncio
 

@@ -58,7 +58,7 @@ def _loaded(subject: Subject, path: str, asking: Asking) -> dict[str, float]:
 
 
 def _checked(running: Running, path: str, headers: Mapping[str, str], *, known: bool) -> dict[str, str]:
-    """Look whether the server answers as it is asked to; return what to ask with besides."""
+    """Check that the server answers as requested; return the additional headers of a request."""
     with running.client() as client:
         answer = client.send("GET", path, None, **{k.replace("-", "_"): v for k, v in headers.items()})
         found = {name.lower(): value for name, value in answer.headers.items()}

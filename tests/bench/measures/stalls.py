@@ -15,7 +15,7 @@ from bench.servers.base import NotOffered, Running
 from bench.web import HTML, JSON
 
 UNREAD = 20
-"""Requests whose answers nobody reads."""
+"""Requests whose answers are not read."""
 _LIST = ",".join(["a/b;q=0.1"] * 800)
 _WORDS = "+".join("abcdefghij")
 _PATIENCE_SECONDS = 30
@@ -53,8 +53,8 @@ def _stalls(subject: Subject) -> dict[str, float]:
         if running.gap is None:
             raise NotOffered("it has no ticker")
         with running.client() as client:
-            # A document is decoded as a whole when it is new, and the first list of all reads each of them: what is
-            # measured is the work for requests.
+            # A document is decoded as a whole when it is new, and the first list of all reads each
+            # of them: what is measured is the work for requests.
             client.get(running.page(""))
             client.get(f"/api/v1/projects/{data.BIG_PROJECT}?limit=1")
             _gap(running, running.gap)
@@ -65,7 +65,7 @@ def _stalls(subject: Subject) -> dict[str, float]:
 
 
 def _held(running: Running) -> float:
-    """Return by how many MB the server grows while nobody reads what it answers."""
+    """Return by how many MB the server grows while its answers are not read."""
     before = machine.resident_megabytes(running.pids)
     with ExitStack() as stack:
         for number in range(UNREAD):
@@ -87,7 +87,7 @@ GROUP = Group(
             "cheap",
             (
                 Figure("gap", "longest gap of a 1 ms ticker in the event loop", "ms", more_is_better=False),
-                Figure("held", f"memory for {UNREAD} answers that nobody reads", "MB", more_is_better=False),
+                Figure("held", f"memory for {UNREAD} unread answers", "MB", more_is_better=False),
             ),
             _stalls,
         ),

@@ -15,7 +15,7 @@ from bench.web import basic
 
 _BLOCK = 1 << 20
 _IN_SEQUENCE = 4_000
-"""Of the forms, so many are for uploads one after the other."""
+"""The number of forms for uploads one after the other."""
 
 
 def _target(running: Running) -> str:

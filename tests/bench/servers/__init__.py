@@ -1,7 +1,7 @@
-"""The servers that are measured beside each other, each with the best settings that its documents know.
+"""The servers that are compared, each with the best settings that its documents mention.
 
-`base` says what a server is; every other module has one product. Servers that cannot be installed stay in the
-report, with the reason.
+`base` says what a server is; every other module has one product. Servers that cannot be installed
+stay in the report, with the reason.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ class NotOffered(Exception):  # noqa: N818 - it is an answer, no error
 
 @dataclass
 class Running:
-    """A server that answers, and the programs that it needs beside it."""
+    """A running server, and the programs that it needs."""
 
     server: "Server"
     url: str
@@ -34,16 +34,16 @@ class Running:
     programs: tuple[str, ...]
     """Whose processor time and memory are the server's."""
     aids: tuple[str, ...] = ()
-    """What it needs besides: an S3 server, an upstream."""
+    """Other programs that it needs: an S3 server, an upstream."""
     reading: Mapping[str, str] = field(default_factory=dict)
     """Headers of every reader."""
     s3_log: Path | None = None
-    """A line for each request to S3, where there is one."""
+    """A line for each request to S3, if there is one."""
     again: Callable[[Path], "Running"] | None = None
     """Starts one more on the same storage, in an empty folder; None: there can be only one."""
 
     gap: Path | None = None
-    """Where the longest gap of its ticker is told, see `bench.ticking`; None: it has none."""
+    """The file with the longest gap of its ticker, see `bench.ticking`; None: it has no ticker."""
 
     @property
     def pids(self) -> list[int]:
@@ -55,7 +55,7 @@ class Running:
         return self.server.pages + (f"{project}/" if project else "")
 
     def index_url(self) -> str:
-        """Return what installers are told, with a login in it where one is needed."""
+        """Return the index URL of installers, with a login in it if one is needed."""
         login = f"{self.server.reader}@" if self.reading else ""
         return self.url.replace("http://", f"http://{login}") + self.server.pages
 
@@ -97,7 +97,7 @@ class Server(ABC):
     """`user:password` of a reader, where one needs a login."""
     upload_method = "POST"
     max_files: int | None = None
-    """Of a project that it can be given in minutes; None: there is no such limit."""
+    """The most files of a project that it accepts within minutes; None: there is no such limit."""
     groups: frozenset[str] = COMPARED
     """Measures that it takes part in."""
 

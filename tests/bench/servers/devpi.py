@@ -15,7 +15,7 @@ _INDEX = "/root/bench"
 
 
 class Devpi(PyPIServer):
-    """One stage index without bases, so that it asks nobody else."""
+    """One stage index without bases, so that it asks no other index."""
 
     name = "devpi"
     settings = "waitress with 50 threads, SQLite and files, one stage index without bases, core metadata on"

@@ -1,4 +1,4 @@
-"""Filling a server through its own upload API, where it has no quicker way."""
+"""Filling a server through its own upload API, if it has no quicker way."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ READY_SECONDS = 60
 
 
 def publish(running: Running, tree: Tree, workers: int) -> None:
-    """Upload all wheels of a tree that the server can be given, projects beside each other."""
+    """Upload all wheels of a tree that the server accepts, projects at the same time."""
     most = running.server.max_files
     projects = [each for each in tree.projects() if most is None or len(tree.files(each)) <= most]
     with ThreadPoolExecutor(workers) as pool:

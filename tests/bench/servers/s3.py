@@ -1,4 +1,4 @@
-"""The S3 server of those that need one: a versitygw for each, which is no part of what is measured."""
+"""The S3 servers: a versitygw for each server that needs one, which is not measured."""
 
 import re
 from collections import Counter

@@ -18,7 +18,7 @@ CRD = {
                             "metadata": {"type": "object"},
                             "spec": {
                                 "type": "object",
-                                "description": "What it should be.",
+                                "description": "Its desired state.",
                                 "required": ["parts"],
                                 "properties": {
                                     "parts": {
@@ -51,7 +51,7 @@ CRD = {
 }
 
 
-def test_a_field_is_told_with_its_type_its_limits_and_the_words_of_a_refusal() -> None:
+def test_a_field_is_shown_with_its_type_its_limits_and_the_words_of_a_refusal() -> None:
     page = fields.page(CRD)
     assert "### `spec.parts` { #spec-parts }\n\n*list of object, required, at most 3 items*\n\nIts parts.\n" in page
     assert "- a part needs a name" in page

@@ -8,7 +8,7 @@ from helm_values import Value
 TEXT = """\
 # The image.
 image:
-  # Where it is,
+  # Its repository,
   # without a tag.
   repository: wheelyard
 
@@ -17,7 +17,7 @@ aws:
     # The S3 server.
     s3: ""
 
-# What it may use.
+# Its limits.
 resources:
   requests:
     cpu: 50m
@@ -28,9 +28,9 @@ nodeSelector: {}
 
 def test_every_value_has_its_comment_and_its_default() -> None:
     assert list(helm_values.values(TEXT)) == [
-        Value("image.repository", "wheelyard", "Where it is, without a tag."),
+        Value("image.repository", "wheelyard", "Its repository, without a tag."),
         Value("aws.endpoints.s3", "", "The S3 server."),
-        Value("resources", {"requests": {"cpu": "50m"}}, "What it may use."),
+        Value("resources", {"requests": {"cpu": "50m"}}, "Its limits."),
         Value("nodeSelector", {}, "Labels of nodes."),
     ]
 
@@ -43,7 +43,7 @@ def test_a_value_without_a_comment_fails() -> None:
 def test_the_page_shows_what_a_value_is_unless_it_is_set() -> None:
     page = helm_values.page(TEXT)
     assert '### `aws.endpoints.s3`\n\nThe S3 server.\n\nDefault: `""`\n' in page
-    assert "## resources\n\nWhat it may use.\n\n```yaml\nrequests:\n  cpu: 50m\n```\n" in page
+    assert "## resources\n\nIts limits.\n\n```yaml\nrequests:\n  cpu: 50m\n```\n" in page
 
 
 def test_the_table_in_the_chart_s_readme_is_current() -> None:
