@@ -51,7 +51,7 @@ def pair(api: ApiServer, rest: Rest, namespace: str, tmp_path: Path) -> Iterator
             yield found
 
 
-def test_who_ends_hands_over_and_who_stood_by_knows_what_is_due(pair: Pair) -> None:
+def test_a_leader_that_ends_hands_over_to_a_standby_that_knows_what_is_due(pair: Pair) -> None:
     pair.assert_works("first")
     pair.leader.process.terminate()
     assert pair.leader.process.wait(30) == 0
@@ -61,7 +61,7 @@ def test_who_ends_hands_over_and_who_stood_by_knows_what_is_due(pair: Pair) -> N
     assert pair.transitions() == 1
 
 
-def test_who_hangs_is_followed_and_ends_when_it_wakes(pair: Pair) -> None:
+def test_a_hanging_leader_is_replaced_and_exits_when_it_wakes(pair: Pair) -> None:
     pair.leader.process.send_signal(signal.SIGSTOP)
     pair.until_leads(pair.standby)
     pair.assert_works("meanwhile")
@@ -74,7 +74,7 @@ def test_who_hangs_is_followed_and_ends_when_it_wakes(pair: Pair) -> None:
     assert pair.transitions() == 1
 
 
-def test_who_was_killed_goes_on_when_it_is_started_again(pair: Pair) -> None:
+def test_a_killed_operator_resumes_when_it_is_started_again(pair: Pair) -> None:
     pair.leader.process.kill()
     pair.leader.process.wait(10)
     pair.leader.start_again()
@@ -83,7 +83,7 @@ def test_who_was_killed_goes_on_when_it_is_started_again(pair: Pair) -> None:
     assert leading == [lease_of(pair.rest, pair.namespace)["holderIdentity"]]
 
 
-def test_a_lease_that_somebody_deleted_comes_back(pair: Pair) -> None:
+def test_a_deleted_lease_is_created_again(pair: Pair) -> None:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{pair.namespace}/leases/wheelyard-operator"
     pair.rest.call("DELETE", path)
     eventually(lambda: lease_of(pair.rest, pair.namespace), "there is a Lease again", 20)

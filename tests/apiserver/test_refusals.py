@@ -171,7 +171,7 @@ def test_a_quota(world: World, kind: str, name: str, condition: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name", "condition"), CHILDREN)
-def test_a_name_that_is_taken(world: World, kind: str, name: str, condition: str) -> None:
+def test_a_taken_name_is_a_conflict(world: World, kind: str, name: str, condition: str) -> None:
     live = world.get(kind, name)
     world.rest.merge(live, {"metadata": {"ownerReferences": None}})
     reason = "SecretNotOwned" if owner_of(world, name) == world.user else "NameConflict"
@@ -196,7 +196,7 @@ def rotate(world: World, key: Key) -> None:
     ("kind", "name", "condition"),
     [each for each in CHILDREN if each[0] in {"ConfigMap", "Secret"}],
 )
-def test_what_somebody_made_immutable(world: World, kind: str, name: str, condition: str) -> None:
+def test_an_immutable_object_is_a_condition(world: World, kind: str, name: str, condition: str) -> None:
     before = world.get(kind, name)
     world.rest.merge(before, {"immutable": True})
     match name:
@@ -258,7 +258,7 @@ def test_a_limit_of_claims(kube: RealKube, rest: Rest, s3_server: S3Server, name
     assert_told(world, "wheelyard-main", "StorageReady", "ApplyRefused", "minimum storage usage", "10Gi")
 
 
-def test_a_namespace_that_is_being_deleted_asks_nobody_for_anything(
+def test_a_namespace_being_deleted_makes_no_calls(
     kube: RealKube, rest: Rest, s3_server: S3Server, namespace: str
 ) -> None:
     world = World(kube, rest, Cloud(s3_server), namespace)

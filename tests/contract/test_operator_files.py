@@ -134,7 +134,7 @@ def test_index_yaml_says_what_is_taken() -> None:
         assert server_settings.parse(index_file(index(**spec), OPERATOR).encode()).uploads.accept is accept
 
 
-def test_index_yaml_says_who_is_sent_to_s3() -> None:
+def test_index_yaml_has_which_clients_are_redirected_to_s3() -> None:
     assert server_settings.parse(index_file(index(), OPERATOR).encode()).redirects is None
     inside = server_settings.parse(index_file(index(redirects={"cluster": {}}), OPERATOR).encode())
     assert inside.redirects == server_settings.Redirects(cluster=server_settings.Redirect())

@@ -82,7 +82,7 @@ def test_the_operator_trusts_them_for_s3_and_iam(company: Company) -> None:
     assert "Users" in clients.iam.list_users()
 
 
-def test_nobody_is_trusted_unasked(company: Company) -> None:
+def test_no_private_authority_is_trusted_by_default(company: Company) -> None:
     clients = Clients(company.settings(""))
     for ask in (clients.own_s3("us-east-1").list_buckets, clients.iam.list_users):
         with pytest.raises(SSLError):

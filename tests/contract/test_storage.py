@@ -85,7 +85,7 @@ async def test_a_known_etag_is_answered_with_unchanged_until_the_next_write(stor
     assert await storage.read("a", if_none_match=etag) == (b"two", newer)
 
 
-async def test_an_etag_is_held_until_the_next_write_as_far_as_can_be_told(storage: Storage) -> None:
+async def test_an_etag_is_unchanged_until_the_next_write(storage: Storage) -> None:
     checks = cheap_checks(storage)
     assert (checks is not None) is isinstance(storage, MemoryStorage | S3Storage)
     if checks is None:
@@ -230,7 +230,7 @@ async def test_an_etag_that_never_was_is_refused(storage: Storage) -> None:
         await storage.write("a", b"two", expected=ETag('"0123456789abcdef0123456789abcdef"'))
 
 
-async def test_a_listing_tells_size_and_age_and_a_tag_that_changes_with_the_object(storage: Storage) -> None:
+async def test_a_listing_has_size_age_and_an_etag_that_changes_with_the_object(storage: Storage) -> None:
     etag = await storage.write("catalog/a", b"one", expected=None)
     (before,) = [listed async for listed in storage.list("catalog/")]
     assert before.size == 3

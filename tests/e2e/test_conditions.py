@@ -122,7 +122,7 @@ def test_a_namespace_that_the_index_does_not_accept(here: Here, main_job_ready: 
     assert "ci-pypi" not in main_job_ready.kubectl("-n", here.namespace, "get", "secrets", "-o", "name")
 
 
-def test_a_secret_of_somebody_else_is_not_touched(here: Here, bucket: str) -> None:
+def test_a_foreign_secret_is_not_touched(here: Here, bucket: str) -> None:
     here.secret("ci-pypi", password="mine")
     here.index(bucket)
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
@@ -148,7 +148,7 @@ def test_pods_that_a_quota_refuses_and_then_does_not(here: Here, bucket: str) ->
     here.wait_for("packageindex", "main", "Ready", "Serving", 180)
 
 
-def test_a_roll_out_that_somebody_paused(here: Here, bucket: str) -> None:
+def test_a_paused_rollout_is_a_condition(here: Here, bucket: str) -> None:
     here.index(bucket)
     here.wait_for("packageindex", "main", "Ready", "Serving", 90)
     rollout = ("-n", here.namespace, "rollout")
@@ -189,7 +189,7 @@ def test_what_was_provisioned_reaches_its_own_bucket_alone_and_goes_with_the_ind
     assert s3.get_object(Bucket=bucket, Key="team/wheelyard.json")["ContentLength"] > 0
 
 
-def test_children_that_somebody_changed_or_deleted_come_back(here: Here, bucket: str) -> None:
+def test_changed_or_deleted_children_are_restored(here: Here, bucket: str) -> None:
     here.index(bucket)
     here.wait_for("packageindex", "main", "Ready", "Serving", 90)
     mine = ("-n", here.namespace)
@@ -206,7 +206,7 @@ def test_children_that_somebody_changed_or_deleted_come_back(here: Here, bucket:
     here.wait_for("packageindex", "main", "Ready", "Serving", 60)
 
 
-def test_indexes_with_a_role_where_nobody_gives_them_one(main_job_ready: MainJob) -> None:
+def test_a_role_that_the_cluster_does_not_provide_is_not_checked(main_job_ready: MainJob) -> None:
     packages = Here(main_job_ready.kubectl, "packages")
     names = ("irsa", "pod-identity")
     try:

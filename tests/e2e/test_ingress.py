@@ -87,7 +87,7 @@ print(sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(sy
 """
 
 
-def test_a_login_outside_and_none_inside(outside: Outside, tmp_path: Path) -> None:
+def test_a_login_works_outside_and_is_not_needed_inside(outside: Outside, tmp_path: Path) -> None:
     said = outside.kubectl.get("-n", outside.namespace, "packageindex", "main")["status"]
     assert said["url"] == f"https://{HOST}/"
     assert said["clusterURL"] == "http://wheelyard-main.two-doors.svc.cluster.local/"

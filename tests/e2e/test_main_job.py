@@ -81,7 +81,7 @@ class Installing:
     [("packages", "wheelyard.dev/index=main"), (SYSTEM, "app.kubernetes.io/component=operator")],
     ids=["an index server", "the operator"],
 )
-def test_killing_a_pod_changes_nothing_for_who_installs(main_job: MainJob, namespace: str, selector: str) -> None:
+def test_killing_a_pod_does_not_disturb_installs(main_job: MainJob, namespace: str, selector: str) -> None:
     with Installing(main_job) as installing:
         installing.wait_for(1)
         pods = main_job.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "name").split()

@@ -120,7 +120,7 @@ def test_a_reference_cannot_leave_the_namespace(tenant: Here) -> None:
     assert refused("IndexUser", user(serviceAccounts=[other]))
 
 
-def test_a_secret_of_the_namespace_tells_nothing_and_stays_as_it_is(tenant: Here, here: Here, bucket: str) -> None:
+def test_a_secret_of_the_namespace_is_neither_revealed_nor_changed(tenant: Here, here: Here, bucket: str) -> None:
     here.secret("database", **SECRET)
     tenant.index(bucket, credentials={"secretRef": {"name": "database"}})
     here.wait_for("packageindex", "main", "CredentialsReady", "WrongCredentials")
@@ -159,7 +159,7 @@ def test_the_operators_credentials_unlock_and_delete_nothing_of_others(
     assert s3.get_object(Bucket=bucket, Key="payroll.csv")["Body"].read() == b"secret"
 
 
-def test_a_backup_that_nobody_claimed_is_not_unlocked(
+def test_an_unclaimed_backup_is_not_unlocked(
     tenant: Here, here: Here, bucket: str, s3: S3Client, iam: IAMClient
 ) -> None:
     s3.create_bucket(Bucket=bucket)

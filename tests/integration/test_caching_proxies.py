@@ -65,7 +65,9 @@ def publish(index: Server, path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/whoami", "/api/v1/projects", "/simple/", "/simple/secret-mine/"])
-def test_the_answer_for_one_user_is_nobody_elses(index: Server, proxy: str, tmp_path: Path, path: str) -> None:
+def test_an_answer_for_one_user_is_never_given_to_another(
+    index: Server, proxy: str, tmp_path: Path, path: str
+) -> None:
     publish(index, distributions.wheel(tmp_path, "secret_mine"))
     for token in (PUBLISHER, READER, OWNER, None, PUBLISHER):
         headers = JSON | (auth(token) if token else {})
@@ -81,14 +83,16 @@ def _known(answer: Answer) -> object:
     return body
 
 
-def test_a_file_that_needs_a_login_is_kept_for_nobody(index: Server, proxy: str, tmp_path: Path) -> None:
+def test_shared_caches_may_not_keep_a_file_that_needs_a_login(index: Server, proxy: str, tmp_path: Path) -> None:
     path = publish(index, distributions.wheel(tmp_path, "secret_mine"))
     for token, status in ((READER, 200), (READER, 200), (None, 401), (OWNER, 404), (READER, 200)):
         answer = get(proxy, path, auth(token) if token else {})
         assert (answer.status, answer.is_from_cache) == (status, False)
 
 
-def test_what_anybody_may_read_is_kept_for_all_who_show_no_login(index: Server, proxy: str, tmp_path: Path) -> None:
+def test_responses_to_anonymous_may_be_cached_for_all_without_a_login(
+    index: Server, proxy: str, tmp_path: Path
+) -> None:
     wheel = distributions.wheel(tmp_path, "open_kept")
     path = publish(index, wheel)
     found = [get(proxy, path) for _ in range(3)]

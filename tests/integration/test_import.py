@@ -42,7 +42,7 @@ def test_pypiserver_s_users_log_in_with_their_passwords(htpasswd: Path, tmp_path
     assert "nothing is overwritten" in again.stderr
 
 
-def test_a_hash_that_nobody_knows_is_told_and_the_others_are_taken(htpasswd: Path, tmp_path: Path) -> None:
+def test_an_unknown_hash_is_reported_and_the_others_are_imported(htpasswd: Path, tmp_path: Path) -> None:
     htpasswd.write_text(f"{htpasswd.read_text()}carol:{{SSHA}}secret-hash\n")
     output = tmp_path / "users"
     done = wheelyard(
@@ -64,7 +64,7 @@ def test_a_hash_that_nobody_knows_is_told_and_the_others_are_taken(htpasswd: Pat
         (("--from", "htpasswd:/dev/null", "--index", "main"), "--index is NAMESPACE/NAME"),
     ],
 )
-def test_what_is_wrong_is_said(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+def test_a_wrong_argument_is_reported(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
     done = wheelyard("import", "users", *arguments, "--output", str(tmp_path / "out"))
     assert done.returncode == 1
     assert says in done.stderr

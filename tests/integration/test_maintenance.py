@@ -151,7 +151,7 @@ async def test_a_collection_without_any_grace_takes_nothing_that_was_acknowledge
         (["gc"], "one of the arguments --config --storage is required"),
     ],
 )
-def test_what_could_not_be_done_is_told_and_exits_with_2(
+def test_a_failed_check_is_reported_and_exits_with_2(
     arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

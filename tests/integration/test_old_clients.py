@@ -59,14 +59,14 @@ def test_setup_py_uploads(index: Server, project: Path) -> None:
     assert index.statuses("POST /legacy/")[-1] == 200
 
 
-def test_setup_py_registers_nothing_and_is_told_so(index: Server, project: Path) -> None:
+def test_setup_py_register_is_refused_with_advice(index: Server, project: Path) -> None:
     done = setup(project, "register", "-r", "private")
     assert done.returncode == 0, output(done)
     assert "Server response (410): Nothing has to be registered: the first upload makes a project" in output(done)
     assert index.statuses("POST /legacy/")[-2:] == [401, 410]
 
 
-def test_twine_registers_nothing_and_is_told_so(index: Server, tmp_path: Path) -> None:
+def test_twine_register_is_refused_with_advice(index: Server, tmp_path: Path) -> None:
     wheel = distributions.wheel(tmp_path)
     login = ("-u", "__token__", "-p", PUBLISHER, "--repository-url", f"{index.url}/legacy/")
     done = run(TWINE, "register", "--non-interactive", *login, wheel, cwd=tmp_path)

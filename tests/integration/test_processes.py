@@ -90,7 +90,7 @@ def test_no_process_survives_the_first(server: Server) -> None:
     assert_ended(both)
 
 
-def test_what_keeps_them_from_serving_is_told_in_a_line(tmp_path: Path) -> None:
+def test_the_reason_servers_do_not_serve_is_shown_in_a_line(tmp_path: Path) -> None:
     nowhere = "192.0.2.1:8080"
     options = ["--processes", "2", "--storage", f"file:{tmp_path}/data", "--listen", nowhere]
     command = [sys.executable, "-m", "wheelyard_server", "serve", *options]

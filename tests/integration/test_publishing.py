@@ -151,7 +151,7 @@ def test_uv_compares_with_its_check_url_first(
 
 
 @clients
-def test_a_wrong_token_is_told_from_a_missing_right(
+def test_a_wrong_token_is_401_and_a_missing_right_403(
     index: Server, built: Build, client: Publisher, uploads: Uploads
 ) -> None:
     project = built(client, version="2.0")
@@ -203,7 +203,7 @@ def with_wheel_alone(built: Path, folder: Path) -> tuple[Path, Path]:
 
 
 @clients
-def test_an_archived_project_takes_nothing_and_says_so(
+def test_an_archived_project_refuses_uploads_with_the_reason(
     index: Server, built: Build, client: Publisher, uploads: Uploads
 ) -> None:
     def set_status(status: str) -> None:

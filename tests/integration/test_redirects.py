@@ -162,7 +162,7 @@ async def test_bytes_that_changed_in_the_bucket_are_found_by_the_client(
 
 @pytest.mark.usefixtures("wheel")
 @pytest.mark.parametrize(("install", "downloads"), [(pip, 2), (uv, 1)], ids=["pip", "uv"])
-async def test_pip_caches_by_url_and_so_in_vain_and_uv_by_the_file(
+async def test_pip_caches_signed_urls_without_reusing_them_and_uv_caches_by_file(
     index: Bucket, tmp_path: Path, install: Install, downloads: int
 ) -> None:
     home = tmp_path / "home"

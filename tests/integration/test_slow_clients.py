@@ -68,7 +68,7 @@ async def attack(server: Server, opening: bytes, drop: bytes) -> None:
             writer.close()
 
 
-async def test_500_slow_clients_cost_little_and_everybody_else_is_served(server: Server, tmp_path: Path) -> None:
+async def test_500_slow_clients_cost_little_and_others_are_still_served(server: Server, tmp_path: Path) -> None:
     large = distributions.wheel(tmp_path, module=os.urandom(10_000_000).hex())
     async with aiohttp.ClientSession(headers=auth(PUBLISHER)) as session:
 

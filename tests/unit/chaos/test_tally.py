@@ -14,7 +14,7 @@ def test_what_fails_counts_in_the_period_in_which_it_began() -> None:
     assert not outage.is_wrong
 
 
-def test_what_is_wrong() -> None:
+def test_failures_and_idle_periods_are_wrong() -> None:
     failed, idle = tally(HISTORY, [Period("one", 20, 21), Period("two", 30, 40, may_fail=True)])
     assert failed.is_wrong
     assert idle.is_wrong, "nothing was tried"

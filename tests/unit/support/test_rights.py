@@ -60,13 +60,13 @@ def test_all_that_is_granted_is_used(tmp_path: Path) -> None:
     assert judged(tmp_path, *everything) == ()
 
 
-def test_what_nobody_uses(tmp_path: Path) -> None:
+def test_a_right_that_was_never_used_is_reported(tmp_path: Path) -> None:
     (wrong,) = judged(tmp_path, event("10:01:00", "get"), event("10:02:00", "patch"))
     assert wrong.endswith("no test has used it: create secrets")
     assert judged(tmp_path, event("10:01:00", "get"), whole_suite=False) == ()
 
 
-def test_what_is_refused(tmp_path: Path) -> None:
+def test_a_refused_request_is_reported(tmp_path: Path) -> None:
     refused = event("10:31:00", "delete", pod="b", code=403, **REFUSED)
     (wrong,) = judged(tmp_path, refused, whole_suite=False)
     assert wrong == "refused to the operator of single namespaces: delete /api/v1/namespaces/x/secrets"

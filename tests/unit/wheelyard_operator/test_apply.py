@@ -122,7 +122,7 @@ def test_covers(live: Any, desired: Any, *, covered: bool) -> None:
     assert covers(live, desired) is covered
 
 
-def test_what_is_ceded_keeps_its_value_and_is_nobody_s_of_ours() -> None:
+def test_a_field_that_is_handed_over_keeps_its_value_and_has_no_owner() -> None:
     kube = FakeKube()
     applier = Applier(kube, INDEX.meta)
     live = applier.ensure(service(INDEX))
@@ -135,7 +135,7 @@ def test_what_is_ceded_keeps_its_value_and_is_nobody_s_of_ours() -> None:
     assert kube.writes == [], "it is not ours any more"
 
 
-def test_nothing_of_somebody_else_is_ceded() -> None:
+def test_fields_of_a_foreign_object_are_not_handed_over() -> None:
     kube = FakeKube()
     live = Applier(kube, INDEX.meta).ensure(service(INDEX))
     Applier(kube, an_index(uid="another").meta).cede(live, "ports")

@@ -100,7 +100,7 @@ def test_kopf_calls_the_handlers_in_the_event_loop_where_the_queue_lives(handler
         assert inspect.iscoroutinefunction(handler.fn), handler.id
 
 
-async def test_each_event_is_told_with_its_resource(handlers: Handlers, keys: Keys) -> None:
+async def test_each_event_is_counted_by_resource(handlers: Handlers, keys: Keys) -> None:
     """A watch that brings nothing any more is seen by that."""
     seen: list[str] = []
     registry = kopf.OperatorRegistry()

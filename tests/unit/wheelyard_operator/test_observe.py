@@ -34,7 +34,7 @@ def test_an_index_has_the_users_that_name_it() -> None:
     assert [each["metadata"]["name"] for each in far.secrets] == ["far-pypi"]
 
 
-def test_only_an_indexes_own_users_are_read_where_the_crd_can_tell_them_apart() -> None:
+def test_only_an_indexs_own_users_are_read_if_the_crd_can_select_them() -> None:
     kube = FakeKube(index_body(), user_body(), user_body("far", "ci"), user_body("here", index_namespace=""))
     found = [each.user.username for each in observe_index(kube, an_index()).users]
     assert sorted(found) == ["ci.far", "packages.here", "packages.jenkins"]

@@ -21,7 +21,7 @@ def test_known_values() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t[:-1] + "!", lambda t: "wy_1" + t[4:], str.upper])
-def test_anything_else_is_none(change: object) -> None:
+def test_anything_else_is_not_a_token(change: object) -> None:
     token = tokens.new_token(bytes)
     assert not tokens.is_token(change(token))  # type: ignore[operator]
 

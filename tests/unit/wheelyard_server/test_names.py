@@ -31,7 +31,7 @@ def test_what_is_no_name_is_not_found(name: str) -> None:
         parse_project_name(name)
 
 
-def test_a_wheel_and_an_sdist_tell_project_version_and_type() -> None:
+def test_a_filename_has_project_version_and_type() -> None:
     wheel = parse_filename("Foo_Bar-1.0+local.1-cp311-cp311-manylinux_2_17_x86_64.whl")
     assert (wheel.project, str(wheel.version), wheel.filetype) == ("foo-bar", "1.0+local.1", FileType.WHEEL)
     sdist = parse_filename("foo_bar-2.0rc1.tar.gz")

@@ -84,7 +84,7 @@ async def test_the_ports_open_when_the_first_request_can_be_served(settings: Set
     assert await opened(settings) == [200, 200]
 
 
-async def test_while_the_storage_does_not_answer_they_say_so(
+async def test_servers_report_a_storage_that_does_not_answer(
     settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "CLOSED_SECONDS", 0)

@@ -48,7 +48,7 @@ def test_the_prefix_ends_in_a_slash(url: str, prefix: str) -> None:
     assert (s3.bucket, s3.prefix) == ("b", prefix)
 
 
-def test_s3_has_a_cache_and_a_folder_needs_none(tmp_path: Path) -> None:
+def test_s3_has_a_cache_and_a_folder_does_not(tmp_path: Path) -> None:
     remote = standalone.prepare("s3://b", "127.0.0.1:9000", tokens.make()).settings.cache
     assert remote is not None
     assert remote.max_bytes == standalone.CACHE_BYTES

@@ -138,7 +138,7 @@ def test_a_rotation_gets_through_in_a_full_file(monkeypatch: pytest.MonkeyPatch)
     assert names(kept) == [f"u{age}" for age in range(len(kept))]
 
 
-def test_who_is_left_out_is_remembered_in_the_secret() -> None:
+def test_users_left_out_are_recorded_in_the_secret() -> None:
     left_out = LeftOut({"ci": "2026 a", "": "1 2026 b"})
     assert LeftOut.parse(access_secret(INDEX, "", "", left_out)) == left_out
     assert LeftOut.parse(access_secret(INDEX, "", "", LeftOut())) == LeftOut()
@@ -146,6 +146,6 @@ def test_who_is_left_out_is_remembered_in_the_secret() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "1", ""])
-def test_what_is_damaged_leaves_nobody_out(text: str) -> None:
+def test_a_damaged_record_leaves_no_user_out(text: str) -> None:
     secret: Any = {"data": {"left-out.json": base64.b64encode(text.encode()).decode()}}
     assert LeftOut.parse(secret) == LeftOut()

@@ -84,7 +84,7 @@ def test_the_order_of_users_does_not_matter() -> None:
     assert access_file(an_index(), [one, two], NONE) == access_file(an_index(), [two, one], NONE)
 
 
-def test_nobody() -> None:
+def test_without_users_the_access_file_is_empty() -> None:
     content = read()
     assert content["users"] == content["grants"] == content["externalGrants"] == []
 
@@ -112,7 +112,7 @@ def test_it_is_seen_that_a_user_is_not_yet_in_force(changed: dict[str, Any]) -> 
     assert not is_in_force(text, a_login(a_user("user1", service_accounts=["a"]), next_token=TOKEN), TRUST)
 
 
-def test_nobody_can_pretend_to_be_somebody_else() -> None:
+def test_no_value_can_pretend_to_be_another_users_entry() -> None:
     """An entry is looked for in the text: no value of another one can hold it."""
     victim = a_login(a_user("victim"))
     entry = json.dumps(read(victim)["users"][0], separators=(",", ":"))
@@ -136,7 +136,7 @@ def test_in_a_secret() -> None:
 
 
 @pytest.mark.parametrize("damaged", ["", "AAAA", "not base 64", "H4sIAAAAAAAC"])
-def test_a_damaged_one_counts_as_none(damaged: str) -> None:
+def test_a_damaged_access_file_is_read_as_missing(damaged: str) -> None:
     assert unpacked({"data": {ACCESS_FILE: damaged}}) == ""
     assert unpacked({}) == ""
 

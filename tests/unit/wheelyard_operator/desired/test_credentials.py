@@ -57,5 +57,5 @@ def test_a_damaged_previous_token_does_not_work(previous: Any) -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "hunter2", "wy_" + "0" * 49])
-def test_what_is_no_token_is_none(broken: str) -> None:
+def test_a_malformed_token_is_read_as_missing(broken: str) -> None:
     assert Credentials.parse(stored(ALL, password=broken)).token == ""

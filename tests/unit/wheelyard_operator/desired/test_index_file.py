@@ -53,7 +53,7 @@ def test_index_servers_log_as_the_operator_does() -> None:
     assert yaml.safe_load(index_file(an_index(), settings))["logs"] == {"format": "text"}
 
 
-def test_index_servers_trace_where_the_operator_says_so() -> None:
+def test_index_servers_trace_to_the_operators_endpoint() -> None:
     settings = replace(SETTINGS, tracing_endpoint="https://collector:4318", tracing_ratio=0.5)
     tracing = {"endpoint": "https://collector:4318", "ratio": 0.5}
     assert yaml.safe_load(index_file(an_index(), settings))["tracing"] == tracing

@@ -17,7 +17,7 @@ def made(**wishes: Any) -> Manifest:
     return found
 
 
-def test_there_are_none_unless_they_are_asked_for() -> None:
+def test_there_is_no_ingress_or_route_unless_requested() -> None:
     assert ingress(an_index()) is None
     assert httproute(an_index()) is None
 

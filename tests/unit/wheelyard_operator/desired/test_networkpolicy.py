@@ -43,7 +43,7 @@ def of(namespace: str, **pod: str) -> Manifest:
     return {"namespaceSelector": {"matchLabels": namespace_labels(namespace)}, **selected}
 
 
-def test_there_is_none_unless_it_is_asked_for() -> None:
+def test_there_is_no_network_policy_unless_requested() -> None:
     assert networkpolicy(an_index(), IN_CLUSTER) is None
 
 
@@ -59,7 +59,7 @@ def test_by_default_pods_come_to_their_listener_and_the_operator_to_the_metrics(
     assert who(made, 22) == set()
 
 
-def test_who_is_named_comes_in_and_nobody_else() -> None:
+def test_only_named_clients_are_let_in() -> None:
     made = policy(
         clusterFrom=[of("ci", app="build"), {"podSelector": {}}],
         externalFrom=[of("ingress")],
@@ -70,7 +70,7 @@ def test_who_is_named_comes_in_and_nobody_else() -> None:
     assert who(made, METRICS_PORT) == {"operator", "prometheus"}
 
 
-def test_nobody_can_be_said() -> None:
+def test_clients_can_be_limited_to_none() -> None:
     assert who(policy(clusterFrom=[]), PORT) == set()
 
 
@@ -119,7 +119,7 @@ def test_a_storage_within_the_cluster() -> None:
     assert not lets_out(made, INTERNET, 53, "UDP")
 
 
-def test_a_volume_needs_nobody() -> None:
+def test_a_volume_allows_no_egress_to_storage() -> None:
     made = policy(index={"storage": {"volume": {"size": "1Gi"}}, "replicas": 1})
     assert not out(made, 443)
     assert not out(made, 53, protocol="UDP")

@@ -23,6 +23,6 @@ def test_a_secret_without_a_memory(state: str) -> None:
     assert key == StorageKey("AK", "s", issued=NOW)
 
 
-def test_half_a_key_is_none() -> None:
+def test_half_a_key_is_read_as_no_key() -> None:
     assert StorageKey.parse({"metadata": {}, "data": encoded({"AWS_ACCESS_KEY_ID": "AK"})}) == StorageKey()
     assert StorageKey.parse({}) == StorageKey()

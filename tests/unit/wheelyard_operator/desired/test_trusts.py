@@ -47,7 +47,7 @@ def trusts(*users: tuple[str, dict[str, Any]]) -> tuple[Trusts, list[str]]:
 OURS = {"trusted_publishers": [RELEASE], "grants": PUBLISH}
 
 
-def test_the_older_trust_stays_and_the_newer_is_told() -> None:
+def test_the_older_trust_stays_and_the_newer_user_is_notified() -> None:
     assert trusts(("z", OURS), ("a", OURS), ("b", OURS))[1] == ["", "packages.z", "packages.z"]
 
 
@@ -62,5 +62,5 @@ def test_a_serviceaccount_is_one_user_without_a_name() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"users": [1]}', '{"users": [{"groups": []}], "grants": [{}]}'])
-def test_what_is_damaged_trusts_nobody(text: str) -> None:
+def test_a_damaged_record_trusts_no_job(text: str) -> None:
     assert Trusts.parse(text) == Trusts()

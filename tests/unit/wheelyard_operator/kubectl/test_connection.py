@@ -49,7 +49,7 @@ def test_flux_leaves_what_the_plugin_sets() -> None:
     assert not FIELD_MANAGER.startswith("kubectl")
 
 
-def test_kubectl_is_told_of_the_same_cluster(kubeconfig: str) -> None:
+def test_kubectl_gets_the_flags_of_the_same_cluster(kubeconfig: str) -> None:
     found = connect(parsed("--kubeconfig", kubeconfig, "--context", "two", "--as", "jane"))
     assert found.flags == (f"--kubeconfig={kubeconfig}", "--context=two", "--as=jane")
 

@@ -34,7 +34,7 @@ def forbidden(verb: str, resource: str, group: str, where: str = 'in the namespa
         (403, "POST /x: exceeded quota: jobs", "The API server refused: POST /x: exceeded quota: jobs"),
     ],
 )
-def test_refusals_in_the_words_of_who_sees_them(
+def test_refusals_are_worded_for_the_person_who_sees_them(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch, status: int, message: str, text: str
 ) -> None:
     def refuse(*_: object) -> None:
@@ -56,7 +56,7 @@ def test_a_cluster_without_wheelyard(plugin: Plugin, monkeypatch: pytest.MonkeyP
     assert "has no PackageIndexes: install the operator" in plugin("status").err
 
 
-def test_names_that_are_there_are_told(plugin: Plugin) -> None:
+def test_the_error_lists_existing_names(plugin: Plugin) -> None:
     plugin.kube.put(seen_index("team", "team"))
     assert "There is no PackageIndex mani in namespace packages. Did you mean main?" in plugin("status", "mani").err
     assert "There are: main." in plugin("status", "zzz").err

@@ -96,6 +96,6 @@ def test_a_user_without_a_login(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize("status", [{"observedGeneration": 0}])
-def test_doubts_are_told(plugin: Plugin, status: dict[str, int]) -> None:
+def test_login_warns_about_a_user_that_may_not_work(plugin: Plugin, status: dict[str, int]) -> None:
     plugin.kube.put(seen_user(status=status))
     assert "It may not work now" in plugin("login", "ci").err

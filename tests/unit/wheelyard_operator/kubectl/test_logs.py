@@ -64,7 +64,9 @@ def test_the_last_lines_of_each_server(servers: Plugin) -> None:
     ("options", "since", "tail"),
     [((), None, 100), (("--since", "2m"), 120, None), (("--tail", "-1"), None, None), (("--tail", "0"), None, 0)],
 )
-def test_what_is_asked_for(servers: Plugin, options: tuple[str, ...], since: int | None, tail: int | None) -> None:
+def test_the_options_select_lines_by_time_and_count(
+    servers: Plugin, options: tuple[str, ...], since: int | None, tail: int | None
+) -> None:
     assert servers("logs", "main", *options).code == 0
     assert {(each.since_seconds, each.tail) for each in servers.logs.extents} == {(since, tail)}
 

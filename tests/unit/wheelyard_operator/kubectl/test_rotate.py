@@ -100,7 +100,7 @@ def test_waiting_for_an_access_key_is_over_when_the_one_before_has_ended(
     assert "the access key of 2026-11-23T13:00:00Z is in force, and the one before is gone." in shown.out
 
 
-def test_waiting_ends_where_somebody_has_to_act(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_ends_when_the_user_is_stalled(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting(plugin, monkeypatch, seen_user(status={"conditions": conditions(Ready="False", Stalled="True")}))
     shown = plugin("rotate", "user/ci", "--wait")
     assert shown.code == 1

@@ -78,12 +78,12 @@ def test_users_in_trouble_come_first_and_are_never_left_out(plugin: Plugin) -> N
     assert "packages.u29" in plugin("status", "main", "--all-users").out
 
 
-def test_users_of_other_indexes_are_none_of_it(plugin: Plugin) -> None:
+def test_users_of_other_indexes_are_ignored(plugin: Plugin) -> None:
     plugin.kube.put(seen_user("other", "team", index_namespace="team"))
     assert "Users (1)" in plugin("status", "main").out
 
 
-def test_who_may_list_users_of_one_namespace_is_shown_those(
+def test_a_person_with_rights_in_one_namespace_is_shown_its_users(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = plugin.kube.list
@@ -148,7 +148,7 @@ def test_json_is_what_the_api_server_has(plugin: Plugin) -> None:
     assert "managedFields" not in items[0]["metadata"]
 
 
-def test_a_list(plugin: Plugin) -> None:
+def test_status_lists_the_indexes_of_a_namespace(plugin: Plugin) -> None:
     plugin.kube.put(seen_index("other", "team", status={"conditions": conditions(Ready="False")}))
     (header, main) = plugin("status").out.splitlines()
     assert header.split() == ["NAME", "STATE", "SERVERS", "USERS", "AGE", "STORAGE"]
@@ -159,7 +159,7 @@ def test_a_list(plugin: Plugin) -> None:
     assert len(json.loads(plugin("status", "-A", "-o", "json").out)["items"]) == 2
 
 
-def test_an_empty_list_says_so(plugin: Plugin) -> None:
+def test_an_empty_list_is_stated(plugin: Plugin) -> None:
     shown = plugin("status", "-n", "nowhere")
     assert (shown.code, shown.out) == (0, "")
     assert "There is no PackageIndex in namespace nowhere" in shown.err

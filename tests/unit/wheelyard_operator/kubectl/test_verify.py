@@ -104,7 +104,7 @@ def test_without_a_result_of_its_own_container_there_is_no_verdict(
     assert "nothing is wrong" not in shown.err
 
 
-def test_a_pod_of_others_that_carries_the_label_tells_nothing(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_a_foreign_pod_with_the_label_is_ignored(plugin: Plugin, checked: Callable[..., None]) -> None:
     def stray(plugin: Plugin, job: Manifest) -> None:
         status = {"containerStatuses": [{"name": "verify", "image": "i", "state": ended(0)}]}
         metadata = {"name": "a", "namespace": "packages", "labels": {"job-name": job["metadata"]["name"]}}
@@ -125,7 +125,7 @@ def test_it_is_removed_also_when_it_is_interrupted(plugin: Plugin, checked: Call
     assert [each.split()[0] for each in plugin.kube.writes] == ["create", "delete"]
 
 
-def test_what_keeps_it_waiting_is_told_once(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_the_reason_for_waiting_is_logged_once(plugin: Plugin, checked: Callable[..., None]) -> None:
     unschedulable = {"type": "PodScheduled", "status": "False", "message": "no room"}
     keeps = pod_is({"waiting": {}}, conditions=[unschedulable])
     checked(keeps, keeps, pod_is(ended(0), "fine"))
@@ -145,7 +145,7 @@ def test_a_job_that_may_have_no_pod_ends_it(plugin: Plugin, checked: Callable[..
     assert "pods are forbidden: quota" in shown.err
 
 
-def test_a_pod_that_was_taken_away_tells_no_result(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_an_evicted_pod_gives_no_result(plugin: Plugin, checked: Callable[..., None]) -> None:
     def remove(plugin: Plugin, job: Manifest) -> None:
         del plugin.kube.objects["Pod", "packages", f"{job['metadata']['name']}-x"]
 
@@ -155,7 +155,7 @@ def test_a_pod_that_was_taken_away_tells_no_result(plugin: Plugin, checked: Call
     assert "before it could tell a result" in shown.err
 
 
-def test_json_goes_out_and_the_rest_to_who_waits(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_json_goes_to_stdout_and_progress_to_stderr(plugin: Plugin, checked: Callable[..., None]) -> None:
     checked(pod_is(ended(0), "12 projects so far", '{"event": "summary"}'))
     shown = plugin("verify", "main", "--quick", "-o", "json")
     assert shown.out == '{"event": "summary"}\n'
@@ -180,7 +180,7 @@ def test_an_index_that_is_not_deployed(plugin: Plugin) -> None:
     assert "is not deployed yet" in shown.err
 
 
-def test_who_may_make_no_job_is_told(
+def test_a_person_who_may_not_create_a_job_gets_a_clear_error(
     plugin: Plugin, checked: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: Manifest) -> None:

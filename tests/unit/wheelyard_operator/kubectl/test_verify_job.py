@@ -78,7 +78,7 @@ def test_neither_the_service_nor_the_operator_takes_its_pod_for_a_server() -> No
     assert INDEX_LABEL not in body["metadata"]["labels"]
 
 
-def test_it_is_tried_once_and_never_stays_for_ever() -> None:
+def test_the_job_runs_once_and_expires() -> None:
     body = job(an_index())
     assert body["spec"]["backoffLimit"] == 0
     assert body["spec"]["ttlSecondsAfterFinished"] == 3600

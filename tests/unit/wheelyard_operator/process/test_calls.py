@@ -41,7 +41,7 @@ def guard() -> Guard:
 CONFIG: Manifest = {"kind": "ConfigMap", "metadata": {"name": "x", "namespace": "packages"}}
 
 
-def test_who_does_not_lead_writes_nothing_and_may_read(guard: Guard) -> None:
+def test_an_operator_that_does_not_lead_may_read_but_not_write(guard: Guard) -> None:
     cluster = FakeKube(index_body())
     kube = GuardedKube(cluster, guard.calls)
     guard.leader.resign()

@@ -53,7 +53,7 @@ def test_the_first_one_leads_and_the_second_does_not(cluster: Cluster) -> None:
     assert cluster.spec()["leaseDurationSeconds"] == LEASE_SECONDS
 
 
-def test_whoever_renews_goes_on(cluster: Cluster) -> None:
+def test_a_leader_that_renews_keeps_the_lease(cluster: Cluster) -> None:
     one, two = cluster.operator("one"), cluster.operator("two")
     acquired = None
     for _ in range(20):
@@ -64,7 +64,7 @@ def test_whoever_renews_goes_on(cluster: Cluster) -> None:
     assert (cluster.spec()["leaseTransitions"], cluster.spec()["acquireTime"]) == (0, acquired)
 
 
-def test_who_was_killed_is_followed_when_the_lease_has_run_out_and_stopped_before(cluster: Cluster) -> None:
+def test_a_killed_leader_stops_leading_before_another_takes_over(cluster: Cluster) -> None:
     one, two = cluster.operator("one"), cluster.operator("two")
     one.attempt()
     assert not two.attempt()
@@ -125,7 +125,9 @@ def test_of_two_at_the_same_moment_one_wins(cluster: Cluster) -> None:
     assert not two.leads
 
 
-async def test_keeping_ends_when_somebody_else_has_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keeping_the_lease_ends_when_another_operator_holds_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(leadership, "RETRY_SECONDS", 0.001)
     one, two = cluster.operator("one"), cluster.operator("two")
     await one.acquire()
@@ -154,7 +156,7 @@ async def test_keeping_ends_when_the_api_server_is_away_for_long(
         await asyncio.wait_for(keeping, HANG_SECONDS)
 
 
-async def test_who_stands_by_waits_for_an_api_server_that_is_away(
+async def test_a_standby_waits_for_an_unreachable_api_server(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leadership, "RETRY_SECONDS", 0.001)
@@ -169,7 +171,7 @@ async def test_who_stands_by_waits_for_an_api_server_that_is_away(
 
 
 @pytest.mark.parametrize("spec", [{"holderIdentity": "one", "leaseDurationSeconds": "long"}, "odd", []])
-async def test_a_lease_that_nobody_can_read_is_counted_and_tried_again(
+async def test_an_unreadable_lease_is_counted_and_retried(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, spec: object
 ) -> None:
     monkeypatch.setattr(leadership, "RETRY_SECONDS", 0.01)

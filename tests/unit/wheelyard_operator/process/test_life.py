@@ -81,7 +81,7 @@ async def lead_and_hold(operator: Operator, key: Key) -> None:
     await until(lambda: operator.begun == [key])
 
 
-async def test_who_stands_by_is_well_and_does_nothing_until_it_leads(operator: Operator) -> None:
+async def test_a_standby_is_healthy_and_does_nothing_until_it_leads(operator: Operator) -> None:
     await operator.life.start()
     operator.queue.add(A)
     await let_tasks_run()
@@ -93,7 +93,7 @@ async def test_who_stands_by_is_well_and_does_nothing_until_it_leads(operator: O
     await operator.life.stop()
 
 
-async def test_who_has_lost_the_lease_ends_at_once(operator: Operator) -> None:
+async def test_an_operator_that_lost_the_lease_exits_at_once(operator: Operator) -> None:
     operator.leader.may_lead.set()
     await operator.life.start()
     await until(lambda: operator.leader.leads)
@@ -142,7 +142,7 @@ async def test_as_long_as_something_may_write_the_lease_is_not_released(
     operator.hold.set()
 
 
-async def test_who_stands_by_ends_without_having_led(operator: Operator) -> None:
+async def test_a_standby_ends_without_having_led(operator: Operator) -> None:
     await operator.life.start()
     await operator.life.stop()
     assert operator.begun == []
@@ -219,7 +219,7 @@ def test_no_loop_is_left_to_itself() -> None:
 ENDS = {"key": "2026-11-25T00:00:00Z", "certificate": ""}
 
 
-async def test_metrics_are_served_and_name_nobody() -> None:
+async def test_metrics_are_served_and_name_no_resource() -> None:
     metrics, leader, port = Metrics(), Alone(), free_port()
 
     def reconcile(key: Key) -> Outcome:

@@ -142,7 +142,7 @@ async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callab
             assert not queue.is_stuck()
 
 
-async def test_what_nobody_takes_is_noticed(late: Callable[[float], None]) -> None:
+async def test_keys_that_no_worker_takes_are_noticed(late: Callable[[float], None]) -> None:
     go, signs = threading.Event(), SignsOfLife(time.monotonic)
 
     def reconcile(_: Key) -> Outcome:
@@ -254,7 +254,7 @@ async def test_a_key_that_takes_too_long_holds_up_no_other(caplog: pytest.LogCap
     assert "PackageIndex n/a: takes longer than 0.05 s" in caplog.text
 
 
-async def test_so_many_take_too_long_and_no_more() -> None:
+async def test_the_number_of_overrunning_reconciliations_is_limited() -> None:
     """Each has a thread, and there are twice as many threads as workers: the next one has to wait."""
     go, started = threading.Event(), Counter[Key]()
     keys = [Key("PackageIndex", "n", str(number)) for number in range(5)]

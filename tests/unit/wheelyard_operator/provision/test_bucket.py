@@ -66,7 +66,7 @@ def test_what_the_server_lacks_is_a_note_and_stays_one(s3: "S3Client") -> None:
 
 
 @pytest.mark.parametrize(("call", "code"), [("HeadBucket", "403"), ("CreateBucket", "BucketAlreadyExists")])
-def test_somebody_elses_bucket(s3: "S3Client", call: str, code: str) -> None:
+def test_a_bucket_of_another_account_is_a_condition(s3: "S3Client", call: str, code: str) -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": code}}, call)
 

@@ -37,7 +37,7 @@ def read_marker(s3: "S3Client", key: str = "team/wheelyard.json") -> Any:
     return json.loads(s3.get_object(Bucket="acme", Key=key)["Body"].read())
 
 
-def test_a_marker_that_names_nobody_is_no_consent_to_a_key(s3: "S3Client") -> None:
+def test_a_marker_without_an_owner_does_not_permit_a_key(s3: "S3Client") -> None:
     """Every backup by `wheelyard copy` and every standalone server on S3 leaves one."""
     s3.create_bucket(Bucket="acme")
     marker(s3, b'{"format": 1, "index": null}')
@@ -48,7 +48,7 @@ def test_a_marker_that_names_nobody_is_no_consent_to_a_key(s3: "S3Client") -> No
     assert read_marker(s3)["index"] is None
 
 
-def test_who_brings_own_credentials_or_has_the_rights_already_may_claim_it(s3: "S3Client") -> None:
+def test_an_index_with_its_own_credentials_or_existing_rights_may_claim_the_storage(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     marker(s3, b'{"format": 1, "index": null}')
     own = an_index(s3__prefix="team/", **given())
@@ -68,7 +68,7 @@ def test_a_place_is_claimed_before_there_is_a_key_and_the_first_keeps_it(s3: "S3
     check_storage(s3, other, s3_of(other), KEYS)
 
 
-def test_who_brings_own_credentials_leaves_it_to_the_servers_to_claim(s3: "S3Client") -> None:
+def test_an_index_with_its_own_credentials_is_claimed_by_its_servers(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     own = an_index(s3__prefix="team/", **given())
     check_storage(s3, own, s3_of(own), KEYS)
@@ -96,7 +96,7 @@ def test_of_two_that_claim_at_once_the_second_withdraws(s3: "S3Client", theirs: 
     assert read_marker(s3, claimed)["index"] == "else/other"
 
 
-def test_who_has_the_rights_marks_its_place_again_whatever_lies_there(s3: "S3Client") -> None:
+def test_an_index_with_the_rights_restores_its_marker_over_existing_objects(s3: "S3Client") -> None:
     """Somebody deleted the marker of a running index: what lies there is its own."""
     s3.create_bucket(Bucket="acme")
     s3.put_object(Bucket="acme", Key="team/projects/demo.json", Body=b"{}")
@@ -173,7 +173,7 @@ def test_the_operators_rights_unlock_nothing_that_is_there_already(s3: "S3Client
     "key",
     ["team2/file", "other/wheelyard.json", "team/catalog/probe/operator", "team/conditional-writes/x/safe.json"],
 )
-def test_what_lies_beside_is_in_nobodys_way(s3: "S3Client", key: str) -> None:
+def test_objects_outside_the_prefix_do_not_prevent_use(s3: "S3Client", key: str) -> None:
     s3.create_bucket(Bucket="acme")
     s3.put_object(Bucket="acme", Key=key, Body=b"{}")
     check_storage(s3, INDEX, s3_of(INDEX), KEYS)

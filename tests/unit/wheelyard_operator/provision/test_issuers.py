@@ -116,7 +116,7 @@ def test_an_odd_key_is_dropped_and_the_others_stay(odd: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [RecursionError("deep"), UnicodeError("host"), KeyError("x")])
-def test_what_nobody_expects_of_an_issuer_is_counted_and_stops_nothing(web: Web, error: Exception) -> None:
+def test_an_unexpected_issuer_error_is_counted_and_stops_nothing(web: Web, error: Exception) -> None:
     failures: list[None] = []
 
     def fetch(_url: str) -> Manifest:
@@ -130,7 +130,7 @@ def test_what_nobody_expects_of_an_issuer_is_counted_and_stops_nothing(web: Web,
     assert issuers.of_cluster().keys == (RSA_KEY,)
 
 
-def test_a_cluster_that_does_not_tell(web: Web) -> None:
+def test_a_cluster_that_hides_its_issuer_is_an_error(web: Web) -> None:
     kube = FakeKube()
     kube.documents = None
     with pytest.raises(IssuerError, match="forbidden"):

@@ -4,7 +4,7 @@ from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.provision.policy import storage_policy
 
 
-def test_a_prefix_unlocks_nothing_beside_it() -> None:
+def test_a_prefix_unlocks_nothing_outside_it() -> None:
     listing, objects = storage_policy(s3_of(an_index(s3__prefix="team/")))["Statement"]
     assert listing["Resource"] == ["arn:aws:s3:::acme"]
     (pattern,) = listing["Condition"]["StringLike"]["s3:prefix"]

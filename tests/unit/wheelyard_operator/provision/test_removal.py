@@ -45,7 +45,7 @@ def test_what_is_foreign_is_in_the_way(s3: "S3Client", key: str) -> None:
     assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="projects/a.json"), "nothing was removed"
 
 
-def test_beside_a_prefix_everything_is_foreign(s3: "S3Client") -> None:
+def test_objects_outside_the_prefix_are_foreign(s3: "S3Client") -> None:
     index = an_index(s3__prefix="team/", deletion_policy="Delete")
     ensure_bucket(s3, index, "acme", "us-east-1")
     put(s3, "team/wheelyard.json", "projects/a.json")

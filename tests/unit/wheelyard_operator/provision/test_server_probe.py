@@ -62,7 +62,7 @@ def test_a_pod_that_cannot_be_asked(status: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
-def test_a_pod_that_answers_byte_by_byte_is_not_listened_to_for_ever(beginning: bytes) -> None:
+def test_a_pod_that_answers_byte_by_byte_is_cut_off(beginning: bytes) -> None:
     """It would take a thread of the operator for hours."""
     left = threading.Event()
 

@@ -25,7 +25,7 @@ def test_when_a_certificate_ends(tmp_path: Path) -> None:
     assert certificate_ends(secret(chain, "wheelyard-main-tls"), by_cert_manager) == ends
 
 
-def test_where_there_is_none_that_can_be_read() -> None:
+def test_a_missing_or_unreadable_certificate_has_no_end() -> None:
     assert certificate_ends(FakeKube(), INDEX) == ""
     assert certificate_ends(secret("not a certificate"), INDEX) == ""
     assert certificate_ends(FakeKube(), an_index(spec={"ingress": {"host": HOST}})) == ""

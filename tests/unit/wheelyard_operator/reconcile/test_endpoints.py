@@ -64,9 +64,7 @@ def test_iam_may_be_silent_alone(endpoints: Endpoints) -> None:
     assert not asked(endpoints, ELSEWHERE, IAM)
 
 
-def test_one_finds_out_whether_it_answers_again_and_nobody_waits_for_that(
-    endpoints: Endpoints, clock: Clock
-) -> None:
+def test_one_worker_probes_the_server_and_the_others_do_not_wait(endpoints: Endpoints, clock: Clock) -> None:
     fail(endpoints, S3)
     clock.seconds += 6
     meanwhile: list[bool] = []
@@ -85,7 +83,7 @@ def _answered_meanwhile(meanwhile: list[bool], endpoints: Endpoints) -> Problem:
     return unreachable(STORAGE_READY, "it")
 
 
-def test_who_finds_out_and_gets_lost_does_not_silence_it_for_ever(endpoints: Endpoints, clock: Clock) -> None:
+def test_a_failed_probe_does_not_silence_the_server_forever(endpoints: Endpoints, clock: Clock) -> None:
     fail(endpoints, S3)
     clock.seconds += 6
     with pytest.raises(RuntimeError), endpoints.conversation(S3):
@@ -120,7 +118,7 @@ def test_a_server_that_hangs_gets_half_of_the_workers_and_no_more(endpoints: End
     assert asked(endpoints, S3)
 
 
-async def test_a_hundred_indexes_of_a_server_that_hangs_starve_nobody(endpoints: Endpoints) -> None:
+async def test_a_hundred_indexes_on_a_hanging_server_do_not_starve_others(endpoints: Endpoints) -> None:
     go, done = threading.Event(), list[Key]()
 
     def reconcile(key: Key) -> Outcome:

@@ -103,7 +103,7 @@ def test_at_rest_nothing_is_written(world: World) -> None:
     assert world.kube.writes == []
 
 
-def test_in_between_nobody_outside_is_asked(world: World) -> None:
+def test_between_checks_no_outside_call_is_made(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
     calls: list[str] = []
@@ -214,7 +214,7 @@ def test_a_key_that_leaked_and_was_deactivated_by_hand_is_replaced(world: World)
     assert world.reason() == "Serving"
 
 
-def test_a_secret_that_somebody_put_in_the_place_of_the_key(world: World) -> None:
+def test_a_foreign_secret_in_place_of_the_key_is_a_name_conflict(world: World) -> None:
     """No key is made for it again and again."""
     world.kube.put(index_body())
     metadata = {"name": "wheelyard-main-storage", "namespace": "packages"}
@@ -305,7 +305,7 @@ def test_one_server_that_does_not_answer_is_asked_once_for_all_its_indexes(world
     assert asked == ["HeadBucket"]
 
 
-def test_a_name_that_is_taken(world: World) -> None:
+def test_a_taken_name_is_a_conflict(world: World) -> None:
     world.kube.put(index_body())
     foreign: Manifest = {"kind": "Service", "metadata": {"name": "wheelyard-main", "namespace": "packages"}}
     world.kube.put(foreign)
@@ -373,7 +373,7 @@ def test_an_index_that_has_a_place_keeps_it_and_is_not_named(world: World) -> No
     assert not world.has("Deployment", "wheelyard-main")
 
 
-def test_an_event_for_each_turn_and_none_for_a_retry(world: World) -> None:
+def test_each_changed_condition_posts_one_event_and_a_retry_posts_none(world: World) -> None:
     world.kube.put(index_body(**given()))
     for _ in range(5):
         world.seconds += 100
@@ -617,9 +617,7 @@ def test_an_outage_is_named_touches_no_server_and_heals_without_an_edit(
     assert world.get("Deployment", "wheelyard-main")["metadata"]["generation"] == generation
 
 
-def test_who_has_to_wait_for_others_of_its_server_says_nothing_new(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_waiting_for_a_busy_server_keeps_its_status(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.kube.put(index_body())
     world.settle()
     world.seconds += 100

@@ -79,7 +79,7 @@ def test_at_rest_nothing_is_written(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_somebody_deletes_or_changes_comes_back(world: World, kind: str) -> None:
+def test_deleted_or_changed_objects_are_restored(world: World, kind: str) -> None:
     put(world, **EVERYTHING)
     before = world.get(kind, NAME)["spec"]
     del world.kube.objects[kind, "packages", NAME]
@@ -115,7 +115,7 @@ def test_a_cluster_without_the_kinds_of_others(world: World) -> None:
     assert found["Monitored"] == ("True", "Applied")
 
 
-def test_nobody_s_prometheus_is_no_reason_not_to_be_ready(world: World) -> None:
+def test_a_missing_prometheus_does_not_affect_readiness(world: World) -> None:
     world.kube.absent_kinds = {"ServiceMonitor"}
     put(world, monitoring={"serviceMonitor": {}})
     assert conditions(world)["Ready"] == ("True", "Serving")
@@ -170,7 +170,7 @@ def test_annotations_that_are_allowed(world: World) -> None:
     assert annotations.items() <= world.get("Ingress", NAME)["metadata"]["annotations"].items()
 
 
-def test_somebody_else_s_ingress_of_that_name(world: World) -> None:
+def test_a_foreign_ingress_with_that_name_is_a_conflict(world: World) -> None:
     theirs = {"kind": "Ingress", "metadata": {"name": NAME, "namespace": "packages"}, "spec": {}}
     world.kube.put(theirs)
     put(world, ingress={"host": HOST})

@@ -112,7 +112,7 @@ def test_a_refusal_is_a_condition_with_the_servers_message(world: World, kind: s
         (ApiError(403, "ValidatingAdmissionPolicy 'p' denied request: " + "long\n" * 50_000), "long long"),
     ],
 )
-def test_whoever_refuses_it(world: World, error: ApiError, words: str) -> None:
+def test_a_refusal_is_quoted_in_one_bounded_line(world: World, error: ApiError, words: str) -> None:
     an_estate(world)
     refusing(world, "Secret", "jenkins-pypi", error)
     world.settle(MAIN, JENKINS)
@@ -218,7 +218,7 @@ TERMINATING = ApiError(403, "it is being terminated", causes=frozenset({"Namespa
 @pytest.mark.parametrize(
     "gone", ["Secret wheelyard-main-access", "Deployment wheelyard-main", "Service wheelyard-main"]
 )
-def test_in_a_namespace_that_is_being_deleted_nobody_has_to_act(world: World, gone: str) -> None:
+def test_no_action_is_needed_in_a_namespace_being_deleted(world: World, gone: str) -> None:
     kind, name = gone.split()
     an_estate(world)
     world.settle(MAIN, JENKINS)

@@ -133,7 +133,7 @@ def test_no_new_host_or_value_comes_with_those_that_go_on(world: World, spec: Ma
     assert {kind: spec_of(world, kind) for kind in before} == before
 
 
-def test_who_says_so_does_not_run(world: World) -> None:
+def test_forged_status_and_children_do_not_count_as_a_running_index(world: World) -> None:
     """A tenant may write its namespace full: status, Secret, Deployment and Ingress of an index that never was."""
     world.boot(**CLOSED)
     body = index_body(spec={"ingress": EXPOSED["ingress"]})
@@ -219,7 +219,7 @@ def test_a_new_publisher_must_be_pinned(world: World) -> None:
     assert pinned_condition(world) == ""
 
 
-def test_a_publisher_that_is_in_force_goes_on_and_is_told_how_to_pin(
+def test_an_accepted_publisher_keeps_working_and_is_shown_how_to_pin(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     github(world)
@@ -288,7 +288,7 @@ def pinned(number: int = 9919) -> Manifest:
     return {"github": {**GITHUB["github"], "repositoryOwnerId": number}}
 
 
-def test_an_older_user_that_names_a_job_later_takes_nothing_from_who_has_it(world: World) -> None:
+def test_an_older_user_that_names_a_job_later_does_not_take_it_over(world: World) -> None:
     """It has rights, and may write its own IndexUser whenever it likes."""
     github(world)
     grants = [{"packages": ["acme-*"], "verbs": ["publish"]}]

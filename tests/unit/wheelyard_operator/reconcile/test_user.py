@@ -86,7 +86,7 @@ def test_a_changed_secret_name_leaves_nothing_behind_and_is_no_new_login(world: 
     assert world.reason(JENKINS) == "LoginInForce"
 
 
-def test_a_secret_of_somebody_else_stays(world: World) -> None:
+def test_a_foreign_secret_is_kept(world: World) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body())
     foreign = {"name": "jenkins-pypi", "namespace": "packages"}
@@ -155,7 +155,7 @@ def test_no_token_anywhere_but_in_its_secret(world: World) -> None:
     assert token not in str(world.kube.events)
 
 
-def test_a_token_is_rotated_without_a_moment_in_which_none_works(world: World) -> None:
+def test_a_token_works_at_every_moment_of_a_rotation(world: World) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body(credentials={"rotateEvery": "24h", "overlap": "1h"}))
     world.settle(MAIN, JENKINS)
@@ -322,7 +322,7 @@ def test_a_token_that_is_not_wanted_any_more_ends(world: World) -> None:
     assert digests(world) == []
 
 
-def test_a_cluster_that_does_not_tell_its_keys(world: World) -> None:
+def test_a_cluster_that_hides_its_keys_is_a_condition(world: World) -> None:
     world.kube.documents = None
     world.kube.put(index_body())
     world.kube.put(user_body(service_accounts=["agent"]))
@@ -391,7 +391,7 @@ def digests(world: World) -> Any:
     return entry(world)["tokenDigests"]
 
 
-def test_who_is_over_its_budget_loses_alone(world: World) -> None:
+def test_only_the_client_over_its_budget_is_cut_off(world: World) -> None:
     """Such a user was legal before the schema had bounds: those of the same index do not notice."""
     huge = [{"packages": [f"{number}".ljust(128, "x") for number in range(1300)], "verbs": ["read"]}]
     world.kube.put(index_body())
@@ -408,7 +408,7 @@ def test_who_is_over_its_budget_loses_alone(world: World) -> None:
     assert world.reason(HUGE) == "LoginInForce"
 
 
-def test_where_a_file_is_full_the_newest_user_is_told_and_removals_get_through(
+def test_when_the_access_file_is_full_the_newest_user_is_notified_and_removals_apply(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access_budget, "FILE_BYTES", 400)
@@ -425,7 +425,7 @@ def test_where_a_file_is_full_the_newest_user_is_told_and_removals_get_through(
     assert "packages.jenkins" not in access_text(world)
 
 
-def test_naming_the_serviceaccount_of_another_user_is_told_to_the_newer_alone(world: World) -> None:
+def test_naming_another_users_serviceaccount_is_reported_to_the_newer_user_alone(world: World) -> None:
     world.kube.put(index_body())
     agent: dict[str, Any] = {"service_accounts": ["agent"], "grants": [{"verbs": ["publish"]}]}
     world.kube.put(user_body(uid="1", **agent))

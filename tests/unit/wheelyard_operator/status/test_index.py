@@ -58,7 +58,7 @@ def test_a_problem_that_may_pass_by_itself_does_not_stall() -> None:
     assert found["Stalled"] == ("False", "Progressing")
 
 
-def test_a_name_that_is_taken() -> None:
+def test_a_taken_name_is_a_conflict() -> None:
     found = conditions(problem=Problem("Ready", "NameConflict", "rename"), deployment=None)
     assert found["Ready"] == ("False", "NameConflict")
     assert found["Available"] == ("False", "NotDeployed")
@@ -92,7 +92,7 @@ def test_rollout(live: Any, ready: Any, reconciling: Any) -> None:
     assert (found["Ready"], found["Reconciling"]) == (ready, reconciling)
 
 
-def test_servers_that_never_start_need_somebody() -> None:
+def test_servers_that_never_start_stall_the_index() -> None:
     live = deployment(updatedReplicas=1)
     live["status"]["conditions"] = [
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
@@ -106,7 +106,7 @@ def test_servers_that_never_start_need_somebody() -> None:
 
 
 @pytest.mark.parametrize("available", [0, 1])
-def test_pods_that_may_not_be_made_need_somebody(available: int) -> None:
+def test_refused_pods_stall_the_index(available: int) -> None:
     live = deployment(updatedReplicas=1, availableReplicas=available)
     live["status"]["conditions"] = [quota()]
     found = conditions(deployment=live)
@@ -116,7 +116,7 @@ def test_pods_that_may_not_be_made_need_somebody(available: int) -> None:
     assert found["Available"] == (("True", "Serving") if available else ("False", "PodsRefused"))
 
 
-def test_a_roll_out_that_somebody_paused_is_named() -> None:
+def test_a_paused_rollout_is_named() -> None:
     live = deployment(updatedReplicas=0)
     live["spec"]["paused"] = True
     found = conditions(deployment=live)
@@ -127,7 +127,7 @@ def test_a_roll_out_that_somebody_paused_is_named() -> None:
     assert conditions(deployment=live)["Ready"] == ("True", "Serving"), "there is nothing to roll out"
 
 
-def test_without_servers_what_only_they_can_tell_is_not_waited_for() -> None:
+def test_without_servers_their_checks_are_not_waited_for() -> None:
     role = {"s3__provision": {}, "s3__credentials": {"serviceAccount": {"annotations": {"a": "b"}}}}
     found = conditions(role, deployment=deployment(0), access_answers={})
     assert found["StorageReady"] == ("Unknown", "NotChecked")

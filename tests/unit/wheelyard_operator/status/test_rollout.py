@@ -50,7 +50,7 @@ def test_no_deployment() -> None:
     assert availability(None, []).reason == "NotDeployed"
 
 
-def test_none_wanted() -> None:
+def test_zero_replicas_is_scaled_to_zero() -> None:
     assert availability(deployment(0), []).reason == "ScaledToZero"
 
 

@@ -32,7 +32,7 @@ def test_a_key_of_the_teams_own() -> None:
     assert said(given(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
 
 
-def test_of_a_role_only_the_index_servers_can_tell() -> None:
+def test_only_the_index_servers_can_check_a_role() -> None:
     assert said(ROLE, ReadyStorage(), serves=False) == [("Unknown", "NotChecked")] * 2
     assert said(ROLE, ReadyStorage()) == [("True", "BucketReady"), ("True", "ServiceAccountHasRole")]
 

@@ -13,7 +13,7 @@ def seen(status: Manifest) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
 
 
-def test_in_force() -> None:
+def test_a_user_in_force_has_its_status_and_rights() -> None:
     findings = UserFindings(
         "http://x/", (READ, OWN), has_secret=True, token_issued=NOW, next_rotation="later", previous_token_until="l"
     )
@@ -46,7 +46,7 @@ def test_a_glob_of_before_the_bounds() -> None:
     assert seen(status)["Ready"][0] == "True"
 
 
-def test_somebody_has_to_act() -> None:
+def test_a_user_that_needs_action_is_stalled() -> None:
     findings = UserFindings(problem=Problem("Ready", "IndexNotFound", "make it"))
     status = user_status(a_user(), findings, NOW)
     assert status["secretName"] == ""

@@ -155,7 +155,9 @@ async def test_an_identity_of_two_users_is_the_first_unless_it_gives_a_name() ->
         ({"subjects": ("authenticated",), "verbs": (Verb.PUBLISH,)}, "ci.jenkins"),
     ],
 )
-async def test_who_has_no_rights_never_takes_the_place_of_who_has(grant: dict[str, Any], first: str) -> None:
+async def test_a_user_without_rights_never_takes_the_place_of_one_with_rights(
+    grant: dict[str, Any], first: str
+) -> None:
     """For a ServiceAccount as for a CI job."""
     trusting = [msgspec.structs.replace(user, trusted_publishers=(RELEASE,)) for user in (JENKINS, READER)]
     accepted_users = AcceptedUsers(msgspec.structs.replace(FILE, users=tuple(trusting), grants=(Grant(**grant),)))
@@ -163,7 +165,7 @@ async def test_who_has_no_rights_never_takes_the_place_of_who_has(grant: dict[st
     assert accepted_users.mint.user_for(JOB)[0].name == first
 
 
-async def test_an_account_of_nobody() -> None:
+async def test_a_service_account_without_a_user_is_refused() -> None:
     stranger = CLUSTER.sign(NOW, sub="system:serviceaccount:evil:agent")
     with pytest.raises(
         UnauthenticatedError, match="has system:serviceaccount:evil:agent among its serviceAccounts"

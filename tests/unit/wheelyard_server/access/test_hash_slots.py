@@ -64,7 +64,7 @@ async def test_never_more_memory_than_there_is() -> None:
     assert len(crowd.inside) == 12
 
 
-async def test_who_goes_away_while_waiting_takes_no_room_along() -> None:
+async def test_a_canceled_waiter_holds_no_slot() -> None:
     crowd = Crowd(HashSlots(processors=2))
     tasks = await crowd.come(["a", "b", "c"])
     heavy = await crowd.come(["d"], 2 * SLOT_MEMORY)

@@ -65,7 +65,7 @@ async def test_one_hash_for_an_install_of_300_requests(world: World) -> None:
     assert len(world.compared) == 2
 
 
-async def test_one_hash_for_all_who_come_at_once(world: World) -> None:
+async def test_simultaneous_requests_share_one_hash(world: World) -> None:
     world.gate.clear()
     checks = asyncio.gather(*(world.check("jenkins", RIGHT, STORED) for _ in range(300)))
     await let_tasks_run()
@@ -92,7 +92,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_whether_a_user_exists_is_not_told_by_the_time(world: World, kind: str) -> None:
+async def test_response_time_does_not_reveal_whether_a_user_exists(world: World, kind: str) -> None:
     """Neither by that of the answer, nor by how long others wait for their turn."""
     stored, world.cost = KINDS[kind]
     slept = world.slept
@@ -103,7 +103,7 @@ async def test_whether_a_user_exists_is_not_told_by_the_time(world: World, kind:
     assert round(slept[0] + world.cost * len(world.compared), 6) == SLOT_SECONDS
 
 
-async def test_who_waits_for_long_is_answered_no_more_exactly(world: World) -> None:
+async def test_a_slow_refusal_takes_a_whole_number_of_intervals(world: World) -> None:
     world.cost = 0.8
     assert not await world.check("jenkins", "wrong", STORED)
     assert round(world.seconds / FAILURE_SECONDS, 6) == 2
@@ -115,7 +115,7 @@ async def test_a_failure_is_never_remembered_as_a_success(world: World) -> None:
     assert len(world.compared) == 3
 
 
-async def test_who_guesses_has_to_wait_and_who_is_logged_in_has_not(world: World) -> None:
+async def test_guessing_clients_are_throttled_and_logged_in_ones_are_not(world: World) -> None:
     assert await world.check("jenkins", RIGHT, STORED)
     for number in range(USER_FAILURES):
         assert not await world.check("jenkins", f"guess{number}", STORED)
@@ -137,7 +137,7 @@ async def test_too_many_at_a_time(world: World) -> None:
     assert not await world.check("another", "x")
 
 
-async def test_who_goes_away_takes_nobody_along(world: World) -> None:
+async def test_a_canceled_check_does_not_cancel_the_others(world: World) -> None:
     world.gate.clear()
     gone, stays = (asyncio.ensure_future(world.check("jenkins", RIGHT, STORED)) for _ in range(2))
     await let_tasks_run()
@@ -197,7 +197,7 @@ async def test_300_requests_with_the_right_password_at_a_time_are_no_guesses(wor
         assert not await world.check("jenkins", f"guess{number}", STORED)
 
 
-async def test_who_is_refused_for_being_one_too_many_has_not_guessed(world: World) -> None:
+async def test_a_request_refused_as_busy_does_not_count_as_a_guess(world: World) -> None:
     world.gate.clear()
     waiting = [asyncio.ensure_future(world.check(f"user{number}", "x")) for number in range(50)]
     await let_tasks_run()

@@ -101,7 +101,7 @@ def test_reading_is_not_publishing_and_the_union_counts() -> None:
     assert not rules.allows(ANONYMOUS, Verb.PUBLISH, acme)
 
 
-def test_without_grants_nobody_may_do_anything() -> None:
+def test_without_grants_no_user_has_any_right() -> None:
     assert not Rules().allows(JENKINS, Verb.READ, parse_project_name("demo"))
     assert not Rules().allows_some(JENKINS, Verb.READ)
 
@@ -118,7 +118,7 @@ READ_AUTHENTICATED = Grant(subjects=("authenticated",), verbs=(Verb.READ,))
         ((READ_DEMO,), {ANONYMOUS, JENKINS, READER}),
     ],
 )
-def test_outside_nobody_has_a_right_because_pods_inside_have_it(
+def test_anonymous_rights_inside_the_cluster_do_not_apply_outside(
     external_grants: tuple[Grant, ...], outside: set[Principal]
 ) -> None:
     rules = Rules((READ_DEMO,), external_grants)

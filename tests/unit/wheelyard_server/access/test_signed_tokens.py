@@ -173,7 +173,7 @@ def test_a_symmetric_key_verifies_nothing() -> None:
         SignedTokenVerifier(AUDIENCE, [issuer]).verify(_hs256(claims, base64.urlsafe_b64decode(secret + "=")), NOW)
 
 
-def test_without_an_audience_nobody_is_believed() -> None:
+def test_without_an_audience_no_token_is_accepted() -> None:
     with pytest.raises(UnauthenticatedError):
         SignedTokenVerifier("", [ONE.public]).verify(ONE.sign(NOW, aud=""), NOW)
 
@@ -210,5 +210,5 @@ def test_claims_that_an_identity_asks_for(value: Any, wanted: str, *, fits: bool
         ("eyJ" + "a" * 20_000 + ".e30.x", False),
     ],
 )
-def test_what_can_be_one(text: str, *, looks_so: bool) -> None:
+def test_only_text_in_jwt_form_is_a_signed_token(text: str, *, looks_so: bool) -> None:
     assert is_signed_token(text) is looks_so

@@ -65,14 +65,14 @@ def test_what_is_remembered_is_bounded(throttle: Throttle) -> None:
     assert len(throttle._windows) == 10_000
 
 
-def test_who_succeeds_has_not_guessed(throttle: Throttle) -> None:
+def test_a_success_does_not_count_as_a_guess(throttle: Throttle) -> None:
     for _ in range(5 * ADDRESS_FAILURES):
         throttle.begin("jenkins", "192.0.2.1")
         throttle.succeeded("jenkins", "192.0.2.1")
     fail(throttle, "jenkins", "192.0.2.1", USER_FAILURES)
 
 
-def test_what_is_taken_back_late_makes_nobody_a_better_guesser(throttle: Throttle, clock: Clock) -> None:
+def test_a_late_refund_allows_no_extra_guesses(throttle: Throttle, clock: Clock) -> None:
     throttle.begin("jenkins", "192.0.2.1")
     clock.seconds = WINDOW_SECONDS
     throttle.succeeded("jenkins", "192.0.2.1")

@@ -27,7 +27,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_arrives_during_a_call_shares_the_next_one() -> None:
+async def test_callers_that_arrive_during_a_call_share_the_next_one() -> None:
     source = Source()
     shared = CoalescedCalls(source)
     first = asyncio.create_task(shared("a"))
@@ -50,7 +50,7 @@ async def test_keys_do_not_wait_for_each_other() -> None:
     assert [key for key, _ in await asyncio.gather(*tasks)] == ["a", "b"]
 
 
-async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None:
+async def test_a_canceled_caller_does_not_take_the_answer_from_the_others() -> None:
     source = Source()
     shared = CoalescedCalls(source)
     leaver, stayer = (asyncio.create_task(shared("a")) for _ in range(2))
@@ -61,7 +61,7 @@ async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None
     assert await stayer == ("a", 1)
 
 
-async def test_an_error_reaches_all_who_shared_and_nobody_after() -> None:
+async def test_an_error_reaches_every_caller_that_shared_the_call_and_no_later_one() -> None:
     source = Source()
     source.error = RuntimeError("no")
     shared = CoalescedCalls(source)

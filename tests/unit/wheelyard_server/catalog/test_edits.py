@@ -81,7 +81,7 @@ def test_what_is_in_use_cannot_be_fenced() -> None:
     assert edits.with_fenced(added(EMPTY, file()), frozenset({"u1"}), NOW) == added(EMPTY, file())
 
 
-def test_a_project_takes_so_many_files() -> None:
+def test_the_number_of_files_per_project_is_limited() -> None:
     with pytest.raises(InvalidUploadError, match="has 2 files"):
         added(TWO, file("demo-3.0.tar.gz"), most=2)
     assert added(TWO, file(), most=2) is TWO
@@ -193,7 +193,7 @@ def test_each_of_two_spellings_that_are_there_from_before_stays_what_it_is() -> 
         added(first_left, file(SPELLED, upload="u3", sha256="b"))
 
 
-def test_who_yanked_and_unyanked_a_file_last_and_when_is_kept() -> None:
+def test_the_last_yank_and_unyank_are_stored_with_user_and_time() -> None:
     by_ann, by_bob = Change(at=NOW, by="ann"), Change(at=NOW, by="bob")
     one = Selection(Version("1.0"))
     yanked = edits.with_yanked(TWO, one, "", by_ann)
@@ -202,7 +202,7 @@ def test_who_yanked_and_unyanked_a_file_last_and_when_is_kept() -> None:
     assert [each.yank_changed for each in edits.with_yanked(yanked, one, None, by_bob).files] == [by_bob, None]
 
 
-def test_who_set_the_status_last_and_when_is_kept() -> None:
+def test_the_last_status_change_is_stored_with_user_and_time() -> None:
     by_ann, by_bob = Change(at=NOW, by="ann"), Change(at=NOW, by="bob")
     archived = edits.with_status(TWO, Status.ARCHIVED, "done", by_ann)
     assert archived.status_changed == by_ann
@@ -210,7 +210,7 @@ def test_who_set_the_status_last_and_when_is_kept() -> None:
     assert edits.with_status(archived, Status.ARCHIVED, "really", by_bob).status_changed == by_bob
 
 
-def test_a_deleted_file_says_who_deleted_it_and_comes_back_with_the_time_of_its_first_publication() -> None:
+def test_a_deleted_file_names_its_deleter_and_returns_with_its_first_publication_time() -> None:
     gone = edits.without(added(EMPTY, file()), Selection(), NOW, "ann")
     (deleted,) = gone.deleted
     assert (deleted.deleted, deleted.deleted_by) == (NOW, "ann")

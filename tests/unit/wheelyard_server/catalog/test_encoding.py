@@ -164,7 +164,7 @@ async def test_every_edit_keeps_the_keys_of_a_newer_release() -> None:
 
 
 @pytest.mark.parametrize("damage", [{"files": 1}, {"files": [1]}, {"files": [{"filename": 1}]}, {"status": "odd"}])
-def test_damage_is_named_also_beside_unknown_keys(damage: dict[str, Any]) -> None:
+def test_damage_is_named_even_next_to_unknown_keys(damage: dict[str, Any]) -> None:
     (key,) = damage
     with pytest.raises(msgspec.ValidationError, match=rf"\$\.{key}"):
         encoding.decode(msgspec.json.encode({"name": "demo", "new": 1, **damage}))

@@ -96,7 +96,7 @@ async def test_while_the_storage_is_down_it_is_not_asked_what_it_holds() -> None
     assert await world.reader.is_unchanged(world.cached())
 
 
-async def test_in_an_outage_what_is_known_is_shown_as_stale_for_so_long() -> None:
+async def test_in_an_outage_cached_documents_are_served_as_stale_for_a_bounded_time() -> None:
     world = World(Freshness(stale_seconds=60))
     await world.change("one")
     await world.seen()

@@ -31,7 +31,7 @@ async def test_an_empty_storage_becomes_the_index_s_own() -> None:
     await take_ownership(storage, "packages/main")
 
 
-async def test_another_index_is_refused_and_told_whose_it_is() -> None:
+async def test_another_index_is_refused_with_the_owners_name() -> None:
     storage = MemoryStorage()
     await take_ownership(storage, "packages/main")
     with pytest.raises(InvalidSettingsError, match="packages/main"):
@@ -86,7 +86,7 @@ async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage_and_no
     assert len(storage.calls) == 3
 
 
-async def test_a_storage_that_nobody_has_claimed_becomes_the_first_index_s_and_no_other_s() -> None:
+async def test_an_unclaimed_storage_becomes_the_first_indexs_alone() -> None:
     storage = MemoryStorage()
     await take_ownership(storage, None)
     await take_ownership(storage, "packages/main")
@@ -104,7 +104,7 @@ async def test_of_two_indexes_that_claim_at_once_one_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("2\n", 2), ("3", 2), ("1", 1), ("", 1), ("two", 1), (None, 1)])
-async def test_the_format_is_raised_as_soon_as_the_file_beside_the_access_file_allows_it(
+async def test_the_format_is_raised_as_soon_as_the_file_next_to_the_access_file_allows_it(
     tmp_path: Path, text: str | None, expected: int
 ) -> None:
     storage = MemoryStorage()
@@ -182,7 +182,7 @@ async def test_nothing_is_taken_from_an_index_that_is_not_named(
     assert storage.objects == before
 
 
-async def test_what_is_no_storage_is_assigned_to_nobody() -> None:
+async def test_a_location_without_an_index_is_not_assigned() -> None:
     storage = MemoryStorage()
     with pytest.raises(InvalidSettingsError, match="are bucket and prefix right"):
         await assign_owner(storage, "packages/main")

@@ -60,7 +60,7 @@ async def test_a_storage_that_compares_and_swaps_is_safe_and_left_clean() -> Non
     assert len(writes) == 2 * RACES * WRITERS
 
 
-def test_there_are_so_many_races_that_luck_does_not_count() -> None:
+def test_there_are_enough_races_to_rule_out_luck() -> None:
     assert (1 - FAILURE_RATE) ** RACES <= ERROR_RATE == 1e-4
     assert FAILURE_RATE == 0.05
 
@@ -94,7 +94,7 @@ async def test_an_outage_is_no_verdict(call: int, fault: Fault, monkeypatch: pyt
         assert damaged
 
 
-async def test_where_nobody_knows_that_it_won_the_race_is_run_again() -> None:
+async def test_a_race_without_a_known_winner_is_run_again() -> None:
     storage = MemoryStorage()
     storage.fail_at(1, Fault.LOST_ANSWER_THEN_CONFLICT)
     await check_conditional_writes(storage, races=1)
@@ -103,7 +103,7 @@ async def test_where_nobody_knows_that_it_won_the_race_is_run_again() -> None:
         await check_conditional_writes(storage, races=1)
 
 
-async def test_who_is_cancelled_leaves_nothing_behind() -> None:
+async def test_a_canceled_probe_leaves_nothing_behind() -> None:
     storage = MemoryStorage()
     check = asyncio.create_task(check_conditional_writes(storage))
     while len(storage.calls) < 100:

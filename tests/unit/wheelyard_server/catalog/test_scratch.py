@@ -73,7 +73,7 @@ async def test_one_byte_more_than_the_limit_is_too_much(tmp_path: Path, chunks: 
 
 
 @pytest.mark.parametrize("size", [10, 2 * IN_ONE_THREAD_BYTES])
-async def test_a_disk_that_is_full_is_told_at_the_latest_at_the_end(tmp_path: Path, size: int) -> None:
+async def test_a_full_disk_is_reported_at_the_end_at_the_latest(tmp_path: Path, size: int) -> None:
     with Scratch(tmp_path, 10**9).receiver() as receiver, Path("/dev/full").open("wb") as full:
         await receiver.write(b"")
         # The disk's part.
@@ -83,7 +83,7 @@ async def test_a_disk_that_is_full_is_told_at_the_latest_at_the_end(tmp_path: Pa
             await receiver.finish(bytes(size))
 
 
-async def test_only_so_many_chunks_are_taken_ahead_of_a_slow_disk(
+async def test_the_number_of_chunks_ahead_of_a_slow_disk_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Scratch(tmp_path, 10**9).receiver() as receiver:

@@ -7,7 +7,7 @@ from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import BusyError, UnsafeStorageError
 
 
-async def test_nobody_waits_unless_it_is_held() -> None:
+async def test_an_open_gate_does_not_wait() -> None:
     await WriteGate().passed()
 
 
@@ -38,7 +38,7 @@ async def test_what_a_writer_is_refused_with_keeps_nothing_of_others(reason: str
     assert len(found) == 3
 
 
-async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_the_gate_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_gate, "WAIT_SECONDS", 0)
     gate = WriteGate()
     gate.hold()

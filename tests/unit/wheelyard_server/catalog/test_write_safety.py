@@ -39,7 +39,7 @@ async def test_a_safe_server_is_proved_once() -> None:
 
 
 @pytest.mark.parametrize("other", [HERE._replace(endpoint="https://other"), HERE._replace(product="FakeS3/1.1")])
-async def test_another_endpoint_or_product_is_proved_anew(other: Server) -> None:
+async def test_another_endpoint_or_product_is_probed_again(other: Server) -> None:
     storage = on_a_server(MemoryStorage())
     await safety(storage).check()
     await safety(on_a_server(storage, other)).check()
@@ -63,7 +63,7 @@ async def test_unsafe_stays_until_a_person_has_it_proved_again() -> None:
     assert list(storage.objects) == [layout.verdict(HERE, is_safe=True)]
 
 
-async def test_who_proves_an_unsafe_server_again_takes_nothing_back() -> None:
+async def test_probing_an_unsafe_server_again_does_not_make_it_safe() -> None:
     storage = Racing("replace", lambda number: number % 20 == 0)
     on_a_server(storage)
     for check in (safety(storage).check, safety(storage).prove, safety(storage).check):
@@ -118,7 +118,7 @@ def outage(method: str, key: str) -> None:
         raise StorageUnavailableError(key, "away")
 
 
-async def test_a_server_that_says_something_else_each_time_is_not_proved_for_ever() -> None:
+async def test_a_server_with_a_changing_product_name_is_not_probed_forever() -> None:
     storage = MemoryStorage()
     known = safety(storage)
     for number in range(3 * PRODUCTS):

@@ -51,7 +51,7 @@ def test_several_share_what_the_server_may_use() -> None:
         assert (settings.storage, settings.listeners.cluster) == (SETTINGS.storage, SETTINGS.listeners.cluster)
 
 
-def test_without_a_cache_and_metrics_there_are_none() -> None:
+def test_shares_have_neither_cache_nor_metrics_if_the_settings_have_none() -> None:
     settings = msgspec.structs.replace(SETTINGS, cache=None, listeners=Listeners())
     assert [(each.cache, each.listeners.metrics) for each in shares(settings)] == [(None, None)] * 3
 

@@ -24,6 +24,6 @@ def test_a_file_as_pypiserver_reads_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["alice", "alice:", ":hash"])
-def test_a_line_that_is_none_is_named(line: str) -> None:
+def test_a_malformed_line_is_named(line: str) -> None:
     with pytest.raises(InvalidSettingsError, match="line 2"):
         htpasswd.parse(f"bob:hash\n{line}\n")

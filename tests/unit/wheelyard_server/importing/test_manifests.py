@@ -72,7 +72,7 @@ def test_a_user_and_its_password() -> None:
     assert [file.path for file in manifests(ACCOUNTS, INDEX) if file.is_secret] == ["passwords/alice.yaml"]
 
 
-def test_rights_of_everybody_else_fit_into_the_index() -> None:
+def test_other_users_rights_fit_into_the_index() -> None:
     grants = written(ACCOUNTS)["packageindex-access.yaml"]["spec"]["access"]["grants"]
     assert grants[0] == {"subjects": ["anonymous"], "packages": ["*"], "verbs": ["read"]}
     assert [(grant["subjects"], len(grant["packages"])) for grant in grants[1:]] == [

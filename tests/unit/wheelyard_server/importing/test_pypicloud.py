@@ -40,7 +40,7 @@ def by_name(accounts: Accounts) -> dict[str, Account]:
     return {user.name: user for user in accounts.users}
 
 
-def test_a_configuration() -> None:
+def test_a_configuration_is_imported() -> None:
     found = parse_config(CONFIG)
     users = by_name(found)
     assert users["Alice"] == Account("Alice", "$6$alices%hash", frozenset({"developers"}))
@@ -58,7 +58,7 @@ def test_rules_of_single_packages() -> None:
     )
 
 
-def test_defaults_are_left_out_where_they_would_give_somebody_more() -> None:
+def test_defaults_that_would_widen_rights_are_left_out() -> None:
     (note,) = parse_config(CONFIG.replace("[server:main]", f"{RULES}\n[server:main]")).notes
     assert "anonymous: read; group:developers: read, publish, yank" in note
     assert "My_App, blind, nothing, other, third" in note
@@ -80,7 +80,7 @@ def dump(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_dump(pack: Any) -> None:
+def test_a_dump_is_imported(pack: Any) -> None:
     found = parse_dump(pack(json.dumps(dump()).encode()))
     users = by_name(found)
     assert users["alice"] == Account("alice", "$6$hash", frozenset({"developers"}), (Right(WRITE, ("app",)),))
@@ -90,11 +90,11 @@ def test_a_dump(pack: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\x1f\x8bnot", json.dumps(dump(users=[{}])).encode()])
-def test_what_is_no_dump(content: bytes) -> None:
+def test_a_file_that_is_not_a_dump_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidSettingsError, match="no dump of ppc-export"):
         parse_dump(content)
 
 
-def test_what_is_no_configuration() -> None:
+def test_a_file_that_is_not_a_configuration_is_refused() -> None:
     with pytest.raises(InvalidSettingsError, match="no configuration file"):
         parse_config("user.alice = $6$secret")

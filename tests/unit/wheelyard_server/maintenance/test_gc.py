@@ -59,7 +59,7 @@ async def test_what_is_past_its_grace_goes_and_the_rest_stays(storage: MemorySto
     assert removed(await collect(storage)) == []
 
 
-async def test_a_dry_run_tells_the_same_and_changes_nothing(storage: MemoryStorage) -> None:
+async def test_a_dry_run_reports_the_same_and_changes_nothing(storage: MemoryStorage) -> None:
     before = dict(storage.objects)
     assert sorted(removed(await collect(storage, dry_run=True))) == [("demo", 1), ("demo", 3), ("never", 1)]
     assert storage.objects == before
@@ -81,7 +81,7 @@ async def test_an_old_file_that_was_deleted_just_now_stays_for_its_grace(storage
     assert objects(storage) == []
 
 
-async def test_what_is_not_ours_is_told_and_stays(storage: MemoryStorage) -> None:
+async def test_foreign_objects_are_reported_and_kept(storage: MemoryStorage) -> None:
     storage.objects["files/README"] = b"Read me"
     assert Foreign("files/README") in await collect(storage)
     assert "files/README" in storage.objects
@@ -160,7 +160,7 @@ async def test_fences_are_kept_as_long_as_any_upload_could_come_back(storage: Me
     assert await fences() == 0
 
 
-async def test_what_may_have_been_acknowledged_stays_unless_somebody_asks(storage: MemoryStorage) -> None:
+async def test_a_possibly_acknowledged_upload_is_kept_unless_removal_is_requested(storage: MemoryStorage) -> None:
     storage.objects[f"{ORPHAN}.metadata"] = b"Name: demo"
     for dry_run in (True, False):
         events = await collect(storage, dry_run=dry_run)

@@ -142,7 +142,7 @@ async def test_a_storage_without_its_mark_is_found(
     assert [found for found, _ in await findings(storage)] == ["wheelyard.json"]
 
 
-async def test_what_nothing_refers_to_is_told_and_is_no_finding(storage: MemoryStorage) -> None:
+async def test_unreferenced_objects_are_reported_and_are_not_findings(storage: MemoryStorage) -> None:
     storage.objects["files/demo/orphan/demo-3.0.tar.gz"] = b"12345"
     storage.objects["files/stray"] = b"stray"
     found = await events(storage)
@@ -224,7 +224,9 @@ async def explained(storage: MemoryStorage, how: str) -> None:
 @pytest.mark.parametrize(
     "how", ["sent again", "deleted", "given up", "incomplete", "of a project that never came to be"]
 )
-async def test_an_upload_that_was_not_acknowledged_or_not_lost_is_none(storage: MemoryStorage, how: str) -> None:
+async def test_an_upload_that_was_not_acknowledged_or_not_lost_is_not_a_finding(
+    storage: MemoryStorage, how: str
+) -> None:
     lose(storage)
     await explained(storage, how)
     found = await events(storage)
@@ -235,7 +237,7 @@ async def test_an_upload_that_was_not_acknowledged_or_not_lost_is_none(storage: 
     )
 
 
-async def test_an_upload_that_is_running_is_none(storage: MemoryStorage) -> None:
+async def test_a_running_upload_is_not_a_finding(storage: MemoryStorage) -> None:
     lose(storage)
     waited = []
 

@@ -129,7 +129,7 @@ async def test_a_connection_where_more_may_come_is_not_used_again(
     assert len(bucket.connections) == 2
 
 
-async def test_what_nobody_asked_for_ends_a_connection(bucket: Bucket, asked: ConditionalGets) -> None:
+async def test_an_unsolicited_response_closes_the_connection(bucket: Bucket, asked: ConditionalGets) -> None:
     assert await asked.is_unchanged("a", KNOWN)
     bucket.answers = [b"HTTP/1.1 200 OK\r\n\r\n"]
     bucket.connections[0].write(NOT_MODIFIED)
@@ -149,7 +149,7 @@ async def test_what_nobody_asked_for_ends_a_connection(bucket: Bucket, asked: Co
         b"SSH-2.0 304\r\n\r\n",
     ],
 )
-async def test_whoever_refuses_is_left_alone_for_a_while(
+async def test_a_server_that_refuses_is_left_alone_for_a_while(
     bucket: Bucket, asked: ConditionalGets, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
@@ -225,7 +225,7 @@ async def test_a_server_that_hangs_is_not_waited_for(
     assert len(bucket.requests) == 1
 
 
-async def test_who_goes_away_takes_the_connection_along(bucket: Bucket, asked: ConditionalGets) -> None:
+async def test_a_canceled_question_closes_its_connection(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [b"HTTP/1.1", NOT_MODIFIED]
     asking = asyncio.create_task(asked.is_unchanged("a", KNOWN))
     await until(lambda: bucket.requests)
@@ -235,7 +235,7 @@ async def test_who_goes_away_takes_the_connection_along(bucket: Bucket, asked: C
     assert len(bucket.connections) == 2
 
 
-async def test_who_asks_at_the_same_time_has_a_connection_each_up_to_a_bound(
+async def test_simultaneous_questions_have_a_connection_each_up_to_a_bound(
     bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "_CONNECTIONS", 2)
@@ -244,7 +244,7 @@ async def test_who_asks_at_the_same_time_has_a_connection_each_up_to_a_bound(
     assert len(bucket.connections) == 2
 
 
-async def test_nobody_there_or_nobody_who_signs_is_no_error(bucket: Bucket) -> None:
+async def test_an_unreachable_server_or_a_failing_signer_is_not_an_error(bucket: Bucket) -> None:
     bucket.port = 1
     assert not await ConditionalGets(bucket.sign).is_unchanged("a", KNOWN)
 

@@ -199,7 +199,7 @@ async def test_a_document_that_the_system_gives_in_pieces_is_read_whole(
     assert (await storage.read("projects/demo.json")).body == b"0123456789"
 
 
-async def test_where_one_object_cannot_be_written_none_gets_its_name(tmp_path: Path) -> None:
+async def test_if_one_object_cannot_be_written_no_object_gets_its_name(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path)
     with pytest.raises(ObjectNotFoundError):
         await storage.store({KEY: b"bytes", "files/demo/1/other": tmp_path / "none"})
@@ -272,7 +272,7 @@ async def test_what_a_killed_process_was_writing_is_removed_at_the_next_start_an
     await own.write("projects/b.json", b"{}", expected=None)
 
 
-def test_a_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_anew(
+def test_a_folder_removed_as_a_leftover_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []

@@ -68,7 +68,7 @@ async def test_a_stream_that_ends_early_was_opened_all_the_same() -> None:
     assert told.calls == [("open", StorageOutcome.DONE), ("stream", StorageOutcome.UNAVAILABLE)]
 
 
-async def test_a_call_that_nobody_waits_for_is_not_told() -> None:
+async def test_a_canceled_call_is_not_counted() -> None:
     memory, told = MemoryStorage(), Told()
     memory.fail_at(1, Fault.HANG_THEN_LOST_REQUEST)
     call = asyncio.create_task(MeasuredStorage(memory, told).read("a"))

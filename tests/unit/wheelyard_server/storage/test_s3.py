@@ -77,7 +77,7 @@ async def test_a_listing_without_order_is_an_error_and_no_shorter_list(connect: 
         await keys(storage)
 
 
-async def test_what_is_listed_twice_is_told_once(connect: Connect) -> None:
+async def test_a_key_listed_twice_is_yielded_once(connect: Connect) -> None:
     storage = await connect(filled(FakeS3(order=lambda found: sorted(found * 2))))
     assert await keys(storage) == KEYS
 

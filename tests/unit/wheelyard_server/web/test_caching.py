@@ -72,7 +72,7 @@ async def test_the_metrics_listener_says_it(client: Client) -> None:
     [("open_x", None, FOR_EVERYBODY), ("open_x", PUBLISHER, FOR_ONE), ("secret_x", READER, FOR_ONE)],
 )
 @pytest.mark.parametrize("more", [{}, {"Range": "bytes=0-1"}, {"If-None-Match": "*"}])
-async def test_a_file_is_kept_by_everybody_only_if_it_is_given_to_everybody(
+async def test_shared_caches_may_keep_a_file_only_if_anonymous_may_read_it(
     client: Client, tmp_path: Path, project: str, token: str | None, kept: str, more: dict[str, str]
 ) -> None:
     path = distributions.wheel(tmp_path, project)

@@ -113,7 +113,7 @@ async def test_the_rights_are_those_of_the_listener(client: Client, monkeypatch:
 
 
 @pytest.mark.parametrize("origins", [()])
-async def test_by_default_nobody(client: Client) -> None:
+async def test_no_origin_is_allowed_by_default(client: Client) -> None:
     assert await allowed(client, "/simple/demo/", Origin=SITE) is None
 
 

@@ -111,7 +111,7 @@ class TestWithFreshness:
 
 
 @pytest.mark.usefixtures("file")
-async def test_who_has_a_page_already_costs_no_rendering_and_no_compressing(
+async def test_a_client_with_the_page_costs_no_rendering_and_no_compressing(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     etag = (await client.get("/simple/demo/", headers=GZIP)).headers["ETag"]

@@ -47,7 +47,7 @@ async def test_findings_are_in_document_api_and_pages(
     assert "&#39;py2-none-any&#39;" in text
 
 
-async def test_what_is_well_formed_has_none(client: Client, tmp_path: Path) -> None:
+async def test_a_well_formed_file_has_no_findings(client: Client, tmp_path: Path) -> None:
     made = distributions.wheel(tmp_path)
     assert (await client.post("/legacy/", data=form(made), headers=auth(PUBLISHER))).status == 200
     api = await (await client.get("/api/v1/projects/demo", headers=auth(OWNER))).json()

@@ -66,7 +66,7 @@ async def test_a_trusted_proxy_says_it(settings: Settings, tmp_path: Path, said:
         assert await roots(client, tmp_path, headers) == {"http://example.com/team/pypi"}
 
 
-async def test_nobody_else_says_it(settings: Settings, tmp_path: Path) -> None:
+async def test_an_untrusted_client_cannot_set_the_prefix(settings: Settings, tmp_path: Path) -> None:
     headers = {**HOST, "X-Forwarded-Prefix": "/evil"}
     async with index(settings, "10.0.0.0/8", "/team") as client:
         assert await roots(client, tmp_path, headers) == {"http://example.com/team"}

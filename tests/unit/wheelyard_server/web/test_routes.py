@@ -98,7 +98,7 @@ async def test_a_project_is_found_even_if_an_upload_url_has_its_name(
     assert await location(client, f"/{name}/") == "/simple/"
 
 
-async def test_wrong_credentials_are_told(client: Client) -> None:
+async def test_wrong_credentials_are_reported(client: Client) -> None:
     answer = await client.get("/pypi/", headers={"Authorization": "Bearer x"})
     assert answer.status == 401
 

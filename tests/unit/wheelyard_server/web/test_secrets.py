@@ -96,7 +96,7 @@ async def test_the_access_log_has_no_query(client: Client, log: io.StringIO) -> 
         form(f"demo\n{INJECTED}\x1b[2J", "demo-1.0-py3-none-any.whl"),
     ],
 )
-async def test_nobody_writes_a_line_of_the_log(client: Client, log: io.StringIO, sent: bytes) -> None:
+async def test_no_client_can_write_a_log_line(client: Client, log: io.StringIO, sent: bytes) -> None:
     await send_raw(client.server, sent)
     lines = log.getvalue().splitlines()
     assert lines

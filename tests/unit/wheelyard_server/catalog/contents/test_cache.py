@@ -141,7 +141,7 @@ async def test_a_client_that_goes_away_takes_nothing_from_the_others_nor_the_nex
     assert world.opens == 1
 
 
-async def test_a_fill_that_everybody_has_left_ends_and_serves_the_next(world: World) -> None:
+async def test_a_fill_without_clients_finishes_and_serves_the_next_client(world: World) -> None:
     stored = put(world.storage, BODY)
     await anext(streamed(await world.open(stored)))
     await world.idle()
@@ -162,7 +162,7 @@ async def test_wrong_bytes_never_arrive_complete_and_leave_nothing(
     assert await world.get(stored) == BODY
 
 
-async def test_a_storage_that_fails_in_between_fails_those_who_follow_and_leaves_nothing(world: World) -> None:
+async def test_a_storage_failure_during_a_fill_fails_its_clients_and_leaves_no_file(world: World) -> None:
     stored = put(world.storage, BODY)
 
     async def fail(position: int) -> None:
@@ -178,7 +178,7 @@ async def test_a_storage_that_fails_in_between_fails_those_who_follow_and_leaves
     assert await world.get(stored) == BODY
 
 
-async def test_who_has_gone_before_the_first_byte_leaves_no_file_open(world: World) -> None:
+async def test_a_client_gone_before_the_first_byte_leaves_no_file_open(world: World) -> None:
     stored = put(world.storage, BODY)
     content = await world.open(stored)
     await world.idle()
@@ -232,7 +232,7 @@ async def test_a_file_larger_than_its_share_streams_past(world: World) -> None:
     assert not world.kept
 
 
-async def test_a_restart_finds_the_files_and_who_was_used_last(world: World) -> None:
+async def test_a_restart_finds_the_files_in_order_of_last_use(world: World) -> None:
     old, used = (put(world.storage, bytes([n]) * 30_000, f"p{n}") for n in range(2))
     await world.get(used)
     await world.get(old)
@@ -248,7 +248,7 @@ async def test_a_restart_finds_the_files_and_who_was_used_last(world: World) -> 
 
 
 @pytest.mark.parametrize("harm", [damaged, shortened, lost])
-async def test_what_is_wrong_after_a_restart_is_brought_anew(
+async def test_a_damaged_file_is_fetched_again_after_a_restart(
     world: World, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     stored = put(world.storage, BODY)
@@ -301,7 +301,7 @@ async def test_a_folder_that_went_away_costs_only_speed(world: World, caplog: py
     assert "The cache takes nothing" in caplog.text
 
 
-async def test_a_disk_that_is_full_half_way_is_not_noticed_by_those_who_follow(
+async def test_clients_that_follow_a_fill_never_notice_a_disk_that_fills_up(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stored = put(world.storage, BODY)
@@ -318,7 +318,7 @@ async def test_a_disk_that_is_full_half_way_is_not_noticed_by_those_who_follow(
     assert not world.kept
 
 
-async def test_a_disk_that_does_not_give_back_is_not_noticed_by_those_who_follow(
+async def test_clients_that_follow_a_fill_never_notice_a_disk_that_cannot_be_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = put(world.storage, BODY)

@@ -50,7 +50,7 @@ async def test_a_small_file_is_in_memory_once_it_was_read_and_found_right(folder
     assert contents.small.get(small.file.sha256) == SMALL
 
 
-def test_small_objects_are_bounded_and_large_ones_are_none() -> None:
+def test_small_objects_are_bounded_and_large_ones_are_not_kept() -> None:
     small = SmallObjects()
     small.keep("large", bytes(SMALL_BYTES + 1))
     assert small.get("large") is None

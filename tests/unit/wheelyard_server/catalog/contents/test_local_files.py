@@ -67,7 +67,7 @@ async def test_a_file_that_is_written_to_is_read_again(path: Path, hashed: list[
     assert len(hashed) == 2
 
 
-async def test_it_is_told_whether_a_file_was_read_and_found_right(path: Path) -> None:
+async def test_only_a_verified_unchanged_file_counts_as_present(path: Path) -> None:
     files = LocalFiles()
     assert not files.has(path, SHA256)
     await opened(files, path)

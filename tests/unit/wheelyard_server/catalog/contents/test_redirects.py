@@ -36,7 +36,7 @@ def locations(signing: Signing) -> PresignedUrls:
     return PresignedUrls(signing.presign, signing.clock)
 
 
-async def test_everybody_is_given_the_same_url_for_a_minute_from_when_it_was_asked_for(
+async def test_all_clients_get_the_same_url_for_a_minute_after_it_was_signed(
     locations: PresignedUrls, signing: Signing
 ) -> None:
     begun = signing.seconds

@@ -18,7 +18,7 @@ def parse(raw: str | bytes, findings: Findings | None = None) -> CoreMetadata:
     return parse_metadata(body, parse_filename("demo-1.0.tar.gz"), findings or Findings(Accept.WELL_FORMED))
 
 
-def test_metadata_tells_what_the_catalog_needs() -> None:
+def test_metadata_has_what_the_catalog_needs() -> None:
     text = metadata("Demo", "1.0.0", "Summary: D\u00e9mo\nRequires-Python: >=3.9,\n <4\n")
     assert parse(text) == CoreMetadata(text.encode(), "2.3", ">=3.9, <4", "D\u00e9mo")
 

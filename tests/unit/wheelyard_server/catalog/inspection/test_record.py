@@ -94,7 +94,7 @@ def test_what_installers_pass_over_in_a_record_is_a_finding(
     assert message in found.message
 
 
-def test_another_digest_of_what_nobody_reads_is_a_finding(tmp_path: Path) -> None:
+def test_a_wrong_digest_of_an_unread_file_is_a_finding(tmp_path: Path) -> None:
     files = with_record({**FILES, TOP_LEVEL: b"demo\n"})
     assert accepted(tmp_path, WHEEL, zip_file(files))
     found = finding(tmp_path, WHEEL, zip_file({**files, TOP_LEVEL: b"deno\n"}))

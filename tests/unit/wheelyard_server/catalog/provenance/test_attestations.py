@@ -69,7 +69,7 @@ def test_a_provenance_object_with_the_user_as_publisher_is_made_readable() -> No
     assert bundles(GOOD, earlier=earlier) == [(GITHUB_PUBLISHER, [GOOD])]
 
 
-def test_a_file_has_so_many_attestations_and_no_more() -> None:
+def test_the_number_of_attestations_per_file_is_limited() -> None:
     earlier = None
     for number in range(MAX_ATTESTATIONS):
         signed = attestation(statement(NAME, SHA256), signature=str(number).encode())
@@ -78,7 +78,7 @@ def test_a_file_has_so_many_attestations_and_no_more() -> None:
         provenance(json.dumps([GOOD]), SUBJECT, None, earlier)
 
 
-def test_attestations_take_so_many_bytes_and_no_more() -> None:
+def test_the_size_of_attestations_is_limited() -> None:
     large = attestation(statement(NAME, SHA256, predicate="x" * 1024**2))
     with pytest.raises(InvalidUploadError, match="can take 1048576 bytes"):
         bundles(large)

@@ -3,7 +3,7 @@ import pytest
 from wheelyard_server.web.front.connection_limits import ConnectionCounter, address_group
 
 
-def test_no_more_than_so_many_come_in_and_each_that_leaves_makes_room() -> None:
+def test_the_number_of_connections_is_limited_and_each_that_closes_makes_room() -> None:
     counter = ConnectionCounter(max_connections=3, max_per_group=2)
     leave = counter.enter("a")
     assert leave is not None

@@ -177,7 +177,7 @@ async def test_half_a_header_behind_a_good_request_has_the_same_deadline(
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
-async def test_whoever_has_sent_whole_requests_may_wait_with_the_next(connect: Connect, before: bytes) -> None:
+async def test_a_client_with_whole_requests_may_wait_with_the_next(connect: Connect, before: bytes) -> None:
     client = await connect()
     for _ in range(2):
         await client.send(before)
@@ -294,7 +294,7 @@ async def test_a_connection_that_the_kernel_gave_up_is_a_lost_one_and_no_handler
     assert service.failed == [ConnectionResetError]
 
 
-async def test_one_address_has_so_many_connections_and_no_more(connect: Connect, server: LimitedServer) -> None:
+async def test_connections_per_address_are_limited(connect: Connect, server: LimitedServer) -> None:
     clients = [await connect() for _ in range(3)]
     assert await send_raw(server, GET) == b""
     await clients[0].send(GET)
@@ -314,7 +314,7 @@ async def test_a_trusted_proxy_is_many_clients(service: Service) -> None:
             writer.close()
 
 
-async def test_all_addresses_together_have_so_many_connections(service: Service) -> None:
+async def test_connections_of_all_addresses_together_are_limited(service: Service) -> None:
     server = LimitedServer(service.app, Limits(connections=2))
     async with server:
         open_ones = [await asyncio.open_connection(server.host, server.port) for _ in range(2)]

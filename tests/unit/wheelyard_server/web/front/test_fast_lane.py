@@ -381,7 +381,7 @@ async def ask_one_by_one(server: LimitedServer, paths: list[bytes]) -> None:
     writer.close()
 
 
-def test_everybody_has_the_answers_to_their_own_requests_in_their_order(
+def test_every_client_gets_the_answers_to_its_own_requests_in_order(
     running: tuple[asyncio.Runner, Pair],
 ) -> None:
     runner, pair = running
@@ -400,7 +400,9 @@ def test_everybody_has_the_answers_to_their_own_requests_in_their_order(
     runner.run(many())
 
 
-def test_metrics_and_the_log_tell_the_same_of_a_large_file(running: tuple[asyncio.Runner, Pair]) -> None:
+def test_metrics_and_log_of_a_large_file_are_the_same_with_and_without_the_lane(
+    running: tuple[asyncio.Runner, Pair],
+) -> None:
     runner, pair = running
     path = pair.large
     (fast, slow), taken = runner.run(told_of(pair, [get(path), get(path, method=b"HEAD"), get(path)]))
@@ -492,7 +494,7 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     assert pair.lane.taken == before
 
 
-async def test_metrics_and_the_log_tell_the_same(pair: Pair) -> None:
+async def test_metrics_and_log_are_the_same_with_and_without_the_lane(pair: Pair) -> None:
     conditional = HOT[:-2] + b"If-None-Match: *\r\nX-Request-ID: mine\r\n\r\n"
     (fast, slow), taken = await told_of(pair, [HOT, HOT.replace(b"GET", b"HEAD"), conditional])
     assert fast == slow
@@ -550,7 +552,7 @@ async def test_lines_that_are_written_at_once_are_those_of_the_formatter(log_for
         assert stream.getvalue() == formatter.format(record) + "\n"
 
 
-async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
+async def test_an_error_during_revalidation_is_answered_by_aiohttp(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(_name: str) -> None:
@@ -566,7 +568,7 @@ async def test_what_goes_wrong_while_somebody_waits_is_told_by_aiohttp(
     assert "a bug" in caplog.text
 
 
-async def test_a_fault_of_the_lane_leaves_nobody_waiting(
+async def test_a_fault_in_the_lane_leaves_no_client_waiting(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_args: object) -> None:

@@ -27,7 +27,7 @@ SLACK = 4 * PIECE_BYTES
 """For each connection: pieces on their way, headers."""
 
 
-def test_each_address_and_all_together_have_so_much() -> None:
+def test_each_address_and_all_together_have_a_budget() -> None:
     unsent = Unsent(10, 4)
     one, two, three = b"aaa", b"bbb", b"ccc"
     with unsent.held("a", one):
@@ -109,7 +109,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize(("path", "own"), PATHS.items())
-async def test_who_reads_nothing_is_held_no_more_than_the_budget(
+async def test_clients_that_read_nothing_hold_no_more_than_the_budget(
     server: LimitedServer, path: str, *, own: bool
 ) -> None:
     loop = asyncio.get_running_loop()

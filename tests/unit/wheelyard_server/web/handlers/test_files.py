@@ -67,7 +67,7 @@ async def fetch(client: Client, url: str) -> bytes:
     return await (await client.get(url, headers=auth(READER))).read()
 
 
-async def test_a_file_comes_whole_and_may_be_kept_for_ever(client: Client, url: str, body: bytes) -> None:
+async def test_a_whole_file_may_be_cached_forever(client: Client, url: str, body: bytes) -> None:
     answer = await client.get(url, headers=auth(READER))
     assert (answer.status, await answer.read()) == (200, body)
     assert answer.headers["Content-Type"] == "application/octet-stream"
@@ -94,7 +94,7 @@ async def test_the_storage_is_read_once_if_there_is_a_cache(
 
 
 @pytest.mark.parametrize("known", ['"{}"', 'W/"{}"', '"other", "{}"', "*"])
-async def test_who_has_the_file_is_told_so(client: Client, url: str, body: bytes, known: str) -> None:
+async def test_a_matching_etag_of_a_file_gets_304(client: Client, url: str, body: bytes, known: str) -> None:
     etag = known.format(hashlib.sha256(body).hexdigest())
     answer = await client.get(url, headers={**auth(READER), "If-None-Match": etag})
     assert (answer.status, await answer.read()) == (304, b"")
@@ -102,12 +102,12 @@ async def test_who_has_the_file_is_told_so(client: Client, url: str, body: bytes
     assert answer.headers["Cache-Control"] == "private, max-age=365000000, immutable"
 
 
-async def test_who_has_another_file_gets_this_one(client: Client, url: str, body: bytes) -> None:
+async def test_another_etag_gets_the_file(client: Client, url: str, body: bytes) -> None:
     answer = await client.get(url, headers={**auth(READER), "If-None-Match": '"other"'})
     assert (answer.status, await answer.read()) == (200, body)
 
 
-async def test_head_tells_the_size_and_sends_nothing(client: Client, url: str, body: bytes) -> None:
+async def test_head_has_the_size_and_no_body(client: Client, url: str, body: bytes) -> None:
     answer = await client.head(url, headers=auth(READER))
     assert (answer.status, await answer.read()) == (200, b"")
     assert answer.headers["Content-Length"] == str(len(body))
@@ -127,7 +127,7 @@ async def test_a_range_is_partial_content(
     assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(body)}"
 
 
-async def test_a_range_beyond_the_end_is_416_and_tells_the_size(client: Client, url: str, body: bytes) -> None:
+async def test_a_range_beyond_the_end_is_416_with_the_size(client: Client, url: str, body: bytes) -> None:
     answer = await client.get(url, headers={**auth(READER), "Range": "bytes=999999-"})
     assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{len(body)}")
 
@@ -157,7 +157,7 @@ async def test_the_metadata_of_a_wheel_is_served_byte_for_byte(client: Client, u
         (("/files/secret-a/", "/files/secret-a/0"), READER, 404),
     ],
 )
-async def test_who_may_have_a_file(
+async def test_read_grants_decide_about_a_file(
     client: Client, url: str, change: tuple[str, str], token: str | None, status: int
 ) -> None:
     answer = await client.get(url.replace(*change), headers=auth(token) if token else {})
@@ -243,7 +243,7 @@ async def test_a_file_without_attestations_has_no_provenance(client: Client, url
 
 
 @pytest.mark.parametrize("suffix", ["", ".metadata"])
-async def test_head_says_the_same_without_the_body_and_who_has_it_gets_304(
+async def test_head_has_the_same_headers_and_a_matching_etag_gets_304(
     client: Client, url: str, suffix: str
 ) -> None:
     whole = await client.get(url + suffix, headers=auth(READER))

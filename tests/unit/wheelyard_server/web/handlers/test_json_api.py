@@ -41,7 +41,7 @@ async def test_a_project_is_described_by_its_latest_version(client: Client, path
     assert [url["filename"] for url in project["urls"]] == [path.name for path in paths[:2]]
 
 
-async def test_a_file_is_described_so_that_it_can_be_fetched(client: Client, paths: list[Path]) -> None:
+async def test_a_file_description_is_enough_to_fetch_it(client: Client, paths: list[Path]) -> None:
     sdist, wheel = (await (await client.get("/pypi/demo/1.0/json")).json())["urls"]
     assert (sdist["packagetype"], sdist["python_version"]) == ("sdist", "source")
     assert (wheel["packagetype"], wheel["python_version"]) == ("bdist_wheel", "py3")
@@ -87,13 +87,13 @@ async def test_what_is_not_there_is_not_found(client: Client, paths: list[Path],
         assert (await client.get(path, headers=headers)).status == 404
 
 
-async def test_what_may_not_be_read_needs_a_login(client: Client, tmp_path: Path) -> None:
+async def test_a_project_that_anonymous_may_not_read_needs_a_login(client: Client, tmp_path: Path) -> None:
     await client.post("/legacy/", data=form(distributions.wheel(tmp_path, "secret_a")), headers=auth(PUBLISHER))
     assert (await client.get("/pypi/secret-a/json")).status == 401
     assert (await client.get("/pypi/secret-a/json", headers=auth(PUBLISHER))).status == 200
 
 
-async def test_it_is_not_sent_again_to_who_has_it(client: Client, paths: list[Path]) -> None:
+async def test_a_matching_etag_gets_304(client: Client, paths: list[Path]) -> None:
     assert paths
     etag = (await client.get("/pypi/demo/json")).headers["ETag"]
     assert (await client.get("/pypi/demo/json", headers={"If-None-Match": etag})).status == 304

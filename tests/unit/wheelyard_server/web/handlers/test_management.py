@@ -227,7 +227,7 @@ async def test_a_file_is_yanked_without_a_reason(client: Client) -> None:
     assert (await (await client.get("/simple/demo/")).text()).count('data-yanked=""') == 1
 
 
-async def test_a_yanked_file_is_still_there_for_those_who_pin_it(client: Client) -> None:
+async def test_a_yanked_file_is_still_served_to_clients_that_pin_it(client: Client) -> None:
     await call(client, "PUT", "/projects/demo/versions/1.0/yank", {})
     url = (await page(client))["files"][0]["url"].removeprefix("../..")
     assert (await client.get(url)).status == 200
@@ -294,7 +294,7 @@ async def test_an_archived_project_takes_no_uploads(client: Client, tmp_path: Pa
         ("PUT", "/projects/demo/status", {"status": "archived"}),
     ],
 )
-async def test_everybody_needs_the_right(client: Client, method: str, path: str, body: Any) -> None:
+async def test_every_user_needs_the_right(client: Client, method: str, path: str, body: Any) -> None:
     assert (await call(client, method, path, body, token=""))[0] == 401
     for token in (NOBODY, PUBLISHER):
         assert (await call(client, method, path, body, token=token))[0] == 403
@@ -339,7 +339,7 @@ def _problem(status: int, detail: str) -> dict[str, Any]:
     return {"status": status, "title": {404: "Not Found"}[status], "detail": detail, "requestId": REQUEST_ID}
 
 
-async def test_what_happened_is_told_with_its_time_and_by_whom(client: Client) -> None:
+async def test_changes_are_logged_with_time_and_user(client: Client) -> None:
     status, before = await call(client, "GET", "/projects/demo")
     assert (status, before["statusChanged"]) == (200, None)
     assert {each["added"] == each["uploadTime"] and each["yankChanged"] for each in before["files"]} == {None}

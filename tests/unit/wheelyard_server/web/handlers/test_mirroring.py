@@ -61,7 +61,7 @@ async def test_every_page_of_a_project_has_its_serial(
         assert described.get("last_serial", described.get("meta", {}).get("_last-serial")) == expected
 
 
-async def test_a_client_that_waits_until_the_body_is_wanted_is_told_so(index: Client) -> None:
+async def test_a_client_that_expects_100_continue_gets_it(index: Client) -> None:
     body = xmlrpc.client.dumps((), "changelog_last_serial")
     async with asyncio.timeout(HANG_SECONDS):
         answer = await index.post("/pypi", data=body, headers={"Content-Type": "text/xml"}, expect100=True)
@@ -114,7 +114,7 @@ async def test_a_change_that_is_not_settled_is_shown_with_the_highest_serial_tha
     assert shown == serial - 10
 
 
-async def test_there_are_no_serials_while_servers_run_that_write_none(
+async def test_there_are_no_serials_while_older_servers_run(
     client: Client, storage: MemoryStorage, tmp_path: Path
 ) -> None:
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'

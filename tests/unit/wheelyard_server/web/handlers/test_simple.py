@@ -81,7 +81,9 @@ async def test_other_spellings_are_redirected(client: Client, path: str) -> None
         ("/simple/a%00b/", None, 404),
     ],
 )
-async def test_who_may_see_a_project(client: Client, path: str, token: str | None, status: int) -> None:
+async def test_read_grants_decide_about_a_project(
+    client: Client, path: str, token: str | None, status: int
+) -> None:
     answer = await client.get(path, headers=auth(token) if token else {}, allow_redirects=False)
     assert answer.status == status
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
@@ -99,7 +101,7 @@ async def test_an_unknown_etag_gets_the_page_and_a_known_one_304(client: Client)
     assert len(etags) == 3
 
 
-async def test_a_page_is_compressed_for_those_who_take_it(client: Client) -> None:
+async def test_a_page_is_compressed_for_clients_that_accept_it(client: Client) -> None:
     plain = await (await client.get("/simple/demo/", headers={"Accept-Encoding": "identity"})).read()
     answer = await client.get("/simple/demo/", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"

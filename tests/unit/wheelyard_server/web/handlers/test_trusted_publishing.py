@@ -139,7 +139,7 @@ async def test_whatever_the_issuer_of_a_token_is_the_refusal_is_json(client: Cli
     assert description.startswith("This index does not know the issuer of the token")
 
 
-async def test_a_job_that_nobody_trusts_is_told_what_it_said(client: Client) -> None:
+async def test_an_untrusted_job_is_shown_what_its_token_says(client: Client) -> None:
     code, description = await refused(client, CI.sign(repository="acme/fork", email="secret@example.com"))
     assert code == "invalid-publisher"
     assert f"iss={CI.url}, sub=repo:acme/app, repository=acme/fork" in description

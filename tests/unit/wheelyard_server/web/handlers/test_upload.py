@@ -55,7 +55,7 @@ async def test_the_same_bytes_again_are_200_and_others_409(client: Client, tmp_p
         ("secret_b", PUBLISHER, 200),
     ],
 )
-async def test_who_may_publish(
+async def test_publish_grants_decide_about_an_upload(
     client: Client, tmp_path: Path, name: str, token: str | None, status: int, storage: MemoryStorage
 ) -> None:
     data = form(distributions.wheel(tmp_path, name))
@@ -131,7 +131,7 @@ async def test_metadata_beyond_the_limit_is_refused(client: Client, tmp_path: Pa
     assert (answer.status, "METADATA" in (answer.reason or "")) == (400, True)
 
 
-async def test_a_project_takes_so_many_files(client: Client, tmp_path: Path) -> None:
+async def test_the_number_of_files_per_project_is_limited(client: Client, tmp_path: Path) -> None:
     for number in range(6):
         path = distributions.wheel(tmp_path, version=f"1.{number}")
         answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
@@ -139,7 +139,7 @@ async def test_a_project_takes_so_many_files(client: Client, tmp_path: Path) -> 
     assert answer.reason == "The project demo has 5 files, more are not taken"
 
 
-async def test_forms_that_are_none_are_refused(client: Client) -> None:
+async def test_malformed_forms_are_refused(client: Client) -> None:
     for data, status in ((b"x", 415), ({"a": "b"}, 415)):
         assert (await client.post("/legacy/", data=data, headers=auth(PUBLISHER))).status == status
     without_file = aiohttp.FormData({":action": "file_upload"}, default_to_multipart=True)
@@ -231,7 +231,7 @@ async def test_a_form_of_many_parts_lets_others_have_their_turn(
     assert len(turns) == 1000 // forms.PARTS_AT_ONCE
 
 
-async def test_who_lost_the_right_while_the_file_arrived_publishes_nothing(client: Client, tmp_path: Path) -> None:
+async def test_a_right_lost_during_an_upload_prevents_its_publication(client: Client, tmp_path: Path) -> None:
     assert client.app is not None
     rules = client.app[ACCESS]
     before = rules.access

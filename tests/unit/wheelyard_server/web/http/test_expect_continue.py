@@ -41,13 +41,13 @@ def head(
         (head(PUBLISHER, 1000, expect="a-miracle"), 417),
     ],
 )
-async def test_who_is_refused_is_not_asked_for_the_body(client: Client, request_head: bytes, status: int) -> None:
+async def test_a_refused_upload_gets_no_100_continue(client: Client, request_head: bytes, status: int) -> None:
     answer = await converse(served(client), [request_head])
     assert statuses(answer) == [status]
     assert b"Connection: close" in answer
 
 
-async def test_while_there_is_no_space_nobody_is_asked_for_a_body(client: Client) -> None:
+async def test_no_body_is_requested_while_there_is_no_space(client: Client) -> None:
     with ExitStack() as running:
         for _ in range(Limits().uploads):
             running.enter_context(client.server.app[ADMISSION].admit(1))  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ async def test_while_there_is_no_space_nobody_is_asked_for_a_body(client: Client
     assert b"Retry-After: " in answer
 
 
-async def test_who_is_let_in_is_asked_and_then_answered(client: Client, tmp_path: Path) -> None:
+async def test_an_accepted_upload_gets_100_continue_and_then_its_answer(client: Client, tmp_path: Path) -> None:
     filled = form(distributions.wheel(tmp_path))()
     body = await filled.as_bytes()
     reader, writer = await asyncio.open_connection(client.server.host, client.server.port)

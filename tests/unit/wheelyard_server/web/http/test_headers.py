@@ -36,7 +36,7 @@ def filled(path: str, project: str = "demo") -> str:
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize("login", [{}, auth(PUBLISHER), {"Authorization": "Basic !"}])
-async def test_every_route_has_them_for_everybody(
+async def test_every_route_has_the_headers_for_every_client(
     client: Client, tmp_path: Path, method: str, path: str, login: dict[str, str]
 ) -> None:
     upload = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
@@ -63,7 +63,9 @@ async def test_every_route_has_them_for_a_wrong_method_in_an_outage_and_before_t
     assert_secured(early.headers)
 
 
-async def test_a_bug_of_ours_has_them_and_tells_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_error_has_the_headers_and_reveals_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("what is inside")
 

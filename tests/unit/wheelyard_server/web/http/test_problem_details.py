@@ -65,7 +65,7 @@ async def test_the_metrics_listener_has_the_same(client: Client) -> None:
         ("POST", "/legacy/", auth(PUBLISHER), 415, "Send a multipart/form-data form, as twine and uv do"),
     ],
 )  # fmt: skip
-async def test_the_sentence(
+async def test_the_reason_phrase_says_what_to_do(
     client: Client, method: str, path: str, headers: dict[str, str], status: int, sentence: str
 ) -> None:
     # What a client says that it takes changes nothing of the form.
@@ -75,7 +75,7 @@ async def test_the_sentence(
     await check(answer)
 
 
-async def test_a_bug_of_ours_is_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_error_is_a_problem_document(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("what is inside")
 

@@ -81,7 +81,7 @@ async def test_the_client_is_whom_the_trusted_proxies_saw(
     assert f'"message": "{expected} ' in log.getvalue(), "the access log"
 
 
-async def test_who_guesses_is_slowed_down_and_not_all_who_come_by_the_same_proxy(proxied: Proxied) -> None:
+async def test_a_guessing_client_is_throttled_and_others_behind_its_proxy_are_not(proxied: Proxied) -> None:
     async def guess(address: str, password: str = "wrong") -> int:
         login = {"Authorization": aiohttp.encode_basic_auth("web.reader", password), "X-Forwarded-For": address}
         return (await proxied.client.get("/simple/demo/", headers=login)).status

@@ -88,7 +88,7 @@ async def get(client: Client, url: str, token: str | None = READER, **headers: s
     return await client.get(url, headers={**login, **headers}, allow_redirects=False)
 
 
-async def test_a_download_is_a_url_of_the_object_for_five_minutes_that_nobody_keeps(
+async def test_a_redirect_is_a_five_minute_url_of_the_object_that_no_cache_stores(
     client: Client, url: str, wheel: Path, storage: MemoryStorage
 ) -> None:
     before = len(storage.calls)
@@ -117,7 +117,7 @@ async def test_rights_are_asked_at_every_request(client: Client, url: str, token
         assert ("Location" in answer.headers) is (status == 302)
 
 
-async def test_what_one_was_given_is_not_for_who_may_not_read_it(client: Client, url: str) -> None:
+async def test_a_cached_answer_is_not_given_to_users_without_read(client: Client, url: str) -> None:
     wanted = [(READER, 302), (READER, 302), (None, 401), (NOBODY, 404), (OWNER, 404), (READER, 302)]
     found = [await get(client, url, token) for token, _ in wanted]
     assert [each.status for each in found] == [status for _, status in wanted]
@@ -217,7 +217,7 @@ async def test_a_file_is_large_from_the_size_on_that_is_set(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("more", [{}, {"X-Unknown": "left to aiohttp"}], ids=["fast lane", "aiohttp"])
-async def test_what_is_in_memory_comes_from_there_whoever_answers(
+async def test_a_file_in_memory_is_served_from_memory_on_both_paths(
     client: Client, url: str, wheel: Path, more: dict[str, str], method: str
 ) -> None:
     assert client.app is not None

@@ -112,7 +112,7 @@ def test_packets_are_filled_until_the_end_whatever_happens_before_it(run: Run) -
     run(check())
 
 
-def test_a_file_that_became_shorter_is_told(run: Run, file: FileIO, tmp_path: Path) -> None:
+def test_a_file_that_became_shorter_raises_an_error(run: Run, file: FileIO, tmp_path: Path) -> None:
     async def check() -> None:
         sender, server, reader, writer = await connected(file)
         received = await reader.read(-1)

@@ -32,7 +32,7 @@ class Maker:
         return Representation(self._body + origin.encode(), "text/html", f"validator {origin}" if origin else "")
 
 
-async def test_a_short_page_is_made_at_once_and_a_long_one_beside_the_event_loop() -> None:
+async def test_a_short_page_is_rendered_at_once_and_a_long_one_in_a_thread() -> None:
     pages, short, long = PageCache[str](10**6), Maker(), Maker()
     for _ in range(2):
         await asyncio.gather(*(pages.page("short", Encoding.GZIP, short, ROWS_INLINE) for _ in range(10)))
@@ -57,7 +57,7 @@ async def test_of_a_large_page_what_is_sent_is_kept_and_nothing_else() -> None:
     assert plain.encoded(Encoding.IDENTITY) == LARGE
 
 
-async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
+async def test_the_number_of_pages_waiting_to_be_rendered_is_limited() -> None:
     pages, go_on = PageCache[int](10**6), threading.Event()
 
     def make() -> Representation:
@@ -74,7 +74,7 @@ async def test_so_many_pages_wait_to_be_made_and_no_more() -> None:
     await asyncio.gather(same, *waiting)
 
 
-async def test_so_much_work_waits_and_no_more() -> None:
+async def test_the_amount_of_waiting_work_is_limited() -> None:
     aside, go_on = RenderingQueue(), threading.Event()
     waiting = [asyncio.create_task(aside(go_on.wait, MANY)) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)

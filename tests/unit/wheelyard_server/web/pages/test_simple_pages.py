@@ -31,7 +31,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[MediaType]:
     return made
 
 
-async def test_a_page_is_made_once_for_all_who_ask_and_each_representation(made: list[MediaType]) -> None:
+async def test_a_page_is_rendered_once_per_representation_however_many_clients_ask(made: list[MediaType]) -> None:
     here = RootPages()
     for _ in range(2):
         asked = (here.page(LISTING, MediaType.TEXT_HTML, Encoding.GZIP) for _ in range(20))
@@ -52,7 +52,7 @@ async def test_another_list_has_another_page(made: list[MediaType]) -> None:
     assert len(made) == 2
 
 
-async def test_whoever_goes_away_takes_the_page_from_nobody(made: list[MediaType]) -> None:
+async def test_a_client_that_disconnects_takes_the_page_from_no_other(made: list[MediaType]) -> None:
     here = RootPages()
     first = asyncio.create_task(here.page(LISTING, MediaType.TEXT_HTML, Encoding.IDENTITY))
     await asyncio.sleep(0)

@@ -140,7 +140,7 @@ async def test_a_login_that_is_not_valid_is_refused_without_its_secret(
     assert secret not in log.getvalue()
 
 
-async def test_who_goes_away_in_the_middle_is_no_full_disk(client: Client, log: io.StringIO) -> None:
+async def test_a_client_that_disconnects_is_not_logged_as_a_full_disk(client: Client, log: io.StringIO) -> None:
     head = f"POST /legacy/ HTTP/1.1\r\nHost: a\r\nAuthorization: {auth(PUBLISHER)['Authorization']}\r\n"
     kind = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
     part = '--b\r\nContent-Disposition: form-data; name="content"; filename="demo-1.0-py3-none-any.whl"\r\n\r\n'
@@ -153,7 +153,7 @@ async def test_who_goes_away_in_the_middle_is_no_full_disk(client: Client, log: 
     )
 
 
-async def test_who_guesses_too_often_is_refused(client: Client, log: io.StringIO) -> None:
+async def test_too_many_guesses_are_refused(client: Client, log: io.StringIO) -> None:
     async def guess(password: str) -> aiohttp.ClientResponse:
         login = {"Authorization": aiohttp.encode_basic_auth("web.reader", password)}
         return await client.get("/simple/demo/", headers=login)

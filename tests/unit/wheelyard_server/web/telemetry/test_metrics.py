@@ -46,7 +46,7 @@ async def test_requests_by_the_template_of_their_route(client: Client, metrics: 
     assert not [name for name in found if "some-project" in name]
 
 
-async def test_a_scrape_that_fails_is_told(
+async def test_a_failed_scrape_is_reported(
     client: Client, metrics: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def collect() -> NoReturn:
@@ -74,7 +74,7 @@ async def test_logins_by_their_way(client: Client, metrics: Client) -> None:
     assert not [name for name in found if "reader" in name or "publisher" in name]
 
 
-async def test_uploads(client: Client, metrics: Client, tmp_path: Path) -> None:
+async def test_uploads_are_counted_by_outcome(client: Client, metrics: Client, tmp_path: Path) -> None:
     for token in (PUBLISHER, token_of("unknown")):
         await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(token))
     found = await scraped(metrics)
@@ -107,7 +107,9 @@ async def test_clients_by_their_family(client: Client, metrics: Client) -> None:
     assert not [name for name in found if "somebody" in name]
 
 
-async def test_bodies_in_bytes_and_not_of_what_has_none(client: Client, metrics: Client, tmp_path: Path) -> None:
+async def test_body_bytes_are_counted_and_a_response_without_body_adds_none(
+    client: Client, metrics: Client, tmp_path: Path
+) -> None:
     wheel = distributions.wheel(tmp_path)
     await client.post("/legacy/", data=form(wheel), headers=auth(PUBLISHER))
     before = await scraped(metrics)
@@ -191,5 +193,5 @@ async def test_how_many_requests_shared_how_many_looks(client: Client, metrics: 
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/access"])
-async def test_the_index_itself_does_not_tell(client: Client, path: str) -> None:
+async def test_metrics_are_not_served_on_the_index_port(client: Client, path: str) -> None:
     assert (await client.get(path)).status == 404
