@@ -9,7 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer, get_port_socket
 
 from support.patience import HANG_SECONDS
-from wheelyard_server.settings import Limits, ListenAddress
+from wheelyard_server.access.listeners import ListenerPorts
+from wheelyard_server.settings import Limits, ListenAddress, Listener
+from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.front.connections import Runner, Server
 from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.http.proxies import Proxies
@@ -21,17 +23,26 @@ class LimitedServer(TestServer):
     __test__ = False
 
     def __init__(
-        self, app: web.Application, limits: Limits, *trusted_proxies: str, path: str = "", port: int = 0
+        self,
+        app: web.Application,
+        limits: Limits,
+        *trusted_proxies: str,
+        path: str = "",
+        port: int = 0,
+        listener: Listener = Listener.CLUSTER,
     ) -> None:
         super().__init__(app, port=port, socket_factory=lambda *_: self._bound)
         self._limits = limits
         self._trusted = trusted_proxies
         self._path = path
+        self._listener = listener
 
     async def _make_runner(self, **_kwargs: Any) -> Runner:
         self._bound = get_port_socket(self.host, self.port or 0, socket.AF_INET)
-        listener = ListenAddress(port=self._bound.getsockname()[1], trusted_proxies=self._trusted, path=self._path)
-        return Runner(self.app, self._limits, Proxies(listener))
+        if self._listener is Listener.EXTERNAL:
+            self.app[LISTENER_PORTS] = ListenerPorts(self._bound.getsockname()[1])
+        address = ListenAddress(port=self._bound.getsockname()[1], trusted_proxies=self._trusted, path=self._path)
+        return Runner(self.app, self._limits, Proxies(address))
 
     @property
     def connections(self) -> list[LaneConnection]:

@@ -13,7 +13,7 @@ from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server import storage as storages
-from wheelyard_server.settings import Folder, Limits, Settings, StorageSettings
+from wheelyard_server.settings import Folder, Limits, Listener, Settings, StorageSettings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 
@@ -35,10 +35,18 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def client(settings: Settings, storage: storages.Storage) -> AsyncIterator[Client]:
+def listener() -> Listener:
+    """Return which listener the client connects to; tests choose the other one."""
+    return Listener.CLUSTER
+
+
+@pytest.fixture
+async def client(settings: Settings, storage: storages.Storage, listener: Listener) -> AsyncIterator[Client]:
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
     async with TestClient(
-        LimitedServer(application, settings.limits), auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        LimitedServer(application, settings.limits, listener=listener),
+        auto_decompress=False,
+        headers={"Accept-Encoding": "identity"},
     ) as test_client:
         yield test_client

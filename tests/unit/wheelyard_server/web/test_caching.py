@@ -13,10 +13,8 @@ from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.routes import answers, publish_demo, raw_heads
 from support.serving import LimitedServer
-from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.app import METRICS_APP
-from wheelyard_server.settings import Limits
-from wheelyard_server.web.context import LISTENER_PORTS
+from wheelyard_server.settings import Limits, Listener
 
 NOBODY, ASK_FIRST = "no-store", "no-cache"
 FOR_EVERYBODY, FOR_ONE = (f"{who}, max-age=365000000, immutable" for who in ("public", "private"))
@@ -33,13 +31,9 @@ def check(status: int, headers: Mapping[str, str]) -> None:
         assert kept == NOBODY, (status, headers)
 
 
-@pytest.mark.parametrize("listener", ["cluster", "external"])
-async def test_every_answer_of_every_route_says_it(
-    client: Client, storage: MemoryStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listener: str
-) -> None:
+@pytest.mark.parametrize("listener", Listener)
+async def test_every_answer_of_every_route_says_it(client: Client, storage: MemoryStorage, tmp_path: Path) -> None:
     await publish_demo(client, tmp_path)
-    if listener == "external":
-        monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
     statuses = set()
     async for answer in answers(client, storage):
         check(answer.status, answer.headers)

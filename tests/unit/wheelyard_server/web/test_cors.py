@@ -16,10 +16,8 @@ from support.memory_storage import MemoryStorage
 from support.routes import LOGINS, PATHS, filled, publish_demo
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.app import ACCESS as CURRENT
-from wheelyard_server.settings import ListenAddress, Listeners, Settings
-from wheelyard_server.web.context import LISTENER_PORTS
+from wheelyard_server.settings import ListenAddress, Listener, Listeners, Settings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 SITE = "https://notebooks.example.com"
@@ -33,12 +31,14 @@ def origins() -> tuple[str, ...]:
 
 
 @pytest.fixture
-async def client(settings: Settings, origins: tuple[str, ...]) -> AsyncIterator[Client]:
-    listener = ListenAddress(port=free_port(), allowed_origins=origins)
-    made = msgspec.structs.replace(settings, listeners=Listeners(cluster=listener))
+async def client(settings: Settings, origins: tuple[str, ...], listener: Listener) -> AsyncIterator[Client]:
+    address = ListenAddress(port=free_port(), allowed_origins=origins)
+    made = msgspec.structs.replace(settings, listeners=Listeners(cluster=address))
     application = app.build(made, MemoryStorage())
     application[LIFECYCLE].started = True
-    async with TestClient(LimitedServer(application, settings.limits, port=listener.port)) as test_client:
+    async with TestClient(
+        LimitedServer(application, settings.limits, port=address.port, listener=listener)
+    ) as test_client:
         yield test_client
 
 
@@ -106,10 +106,9 @@ async def test_not_all_sites_where_anonymous_may_not_read(
 
 
 @pytest.mark.parametrize("origins", [("*",)])
-async def test_the_rights_are_those_of_the_listener(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await allowed(client, "/simple/demo/", Origin=SITE) == "*"
-    monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
-    assert await allowed(client, "/simple/demo/", Origin=SITE) is None
+@pytest.mark.parametrize(("listener", "found"), [(Listener.CLUSTER, "*"), (Listener.EXTERNAL, None)])
+async def test_the_rights_are_those_of_the_listener(client: Client, found: str | None) -> None:
+    assert await allowed(client, "/simple/demo/", Origin=SITE) == found
 
 
 @pytest.mark.parametrize("origins", [()])

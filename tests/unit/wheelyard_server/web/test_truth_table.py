@@ -23,10 +23,8 @@ from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import AccessFile, User
-from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.access.rules import Grant, Verb
-from wheelyard_server.settings import Settings
-from wheelyard_server.web.context import LISTENER_PORTS
+from wheelyard_server.settings import Listener, Settings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
 
@@ -115,22 +113,22 @@ FOR_EVERYBODY = {
 }
 
 
-@pytest.fixture(params=["cluster", "external"])
-def listener(request: pytest.FixtureRequest, client: Client, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(params=Listener)
+def listener(request: pytest.FixtureRequest) -> Listener:
     """Let all requests come in at one of the listeners."""
-    name: str = request.param
-    if name == "external":
-        monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
-    return name
+    chosen: Listener = request.param
+    return chosen
 
 
 @pytest.fixture
-async def client(settings: Settings, storage: MemoryStorage, tmp_path: Path) -> AsyncIterator[Client]:
+async def client(
+    settings: Settings, storage: MemoryStorage, tmp_path: Path, listener: Listener
+) -> AsyncIterator[Client]:
     """Return an index with version 1.0 of each project, published by the boss."""
     settings.access_file.write_bytes(msgspec.yaml.encode(ACCESS))
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
-    async with TestClient(LimitedServer(application, settings.limits)) as test_client:
+    async with TestClient(LimitedServer(application, settings.limits, listener=listener)) as test_client:
         for project in PROJECTS:
             path = distributions.wheel(tmp_path, project.replace("-", "_"))
             data = form(path, attestations=attested(path))
@@ -141,7 +139,7 @@ async def client(settings: Settings, storage: MemoryStorage, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 async def test_the_whole_table(
-    client: Client, storage: MemoryStorage, listener: str, subject: str, tmp_path: Path
+    client: Client, storage: MemoryStorage, listener: Listener, subject: str, tmp_path: Path
 ) -> None:
     before = dict(storage.objects)
     headers = {} if subject == "anonymous" else auth(token_of(subject))
@@ -172,7 +170,7 @@ def _refusal(subject: str, verb: str) -> int:
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("path", LISTINGS)
 async def test_lists_have_what_may_be_read_and_nothing_else(
-    client: Client, listener: str, subject: str, path: str
+    client: Client, listener: Listener, subject: str, path: str
 ) -> None:
     headers = {"Accept": "application/vnd.pypi.simple.v1+json, application/json"}
     headers |= {} if subject == "anonymous" else auth(token_of(subject))

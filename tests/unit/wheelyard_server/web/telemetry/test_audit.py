@@ -22,9 +22,8 @@ from support.logs import audit_lines, collected
 from support.memory_storage import MemoryStorage
 from support.patience import until
 from wheelyard_server.access.audit import AuditVerb
-from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.app import CATALOG
-from wheelyard_server.web.context import LISTENER_PORTS
+from wheelyard_server.settings import Listener
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
 from wheelyard_server.web.telemetry.logs import JsonFormatter
 
@@ -182,10 +181,8 @@ async def test_every_route_that_writes_has_its_verb_even_for_a_request_that_mean
     assert line["outcome"] == ("refused" if answer.status in (401, 403) else "failed")
 
 
-async def test_the_listener_is_that_of_the_socket(
-    client: Client, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(client.server.app._state, LISTENER_PORTS, ListenerPorts(client.server.port))  # type: ignore[attr-defined]
+@pytest.mark.parametrize("listener", [Listener.EXTERNAL])
+async def test_the_listener_is_that_of_the_socket(client: Client, log: io.StringIO) -> None:
     await client.get("/simple/demo/")
     assert only(log)["listener"] == "external"
 
