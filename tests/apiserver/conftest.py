@@ -34,7 +34,7 @@ def kube(api: ApiServer) -> RealKube:
 
 @pytest.fixture
 def namespace(rest: Rest) -> str:
-    """Make a namespace of the test's own; nobody here would remove it."""
+    """Make a namespace of the test's own; nothing here would remove it."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     rest.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     return name

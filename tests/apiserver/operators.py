@@ -40,7 +40,7 @@ class Operator:
         self.process = self._started()
 
     def start_again(self) -> None:
-        """Start it anew, as the kubelet does with a container in its pod."""
+        """Start it again, as the kubelet does with a container in its pod."""
         self.process = self._started()
 
     def leads(self) -> bool:

@@ -1,7 +1,8 @@
 """At rest the operator is quiet: two resyncs of many indexes and users write nothing.
 
-The real queue and reconcilers run, on a clock of their own only in how often they come back. With INDEXES=100
-in the environment there are 1,000 users, which takes many minutes on two busy cores; else a tenth of that.
+The real queue and reconcilers run, on a clock of their own only in how often they come back. With
+INDEXES=100 in the environment there are 1,000 users, which takes many minutes on two busy cores;
+else a tenth of that.
 """
 
 import asyncio
@@ -141,5 +142,5 @@ async def test_two_resyncs_of_many_indexes_and_users_write_nothing(
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Leave out the thousands of lines that tell of conditions."""
+    """Leave out the thousands of lines about conditions."""
     caplog.set_level("WARNING", logger="wheelyard_operator")

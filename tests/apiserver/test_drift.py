@@ -1,6 +1,7 @@
 """A child that was deleted or changed by hand is back within 30 s, and what others own of it stays.
 
-The operator runs as the program that it is, and finds out by its watches: a resync would come too late.
+The operator runs as the program that it is, and finds out by its watches: a resync would come too
+late.
 """
 
 import os
@@ -163,7 +164,7 @@ def test_a_sidecar_and_what_else_others_add_to_pods_stays(place: Rest) -> None:
         pod = place.get("Deployment", PLACE, "wheelyard-main")["spec"]["template"]["spec"]
         return {each["name"]: each["image"] for each in pod["containers"]}
 
-    eventually(lambda: images() == {"index": wanted, "mesh": "mesh:1"}, "the image is back beside the sidecar")
+    eventually(lambda: images() == {"index": wanted, "mesh": "mesh:1"}, "the image is back next to the sidecar")
     after = place.get("Deployment", PLACE, "wheelyard-main")["spec"]["template"]["metadata"]["annotations"]
     assert after["mesh.example/injected"] == "yes"
 

@@ -1,4 +1,4 @@
-"""Flux's own kustomize-controller beside the operator: what people ask by annotations stays, and happens once."""
+"""Flux's own kustomize-controller and the operator: requests by annotations stay, and happen once."""
 
 import io
 import uuid
@@ -44,7 +44,7 @@ class Estate:
         self._declare()
 
     def commit(self, **index: Any) -> None:
-        """Have the index and the user in Git, and Flux told of it."""
+        """Have the index and the user in Git, and have Flux sync."""
         metadata = {"name": "main", "namespace": self.namespace}
         spec = {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1, **index}
         main = {"apiVersion": API_VERSION, "kind": INDEX, "metadata": metadata, "spec": spec}
@@ -65,14 +65,14 @@ class Estate:
         eventually(lambda: self._told().get("lastHandledReconcileAt") == request, "Flux has synced", 90)
 
     def round(self) -> None:
-        """Run the operator for what there is, and what a cluster does, some time later than before."""
+        """Run the operator and the rest of a cluster, some time later than before."""
         self.now = later(self.now, 100)
         self._index(self.index)
         self._user(self.user)
         run_cluster(self.rest, self.namespace)
 
     def is_ready(self) -> bool:
-        """Make a round, and tell whether Flux takes all that is in Git for ready, by its own reading."""
+        """Make a round, and return whether Flux, by its own rules, takes everything in Git for ready."""
         self.round()
         revision = self._told().get("lastAppliedRevision", "")
         return self.ready()[0] == "True" and revision.endswith(f"{self.git.revision:040x}")

@@ -65,7 +65,7 @@ def ready(world: World, kind: str, name: str) -> str:
 
 
 def assert_whole(world: World, login: str = "jenkins-pypi", others: tuple[str, ...] = ()) -> None:
-    """One bucket, one user, one key, one Secret of each, and no object that nobody wants."""
+    """One bucket, one user, one key, one Secret of each, and no unwanted object."""
     assert (ready(world, INDEX, "main"), ready(world, USER, "jenkins")) == ("Serving", "LoginInForce")
     secrets = {"wheelyard-main-storage", "wheelyard-main-access", login, *others}
     assert {kind: world.names(kind) for kind in CHILDREN} == {**MADE, "Secret": secrets}
@@ -156,7 +156,7 @@ def test_while_a_users_secret_gets_another_name(new_world: Callable[[], World]) 
 def test_while_the_index_gets_credentials_of_its_own_and_gives_them_back(
     new_world: Callable[[], World], s3_server: S3Server
 ) -> None:
-    """The IAM user and its Secret go once no pod needs them; back again they come anew."""
+    """The IAM user and its Secret go once no pod needs them; back again they are created again."""
     world = new_world()
     declare(world)
     own = {"AWS_ACCESS_KEY_ID": s3_server.access_key, "AWS_SECRET_ACCESS_KEY": s3_server.secret_key}

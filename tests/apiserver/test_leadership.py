@@ -1,4 +1,4 @@
-"""Of two operators one leads: until it ends, hangs or is killed."""
+"""One of two operators leads, until it ends, hangs or is killed."""
 
 import signal
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from support.kubectl import eventually
 from support.rest import Rest
 
 TAKEOVER_SECONDS = 30
-"""A Lease of 15 seconds, and who looks at it every 2; the rest is for a machine that is busy."""
+"""A Lease of 15 seconds, read every 2; the rest is for a machine that is busy."""
 WORK_SECONDS = 30
 
 

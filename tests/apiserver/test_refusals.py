@@ -67,7 +67,7 @@ BINDING = {
 
 @pytest.fixture(scope="module")
 def world(kube: RealKube, rest: Rest, s3_server: S3Server) -> Iterator[World]:
-    """Return an index with everything around it, and a user, both ready: each test leaves them so."""
+    """Return an index with everything around it, and a user, both ready: each test leaves them ready."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment().items():
             patch.setenv(name, value)

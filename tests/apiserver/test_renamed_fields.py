@@ -1,6 +1,7 @@
 """A field that has a new name: refused on a real API server, and no right is won by the upgrade.
 
-Each field is stored as the release before stored it, under a schema with the old name and its default.
+Each field is stored as the release before stored it, under a schema with the old name and its
+default.
 """
 
 import copy
@@ -27,7 +28,7 @@ VALUES: dict[str, tuple[Any, Any, Any]] = {
     "spec.freshness.staleSeconds": (0, "0s", 60),
     "spec.credentials.url": ("External", "External", "External"),
 }
-"""Of each field a value under its old name, the same under the new one, and another old one."""
+"""For each field: a value under its old name, the same under the new one, and another old one."""
 FILES = {INDEX: "packageindexes", USER: "indexusers"}
 NAMES = {INDEX: "main", USER: "jenkins"}
 
@@ -134,7 +135,8 @@ def test_an_upgrade_gives_no_one_more_rights(api: ApiServer, world: World, field
     assert at_rest(world) == before
     assert (ready(world, field.kind)["status"], ready(world, field.kind)["reason"]) == ("False", "FieldRenamed")
     assert field.message in ready(world, field.kind)["message"]
-    # Kubernetes refuses only what changes: the operator must be able to write finalizers and annotations.
+    # Kubernetes refuses only what changes: the operator must be able to write finalizers and
+    # annotations.
     world.rest.merge(live, {"metadata": {"annotations": {"team.example/note": "ours"}}})
     with pytest.raises(RefusedError) as refusal:
         world.rest.merge(live, {"spec": {parents[1]: {name: other, **more_of(field)}}})

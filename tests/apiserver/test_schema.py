@@ -1,6 +1,7 @@
 """Every rule of the schemas, on a real API server: what it refuses, what it accepts, and its message.
 
-No webhook runs: the API server alone refuses a wrong manifest, with a message that names the field and the rule.
+No webhook runs: the API server alone refuses a wrong manifest, with a message that names the field
+and the rule.
 """
 
 import copy
@@ -39,7 +40,7 @@ USER = {
 
 
 class Leave(Enum):
-    """What is done with a field instead of giving it a value; its name is in the names of tests."""
+    """The action on a field instead of giving it a value; its name is in the names of tests."""
 
     OUT = "out"
 

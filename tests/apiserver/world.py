@@ -1,6 +1,7 @@
 """The operator's reconcilers on a real API server, S3 and IAM, with a switch that kills them at any call.
 
-What a cluster does besides is done here: Deployments roll out at once, and children go after their owners.
+It also does the work of a cluster: Deployments roll out at once, and children go after their
+owners.
 """
 
 from collections.abc import Callable
@@ -41,7 +42,7 @@ CHILDREN = (
 _READS = {"get", "metadata", "list", "document"}
 _MOST_ROUNDS = 12
 _SECONDS = 100
-"""Of the operator's clock between two rounds: longer than any grace."""
+"""Seconds of the operator's clock between two rounds: longer than any grace."""
 
 
 class KilledError(BaseException):
@@ -49,9 +50,10 @@ class KilledError(BaseException):
 
 
 class Calls:
-    """Every writing call of one operator to the outside; kills it right after the n-th, if it is told so.
+    """Every writing call of one operator to the outside; kills it right after the n-th, if one is chosen.
 
-    A kill after a read leaves the world as the write before it did, so these are all moments that differ.
+    A kill after a read leaves the world as the write before it did, so these are all moments that
+    differ.
     """
 
     def __init__(self, kill_after: int | None = None) -> None:
@@ -76,7 +78,7 @@ class Calls:
 
 
 class WatchedKube:
-    """A Kube all of whose calls are told to `Calls`."""
+    """A Kube that reports all its calls to `Calls`."""
 
     def __init__(self, kube: Kube, calls: Calls) -> None:
         self._kube = kube
@@ -111,7 +113,7 @@ class Cloud:
         self.s3: S3Client = outside.own_s3(server.region)
         self.iam: IAMClient = outside.iam
         self.calls = Calls()
-        """Of the operator that runs now."""
+        """The calls of the operator that runs now."""
         self.max_keys = 0
         """How many access keys a user has ever had at a time."""
         for client in (self.clients.own_s3(server.region), self.clients.iam):

@@ -42,7 +42,7 @@ def names_of_files() -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_names_methods_that_exist(page: Path) -> None:
-    """Of classes of ours: names such as `Deployment.spec` are other people's."""
+    """Only classes of ours count: names such as `Deployment.spec` are other people's."""
     named = set(_METHOD.findall(page.read_text()))
     assert [(kind, name) for kind, name in sorted(named) if kind in members() and name not in members()[kind]] == []
 

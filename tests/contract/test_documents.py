@@ -129,7 +129,7 @@ def test_the_server_s_files_are_read(title: str, parse: Callable[[bytes], object
 
 
 SHORTENED = {"sha256:9f86d0...": f"sha256:{'9f86d0'.ljust(64, '0')}", 'n: "..."': f"n: {'A' * 342}"}
-"""What is too long to be read."""
+"""Values that would be too long to read."""
 
 
 @of_language("json")

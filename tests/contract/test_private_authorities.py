@@ -36,7 +36,7 @@ class Company:
     bundle: str
 
     def settings(self, bundle: str) -> Settings:
-        """Return what the operator is told."""
+        """Return the operator's settings."""
         return Settings.from_environment(
             {
                 "WHEELYARD_IMAGE": "none",

@@ -23,12 +23,17 @@ TREES = [
     "examples",
     "findings",
     "release",
+    "tests/apiserver",
     "tests/bench",
     "tests/chaos",
     "tests/clients",
+    "tests/contract",
     "tests/demo",
+    "tests/e2e",
     "tests/fuzz",
+    "tests/integration",
     "tests/s3_servers",
+    "tests/support",
     "tests/unit/artifacts",
     "tests/unit/bench",
     "tests/unit/chaos",
@@ -39,19 +44,18 @@ TREES = [
 WRAPPED_TREES = [
     "docs/hooks",
     "release",
-    "tests/bench",
-    "tests/chaos",
-    "tests/clients",
-    "tests/demo",
-    "tests/fuzz",
-    "tests/s3_servers",
+    *(each for each in TREES if each.startswith("tests/")),
 ]
 """Folders whose docstrings and comments are wrapped."""
 
 
+ABOUT_PATTERNS = {ROOT / "tests/contract/test_prose.py", ROOT / "tests/support/prose.py"}
+"""Files that have the patterns as examples."""
+
+
 def of(trees: list[str]) -> list[Path]:
     """Return all pages, and the files in these trees."""
-    return sorted({*PAGES, *(file for tree in trees for file in files(ROOT / tree))})
+    return sorted({*PAGES, *(file for tree in trees for file in files(ROOT / tree))} - ABOUT_PATTERNS)
 
 
 def name(path: Path) -> str:

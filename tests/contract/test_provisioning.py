@@ -136,7 +136,7 @@ def check(root: S3Client, principals: IamUsers, index: PackageIndex) -> str:
 def test_a_backup_is_unlocked_only_for_the_index_that_its_owner_names(
     principals: IamUsers, s3_server: S3Server, root: S3Client, bucket_names: Any, tmp_path: Path
 ) -> None:
-    """Anybody who may create a PackageIndex can name any bucket: a backup that nobody claimed is not theirs."""
+    """Any user who may create a PackageIndex can name any bucket: an unclaimed backup is not theirs."""
     bucket = f"backup-{next(bucket_names)}"
     root.create_bucket(Bucket=bucket)
     url, source = f"s3://{bucket}/team?endpoint={s3_server.endpoint}", f"file:{tmp_path / 'source'}"

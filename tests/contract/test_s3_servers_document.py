@@ -8,7 +8,7 @@ from s3_servers.products import PRODUCTS
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_page_has_every_server_in_its_version_with_what_was_found() -> None:
+def test_the_page_has_every_server_with_its_version_and_result() -> None:
     page = (ROOT / "docs/recipes/s3-compatible.md").read_text()
     section = page.partition("## What works on which server")[2].partition("\n## ")[0]
     rows = [

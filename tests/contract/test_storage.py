@@ -277,7 +277,8 @@ async def test_while_a_fingerprint_is_the_same_the_object_is_what_was_read(stora
     if local is None:
         return
     etag, seen = None, set()
-    # Writes in a row, each of the same size, quicker than a file system's clock: none may pass for another.
+    # Writes in a row, each of the same size, quicker than a file system's clock: none may pass for
+    # another.
     for number in range(20):
         etag = await storage.write(key, b"%04d" % number, expected=etag)
         fingerprint = local.fingerprint(key)
@@ -309,7 +310,8 @@ async def test_a_presigned_url_is_good_for_reading_one_object(new_bucket: NewBuc
     url = await storage.presigned(key)
     assert await fetched(url) == (200, b"0123456789")
     assert await fetched(url, Range="bytes=2-4") == (206, b"234")
-    # Nothing of it can be changed: the object, its life, the signature; nor can it be written or deleted.
+    # Nothing of it can be changed: the object, its life, the signature; nor can it be written or
+    # deleted.
     last = url[-1]
     changed = [
         url.replace("/demo/1/", "/demo/2/"),

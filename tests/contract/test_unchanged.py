@@ -59,7 +59,7 @@ async def is_unchanged(storage: S3Storage, etag: ETag) -> bool:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the keys of what is read through obstore from now on."""
+    """Return the keys of objects that are read through obstore from now on."""
     read: list[str] = []
     get = obstore.store.S3Store.get_async
 
@@ -108,7 +108,7 @@ async def test_what_has_changed_is_asked_once_and_read_once(
     assert await storage.read(KEY, if_none_match=etag) == (b"two", newer)
     assert (len(asked), reads) == (1, [KEY])
     assert await storage.is_unchanged(KEY, newer)
-    # As it was before, by whatever hand: it is not asked, and the read tells.
+    # As it was before, however it was restored: no request is made, and the read finds out.
     assert await storage.write(KEY, b"one", expected=newer) == etag
     assert not await storage.is_unchanged(KEY, etag)
     assert await is_unchanged(storage, etag)

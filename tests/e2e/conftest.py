@@ -165,7 +165,7 @@ def bucket(s3: S3Client, removals: Removals) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Make a certificate for what is reached from outside; without Traefik there is no outside."""
+    """Make a certificate for external access; without Traefik there is none."""
     try:
         traefik.check()
     except ClusterError as error:

@@ -49,7 +49,7 @@ def test_a_jenkins_agent_publishes_and_installs_with_no_stored_secret(main_job: 
 
 @pytest.fixture
 def issuer(main_job: MainJob) -> Iterator[TestIssuer]:
-    """Run the CI service that the operator was told to allow: a pod that serves two files."""
+    """Run the CI service that the operator allows: a pod that serves two files."""
     issuer = TestIssuer(ISSUER, number=1, audience="wheelyard.dev/packages/main")
     kubectl, namespace = main_job.kubectl, "trusted"
     files = {
@@ -83,7 +83,8 @@ def issuer(main_job: MainJob) -> Iterator[TestIssuer]:
     ):
         kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
     kubectl("-n", namespace, "wait", "--for=condition=Ready", "pod/issuer", "--timeout=60s")
-    # Until kube-proxy knows of the pod, nobody gets an answer, and the operator would ask again a minute later.
+    # Until kube-proxy knows of the pod, no request gets an answer, and the operator would ask again
+    # a minute later.
     asked = f"import urllib.request as r; print(r.urlopen('{ISSUER}/keys', timeout=5).status)"
     python = ("-n", "packages", "exec", "publisher", "--", "python3", "-c")
     eventually(lambda: kubectl(*python, asked).strip() == "200", "the issuer answers", 30)
@@ -244,7 +245,7 @@ def test_a_user_of_another_namespace_stays_within_the_maximum(main_job: MainJob)
 
 
 def test_no_secret_is_anywhere_but_in_secrets(main_job: MainJob) -> None:
-    """Grep logs, events, and all that the API server shows of objects, for what is in the Secrets that we made."""
+    """Grep logs, events, and all that the API server shows of objects, for the content of our Secrets."""
     kubectl = main_job.kubectl
     kubectl("apply", "-f", "-", stdin=user("watched", credentials={"rotateEvery": "720h"}))
     main_job.wait_until_ready("indexuser", "watched", "packages")

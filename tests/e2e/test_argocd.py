@@ -30,7 +30,7 @@ def argo(operator: MainJob, cluster: Cluster, tmp_path: Path) -> Iterator[ArgoCD
 
 @pytest.fixture
 def estate(argo: ArgoCD, tmp_path: Path, operator: MainJob, namespace: str, other_namespace: str) -> "Estate":
-    """Put what teams have in Git there, and apply the examples, with what is everybody's own in them changed."""
+    """Put the files of teams into Git, and apply the examples with installation-specific values changed."""
     estate = Estate(argo, Repository(tmp_path / "repository"), operator, namespace, other_namespace)
     estate.fill()
     estate.apply()
@@ -115,7 +115,7 @@ def test_everything_from_git(estate: Estate, s3: S3Client) -> None:
 def nothing_flutters_and_nothing_is_pruned(estate: Estate) -> None:
     before = estate.children()
     assert {"Deployment/wheelyard-main", "Secret/ci-pypi", "Secret/second-pypi"} <= set(before)
-    for method in ("annotation", "label"):  # how Argo CD tells what is its own
+    for method in ("annotation", "label"):  # how Argo CD marks its own objects
         argocd.configure(estate.cluster, {**SETTINGS, "application.resourceTrackingMethod": method})
         for each in estate.applications:
             estate.argo.refresh(each)

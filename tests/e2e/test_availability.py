@@ -1,4 +1,4 @@
-"""Of two operators in the cluster one leads, and the other one follows; tests/apiserver has their other ends."""
+"""One of two operators in the cluster leads, and the other one follows; tests/apiserver has other endings."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from support.kubectl import eventually
 from support.operator_pods import OperatorPods
 
 TAKEOVER_SECONDS = 30
-"""A Lease of 15 seconds, and who looks at it every 2; the rest is for a machine that is busy."""
+"""A Lease of 15 seconds, read every 2; the rest is for a machine that is busy."""
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ def test_when_the_leader_ends_another_leads_at_once(pair: OperatorPods, here: He
     assert (pair.leads(leader), pair.leads(standby)) == (True, False)
     assert_works(here, "first")
     here.kubectl("-n", "wheelyard-system", "delete", "pod", leader, "--wait=false")
-    # Most often the one that stood by; but the one that takes the place of the deleted pod may be quicker.
+    # Most often the one that stood by; but the one that takes the place of the deleted pod may be
+    # quicker.
     following = assert_follows(pair, leader, transitions)
     assert_works(here, "second")
     assert pair.restarts(following) == 0

@@ -84,7 +84,7 @@ def test_two_indexes_on_one_bucket_and_prefix(here: Here, bucket: str) -> None:
     here.wait_for("packageindex", "first", "Ready", "Serving", 90)
     here.index(bucket, "second")
     message = here.wait_for("packageindex", "second", "StorageReady", "StorageInUse")
-    assert "first" not in message, "whose it is, is nobody else's business"
+    assert "first" not in message, "its owner must not be revealed"
     assert here.condition("packageindex", "second", "Stalled")[0] == "True"
     assert here.condition("packageindex", "first", "Ready")[0] == "True"
 
@@ -143,7 +143,8 @@ def test_pods_that_a_quota_refuses_and_then_does_not(here: Here, bucket: str) ->
     assert "exceeded quota: pods" in message
     assert here.condition("packageindex", "main", "Stalled")[:2] == ("True", "PodsRefused")
     quota(here, "10")
-    # The controller of ReplicaSets tries again after a minute or more; a new pod template makes it do so at once.
+    # The controller of ReplicaSets tries again after a minute or more; a new pod template makes it
+    # do so at once.
     here.kubectl("-n", here.namespace, "delete", "replicaset", "--all")
     here.wait_for("packageindex", "main", "Ready", "Serving", 180)
 

@@ -1,4 +1,4 @@
-"""What is left of an index that was deleted, and of its bucket or volume, is what its deletionPolicy says."""
+"""A deleted index leaves of its bucket or volume exactly what its deletionPolicy says."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,8 @@ def test_delete_takes_the_bucket_but_not_what_is_not_ours(
     assert "somebody-else/s" in message
     assert s3.list_objects_v2(Bucket=bucket, Prefix="wheelyard.json")["KeyCount"] == 1
     s3.delete_object(Bucket=bucket, Key="somebody-else/s")
-    # The bucket keeps versions: what was deleted can still be had back, and is still somebody else's.
+    # The bucket keeps versions: what was deleted can still be had back, and is still somebody
+    # else's.
     assert here.condition("packageindex", "main", "StorageReady")[1] == "BucketNotDeletable"
     buckets.empty(s3, bucket, "somebody-else/")
 
@@ -72,7 +73,7 @@ def volume(here: Here, cluster: Cluster) -> Iterator[None]:
     """Have a volume for the claim wheelyard-main, in a folder of a node."""
     folder = {"name": "folder", "hostPath": {"path": f"/var/tmp/{here.namespace}", "type": "DirectoryOrCreate"}}  # noqa: S108
     mounts = [{"name": "folder", "mountPath": "/folder"}]
-    # The kubelet makes the folder root's, and gives it to nobody else.
+    # The kubelet gives the folder to root, and to no other user.
     root = {"runAsUser": 0}
     here.client_pod(cluster, volumes=[folder], container={"volumeMounts": mounts, "securityContext": root})
     here.in_client("chmod", "777", "/folder")

@@ -1,7 +1,7 @@
-"""What the documents say to type at a cluster, typed.
+"""The commands of the documents that need a cluster, typed.
 
-What changes nothing is run as it is, the rest as a dry run of the API server: other tests need the cluster as well.
-`kubectl wheelyard` has no dry run, and what it does disturbs nobody.
+Commands that change nothing run unchanged, the others as a dry run of the API server: other tests
+need the cluster as well. `kubectl wheelyard` has no dry run, and disturbs no other test.
 """
 
 import os
@@ -26,7 +26,7 @@ _CREATING = re.compile(r"\bkubectl( --namespace \S+)* create\b")
 
 @pytest.fixture
 def console(main_job_ready: MainJob, tmp_path: Path) -> Iterator[Console]:
-    """Open a shell beside the quick start, with what the pages name."""
+    """Open a shell next to the quick start, with everything that the pages name."""
     for name in ("charts", "crds", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "dist").mkdir()
@@ -57,11 +57,11 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, console: Console) -> 
 
 
 def translated(command: str, port: str) -> str:
-    """Return a command with what it is in the documents replaced by what it is here."""
+    """Return a command with the names of the documents replaced by those of this test."""
     if "port-forward" in command:
         return in_background(command.replace(" 8080:", f" {port}:"), f"http://127.0.0.1:{port}/-/healthz")
     command = _CHANGING.sub(r"\g<0> --dry-run=server", command)
-    # What is there already cannot be created, not even as a dry run of the server's.
+    # Existing objects cannot be created, not even as a dry run of the server's.
     command = _CREATING.sub(r"\g<0> --dry-run=client", command)
     # Other tests may have indexes on this cluster that are not ready.
     command = command.replace(" --all-namespaces --timeout", " --namespace packages --timeout")

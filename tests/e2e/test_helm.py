@@ -1,6 +1,6 @@
 """The packaged chart through the life of a release: installed, upgraded, rolled back, gone and back again.
 
-Indexes are used all the while, and nobody notices: their pods are not even replaced.
+Indexes are used all the while, and no client notices: their pods are not even replaced.
 """
 
 import base64

@@ -62,7 +62,7 @@ def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
 
 
 def test_all_of_it(jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: Path) -> None:
-    # Nobody in particular is told which right is missing, Jane which names there are.
+    # A user without rights learns which right is missing, Jane which names there are.
     refused = jane.attempt("status", "main", user="nobody")
     assert refused.returncode == 1
     assert "You (nobody) do not have the right to get packageindexes.wheelyard.dev" in refused.stderr

@@ -117,7 +117,8 @@ def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops
 def _status(main_job: MainJob, user: str, token: str, host: str = "wheelyard-main") -> int:
     """Return the status of a request with a login, or with none for no user, made in the publisher's pod.
 
-    A node may refuse connections to a new Service for a second or two, until its kube-proxy knows of it.
+    A node may refuse connections to a new Service for a second or two, until its kube-proxy knows
+    of it.
     """
     script = f"""
 import base64, time, urllib.error, urllib.request

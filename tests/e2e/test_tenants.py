@@ -1,4 +1,4 @@
-"""Whoever may make PackageIndexes and IndexUsers, and nothing else, gains nothing else by them."""
+"""A user who may make PackageIndexes and IndexUsers, and nothing else, gains nothing else by them."""
 
 import json
 from typing import Any
@@ -65,7 +65,7 @@ def test_the_tenant_has_no_other_right(tenant: Here) -> None:
 
 
 def test_no_field_says_what_runs(tenant: Here, here: Here, bucket: str, operator: MainJob) -> None:
-    """What the schema does not know is refused, or dropped for whoever asks to have it ignored."""
+    """Unknown fields are refused, or dropped for clients that ask to have them ignored."""
     evil = {
         "image": "evil:1",
         "command": ["sh"],

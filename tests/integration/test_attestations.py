@@ -1,6 +1,7 @@
-"""What is uploaded with attestations is verified by `pypi-attestations`, the library behind every verifier.
+"""Uploads with attestations are verified by `pypi-attestations`, the library behind every verifier.
 
-The files and their attestations are the library's own, signed on GitHub Actions, gitlab.com and CircleCI.
+The files and their attestations are the library's own, signed on GitHub Actions, gitlab.com and
+CircleCI.
 """
 
 import shutil

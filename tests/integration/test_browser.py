@@ -111,7 +111,8 @@ demo.answer
 
 @pytest.mark.usefixtures("wheel")
 def test_micropip_installs_by_the_json_api(index: Server, pages: Site, tmp_path: Path) -> None:
-    # The files' URLs in pages of the simple API are relative, and micropip asks for them as they are.
+    # The files' URLs in pages of the simple API are relative, and micropip asks for them as they
+    # are.
     program = PROGRAM.replace("INDEX", f"{index.url}/pypi/{{package_name}}/json")
     (pages.folder / "micropip.html").write_text(MICROPIP.replace("PROGRAM", json.dumps(program)))
     pyodide.put_into(pages.folder)

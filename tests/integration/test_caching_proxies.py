@@ -1,4 +1,4 @@
-"""Real caches, nginx and Varnish: they give nobody another one's answer, nor an old one."""
+"""Real caches, nginx and Varnish: they give no user another one's answer, nor an old one."""
 
 import hashlib
 import json

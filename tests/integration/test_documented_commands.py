@@ -1,6 +1,7 @@
 """What the documents say to type, typed: against a real server on a real S3, with the names that the documents use.
 
-Each page is a story: its commands run in their order, in one folder that has what the page takes for granted.
+Each page is a story: its commands run in their order, in one folder that has what the page takes
+for granted.
 """
 
 import gzip
@@ -41,7 +42,7 @@ ACCESS = AccessFile(
     ),
 )
 LAPTOP = "docs/quickstart.md"
-"""Where the reader has no index yet, so no settings of one either."""
+"""The page whose reader has no index yet, and no settings of one."""
 
 
 PUBLISHED_BEFORE = (
@@ -66,7 +67,7 @@ class Desk:
             assert self.translated(line) in said
 
     def translated(self, command: str) -> str:
-        """Return a command with what it is in the documents replaced by what it is here."""
+        """Return a command with the names of the documents replaced by those of this test."""
         for there, here in {
             "https://pypi.example.com": self.server.url,
             "@pypi.example.com": self.server.url.replace("http://", "@"),

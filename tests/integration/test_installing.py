@@ -1,6 +1,7 @@
-"""Every client installs from the index as its only one. `docs/clients.md` tells what is seen here.
+"""Every client installs from the index as its only one. `docs/clients.md` has the observations.
 
-All share one server. On it, open-needed has 1.0, 1.1, which is yanked, and 1.2 for a Python that is not there yet.
+All share one server. On it, open-needed has 1.0, 1.1, which is yanked, and 1.2 for a Python that is
+not there yet.
 """
 
 import re

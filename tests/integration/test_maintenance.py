@@ -1,4 +1,4 @@
-"""`wheelyard verify`, `gc` and `copy` on real storages, beside real servers."""
+"""`wheelyard verify`, `gc` and `copy` on real storages, next to real servers."""
 
 import asyncio
 import json

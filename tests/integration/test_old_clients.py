@@ -35,7 +35,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def project(tmp_path: Path, index: Server) -> Path:
     """Write a project for distutils, and its login."""
     (tmp_path / "setup.py").write_text(
-        # As Python's own distutils tells it; that of setuptools leaves it to its caller.
+        # As Python's own distutils reports it; that of setuptools leaves it to its caller.
         "import logging\nlogging.basicConfig(level=logging.INFO)\n"
         "from distutils.core import setup\n"
         "setup(name='secret-old', version='1.0', description='d', author='a', author_email='a@b', url='http://c',"

@@ -1,4 +1,4 @@
-"""pip-compile with digests: it takes them from the JSON API beside the index URL, and downloads no file."""
+"""pip-compile with digests: it takes them from the JSON API next to the index URL, and downloads no file."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Every client publishes: once, again, something else, without the right.
 
-`docs/clients.md` tells what is seen here. All share one server, where the projects of all clients
+`docs/clients.md` has the observations. All share one server, where the projects of all clients
 are published as version 1.0.
 """
 
@@ -87,7 +87,7 @@ def test_what_was_published_is_there_and_again_is_a_success(
     done = client.publish(built(client), f"{index.url}/legacy/", PUBLISHER)
     assert done.returncode == 0, output(done)
     assert listed(index, client) == first
-    # hatch has looked and sends nothing; the others are told that the same bytes are a success.
+    # hatch has looked and sends nothing; for the others the same bytes are a success.
     assert uploads() == ([] if client.name == "hatch" else [200, 200])
 
 

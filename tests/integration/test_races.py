@@ -14,7 +14,7 @@ from support.server import Server, StartServer
 UPLOADS = 32
 REPLICAS = 3
 ROUNDS = 5
-"""Of each kind. The figures in docs/reliability.md are of more."""
+"""Rounds of each kind. The figures in docs/reliability.md are of more."""
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 

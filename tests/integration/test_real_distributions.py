@@ -1,7 +1,7 @@
-"""What the most used projects publish is let in, by all the rules for an upload.
+"""The distributions of the most used projects are accepted, by all the rules for an upload.
 
-The lists beside this file name the distributions, with versions, so that the test says the same every day. They are
-fetched from the configured package index once and kept in the cache.
+The lists next to this file name the distributions, with versions, so that the test says the same
+every day. They are fetched from the configured package index once and kept in the cache.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Downloads by redirects to a real S3, with the real clients.
 
-S3 is behind a proxy that sees what clients send there: AWS refuses a login beside a signature, versitygw does not.
-It has another host name than the index, as docs/operations.md wants: pipenv sends its login to any port of a host.
+S3 is behind a proxy that sees what clients send there: AWS refuses a login together with a
+signature, versitygw does not. It has another host name than the index, as docs/operations.md wants:
+pipenv sends its login to any port of a host.
 """
 
 import asyncio

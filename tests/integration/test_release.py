@@ -119,7 +119,7 @@ def digests(archive: Path) -> dict[str, str]:
 
 
 def test_two_builds_of_the_image_are_the_same(release: Path, tmp_path: Path) -> None:
-    """Of the host's architecture: a second emulated build would cost a minute, and differs in nothing else."""
+    """Only of the host's architecture: a second emulated build would cost a minute, and differs in nothing else."""
     assert digests(archive_of(release)).keys() == {"amd64", "arm64"}
     (wheel,) = release.glob("*.whl")
     again = build_image(tmp_path, wheel, project.epoch(), ("amd64",))

@@ -1,8 +1,9 @@
 """A real application is resolved from Wheelyard as from where its packages came.
 
-`distributions/application.in` is the application, `application.txt` its locked closure. The wheels of the closure
-are fetched once and kept in the cache; the test publishes them. There it is resolved without any constraint, and
-from the source with the lock file's versions as constraints: these are the versions that the index has.
+`distributions/application.in` is the application, `application.txt` its locked closure. The wheels
+of the closure are fetched once and kept in the cache; the test publishes them. There it is resolved
+without any constraint, and from the source with the lock file's versions as constraints: these are
+the versions that the index has.
 """
 
 import json

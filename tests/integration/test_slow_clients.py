@@ -1,4 +1,4 @@
-"""500 connections that only cost: the real server as a process, what it takes, and who is still served."""
+"""500 connections that only cost: the real server as a process, its use of memory, and service for others."""
 
 import asyncio
 import base64
@@ -44,7 +44,7 @@ def peak_mib(server: Server) -> int:
 async def attacked(server: Server, large_file: str) -> AsyncIterator[None]:
     """Trickle headers, trickle uploads, and read nothing of large answers, until the end."""
     download = f"GET {large_file} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
-    # 84 uploads: with as many as `limits.uploads`, others would be told to come back.
+    # 84 uploads: with as many as `limits.uploads`, others would have to come back.
     openings = [(UPLOAD, b"x"), *[(HEADERS, b"X: y\r\n")] * 3, *[(download, b"")] * 2]
     attackers = [asyncio.create_task(attack(server, *openings[number % 6])) for number in range(CLIENTS)]
     await asyncio.sleep(2)

@@ -40,7 +40,7 @@ def old_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Index:
-    """Replicas of one index, and a Service in front of them: it sends nobody to one that is about to end."""
+    """Replicas of one index, and a Service in front of them: it sends no request to one that is about to end."""
 
     storage: object
     home: Path
@@ -149,7 +149,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Bucket:
-    """What lies in the storage."""
+    """Return the content of the storage."""
 
     name: str
     endpoint: str

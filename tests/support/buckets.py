@@ -10,7 +10,7 @@ from wheelyard_server.catalog.write_safety import Verdict
 from wheelyard_server.storage import Server, layout
 
 VERSITYGW = "VERSITYGW"
-"""What it says to be."""
+"""The product that it reports."""
 
 
 def remember_as_safe(s3: S3Client, bucket: str, prefix: str, endpoint: str) -> None:

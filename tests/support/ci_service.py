@@ -16,7 +16,7 @@ JOB_SECRET = "of-the-job"
 
 @dataclass(frozen=True)
 class CIService:
-    """Where it is, and what it says of its jobs."""
+    """Its URL, and the claims of its jobs."""
 
     issuer: TestIssuer
     asked: list[str]

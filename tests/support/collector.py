@@ -17,7 +17,7 @@ class Collector:
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
         self.status = 200
-        """What it answers."""
+        """Its answer."""
         app = web.Application()
         app.add_routes([web.post("/v1/traces", self._take)])
         self._server = TestServer(app)
@@ -38,7 +38,7 @@ class Collector:
 
     @property
     def resource(self) -> dict[str, str]:
-        """Who sent it: all are the same."""
+        """The resource that sent it: the same for all."""
         resource = self.requests[0].resource_spans[0].resource
         return {each.key: each.value.string_value for each in resource.attributes}
 

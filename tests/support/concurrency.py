@@ -1,7 +1,8 @@
 """Requests that really run at the same time, as a seed decides, and the question how it can have been.
 
-An outcome is explained if there is an order of the requests, one after the other, in which the model gives every
-answer that was given, and in which none comes before another that had ended when it began: linearizability.
+An outcome is explained if there is an order of the requests, one after the other, in which the
+model gives every answer that was given, and in which none comes before another that had ended when
+it began: linearizability.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Bytes sent piece by piece to a server in this process, and all that it answers, however fast either of them is.
 
-What the server has read, and whether it waits for the client, is asked of the server: nothing here goes by time.
+What the server has read, and whether it waits for the client, is asked of the server: nothing here
+goes by time.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Serve as `wheelyard serve --config FILE` does, and kill this process at a named point of the catalog's work.
 
-Run as `python -m support.crashing_server FILE METHOD NUMBER before|after`: the point is that call of the storage,
-counted from 1 since the start, before or after its effect.
+Run as `python -m support.crashing_server FILE METHOD NUMBER before|after`: the point is that call
+of the storage, counted from 1 since the start, before or after its effect.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ PROGRAMS = {
     "uv": Place.HERE,
     "wheelyard": Place.HERE,
 }
-"""Where the commands of a program are tried, unless they are among those below."""
+"""The place where the commands of a program are tried, unless they are listed below."""
 
 NOT_TRIED = {
     "pip install .": "make setup installs this checkout, and the tests run what it installed",
@@ -47,7 +47,7 @@ NOT_TRIED = {
     "make ": "it runs these tests, or takes the cluster away from under them",
     ".venv/bin/": "it runs these tests",
     "docker ": "there is no container engine; buildah builds the same Dockerfiles, here and for the e2e tests",
-    "aws ": "there is no AWS; tests/contract/test_documents.py compares the policies with what is needed",
+    "aws ": "there is no AWS; tests/contract/test_documents.py compares the policies with the needed permissions",
     "mc ": "there is no MinIO",
     "radosgw-admin ": "there is no Ceph",
     "s3cmd ": "there is no Ceph",

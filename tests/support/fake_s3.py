@@ -1,7 +1,8 @@
 """An S3 server in this process that obeys, or does wrong exactly what a test wants of it.
 
-It speaks so much of the protocol as `S3Storage` does: PUT with conditions, GET with ranges and conditions, DELETE
-and ListObjectsV2. Each fault is one that a real server has: docs/recipes/s3-compatible.md.
+It speaks so much of the protocol as `S3Storage` does: PUT with conditions, GET with ranges and
+conditions, DELETE and ListObjectsV2. Each fault is one that a real server has:
+docs/recipes/s3-compatible.md.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ class FakeS3:
     order: Callable[[list[str]], list[str]] = sorted
     page: int = 1000
     lets_all_win: Callable[[int], bool] = lambda _race: False
-    """Tells of each race, counted from 1, whether its condition is checked too early."""
+    """Returns whether the condition of a race, counted from 1, is checked too early."""
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     """Each as `GET key` or `POST ?delete`."""
@@ -144,7 +145,7 @@ def _etag(body: bytes) -> str:
 
 
 async def connected(fake: FakeS3, monkeypatch: pytest.MonkeyPatch) -> tuple[S3Storage, TestServer]:
-    """Start the server, and return a storage on it; the server is for whoever asked to close."""
+    """Start the server, and return a storage on it; the caller closes the server."""
     server = TestServer(fake.app)
     await server.start_server()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")

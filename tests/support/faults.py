@@ -47,7 +47,7 @@ async def check(world: World, operation: Operation, trouble: Trouble, *, warm: b
         catalog = Catalog(storage)
         if warm:
             await invariants.page(catalog, operation.project)
-            # What is in memory can have no trouble.
+            # Objects in memory cannot fail.
             catalog._contents.small = SmallObjects()
         begin = len(storage.calls)
         trouble(storage, call)

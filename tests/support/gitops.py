@@ -54,7 +54,7 @@ class ArgoCD:
         self.kubectl = kubectl
 
     def apply(self, name: str, change: Callable[[dict[str, Any]], None]) -> None:
-        """Apply an example of argocd/ with what is everybody's own in it changed."""
+        """Apply an example of argocd/ with its installation-specific values changed."""
         manifest = yaml.safe_load((ARGOCD / name).read_text())
         change(manifest)
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))

@@ -1,4 +1,4 @@
-"""One namespace, and short words for what is done in it."""
+"""One namespace, and short names for actions in it."""
 
 import json
 import time

@@ -153,7 +153,8 @@ def small_uploads(folder: Path) -> dict[tuple[str, str], Upload]:
         (folder / content).mkdir()
         for version in ("1.0", "2.0", "3.0"):
             path = distributions.wheel(folder / content, version=version, module=f"x = '{content}'")
-            # That in two spellings is not signed: to add attestations later is more than this model knows.
+            # That in two spellings is not signed: to add attestations later is more than this model
+            # knows.
             uploads.append(upload(path, signed=content == "first" and version != "1.0"))
         spelled = folder / content / "demo-1.0.0-py3-none-any.whl"
         spelled.write_bytes((folder / content / "demo-1.0-py3-none-any.whl").read_bytes())

@@ -23,7 +23,7 @@ def _key(_number: int) -> rsa.RSAPrivateKey:
 
 @dataclass(frozen=True)
 class TestIssuer:
-    """Signs whatever it is told to."""
+    """Signs any claims."""
 
     __test__ = False
     url: str

@@ -1,4 +1,4 @@
-"""Connections for the fast lane that are none."""
+"""Fake connections for the fast lane."""
 
 from io import FileIO
 

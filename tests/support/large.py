@@ -40,7 +40,7 @@ def _file(name: str, number: int, *, attested: bool) -> File:
 
 
 async def put_large_project(storage: MemoryStorage, project: Project) -> None:
-    """Put a project's document, and what lies beside its newest file, into a storage."""
+    """Put a project's document, and the objects of its newest file, into a storage."""
     name, newest = NormalizedName(project.name), project.files[-1]
     beside = {layout.core_metadata(name, newest): _METADATA, layout.provenance(name, newest): _PROVENANCE}
     await storage.commit(beside, layout.document(name), lambda: encoding.encode(project), expected=None)

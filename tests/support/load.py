@@ -1,7 +1,8 @@
 """Installs and uploads at a steady rate, until a file appears; prints what came of them.
 
-It needs Python alone: it is run in a pod, by `python3 - URL USER PASSWORD RATE STOP_FILE [SECONDS]`. The rate is of
-pages, files, metadata and uploads a second; a file or its metadata takes two requests: its page is asked for first.
+It needs Python alone: it is run in a pod, by
+`python3 - URL USER PASSWORD RATE STOP_FILE [SECONDS]`. The rate is of pages, files, metadata and
+uploads a second; a file or its metadata takes two requests: its page is asked for first.
 """
 
 import base64

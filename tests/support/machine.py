@@ -114,7 +114,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: layout.document(DEMO) in self._storage.objects)
     @rule()
     def edit_by_a_newer_release(self) -> None:
-        """Put keys into the document that nobody here knows."""
+        """Put unknown keys into the document."""
         key = layout.document(DEMO)
         self._storage.objects[key] = msgspec.json.encode(msgspec.json.decode(self._storage.objects[key]) | NEWER)
 
@@ -166,7 +166,7 @@ class IndexMachine(RuleBasedStateMachine):
             self._settle(after)
 
     def _settle(self, after: Model) -> None:
-        """Nobody was told what came of it: it has happened or it has not, and from now on it stays so."""
+        """Settle a call without an answer: it has happened or it has not, and from now on that stays."""
         found = self._run(invariants.page(Catalog(self._storage), DEMO))
         assert found in (self._model.page, after.page)
         if found == after.page:

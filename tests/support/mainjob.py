@@ -179,7 +179,7 @@ class MainJob:
         self.in_publisher("uv publish --no-cache /tmp/dist/theirs/*")
 
     def install_in_jobs(self) -> dict[str, str]:
-        """Run the Jobs of install-jobs.yaml anew; return what each printed last, by its name."""
+        """Run the Jobs of install-jobs.yaml again; return what each printed last, by its name."""
         jobs = ("install-as-user", "install-anonymously")
         self.kubectl("-n", "team-web", "delete", "job", *jobs, "--ignore-not-found", "--wait")
         self.apply("install-jobs.yaml")

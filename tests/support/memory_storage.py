@@ -27,7 +27,7 @@ class Fault(Enum):
     LOST_ANSWER_THEN_CONFLICT = (
         "the call has its effect, is retried by the client library, and conflicts with itself"
     )
-    CONFLICT = "a conditional write has no effect and conflicts, though nobody else wrote: S3's 409"
+    CONFLICT = "a conditional write has no effect and conflicts, without another writer: S3's 409"
     HANG_THEN_LOST_REQUEST = "nothing happens for long, then as LOST_REQUEST"
     HANG_THEN_LOST_ANSWER = "nothing happens for long, then as LOST_ANSWER"
     TRUNCATED_BODY = "a read returns the first half; a stream ends early, which the seam says raises"
@@ -43,7 +43,8 @@ _HANGS = {
 class MemoryStorage:
     """Objects in a dictionary. `fail_at(n, fault)` makes the n-th call from now fail, counted from 1.
 
-    A fault that means nothing to a call (a conflict of a read, a damaged body of a write) leaves it alone.
+    A fault that means nothing to a call (a conflict of a read, a damaged body of a write) leaves it
+    alone.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ _ENDINGS = {"counter": "_total"}
 
 
 def server_registry(folder: Path) -> CollectorRegistry:
-    """Build an index server in an empty folder and return what it tells."""
+    """Build an index server in an empty folder and return its metrics."""
     access_file = folder / "access.yaml"
     access_file.write_text("{}")
     settings = Settings(
@@ -29,7 +29,7 @@ def server_registry(folder: Path) -> CollectorRegistry:
 
 
 def operator_registry() -> CollectorRegistry:
-    """Return what an operator tells."""
+    """Return the metrics of an operator."""
     metrics = OperatorMetrics()
     metrics.follow(WorkQueue(lambda _key: Outcome()), Alone())
     return metrics.registry

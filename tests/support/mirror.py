@@ -19,7 +19,7 @@ from wheelyard_server.storage.s3 import WRITE_SECONDS
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PROJECTS = tuple(map(parse_project_name, ("a", "b", "c")))
 TURNS = 50
-"""Of the event loop, after which nothing goes on by itself."""
+"""Turns of the event loop after which nothing continues by itself."""
 
 
 @dataclass

@@ -28,7 +28,7 @@ class Operation:
     run: Callable[[Catalog], Awaitable[object]]
     project: NormalizedName = DEMO
     may_lack: bool = False
-    """The answer leaves out what is damaged at that moment, rather than to be none."""
+    """The answer omits parts that are damaged at that moment, instead of failing."""
 
 
 class World:

@@ -17,7 +17,7 @@ class OperatorPods:
     kubectl: Kubectl
 
     def scale(self, replicas: int) -> None:
-        """Have so many, and return when it is so."""
+        """Have so many, and return when they run."""
         mine = ("-n", SYSTEM)
         self.kubectl(*mine, "scale", DEPLOYMENT, f"--replicas={replicas}")
         self.kubectl(*mine, "rollout", "status", DEPLOYMENT, "--timeout=90s")

@@ -1,4 +1,4 @@
-"""How long tests wait for what has to happen: so long that only a hang ends it, however slow the machine is."""
+"""How long tests wait for an event: so long that only a hang ends the wait, however slow the machine is."""
 
 import asyncio
 import time

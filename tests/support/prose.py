@@ -55,7 +55,7 @@ PATTERNS = (
         r" (?:is|has|may(?! do what)|can|does|was|will|shows|asks|looks|wants)\b",
         "name them: users, clients, callers, operators",
     ),
-    _pattern("nobody", r"\b[Nn]obody\b", "negate the verb, or write: no user, no client, none of them"),
+    _pattern("nobody", r"(?<!\()\b[Nn]obody\b", "negate the verb, or write: no user, no client, none of them"),
     _pattern(
         "tell",
         r"\b(?:[Tt]ells|[Tt]old)\b|\b[Tt]ell (?:of|whether|him|them|it)\b",

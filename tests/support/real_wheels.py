@@ -1,6 +1,7 @@
 """Real wheels, by a list with digests: each is taken, with the findings that the list names.
 
-`make real-wheels` goes through all of them, one after the other (1.6 GB, removed as it goes); tests take a sample.
+`make real-wheels` goes through all of them, one after the other (1.6 GB, removed as it goes); tests
+take a sample.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ class RealWheel(NamedTuple):
     size: int
     sha256: str
     rules: tuple[str, ...]
-    """Of its findings."""
+    """The rules of its findings."""
 
 
 def listed() -> Iterator[RealWheel]:
@@ -76,7 +77,7 @@ def problem(wheel: RealWheel, path: Path) -> str:
 
 
 def main() -> int:
-    """Check the whole list, with what is in a folder that may be given; return the exit status."""
+    """Check the whole list, and the wheels of a folder if one is given; return the exit status."""
     problems = 0
     with tempfile.TemporaryDirectory() as temporary:
         for wheel in listed():

@@ -1,4 +1,4 @@
-"""What roles grant, held against what the API server wrote down of the operator's requests (its audit log)."""
+"""The rights that roles grant, compared with the operator's requests in the API server's audit log."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ class Request:
 
 
 def granted(roles: Iterable[Any]) -> set[Right]:
-    """Return what Roles and ClusterRoles grant. A wildcard is an error: nobody could tell what of it is used."""
+    """Return what Roles and ClusterRoles grant. A wildcard is an error: the used part of it would be unknown."""
     rules = [rule for role in roles if role["kind"] in {"Role", "ClusterRole"} for rule in role["rules"]]
     found = set()
     for rule in rules:
@@ -67,8 +67,8 @@ def requests(log: Path, since: datetime) -> list[Request]:
 def of_installs(found: list[Request], installs: list[Install]) -> Iterator[tuple[Install, Request]]:
     """Return each request with the install that it was made under.
 
-    While one install replaces another, or a release is taken away, the operator that is on its way out loses its
-    rights: that is left out.
+    While one install replaces another, or a release is taken away, the operator that is on its way
+    out loses its rights: that is left out.
     """
     for install, following in zip_longest(installs, installs[1:]):
         before = {each.pod for each in found if each.time < install.begin}
@@ -93,9 +93,9 @@ def verdict(
     *,
     whole_suite: bool,
 ) -> Verdict:
-    """Look for what was refused, and, where all tests have run, for what is granted and was never used.
+    """Look for refused requests, and, if all tests have run, for granted rights that were never used.
 
-    `grants` are those of the chart, by the namespaces that it is told. The same code runs with all of them: what it
+    `grants` are those of the chart, by its namespaces. The same code runs with all of them: what it
     has used with one, it needs with the others.
     """
     counted = list(of_installs(found, installs))
@@ -114,7 +114,7 @@ def verdict(
     if whole_suite:
         what += ", and nothing it never asks for may be granted"
     else:
-        what += "; whether all that is granted is used was not looked at: the whole suite tells, if it passes"
+        what += "; unused grants were not checked: only the whole suite can, if it passes"
     return Verdict(
         tuple(wrong), f"the operator's rights, by {len(counted)} requests: {what}: {'WRONG' if wrong else 'ok'}"
     )
@@ -154,7 +154,7 @@ def _rights(event: Any) -> Iterator[Right]:
     name = _named(target["resource"] + subresource, target.get("apiGroup", ""))
     yield Right(event["verb"], name)
     if event["verb"] == "patch" and event.get("responseStatus", {}).get("code") == 201:
-        # Server-side apply of what was not there: that took the right to create it, too.
+        # Server-side apply of a missing object: that needed the right to create it, too.
         yield Right("create", name)
 
 

@@ -83,7 +83,8 @@ def start(
 ) -> Server:
     """Start a server, or a program that is given the same settings; one of the same home comes after it.
 
-    `more` settings are added to those that all have, or replace them; `listeners` are all three, in this order.
+    `more` settings are added to those that all have, or replace them; `listeners` are all three, in
+    this order.
     """
     home.mkdir(exist_ok=True)
     port, external_port, metrics_port = (free_port() for _ in range(3))

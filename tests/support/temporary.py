@@ -11,13 +11,13 @@ from support import buckets
 from support.kubectl import Kubectl, eventually
 
 LABEL = "wheelyard.dev/e2e"
-"""Of the namespaces that tests make."""
+"""Marks the namespaces that tests make."""
 SECONDS = 120
 """Within which all of a namespace or a bucket is gone: servers end what they do, and the machine may be busy."""
 
 
 class Removals:
-    """What is being removed meanwhile. Whoever takes the operator or S3 away waits for it first."""
+    """Namespaces that are being removed. Tests that stop the operator or S3 wait for them first."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=4)
@@ -38,8 +38,8 @@ class Removals:
 def new_namespace(kubectl: Kubectl, removals: Removals) -> Iterator[str]:
     """Make a namespace and delete it.
 
-    What is in it goes before it does. Kubernetes deletes a namespace's pods first and then comes back for the rest
-    after half of their grace period, which is minutes for an index server.
+    Its objects go first. Kubernetes deletes a namespace's pods first and then comes back for the
+    rest after half of their grace period, which is minutes for an index server.
     """
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)

@@ -1,4 +1,4 @@
-"""TLS in front of a server, as an Ingress would end it, with certificates that nobody else trusts."""
+"""TLS in front of a server, as an Ingress would end it, with certificates that no other program trusts."""
 
 import asyncio
 import ssl
@@ -89,7 +89,7 @@ def certify(folder: Path, *hosts: str) -> Certificate:
 
 
 def certificate_of_an_authority() -> str:
-    """Make an authority, whom nobody will ever ask."""
+    """Make an authority that is never asked."""
     with TemporaryDirectory() as folder:
         return certify(Path(folder), HOST).authority.read_text()
 

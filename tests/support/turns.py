@@ -21,9 +21,9 @@ class Work:
     """The most that one callback of the event loop has done."""
 
     calls: int = 0
-    """Of functions, in Python and C; a step of a generator is one."""
+    """Calls of functions, in Python and C; a step of a generator is one."""
     bytes: int = 0
-    """Of one text that was encoded, hashed or compressed."""
+    """Bytes of one text that was encoded, hashed or compressed."""
 
 
 @contextmanager

@@ -25,10 +25,11 @@ def zip_file(
 ) -> bytes:
     """Return a zip file.
 
-    `both`, `local` and `central` change fields of those headers: name, flags, method, crc, compressed, size, extra,
-    attributes, offset, comment, needed (a version), payload (the raw content) and after (bytes that follow it).
-    `end` changes the end record: disk, count, total, size, offset, comment. `gap` stands before the central
-    directory. `zip64` adds the end records of zip64, with such changes of its own.
+    `both`, `local` and `central` change fields of those headers: name, flags, method, crc,
+    compressed, size, extra, attributes, offset, comment, needed (a version), payload (the raw
+    content) and after (bytes that follow it). `end` changes the end record: disk, count, total,
+    size, offset, comment. `gap` stands before the central directory. `zip64` adds the end records
+    of zip64, with such changes of its own.
     """
     body, directory = b"", b""
     count = 0
