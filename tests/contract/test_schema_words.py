@@ -33,6 +33,7 @@ SIZES = {
 }
 """Every field of the grammar, with its default."""
 UNITS = re.compile(r"(Seconds|Minutes|Hours|Days|Bytes)$")
+ALLOWED_LIST = re.compile(r"(?<![.\w])([a-z][A-Za-z]*[.]allowed[A-Z]\w+)")
 OF_KUBERNETES = {"spec.tolerations[].tolerationSeconds"}
 
 
@@ -153,3 +154,16 @@ def test_the_operator_s_defaults_are_those_of_the_schema(kind: str, spec: Any) -
     assert whole != bare
     parse = PackageIndex.parse if kind == INDEX else IndexUser.parse
     assert parse(bare) == parse(whole)
+
+
+def test_every_allowed_list_that_a_text_names_is_a_helm_value_or_a_field() -> None:
+    """A refusal that names a value that does not exist helps no one."""
+    values = yaml.safe_load((ROOT / "charts/wheelyard/values.yaml").read_text())
+    known = {f"{group}.{name}" for group, below in values.items() if isinstance(below, dict) for name in below}
+    known |= {path.removeprefix("spec.") for path in EVERY}
+    texts = [*(ROOT / "crds").iterdir(), *(ROOT / "operator").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]
+    # This decision names what there was before.
+    texts = [each for each in texts if each.name != "0036-words-of-fields.md"]
+    named = {(found, text.name) for text in texts for found in ALLOWED_LIST.findall(text.read_text())}
+    assert len(named) > 20
+    assert [each for each in sorted(named) if each[0] not in known] == []

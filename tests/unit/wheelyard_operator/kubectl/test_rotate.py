@@ -130,3 +130,11 @@ def test_pausing_and_resuming(plugin: Plugin) -> None:
     assert "is resumed" in plugin("resume", "user/ci").out
     assert annotation(plugin, "IndexUser", "ci", "wheelyard.dev/paused") is None
     assert "was not paused" in plugin("resume", "user/ci").out
+
+
+def test_an_index_with_a_renamed_field_is_reported_and_not_annotated(plugin: Plugin) -> None:
+    plugin.kube.put(seen_index(spec={"freshness": {"freshSeconds": 30}}))
+    shown = plugin("rotate", "index/main")
+    assert shown.code == 1
+    assert "spec.freshness.freshSeconds is now spec.freshness.fresh" in shown.err
+    assert plugin.kube.writes == []
