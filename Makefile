@@ -13,7 +13,7 @@ export CLUSTER ?= local
 
 $(READY): pyproject.toml requirements-dev.txt
 	@echo "Setting up the Python environment in $(VENV) (about 20 seconds)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
@@ -54,6 +54,14 @@ check: lint ## The quick part: lint, unit and contract tests, the documents
 .PHONY: unit
 unit: $(READY) ## Unit tests, and contract tests (documents, storages, workflows)
 	$(BIN)/pytest $(PARALLEL) tests/unit tests/contract
+
+.PHONY: coverage
+coverage: $(READY) ## What the unit and contract tests run of both programs, by line and branch: dist/coverage/html
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=html --cov-report=term tests/unit tests/contract
+
+.PHONY: unit-in-image
+unit-in-image: $(READY) ## The same on the Python of the image, in a root made from its base (root, Debian)
+	@PYTHONPATH=tests $(BIN)/python -m cluster.inside make unit VENV=.venv-image PYTHON=python3
 
 .PHONY: apiserver
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster

@@ -2,7 +2,6 @@
 FROM scratch
 ADD root.tar /
 RUN wheel=$(echo /usr/share/python-wheels/pip-*.whl) \
- && python3 "$wheel/pip" install --no-cache-dir --no-index "$wheel" \
- && rm -r /usr/share/python-wheels
+ && python3 "$wheel/pip" install --no-cache-dir --no-index "$wheel"
 ENV LANG=C.UTF-8
 CMD ["python3"]

@@ -1,7 +1,8 @@
 """Image builds without a container engine or a registry: a Dockerfile in, an archive out."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .debian import HOST_ARCHITECTURE
@@ -66,14 +67,35 @@ def remove_others(name: str) -> None:
             _run("rmi", other)
 
 
-def _run(*arguments: str) -> str:
+@contextmanager
+def container(image: str) -> Iterator[str]:
+    """Make a container from an image, and remove it at the end."""
+    name = _run("from", "--quiet", "--pull-never", image).strip()
+    try:
+        yield name
+    finally:
+        _run("rm", name)
+
+
+def run_in(name: str, command: list[str], shared: Iterable[Path], folder: Path) -> int:
+    """Run a command in a container, in one of the folders that it shares with the host; return its exit status."""
+    options = ["--isolation", "chroot", "--workingdir", str(folder)]
+    volumes = [option for path in shared for option in ("--volume", f"{path}:{path}")]
+    return subprocess.run([*_buildah(), "run", *options, *volumes, name, "--", *command], check=False).returncode
+
+
+def _buildah() -> list[str]:
     # A storage of our own, so that nobody's images are touched.
     storage = cache() / "buildah"
-    places = ["--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "overlay"]
-    log = storage / "buildah.log"
+    places = ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
+    return ["buildah", *places, "--storage-driver", "overlay"]
+
+
+def _run(*arguments: str) -> str:
+    log = cache() / "buildah/buildah.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as output:
-        command = ["buildah", *places, *arguments]
+        command = [*_buildah(), *arguments]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=output, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"buildah {arguments[0]} failed; {log_tail(log)}")

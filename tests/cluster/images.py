@@ -16,6 +16,7 @@ from .progress import ClusterError, step
 PROJECT_INPUTS = (
     "Dockerfile",
     "pyproject.toml",
+    "release/project_urls.py",
     wheels.LOCK.name,
     "README.md",
     "LICENSE",
@@ -26,6 +27,7 @@ CLIENT_DOCKERFILE = HERE / "client.Dockerfile"
 _PAUSE_DOCKERFILE = HERE / "pause.Dockerfile"
 _BASE_DOCKERFILE = HERE / "base.Dockerfile"
 _DEPENDENCIES_DOCKERFILE = HERE / "dependencies.Dockerfile"
+_TESTS_DOCKERFILE = HERE / "tests.Dockerfile"
 _BUSYBOX = Path("/bin/busybox")
 # How many archives of an image stay in the cache; each has over a hundred megabytes.
 _KEPT = 4
@@ -128,6 +130,20 @@ def _dependencies() -> str:
             shutil.copytree(collected, Path(context) / "wheels")
             buildah.build(name, _DEPENDENCIES_DOCKERFILE, Path(context), base())
         buildah.remove_others(name)
+    return name
+
+
+def of_tests() -> str:
+    """Return the name of the base with what the unit and contract tests start."""
+    name = f"localhost/wheelyard-tests:{_digest([_TESTS_DOCKERFILE], _base_name())}"
+    with locked("tests-image"):
+        if name not in buildah.images():
+            with (
+                step("building the image of the tests", "once, about half a minute"),
+                tempfile.TemporaryDirectory(prefix="wheelyard-image-") as context,
+            ):
+                buildah.build(name, _TESTS_DOCKERFILE, Path(context), base())
+            buildah.remove_others(name)
     return name
 
 

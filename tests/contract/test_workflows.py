@@ -47,3 +47,13 @@ def test_nothing_in_them_can_be_attacked(shown: Path) -> None:
 def test_gitlab_takes_it(shown: Path) -> None:
     check = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
     passes(BIN / "check-jsonschema", *check, shown / ".gitlab-ci.yml")
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [("vendor.dependabot", "dependabot.yml"), ("vendor.github-issue-forms", "ISSUE_TEMPLATE/*.yml")],
+)
+def test_github_accepts_our_other_files(schema: str, files: str) -> None:
+    found = sorted((ROOT / ".github").glob(files))
+    assert found
+    passes(BIN / "check-jsonschema", "--builtin-schema", schema, *found)
