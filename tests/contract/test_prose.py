@@ -22,6 +22,7 @@ TREES = [
     "docs/hooks",
     "examples",
     "findings",
+    "operator/wheelyard_operator/resource",
     "release",
     "tests/apiserver",
     "tests/bench",
@@ -38,13 +39,18 @@ TREES = [
     "tests/unit/bench",
     "tests/unit/chaos",
     "tests/unit/hooks",
+    "tests/unit/support",
+    "tests/unit/wheelyard_operator/resource",
+    "tests/unit/wheelyard_operator/status",
+    "tests/unit/wheelyard_server/commands",
+    "tests/unit/wheelyard_server/importing",
 ]
 """Files, and folders, that have none of the patterns."""
 
 WRAPPED_TREES = [
     "docs/hooks",
     "release",
-    *(each for each in TREES if each.startswith("tests/")),
+    *(each for each in TREES if each.startswith(("indexserver/", "operator/", "tests/"))),
 ]
 """Folders whose docstrings and comments are wrapped."""
 
