@@ -1,0 +1,72 @@
+"""The wiring: which parts an application has, by its settings. `test_serving.py` has its start and end."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient
+
+from support.access import ACCESS as ACCESS_FILE
+from support.memory_storage import MemoryStorage
+from support.serving import LimitedServer
+from wheelyard_server import app
+from wheelyard_server.app import CATALOG, METRICS_APP
+from wheelyard_server.settings import (
+    Cache,
+    Folder,
+    ListenAddress,
+    Listener,
+    Listeners,
+    Performance,
+    Settings,
+    StorageSettings,
+)
+from wheelyard_server.web.context import LISTENER_PORTS
+from wheelyard_server.web.front.fast_lane import LANE
+from wheelyard_server.web.http.lifecycle import LIFECYCLE
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    access_file = tmp_path / "access.yaml"
+    access_file.write_bytes(msgspec.yaml.encode(ACCESS_FILE))
+    return Settings(
+        storage=StorageSettings(folder=Folder(path=tmp_path / "data")),
+        access_file=access_file,
+        scratch_folder=tmp_path / "scratch",
+    )
+
+
+async def test_an_application_answers_503_until_it_is_started(settings: Settings) -> None:
+    made = app.build(settings, MemoryStorage())
+    async with TestClient(LimitedServer(made, settings.limits)) as client:
+        assert (await client.get("/simple/")).status == 503
+        made[LIFECYCLE].started = True
+        assert (await client.get("/simple/")).status == 200
+
+
+async def test_the_fast_lane_is_left_out_if_the_settings_say_so(settings: Settings) -> None:
+    without = msgspec.structs.replace(settings, performance=Performance(fast_lane=False))
+    assert LANE in app.build(settings, MemoryStorage())
+    assert LANE not in app.build(without, MemoryStorage())
+
+
+async def test_only_the_port_of_the_external_listener_is_external(settings: Settings) -> None:
+    listeners = Listeners(cluster=ListenAddress(port=8080), external=ListenAddress(port=8081))
+    both = app.build(msgspec.structs.replace(settings, listeners=listeners), MemoryStorage())
+    found = [both[LISTENER_PORTS].listener_of(("127.0.0.1", port)) for port in (8080, 8081)]
+    assert found == [Listener.CLUSTER, Listener.EXTERNAL]
+    alone = app.build(settings, MemoryStorage())
+    assert alone[LISTENER_PORTS].listener_of(("127.0.0.1", 8081)) is Listener.CLUSTER
+
+
+async def test_calls_of_the_storage_are_measured(settings: Settings) -> None:
+    made = app.build(settings, MemoryStorage())
+    await made[CATALOG].projects()
+    async with TestClient(LimitedServer(made[METRICS_APP], settings.limits)) as metrics:
+        assert 'wheelyard_storage_calls_total{operation="list"' in await (await metrics.get("/metrics")).text()
+
+
+async def test_a_cache_has_its_folder(settings: Settings, tmp_path: Path) -> None:
+    app.build(msgspec.structs.replace(settings, cache=Cache(folder=tmp_path / "cache")), MemoryStorage())
+    assert (tmp_path / "cache").is_dir()

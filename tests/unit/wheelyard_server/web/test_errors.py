@@ -1,0 +1,79 @@
+"""Which status each error of ours becomes, and what the client learns."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from wheelyard_server import errors
+from wheelyard_server.web.errors import errors_as_responses, status_of
+
+Kind = type[errors.WheelyardError]
+
+
+def kinds(base: Kind = errors.WheelyardError) -> Iterator[Kind]:
+    for each in base.__subclasses__():
+        yield each
+        yield from kinds(each)
+
+
+NO_ANSWER = {
+    # They end the process.
+    errors.InvalidSettingsError,
+    errors.LoopEndedError,
+    errors.UnsafeInterpreterError,
+    errors.LoginError,  # the base of those that are raised
+    errors.WrongBytesError,  # the catalog catches it and reads the bytes elsewhere
+}
+"""Errors that end no request."""
+
+
+@pytest.mark.parametrize("kind", sorted(set(kinds()) - NO_ANSWER, key=str))
+def test_every_error_that_a_request_can_meet_has_a_status(kind: Kind) -> None:
+    assert status_of(kind.__new__(kind)) != 500
+
+
+def test_an_unexpected_error_is_a_failure_of_the_server() -> None:
+    assert status_of(ZeroDivisionError()) == 500
+
+
+async def answer(error: Exception) -> web.Response:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        raise error
+
+    response = await errors_as_responses(make_mocked_request("GET", "/simple/demo/"), handler)
+    assert isinstance(response, web.Response)
+    return response
+
+
+def detail(response: web.Response) -> str:
+    assert response.text is not None
+    return str(json.loads(response.text)["detail"])
+
+
+async def test_a_missing_login_is_asked_for_with_the_realm_that_distutils_knows() -> None:
+    response = await answer(errors.UnauthenticatedError("Log in to read the project demo"))
+    assert (response.status, response.headers["WWW-Authenticate"]) == (401, 'Basic realm="pypi"')
+    assert detail(response) == "Log in to read the project demo"
+
+
+async def test_an_outage_is_503_with_a_time_to_retry_and_without_its_cause() -> None:
+    response = await answer(errors.StorageUnavailableError("projects/demo.json", "secret-host:9000 refused"))
+    assert (response.status, response.headers["Retry-After"]) == (503, "5")
+    assert "secret-host" not in detail(response)
+
+
+async def test_a_throttled_client_gets_the_time_to_wait() -> None:
+    response = await answer(errors.TooManyAttemptsError(42))
+    assert (response.status, response.headers["Retry-After"]) == (429, "42")
+
+
+async def test_a_client_that_disconnects_is_no_failure_of_the_server() -> None:
+    assert (await answer(ConnectionResetError())).status == 400
+
+
+async def test_an_unexpected_error_is_left_to_the_server() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await answer(ZeroDivisionError())
