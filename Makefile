@@ -77,7 +77,15 @@ chart-readme: $(READY) ## Rewrite the table of values in the chart's README
 
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
-	$(BIN)/pytest $(PARALLEL) tests/integration
+	$(BIN)/pytest $(PARALLEL) -m "not matrix and not browser" tests/integration
+
+.PHONY: matrix
+matrix: $(READY) ## What `integration` tries with pip, uv and twine, with all other clients; not part of `make test`
+	$(BIN)/pytest $(PARALLEL) -m matrix tests/integration
+
+.PHONY: browser
+browser: $(READY) ## Pages of other sites, and pip in the browser, in a real Chromium; not part of `make test`
+	$(BIN)/pytest -m browser tests/integration
 
 .PHONY: s3-servers
 s3-servers: $(READY) ## The server on the S3 servers that people have (needs Go, Java and Maven); not part of `make test`

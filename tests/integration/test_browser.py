@@ -27,6 +27,7 @@ for (const [name, url, options] of CASES) {
 }
 await fetch("/result", {method: "POST", body: JSON.stringify(found)});
 </script>"""
+pytestmark = pytest.mark.browser
 REFUSED = "TypeError: Failed to fetch"
 JSON = "application/vnd.pypi.simple.v1+json"
 

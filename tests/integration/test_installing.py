@@ -14,14 +14,16 @@ import pytest
 from clients.command import output, run
 from clients.environments import UV, program
 from clients.installers import INSTALLERS, Install, installed, new_environment, pdm_sync, poetry_sync, uv_sync
+from clients.matrix import with_clients
 from support import distributions
 from support.access import OWNER, PUBLISHER, READER
 from support.command_line import wheelyard
 from support.server import Server, running
 
-everybody = pytest.mark.parametrize("install", INSTALLERS.values(), ids=INSTALLERS.keys())
+every_client = pytest.mark.parametrize("install", INSTALLERS.values(), ids=INSTALLERS.keys())
+clients = with_clients("install", INSTALLERS)
 # pipenv takes its time, and resolves and installs with pip's code.
-all_but_pipenv = pytest.mark.parametrize("install", [INSTALLERS[name] for name in INSTALLERS if name != "pipenv"])
+clients_but_pipenv = with_clients("install", INSTALLERS, [name for name in INSTALLERS if name != "pipenv"])
 Requests = Callable[[str], int]
 
 
@@ -73,7 +75,7 @@ def digest(index: Server) -> str:
 _SAYS_WHY = {"uv": "401 Unauthorized", "uv_project": "401 Unauthorized", "poetry": "Authorization error"}
 
 
-@everybody
+@every_client
 def test_dependencies_are_chosen_by_metadata_before_any_wheel_is_fetched(
     index: Server, tmp_path: Path, install: Install, requests: Requests
 ) -> None:
@@ -90,7 +92,7 @@ def test_dependencies_are_chosen_by_metadata_before_any_wheel_is_fetched(
     assert requests(r"GET /files/\S+-1\.[12]-\S+\.whl") == 0
 
 
-@everybody
+@clients
 def test_a_login_in_the_url_opens_what_anonymous_cannot_see(
     index: Server, tmp_path: Path, install: Install
 ) -> None:
@@ -99,7 +101,7 @@ def test_a_login_in_the_url_opens_what_anonymous_cannot_see(
     assert installed(tmp_path)["secret-a"] == "1.0"
 
 
-@all_but_pipenv
+@clients_but_pipenv
 def test_a_login_in_netrc_opens_what_anonymous_cannot_see(index: Server, tmp_path: Path, install: Install) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text(f"machine 127.0.0.1 login __token__ password {READER}\n")
@@ -109,7 +111,7 @@ def test_a_login_in_netrc_opens_what_anonymous_cannot_see(index: Server, tmp_pat
     assert installed(tmp_path)["secret-a"] == "1.0"
 
 
-@all_but_pipenv
+@clients_but_pipenv
 def test_without_a_login_nothing_is_installed(index: Server, tmp_path: Path, install: Install) -> None:
     done = install(tmp_path, f"{index.url}/simple/", "secret-a")
     assert done.returncode != 0
@@ -117,7 +119,7 @@ def test_without_a_login_nothing_is_installed(index: Server, tmp_path: Path, ins
     assert _SAYS_WHY.get(install.__name__, "") in output(done)
 
 
-@all_but_pipenv
+@clients_but_pipenv
 def test_a_yanked_version_is_installed_only_if_pinned(index: Server, tmp_path: Path, install: Install) -> None:
     done = install(tmp_path, f"{index.url}/simple/", "open-needed==1.1")
     assert done.returncode == 0, output(done)

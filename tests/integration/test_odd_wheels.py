@@ -40,7 +40,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("install", [pip, uv], ids=["pip", "uv"])
+@pytest.mark.parametrize("install", [uv, pytest.param(pip, marks=pytest.mark.matrix)], ids=["uv", "pip"])
 @pytest.mark.parametrize("rule", RULES)
 def test_what_is_marked_is_installed(url: str, tmp_path: Path, install: Install, rule: Rule) -> None:
     done = install(tmp_path, f"{url}/none/", "--no-deps", f"{url}/{rule}/{WHEEL}")

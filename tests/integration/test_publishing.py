@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from clients.command import output
+from clients.matrix import with_clients
 from clients.publishers import PUBLISHERS, Publisher, files
 from support.access import OWNER, PUBLISHER, READER
 from support.command_line import wheelyard
@@ -21,11 +22,18 @@ from support.server import Server, running
 
 OTHER_TEXT = "answer = 43"
 Build = Callable[..., Path]
-clients = pytest.mark.parametrize("client", PUBLISHERS.values(), ids=PUBLISHERS.keys(), indirect=True)
+every_client = pytest.mark.parametrize("client", PUBLISHERS.values(), ids=PUBLISHERS.keys(), indirect=True)
+clients = with_clients("client", PUBLISHERS, indirect=True)
 
 
 def only(*names: str) -> pytest.MarkDecorator:
+    """Return a parametrization with these clients, which have something of their own, in every run."""
     return pytest.mark.parametrize("client", [PUBLISHERS[name] for name in names], ids=names, indirect=True)
+
+
+def those_that_can(*names: str) -> pytest.MarkDecorator:
+    """Return a parametrization with the clients that can do what the test wants."""
+    return with_clients("client", PUBLISHERS, names, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +85,7 @@ def listed(server: Server, client: Publisher) -> dict[str, str]:
         return {file["filename"]: file["hashes"]["sha256"] for file in json.load(answer)["files"]}
 
 
-@clients
+@every_client
 def test_what_was_published_is_there_and_again_is_a_success(
     index: Server, built: Build, client: Publisher, uploads: Uploads
 ) -> None:
@@ -91,7 +99,7 @@ def test_what_was_published_is_there_and_again_is_a_success(
     assert uploads() == ([] if client.name == "hatch" else [200, 200])
 
 
-@only("twine", "uv", "poetry", "pdm", "flit")
+@those_that_can("twine", "uv", "poetry", "pdm", "flit")
 def test_other_content_is_refused_in_words_that_its_author_sees(
     index: Server, built: Build, client: Publisher, uploads: Uploads
 ) -> None:
@@ -163,7 +171,7 @@ def test_a_wrong_token_is_401_and_a_missing_right_403(
     assert uploads() == [401, 403]
 
 
-@only("twine", "uv", "poetry", "pdm", "hatch")
+@those_that_can("twine", "uv", "poetry", "pdm", "hatch")
 def test_a_wheel_that_is_not_what_its_record_says_is_refused_with_the_reason(
     index: Server, built: Build, client: Publisher, uploads: Uploads, tmp_path: Path
 ) -> None:
@@ -180,7 +188,7 @@ def test_a_wheel_that_is_not_what_its_record_says_is_refused_with_the_reason(
     assert uploads() == [400]
 
 
-@only("twine", "uv", "poetry", "pdm", "hatch")
+@those_that_can("twine", "uv", "poetry", "pdm", "hatch")
 def test_a_wheel_with_more_than_its_record_is_taken_and_marked(
     index: Server, built: Build, client: Publisher, uploads: Uploads, tmp_path: Path
 ) -> None:
@@ -218,7 +226,7 @@ def test_an_archived_project_refuses_uploads_with_the_reason(
     assert uploads() == [403]
 
 
-@only("twine", "uv", "hatch")
+@those_that_can("twine", "uv", "hatch")
 @pytest.mark.parametrize("path", ["", "/simple/", "/pypi", "/legacy"])
 def test_the_upload_urls_of_other_indexes_keep_working(
     index: Server, built: Build, client: Publisher, path: str

@@ -22,6 +22,7 @@ import pytest
 from clients.command import Done, output, run
 from clients.environments import UV
 from clients.installers import INSTALLERS, Install, installed, pip, uv
+from clients.matrix import with_clients
 from cluster.versitygw import S3Server
 from support import distributions
 from support import server as real_server
@@ -108,7 +109,7 @@ async def installing(install: Install, index: Bucket, home: Path, *arguments: st
 
 
 @pytest.mark.usefixtures("wheel")
-@pytest.mark.parametrize("install", INSTALLERS.values(), ids=INSTALLERS.keys())
+@with_clients("install", INSTALLERS)
 async def test_every_client_follows_and_keeps_its_login_to_itself(
     index: Bucket, tmp_path: Path, install: Install
 ) -> None:
@@ -145,7 +146,7 @@ async def test_a_url_is_for_its_file_alone_and_in_no_log(index: Bucket, path: st
 
 
 @pytest.mark.usefixtures("wheel")
-@pytest.mark.parametrize("install", [INSTALLERS[name] for name in ("pip", "uv", "poetry", "pdm")])
+@with_clients("install", INSTALLERS, ("pip", "uv", "poetry", "pdm"))
 async def test_bytes_that_changed_in_the_bucket_are_found_by_the_client(
     index: Bucket, tmp_path: Path, install: Install
 ) -> None:
