@@ -68,7 +68,7 @@ def test_the_chart_changes_nothing_in_them_but_where_the_runbooks_are(url: str) 
                 if url
                 else {
                     **said,
-                    "description": f"{said['description']} docs/alerts.md#{anchor} of Wheelyard {version} tells"
+                    "description": f"{said['description']} docs/alerts.md#{anchor} of Wheelyard {version} says"
                     " what to do.",
                 }
             )
