@@ -53,7 +53,7 @@ def test_the_table_has_modules_that_exist_and_tests_that_reach_them(module: str)
     assert ELSEWHERE[module]
     for test in ELSEWHERE[module]:
         assert (TESTS / test).exists(), f"there is no tests/{test}"
-        assert module in reached(TESTS / test), f"tests/{test} imports it neither itself nor by what it imports"
+        assert module in reached(TESTS / test), f"tests/{test} does not import it, directly or indirectly"
 
 
 @cache
