@@ -19,7 +19,11 @@ PAGES = [
 ROOTS = [
     ROOT,
     *(ROOT / each for each in PACKAGES),
-    *(ROOT / "tests" / each for each in (".", "cluster", "unit/wheelyard_server", "unit/wheelyard_operator")),
+    *((ROOT / each).parent for each in PACKAGES),
+    *(
+        ROOT / "tests" / each
+        for each in (".", "cluster", "unit", "unit/wheelyard_server", "unit/wheelyard_operator")
+    ),
 ]
 _PATH = re.compile(r"`(?:\.\.\./)?([\w./-]+\.py)(?:::\w+)?`")
 _METHOD = re.compile(r"`([A-Z][A-Za-z0-9]+)\.([a-z_]\w*)(?:\([^`]*\))?`")
