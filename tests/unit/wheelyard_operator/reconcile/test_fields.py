@@ -7,6 +7,7 @@ import copy
 import itertools
 import json
 import os
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,14 +17,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import moto.iam.models
 import pytest
+import requests
 import yaml
-from botocore.client import BaseClient
 from jsonschema import Draft202012Validator
 from moto import mock_aws
 
 from support.mainjob import ROOT
+from support.patience import HANG_SECONDS
 from unit.wheelyard_operator.fakes import RSA_KEY, SETTINGS, index_body, user_body
 from unit.wheelyard_operator.reconcile.fields import (
     ENDPOINTS,
@@ -165,7 +166,7 @@ class Stage(World):
 
 @cache
 def shared_clients() -> Clients:
-    return Clients(STAGE)
+    return Clients(STAGE, RECORDER.listen)
 
 
 @contextmanager
@@ -178,14 +179,9 @@ def a_world() -> Iterator[tuple[World, dict[str, set[str]]]]:
     with (
         patch.dict(os.environ, environment),
         mock_aws(),
-        patch.multiple(
-            moto.iam.models,
-            generate_access_key_id_from_account_id=lambda *_, **__: "AKIA",
-            random_alphanumeric=lambda length: "x" * length,
-        ),
         patch.object(secrets, "token_bytes", lambda length: next(numbers).to_bytes(length, "big")),
-        patch.object(BaseClient, "_make_api_call", listening(vars(BaseClient)["_make_api_call"], calls)),
     ):
+        RECORDER.calls = calls
         world = Stage(STAGE)
         for issuer in ISSUERS:
             world.web[f"{issuer}/.well-known/openid-configuration"] = {
@@ -205,17 +201,35 @@ def secret(name: str, data: dict[str, str], its_type: str = "Opaque") -> Manifes
     return {"kind": "Secret", "metadata": metadata, "type": its_type, "data": encoded(data)}
 
 
-def listening(call: Any, calls: dict[str, set[str]]) -> Any:
-    def listened(client: Any, operation: str, arguments: Any) -> Any:
-        if not arguments.get("Key", "").endswith("wheelyard.json") or operation != "PutObject":
-            who = client._request_signer._credentials.access_key
-            asked = [operation, arguments, client.meta.endpoint_url, client.meta.region_name, who]
-            calls[client.meta.service_model.service_name.upper()].add(
-                json.dumps(asked, default=str, sort_keys=True)
-            )
-        return call(client, operation, arguments)
+class Recorder:
+    """Notes what clients ask of AWS, where, and with whose key."""
 
-    return listened
+    def __init__(self) -> None:
+        self.calls: dict[str, set[str]] = defaultdict(set)
+
+    def listen(self, client: Any) -> None:
+        """Note the calls of a client; botocore emits these events for each."""
+        parameters: list[Any] = []
+
+        def begin(params: dict[str, Any], **_: Any) -> None:
+            parameters[:] = [copy.deepcopy(params)]
+
+        def send(request: Any, event_name: str, **_: Any) -> None:
+            service, operation = event_name.split(".")[1:]
+            if operation == "CreateAccessKey":
+                # moto's documented way: each key is the same one, however much was random before.
+                requests.post("http://motoapi.amazonaws.com/moto-api/seed?a=1", timeout=HANG_SECONDS)
+            if operation != "PutObject" or not parameters[0]["Key"].endswith("wheelyard.json"):
+                (key,) = re.findall(r"Credential=([^/]+)/", str(request.headers["Authorization"]))
+                place = (client.meta.endpoint_url, client.meta.region_name)
+                asked = json.dumps([operation, parameters[0], *place, key], default=str, sort_keys=True)
+                self.calls[service.upper()].add(asked)
+
+        client.meta.events.register_first("provide-client-params", begin)
+        client.meta.events.register_first("before-send", send)
+
+
+RECORDER = Recorder()
 
 
 def effects_of(world: World) -> Effects:
