@@ -46,7 +46,7 @@ from wheelyard_server.web.http.headers import add_headers
 from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
-from wheelyard_server.web.routes import FOR_OTHER_ORIGINS, ROUTES
+from wheelyard_server.web.routes import CORS_HANDLERS, ROUTES
 from wheelyard_server.web.telemetry.audit import audited
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
@@ -109,7 +109,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
             sampling,
         )
     listeners = settings.listeners
-    cors = AllowedOrigins(FOR_OTHER_ORIGINS, listeners.cluster, listeners.external)
+    cors = AllowedOrigins(CORS_HANDLERS, listeners.cluster, listeners.external)
     app.on_response_prepare.extend(
         [add_headers, cors.add_headers, lifecycle.close_when_draining, close_unless_continued]
     )

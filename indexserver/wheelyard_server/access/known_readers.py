@@ -14,8 +14,8 @@ MAX_CACHED_RIGHTS = 256
 class KnownReader:
     """The sender of requests with one Authorization header, or without any.
 
-    Anonymous and the bearers of index tokens may read here. Anyone else may read nothing: passwords and signed
-    tokens need a slow check, which `authenticate` makes.
+    Anonymous and the bearers of index tokens may read here. Anyone else may read nothing: passwords
+    and signed tokens need a slow check, which `authenticate` makes.
     """
 
     __slots__ = ("_access", "_authorization", "_principal", "_rights")

@@ -1,4 +1,4 @@
-"""Which listener a connection came to: decided by its socket alone, never by anything that a client sends."""
+"""Which listener a connection came to: only its socket decides."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ class ListenerPorts:
     def listener_of(self, socket: tuple[Any, ...] | None) -> Listener:
         """Return the listener of a connection, by the local address of its socket.
 
-        The socket of a client that has gone is None. Its rights are then those of the external listener, where
-        anonymous may do nothing that is not granted there.
+        The socket of a client that has gone is None. Its rights are then those of the external
+        listener, where anonymous may do nothing that is not granted there.
         """
         if self._external_port is None or (socket is not None and socket[1] != self._external_port):
             return Listener.CLUSTER

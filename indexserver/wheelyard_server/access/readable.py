@@ -24,7 +24,7 @@ class ReadableCatalog:
         return self._catalog.counts
 
     def cached_project(self, name: NormalizedName) -> "ReadableProject | None":
-        """Return what was read of a project last, without asking the storage; None if there is nothing to see."""
+        """Return a project as it was last read, without asking the storage; None if it is not cached."""
         document = self._catalog.cached_project(name)
         if document is None or document.view is None:
             return None

@@ -1,4 +1,4 @@
-"""Trusted publishing: a CI job's signed token is exchanged, once, for a short-lived token of this index."""
+"""Trusted publishing: a CI job's signed token is exchanged for a short-lived token of this index."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -41,8 +41,8 @@ class TokenExchange:
     async def exchange(self, unverified_token: str, record: AuditRecord) -> MintedToken:
         """Return a token for the CI job that this token names, and note in the record whose it is.
 
-        Raises `NotFoundError` if no user trusts any CI job, `UnauthenticatedError` for a token that is not valid,
-        and `InvalidPublisherError` for one that cannot be exchanged.
+        Raises `NotFoundError` if no user trusts any CI job, `UnauthenticatedError` for a token that
+        is not valid, and `InvalidPublisherError` for one that cannot be exchanged.
         """
         accepted_users, now = self._logins(), datetime.now(UTC)
         if not is_signed_token(unverified_token):
@@ -64,7 +64,8 @@ class TokenExchange:
             raise InvalidPublisherError(
                 "invalid-token", "The token is valid for too long: at most one day is allowed"
             )
-        # A token without a `jti` is its own id. One signature has several spellings, so the last part is left out.
+        # A token without a `jti` is its own id. One signature has several spellings, so the last
+        # part is left out.
         token_id = claims.claims.get("jti") or token.rpartition(".")[0]
         if not await self._use_once(f"{claims.issuer} {token_id}", claims.expires):
             raise InvalidPublisherError(

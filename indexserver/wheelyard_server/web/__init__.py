@@ -1,4 +1,5 @@
-"""HTTP: requests in, answers out. Nothing here decides who may do what, or where bytes lie.
+"""HTTP: requests in, answers out.
 
-`routes.py` is the table of all paths; each handler module serves one part of it.
+`routes.py` has all paths; each handler module serves some of them. Nothing here decides rights (see
+`access`) or where bytes are (see `catalog`).
 """

@@ -1,4 +1,4 @@
-"""What handlers are given: typed keys of the application and of a request."""
+"""What handlers find in the application and in a request, by typed keys."""
 
 from aiohttp import web
 
@@ -14,13 +14,13 @@ from wheelyard_server.web.http.proxies import client_of, public_path
 
 BACKGROUND = web.AppKey("background", Background)
 SENDERS = web.AppKey("senders", str)
-"""Who sends requests, in the name of the loop that cuts them off."""
+"""Who sends the requests, for the name of the loop that checks their deadlines."""
 ADMISSION = web.AppKey("admission", Admission)
 CATALOG_ACCESS = web.AppKey("catalog_access", CatalogAccess)
 LISTENER_PORTS = web.AppKey("listener_ports", ListenerPorts)
 SCRATCH = web.AppKey("scratch", Scratch)
 RECORD = web.RequestKey("record", AuditRecord)
-"""Of every request that reaches a handler."""
+"""The audit record of each request that reaches a handler."""
 _LOGIN = web.RequestKey("login", Login)
 
 
@@ -46,15 +46,15 @@ def listener_of(request: web.Request) -> Listener:
 
 
 def root_url(request: web.Request) -> str:
-    """Return the URL of this index's root as the client knows it, without the slash at its end."""
+    """Return the URL of this index's root as the client knows it, without a slash at its end."""
     return origin(request) + public_path(request)
 
 
 def origin(request: web.Request) -> str:
     """Return the scheme and host under which the client knows this server.
 
-    A proxy that ends TLS says so in `X-Forwarded-Proto`. Anybody may set it: it must only ever matter for links in
-    the answer to the same request. See docs/security.md.
+    A proxy that terminates TLS sends `X-Forwarded-Proto`, but any client may send it: it may only
+    affect links in the answer to the same request. See docs/security.md.
     """
     forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
     return f"{forwarded if forwarded in ('http', 'https') else request.scheme}://{request.host}"

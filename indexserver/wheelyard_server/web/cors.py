@@ -1,7 +1,8 @@
-"""Pages of other sites that may read this index in a browser (CORS), https://fetch.spec.whatwg.org/#cors-protocol.
+"""CORS: pages of other sites that may read this index in a browser.
 
-They get what anonymous may read, by GET alone: never anything for which a login was shown. No preflight is
-answered, so they can send no headers of their own.
+https://fetch.spec.whatwg.org/#cors-protocol. They get what anonymous may read, by GET alone, and
+never the answer to a login. Preflight requests are not answered, so pages can send no headers of
+their own.
 """
 
 from collections.abc import Collection
@@ -19,12 +20,12 @@ class AllowedOrigins:
     """The sites that each listener allows, by its port."""
 
     def __init__(self, handlers: Collection[Handler], *listeners: ListenAddress | None) -> None:
-        """Allow them the answers of these handlers."""
+        """Allow sites to read the answers of these handlers."""
         self._handlers = frozenset(handlers)
         self._allowed = {each.port: frozenset(each.allowed_origins) for each in listeners if each is not None}
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Tell the browser that the page may read this; a signal handler for `Application.on_response_prepare`."""
+        """Allow the page to read the answer; a signal handler for `Application.on_response_prepare`."""
         allowed = self._allowed_origin(request)
         if allowed is not None:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = allowed
@@ -41,5 +42,6 @@ class AllowedOrigins:
             return origin
         if _ANY not in allowed:
             return None
-        # If anonymous may read nothing, "*" is a mistake: it was meant for users who log in, who get nothing here.
+        # If anonymous may read nothing, "*" is a mistake: it was meant for users who log in, who
+        # get nothing here.
         return _ANY if request.app[CATALOG_ACCESS].allows_anonymous_reads(listener_of(request)) else None

@@ -1,4 +1,4 @@
-"""The status of each error of ours, and the middleware that answers with it."""
+"""The status of each of our own errors, and the middleware that answers with it."""
 
 import logging
 
@@ -31,15 +31,16 @@ _RETRY_AFTER_SECONDS = 5
 
 @web.middleware
 async def errors_as_responses(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error of ours with its status; an answer that has begun is cut off instead."""
+    """Answer each of our own errors with its status; an answer that has begun is cut off instead."""
     try:
         return await handler(request)
     except ConnectionError:
-        # Nobody is there to read it; the access log tells it from a request that was served.
+        # No client is there to read it, but in the access log it differs from a request that was
+        # served.
         return problem(400, "The connection ended before the request did")
     except errors.StorageError as error:
         log.error("%s %s: %s", request.method, request.path, error)  # noqa: TRY400 - the reason is all there is
-        return _response(503, "The storage does not answer, try again")
+        return _response(503, "The storage does not answer: try again")
     except errors.WheelyardError as error:
         status = status_of(error)
         log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
@@ -48,7 +49,7 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
 
 
 def status_of(error: BaseException) -> int:
-    """Return the status that an error becomes."""
+    """Return the status of the answer to an error."""
     if isinstance(error, web.HTTPException):
         return error.status
     if isinstance(error, ConnectionError):
@@ -61,7 +62,7 @@ def status_of(error: BaseException) -> int:
 def _response(status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS) -> web.Response:
     headers = {}
     if status == 401:
-        # PyPI's realm: distutils has a login for no other one.
+        # PyPI's realm: distutils has a login for no other.
         headers["WWW-Authenticate"] = 'Basic realm="pypi"'
     if status in (429, 503):
         headers["Retry-After"] = str(retry_after)

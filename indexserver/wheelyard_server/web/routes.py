@@ -16,22 +16,22 @@ from wheelyard_server.web.handlers import (
 from wheelyard_server.web.handlers.management import OPERATIONS
 from wheelyard_server.web.handlers.openapi import openapi
 from wheelyard_server.web.handlers.operations import route
-from wheelyard_server.web.http.expect_continue import wait
+from wheelyard_server.web.http.expect_continue import defer_continue
 
-# pypiserver's and pypicloud's clients have the others than /legacy/; they keep working. A slash too few cannot be
-# answered with a redirect: twine and poetry follow none.
+# Clients that were set up for pypiserver or pypicloud use the other paths than /legacy/, and keep
+# working. A missing slash cannot be answered with a redirect: twine and poetry follow none.
 UPLOAD_PATHS = ("/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/pypi")
 
-FOR_OTHER_ORIGINS = (
+CORS_HANDLERS = (
     *(simple.root, simple.project, simple.to_root, simple.to_project, simple.to_project_or_root),
     *(files.file, files.integrity, json_api.project, json_api.project_beside_pages, json_api.version),
 )
-"""Handlers of pages, metadata and files: what pages of allowed origins may read."""
+"""Handlers of pages, metadata and files: pages of allowed origins may read their answers."""
 
 XML_RPC_PATHS = ("/pypi", "/pypi/")
 
 
-def _taker(path: str) -> Handler:
+def _upload_handler(path: str) -> Handler:
     return mirroring.xml_rpc_or_upload if path in XML_RPC_PATHS else upload.upload
 
 
@@ -43,10 +43,10 @@ ROUTES = [
     *(web.get(path, simple.to_root) for path in ("/simple", "/legacy", "/pypi")),
     *(web.get(path, simple.to_project_or_root) for path in ("/legacy/", "/pypi/")),
     web.get("/pypi/{project}/", simple.to_project),
-    # Pages have the first, and the JSON API at `/pypi/` the second.
+    # Pages link to the first folder, and the JSON API at `/pypi/` to the second.
     *(web.get(f"/{folder}/{{project}}/{{sha256}}/{{filename}}", files.file) for folder in ("files", "packages")),
-    *(web.post(path, _taker(path), expect_handler=wait) for path in UPLOAD_PATHS),
-    # hatch looks here, below the upload URL, for what is already published.
+    *(web.post(path, _upload_handler(path), expect_handler=defer_continue) for path in UPLOAD_PATHS),
+    # hatch looks here, below the upload URL, for files that are already published.
     *(web.get(f"{path}+simple/{{project}}/", simple.filenames) for path in UPLOAD_PATHS if path.endswith("/")),
     web.get("/integrity/{project}/{version}/{filename}/provenance", files.integrity),
     web.get("/pypi/{project}/json", json_api.project),
@@ -57,7 +57,7 @@ ROUTES = [
     web.post("/_/oidc/mint-token", trusted_publishing.mint),
     web.get("/-/healthz", health.healthz),
     web.get("/-/readyz", health.readyz),
-    # Behind all others: only the name of a project that is no path of the index's own comes here.
+    # Last: no other path of the index is taken for the name of a project.
     web.get("/{project}/", simple.to_project),
     web.get("/{project}/json", json_api.project_beside_pages),
 ]

@@ -1,7 +1,7 @@
 """What aiohttp's connection knows of its requests: the one place that reads its private state.
 
-Of aiohttp's own attributes four are used: `_waiter`, `_current_request` and `_messages` are read, and
-`_parser` is told of the end. `test_connections.py` pins what they mean.
+Of aiohttp's own attributes four are used: `_waiter`, `_current_request` and `_messages` are read,
+and `_parser` is told of the end. `test_connections.py` pins what they mean.
 """
 
 import logging
@@ -51,7 +51,8 @@ class AiohttpConnection(web.RequestHandler):
         """Hand aiohttp the next bytes: headers while it waits for them, else a body."""
         before = len(self._messages)
         super().data_received(data)
-        # One more request, without a body and with nothing after it: the next byte begins a request.
+        # One more request, without a body and with nothing after it: the next byte begins a
+        # request.
         self.is_at_a_beginning = (
             len(self._messages) == before + 1 and _has_no_body(self._messages[-1]) and data.endswith(b"\r\n\r\n")
         )
@@ -61,7 +62,8 @@ class AiohttpConnection(web.RequestHandler):
         if self.is_at_a_beginning or self._parser is None:
             return False
         try:
-            # Within headers, the parser makes a request of them or finds them malformed; else it does nothing.
+            # Within headers, the parser makes a request of them or finds them malformed; else it
+            # does nothing.
             return self._parser.feed_eof() is not None
         except Exception:  # noqa: BLE001 - whatever is wrong with the headers, they are not whole
             return True

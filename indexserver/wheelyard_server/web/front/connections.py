@@ -25,7 +25,8 @@ CHECK_SECONDS = 1
 MAX_HEADERS = 100
 SHUTDOWN_SECONDS = 1
 _OPTIONS = {
-    # Ten years: `check` closes idle connections. aiohttp does not see the requests of the fast lane.
+    # Ten years: `check` closes idle connections. aiohttp does not see the requests of the fast
+    # lane.
     "keepalive_timeout": 3e8,
     "access_log_class": AccessLog,
     "auto_decompress": False,

@@ -1,4 +1,7 @@
-"""How long a client may take for headers, for a body, and between requests; times are the event loop's."""
+"""How long a client may take for headers, for a body, and between requests.
+
+All times are those of the event loop's clock.
+"""
 
 from wheelyard_server.settings import Limits
 

@@ -1,9 +1,10 @@
-"""The fast lane: hot pages and files, answered from memory and from disk before aiohttp reads the request.
+"""The fast lane: hot pages and files, answered before aiohttp reads the request.
 
-It takes only what it recognizes to the last byte: one whole GET or HEAD of something that is ready, with headers
-that are known to be harmless, from anonymous or with a token, on a connection that is otherwise idle. Anything else
-goes to aiohttp untouched. Its answers are the same, byte for byte, and so are rights, freshness, metrics and logs.
-`performance.fastLane: false` turns it off. `test_fast_lane.py` compares the two ways.
+It takes only what it recognizes to the last byte: one whole GET or HEAD of something that is ready,
+with headers that are known to be harmless, from anonymous or with a token, on a connection that is
+otherwise idle. Anything else goes to aiohttp untouched. Its answers are the same, byte for byte,
+and so are rights, freshness, metrics and logs. `performance.fastLane: false` turns it off.
+`test_fast_lane.py` compares the two ways.
 """
 
 import asyncio
@@ -45,14 +46,14 @@ class FastLane:
         self._turn: dict[tuple[Target, RequestHeaders, Listener], RequestGroup] = {}
         """The groups of this turn of the event loop."""
         self._last: RequestGroup | None = None
-        """The group of the request before, in the same turn: most requests that come together ask the same."""
+        """The group of the request before: most requests that come together ask the same."""
 
     def takes(self, client: LaneClient, data: bytes) -> bool:
         """Answer the request that is all of `data` soon, and return True; False leaves it to aiohttp."""
         group = self._last
         if group is None or data != group.data or client.listener is not group.listener:
             group = self._group(data, client.listener)
-        if group is None or (self.sampling and self.sampling.holds_back(client, group.headers.traceparent)):
+        if group is None or (self.sampling and self.sampling.leaves_to_aiohttp(client, group.headers.traceparent)):
             return False
         if not group.clients:
             if not self._turn:

@@ -1,4 +1,4 @@
-"""What the fast lane understands of a request, to the last byte; a request that says more is left to aiohttp."""
+"""The requests that the fast lane understands, to the last byte; all others are left to aiohttp."""
 
 import re
 from dataclasses import dataclass

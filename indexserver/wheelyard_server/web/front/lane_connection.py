@@ -1,4 +1,4 @@
-"""A connection that offers each whole request to the fast lane, and hands everything else to aiohttp untouched."""
+"""A connection that offers each whole request to the fast lane, and the rest to aiohttp untouched."""
 
 from io import FileIO
 from typing import Any
@@ -11,7 +11,7 @@ from wheelyard_server.web.front.unsent import Unsent, UnsentBody
 from wheelyard_server.web.http.sendfile import full_packets, sendfile
 
 TURNS = 3
-"""Turns of the event loop until aiohttp waits for a request, after it began or has answered the one before."""
+"""Turns of the event loop until aiohttp waits for its first request, or for the next one."""
 
 
 class LaneConnection(LimitedConnection):
@@ -47,7 +47,8 @@ class LaneConnection(LimitedConnection):
         elif self.waits_for_request:
             self._begin_request(data)
         elif not self.has_requests:
-            # aiohttp is about to wait for a request. Fed now, it would be as late for the next one, and so on.
+            # aiohttp is about to wait for a request. Fed now, it would be as late for the next one,
+            # and so on.
             self._pause()
             self._loop.call_soon(self._begin_soon, data, TURNS)
         else:
@@ -82,11 +83,13 @@ class LaneConnection(LimitedConnection):
         if wire is None or wire.is_closing():
             return
         if body:
-            # First: the rest of the answer before, together with this head, may already be too much.
+            # First: the rest of the answer before, together with this head, may already be too
+            # much.
             self._unsent.send(sender, body)
         wire.write(head)
         if body:
-            # Not `writelines`: some versions of asyncio never report that it was too much (CVE-2024-12254).
+            # Not `writelines`: some versions of asyncio never report that it was too much
+            # (CVE-2024-12254).
             wire.write(body)
         self._end_request()
 

@@ -1,4 +1,4 @@
-"""A connection whose client must do its part: it is cut if the client takes too long or sends too much."""
+"""A connection that is cut if its client takes too long or sends too much."""
 
 import asyncio
 import logging
@@ -70,7 +70,8 @@ class LimitedConnection(AiohttpConnection):
         if self._leave is not None:
             self._leave()
         self._wire = None
-        # If an answer is never read, the kernel raises a TimeoutError. aiohttp takes it for the handler's.
+        # If an answer is never read, the kernel raises a TimeoutError. aiohttp takes it for the
+        # handler's.
         super().connection_lost(ConnectionResetError(str(exc)) if isinstance(exc, OSError) else exc)
 
     def feed(self, data: bytes) -> None:

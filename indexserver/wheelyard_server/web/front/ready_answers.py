@@ -1,4 +1,4 @@
-"""The answers that the fast lane can send: pages that are rendered, and files in memory, on disk or redirected."""
+"""The answers that the fast lane can send: rendered pages, and files on this machine or redirected."""
 
 from functools import lru_cache
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from wheelyard_server.web.pages.simple_pages import ProjectPages
 
 
 class ReadyAnswers:
-    """Finds the answer that aiohttp's way would give, if it can be sent without reading or rendering anything."""
+    """Finds the answer of aiohttp's way, if it needs no reading and no rendering."""
 
     def __init__(self, catalog: ReadableCatalog, pages: ProjectPages) -> None:
         self.catalog = catalog

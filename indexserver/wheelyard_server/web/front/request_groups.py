@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class LaneClient(Protocol):
-    """The connection that a request came by. It offers no other request until this one is answered or passed on."""
+    """The connection of a request. It offers no other one until this one is answered or passed on."""
 
     listener: Listener
     """The listener that it came to."""
@@ -32,8 +32,8 @@ class LaneClient(Protocol):
     async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
         """Send a whole answer from the disk, and return how many bytes of the file there were.
 
-        Raises `ConnectionError` or `TimeoutError` if the client has gone. If the file is shorter than `size`, the
-        connection is closed.
+        Raises `ConnectionError` or `TimeoutError` if the client has gone. If the file is shorter
+        than `size`, the connection is closed.
         """
 
     def pass_on(self, data: bytes) -> None:

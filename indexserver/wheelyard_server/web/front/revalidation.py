@@ -1,4 +1,4 @@
-"""Fast-lane requests that wait until their project is known to be current: one question to the storage for all."""
+"""Fast-lane requests that wait for one revalidation of their project, together."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from wheelyard_server.web.front.request_groups import RequestGroup, RunningTasks
 from wheelyard_server.web.http.lifecycle import Lifecycle
 
 MAX_GATHERINGS = 16
-"""Each takes two turns of the event loop: the longest that waiting requests are held back for others to join."""
+"""The longest that requests wait for others to join them; each takes two turns of the event loop."""
 
 Answer = Callable[[RequestGroup, ReadableProject | None], None]
 """Answers a group from its project as it is now; None if the storage could not be asked."""
@@ -39,7 +39,8 @@ class Revalidation:
         with self._lifecycle.running():
             try:
                 while waiting := self._waiting[name]:
-                    # Requests from here on wait for the next question: no answer is older than its request.
+                    # Requests from here on wait for the next question: no answer is older than its
+                    # request.
                     self._waiting[name] = []
                     await self._answer_all(name, waiting)
                     await self._gather(name, count_clients(waiting))

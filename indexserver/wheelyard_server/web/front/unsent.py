@@ -1,4 +1,4 @@
-"""Answers that clients have not taken yet: large ones are sent piece by piece, within a budget (ADR 27)."""
+"""The budget for large answers that clients have not read yet; they are sent in pieces (ADR 27)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from wheelyard_server.errors import BusyError
 from wheelyard_server.web.http.proxies import client_of
 
 PIECE_BYTES = 64 * 1024
-"""What is larger is sent in such pieces, each once the client has taken most of those before."""
+"""A larger body is sent in such pieces, each when the client has read most of those before."""
 
 
 @dataclass(slots=True)
 class _Bodies:
-    """Bodies by identity: one that many wait for is in memory once."""
+    """Bodies by identity: a body that many clients wait for is in memory once."""
 
     size: int = 0
     _holders: Counter[int] = field(default_factory=Counter)
@@ -55,6 +55,10 @@ class Unsent:
         """Return whether a body may be held for a client. The only one may, however large it is."""
         own = self._of_address.get(address, _Bodies())
         return _fits(own, body, self._max_per_address) and _fits(self._all, body, self._max)
+
+    def holds_any_for(self, address: str) -> bool:
+        """Return whether any body is held for clients of an address."""
+        return address in self._of_address
 
     def hold(self, address: str, body: bytes) -> None:
         """Count a body until it is given back; the caller keeps a reference to it."""
@@ -99,7 +103,7 @@ def _fits(held: _Bodies, body: bytes, max_bytes: int) -> bool:
 
 
 class UnsentBody:
-    """The last large body that was sent on one connection, counted as long as the client has not taken it."""
+    """The last large body sent on one connection, counted until the client has read it."""
 
     def __init__(self, unsent: Unsent | None) -> None:
         self._unsent = unsent
@@ -131,7 +135,7 @@ class UnsentBody:
 
 
 class _InPieces(Payload):
-    """A body that goes piece by piece to the connection, which would copy all that the client does not take."""
+    """A body that is written in pieces: the connection copies what the client does not read."""
 
     def __init__(self, body: bytes, unsent: Unsent, address: str) -> None:
         super().__init__(body)
@@ -142,10 +146,12 @@ class _InPieces(Payload):
         return self._body.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
+        # Fewer pieces are faster: one client is behind by one body at most, however large that is.
+        size = PIECE_BYTES if self._unsent.holds_any_for(self._address) else len(self._body)
         pieces = memoryview(self._body)
         with self._unsent.held(self._address, self._body):
-            for start in range(0, len(pieces), PIECE_BYTES):
-                await writer.write(pieces[start : start + PIECE_BYTES])
+            for start in range(0, len(pieces), size):
+                await writer.write(pieces[start : start + size])
             await writer.drain()
 
 

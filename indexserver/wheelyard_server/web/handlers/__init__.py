@@ -1,1 +1,1 @@
-"""The handlers: each turns one kind of request into calls of the catalog and into a response."""
+"""The handlers: each turns one kind of request into calls of the catalog and a response."""

@@ -1,4 +1,4 @@
-"""`GET /files/<project>/<sha256>/<filename>`: the bytes, or where S3 has them; `.metadata` and `.provenance`."""
+"""`GET /files/<project>/<sha256>/<filename>`: files, their metadata and their provenance."""
 
 from aiohttp import web
 from packaging.version import Version
@@ -18,13 +18,13 @@ PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _HEADERS = {
     "Accept-Ranges": "bytes",
     "Vary": "Authorization, Origin",
-    # Strangers uploaded it: no browser is to show it.
+    # Strangers uploaded it: no browser may show it.
     "Content-Disposition": "attachment",
 }
-# The digest is in the URL: what it names can never change. A shared cache keeps what anonymous may read, and
-# nothing that a login was shown for: a user who may not read it any more would still get it there.
-_FOR_EVERYBODY = "public, max-age=365000000, immutable"
-_FOR_ONE = "private, max-age=365000000, immutable"
+# The digest is in the URL, so the content never changes. A shared cache may keep what anonymous may
+# read, but not the answer to a login: users whose right was withdrawn would still get it there.
+_PUBLIC = "public, max-age=365000000, immutable"
+_PRIVATE = "private, max-age=365000000, immutable"
 
 
 async def file(request: web.Request) -> web.StreamResponse:
@@ -38,7 +38,7 @@ async def file(request: web.Request) -> web.StreamResponse:
 
 
 async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, NormalizedName, File]:
-    """Return the file that the URL names, as far as the sender may have it."""
+    """Return the file that the URL names, with the catalog and its project."""
     name = parse_project_name(request.match_info["project"])
     catalog = await guarded_catalog(request)
     return catalog, name, await catalog.file(name, filename, request.match_info["sha256"])
@@ -53,7 +53,7 @@ async def _metadata(request: web.Request, filename: str) -> web.Response:
 
 
 async def integrity(request: web.Request) -> web.Response:
-    """Send a file's provenance object by the URL of PyPI's Integrity API, which has no digest in it.
+    """Send a file's provenance object at the URL of PyPI's Integrity API, which has no digest in it.
 
     https://docs.pypi.org/api/integrity/
     """
@@ -61,7 +61,7 @@ async def integrity(request: web.Request) -> web.Response:
     catalog = await guarded_catalog(request)
     found = (await catalog.project(name)).project.file(filename)
     if found is None or Version(found.version) != parse_version(request.match_info["version"]):
-        raise NotFoundError("No such file in this version of the project")
+        raise NotFoundError("This version of the project has no such file")
     return await _attested(request, catalog, name, await catalog.file(name, filename, found.sha256))
 
 
@@ -73,7 +73,7 @@ async def _attested(
     request: web.Request, catalog: GuardedCatalog, name: NormalizedName, file: File
 ) -> web.Response:
     body = await catalog.provenance(name, file)
-    # Later uploads add attestations: unlike a file, its provenance is to be asked for again.
+    # Later uploads add attestations: unlike a file, its provenance must be revalidated.
     return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
 
 
@@ -100,7 +100,7 @@ def _has_login(request: web.Request) -> bool:
 
 
 def _cache_control(*, has_login: bool) -> str:
-    return _FOR_ONE if has_login else _FOR_EVERYBODY
+    return _PRIVATE if has_login else _PUBLIC
 
 
 async def _content(request: web.Request, filename: str) -> web.StreamResponse:
@@ -112,7 +112,7 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
     response.content_type = FILE_TYPE
     start, end = _range(request, file.size, response)
     if request.method == "HEAD":
-        # Also of what S3 would send: a URL that was signed for GET is refused there.
+        # Even if S3 would send it: S3 refuses a HEAD of a URL that was signed for GET.
         response.content_length = end - start
         return response
     location = await catalog.location(name, file)
@@ -122,14 +122,14 @@ async def _content(request: web.Request, filename: str) -> web.StreamResponse:
 
 
 def _range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:
-    """Return the first byte and the one after the last; set the status. One range is served, as RFC 9110 allows."""
+    """Return the first byte and the one after the last; set the status. Of several ranges, none is served."""
     if_range = request.headers.get("If-Range")
     if "Range" not in request.headers or if_range not in (None, response.headers["ETag"]):
         return 0, size
     try:
         start, end, _ = request.http_range.indices(size)
     except ValueError:
-        # Several ranges, or another unit: the whole file is a valid answer to those.
+        # Several ranges, or another unit: RFC 9110 allows the whole file as the answer.
         return 0, size
     if start >= end:
         raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})

@@ -1,4 +1,4 @@
-"""`/-/healthz` and `/-/readyz`, for Kubernetes."""
+"""`/-/healthz` and `/-/readyz`: the probes of Kubernetes."""
 
 from aiohttp import web
 
@@ -8,15 +8,16 @@ from wheelyard_server.web.http.problem_details import problem
 
 
 async def healthz(_request: web.Request) -> web.Response:
-    """Answer as long as the process can."""
+    """Answer as long as the process can answer at all."""
     return web.Response(text="ok\n")
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Return whether to send requests here.
+    """Answer whether to send requests here.
 
-    What is the same for all replicas does not count, or none would be left: an outage of the storage, or a
-    background loop that fails while the last good state is in force. A loop that is stuck is this process's own.
+    Problems of all replicas do not count, or none would be left: an outage of the storage, or a
+    background loop that fails while the last good state is in force. A loop that is stuck is this
+    process's own problem.
     """
     background = request.app[BACKGROUND]
     reason = request.app[LIFECYCLE].reason

@@ -1,8 +1,8 @@
-"""`GET /pypi/<project>/json` and `/pypi/<project>/<version>/json`: PyPI's JSON API, https://docs.pypi.org/api/json/.
+"""PyPI's JSON API: `GET /pypi/<project>/json` and `/pypi/<project>/<version>/json`.
 
-`/<project>/json` is the first one, too: pip-compile looks there, beside `/simple/`.
-
-What PyPI counts and this index does not (downloads, vulnerabilities) is left out or empty.
+https://docs.pypi.org/api/json/. `/<project>/json` is the first one, too: pip-compile asks there,
+next to `/simple/`. What this index does not count, such as downloads and vulnerabilities, is left
+out or empty.
 """
 
 from collections.abc import Sequence
@@ -48,9 +48,9 @@ _LISTS = ("classifiers", "dynamic", "license_files", "provides_extra", "requires
 
 _BYTES_OF_A_ROW = 1024
 CACHED_BYTES = 16 * 1024**2
-"""Of memory."""
+"""Memory for descriptions of projects."""
 _TYPE = "application/json"
-_ASIDE = RenderingQueue()
+_RENDERING = RenderingQueue()
 _RELEASE = distribution_version("wheelyard")
 
 _Key = tuple[str, str, Version | None, str]
@@ -61,19 +61,19 @@ JSON_PAGES: web.AppKey[OriginPageCache[_Key]] = web.AppKey("json_pages", object)
 class _Root(NamedTuple):
     url: str
     folder: str
-    """Where the URLs of files are below it."""
+    """The folder below the root where the URLs of files are."""
 
     def of(self, project: str, file: File) -> str:
         return file_url(self.url, project, file, self.folder)
 
 
 async def project(request: web.Request) -> web.Response:
-    """Describe a project by its latest version, with the files of all; other spellings are redirected."""
+    """Describe a project by its latest version, with all files; other spellings are redirected."""
     return await _answer(request, None)
 
 
 async def project_beside_pages(request: web.Request) -> web.Response:
-    """Do the same with the URLs of files that pages have: pip-compile compares them."""
+    """Do the same, with the URLs that pages have for files: pip-compile compares them."""
     return await _answer(request, None, "files")
 
 
@@ -83,9 +83,9 @@ async def version(request: web.Request) -> web.Response:
 
 
 async def _answer(request: web.Request, version: Version | None, folder: str = "packages") -> web.Response:
-    """Answer by what was made for this revision before; who has it already gets a 304 for which nothing is made.
+    """Answer with the description of this state of the project, made once; a 304 needs no description.
 
-    bandersnatch takes files from nowhere else than `/packages/`.
+    bandersnatch downloads files only from `/packages/`.
     """
     name, catalog, view = await _found(request)
     base, project = root_url(request), view.project
@@ -97,7 +97,7 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     page = pages.cached(key, base, encoding)
     if page is None:
         rows = len(project.files)
-        files = await _ASIDE(lambda: _described(project, version), rows)
+        files = await _RENDERING(lambda: _described(project, version), rows)
         described = await catalog.core_metadata(name, _source(files))
 
         def make(root: str) -> Representation:
@@ -105,7 +105,7 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
             body = _body(_Root(root, folder), project, files, fields, is_whole=version is None)
             return Representation(body, _TYPE, validator.replace(base, root), last_serial(project))
 
-        # A description may have megabytes.
+        # A description may be megabytes long.
         page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
     return answer(request, page, view.stale_seconds)
 
@@ -121,10 +121,10 @@ async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, 
 
 
 def _described(project: Project, version: Version | None) -> tuple[File, ...]:
-    """Return the files of a version, None is the latest one."""
+    """Return the files of a version; None is the latest one."""
     files = Selection(version or parse_version(latest(project) or "")).of(project)
     if not files or not project.status.offers_files:
-        raise NotFoundError("No such version in this project")
+        raise NotFoundError("This project has no such version")
     return files
 
 
@@ -146,7 +146,7 @@ def _body(root: _Root, project: Project, files: Sequence[File], metadata: RawMet
 
 
 def _releases(root: _Root, project: Project) -> bytes:
-    """Return the files of each version, encoded one by one: at once they would hold Python's lock for too long."""
+    """Return the files of each version, encoded one by one: all at once would block other threads."""
     releases: dict[str, list[bytes]] = {}
     for file in project.files:
         releases.setdefault(file.version, []).append(msgspec.json.encode(_file(root, project.name, file)))
@@ -193,7 +193,7 @@ def _file(root: _Root, project: str, file: File) -> dict[str, Any]:
 
 
 def _python_version(file: File) -> str:
-    """Return the Pythons of a wheel, which its filename has before the ABI and the platform."""
+    """Return the Python tags of a wheel, which stand before the ABI and the platform in its filename."""
     if not file.is_wheel:
         return "source"
     return ".".join(sorted(file.filename.split("-")[-3].split(".")))

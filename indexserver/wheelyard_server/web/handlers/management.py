@@ -1,4 +1,4 @@
-"""`/api/v1`: what people and their tools do to projects. `OPERATIONS` is the whole of it."""
+"""`/api/v1`: the management API. `OPERATIONS` has all of it."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -18,10 +18,10 @@ from wheelyard_server.web.handlers.operations import Call, Operation
 
 Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
-PAGE_ROWS = 1000
-"""Of a list in one answer."""
-QUERY_CHARACTERS = 200
-QUERY_WORDS = 10
+MAX_PAGE_ROWS = 1000
+"""The most rows of a list in one answer."""
+MAX_QUERY_LENGTH = 200
+MAX_QUERY_WORDS = 10
 
 
 class _Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -29,10 +29,10 @@ class _Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 
 
 class Whoami(_Api, frozen=True):
-    """Who is asking, and what that user may do to at least some projects."""
+    """The user that sent the request, and what that user may do to at least some projects."""
 
     user: str | None
-    """None is anonymous."""
+    """Null for anonymous."""
     groups: tuple[str, ...]
     verbs: tuple[Verb, ...]
 
@@ -42,7 +42,7 @@ class ProjectSummary(_Api, frozen=True):
 
     name: str
     version: str | None
-    """The latest one."""
+    """The latest version."""
     summary: str
     status: Status
     files: int
@@ -53,21 +53,21 @@ class Projects(_Api, frozen=True):
 
     projects: tuple[ProjectSummary, ...]
     next: str | None
-    """What `after` has to be for the next page; None is the end."""
+    """The value of `after` for the next page; null at the end."""
 
 
 class Changed(_Api, frozen=True):
-    """When something was changed, and by whom."""
+    """When something was changed, and by which user."""
 
     at: datetime
     by: str
 
 
 class FindingDetails(_Api, frozen=True):
-    """A rule that a file breaks although the index took it."""
+    """A rule that an accepted file breaks."""
 
     rule: str
-    """Its name, which never changes."""
+    """The rule's name, which never changes."""
     message: str
 
 
@@ -81,15 +81,15 @@ class FileDetails(_Api, frozen=True):
     upload_time: datetime
     """When the file was first published."""
     added: datetime
-    """When this index took it."""
+    """When this index accepted the file."""
     uploader: str
     requires_python: str | None
     yanked: bool
     yanked_reason: str | None
     yank_changed: Changed | None
-    """When it was last yanked or unyanked; null where that is not known."""
+    """When the file was last yanked or unyanked; null if that is not known."""
     findings: tuple[FindingDetails, ...]
-    """Rules that the file breaks although the index took it, one of each."""
+    """Rules that the file breaks, each once."""
 
 
 class ProjectDetails(_Api, frozen=True):
@@ -99,21 +99,21 @@ class ProjectDetails(_Api, frozen=True):
     status: Status
     status_reason: str
     status_changed: Changed | None
-    """When the status was last set; null where that is not known."""
+    """When the status was last set; null if that is not known."""
     versions: tuple[str, ...]
     files: tuple[FileDetails, ...]
     next: str | None
-    """What `after` has to be for the next page of files; None is the end."""
+    """The value of `after` for the next page of files; null at the end."""
 
 
 class ChangedFiles(_Api, frozen=True):
-    """The names of the files that an operation was about."""
+    """The names of the files that an operation changed."""
 
     files: tuple[str, ...]
 
 
 class Yank(_Api, frozen=True):
-    """Why files should not be chosen any more; installers show it."""
+    """Why installers should no longer choose the files; they show this reason."""
 
     reason: Reason = ""
 
@@ -126,17 +126,17 @@ class StatusChange(_Api, frozen=True):
 
 
 async def whoami(call: Call) -> Whoami:
-    """Tell who is asking."""
+    """Show the user that sent the request."""
     principal = call.catalog.principal
     return Whoami(user=principal.name, groups=principal.groups, verbs=call.catalog.verbs)
 
 
 async def list_projects(call: Call) -> Projects:
-    """List the projects whose name or summary holds all words of `q`, from the one after `after`."""
+    """List the projects whose name or summary contains all words of `q`, from the one after `after`."""
     words, page = _words(call.query.get("q", "")), _page(call)
     found: list[ProjectEntry] = []
     async for entry in in_turns((await call.catalog.projects()).after(page.after)):
-        if _mentions(entry, words):
+        if _matches(entry, words):
             found.append(entry)
             if len(found) > page.limit:
                 break
@@ -150,17 +150,17 @@ async def get_project(call: Call) -> ProjectDetails:
 
 
 async def yank(call: Call) -> ChangedFiles:
-    """Yank files: installers take them only where nothing else will do (PEP 592)."""
+    """Yank files: installers then choose them only if they are pinned exactly (PEP 592)."""
     return _names(await call.catalog.yank(_project(call), _selection(call), call.body.reason))
 
 
 async def unyank(call: Call) -> ChangedFiles:
-    """Take a yank back."""
+    """Undo a yank."""
     return _names(await call.catalog.unyank(_project(call), _selection(call)))
 
 
 async def delete(call: Call) -> ChangedFiles:
-    """Delete files for ever: their names never come back with other content."""
+    """Delete files permanently: their names can never be used for other content."""
     return _names(await call.catalog.delete(_project(call), _selection(call)))
 
 
@@ -181,21 +181,21 @@ def _selection(call: Call) -> Selection:
 
 class _Page(NamedTuple):
     after: str = ""
-    limit: int = PAGE_ROWS
+    limit: int = MAX_PAGE_ROWS
 
 
 def _page(call: Call) -> _Page:
-    after, limit = call.query.get("after", ""), call.query.get("limit", str(PAGE_ROWS))
-    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 0 < int(limit) <= PAGE_ROWS):
-        raise InvalidRequestError(f"`limit` must be a number from 1 to {PAGE_ROWS}")
+    after, limit = call.query.get("after", ""), call.query.get("limit", str(MAX_PAGE_ROWS))
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 0 < int(limit) <= MAX_PAGE_ROWS):
+        raise InvalidRequestError(f"`limit` must be a number from 1 to {MAX_PAGE_ROWS}")
     return _Page(after, int(limit))
 
 
 def _words(query: str) -> Sequence[str]:
-    """Return what a search looks for, the longest first: it is the rarest."""
-    words = query[: QUERY_CHARACTERS + 1].lower().split()
-    if len(query) > QUERY_CHARACTERS or len(words) > QUERY_WORDS:
-        raise InvalidRequestError(f"`q` must be at most {QUERY_WORDS} words and {QUERY_CHARACTERS} characters")
+    """Return the words of a search, the longest first: it is probably the rarest."""
+    words = query[: MAX_QUERY_LENGTH + 1].lower().split()
+    if len(query) > MAX_QUERY_LENGTH or len(words) > MAX_QUERY_WORDS:
+        raise InvalidRequestError(f"`q` must be at most {MAX_QUERY_WORDS} words and {MAX_QUERY_LENGTH} characters")
     return sorted(set(words), key=len, reverse=True)
 
 
@@ -205,7 +205,7 @@ def _summary(entry: ProjectEntry) -> ProjectSummary:
     )
 
 
-def _mentions(entry: ProjectEntry, words: Iterable[str]) -> bool:
+def _matches(entry: ProjectEntry, words: Iterable[str]) -> bool:
     text = f"{entry.name} {entry.summary}".lower()
     return all(word in text for word in words)
 
@@ -257,27 +257,27 @@ _PROJECT = "/api/v1/projects/{project}"
 _VERSION = f"{_PROJECT}/versions/{{version}}"
 _FILE = f"{_PROJECT}/files/{{filename}}"
 _PAGING = {
-    "after": "`next` of the page before",
-    "limit": f"how many rows at most: 1 to {PAGE_ROWS}, which is also the default",
+    "after": "the value of `next` in the page before",
+    "limit": f"the maximum number of rows: from 1 to {MAX_PAGE_ROWS}, which is also the default",
 }
 
 OPERATIONS = (
-    Operation("GET", "/api/v1/whoami", "Who is asking, and what may they do?", whoami, Whoami),
+    Operation("GET", "/api/v1/whoami", "Show the current user and its permissions", whoami, Whoami),
     Operation(
         "GET",
         "/api/v1/projects",
-        "All projects, or those that a search finds",
+        "List all projects, or those that match a search",
         list_projects,
         Projects,
-        query={"q": f"words that the name or the summary must hold, at most {QUERY_WORDS}", **_PAGING},
+        query={"q": f"words that the name or the summary must contain, at most {MAX_QUERY_WORDS}", **_PAGING},
     ),
-    Operation("GET", _PROJECT, "A project with its files", get_project, ProjectDetails, query=_PAGING),
+    Operation("GET", _PROJECT, "Show a project with its files", get_project, ProjectDetails, query=_PAGING),
     Operation("PUT", f"{_VERSION}/yank", "Yank a version", yank, ChangedFiles, Yank),
-    Operation("DELETE", f"{_VERSION}/yank", "Take back the yank of a version", unyank, ChangedFiles),
+    Operation("DELETE", f"{_VERSION}/yank", "Undo the yank of a version", unyank, ChangedFiles),
     Operation("PUT", f"{_FILE}/yank", "Yank a file", yank, ChangedFiles, Yank),
-    Operation("DELETE", f"{_FILE}/yank", "Take back the yank of a file", unyank, ChangedFiles),
-    Operation("DELETE", _PROJECT, "Delete all files of a project for ever", delete, ChangedFiles),
-    Operation("DELETE", _VERSION, "Delete a version for ever", delete, ChangedFiles),
-    Operation("DELETE", _FILE, "Delete a file for ever", delete, ChangedFiles),
+    Operation("DELETE", f"{_FILE}/yank", "Undo the yank of a file", unyank, ChangedFiles),
+    Operation("DELETE", _PROJECT, "Delete all files of a project permanently", delete, ChangedFiles),
+    Operation("DELETE", _VERSION, "Delete a version permanently", delete, ChangedFiles),
+    Operation("DELETE", _FILE, "Delete a file permanently", delete, ChangedFiles),
     Operation("PUT", f"{_PROJECT}/status", "Set the status of a project", set_status, ProjectDetails, StatusChange),
 )

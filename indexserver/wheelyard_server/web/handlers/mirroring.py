@@ -1,6 +1,6 @@
-"""`POST /pypi` as XML-RPC: what mirrors such as bandersnatch ask, https://docs.pypi.org/api/xml-rpc/.
+"""`POST /pypi` as XML-RPC, for mirrors such as bandersnatch, https://docs.pypi.org/api/xml-rpc/.
 
-The methods about serials are there, and no others. What a serial promises is in `catalog/serials.py`.
+Only the methods about serials are supported. `catalog/serials.py` says what a serial promises.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from wheelyard_server.catalog import serials
 from wheelyard_server.catalog.projects import SerialListing
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.handlers.upload import upload
-from wheelyard_server.web.http.expect_continue import go_ahead
+from wheelyard_server.web.http.expect_continue import send_continue
 from wheelyard_server.web.http.headers import SERIAL
 from wheelyard_server.web.pages.rendering import RenderingQueue
 
-BODY_BYTES = 4096
+MAX_BODY_BYTES = 4096
 _TYPES = ("text/xml", "application/xml")
 _CALL = re.compile(
     rb"\s*(?:<\?xml [^<>]{1,100}\?>\s*)?<methodCall>\s*"
@@ -27,8 +27,8 @@ _CALL = re.compile(
     rb"(?:<(?P<type>int|i4|i8)>\s*)?(?P<serial>\d{1,18})\s*(?:</(?P=type)>\s*)?</value>\s*</param>\s*)?</params>\s*)?"
     rb"</methodCall>\s*"
 )
-"""The calls that there are. No parser of XML: its entities are an attack."""
-_ASIDE = RenderingQueue()
+"""All supported calls. An XML parser would expand entities, which is an attack."""
+_RENDERING = RenderingQueue()
 _NOT_A_CALL = -32700
 _NO_SUCH_METHOD = -32601
 _WRONG_PARAMETERS = -32602
@@ -36,7 +36,7 @@ _WRONG_PARAMETERS = -32602
 
 
 async def xml_rpc_or_upload(request: web.Request) -> web.StreamResponse:
-    """Answer a call, or take an upload: clients of other indexes send these here."""
+    """Answer a call, or receive an upload: clients of other indexes send both here."""
     return await (_call(request) if request.content_type in _TYPES else upload(request))
 
 
@@ -46,23 +46,23 @@ async def _call(request: web.Request) -> web.Response:
         return _fault(_NOT_A_CALL, "The body is not an XML-RPC call that this index supports")
     method = METHODS.get(match["method"].decode())
     if method is None:
-        return _fault(_NO_SUCH_METHOD, f"The methods of this index are {', '.join(METHODS)}")
+        return _fault(_NO_SUCH_METHOD, f"This index supports the methods {', '.join(METHODS)}")
     takes_serial, answer = method
     if takes_serial != (match["serial"] is not None):
         return _fault(
-            _WRONG_PARAMETERS, "This method takes one serial" if takes_serial else "This method takes nothing"
+            _WRONG_PARAMETERS, "This method takes one serial" if takes_serial else "This method takes no parameters"
         )
     listing = await (await guarded_catalog(request)).projects_for_mirrors()
     since = int(match["serial"] or 0)
-    value = await _ASIDE(lambda: answer(listing, since), len(listing.projects))
+    value = await _RENDERING(lambda: answer(listing, since), len(listing.projects))
     return _response(f"<params><param><value>{value}</value></param></params>", listing.serial)
 
 
 async def _body(request: web.Request) -> bytes:
     """Return the body, or the beginning of one that is too long to be a call."""
-    await go_ahead(request)
+    await send_continue(request)
     try:
-        return await request.content.readexactly(BODY_BYTES)
+        return await request.content.readexactly(MAX_BODY_BYTES)
     except asyncio.IncompleteReadError as whole:
         return whole.partial
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/openapi.json`: the management API described by itself, OpenAPI 3.1."""
+"""`GET /api/v1/openapi.json`: the description of the management API (OpenAPI 3.1)."""
 
 import re
 from functools import cache
@@ -15,8 +15,8 @@ from wheelyard_server.web.pages.representation import Representation, answer
 _REFERENCES = "#/components/schemas/{name}"
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong, RFC 9457."""
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a request was refused or failed (RFC 9457)."""
 
     status: int
     title: str
@@ -25,7 +25,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def openapi(request: web.Request) -> web.Response:
-    """Send the description; it says nothing about what is in the index, so anybody may read it."""
+    """Send the description; it says nothing about the content of the index, so anyone may read it."""
     return answer(request, _representation())
 
 
@@ -36,7 +36,9 @@ def _representation() -> Representation:
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of all operations."""
-    types = {each for operation in OPERATIONS for each in (operation.answer, operation.body) if each} | {Problem}
+    types = {each for operation in OPERATIONS for each in (operation.answer, operation.body) if each} | {
+        ProblemDetails
+    }
     _, schemas = msgspec.json.schema_components(
         sorted(types, key=lambda each: each.__name__), ref_template=_REFERENCES
     )
@@ -67,7 +69,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": [_parameter(name, "path", required=True) for name in in_path],
         "responses": {
             "200": {"description": "Done", "content": _content("application/json", operation.answer)},
-            "default": {"description": "Refused", "content": _content("application/problem+json", Problem)},
+            "default": {"description": "Refused", "content": _content("application/problem+json", ProblemDetails)},
         },
     }
     for name, purpose in (operation.query or {}).items():

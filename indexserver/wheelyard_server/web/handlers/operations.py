@@ -1,6 +1,7 @@
-"""The form of the management API: an operation says all about itself, once.
+"""How operations of the management API are described and served.
 
-From the same table come the routes (here) and the OpenAPI document (`openapi.py`), so they cannot differ.
+The routes (here) and the OpenAPI document (`openapi.py`) come from the same table, so they cannot
+differ.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,9 +15,9 @@ from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.web.context import RECORD, guarded_catalog
-from wheelyard_server.web.http.expect_continue import go_ahead, wait
+from wheelyard_server.web.http.expect_continue import defer_continue, send_continue
 
-BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
-    """Of the operation's `body` type; None where it takes none."""
+    """An instance of the operation's `body` type; None if the operation takes no body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What can be done by one method on one path."""
+    """One method on one path."""
 
     method: str
     path: str
@@ -41,7 +42,7 @@ class Operation:
     answer: type[msgspec.Struct]
     body: type[msgspec.Struct] | None = None
     query: Mapping[str, str] | None = None
-    """Names of query parameters and what they are for."""
+    """Query parameters by name, each with its purpose."""
 
     @property
     def id(self) -> str:
@@ -50,7 +51,7 @@ class Operation:
 
     @property
     def verb(self) -> AuditVerb:
-        """What the audit log calls it."""
+        """The operation's verb in the audit log."""
         return AuditVerb.READ if self.method == hdrs.METH_GET else AuditVerb(self.id.removeprefix("set_"))
 
 
@@ -65,20 +66,20 @@ def route(operation: Operation) -> web.RouteDef:
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))
         return web.Response(body=msgspec.json.encode(result), content_type="application/json")
 
-    return web.route(operation.method, operation.path, serve, expect_handler=wait)
+    return web.route(operation.method, operation.path, serve, expect_handler=defer_continue)
 
 
 async def _body(request: web.Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
-    # Only JSON: no form of another site's page can send that, whatever a browser adds to it.
+    # Only JSON: no form on another site's page can send it.
     if request.content_type != "application/json" or hdrs.CONTENT_ENCODING in request.headers:
-        raise web.HTTPUnsupportedMediaType(text="Send application/json, not compressed\n")
-    await go_ahead(request)
-    text = await request.content.read(BODY_BYTES + 1)
-    while len(text) <= BODY_BYTES and (more := await request.content.read(BODY_BYTES + 1)):
+        raise web.HTTPUnsupportedMediaType(text="Send application/json without compression\n")
+    await send_continue(request)
+    text = await request.content.read(MAX_BODY_BYTES + 1)
+    while len(text) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1)):
         text += more
-    if len(text) > BODY_BYTES:
-        raise InvalidRequestError(f"The body is larger than {BODY_BYTES} bytes")
+    if len(text) > MAX_BODY_BYTES:
+        raise InvalidRequestError(f"The body is larger than {MAX_BODY_BYTES} bytes")
     try:
         return msgspec.json.decode(text, type=wanted)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidRequestError(f"The body is not as described: {error}") from None
+        raise InvalidRequestError(f"The body does not match its schema: {error}") from None

@@ -1,4 +1,4 @@
-"""`GET /simple/` and `/simple/<project>/`: the simple repository API, which installers read."""
+"""`GET /simple/` and `/simple/<project>/`: the simple repository API, for installers."""
 
 from aiohttp import web
 
@@ -36,7 +36,7 @@ async def project(request: web.Request) -> web.Response:
 
 
 async def filenames(request: web.Request) -> web.Response:
-    """List the names of a project's files for hatch, which reads only the links' texts and follows no redirect."""
+    """List a project's filenames for hatch, which reads only the texts of links and follows no redirects."""
     view = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
     link = relative(request, _page(view.project.name))
     page = await request.app[PROJECT_PAGES].filenames(view, encoding_for(request), link)
@@ -44,17 +44,17 @@ async def filenames(request: web.Request) -> web.Response:
 
 
 async def to_root(request: web.Request) -> web.Response:
-    """Redirect to the list of projects, also from where pypicloud has it."""
+    """Redirect to the list of projects, also from pypicloud's path of it."""
     raise moved(request, _ROOT)
 
 
 async def to_project(request: web.Request) -> web.Response:
-    """Redirect to a project's page: for those whose index URL has no `/simple/`, as pypiserver's users have it."""
+    """Redirect to a project's page, for index URLs without `/simple/`, as with pypiserver."""
     raise moved(request, _page(parse_project_name(request.match_info["project"])))
 
 
 async def to_project_or_root(request: web.Request) -> web.Response:
-    """Redirect from a path that is an upload URL, and that of a project of this name for `to_project`."""
+    """Redirect from an upload URL that may also be the path of a project of this name; see `to_project`."""
     name = parse_project_name(request.path.strip("/"))
     raise moved(request, _page(name) if await (await guarded_catalog(request)).has(name) else _ROOT)
 
@@ -66,5 +66,5 @@ def _page(name: str) -> str:
 def _negotiated(request: web.Request) -> MediaType:
     media_type = choose(",".join(request.headers.getall("Accept", [])))
     if media_type is None:
-        raise web.HTTPNotAcceptable(text=f"This page is there as {', '.join(MediaType)}\n")
+        raise web.HTTPNotAcceptable(text=f"This page is available as {', '.join(MediaType)}\n")
     return media_type

@@ -1,7 +1,7 @@
-"""`/_/oidc/`: CI jobs change the token that their CI has signed for a short-lived one of this index.
+"""`/_/oidc/`: CI jobs exchange their CI's signed token for a short-lived token of this index.
 
-The two requests are those of PyPI (https://docs.pypi.org/trusted-publishers/internals/), which uv and the publish
-action of PyPI speak with any index.
+The two requests are PyPI's (https://docs.pypi.org/trusted-publishers/internals/). uv and PyPI's
+publish action send them to any index.
 """
 
 import msgspec

@@ -1,4 +1,4 @@
-"""`GET /`: what this is and how to use it."""
+"""`GET /`: the page that shows how to use this index."""
 
 from aiohttp import web
 

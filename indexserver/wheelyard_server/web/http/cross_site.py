@@ -1,7 +1,7 @@
-"""Requests that a browser makes for a page of another site: they change nothing here (CSRF).
+"""CSRF: requests that a browser makes for a page of another site change nothing here.
 
-Browsers say where a request comes from: https://www.w3.org/TR/fetch-metadata/, and RFC 6454 for old ones. No other
-client sends these headers, and no page of ours makes such requests.
+Browsers say where a request comes from: https://www.w3.org/TR/fetch-metadata/, and RFC 6454 for old
+ones. No other client sends these headers, and no page of ours makes such requests.
 """
 
 from urllib.parse import urlsplit
@@ -19,9 +19,11 @@ _SAFE = {hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS}
 
 @web.middleware
 async def refuse_cross_site(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what may change something, if a browser says that it comes from elsewhere."""
+    """Refuse a request that may change something if it comes from a page of another site."""
     if request.method not in _SAFE and _is_from_elsewhere(request):
-        raise ForbiddenError("A browser says that a page of another site asks for this, which is refused")
+        raise ForbiddenError(
+            "This request comes from a page of another site, according to the browser, and is refused"
+        )
     return await handler(request)
 
 

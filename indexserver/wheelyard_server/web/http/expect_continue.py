@@ -1,7 +1,7 @@
-"""`Expect: 100-continue` (RFC 9110, section 10.1.1): the body is asked for only once it is wanted.
+"""`Expect: 100-continue` (RFC 9110, section 10.1.1): a body is asked for only when it is wanted.
 
-aiohttp asks for it before anything has looked at the request; a client would send 5 GiB to learn that its token has
-expired.
+aiohttp asks for it before anything has looked at the request: a client would send 5 GiB to learn
+that its token has expired.
 """
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -9,14 +9,14 @@ from aiohttp import HttpVersion11, hdrs, web
 _CONTINUED = web.RequestKey("continued", bool)
 
 
-async def wait(request: web.Request) -> None:
-    """Ask for nothing yet; the `expect_handler` of routes whose handlers call `go_ahead`."""
+async def defer_continue(request: web.Request) -> None:
+    """Send no `100 Continue` yet; the `expect_handler` of routes whose handlers call `send_continue`."""
     if request.headers[hdrs.EXPECT].lower() != "100-continue":
-        raise web.HTTPExpectationFailed(text="The only expectation that is met is 100-continue\n")
+        raise web.HTTPExpectationFailed(text="The only supported expectation is 100-continue\n")
 
 
-async def go_ahead(request: web.Request) -> None:
-    """Ask for the body, if the client waits for that."""
+async def send_continue(request: web.Request) -> None:
+    """Send `100 Continue` if the client waits for it."""
     if _is_waiting(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # The answer itself has not begun.
@@ -24,7 +24,7 @@ async def go_ahead(request: web.Request) -> None:
 
 
 async def close_unless_continued(request: web.Request, response: web.StreamResponse) -> None:
-    """Close the connection where a client may or may not send the body that was not asked for."""
+    """Close the connection if the body was not asked for: the client may send it or not."""
     if _is_waiting(request) and not request.get(_CONTINUED, False):
         response.headers["Connection"] = "close"
         response.force_close()

@@ -1,4 +1,4 @@
-"""Headers that every answer has, and what conditional requests compare."""
+"""Headers that every answer has, and the ETags of conditional requests."""
 
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -9,17 +9,18 @@ from multidict import CIMultiDict
 
 from wheelyard_server.web.http import request_ids
 
-KNOWN_TAGS = 100
-"""So many of an If-None-Match count; a cache sends those of the variants that it has."""
+MAX_ETAGS = 100
+"""The number of ETags in an If-None-Match that count; a cache sends those of its variants."""
 SERIAL = "X-PyPI-Last-Serial"
 """The serial of what is described, see `catalog/serials.py`."""
 END_OF_HEADERS = b"\r\n\r\n"
 ALWAYS = {
-    # Instead of what aiohttp says of itself: versions help only those who look for known holes.
+    # Instead of aiohttp's version, which only helps attackers.
     "Server": "wheelyard",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # A page shows what strangers uploaded. It runs nothing, loads nothing and is framed by nobody.
+    # A page shows what strangers uploaded. It may run nothing, load nothing and be framed by no
+    # site.
     "Content-Security-Policy": (
         "sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -30,9 +31,10 @@ VARY = "Accept, Accept-Encoding, Authorization, Origin"
 """All request headers on which an answer may depend."""
 NO_STORE = "no-store"
 _DEFAULTS = {
-    # Nobody may keep an answer that does not say otherwise: it may be somebody's own, or untrue a moment later.
+    # No cache may keep an answer that does not say otherwise: it may be for one user, or outdated
+    # soon.
     "Cache-Control": NO_STORE,
-    # For caches that are set up to keep answers in spite of that.
+    # For caches that are configured to keep answers in spite of that.
     "Vary": VARY,
 }
 
@@ -45,7 +47,7 @@ def complete(headers: CIMultiDict[str]) -> None:
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Do so; a signal handler for `Application.on_response_prepare`."""
+    """Complete the headers of an answer; a signal handler for `Application.on_response_prepare`."""
     complete(response.headers)
 
 
@@ -55,18 +57,18 @@ def matches(request: web.Request, etag: str) -> bool:
 
 
 def is_among(etag: str, known: str) -> bool:
-    """Return whether the value of an If-None-Match has this ETag."""
-    tags = known.split(",", KNOWN_TAGS)[:KNOWN_TAGS]
+    """Return whether an If-None-Match header has this ETag."""
+    tags = known.split(",", MAX_ETAGS)[:MAX_ETAGS]
     return known == etag or any(each.strip().removeprefix("W/") in (etag, "*") for each in tags)
 
 
 def head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
-    """Return the beginning of an answer as bytes, up to what is another in each: see `tail`."""
+    """Return the beginning of an answer's head as bytes, which can be cached: the rest varies, see `tail`."""
     return f"HTTP/1.1 {status} {status.phrase}\r\n".encode() + _fields(headers)
 
 
 def tail(now: float) -> bytes:
-    """Return the rest of an answer's headers at this time, up to the value of the last one: the request's id."""
+    """Return the rest of an answer's head at this time, up to the value of the last header: the request's id."""
     return _fields({"Date": formatdate(now, usegmt=True), **ALWAYS}) + f"{request_ids.HEADER}: ".encode()
 
 

@@ -1,4 +1,4 @@
-"""What the Python that runs the server must be for requests to be read safely."""
+"""The Python that runs the server must read requests safely."""
 
 import sys
 
@@ -10,15 +10,13 @@ _C_PARSER = "aiohttp._http_parser"
 
 
 def require_safe_interpreter() -> None:
-    """Raise `UnsafeInterpreterError` where aiohttp would read requests by another parser than the one we test.
+    """Raise `UnsafeInterpreterError` if aiohttp would parse requests with another parser than the one we test.
 
-    Most advisories of request smuggling in aiohttp are about its parser in Python, and CVE-2025-69227 needs
-    `python -O`.
+    Most advisories of request smuggling in aiohttp concern its parser in Python, and CVE-2025-69227
+    needs `python -O`.
     """
     if sys.flags.optimize:
-        raise UnsafeInterpreterError(
-            "Start Python without -O and PYTHONOPTIMIZE: they switch off checks of requests"
-        )
+        raise UnsafeInterpreterError("Start Python without -O and PYTHONOPTIMIZE: they turn off checks of requests")
     if HttpRequestParser.__module__ != _C_PARSER:
         raise UnsafeInterpreterError(
             "aiohttp's parser in C is not in use: unset AIOHTTP_NO_EXTENSIONS, use CPython and a wheel of aiohttp"

@@ -1,4 +1,4 @@
-"""From the start of the process to its end: when requests are served, and when the last one has been."""
+"""When the process serves requests, and when the last one has been answered."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,32 +8,32 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 PROBES = "/-/"
-"""What Kubernetes asks every few seconds is below this path."""
+"""Below this path are the probes that Kubernetes sends every few seconds."""
 
 
 class Lifecycle:
-    """Where in its life this process is, and how many requests are running."""
+    """Whether this process is starting, ready or draining, and how many requests are running."""
 
     def __init__(self) -> None:
         self.started = False
-        """The storage was reached and is ours."""
+        """The storage was reached and belongs to this index."""
         self.draining = False
-        """Nothing new should be sent here."""
+        """No new requests should be sent here."""
         self._running = 0
         self._ended = asyncio.Event()
 
     @property
     def reason(self) -> str | None:
-        """Why no requests should be sent here; None is ready."""
+        """Why no requests should be sent here; None if the server is ready."""
         if self.draining:
             return "shutting down"
-        return None if self.started else "the storage was not reached yet"
+        return None if self.started else "the storage has not been reached yet"
 
     async def wait_until_idle(self, seconds: float) -> None:
         """Wait until no request is running, but no longer than this.
 
-        aiohttp's own shutdown does not serve for this: it stops reading from its connections at once, so that
-        a running upload could never end.
+        aiohttp's own shutdown cannot be used for this: it stops reading from its connections at
+        once, so running uploads could never end.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -45,7 +45,7 @@ class Lifecycle:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count the request; serve nothing from a storage that may be another index's."""
+        """Count the request; refuse it while the storage may belong to another index."""
         if not self.started and not request.path.startswith(PROBES):
             raise web.HTTPServiceUnavailable(text=self.reason, headers={"Retry-After": "2"})
         with self.running():
@@ -53,7 +53,7 @@ class Lifecycle:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count a request as running."""
+        """Count a request as running for as long as the block runs."""
         self._running += 1
         try:
             yield

@@ -1,7 +1,7 @@
 """Refusals as problem details (RFC 9457).
 
-The `detail` is also the reason phrase: twine, poetry and pip show the phrase; uv shows the details
-if the media type is exactly this one.
+The `detail` is also the reason phrase: twine, poetry and pip show the phrase, and uv shows the
+detail if the media type is exactly this one.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from aiohttp import hdrs, web
 from wheelyard_server.web.http import request_ids
 
 PROBLEM = "application/problem+json"
-_REASON_LENGTH = 300
-_DETAIL_LENGTH = 1000
+MAX_REASON_LENGTH = 300
+MAX_DETAIL_LENGTH = 1000
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _BODY_HEADERS = {hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH}
 
 
 def as_problem(error: web.HTTPError) -> web.Response:
-    """Return what aiohttp or a handler refuses with an exception of aiohttp's, with the headers that it has."""
+    """Return the problem details of an error of aiohttp's, with the error's headers."""
     headers = {name: value for name, value in error.headers.items() if name not in _BODY_HEADERS}
     return problem(error.status, _sentence(error), headers)
 
@@ -33,7 +33,7 @@ def _sentence(error: web.HTTPError) -> str:
         return text
     match error:
         case web.HTTPNotFound():
-            return "There is nothing at this path"
+            return "This path does not exist"
         case web.HTTPMethodNotAllowed():
             return f"This path does not accept {error.method}, only {', '.join(sorted(error.allowed_methods))}"
         case _:
@@ -44,13 +44,13 @@ def problem(
     status: int, sentence: str, headers: Mapping[str, str] = _NOTHING, more: Mapping[str, Any] = _NOTHING
 ) -> web.Response:
     """Return a refusal: problem details (RFC 9457) with `more` members, and the same sentence as reason phrase."""
-    # What came from outside must not end the header line early, nor leave its character set.
-    reason = "".join(char if " " <= char <= "~" else "?" for char in sentence[:_REASON_LENGTH])
-    # `instance` would have to be a URI, and what a proxy calls a request is none.
+    # What clients sent must not end the header line early, nor leave its character set.
+    reason = "".join(char if " " <= char <= "~" else "?" for char in sentence[:MAX_REASON_LENGTH])
+    # Not as `instance`, which must be a URI: the id may come from a proxy.
     body = {
         "status": status,
         "title": HTTPStatus(status).phrase,
-        "detail": sentence[:_DETAIL_LENGTH].encode(errors="replace").decode(),
+        "detail": sentence[:MAX_DETAIL_LENGTH].encode(errors="replace").decode(),
         "requestId": request_ids.current(),
         **more,
     }

@@ -1,4 +1,4 @@
-"""What proxies say of a client, and at which path they serve the index: it counts only if they are trusted."""
+"""The client and the public path of a request, as trusted proxies report them."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -13,7 +13,7 @@ _PATH = web.RequestKey("public_path", str)
 _HEADER = "X-Forwarded-For"
 _PREFIX = "X-Forwarded-Prefix"
 MAX_HOPS = 30
-"""Proxies in a row; of more, the last that is known counts as the client."""
+"""Proxies in a row; of more, the last one that was read counts as the client."""
 _MAX_ADDRESS_LENGTH = 100
 """An IPv6 address with a zone and a port."""
 
@@ -33,7 +33,7 @@ class Proxies:
         return parsed is not None and self._is_trusted(port, parsed)
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Find out who sent the request, for `client_of`, and to which path, for `public_path`."""
+        """Find the request's client, for `client_of`, and its path, for `public_path`."""
         socket = request.get_extra_info("sockname")
         if request.remote and socket is not None:
             port = socket[1]
@@ -41,28 +41,28 @@ class Proxies:
             request[_PATH] = self._path(port, request.remote, request.headers.get(_PREFIX, ""))
 
     def client(self, port: int, address: str, headers: Iterable[str]) -> str:
-        """Return the last address that is no trusted proxy's, of a request that `address` has sent.
+        """Return the last address that is not a trusted proxy's, for a request that `address` has sent.
 
-        Each proxy adds, on the right, the address that it was asked from. What stands left of that the asker may
-        have made up.
+        Each proxy appends the address that it was asked from. The client may have made up
+        everything to the left of that.
         """
         client = _parsed(address)
         if client is None:
             return address
         if not self._is_trusted(port, client):
-            return str(client)  # What it says is not even read.
-        told = ",".join(headers).rsplit(",", MAX_HOPS)[-MAX_HOPS:]
-        while told and self._is_trusted(port, client):
-            before = _parsed(told.pop())
+            return str(client)  # Its headers are not even read.
+        hops = ",".join(headers).rsplit(",", MAX_HOPS)[-MAX_HOPS:]
+        while hops and self._is_trusted(port, client):
+            before = _parsed(hops.pop())
             if before is None:
                 break
             client = before
         return str(client)
 
     def _path(self, port: int, address: str, prefix: str) -> str:
-        said = prefix.rstrip("/")
-        if said and is_public_path(said) and self.trusts(port, address):
-            return said
+        path = prefix.rstrip("/")
+        if path and is_public_path(path) and self.trusts(port, address):
+            return path
         return self._paths.get(port, "")
 
     def _is_trusted(self, port: int, address: Address) -> bool:
@@ -70,18 +70,18 @@ class Proxies:
 
 
 def client_of(request: web.BaseRequest) -> str:
-    """Return the address of who sent a request, "" where nobody knows any more."""
+    """Return the address of the client that sent a request, "" if it is no longer known."""
     return request.get(_CLIENT) or request.remote or ""
 
 
 def public_path(request: web.BaseRequest) -> str:
-    """Return the path that the index has for the client, such as "/team/pypi"; "" is the root of its host."""
+    """Return the index's path as the client knows it, such as "/team/pypi"; "" is the host's root."""
     path: str = request.get(_PATH, "")
     return path
 
 
 def _parsed(text: str) -> Address | None:
-    """Return an address in its plain form; some proxies write a port behind it."""
+    """Return an address in its plain form; some proxies append a port."""
     if len(text) > _MAX_ADDRESS_LENGTH:
         return None
     for each in _readings(text.strip()):

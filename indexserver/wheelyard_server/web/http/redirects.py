@@ -1,10 +1,10 @@
-"""Redirects within the index: relative, so that they lead there below any path that a proxy serves it at."""
+"""Redirects within the index: relative, so they work below any path that a proxy serves it at."""
 
 from aiohttp import web
 
 
 def moved(request: web.Request, path: str) -> web.HTTPMovedPermanently:
-    """Return what is raised to send a client to another path of the index."""
+    """Return the redirect to another path of the index, to be raised."""
     return web.HTTPMovedPermanently(relative(request, path))
 
 

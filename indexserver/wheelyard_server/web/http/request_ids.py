@@ -1,4 +1,4 @@
-"""Request ids: what joins an answer, the log lines of its request and the audit line."""
+"""Request ids: they join an answer with the log lines and the audit line of its request."""
 
 import os
 import re
@@ -18,15 +18,15 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def begin(request: web.BaseRequest) -> None:
-    """Name the request as its client or a proxy does, if that is no more than a name; else by a fresh id.
+    """Give the request the id that its client or a proxy sent, if that is no more than a name; else a fresh one.
 
-    The id is in force for the rest of the current task, and in what that starts.
+    The id is current for the rest of the task, and in tasks that it starts.
     """
     _current.set(accepted(request.headers.get(HEADER, "")) or fresh(1)[0].decode())
 
 
 def fresh(count: int) -> Sequence[bytes]:
-    """Return so many ids that nobody else has: 128 random bits each, of which the kernel gives many at a time."""
+    """Return so many unique ids: 128 random bits each, which the kernel is asked for in bulk."""
     while len(_random) < count:
         many = hexlify(os.urandom(_BITS // 8 * _AT_A_TIME))
         _random.extend(many[start : start + _BITS // 4] for start in range(0, len(many), _BITS // 4))
@@ -42,8 +42,8 @@ def accepted(text: str) -> str | None:
 
 
 @contextmanager
-def named(request_id: str) -> Iterator[None]:
-    """Let this be done for a request that has no task of its own."""
+def use(request_id: str) -> Iterator[None]:
+    """Make an id current for as long as the block runs, for a request without a task of its own."""
     token = _current.set(request_id)
     try:
         yield
@@ -52,5 +52,5 @@ def named(request_id: str) -> Iterator[None]:
 
 
 def current() -> str:
-    """Return the id of the request that this is done for; empty outside of requests."""
+    """Return the id of the current request; empty if there is none."""
     return _current.get()

@@ -1,4 +1,4 @@
-"""`sendfile` on a connection, whichever event loop runs: uvloop has none of its own.
+"""`sendfile` on a connection, on any event loop: uvloop does not have it.
 
 The kernel moves the bytes from the disk's cache to the socket; no Python object ever holds them.
 """
@@ -11,34 +11,34 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 
 AT_ONCE = 1024 * 1024
-"""Bytes until other connections have their turn."""
-LOOK_SECONDS = 1.0
-"""Until it is looked whether the transport has closed, which the descriptor does not tell."""
+"""Bytes that are sent before other connections have their turn."""
+CHECK_SECONDS = 1.0
+"""How often to check whether the transport has closed, which the descriptor does not show."""
 
 
 @contextmanager
 def full_packets(transport: asyncio.WriteTransport) -> Iterator[None]:
-    """Have the kernel wait for more where a packet is not full, until the end of this.
+    """Have the kernel send full packets only, for as long as the block runs (TCP_CORK).
 
-    Without it, each acknowledgement that comes in the midst of a `sendfile` sends what there is so far, and the
-    many small packets cost the receiver more than all else.
+    Otherwise each acknowledgement during a `sendfile` sends the bytes so far, and the many small
+    packets are what costs the receiver most.
     """
     _socket(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
     try:
         yield
     finally:
-        # One that is closed has sent everything, and its descriptor may be another's.
+        # A closed one has sent everything, and its descriptor may belong to another connection.
         if not transport.is_closing():
             _socket(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
 
 async def sendfile(transport: asyncio.WriteTransport, file: FileIO, start: int, end: int) -> int:
-    """Send a file's bytes after all that was written to the transport before; return how many there were to send.
+    """Send a file's bytes after everything that was written to the transport; return how many there were.
 
-    Raises `ConnectionError` when the client has gone.
+    Raises `ConnectionError` if the client has gone.
     """
-    # Of its own: the loop does not let anybody watch the transport's descriptor. Closed with the last bytes, it
-    # leaves the connection as it is.
+    # A duplicate: the event loop lets no other code watch the transport's descriptor. Closing the
+    # duplicate leaves the connection open.
     descriptor = os.dup(_socket(transport).fileno())
     try:
         await _flushed(transport, descriptor)
@@ -66,7 +66,7 @@ def _socket(transport: asyncio.WriteTransport) -> socket.socket:
 
 
 async def _flushed(transport: asyncio.WriteTransport, descriptor: int) -> None:
-    """Wait until the transport has given everything to the kernel."""
+    """Wait until the transport has handed everything to the kernel."""
     while transport.get_write_buffer_size():
         if transport.is_closing():
             raise ConnectionResetError
@@ -76,13 +76,13 @@ async def _flushed(transport: asyncio.WriteTransport, descriptor: int) -> None:
 
 
 async def _writable(descriptor: int) -> None:
-    """Wait until the kernel takes more, or a while."""
+    """Wait until the kernel takes more, but not for long."""
     loop = asyncio.get_running_loop()
     writable = asyncio.Event()
     loop.add_writer(descriptor, writable.set)
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(CHECK_SECONDS):
                 await writable.wait()
     finally:
         loop.remove_writer(descriptor)

@@ -1,4 +1,4 @@
-"""The body of an answer: from this machine's disk by `sendfile`, from elsewhere chunk by chunk."""
+"""Sends the body of an answer: from disk by `sendfile`, from elsewhere chunk by chunk."""
 
 import logging
 import os
@@ -13,14 +13,14 @@ from wheelyard_server.web.http.sendfile import full_packets, sendfile
 
 log = logging.getLogger(__name__)
 
-SMALL_BYTES = 64 * 1024
-"""Up to here, to read and to write once with the headers is quicker than to set up a `sendfile`."""
+MAX_SMALL_BYTES = 64 * 1024
+"""A part up to this size is read and sent with the headers: that is quicker than a `sendfile`."""
 
 SENT = web.RequestKey("sent", int)
-"""How many bytes of a streamed body have gone out."""
+"""How many bytes of a streamed body have been sent."""
 
 BY_SENDFILE = web.RequestKey("by_sendfile", int)
-"""How many of them aiohttp has not seen."""
+"""How many of them aiohttp has not counted."""
 
 
 async def send(
@@ -28,8 +28,8 @@ async def send(
 ) -> web.StreamResponse:
     """Send the bytes from `start` up to and without `end` with the status and headers of `response`.
 
-    Raises `StorageError` while the status is not out. Later, only a cut connection can say that this is not
-    the file.
+    Raises `StorageError` before the status is sent. Later, only a cut connection can show that this
+    is not the file.
     """
     response.content_length = end - start
     try:
@@ -40,7 +40,7 @@ async def send(
                 return await _send_file(request, response, content, start, end)
         return await _send_chunks(request, response, content)
     except (ConnectionError, TimeoutError):
-        return response  # The client has gone, or took nothing for too long: there is nobody to tell.
+        return response  # The client has gone, or read nothing for too long.
     except StorageError as error:
         if not response.prepared:
             raise
@@ -63,7 +63,7 @@ async def _send_chunks(
 async def _send_file(
     request: web.Request, response: web.StreamResponse, file: FileIO, start: int, end: int
 ) -> web.StreamResponse:
-    if end - start <= SMALL_BYTES:
+    if end - start <= MAX_SMALL_BYTES:
         body = os.pread(file.fileno(), end - start, start)
         _require_all(request, len(body), end - start)
         return _whole(response, body)

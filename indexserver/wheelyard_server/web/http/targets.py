@@ -1,7 +1,8 @@
-"""One reading of what a request is for.
+"""What a request is for, in one reading only.
 
-The same bytes must mean the same to a proxy, to the router and to the storage. So there is one way to write every
-path, and all others are refused before the router sees them: nothing is decoded twice, resolved or repaired.
+The same bytes must mean the same to a proxy, to the router and to the storage. So every path has
+one spelling, and all others are refused before the router sees them: nothing is decoded twice,
+resolved or repaired.
 """
 
 import re
@@ -14,10 +15,12 @@ from wheelyard_server.names import NormalizedName
 from wheelyard_server.web.http.headers import complete
 from wheelyard_server.web.http.problem_details import problem
 
-# Matched after one decoding that leaves %2F and %25 as they are: an encoded slash or percent sign is refused too.
-# A segment is never "." or "..", and none is empty but the last.
+# Matched after one decoding that keeps %2F and %25: an encoded slash or percent sign is refused,
+# too. A segment is never "." or "..", and only the last one may be empty.
 _PATH = re.compile(r"/(?:(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._+!~-]+(?:/|\Z))*")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+NO_SUCH_PATH = "No path of this index looks like this"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +41,14 @@ class Target:
 def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:
     """Return the answer to a request that can be read in more than one way or has larger headers, or None."""
     if sum(len(name) + len(value) for name, value in request.raw_headers) > header_bytes:
-        return _refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large together")
+        return _refused(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "The headers are too large together: send fewer or shorter ones",
+        )
     if not is_host(request.headers.get(hdrs.HOST, "")):
-        return _refused(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host")
+        return _refused(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host name")
     if not _PATH.fullmatch(request.rel_url.path_safe):
-        return _refused(HTTPStatus.NOT_FOUND, "Nothing here has such a path")
+        return _refused(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
     return None
 
 

@@ -1,15 +1,15 @@
-"""Which representation a client gets: content negotiation of PEP 691 by RFC 9110, section 12.5."""
+"""Content negotiation of pages (PEP 691; RFC 9110, section 12.5)."""
 
 from collections.abc import Iterator
 from enum import StrEnum
 
-LIST_CHARACTERS = 4096
-LIST_MEMBERS = 50
-"""What counts of a header that is a list; browsers send a dozen."""
+MAX_LIST_LENGTH = 4096
+MAX_LIST_MEMBERS = 50
+"""The part of a list header that counts; browsers send a dozen members."""
 
 
 class MediaType(StrEnum):
-    """What a page of the simple API can be served as; equal wishes are met in this order."""
+    """Media types of pages; of equal preferences, the first wins."""
 
     TEXT_HTML = "text/html"
     JSON_V1 = "application/vnd.pypi.simple.v1+json"
@@ -28,21 +28,21 @@ _LATEST = {
 
 
 def choose(accept: str) -> MediaType | None:
-    """Return the representation that an Accept header likes best; None is 406."""
+    """Return the media type that an Accept header prefers; None if it accepts none (406)."""
     qualities = dict(_parse(accept or "*/*"))
     best = max(MediaType, key=lambda media_type: _quality(media_type, qualities))
     return best if _quality(best, qualities) > 0 else None
 
 
 def _parse(accept: str) -> Iterator[tuple[str, float]]:
-    for item in accept[:LIST_CHARACTERS].split(",", LIST_MEMBERS)[:LIST_MEMBERS]:
+    for item in accept[:MAX_LIST_LENGTH].split(",", MAX_LIST_MEMBERS)[:MAX_LIST_MEMBERS]:
         media_range, *parameters = (part.strip().lower() for part in item.split(";"))
         quality = next((value[2:] for value in parameters if value.startswith("q=")), "1")
         yield _LATEST.get(media_range, media_range), _number(quality)
 
 
 def _quality(media_type: MediaType, qualities: dict[str, float]) -> float:
-    """Return what the most specific range that matches says."""
+    """Return the quality of the most specific range that matches."""
     major = media_type.partition("/")[0]
     return next((qualities[key] for key in (media_type, f"{major}/*", "*/*") if key in qualities), 0)
 
@@ -55,7 +55,7 @@ def _number(quality: str) -> float:
 
 
 class Encoding(StrEnum):
-    """The content codings of pages; equal wishes are met in this order."""
+    """Content codings of pages; of equal preferences, the first wins."""
 
     ZSTD = "zstd"
     GZIP = "gzip"
@@ -63,8 +63,8 @@ class Encoding(StrEnum):
 
 
 def choose_encoding(accept_encoding: str) -> Encoding:
-    """Return the content coding that an Accept-Encoding header likes best, RFC 9110 section 12.5.3."""
+    """Return the content coding that an Accept-Encoding header prefers (RFC 9110, section 12.5.3)."""
     qualities = dict(_parse(accept_encoding))
     best = max(Encoding, key=lambda encoding: qualities.get(encoding, 0))
-    # Whoever names no coding that we have gets none, whatever the quality of identity.
+    # Without a coding of ours there is none, whatever the quality of identity.
     return best if qualities.get(best, 0) > 0 else Encoding.IDENTITY

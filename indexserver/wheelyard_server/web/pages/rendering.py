@@ -1,6 +1,7 @@
-"""Pages that are made once however many ask for them: large ones beside the event loop, one at a time (ADR 27).
+"""Renders each page once for all requests, and large pages in a separate thread (ADR 27).
 
-One thread makes them all. Several would take turns with Python's lock, and the event loop would wait for each.
+There is one thread: several would take turns with the interpreter lock, and the event loop would
+wait for each.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ from wheelyard_server.web.pages.negotiation import Encoding
 from wheelyard_server.web.pages.representation import Representation
 
 ROWS_INLINE = 100
-"""A page of so few files or projects takes about a millisecond: it is made where it is needed."""
+"""A page with so few files or projects takes about a millisecond: it is rendered on the event loop."""
 MAX_WAITING = 100
-"""Pages of one kind that wait to be made. Those that have an origin in them are as many as clients make up."""
+"""Pages of one kind that may wait. Clients can invent any number of origins for pages with absolute links."""
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -26,17 +27,17 @@ _THREAD = ThreadPoolExecutor(1, thread_name_prefix="rendering")
 
 
 class RenderingQueue:
-    """Work of one kind, done beside the event loop where it is long."""
+    """Work of one kind: long work waits for the rendering thread."""
 
     def __init__(self) -> None:
         self._waiting = 0
 
     async def __call__(self, work: Callable[[], T], rows: int) -> T:
-        """Return what the work returns, which goes over so many rows; raise `BusyError` if too much of it waits."""
+        """Return what the work returns, which covers so many rows; raise `BusyError` if too much work waits."""
         if rows <= ROWS_INLINE:
             return work()
         if self._waiting >= MAX_WAITING:
-            raise BusyError("Too many pages are being made, try again")
+            raise BusyError("Too many pages wait to be rendered: try again")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
@@ -45,21 +46,21 @@ class RenderingQueue:
 
 
 class PageCache(Generic[K]):
-    """Pages by key, in a bounded amount of memory."""
+    """Rendered pages by key, in a bounded amount of memory."""
 
     def __init__(self, max_bytes: int) -> None:
         self._pages: MemoryCache[K | tuple[K, Encoding], Representation] = MemoryCache(max_bytes)
         self._running: dict[tuple[K, Encoding], asyncio.Task[Representation]] = {}
-        self._aside = RenderingQueue()
+        self._queue = RenderingQueue()
 
     def cached(self, key: K, encoding: Encoding) -> Representation | None:
-        """Return a page if it can be sent in this content coding without more work than that of a small page."""
+        """Return a page if it can be sent in this content coding with no more work than a small page."""
         return self._pages.get(key) or self._pages.get((key, encoding))
 
     async def page(
         self, key: K, encoding: Encoding, make: Callable[[], Representation], rows: int
     ) -> Representation:
-        """Return the page that `make` makes, which goes over so many rows; raise `BusyError` if too many wait."""
+        """Return the page that `make` renders, which has so many rows; raise `BusyError` if too many wait."""
         page = self.cached(key, encoding)
         if page is not None:
             return page
@@ -80,10 +81,10 @@ class PageCache(Generic[K]):
             page.ready_answer(encoding, unchanged=True)
             return page
 
-        return self._keep(key, encoding, await self._aside(encoded, rows))
+        return self._keep(key, encoding, await self._queue(encoded, rows))
 
     def _keep(self, key: K, encoding: Encoding, page: Representation) -> Representation:
-        """Keep a small page for all content codings. Of a large one, only what is sent in this one."""
+        """Keep a small page for all content codings, and a large one for this coding only."""
         if page.is_small:
             self._pages.put(key, page, page.memory)
             return page
@@ -93,24 +94,24 @@ class PageCache(Generic[K]):
 
 
 _ORIGIN = f"https://{secrets.token_hex(16)}.invalid"
-"""Stands for the origin in what is kept for all of them. Nobody knows it, so nothing that was uploaded has it."""
+"""Placeholder for the origin. It is random, so no uploaded text contains it."""
 
 
 class OriginPageCache(Generic[K]):
-    """Pages with absolute links: made once, and for each origin no more than that is put in."""
+    """Pages with absolute links: rendered once, and each origin is only filled in."""
 
     def __init__(self, max_bytes: int) -> None:
         self._templates: PageCache[K] = PageCache(max_bytes // 2)
         self._pages: PageCache[tuple[K, str]] = PageCache(max_bytes // 2)
 
     def cached(self, key: K, origin: str, encoding: Encoding) -> Representation | None:
-        """Return a page as `PageCache.ready` does, of the index at `https://host:port`."""
+        """Return a page as `PageCache.cached` does, of the index at an origin such as `https://host:port`."""
         return self._pages.cached((key, origin), encoding)
 
     async def page(
         self, key: K, origin: str, encoding: Encoding, make: Callable[[str], Representation], rows: int
     ) -> Representation:
-        """Return a page as `PageCache.page` does; `make` is given an origin."""
+        """Return a page as `PageCache.page` does; `make` renders it for an origin."""
         page = self.cached(key, origin, encoding)
         if page is not None:
             return page

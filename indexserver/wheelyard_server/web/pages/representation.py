@@ -1,4 +1,4 @@
-"""A page as bytes that can be sent to many: compressed once, compared by ETag, not sent again to who has it."""
+"""A page as bytes: compressed once, and not sent again to clients that have it."""
 
 import gzip
 import hashlib
@@ -14,17 +14,17 @@ from wheelyard_server.model import File
 from wheelyard_server.web.http.headers import SERIAL, VARY, head, matches
 from wheelyard_server.web.pages.negotiation import Encoding, choose_encoding
 
-SMALL_BYTES = 64 * 1024
-"""Takes about a millisecond to compress."""
+MAX_SMALL_BYTES = 64 * 1024
+"""A body of this size takes about a millisecond to compress."""
 
 
 class ReadyAnswer(NamedTuple):
-    """An answer in bytes, without what is another each time: the date and the id of its request."""
+    """An answer in bytes, without what varies: the date and the id of its request."""
 
     status: HTTPStatus
     head: bytes
     body: bytes | File
-    """Of a file: it is for its receiver to open."""
+    """A `File` stands for the bytes of a file on disk, which the sender opens."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Representation:
     body: bytes
     content_type: str
     validator: str = ""
-    """What the ETags are made of, where that is known without the body; empty: of the body."""
+    """What the ETags are made of, if that is known without the body; empty if it is the body."""
     serial: int = 0
-    """Of what is described, see `catalog/serials.py`; 0: it has none."""
+    """The serial of what is described, see `catalog/serials.py`; 0 if it has none."""
     _ready_answers: dict[tuple[Encoding, bool], "ReadyAnswer"] = field(
         default_factory=dict, repr=False, compare=False
     )
     _is_part: bool = False
-    """It can be sent in one content coding, which is prepared."""
+    """Only one content coding of it can be sent, whose answers are ready."""
 
     def etag(self, encoding: Encoding) -> str:
         """Return the ETag in this content coding, quotes included."""
@@ -62,11 +62,11 @@ class Representation:
 
     @property
     def is_small(self) -> bool:
-        """Return whether it can be compressed where it is needed, and kept in all content codings."""
-        return not self._is_part and len(self.body) <= SMALL_BYTES
+        """Return whether it can be compressed on the event loop, and kept for all content codings."""
+        return not self._is_part and len(self.body) <= MAX_SMALL_BYTES
 
     def only(self, encoding: Encoding) -> "Representation":
-        """Return what is sent in this content coding alone; the rest of the memory can be given back."""
+        """Return the part that is sent in one content coding; the memory for the rest can be freed."""
         ready = {
             (encoding, unchanged): self.ready_answer(encoding, unchanged=unchanged) for unchanged in (False, True)
         }
@@ -76,16 +76,16 @@ class Representation:
         return part
 
     def at(self, placeholder: str, origin: str) -> "Representation":
-        """Return the same with the origin where the placeholder stands."""
+        """Return the same with the origin in place of the placeholder."""
         body = self.body.replace(placeholder.encode(), origin.encode())
         return Representation(body, self.content_type, self.validator.replace(placeholder, origin), self.serial)
 
     def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
-        """Return its headers in this content coding, or those of the 304 for who has it already."""
+        """Return the headers in this content coding, or those of the 304 if it is unchanged."""
         headers = {
             "ETag": self.etag(encoding),
             "Vary": VARY,
-            # Clients ask every time (and mostly get a 304): what was just published is there for them.
+            # Clients revalidate every time and mostly get a 304, so they see a new file at once.
             "Cache-Control": "no-cache",
         }
         if self.serial:
@@ -133,17 +133,17 @@ class Representation:
 
 
 def encoding_for(request: web.Request) -> Encoding:
-    """Return the content coding that the client likes best."""
+    """Return the content coding that the client prefers."""
     return choose_encoding(request.headers.get("Accept-Encoding", ""))
 
 
 def unchanged(
     request: web.Request, content_type: str, validator: str, serial: int, stale_seconds: float | None = None
 ) -> web.Response | None:
-    """Return the 304 for who has a page already, which need not be made for it; None: it is to be sent.
+    """Return the 304 if the client has a page, without rendering it; None if the page must be sent.
 
-    `content_type`, `validator` and `serial` are those of its representation. `If-None-Match: *` asks whether there
-    is a page at all, which only making it tells.
+    `content_type`, `validator` and `serial` are those of its representation. `If-None-Match: *`
+    asks whether there is a page at all, which only rendering it shows.
     """
     if "*" in request.headers.get("If-None-Match", ""):
         return None
@@ -156,16 +156,16 @@ CACHE_STATUS = "Cache-Status"
 
 
 def cache_status(stale_seconds: float) -> str:
-    """Return the value of this header (RFC 9211): served from memory, and out of date for so long."""
+    """Return the value of the Cache-Status header (RFC 9211) of an answer that is stale for so long."""
     return f'Wheelyard; hit; ttl=-{stale_seconds:.0f}; detail="the storage does not answer"'
 
 
 def answer(
     request: web.Request, representation: Representation, stale_seconds: float | None = None
 ) -> web.Response:
-    """Send it in the coding that the client likes best, or 304 if the client has it already.
+    """Send it in the coding that the client prefers, or a 304 if the client has it.
 
-    `stale_seconds` is how long nobody has known whether it is still so; None is current.
+    `stale_seconds` is the time since the storage last confirmed it; None if it is current.
     """
     encoding = encoding_for(request)
     unchanged = matches(request, representation.etag(encoding))

@@ -1,8 +1,9 @@
-"""The simple repository API's pages as bytes, HTML and JSON.
+"""Renders the pages of the simple repository API, in HTML and JSON.
 
-https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 592, 629, 658, 691, 700, 714,
-740, 792). Links to files are relative, so pages are the same under every host name; PEP 740 wants the link to a
-provenance object to be absolute, so a page that has one is another for each root.
+https://packaging.python.org/en/latest/specifications/simple-repository-api/ (PEP 503, 592, 629,
+658, 691, 700, 714, 740, 792). Links to files are relative, so pages are the same under every host
+name. PEP 740 requires absolute links to provenance objects, so a page with such a link differs for
+each root.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,17 +26,17 @@ from wheelyard_server.web.pages.representation import Representation
 
 API_VERSION = "1.4"
 LAST_SERIAL = "_last-serial"
-"""Keys with an underscore are an index's own (PEP 691); this one is PyPI's."""
+"""Keys with an underscore are specific to an index (PEP 691); this one is PyPI's."""
 CACHED_BYTES = 32 * 1024**2
-"""Of memory, for project pages."""
+"""Memory for project pages."""
 CACHED_WITH_ORIGIN_BYTES = 8 * 1024**2
-"""Of memory, for project pages with absolute links."""
+"""Memory for project pages with absolute links."""
 CACHED_FILENAMES_BYTES = 4 * 1024**2
-"""Of memory, for hatch."""
+"""Memory for lists of filenames, for hatch."""
 CACHED_ROOT_BYTES = 16 * 1024**2
-"""Of memory, for root pages."""
+"""Memory for root pages."""
 ROOT = "../.."
-"""Of the index, seen from the page of a project."""
+"""The index's root, relative to the page of a project."""
 
 T = TypeVar("T")
 _Key = tuple[str, str, MediaType]
@@ -47,16 +48,16 @@ templates = Environment(
 
 
 class ProjectPages:
-    """Project pages, rendered once for each revision and representation."""
+    """Project pages, rendered once for each state of the project and each representation."""
 
     def __init__(self) -> None:
         self._pages: PageCache[_Key] = PageCache(CACHED_BYTES)
         self._with_origin: OriginPageCache[_Key] = OriginPageCache(CACHED_WITH_ORIGIN_BYTES)
-        """What has a provenance object, whose links are absolute."""
+        """Pages with links to provenance objects, which are absolute."""
         self._filenames: PageCache[tuple[str, str, str]] = PageCache(CACHED_FILENAMES_BYTES)
 
     async def page(self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
-        """Return a project's page, with links that begin with the index's `root`, ready for this content coding."""
+        """Return a project's page for an index with this `root`, ready for this content coding."""
         project, key = view.project, (view.project.name, view.etag, media_type)
         rows = len(project.files)
         if not project.has_provenance:
@@ -65,17 +66,17 @@ class ProjectPages:
         return await self._with_origin.page(key, root, encoding, make, rows)
 
     async def filenames(self, view: ProjectView, encoding: Encoding, page: str) -> Representation:
-        """Return what `filenames_page` does."""
+        """Return the page that `filenames_page` renders."""
         project, key = view.project, (view.project.name, view.etag, page)
         return await self._filenames.page(key, encoding, lambda: filenames_page(project, page), len(project.files))
 
     def cached_page(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
-        """Return the page if it is here, the same whoever asks for it, and can be sent at once."""
+        """Return the page if it is cached, the same for every client, and can be sent at once."""
         return self._pages.cached((view.project.name, view.etag, media_type), encoding)
 
 
 class RootPages:
-    """Root pages, made once for each list of projects."""
+    """Root pages, rendered once for each list of projects."""
 
     def __init__(self) -> None:
         self._pages: PageCache[tuple[Projects, int, MediaType]] = PageCache(CACHED_ROOT_BYTES)
@@ -98,7 +99,7 @@ def project_page(project: Project, media_type: MediaType, root: str) -> Represen
 
 
 def root_page(names: Sequence[str], media_type: MediaType, serials: Sequence[int] = ()) -> Representation:
-    """Return the page that lists all projects, with their serials where there are any."""
+    """Return the page that lists all projects, with their serials if there are any."""
     return _page(_root_html, partial(_root_json, serials), names, media_type, max(serials, default=0))
 
 
@@ -109,12 +110,12 @@ def filenames_page(project: Project, page: str) -> Representation:
 
 
 def file_url(root: str, project: str, file: File, folder: str = "files") -> str:
-    """Return a file's URL below the index's `root`. It stays the same wherever the bytes move."""
+    """Return a file's URL below the index's `root`. It never changes, even if the bytes move."""
     return f"{root}/{folder}/{project}/{file.sha256}/{quote(file.filename)}"
 
 
 def provenance_url(root: str, project: str, file: File) -> str:
-    """Return the absolute URL of a file's provenance object, as PEP 740 wants it."""
+    """Return the absolute URL of a file's provenance object (PEP 740)."""
     return f"{file_url(root, project, file)}.provenance"
 
 
@@ -164,7 +165,7 @@ def _offered(project: Project) -> Sequence[File]:
 
 
 def _files_json(root: str, project: Project) -> bytes:
-    """Return the list of files, encoded one by one: at once they would hold Python's lock for too long."""
+    """Return the list of files, encoded one by one: all at once would block other threads."""
     files = (msgspec.json.encode(_file_json(root, project.name, file)) for file in _offered(project))
     return b"[%s]" % b",".join(files)
 
@@ -176,7 +177,7 @@ def _file_json(root: str, project: str, file: File) -> dict[str, Any]:
         "hashes": {"sha256": file.sha256},
         "size": file.size,
         "upload-time": timestamp(file.upload_time),
-        # Any text is true for those who read a boolean, also an empty one must be.
+        # Clients that expect a boolean take any text for true; an empty text must be true, too.
         "yanked": False if file.yanked is None else file.yanked or True,
     }
     if file.requires_python is not None:
@@ -186,11 +187,11 @@ def _file_json(root: str, project: str, file: File) -> dict[str, Any]:
     if file.provenance_sha256 is not None:
         described["provenance"] = provenance_url(root, project, file)
     if file.findings:
-        # PEP 691 leaves keys with an underscore to each index.
+        # Keys with an underscore are specific to an index (PEP 691).
         described["_findings"] = [{"rule": each.rule, "message": each.message} for each in file.findings]
     return described
 
 
 def timestamp(moment: datetime) -> str:
-    """Format as PEP 700 wants it: UTC, with a Z, and at most six decimals."""
+    """Return a time in the format of PEP 700: UTC, with a Z, and at most six decimals."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

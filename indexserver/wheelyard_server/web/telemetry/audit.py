@@ -1,4 +1,4 @@
-"""The audit log: one line for every write, whatever came of it, and for every refusal."""
+"""The audit log: one line for every attempt to write, and one for every refusal."""
 
 import logging
 from typing import Any
@@ -16,17 +16,17 @@ from wheelyard_server.web.http.proxies import client_of
 log = logging.getLogger("audit")
 
 _REFUSALS = (401, 403, 422, 429)
-"""Without a login, without the right, without trust in the CI's token, after too many wrong passwords."""
+"""No login, no permission, no trust in the CI token, or too many wrong passwords."""
 
 _CLAIMED_LENGTH = 200
-_REASON_LENGTH = 1000
+_MAX_REASON_LENGTH = 1000
 
 
 @web.middleware
 async def audited(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Keep the record of a request, and write its line before the answer is sent.
 
-    It must see the errors themselves, so it belongs inside of `errors_as_responses`.
+    It must see the errors themselves, so it belongs inside `errors_as_responses`.
     """
     record = request[RECORD] = AuditRecord()
     try:
@@ -57,7 +57,7 @@ def _outcome(record: AuditRecord, status: int) -> AuditOutcome | None:
 
 
 def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str, Any]:
-    """Return what docs/operations.md describes; what is not known is left out."""
+    """Return the fields that docs/operations.md describes, without those that are not known."""
     fields = {
         "verb": record.verb,
         "outcome": record.outcome,
@@ -70,6 +70,6 @@ def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str,
         "sha256": record.sha256,
         "client": client_of(request),
         "listener": listener_of(request),
-        "reason": record.reason[:_REASON_LENGTH],
+        "reason": record.reason[:_MAX_REASON_LENGTH],
     }
     return {name: value for name, value in fields.items() if value}

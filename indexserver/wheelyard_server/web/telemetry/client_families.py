@@ -1,4 +1,4 @@
-"""Which family of client asks, by what it says of itself: a handful of names, however many there are."""
+"""Families of clients, by their User-Agent header: a handful of names for the metrics."""
 
 FAMILIES = frozenset({"pip", "uv", "twine", "poetry", "pdm", "hatch", "flit"})
 BROWSER = "browser"

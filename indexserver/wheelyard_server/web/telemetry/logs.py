@@ -1,7 +1,7 @@
-"""Log lines: one for each event, whatever a client puts into it, and no secret in any.
+"""Log lines: one for each event, whatever clients put into it, and none with a secret.
 
-Clients put tokens in all places, not only where they belong. So it is not each call that takes care but the
-formatters, through which every line goes. A call may add fields: `log.info("...", extra={"fields": {...}})`.
+Clients put tokens in all kinds of places. So the formatters hide them, through which every line
+goes, and not each call. A call may add fields: `log.info("...", extra={"fields": {...}})`.
 """
 
 import asyncio
@@ -30,20 +30,20 @@ MAX_PATH_LENGTH = 300
 
 _SECRETS = (
     (re.compile(r"wy_[0-9A-Za-z]{6,}"), "wy_[hidden]"),
-    # A JWT, also one that was cut off: even its middle part says more of a person or a pod than a log should.
+    # A JWT, even if truncated: its middle part says more about a person or a pod than a log should.
     (re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*"), "eyJ[hidden]"),
     (re.compile(r"://[^\s/?#]*@"), "://[hidden]@"),
-    # Hashes of passwords can be tried offline: PHC strings, bcrypt, crypt(3), htpasswd.
+    # Hashes of passwords can be cracked offline: PHC strings, bcrypt, crypt(3), htpasswd.
     (re.compile(r"\$(?:argon2\w{1,2}|2[abxy]?|[156]|apr1|pbkdf2[\w-]*)\$[\w./+=,$-]+"), "$[hidden]"),
 )
 _PLAIN = re.compile(r"[\w.,:/@+\[\]-]+")
 LogHandler: TypeAlias = logging.StreamHandler[TextIO]
-"""Writes lines."""
+"""The handler that writes lines."""
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 def set_up(log_format: LogFormat) -> LogHandler:
-    """Send all lines to stderr in this format, in place of any set-up before; return what writes them."""
+    """Send all lines to stderr in this format, replacing any earlier setup; return the handler."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
@@ -51,18 +51,18 @@ def set_up(log_format: LogFormat) -> LogHandler:
 
 
 class LineFormatter(logging.Formatter):
-    """Text: hides secrets, and escapes what could begin a new line, move a cursor or turn text around."""
+    """Text: hides secrets, and escapes characters that begin a line, move the cursor or reverse text."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name that logging calls
-        """Return the line, with fields as `key=value`; what was not printable in it is escaped as in Python."""
+        """Return the line, with fields as `key=value`; unprintable characters are escaped as in Python."""
         pairs = (f" {key}={_quoted(value)}" for key, value in _fields(record).items())
         return _harmless(super().formatMessage(record) + "".join(pairs))
 
     def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802 - the name that logging calls
-        """Return the traceback, indented: none of its lines looks like one of the log."""
+        """Return the traceback, indented: none of its lines looks like a log line."""
         return "\n".join(f"    {_harmless(line)}" for line in super().formatException(ei).splitlines())
 
 
@@ -70,7 +70,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line, in ASCII; hides secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object; `time` is of RFC 3339, in UTC."""
+        """Return the object; `time` is in the format of RFC 3339, in UTC."""
         written = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": written.replace("+00:00", "Z"),
@@ -85,14 +85,14 @@ class JsonFormatter(logging.Formatter):
 
 
 REQUEST = '%s "%s %s" %d %d %.6f'
-"""Who asked for what, and what came of it; not the query, and nothing that clients say of themselves."""
+"""Client, request and outcome, but neither the query nor anything that clients say about themselves."""
 
 
 class AccessLog(AbstractAccessLogger):
-    """The line of a request that aiohttp has read."""
+    """Writes the lines of requests that aiohttp has read."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Log a request that was answered in `time` seconds; a probe only if it did not go well."""
+        """Log a request that was answered in `time` seconds; a probe only if it failed."""
         if request.path.startswith(PROBES) and response.status == 200:
             return
         self.logger.info(
@@ -107,26 +107,26 @@ class AccessLog(AbstractAccessLogger):
 
     @property
     def enabled(self) -> bool:
-        """Return whether lines go anywhere."""
+        """Return whether the lines are written at all."""
         return self.logger.isEnabledFor(logging.INFO)
 
 
 class RequestLog:
-    """The lines of requests that are too many for `logging`: the same as of `AccessLog`, written some at a time."""
+    """Writes the lines of the fast lane's requests: the same as `AccessLog`'s, in batches."""
 
     def __init__(self, handler: LogHandler | None, *, enabled: bool = True) -> None:
-        """Write where `handler` does, in its format; None goes the way of `logging`."""
+        """Write to the stream of `handler`, in its format; None writes by `logging`."""
         self._handler = handler
         self.enabled = enabled
-        """Whether `log_request` is to be called."""
+        """Whether `log_request` should be called."""
         self._is_json = handler is not None and isinstance(handler.formatter, JsonFormatter)
         self._second, self._time = 0, ""
         self._lines: list[str] = []
 
     def log_request(self, now: float, request_id: str, message: str) -> None:
-        """Log a request if `enabled`. Nothing in it `has_secret`, and all is printable and nothing a backslash."""
+        """Log a request if `enabled`. The message has no secret and no backslash, and is printable."""
         if self._handler is None:
-            with request_ids.named(request_id):
+            with request_ids.use(request_id):
                 access_logger.info("%s", message)
             return
         if not self._lines:
@@ -151,7 +151,7 @@ class RequestLog:
         return time.strftime(logging.Formatter.default_time_format, time.localtime(now))
 
     def _write(self) -> None:
-        assert self._handler is not None  # noqa: S101 - `log_request` keeps lines for no other
+        assert self._handler is not None  # noqa: S101 - without a handler, `log_request` keeps no lines
         lines, self._lines = self._lines, []
         with self._handler.lock or nullcontext():
             self._handler.stream.write("".join(lines))
@@ -159,7 +159,7 @@ class RequestLog:
 
 
 def has_secret(text: str) -> bool:
-    """Return whether a part of this would be hidden."""
+    """Return whether a part of a text would be hidden."""
     return hidden(text) != text
 
 
@@ -182,7 +182,7 @@ def _quoted(value: Any) -> str:
 
 
 def _without_secrets(value: Any) -> Any:
-    """Return a value of JSON with all its texts hidden where they are secrets."""
+    """Return a JSON value with the secrets in its strings hidden."""
     if isinstance(value, dict):
         return {key: _without_secrets(each) for key, each in value.items()}
     if isinstance(value, tuple):

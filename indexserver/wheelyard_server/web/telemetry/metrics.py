@@ -1,4 +1,7 @@
-"""What the server tells Prometheus, by https://prometheus.io/docs/practices/naming/: nobody is named."""
+"""The server's metrics; no label names a user.
+
+Names follow https://prometheus.io/docs/practices/naming/.
+"""
 
 import json
 import math
@@ -33,7 +36,7 @@ NO_ROUTE = "none"
 
 
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, math.inf)
-"""Upper ends of the buckets, in seconds."""
+"""Upper bounds of the buckets, in seconds."""
 _STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -44,7 +47,7 @@ class _Seconds:
 
 
 class AccessFileState(Protocol):
-    """How the access file is; see `CurrentAccess`."""
+    """Whether the access file is usable, and when it was read; see `CurrentAccess`."""
 
     loaded: float
     looked: float
@@ -52,7 +55,7 @@ class AccessFileState(Protocol):
 
 
 class _Requests(Collector):
-    """What is counted for every request: plain numbers, since a lock for each would cost more than the answer."""
+    """The counters of requests: plain numbers, since a lock for each would cost more than the answer."""
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, str, int]] = Counter()
@@ -63,7 +66,7 @@ class _Requests(Collector):
         self.received_bytes = 0
 
     def collect(self) -> Iterator[Metric]:
-        """Return it as Prometheus wants it."""
+        """Return the metrics for Prometheus."""
         answers = CounterMetricFamily(
             "wheelyard_requests",
             "Requests that were answered, by the template of their route.",
@@ -90,35 +93,39 @@ class _Requests(Collector):
             authentications.add_metric(labels, count)
         yield authentications
         by_client = CounterMetricFamily(
-            "wheelyard_client_requests", "Requests by what their client says to be.", labels=("client",)
+            "wheelyard_client_requests",
+            "Requests by the family of their client, from its User-Agent header.",
+            labels=("client",),
         )
         for client, count in self.clients.items():
             by_client.add_metric((client,), count)
         yield by_client
-        yield CounterMetricFamily("wheelyard_sent_bytes", "Bodies of answers.", self.sent_bytes)
-        yield CounterMetricFamily("wheelyard_received_bytes", "Bodies of requests.", self.received_bytes)
+        yield CounterMetricFamily("wheelyard_sent_bytes", "Bytes of the bodies of answers.", self.sent_bytes)
+        yield CounterMetricFamily(
+            "wheelyard_received_bytes", "Bytes of the bodies of requests.", self.received_bytes
+        )
 
 
 class _Catalog(Collector):
-    """What the catalog has counted."""
+    """The counters of the catalog."""
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
-        """Return it as Prometheus wants it."""
+        """Return the metrics for Prometheus."""
         counts = self._counts
-        yield CounterMetricFamily("wheelyard_page_reads", "Requests that looked at a project.", counts.page_reads)
+        yield CounterMetricFamily("wheelyard_page_reads", "Requests that read a project.", counts.page_reads)
         yield CounterMetricFamily(
-            "wheelyard_revalidations", "Looks at project documents in the storage.", counts.revalidations
+            "wheelyard_revalidations", "Revalidations of project documents in the storage.", counts.revalidations
         )
         yield CounterMetricFamily(
             "wheelyard_document_conflicts",
-            "Changes of a project's document that another writer was faster than.",
+            "Changes of a project's document that lost to another writer and were tried again.",
             counts.conflicts,
         )
         reads = CounterMetricFamily(
-            "wheelyard_file_reads", "Reads of files, by where their bytes came from.", labels=("source",)
+            "wheelyard_file_reads", "Reads of files, by the source of their bytes.", labels=("source",)
         )
         for source, count in counts.file_reads.items():
             reads.add_metric((source,), count)
@@ -126,19 +133,19 @@ class _Catalog(Collector):
 
 
 class _Background(Collector):
-    """How the background loops are."""
+    """The state of the background loops."""
 
     def __init__(self, background: Background) -> None:
         self._background = background
 
     def collect(self) -> Iterator[Metric]:
-        """Return it as Prometheus wants it."""
+        """Return the metrics for Prometheus."""
         failures = CounterMetricFamily(
-            "wheelyard_background_failures", "Rounds of background loops that failed.", labels=("loop",)
+            "wheelyard_background_failures", "Failed rounds of background loops.", labels=("loop",)
         )
         finished = GaugeMetricFamily(
             "wheelyard_background_finished_timestamp_seconds",
-            "When a background loop last came round without a failure.",
+            "When a background loop last finished a round without a failure.",
             labels=("loop",),
         )
         for loop in self._background.loops:
@@ -156,37 +163,37 @@ class Metrics:
         self._requests = _Requests()
         self.registry.register(self._requests)
         self._uploads = PrometheusCounter(
-            "wheelyard_uploads", "Uploads, by what came of them.", ("outcome",), registry=self.registry
+            "wheelyard_uploads", "Uploads by their outcome.", ("outcome",), registry=self.registry
         )
         self._storage_calls = PrometheusCounter(
             "wheelyard_storage_calls",
-            "Calls of the storage, by what came of them.",
+            "Calls of the storage by their outcome.",
             ("operation", "outcome"),
             registry=self.registry,
         )
         self._storage_seconds = Histogram(
             "wheelyard_storage_call_seconds",
-            "Time that a call of the storage took, with the client library's own retries.",
+            "Time of a call of the storage, including the client library's own retries.",
             ("operation",),
             buckets=_STORAGE_BOUNDS,
             registry=self.registry,
         )
         usable = Gauge(
             "wheelyard_access_file_usable",
-            "1 if the access file that is there is the one in force, 0 if it was refused.",
+            "1 if the newest access file is in force, 0 if it was refused.",
             registry=self.registry,
         )
         usable.set_function(lambda: float(access.usable))
         loaded = Gauge(
             "wheelyard_access_file_loaded_timestamp_seconds",
-            "When the access file in force was read.",
+            "When the access file that is in force was read.",
             registry=self.registry,
         )
         loaded.set_function(lambda: access.loaded)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count a request. It belongs outside of what makes answers of errors."""
+        """Count a request. It belongs outside the middleware that turns errors into answers."""
         start, status, sent = time.perf_counter(), 500, 0
         try:
             response = await handler(request)
@@ -224,15 +231,15 @@ class Metrics:
         self._storage_seconds.labels(operation).observe(seconds)
 
     def export_catalog(self, counts: Counts) -> None:
-        """Have told what the catalog counts."""
+        """Export what the catalog counts."""
         self.registry.register(_Catalog(counts))
 
     def export_background(self, background: Background) -> None:
-        """Have told how the background loops are."""
+        """Export the state of the background loops."""
         self.registry.register(_Background(background))
 
     def count_login(self, method: Method, outcome: str, count: int = 1) -> None:
-        """Count somebody who has logged in, or tried to."""
+        """Count requests by how their sender logged in, or tried to."""
         self._requests.authentications[method, outcome] += count
 
     def _count(self, record: AuditRecord | None) -> None:
@@ -247,7 +254,7 @@ class Metrics:
 
 
 def _sent(request: web.Request, response: web.StreamResponse) -> int:
-    """Return how many bytes of a body have gone out, or are about to."""
+    """Return how many bytes of a body have been sent, or are about to be."""
     streamed: int | None = request.get(SENT)
     if streamed is not None:
         return streamed
@@ -256,12 +263,12 @@ def _sent(request: web.Request, response: web.StreamResponse) -> int:
 
 
 def metrics_app(metrics: Metrics, access: AccessFileState, background: Background) -> web.Application:
-    """Make what is served beside the index, to Prometheus and to the operator, on a port of its own."""
+    """Return the application that serves Prometheus and the operator on a separate port."""
 
     async def scrape(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def tell_access(_request: web.Request) -> web.Response:
+    async def access_file(_request: web.Request) -> web.Response:
         content = {
             "usable": access.usable,
             "loaded": int(access.loaded),
@@ -276,5 +283,5 @@ def metrics_app(metrics: Metrics, access: AccessFileState, background: Backgroun
     app[BACKGROUND] = background
     app[SENDERS] = "clients of metrics"
     app.on_response_prepare.append(add_headers)
-    app.add_routes([web.get("/metrics", scrape), web.get("/access", tell_access)])
+    app.add_routes([web.get("/metrics", scrape), web.get("/access", access_file)])
     return app

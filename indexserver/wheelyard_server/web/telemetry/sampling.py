@@ -1,4 +1,4 @@
-"""Which requests are traced: whatever its caller traces, and of the others a part."""
+"""Which requests are traced: those that their callers trace, and a part of the others."""
 
 import random
 import re
@@ -11,25 +11,25 @@ HEADER = "traceparent"
 _PARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]([0-9a-f])(?:-.*)?", re.DOTALL
 )
-"""https://www.w3.org/TR/trace-context/; the lowest bit of the flags says whether it is sampled."""
+"""https://www.w3.org/TR/trace-context/; the lowest bit of the flags says whether the caller traces."""
 
 
 class Sampling:
-    """Decides once for each request, in the fast lane or behind it."""
+    """Decides once for each request, in the fast lane or after it."""
 
     def __init__(self, ratio: float, dice: Callable[[], float] = random.random) -> None:
         self._ratio = ratio
         self._dice = dice
         self._chosen: WeakSet[object] = WeakSet()
 
-    def holds_back(self, connection: object, traceparent: str) -> bool:
-        """Return whether the request that has just come is to be traced; `takes` will know."""
+    def leaves_to_aiohttp(self, connection: object, traceparent: str) -> bool:
+        """Return whether to trace the fast lane's next request of a connection; if so, `samples` returns True."""
         if not self._decide(traceparent):
             return False
         self._chosen.add(connection)
         return True
 
-    def takes(self, request: web.BaseRequest) -> bool:
+    def samples(self, request: web.BaseRequest) -> bool:
         """Return whether to trace a request."""
         if request.protocol in self._chosen:
             self._chosen.discard(request.protocol)

@@ -1,7 +1,8 @@
-"""Traces of requests, sent by OTLP to an OpenTelemetry collector; the one module that knows OpenTelemetry.
+"""Traces of requests, sent by OTLP to a collector; the only module that knows OpenTelemetry.
 
-It is imported only where `tracing` is set. Names and attributes are those of the semantic conventions for HTTP.
-What is ready is sent by a thread; a collector that does not answer costs spans, never a request.
+It is imported only if `tracing` is set. Names and attributes follow the semantic conventions for
+HTTP. A thread sends the spans: if the collector is down, spans are dropped and requests are
+unaffected.
 """
 
 import asyncio
@@ -38,9 +39,9 @@ log = logging.getLogger(__name__)
 PATH = "/v1/traces"
 REQUEST_ID = "wheelyard.request_id"
 EXPORT_SECONDS = 10
-"""For one attempt to send, with its repetitions."""
+"""The longest attempt to send, retries included."""
 FLUSH_SECONDS = 2
-"""At the end of the server, for all that was not sent yet."""
+"""How long the server waits at its end for spans that were not sent yet."""
 
 
 class Tracing:
@@ -49,15 +50,15 @@ class Tracing:
     def __init__(self, exporter: SpanExporter, index: str, sampling: Sampling) -> None:
         self._sampling = sampling
         self._propagator = TraceContextTextMapPropagator()
-        # Whatever becomes a span was chosen before.
+        # Every request that gets a span was chosen before.
         self._provider = TracerProvider(sampler=ALWAYS_ON, resource=_resource(index), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("wheelyard", version("wheelyard"))
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Trace a request if it is chosen. It belongs outside of what makes answers of errors."""
-        if request.path.startswith(PROBES) or not self._sampling.takes(request):
+        """Trace a request if it is chosen. It belongs outside the middleware that turns errors into answers."""
+        if request.path.startswith(PROBES) or not self._sampling.samples(request):
             return await handler(request)
         with self._of_request(request) as span, spans.traced_by(self):
             status = 500
@@ -85,7 +86,7 @@ class Tracing:
     @contextmanager
     def call(self, name: str) -> Iterator[spans.Span]:
         """See `spans.call`."""
-        # It is never the current one: a generator's may end anywhere.
+        # It is never the current span: a generator's call may end anywhere.
         span = self._tracer.start_span(name)
         try:
             yield _Span(span)
@@ -93,7 +94,7 @@ class Tracing:
             span.end()
 
     async def close(self, _app: web.Application | None = None) -> None:
-        """Send what was not sent yet, as far as `FLUSH_SECONDS` go."""
+        """Send the spans that were not sent yet, for `FLUSH_SECONDS` at most."""
         sending = threading.Thread(target=self._provider.shutdown, daemon=True)
         sending.start()
         await asyncio.to_thread(sending.join, FLUSH_SECONDS)
@@ -124,39 +125,41 @@ class Tracing:
         kind: trace.SpanKind = trace.SpanKind.INTERNAL,
         attributes: dict[str, str] | None = None,
     ) -> AbstractContextManager[trace.Span]:
-        # What an error says may name who and what: a trace has its kind alone.
+        # The text of an error may name users and projects: a trace has its type alone.
         return self._tracer.start_as_current_span(
             name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
         )
 
 
 def connect(where: settings.TracingSettings, index: str, sampling: Sampling) -> Tracing:
-    """Trace to a collector."""
+    """Return the tracing that sends to a collector."""
     endpoint = where.endpoint.rstrip("/") + PATH
-    return Tracing(Told(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS), endpoint), index, sampling)
+    return Tracing(
+        LoggedExporter(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS), endpoint), index, sampling
+    )
 
 
-class Told(SpanExporter):
-    """Sends by another exporter, and logs one line when that begins to fail, and one when it works again."""
+class LoggedExporter(SpanExporter):
+    """Sends by another exporter, and logs a line when that begins to fail, and one when it works again."""
 
     def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
         self._exporter = exporter
         self._endpoint = endpoint
         self._fails = False
         self._reason = _Reason()
-        # For each batch OpenTelemetry writes lines: what they say is in ours.
+        # OpenTelemetry logs every batch: our lines have what its lines say.
         library = logging.getLogger("opentelemetry")
         library.propagate = False
         library.addHandler(self._reason)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send, and say what came of it."""
+        """Send spans, and return the result."""
         self._reason.text = ""
         result = self._exporter.export(spans)
         fails = result is not SpanExportResult.SUCCESS
         if fails and not self._fails:
             log.warning(
-                "Traces cannot be sent to %s and are lost until they can; requests are served all the same: %s",
+                "Traces cannot be sent to %s and are dropped until they can; requests are unaffected: %s",
                 self._endpoint,
                 self._reason.text,
             )
@@ -166,12 +169,12 @@ class Told(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """End, also what waits for its next attempt."""
+        """Stop, without another attempt."""
         self._exporter.shutdown()
 
 
 class _Reason(logging.Handler):
-    """Remembers what went wrong first: later lines say only that it goes on."""
+    """Remembers the first error: later lines only say that it continues."""
 
     text = ""
 
@@ -196,17 +199,17 @@ class _Span:
 
 def _answered(span: trace.Span, status: int) -> None:
     span.set_attribute(http_attributes.HTTP_RESPONSE_STATUS_CODE, status)
-    # What a client did wrong is no failure of the server.
+    # A client's mistake is not a failure of the server.
     if status >= 500:
         _Span(span).failed(str(status))
 
 
 def _resource(index: str) -> Resource:
-    """Say who traces; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say more."""
+    """Return this process as a resource; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME add to it."""
     attributes = {
         "service.name": "wheelyard",
         "service.version": version("wheelyard"),
-        # A pod's host name is its own; a server may be several processes.
+        # Each pod has its own host name, and a server may be several processes.
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
         "wheelyard.index": index,
     }

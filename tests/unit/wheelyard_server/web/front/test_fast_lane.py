@@ -548,7 +548,7 @@ async def test_lines_that_are_written_at_once_are_those_of_the_formatter(log_for
         access_logger.name, logging.INFO, "", 0, REQUEST, ("::1", "GET", "/simple/demo/", 200, 12, 0.00012), None
     )
     record.created, record.msecs = now, 250.0
-    with request_ids.named("id-1"):
+    with request_ids.use("id-1"):
         assert stream.getvalue() == formatter.format(record) + "\n"
 
 

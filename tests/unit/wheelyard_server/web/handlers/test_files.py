@@ -17,7 +17,7 @@ from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.contents.content import SmallObjects
 from wheelyard_server.settings import Cache, Settings
 from wheelyard_server.storage.folder import FolderStorage
-from wheelyard_server.web.http.sending import SMALL_BYTES
+from wheelyard_server.web.http.sending import MAX_SMALL_BYTES
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -43,7 +43,7 @@ def settings(settings: Settings, place: str, tmp_path: Path) -> Settings:
     return msgspec.structs.replace(settings, cache=Cache(folder=tmp_path / "cache") if place == "cache" else None)
 
 
-@pytest.fixture(params=[500, 2 * SMALL_BYTES], ids=["small", "large"])
+@pytest.fixture(params=[500, 2 * MAX_SMALL_BYTES], ids=["small", "large"])
 def body(tmp_path: Path, request: pytest.FixtureRequest) -> bytes:
     source = hashlib.shake_128(b"seed").hexdigest(request.param)
     return distributions.wheel(tmp_path, "secret_a", module=f"x = {source!r}").read_bytes()

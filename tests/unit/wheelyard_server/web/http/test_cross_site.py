@@ -49,7 +49,7 @@ async def test_from_elsewhere_every_route_refuses_it(
         body = form(wheel) if method == "POST" else None
         answer = await client.request(method, filled(path), headers=said(client, headers), data=body)
         assert answer.status == 403, (method, path)
-        assert (answer.reason or "").startswith("A browser says that a page of another site asks for this")
+        assert (answer.reason or "").startswith("This request comes from a page of another site")
     assert storage.objects == before
 
 

@@ -54,8 +54,8 @@ async def test_the_metrics_listener_has_the_same(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status", "sentence"),
     [
-        ("GET", "/no/such/path", {}, 404, "There is nothing at this path"),
-        ("HEAD", "/no/such/path", {}, 404, "There is nothing at this path"),
+        ("GET", "/no/such/path", {}, 404, "This path does not exist"),
+        ("HEAD", "/no/such/path", {}, 404, "This path does not exist"),
         ("PATCH", "/simple/demo/", {}, 405, "This path does not accept PATCH, only GET, HEAD"),
         ("GET", "/simple/demo/", {"Accept": "image/png"}, 406, "This page is there as text/html, "),
         ("GET", "/simple/demo/", {"Expect": "x"}, 417, "Unknown Expect: x"),

@@ -128,7 +128,7 @@ def test_a_file_that_became_shorter_raises_an_error(run: Run, file: FileIO, tmp_
 def test_a_client_that_ends_its_half_and_takes_nothing_is_left(
     run: Run, file: FileIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sendfile_module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sendfile_module, "CHECK_SECONDS", 0.01)
 
     async def main() -> None:
         sender, server, _, writer = await connected(file)

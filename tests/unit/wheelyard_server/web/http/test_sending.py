@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from support.http import Client
 from wheelyard_server.web.errors import errors_as_responses
-from wheelyard_server.web.http.sending import SMALL_BYTES, send
+from wheelyard_server.web.http.sending import MAX_SMALL_BYTES, send
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     assert all(file.closed for file in opened)
 
 
-@pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 10 * SMALL_BYTES])
+@pytest.mark.parametrize("size", [0, 1, MAX_SMALL_BYTES, MAX_SMALL_BYTES + 1, 10 * MAX_SMALL_BYTES])
 async def test_a_file_arrives_whole_and_the_connection_serves_the_next(client: Client, size: int) -> None:
     for _ in range(3):
         answer = await client.get(f"/{size}/{size}")
@@ -43,7 +43,7 @@ async def test_a_small_file_that_became_shorter_is_an_error(client: Client) -> N
 
 
 async def test_a_large_file_that_became_shorter_is_cut_off(client: Client) -> None:
-    answer = await client.get(f"/{2 * SMALL_BYTES}/{2 * SMALL_BYTES + 1}")
+    answer = await client.get(f"/{2 * MAX_SMALL_BYTES}/{2 * MAX_SMALL_BYTES + 1}")
     with pytest.raises(ClientError):
         await answer.read()
 

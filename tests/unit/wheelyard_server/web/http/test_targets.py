@@ -7,6 +7,7 @@ import pytest
 from support.http import Client
 from support.memory_storage import MemoryStorage
 from support.serving import send_raw, statuses
+from wheelyard_server.web.http.targets import NO_SUCH_PATH
 
 ODD = [
     "/simple/%2e%2e/",
@@ -61,7 +62,7 @@ async def test_a_byte_that_is_no_utf8_is_no_path(client: Client) -> None:
 )
 async def test_what_our_own_pages_link_to_is_let_through(client: Client, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
-    assert b"Nothing here has such a path" not in await send_raw(client.server, request)
+    assert NO_SUCH_PATH.encode() not in await send_raw(client.server, request)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def throws(*numbers: float) -> Iterator[float]:
 
 def taken(sampling: Sampling, traceparent: str = "") -> bool:
     headers = {"traceparent": traceparent} if traceparent else {}
-    return sampling.takes(make_mocked_request("GET", "/", headers))
+    return sampling.samples(make_mocked_request("GET", "/", headers))
 
 
 @pytest.mark.parametrize("flags", ["01", "03", "ff"])
@@ -52,10 +52,10 @@ def test_the_dice_is_thrown_once_for_a_request_that_is_held_back() -> None:
     dice = throws(0.5, 0)
     sampling = Sampling(0.1, lambda: next(dice))
     request = make_mocked_request("GET", "/")
-    assert not sampling.holds_back(request.protocol, "")
-    assert sampling.holds_back(request.protocol, "")
-    assert sampling.takes(request)
-    assert not sampling.takes(request), "the next one of the connection is another one"
+    assert not sampling.leaves_to_aiohttp(request.protocol, "")
+    assert sampling.leaves_to_aiohttp(request.protocol, "")
+    assert sampling.samples(request)
+    assert not sampling.samples(request), "the next one of the connection is another one"
 
 
 def test_a_connection_that_ends_is_forgotten() -> None:
@@ -63,6 +63,6 @@ def test_a_connection_that_ends_is_forgotten() -> None:
         pass
 
     sampling, connection = Sampling(1), Connection()
-    assert sampling.holds_back(connection, SAMPLED)
+    assert sampling.leaves_to_aiohttp(connection, SAMPLED)
     del connection
     assert not sampling._chosen
