@@ -24,6 +24,7 @@ TREES = [
     "docs/hooks",
     "examples",
     "findings",
+    "indexserver/wheelyard_server/web",
     "mkdocs.yml",
     "pyproject.toml",
     "operator/wheelyard_operator/resource",

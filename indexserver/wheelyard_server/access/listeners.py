@@ -6,7 +6,7 @@ from wheelyard_server.settings import Listener
 
 
 class ListenerPorts:
-    """Tells the listeners apart by their ports."""
+    """Distinguishes the listeners by their ports."""
 
     def __init__(self, external_port: int | None) -> None:
         """Take the external listener's port; without one, every connection came to the cluster listener."""

@@ -20,7 +20,7 @@ class ReadableCatalog:
 
     @property
     def counts(self) -> Counts:
-        """What has been read, for the metrics."""
+        """Counters of reads, for the metrics."""
         return self._catalog.counts
 
     def cached_project(self, name: NormalizedName) -> "ReadableProject | None":

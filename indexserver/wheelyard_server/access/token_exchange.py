@@ -14,7 +14,7 @@ from wheelyard_server.errors import InvalidPublisherError, NotFoundError
 MAX_BODY_BYTES = MAX_TOKEN_LENGTH + 1024
 """A token in a JSON object."""
 MAX_LIFETIME = timedelta(days=1)
-"""Of a CI token: the index must remember for that long that it was used."""
+"""The longest life of a CI token: its use must be remembered for as long."""
 
 UseOnce = Callable[[str, datetime], Awaitable[bool]]
 """Returns whether this is the first use of a thing, which is remembered until the given time."""

@@ -14,7 +14,7 @@ from wheelyard_server.web.http.proxies import client_of, public_path
 
 BACKGROUND = web.AppKey("background", Background)
 SENDERS = web.AppKey("senders", str)
-"""Who sends the requests, for the name of the loop that checks their deadlines."""
+"""The senders of the requests, for the name of the loop that checks their deadlines."""
 ADMISSION = web.AppKey("admission", Admission)
 CATALOG_ACCESS = web.AppKey("catalog_access", CatalogAccess)
 LISTENER_PORTS = web.AppKey("listener_ports", ListenerPorts)

@@ -1,1 +1,1 @@
-"""What stands before aiohttp: connections and their limits, and the fast lane."""
+"""Everything before aiohttp: connections and their limits, and the fast lane."""

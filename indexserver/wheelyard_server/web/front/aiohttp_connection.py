@@ -1,7 +1,7 @@
 """What aiohttp's connection knows of its requests: the one place that reads its private state.
 
-Of aiohttp's own attributes four are used: `_waiter`, `_current_request` and `_messages` are read,
-and `_parser` is told of the end. `test_connections.py` pins what they mean.
+It uses four of aiohttp's own attributes: it reads `_waiter`, `_current_request` and `_messages`, and
+ends the work of `_parser`. `test_connections.py` pins their meaning.
 """
 
 import logging

@@ -102,7 +102,7 @@ def _checked(connection: web.RequestHandler, now: float) -> Exception | None:
 
 
 def _max_connections() -> int:
-    """Return how many connections the process can serve: each may need a file besides its socket."""
+    """Return how many connections the process can serve: each may need a file and a socket."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     return max(1, hard_limit // 2)

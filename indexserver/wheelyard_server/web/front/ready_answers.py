@@ -75,7 +75,7 @@ def _file_answer(
 
 
 @lru_cache(4096)
-def _file_head(sha256: str, length: int | None, has_login: bool) -> bytes:  # noqa: FBT001 - lru_cache is faster so
+def _file_head(sha256: str, length: int | None, has_login: bool) -> bytes:  # noqa: FBT001 - lru_cache is faster without keywords
     """Return the head of an answer; without a length, that of a 304."""
     headers = file_headers(sha256, has_login=has_login)
     if length is None:

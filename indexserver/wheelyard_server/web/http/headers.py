@@ -12,7 +12,7 @@ from wheelyard_server.web.http import request_ids
 MAX_ETAGS = 100
 """The number of ETags in an If-None-Match that count; a cache sends those of its variants."""
 SERIAL = "X-PyPI-Last-Serial"
-"""The serial of what is described, see `catalog/serials.py`."""
+"""The serial of the project or list in the answer, see `catalog/serials.py`."""
 END_OF_HEADERS = b"\r\n\r\n"
 ALWAYS = {
     # Instead of aiohttp's version, which only helps attackers.

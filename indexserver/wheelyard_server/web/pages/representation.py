@@ -36,7 +36,7 @@ class Representation:
     validator: str = ""
     """What the ETags are made of, if that is known without the body; empty if it is the body."""
     serial: int = 0
-    """The serial of what is described, see `catalog/serials.py`; 0 if it has none."""
+    """The serial of the project or list in it, see `catalog/serials.py`; 0 if it has none."""
     _ready_answers: dict[tuple[Encoding, bool], "ReadyAnswer"] = field(
         default_factory=dict, repr=False, compare=False
     )

@@ -14,7 +14,7 @@ from support.memory_storage import MemoryStorage
 from support.patience import HANG_SECONDS
 from wheelyard_server.catalog import encoding, serials
 from wheelyard_server.model import Project
-from wheelyard_server.web.handlers.mirroring import BODY_BYTES, METHODS
+from wheelyard_server.web.handlers.mirroring import MAX_BODY_BYTES, METHODS
 from wheelyard_server.web.http.headers import SERIAL
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -134,7 +134,7 @@ async def test_there_are_no_serials_while_older_servers_run(
     [
         (b"", -32700),
         (b"<methodCall/>", -32700),
-        (b"\n" * BODY_BYTES * 2, -32700),
+        (b"\n" * MAX_BODY_BYTES * 2, -32700),
         (b"<!DOCTYPE a [<!ENTITY b 'c'>]><methodCall><methodName>&b;</methodName></methodCall>", -32700),
         (xmlrpc.client.dumps(("a",), "changelog_since_serial").encode(), -32700),
         (xmlrpc.client.dumps((1, 2), "changelog_since_serial").encode(), -32700),

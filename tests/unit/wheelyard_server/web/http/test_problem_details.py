@@ -57,7 +57,7 @@ async def test_the_metrics_listener_has_the_same(client: Client) -> None:
         ("GET", "/no/such/path", {}, 404, "This path does not exist"),
         ("HEAD", "/no/such/path", {}, 404, "This path does not exist"),
         ("PATCH", "/simple/demo/", {}, 405, "This path does not accept PATCH, only GET, HEAD"),
-        ("GET", "/simple/demo/", {"Accept": "image/png"}, 406, "This page is there as text/html, "),
+        ("GET", "/simple/demo/", {"Accept": "image/png"}, 406, "This page is available as text/html, "),
         ("GET", "/simple/demo/", {"Expect": "x"}, 417, "Unknown Expect: x"),
         ("GET", "/simple/nothing/", auth(PUBLISHER), 404, "No such project in this index"),
         ("GET", "/simple/nothing/", {}, 401, "Log in to read the project nothing"),

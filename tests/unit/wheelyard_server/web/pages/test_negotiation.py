@@ -1,7 +1,7 @@
 import pytest
 
 from wheelyard_server.web.pages import negotiation
-from wheelyard_server.web.pages.negotiation import LIST_MEMBERS, Encoding, MediaType, choose, choose_encoding
+from wheelyard_server.web.pages.negotiation import MAX_LIST_MEMBERS, Encoding, MediaType, choose, choose_encoding
 
 HTML, JSON, HTML_V1 = MediaType.TEXT_HTML, MediaType.JSON_V1, MediaType.HTML_V1
 
@@ -58,7 +58,7 @@ def test_of_a_long_list_the_beginning_is_parsed(member: str, monkeypatch: pytest
     monkeypatch.setattr(negotiation, "_number", count)
     header = ",".join([member] * 60_000)
     choose(header)
-    assert len(numbers) <= LIST_MEMBERS
+    assert len(numbers) <= MAX_LIST_MEMBERS
     numbers.clear()
     choose_encoding(header)
-    assert len(numbers) <= LIST_MEMBERS
+    assert len(numbers) <= MAX_LIST_MEMBERS

@@ -14,10 +14,10 @@ from wheelyard_server.web.pages.rendering import (
     PageCache,
     RenderingQueue,
 )
-from wheelyard_server.web.pages.representation import SMALL_BYTES, Representation
+from wheelyard_server.web.pages.representation import MAX_SMALL_BYTES, Representation
 
 MANY = ROWS_INLINE + 1
-LARGE = b"<p>large</p>" * SMALL_BYTES
+LARGE = b"<p>large</p>" * MAX_SMALL_BYTES
 
 
 class Maker:

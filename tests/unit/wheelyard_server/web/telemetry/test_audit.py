@@ -68,7 +68,7 @@ async def test_a_published_file_has_a_line_with_its_digest(
 async def test_an_upload_that_is_not_taken_has_failed(client: Client, log: io.StringIO, tmp_path: Path) -> None:
     assert await publish(client, tmp_path, filetype="sdist") == 400
     assert only(log) == expected(
-        "publish", "failed", 400, reason="The filetype of demo-1.0-py3-none-any.whl is bdist_wheel"
+        "publish", "failed", 400, reason="The filetype of demo-1.0-py3-none-any.whl must be bdist_wheel"
     )
 
 
@@ -148,7 +148,7 @@ async def test_a_client_that_disconnects_is_not_logged_as_a_full_disk(client: Cl
     line = only(log)
     assert (line["outcome"], line["reason"]) == (
         "failed",
-        "The client went away before the whole form had arrived",
+        "The client closed the connection before the whole form had arrived",
     )
 
 
