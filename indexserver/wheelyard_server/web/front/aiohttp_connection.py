@@ -1,7 +1,7 @@
 """What aiohttp's connection knows of its requests: the one place that reads its private state.
 
-It uses four of aiohttp's own attributes: it reads `_waiter`, `_current_request` and `_messages`, and
-ends the work of `_parser`. `test_connections.py` pins their meaning.
+It uses four of aiohttp's own attributes: it reads `_waiter`, `_current_request` and `_messages`,
+and ends the work of `_parser`. `test_connections.py` pins their meaning.
 """
 
 import logging

@@ -40,4 +40,4 @@ async def test_json_that_is_no_utf8_is_not_as_described(client: Client) -> None:
     headers = {"Content-Type": "application/json", **auth(PUBLISHER)}
     answer = await client.put("/api/v1/projects/demo/status", data=b'{"sta\xdeus": 1}', headers=headers)
     assert answer.status == 400
-    assert "not as described" in (await answer.json())["detail"]
+    assert "does not match its schema" in (await answer.json())["detail"]

@@ -185,7 +185,7 @@ async def test_a_search_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPa
         return False
 
     monkeypatch.setattr(asyncio, "sleep", turn)
-    monkeypatch.setattr(management, "_mentions", look)
+    monkeypatch.setattr(management, "_matches", look)
     catalog = cast("GuardedCatalog", SimpleNamespace(projects=projects))
     answer = await management.list_projects(Call(catalog, {}, {"q": " ".join("abcdefghij")}, None))
     assert (answer.projects, answer.next) == ((), None)
