@@ -47,7 +47,7 @@ from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import CORS_HANDLERS, ROUTES
-from wheelyard_server.web.telemetry.audit import audited
+from wheelyard_server.web.telemetry.audit import audit_requests
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
 from wheelyard_server.web.telemetry.sampling import Sampling
@@ -68,7 +68,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     access = CurrentAccess(settings.access_file, time.time)
     metrics = Metrics(access)
     unsent = Unsent(settings.limits.unsent_bytes, settings.limits.unsent_bytes_per_address)
-    inside = (audited, refuse_cross_site, unsent.middleware)
+    inside = (audit_requests, refuse_cross_site, unsent.middleware)
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, *inside])
     sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle

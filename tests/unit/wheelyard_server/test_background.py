@@ -66,7 +66,7 @@ NO_LOOPS = {
     "web.telemetry.logs.RequestLog.log_request": "once a turn of the event loop",
     "web.handlers.operations._body": "of a request",
     "web.pages.rendering.PageCache.page": "of a request",
-    "web.http.sendfile._flushed": "of a download",
+    "web.http.sendfile._wait_until_flushed": "of a download",
     "web.http.sendfile.sendfile": "of a download",
     "web.telemetry.tracing.Tracing.close": "of the end",
 }

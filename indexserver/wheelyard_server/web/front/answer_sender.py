@@ -83,7 +83,7 @@ class AnswerSender:
         path, sent = group.target.path, 0
         with self._lifecycle.running():
             try:
-                opened = await self._opened(group.target.project, file)
+                opened = await self._open(group.target.project, file)
                 if opened is None:
                     client.pass_on(group.data)
                     return
@@ -96,7 +96,7 @@ class AnswerSender:
                 cut_off(path, [client], error)
         self._recorder.record(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
 
-    async def _opened(self, project: NormalizedName, file: File) -> FileIO | None:
+    async def _open(self, project: NormalizedName, file: File) -> FileIO | None:
         """Open a file on this machine; None if it was lost or changed since it was found there."""
         try:
             content = await self._catalog.open(project, file)

@@ -85,12 +85,14 @@ class Server(web.Server):
 
     async def _check(self) -> None:
         """Check all connections; raise the first error once all others are checked, too."""
-        errors = [error for each in self.connections if (error := _checked(each, self._loop.time())) is not None]
+        errors = [
+            error for each in self.connections if (error := _check_connection(each, self._loop.time())) is not None
+        ]
         if errors:
             raise errors[0]
 
 
-def _checked(connection: web.RequestHandler, now: float) -> Exception | None:
+def _check_connection(connection: web.RequestHandler, now: float) -> Exception | None:
     """Check a connection; if that fails unexpectedly, cut it and return the error."""
     if isinstance(connection, LaneConnection):
         try:

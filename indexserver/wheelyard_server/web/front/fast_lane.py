@@ -73,7 +73,7 @@ class FastLane:
         if group is not None:
             return group
         project = self._catalog.cached_project(target.project)
-        if project is None or self._lifecycle.reason is not None:
+        if project is None or self._lifecycle.reason_not_ready is not None:
             return None
         answer = self._answers.find(project, target, headers, listener)
         return answer and RequestGroup(data, target, headers, listener, project, answer, time.perf_counter())
@@ -94,7 +94,7 @@ class FastLane:
     def _answer_revalidated(self, group: RequestGroup, project: ReadableProject | None) -> None:
         """Answer requests from the project as it is now, or pass them on; None if it cannot be had this way."""
         answer = None
-        if project is not None and self._lifecycle.reason is None:
+        if project is not None and self._lifecycle.reason_not_ready is None:
             answer = self._answers.find(project, group.target, group.headers, group.listener)
         if project is None or answer is None:
             group.pass_on()

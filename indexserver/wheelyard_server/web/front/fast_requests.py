@@ -110,7 +110,7 @@ def _request_headers(block: bytes) -> RequestHeaders | None:
     if headers is None or not is_host(headers.get(b"host", "")):
         return None
     media_type = choose(headers.get(b"accept", ""))
-    request_id = request_ids.accepted(headers.get(b"x-request-id", ""))
+    request_id = request_ids.parse(headers.get(b"x-request-id", ""))
     if (
         media_type is None
         or headers.get(b"connection", "keep-alive").lower() != "keep-alive"

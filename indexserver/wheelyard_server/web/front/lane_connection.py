@@ -132,11 +132,11 @@ class LaneConnection(LimitedConnection):
     def resume_writing(self) -> None:
         """Count it no longer."""
         super().resume_writing()
-        self._unsent.give_back()
+        self._unsent.release()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count nothing as unsent: it can never be sent."""
-        self._unsent.give_back()
+        self._unsent.release()
         super().connection_lost(exc)
 
     def check(self, now: float) -> None:

@@ -11,14 +11,14 @@ from wheelyard_server.web.http.lifecycle import Lifecycle
 MAX_GATHERINGS = 16
 """The longest that requests wait for others to join them; each takes two turns of the event loop."""
 
-Answer = Callable[[RequestGroup, ReadableProject | None], None]
+AnswerGroup = Callable[[RequestGroup, ReadableProject | None], None]
 """Answers a group from its project as it is now; None if the storage could not be asked."""
 
 
 class Revalidation:
     """Asks the storage once for all requests that wait for a project."""
 
-    def __init__(self, catalog: ReadableCatalog, lifecycle: Lifecycle, answer: Answer) -> None:
+    def __init__(self, catalog: ReadableCatalog, lifecycle: Lifecycle, answer: AnswerGroup) -> None:
         self._catalog = catalog
         self._lifecycle = lifecycle
         self._answer = answer

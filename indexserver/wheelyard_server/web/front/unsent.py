@@ -61,11 +61,11 @@ class Unsent:
         return address in self._of_address
 
     def hold(self, address: str, body: bytes) -> None:
-        """Count a body until it is given back; the caller keeps a reference to it."""
+        """Count a body until it is released; the caller keeps a reference to it."""
         self._all.add(body)
         self._of_address[address].add(body)
 
-    def give_back(self, address: str, body: bytes) -> None:
+    def release(self, address: str, body: bytes) -> None:
         """Count a body no longer."""
         self._all.remove(body)
         own = self._of_address[address]
@@ -80,7 +80,7 @@ class Unsent:
         try:
             yield
         finally:
-            self.give_back(address, body)
+            self.release(address, body)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -121,11 +121,11 @@ class UnsentBody:
             self._unsent.hold(*self._last)
             self._is_held = True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Count it no longer."""
         last, self._last = self._last, None
         if self._is_held and last is not None and self._unsent is not None:
-            self._unsent.give_back(*last)
+            self._unsent.release(*last)
         self._is_held = False
 
     def forget_taken(self) -> None:

@@ -31,23 +31,23 @@ async def file(request: web.Request) -> web.StreamResponse:
     """Send a file, its core metadata (PEP 658) or its provenance object (PEP 740)."""
     filename = request.match_info["filename"]
     if filename.endswith(PROVENANCE_SUFFIX):
-        return await _provenance(request, filename.removesuffix(PROVENANCE_SUFFIX))
+        return await _send_provenance(request, *await _find_file(request, filename.removesuffix(PROVENANCE_SUFFIX)))
     if filename.endswith(METADATA_SUFFIX):
-        return await _metadata(request, filename.removesuffix(METADATA_SUFFIX))
-    return await _content(request, filename)
+        return await _send_metadata(request, filename.removesuffix(METADATA_SUFFIX))
+    return await _send_content(request, filename)
 
 
-async def _found(request: web.Request, filename: str) -> tuple[GuardedCatalog, NormalizedName, File]:
+async def _find_file(request: web.Request, filename: str) -> tuple[GuardedCatalog, NormalizedName, File]:
     """Return the file that the URL names, with the catalog and its project."""
     name = parse_project_name(request.match_info["project"])
     catalog = await guarded_catalog(request)
     return catalog, name, await catalog.file(name, filename, request.match_info["sha256"])
 
 
-async def _metadata(request: web.Request, filename: str) -> web.Response:
-    catalog, name, file = await _found(request, filename)
+async def _send_metadata(request: web.Request, filename: str) -> web.Response:
+    catalog, name, file = await _find_file(request, filename)
     body = await catalog.core_metadata(name, file)
-    return _small(
+    return _small_answer(
         request, body, file.core_metadata_sha256, FILE_TYPE, _cache_control(has_login=_has_login(request))
     )
 
@@ -62,22 +62,20 @@ async def integrity(request: web.Request) -> web.Response:
     found = (await catalog.project(name)).project.file(filename)
     if found is None or Version(found.version) != parse_version(request.match_info["version"]):
         raise NotFoundError("This version of the project has no such file")
-    return await _attested(request, catalog, name, await catalog.file(name, filename, found.sha256))
+    return await _send_provenance(request, catalog, name, await catalog.file(name, filename, found.sha256))
 
 
-async def _provenance(request: web.Request, filename: str) -> web.Response:
-    return await _attested(request, *await _found(request, filename))
-
-
-async def _attested(
+async def _send_provenance(
     request: web.Request, catalog: GuardedCatalog, name: NormalizedName, file: File
 ) -> web.Response:
     body = await catalog.provenance(name, file)
     # Later uploads add attestations: unlike a file, its provenance must be revalidated.
-    return _small(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
+    return _small_answer(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
 
 
-def _small(request: web.Request, body: bytes, sha256: str, content_type: str, cache_control: str) -> web.Response:
+def _small_answer(
+    request: web.Request, body: bytes, sha256: str, content_type: str, cache_control: str
+) -> web.Response:
     headers = {**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{sha256}"'}
     if matches(request, headers["ETag"]):
         return web.Response(status=304, headers=headers)
@@ -103,8 +101,8 @@ def _cache_control(*, has_login: bool) -> str:
     return _PRIVATE if has_login else _PUBLIC
 
 
-async def _content(request: web.Request, filename: str) -> web.StreamResponse:
-    catalog, name, file = await _found(request, filename)
+async def _send_content(request: web.Request, filename: str) -> web.StreamResponse:
+    catalog, name, file = await _find_file(request, filename)
     response = web.StreamResponse(headers=file_headers(file.sha256, has_login=_has_login(request)))
     if matches(request, response.headers["ETag"]):
         response.set_status(304)

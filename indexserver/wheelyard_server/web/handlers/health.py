@@ -20,7 +20,7 @@ async def readyz(request: web.Request) -> web.Response:
     process's own problem.
     """
     background = request.app[BACKGROUND]
-    reason = request.app[LIFECYCLE].reason
+    reason = request.app[LIFECYCLE].reason_not_ready
     if reason is None and background.late:
         reason = f"stuck: {', '.join(background.late)}"
     warning = f"failing, see the log: {', '.join(background.failing)}\n" if background.failing else ""

@@ -24,9 +24,9 @@ from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog, root_url
-from wheelyard_server.web.http.redirects import moved
+from wheelyard_server.web.http.redirects import moved_permanently
 from wheelyard_server.web.pages.rendering import OriginPageCache, RenderingQueue
-from wheelyard_server.web.pages.representation import Representation, answer, encoding_for, unchanged
+from wheelyard_server.web.pages.representation import Representation, answer, encoding_for, not_modified
 from wheelyard_server.web.pages.simple_pages import file_url, timestamp
 
 _TEXTS = (
@@ -87,18 +87,18 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
 
     bandersnatch downloads files only from `/packages/`.
     """
-    name, catalog, view = await _found(request)
+    name, catalog, view = await _find_project(request)
     base, project = root_url(request), view.project
     validator = f"{_RELEASE} {name} {version or ''} {view.etag} {folder} {base}"
-    known = unchanged(request, _TYPE, validator, last_serial(project), view.stale_seconds)
-    if known is not None:
-        return known
+    unchanged = not_modified(request, _TYPE, validator, last_serial(project), view.stale_seconds)
+    if unchanged is not None:
+        return unchanged
     key, encoding, pages = (name, view.etag, version, folder), encoding_for(request), request.app[JSON_PAGES]
-    page = pages.cached(key, base, encoding)
+    page = pages.get(key, base, encoding)
     if page is None:
         rows = len(project.files)
-        files = await _RENDERING(lambda: _described(project, version), rows)
-        described = await catalog.core_metadata(name, _source(files))
+        files = await _RENDERING(lambda: _files_of_version(project, version), rows)
+        described = await catalog.core_metadata(name, _metadata_source(files))
 
         def make(root: str) -> Representation:
             fields = fields_of(described)
@@ -110,17 +110,17 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     return answer(request, page, view.stale_seconds)
 
 
-async def _found(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, ProjectView]:
+async def _find_project(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, ProjectView]:
     given = request.match_info["project"]
     name = parse_project_name(given)
     if given != name:
         before, _, after = request.path.partition(f"/{given}/")
-        raise moved(request, f"{before}/{name}/{after}")
+        raise moved_permanently(request, f"{before}/{name}/{after}")
     catalog = await guarded_catalog(request)
     return name, catalog, await catalog.project(name)
 
 
-def _described(project: Project, version: Version | None) -> tuple[File, ...]:
+def _files_of_version(project: Project, version: Version | None) -> tuple[File, ...]:
     """Return the files of a version; None is the latest one."""
     files = Selection(version or parse_version(latest(project) or "")).of(project)
     if not files or not project.status.offers_files:
@@ -128,7 +128,7 @@ def _described(project: Project, version: Version | None) -> tuple[File, ...]:
     return files
 
 
-def _source(files: Sequence[File]) -> File:
+def _metadata_source(files: Sequence[File]) -> File:
     """Return the file whose metadata describes a version: an sdist may leave fields for later (Dynamic)."""
     return next((file for file in files if file.is_wheel), files[0])
 

@@ -146,28 +146,28 @@ async def list_projects(call: Call) -> Projects:
 
 async def get_project(call: Call) -> ProjectDetails:
     """Show a project."""
-    return _details((await call.catalog.project(_project(call))).project, _page(call))
+    return _project_details((await call.catalog.project(_project(call))).project, _page(call))
 
 
 async def yank(call: Call) -> ChangedFiles:
     """Yank files: installers then choose them only if they are pinned exactly (PEP 592)."""
-    return _names(await call.catalog.yank(_project(call), _selection(call), call.body.reason))
+    return _changed_files(await call.catalog.yank(_project(call), _selection(call), call.body.reason))
 
 
 async def unyank(call: Call) -> ChangedFiles:
     """Undo a yank."""
-    return _names(await call.catalog.unyank(_project(call), _selection(call)))
+    return _changed_files(await call.catalog.unyank(_project(call), _selection(call)))
 
 
 async def delete(call: Call) -> ChangedFiles:
     """Delete files permanently: their names can never be used for other content."""
-    return _names(await call.catalog.delete(_project(call), _selection(call)))
+    return _changed_files(await call.catalog.delete(_project(call), _selection(call)))
 
 
 async def set_status(call: Call) -> ProjectDetails:
     """Set a project's status marker."""
     name = _project(call)
-    return _details(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
+    return _project_details(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
 
 
 def _project(call: Call) -> NormalizedName:
@@ -210,18 +210,18 @@ def _matches(entry: ProjectEntry, words: Iterable[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _names(files: Iterable[File]) -> ChangedFiles:
+def _changed_files(files: Iterable[File]) -> ChangedFiles:
     return ChangedFiles(files=tuple(file.filename for file in files))
 
 
-def _details(project: Project, page: _Page) -> ProjectDetails:
+def _project_details(project: Project, page: _Page) -> ProjectDetails:
     first = bisect_right(project.by_filename, page.after, key=_filename)
     files = project.by_filename[first : first + page.limit]
     return ProjectDetails(
         name=project.name,
         status=project.status,
         status_reason=project.status_reason,
-        status_changed=_changed(project.status_changed),
+        status_changed=_change_details(project.status_changed),
         versions=project.versions,
         files=tuple(_file_details(file) for file in files),
         next=files[-1].filename if first + page.limit < len(project.files) else None,
@@ -244,12 +244,12 @@ def _file_details(file: File) -> FileDetails:
         requires_python=file.requires_python,
         yanked=file.yanked is not None,
         yanked_reason=file.yanked or None,
-        yank_changed=_changed(file.yank_changed),
+        yank_changed=_change_details(file.yank_changed),
         findings=tuple(FindingDetails(rule=each.rule, message=each.message) for each in file.findings),
     )
 
 
-def _changed(change: Change | None) -> Changed | None:
+def _change_details(change: Change | None) -> Changed | None:
     return None if change is None else Changed(at=change.at, by=change.by)
 
 

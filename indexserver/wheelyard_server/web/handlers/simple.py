@@ -4,7 +4,7 @@ from aiohttp import web
 
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.web.context import guarded_catalog, root_url
-from wheelyard_server.web.http.redirects import moved, relative
+from wheelyard_server.web.http.redirects import moved_permanently, relative
 from wheelyard_server.web.pages.negotiation import MediaType, choose
 from wheelyard_server.web.pages.representation import answer, encoding_for
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
@@ -17,7 +17,7 @@ PROJECT_PAGES = web.AppKey("project_pages", ProjectPages)
 async def root(request: web.Request) -> web.Response:
     """List the projects that may be read."""
     catalog = await guarded_catalog(request)
-    media_type = _negotiated(request)
+    media_type = _negotiate(request)
     listing = await catalog.projects_for_mirrors()
     return answer(request, await request.app[ROOT_PAGES].page(listing, media_type, encoding_for(request)))
 
@@ -27,9 +27,9 @@ async def project(request: web.Request) -> web.Response:
     given = request.match_info["project"]
     name = parse_project_name(given)
     if request.path != _page(name):
-        raise moved(request, _page(name))
+        raise moved_permanently(request, _page(name))
     catalog = await guarded_catalog(request)
-    media_type = _negotiated(request)
+    media_type = _negotiate(request)
     view = await catalog.project(name)
     page = await request.app[PROJECT_PAGES].page(view, media_type, encoding_for(request), root_url(request))
     return answer(request, page, view.stale_seconds)
@@ -45,25 +45,25 @@ async def filenames(request: web.Request) -> web.Response:
 
 async def to_root(request: web.Request) -> web.Response:
     """Redirect to the list of projects, also from pypicloud's path of it."""
-    raise moved(request, _ROOT)
+    raise moved_permanently(request, _ROOT)
 
 
 async def to_project(request: web.Request) -> web.Response:
     """Redirect to a project's page, for index URLs without `/simple/`, as with pypiserver."""
-    raise moved(request, _page(parse_project_name(request.match_info["project"])))
+    raise moved_permanently(request, _page(parse_project_name(request.match_info["project"])))
 
 
 async def to_project_or_root(request: web.Request) -> web.Response:
     """Redirect from an upload URL that may also be the path of a project of this name; see `to_project`."""
     name = parse_project_name(request.path.strip("/"))
-    raise moved(request, _page(name) if await (await guarded_catalog(request)).has(name) else _ROOT)
+    raise moved_permanently(request, _page(name) if await (await guarded_catalog(request)).has(name) else _ROOT)
 
 
 def _page(name: str) -> str:
     return f"{_ROOT}{name}/"
 
 
-def _negotiated(request: web.Request) -> MediaType:
+def _negotiate(request: web.Request) -> MediaType:
     media_type = choose(",".join(request.headers.getall("Accept", [])))
     if media_type is None:
         raise web.HTTPNotAcceptable(text=f"This page is available as {', '.join(MediaType)}\n")

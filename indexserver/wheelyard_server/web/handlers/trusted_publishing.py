@@ -33,29 +33,29 @@ async def mint(request: web.Request) -> web.Response:
     record.verb, record.method = AuditVerb.MINT, Method.TRUSTED_PUBLISHER
     exchange.require_open()
     try:
-        minted = await exchange.exchange(await _token(request), record)
+        minted = await exchange.exchange(await _read_token(request), record)
     except (InvalidPublisherError, UnauthenticatedError) as error:
         code = error.code if isinstance(error, InvalidPublisherError) else "invalid-token"
         # An unverified token may contain half of a surrogate pair, which JSON cannot encode.
         reason = str(error).encode(errors="replace").decode()
         record.reason = f"{code}: {reason}"
-        return _refused(code, reason)
-    return _minted(minted)
+        return _refusal(code, reason)
+    return _success(minted)
 
 
-def _minted(minted: MintedToken) -> web.Response:
+def _success(minted: MintedToken) -> web.Response:
     return web.json_response(
         {"success": True, "token": minted.token, "expires": int(minted.expires.timestamp())},
         headers={"Cache-Control": "no-store"},
     )
 
 
-def _refused(code: str, reason: str) -> web.Response:
+def _refusal(code: str, reason: str) -> web.Response:
     errors = [{"code": code, "description": reason}]
     return problem(422, reason, more={"message": "Token request failed", "errors": errors})
 
 
-async def _token(request: web.Request) -> str:
+async def _read_token(request: web.Request) -> str:
     if (request.content_length or MAX_BODY_BYTES) > MAX_BODY_BYTES:
         raise InvalidPublisherError("invalid-payload", "The body is too large for a token, or has no length")
     try:

@@ -23,7 +23,7 @@ class Lifecycle:
         self._ended = asyncio.Event()
 
     @property
-    def reason(self) -> str | None:
+    def reason_not_ready(self) -> str | None:
         """Why no requests should be sent here; None if the server is ready."""
         if self.draining:
             return "shutting down"
@@ -47,7 +47,7 @@ class Lifecycle:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count the request; refuse it while the storage may belong to another index."""
         if not self.started and not request.path.startswith(PROBES):
-            raise web.HTTPServiceUnavailable(text=self.reason, headers={"Retry-After": "2"})
+            raise web.HTTPServiceUnavailable(text=self.reason_not_ready, headers={"Retry-After": "2"})
         with self.running():
             return await handler(request)
 

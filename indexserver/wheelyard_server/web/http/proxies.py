@@ -29,7 +29,7 @@ class Proxies:
 
     def trusts(self, port: int, address: str) -> bool:
         """Return whether a connection from this address to this port is a trusted proxy's."""
-        parsed = _parsed(address)
+        parsed = _parse_address(address)
         return parsed is not None and self._is_trusted(port, parsed)
 
     def begin(self, request: web.BaseRequest) -> None:
@@ -46,14 +46,14 @@ class Proxies:
         Each proxy appends the address that it was asked from. The client may have made up
         everything to the left of that.
         """
-        client = _parsed(address)
+        client = _parse_address(address)
         if client is None:
             return address
         if not self._is_trusted(port, client):
             return str(client)  # Its headers are not even read.
         hops = ",".join(headers).rsplit(",", MAX_HOPS)[-MAX_HOPS:]
         while hops and self._is_trusted(port, client):
-            before = _parsed(hops.pop())
+            before = _parse_address(hops.pop())
             if before is None:
                 break
             client = before
@@ -80,11 +80,11 @@ def public_path(request: web.BaseRequest) -> str:
     return path
 
 
-def _parsed(text: str) -> Address | None:
+def _parse_address(text: str) -> Address | None:
     """Return an address in its plain form; some proxies append a port."""
     if len(text) > _MAX_ADDRESS_LENGTH:
         return None
-    for each in _readings(text.strip()):
+    for each in _spellings(text.strip()):
         try:
             address = ip_address(each)
         except ValueError:
@@ -93,7 +93,7 @@ def _parsed(text: str) -> Address | None:
     return None
 
 
-def _readings(text: str) -> Iterable[str]:
+def _spellings(text: str) -> Iterable[str]:
     yield text.partition("%")[0]
     if text.startswith("["):
         yield text[1:].partition("]")[0]

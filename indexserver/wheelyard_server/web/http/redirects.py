@@ -3,7 +3,7 @@
 from aiohttp import web
 
 
-def moved(request: web.Request, path: str) -> web.HTTPMovedPermanently:
+def moved_permanently(request: web.Request, path: str) -> web.HTTPMovedPermanently:
     """Return the redirect to another path of the index, to be raised."""
     return web.HTTPMovedPermanently(relative(request, path))
 

@@ -22,7 +22,7 @@ def begin(request: web.BaseRequest) -> None:
 
     The id is current for the rest of the task, and in tasks that it starts.
     """
-    _current.set(accepted(request.headers.get(HEADER, "")) or fresh(1)[0].decode())
+    _current.set(parse(request.headers.get(HEADER, "")) or fresh(1)[0].decode())
 
 
 def fresh(count: int) -> Sequence[bytes]:
@@ -36,7 +36,7 @@ def fresh(count: int) -> Sequence[bytes]:
     return taken
 
 
-def accepted(text: str) -> str | None:
+def parse(text: str) -> str | None:
     """Return the id that a client sent, if it is no more than a name."""
     return text if _NAME.fullmatch(text) else None
 

@@ -41,7 +41,7 @@ async def sendfile(transport: asyncio.WriteTransport, file: FileIO, start: int, 
     # duplicate leaves the connection open.
     descriptor = os.dup(_socket(transport).fileno())
     try:
-        await _flushed(transport, descriptor)
+        await _wait_until_flushed(transport, descriptor)
         position = start
         while position < end:
             if transport.is_closing():
@@ -49,7 +49,7 @@ async def sendfile(transport: asyncio.WriteTransport, file: FileIO, start: int, 
             try:
                 sent = os.sendfile(descriptor, file.fileno(), position, min(end - position, AT_ONCE))
             except BlockingIOError:
-                await _writable(descriptor)
+                await _wait_until_writable(descriptor)
                 continue
             if sent == 0:
                 break
@@ -65,17 +65,17 @@ def _socket(transport: asyncio.WriteTransport) -> socket.socket:
     return found
 
 
-async def _flushed(transport: asyncio.WriteTransport, descriptor: int) -> None:
+async def _wait_until_flushed(transport: asyncio.WriteTransport, descriptor: int) -> None:
     """Wait until the transport has handed everything to the kernel."""
     while transport.get_write_buffer_size():
         if transport.is_closing():
             raise ConnectionResetError
         await asyncio.sleep(0)
         if transport.get_write_buffer_size():
-            await _writable(descriptor)
+            await _wait_until_writable(descriptor)
 
 
-async def _writable(descriptor: int) -> None:
+async def _wait_until_writable(descriptor: int) -> None:
     """Wait until the kernel takes more, but not for long."""
     loop = asyncio.get_running_loop()
     writable = asyncio.Event()

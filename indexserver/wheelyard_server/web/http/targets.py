@@ -41,14 +41,14 @@ class Target:
 def refusal(request: web.BaseRequest, header_bytes: int) -> web.Response | None:
     """Return the answer to a request that can be read in more than one way or has larger headers, or None."""
     if sum(len(name) + len(value) for name, value in request.raw_headers) > header_bytes:
-        return _refused(
+        return _refuse(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
             "The headers are too large together: send fewer or shorter ones",
         )
     if not is_host(request.headers.get(hdrs.HOST, "")):
-        return _refused(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host name")
+        return _refuse(HTTPStatus.BAD_REQUEST, "The Host header is missing or is not a host name")
     if not _PATH.fullmatch(request.rel_url.path_safe):
-        return _refused(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
+        return _refuse(HTTPStatus.NOT_FOUND, NO_SUCH_PATH)
     return None
 
 
@@ -57,7 +57,7 @@ def is_host(value: str) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def _refused(status: HTTPStatus, sentence: str) -> web.Response:
+def _refuse(status: HTTPStatus, sentence: str) -> web.Response:
     response = problem(status, sentence)
     complete(response.headers)
     return response

@@ -53,7 +53,7 @@ class PageCache(Generic[K]):
         self._running: dict[tuple[K, Encoding], asyncio.Task[Representation]] = {}
         self._queue = RenderingQueue()
 
-    def cached(self, key: K, encoding: Encoding) -> Representation | None:
+    def get(self, key: K, encoding: Encoding) -> Representation | None:
         """Return a page if it can be sent in this content coding with no more work than a small page."""
         return self._pages.get(key) or self._pages.get((key, encoding))
 
@@ -61,34 +61,34 @@ class PageCache(Generic[K]):
         self, key: K, encoding: Encoding, make: Callable[[], Representation], rows: int
     ) -> Representation:
         """Return the page that `make` renders, which has so many rows; raise `BusyError` if too many wait."""
-        page = self.cached(key, encoding)
+        page = self.get(key, encoding)
         if page is not None:
             return page
         if rows <= ROWS_INLINE:
             return self._keep(key, encoding, make())
         task = self._running.get((key, encoding))
         if task is None:
-            task = self._running[key, encoding] = asyncio.create_task(self._made(key, encoding, make, rows))
+            task = self._running[key, encoding] = asyncio.create_task(self._render(key, encoding, make, rows))
             task.add_done_callback(lambda _: self._running.pop((key, encoding)))
         return await asyncio.shield(task)
 
-    async def _made(
+    async def _render(
         self, key: K, encoding: Encoding, make: Callable[[], Representation], rows: int
     ) -> Representation:
-        def encoded() -> Representation:
+        def render() -> Representation:
             page = make()
             page.ready_answer(encoding, unchanged=False)
             page.ready_answer(encoding, unchanged=True)
             return page
 
-        return self._keep(key, encoding, await self._queue(encoded, rows))
+        return self._keep(key, encoding, await self._queue(render, rows))
 
     def _keep(self, key: K, encoding: Encoding, page: Representation) -> Representation:
         """Keep a small page for all content codings, and a large one for this coding only."""
         if page.is_small:
             self._pages.put(key, page, page.memory)
             return page
-        kept = page.only(encoding)
+        kept = page.only_in(encoding)
         self._pages.put((key, encoding), kept, kept.memory)
         return kept
 
@@ -104,16 +104,16 @@ class OriginPageCache(Generic[K]):
         self._templates: PageCache[K] = PageCache(max_bytes // 2)
         self._pages: PageCache[tuple[K, str]] = PageCache(max_bytes // 2)
 
-    def cached(self, key: K, origin: str, encoding: Encoding) -> Representation | None:
-        """Return a page as `PageCache.cached` does, of the index at an origin such as `https://host:port`."""
-        return self._pages.cached((key, origin), encoding)
+    def get(self, key: K, origin: str, encoding: Encoding) -> Representation | None:
+        """Return a page as `PageCache.get` does, of the index at an origin such as `https://host:port`."""
+        return self._pages.get((key, origin), encoding)
 
     async def page(
         self, key: K, origin: str, encoding: Encoding, make: Callable[[str], Representation], rows: int
     ) -> Representation:
         """Return a page as `PageCache.page` does; `make` renders it for an origin."""
-        page = self.cached(key, origin, encoding)
+        page = self.get(key, origin, encoding)
         if page is not None:
             return page
         template = await self._templates.page(key, Encoding.IDENTITY, lambda: make(_ORIGIN), rows)
-        return await self._pages.page((key, origin), encoding, lambda: template.at(_ORIGIN, origin), rows)
+        return await self._pages.page((key, origin), encoding, lambda: template.with_origin(_ORIGIN, origin), rows)

@@ -65,7 +65,7 @@ class Representation:
         """Return whether it can be compressed on the event loop, and kept for all content codings."""
         return not self._is_part and len(self.body) <= MAX_SMALL_BYTES
 
-    def only(self, encoding: Encoding) -> "Representation":
+    def only_in(self, encoding: Encoding) -> "Representation":
         """Return the part that is sent in one content coding; the memory for the rest can be freed."""
         ready = {
             (encoding, unchanged): self.ready_answer(encoding, unchanged=unchanged) for unchanged in (False, True)
@@ -75,7 +75,7 @@ class Representation:
         part.__dict__["_tags"] = self._tags
         return part
 
-    def at(self, placeholder: str, origin: str) -> "Representation":
+    def with_origin(self, placeholder: str, origin: str) -> "Representation":
         """Return the same with the origin in place of the placeholder."""
         body = self.body.replace(placeholder.encode(), origin.encode())
         return Representation(body, self.content_type, self.validator.replace(placeholder, origin), self.serial)
@@ -107,10 +107,10 @@ class Representation:
         headers = self.headers(encoding, unchanged=unchanged)
         if unchanged:
             return ReadyAnswer(HTTPStatus.NOT_MODIFIED, head(HTTPStatus.NOT_MODIFIED, headers), b"")
-        body = self.encoded(encoding)
+        body = self.body_in(encoding)
         return ReadyAnswer(HTTPStatus.OK, head(HTTPStatus.OK, {**headers, "Content-Length": str(len(body))}), body)
 
-    def encoded(self, encoding: Encoding) -> bytes:
+    def body_in(self, encoding: Encoding) -> bytes:
         """Return the body in this content coding; it is made once."""
         ready = self._ready_answers.get((encoding, False))
         if ready is not None and isinstance(ready.body, bytes):
@@ -137,7 +137,7 @@ def encoding_for(request: web.Request) -> Encoding:
     return choose_encoding(request.headers.get("Accept-Encoding", ""))
 
 
-def unchanged(
+def not_modified(
     request: web.Request, content_type: str, validator: str, serial: int, stale_seconds: float | None = None
 ) -> web.Response | None:
     """Return the 304 if the client has a page, without rendering it; None if the page must be sent.
@@ -174,4 +174,4 @@ def answer(
         headers[CACHE_STATUS] = cache_status(stale_seconds)
     if unchanged:
         return web.Response(status=304, headers=headers)
-    return web.Response(body=representation.encoded(encoding), headers=headers)
+    return web.Response(body=representation.body_in(encoding), headers=headers)

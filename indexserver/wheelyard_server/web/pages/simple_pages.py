@@ -72,7 +72,7 @@ class ProjectPages:
 
     def cached_page(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
         """Return the page if it is cached, the same for every client, and can be sent at once."""
-        return self._pages.cached((view.project.name, view.etag, media_type), encoding)
+        return self._pages.get((view.project.name, view.etag, media_type), encoding)
 
 
 class RootPages:
@@ -142,7 +142,7 @@ def _project_html(root: str, project: Project) -> str:
     template = templates.get_template("simple_project.html")
     return template.render(
         project=project,
-        files=_offered(project),
+        files=_offered_files(project),
         file_url=partial(file_url, ROOT),
         provenance_url=partial(provenance_url, root),
         api_version=API_VERSION,
@@ -160,13 +160,13 @@ def _project_json(root: str, project: Project) -> dict[str, Any]:
     }
 
 
-def _offered(project: Project) -> Sequence[File]:
+def _offered_files(project: Project) -> Sequence[File]:
     return project.files if project.status.offers_files else ()
 
 
 def _files_json(root: str, project: Project) -> bytes:
     """Return the list of files, encoded one by one: all at once would block other threads."""
-    files = (msgspec.json.encode(_file_json(root, project.name, file)) for file in _offered(project))
+    files = (msgspec.json.encode(_file_json(root, project.name, file)) for file in _offered_files(project))
     return b"[%s]" % b",".join(files)
 
 

@@ -23,7 +23,7 @@ _MAX_REASON_LENGTH = 1000
 
 
 @web.middleware
-async def audited(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def audit_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Keep the record of a request, and write its line before the answer is sent.
 
     It must see the errors themselves, so it belongs inside `errors_as_responses`.

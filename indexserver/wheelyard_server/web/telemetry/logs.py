@@ -58,7 +58,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name that logging calls
         """Return the line, with fields as `key=value`; unprintable characters are escaped as in Python."""
-        pairs = (f" {key}={_quoted(value)}" for key, value in _fields(record).items())
+        pairs = (f" {key}={_quote(value)}" for key, value in _fields(record).items())
         return _harmless(super().formatMessage(record) + "".join(pairs))
 
     def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802 - the name that logging calls
@@ -131,9 +131,9 @@ class RequestLog:
             return
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write)
-        self._lines.append(self._line(now, request_id, message))
+        self._lines.append(self._format_line(now, request_id, message))
 
-    def _line(self, now: float, request_id: str, message: str) -> str:
+    def _format_line(self, now: float, request_id: str, message: str) -> str:
         if int(now) != self._second:
             self._second, self._time = int(now), self._time_of(now)
         milliseconds = int(now % 1 * 1000)
@@ -160,10 +160,10 @@ class RequestLog:
 
 def has_secret(text: str) -> bool:
     """Return whether a part of a text would be hidden."""
-    return hidden(text) != text
+    return hide_secrets(text) != text
 
 
-def hidden(text: str) -> str:
+def hide_secrets(text: str) -> str:
     """Return the text with its secrets hidden."""
     for secret, instead in _SECRETS:
         text = secret.sub(instead, text)
@@ -176,7 +176,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return {**fields, "requestId": request_id} if request_id else {**fields}
 
 
-def _quoted(value: Any) -> str:
+def _quote(value: Any) -> str:
     text = ",".join(value) if isinstance(value, tuple) else str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
@@ -187,13 +187,13 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(each) for key, each in value.items()}
     if isinstance(value, tuple):
         return [_without_secrets(each) for each in value]
-    return hidden(value) if isinstance(value, str) else value
+    return hide_secrets(value) if isinstance(value, str) else value
 
 
 def _harmless(text: str) -> str:
-    harmless = hidden(text)
-    return harmless if harmless.isprintable() else "".join(map(_escaped, harmless))
+    harmless = hide_secrets(text)
+    return harmless if harmless.isprintable() else "".join(map(_escape, harmless))
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode()

@@ -54,7 +54,7 @@ class AccessFileState(Protocol):
     usable: bool
 
 
-class _Requests(Collector):
+class _RequestMetrics(Collector):
     """The counters of requests: plain numbers, since a lock for each would cost more than the answer."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class _Requests(Collector):
         )
 
 
-class _Catalog(Collector):
+class _CatalogMetrics(Collector):
     """The counters of the catalog."""
 
     def __init__(self, counts: Counts) -> None:
@@ -132,7 +132,7 @@ class _Catalog(Collector):
         yield reads
 
 
-class _Background(Collector):
+class _BackgroundMetrics(Collector):
     """The state of the background loops."""
 
     def __init__(self, background: Background) -> None:
@@ -160,7 +160,7 @@ class Metrics:
 
     def __init__(self, access: AccessFileState) -> None:
         self.registry = CollectorRegistry()
-        self._requests = _Requests()
+        self._requests = _RequestMetrics()
         self.registry.register(self._requests)
         self._uploads = PrometheusCounter(
             "wheelyard_uploads", "Uploads by their outcome.", ("outcome",), registry=self.registry
@@ -197,9 +197,9 @@ class Metrics:
         start, status, sent = time.perf_counter(), 500, 0
         try:
             response = await handler(request)
-            status, sent = response.status, _sent(request, response)
+            status, sent = response.status, _sent_bytes(request, response)
         except web.HTTPException as error:
-            status, sent = status_of(error), _sent(request, error)
+            status, sent = status_of(error), _sent_bytes(request, error)
             raise
         finally:
             resource = request.match_info.route.resource
@@ -232,11 +232,11 @@ class Metrics:
 
     def export_catalog(self, counts: Counts) -> None:
         """Export what the catalog counts."""
-        self.registry.register(_Catalog(counts))
+        self.registry.register(_CatalogMetrics(counts))
 
     def export_background(self, background: Background) -> None:
         """Export the state of the background loops."""
-        self.registry.register(_Background(background))
+        self.registry.register(_BackgroundMetrics(background))
 
     def count_login(self, method: Method, outcome: str, count: int = 1) -> None:
         """Count requests by how their sender logged in, or tried to."""
@@ -253,7 +253,7 @@ class Metrics:
             self._uploads.labels(record.outcome or AuditOutcome.FAILED).inc()
 
 
-def _sent(request: web.Request, response: web.StreamResponse) -> int:
+def _sent_bytes(request: web.Request, response: web.StreamResponse) -> int:
     """Return how many bytes of a body have been sent, or are about to be."""
     streamed: int | None = request.get(SENT)
     if streamed is not None:

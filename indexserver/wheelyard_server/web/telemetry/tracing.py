@@ -31,7 +31,7 @@ from wheelyard_server.web.context import origin
 from wheelyard_server.web.errors import status_of
 from wheelyard_server.web.http import request_ids
 from wheelyard_server.web.http.lifecycle import PROBES
-from wheelyard_server.web.telemetry.logs import MAX_PATH_LENGTH, has_secret, hidden
+from wheelyard_server.web.telemetry.logs import MAX_PATH_LENGTH, has_secret, hide_secrets
 from wheelyard_server.web.telemetry.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -69,18 +69,18 @@ class Tracing:
                 status = status_of(error)
                 raise
             finally:
-                _answered(span, status)
+                _record_status(span, status)
             return response
 
     @contextmanager
     def step(self, name: str) -> Iterator[spans.Span]:
         """See `spans.step`."""
         with self._current(name) as span:
-            told = _Span(span)
+            wrapped = _Span(span)
             try:
-                yield told
+                yield wrapped
             except Exception as error:
-                told.failed(type(error).__name__)
+                wrapped.failed(type(error).__name__)
                 raise
 
     @contextmanager
@@ -105,9 +105,9 @@ class Tracing:
         resource = request.match_info.route.resource
         attributes = {
             http_attributes.HTTP_REQUEST_METHOD: method,
-            url_attributes.URL_PATH: hidden(request.path)[:MAX_PATH_LENGTH],
+            url_attributes.URL_PATH: hide_secrets(request.path)[:MAX_PATH_LENGTH],
             url_attributes.URL_SCHEME: origin(request).partition(":")[0],
-            REQUEST_ID: hidden(request_ids.current()),
+            REQUEST_ID: hide_secrets(request_ids.current()),
         }
         name = "HTTP" if method == "_OTHER" else method
         if resource is not None:
@@ -197,7 +197,7 @@ class _Span:
         self._span.set_status(trace.StatusCode.ERROR)
 
 
-def _answered(span: trace.Span, status: int) -> None:
+def _record_status(span: trace.Span, status: int) -> None:
     span.set_attribute(http_attributes.HTTP_RESPONSE_STATUS_CODE, status)
     # A client's mistake is not a failure of the server.
     if status >= 500:

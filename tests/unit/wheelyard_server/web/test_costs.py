@@ -120,7 +120,7 @@ async def test_a_client_with_the_page_costs_no_rendering_and_no_compressing(
         raise AssertionError
 
     monkeypatch.setattr(simple_pages, "project_page", fail)
-    monkeypatch.setattr(Representation, "encoded", fail)
+    monkeypatch.setattr(Representation, "body_in", fail)
     assert (await client.get("/simple/demo/", headers={**GZIP, "If-None-Match": etag})).status == 304
 
 

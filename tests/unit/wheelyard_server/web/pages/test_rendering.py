@@ -49,12 +49,12 @@ async def test_of_a_large_page_what_is_sent_is_kept_and_nothing_else() -> None:
             Encoding.GZIP, unchanged=unchanged
         )
     assert {each: page.etag(each) for each in Encoding} == {each: whole.etag(each) for each in Encoding}
-    assert page.encoded(Encoding.GZIP) == whole.encoded(Encoding.GZIP)
+    assert page.body_in(Encoding.GZIP) == whole.body_in(Encoding.GZIP)
     assert page.memory < len(LARGE) / 10
-    assert pages.cached("a", Encoding.GZIP) is page
-    assert pages.cached("a", Encoding.ZSTD) is None
+    assert pages.get("a", Encoding.GZIP) is page
+    assert pages.get("a", Encoding.ZSTD) is None
     plain = await pages.page("a", Encoding.IDENTITY, make, MANY)
-    assert plain.encoded(Encoding.IDENTITY) == LARGE
+    assert plain.body_in(Encoding.IDENTITY) == LARGE
 
 
 async def test_the_number_of_pages_waiting_to_be_rendered_is_limited() -> None:
@@ -106,9 +106,9 @@ async def test_a_page_with_an_origin_is_made_once_for_all_of_them(body: bytes) -
     for number in range(100):
         origin = f"https://{number}.example"
         page = await pages.page("a", origin, Encoding.IDENTITY, make, MANY)
-        assert page.encoded(Encoding.IDENTITY) == body + origin.encode()
+        assert page.body_in(Encoding.IDENTITY) == body + origin.encode()
         assert page.etag(Encoding.GZIP) == Maker(body)(origin).etag(Encoding.GZIP)
-        assert pages.cached("a", origin, Encoding.IDENTITY) is page
+        assert pages.get("a", origin, Encoding.IDENTITY) is page
     assert len(make.threads) == 1
 
 
