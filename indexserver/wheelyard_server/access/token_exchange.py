@@ -9,7 +9,7 @@ from wheelyard_server.access.minting import MintedToken
 from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import Method
 from wheelyard_server.access.signed_tokens import MAX_TOKEN_LENGTH, SignedClaims, is_signed_token
-from wheelyard_server.errors import InvalidPublisherError, NotFoundError
+from wheelyard_server.errors import InvalidPublisherError, NotFoundError, UnauthenticatedError
 
 MAX_BODY_BYTES = MAX_TOKEN_LENGTH + 1024
 """A token in a JSON object."""
@@ -29,31 +29,29 @@ class TokenExchange:
 
     def require_open(self) -> None:
         """Raise `NotFoundError` if no user trusts any CI job."""
-        self._logins()
+        self._accepted_users()
 
     def audience(self) -> str:
         """Return the audience that CI tokens must be signed for.
 
         Raises `NotFoundError` if no user trusts any CI job.
         """
-        return self._logins().mint.audience
+        return self._accepted_users().mint.audience
 
     async def exchange(self, unverified_token: str, record: AuditRecord) -> MintedToken:
         """Return a token for the CI job that this token names, and note in the record whose it is.
 
-        Raises `NotFoundError` if no user trusts any CI job, `UnauthenticatedError` for a token that
-        is not valid, and `InvalidPublisherError` for one that cannot be exchanged.
+        Raises `NotFoundError` if no user trusts any CI job, and `InvalidPublisherError` for a token
+        that is not valid or cannot be exchanged.
         """
-        accepted_users, now = self._logins(), datetime.now(UTC)
-        if not is_signed_token(unverified_token):
-            raise InvalidPublisherError("invalid-token", "This is not a signed CI token")
-        claims = accepted_users.verifier.verify(unverified_token, now)
+        accepted_users, now = self._accepted_users(), datetime.now(UTC)
+        claims = _verified(unverified_token, accepted_users, now)
         user, publisher = accepted_users.mint.user_for(claims)
         await self._use(unverified_token, claims, now)
         record.principal = principal_of(user, Method.TRUSTED_PUBLISHER)
         return accepted_users.mint.mint(user, publisher, claims, now)
 
-    def _logins(self) -> AcceptedUsers:
+    def _accepted_users(self) -> AcceptedUsers:
         accepted_users = self._access.access.accepted_users
         if not accepted_users.mint.is_open:
             raise NotFoundError("No IndexUser of this index has trustedPublishers")
@@ -71,3 +69,12 @@ class TokenExchange:
             raise InvalidPublisherError(
                 "invalid-reuse-token", "The token was already used: request a new one from CI"
             )
+
+
+def _verified(unverified_token: str, accepted_users: AcceptedUsers, now: datetime) -> SignedClaims:
+    if not is_signed_token(unverified_token):
+        raise InvalidPublisherError("invalid-token", "This is not a signed CI token")
+    try:
+        return accepted_users.verifier.verify(unverified_token, now)
+    except UnauthenticatedError as error:
+        raise InvalidPublisherError("invalid-token", str(error)) from error

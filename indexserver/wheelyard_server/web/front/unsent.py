@@ -16,6 +16,12 @@ from wheelyard_server.web.http.proxies import client_of
 PIECE_BYTES = 64 * 1024
 """A larger body is sent in such pieces, each when the client has read most of those before."""
 
+AT_ONCE_DIVISOR = 8
+"""A body that is written at once is no larger than this part of the budget of an address."""
+
+Body = bytes | memoryview
+"""A shared body, or a view of it that stands for a copy: each view counts by itself."""
+
 
 @dataclass(slots=True)
 class _Bodies:
@@ -24,14 +30,14 @@ class _Bodies:
     size: int = 0
     _holders: Counter[int] = field(default_factory=Counter)
 
-    def holds(self, body: bytes) -> bool:
+    def holds(self, body: Body) -> bool:
         return id(body) in self._holders
 
-    def add(self, body: bytes) -> None:
+    def add(self, body: Body) -> None:
         self.size += 0 if self.holds(body) else len(body)
         self._holders[id(body)] += 1
 
-    def remove(self, body: bytes) -> None:
+    def remove(self, body: Body) -> None:
         self._holders[id(body)] -= 1
         if not self._holders[id(body)]:
             del self._holders[id(body)]
@@ -51,21 +57,25 @@ class Unsent:
         """How many bytes are held."""
         return self._all.size
 
-    def has_room(self, address: str, body: bytes) -> bool:
+    def has_room(self, address: str, body: Body) -> bool:
         """Return whether a body may be held for a client. The only one may, however large it is."""
         own = self._of_address.get(address, _Bodies())
         return _fits(own, body, self._max_per_address) and _fits(self._all, body, self._max)
 
-    def holds_any_for(self, address: str) -> bool:
-        """Return whether any body is held for clients of an address."""
-        return address in self._of_address
+    def has_room_at_once(self, address: str, body: Body) -> bool:
+        """Return whether a body may be written at once: it is small, and no other is held for the address."""
+        return (
+            address not in self._of_address
+            and len(body) <= self._max_per_address // AT_ONCE_DIVISOR
+            and self.has_room(address, body)
+        )
 
-    def hold(self, address: str, body: bytes) -> None:
+    def hold(self, address: str, body: Body) -> None:
         """Count a body until it is released; the caller keeps a reference to it."""
         self._all.add(body)
         self._of_address[address].add(body)
 
-    def release(self, address: str, body: bytes) -> None:
+    def release(self, address: str, body: Body) -> None:
         """Count a body no longer."""
         self._all.remove(body)
         own = self._of_address[address]
@@ -74,7 +84,7 @@ class Unsent:
             del self._of_address[address]
 
     @contextmanager
-    def held(self, address: str, body: bytes) -> Iterator[None]:
+    def held(self, address: str, body: Body) -> Iterator[None]:
         """Hold a body for as long as the block runs."""
         self.hold(address, body)
         try:
@@ -93,12 +103,12 @@ class Unsent:
             address = client_of(request)
             if not self.has_room(address, body):
                 raise BusyError("Too many answers wait to be read: read the answers to earlier requests first")
-            response.body = _InPieces(body, self, address)
+            response.body = InPieces(body, self, address)
             response.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         return response
 
 
-def _fits(held: _Bodies, body: bytes, max_bytes: int) -> bool:
+def _fits(held: _Bodies, body: Body, max_bytes: int) -> bool:
     return held.size == 0 or held.holds(body) or held.size + len(body) <= max_bytes
 
 
@@ -134,7 +144,7 @@ class UnsentBody:
             self._last = None
 
 
-class _InPieces(Payload):
+class InPieces(Payload):
     """A body that is written in pieces: the connection copies what the client does not read."""
 
     def __init__(self, body: bytes, unsent: Unsent, address: str) -> None:
@@ -143,15 +153,20 @@ class _InPieces(Payload):
         self._body, self._unsent, self._address = body, unsent, address
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text."""
         return self._body.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        # Fewer pieces are faster: one client is behind by one body at most, however large that is.
-        size = PIECE_BYTES if self._unsent.holds_any_for(self._address) else len(self._body)
-        pieces = memoryview(self._body)
-        with self._unsent.held(self._address, self._body):
-            for start in range(0, len(pieces), size):
-                await writer.write(pieces[start : start + size])
+        """Write the body, at once if it may be copied, and else in pieces."""
+        view = memoryview(self._body)
+        size = PIECE_BYTES
+        counted: Body = self._body
+        if self._unsent.has_room_at_once(self._address, view):
+            # One piece is faster. The connection may copy it, so it counts even if the body itself is shared.
+            size, counted = len(view), view
+        with self._unsent.held(self._address, counted):
+            for start in range(0, len(view), size):
+                await writer.write(view[start : start + size])
             await writer.drain()
 
 

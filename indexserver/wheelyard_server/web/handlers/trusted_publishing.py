@@ -11,8 +11,9 @@ from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.access.minting import MintedToken
 from wheelyard_server.access.rules import Method
 from wheelyard_server.access.token_exchange import MAX_BODY_BYTES, TokenExchange
-from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
+from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.web.context import RECORD
+from wheelyard_server.web.errors import status_of
 from wheelyard_server.web.http.problem_details import problem
 
 TOKEN_EXCHANGE = web.AppKey("token_exchange", TokenExchange)
@@ -34,12 +35,11 @@ async def mint(request: web.Request) -> web.Response:
     exchange.require_open()
     try:
         minted = await exchange.exchange(await _read_token(request), record)
-    except (InvalidPublisherError, UnauthenticatedError) as error:
-        code = error.code if isinstance(error, InvalidPublisherError) else "invalid-token"
+    except InvalidPublisherError as error:
         # An unverified token may contain half of a surrogate pair, which JSON cannot encode.
         reason = str(error).encode(errors="replace").decode()
-        record.reason = f"{code}: {reason}"
-        return _refusal(code, reason)
+        record.reason = f"{error.code}: {reason}"
+        return _refusal(status_of(error), error.code, reason)
     return _success(minted)
 
 
@@ -50,9 +50,9 @@ def _success(minted: MintedToken) -> web.Response:
     )
 
 
-def _refusal(code: str, reason: str) -> web.Response:
+def _refusal(status: int, code: str, reason: str) -> web.Response:
     errors = [{"code": code, "description": reason}]
-    return problem(422, reason, more={"message": "Token request failed", "errors": errors})
+    return problem(status, reason, more={"message": "Token request failed", "errors": errors})
 
 
 async def _read_token(request: web.Request) -> str:

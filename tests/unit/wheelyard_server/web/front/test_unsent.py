@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.http import StreamWriter
 
 from support.access import READER
 from support.http import auth
@@ -16,7 +18,7 @@ from support.patience import until
 from support.serving import LimitedServer, send_raw
 from wheelyard_server import app
 from wheelyard_server.settings import Settings
-from wheelyard_server.web.front.unsent import PIECE_BYTES, UNSENT, Unsent
+from wheelyard_server.web.front.unsent import PIECE_BYTES, UNSENT, InPieces, Unsent
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 MIB = 1024 * 1024
@@ -144,6 +146,46 @@ async def test_what_is_counted_is_given_back_where_an_answer_s_head_was_too_much
     await until(lambda: not server.connections)
     assert unsent.size == 0
     assert not unsent._of_address
+
+
+def test_a_body_is_written_at_once_only_if_it_is_small_and_the_only_one_of_its_address() -> None:
+    unsent, small, large = Unsent(40, 32), b"abcd", b"abcde"
+    assert unsent.has_room_at_once("a", small)
+    assert not unsent.has_room_at_once("a", large)
+    with unsent.held("a", memoryview(small)):
+        assert not unsent.has_room_at_once("a", small)
+        assert unsent.has_room_at_once("b", small)
+        with unsent.held("b", memoryview(small)):
+            assert unsent.size == 8, "the connections of both may have copied it"
+            with unsent.held("c", bytes(30)):
+                assert not unsent.has_room_at_once("d", small)
+    assert unsent.size == 0
+
+
+class Written(StreamWriter):
+    """Notes the pieces of a body, and what is held while each is written."""
+
+    def __init__(self, unsent: Unsent) -> None:
+        self.unsent = unsent
+        self.pieces: list[tuple[int, int]] = []
+
+    async def write(self, chunk: Any, *, drain: bool = True, LIMIT: int = 0) -> None:  # noqa: ARG002, N803
+        self.pieces.append((memoryview(chunk).nbytes, self.unsent.size))
+
+    async def drain(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_only", [True, False])
+async def test_the_only_body_of_an_address_is_written_at_once_and_others_in_pieces(*, is_only: bool) -> None:
+    unsent, body = Unsent(100 * MIB, MIB), bytes(2 * PIECE_BYTES)
+    written = Written(unsent)
+    with unsent.held("b" if is_only else "a", body):
+        await InPieces(body, unsent, "a").write(written)
+    # A shared body counts once. What is written at once counts as a copy.
+    expected = [(2 * PIECE_BYTES, 4 * PIECE_BYTES)] if is_only else [(PIECE_BYTES, 2 * PIECE_BYTES)] * 2
+    assert written.pieces == expected
+    assert unsent.size == 0
 
 
 async def test_a_large_answer_is_the_same_as_ever(server: LimitedServer) -> None:

@@ -20,7 +20,6 @@ from support.lane import Noted
 from support.memory_storage import MemoryStorage
 from support.serving import LimitedServer
 from wheelyard_server import app
-from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.app import CATALOG
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.names import NormalizedName
@@ -34,7 +33,6 @@ from wheelyard_server.settings import (
     Settings,
     StorageSettings,
 )
-from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.front.fast_lane import LANE, FastLane
 from wheelyard_server.web.front.request_groups import LaneClient
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
@@ -63,9 +61,8 @@ async def client(
     """Return a client of the cluster's listener, or of the one that a test names."""
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
-    server = LimitedServer(application, settings.limits)
-    if getattr(request, "param", "cluster") == "external":
-        application[LISTENER_PORTS] = ListenerPorts(server.port)
+    listener = Listener(getattr(request, "param", "cluster"))
+    server = LimitedServer(application, settings.limits, listener=listener)
     async with TestClient(server, auto_decompress=False) as test_client:
         yield test_client
 
