@@ -162,7 +162,8 @@ class InPieces(Payload):
         size = PIECE_BYTES
         counted: Body = self._body
         if self._unsent.has_room_at_once(self._address, view):
-            # One piece is faster. The connection may copy it, so it counts even if the body itself is shared.
+            # One piece is faster. The connection may copy it, so it counts even if the body itself
+            # is shared.
             size, counted = len(view), view
         with self._unsent.held(self._address, counted):
             for start in range(0, len(view), size):
