@@ -1,31 +1,31 @@
-"""What kube-score and checkov find in the chart and we leave as it is, each with the reason.
+"""Exceptions: findings of kube-score and checkov that we accept, each with the reason.
 
-A finding that is not here fails a test, and so does an exception that nothing needs any more.
+A finding that is not listed here fails a test, and so does an exception that is no longer needed.
 """
 
 DEFAULT, EVERYTHING = "default", "everything"
-"""The two sets of values that are looked at."""
+"""The two sets of values that are scanned."""
 OPERATOR, TEST = "Deployment", "Pod"
-"""The containers that are meant: the operator, and the pod of `helm test`."""
+"""The kinds of the scanned pods: the operator's, and that of `helm test`."""
 
 _CPU = (
-    "A limit of CPU throttles a program in the middle of its work even where the node is idle: reconciling gets "
-    "slow, and a Lease is lost. The request sees to its share. To set a limit, use `resources`."
+    "A CPU limit throttles a program even on an idle node: reconciling gets slow, and a Lease is lost. The "
+    "request guarantees its share. To set a limit, use `resources`."
 )
 _EPHEMERAL = (
     "The root is read-only, /tmp has a size limit and logs are rotated by the kubelet. A request keeps pods off "
     "nodes that do not count local storage, such as those of kind without root. To set one, use `resources`."
 )
 _PULL = (
-    "Tags of releases never change, and `image.digest` is for those who trust no tag; `Always` needs the registry "
-    "at each start."
+    "Tags of releases never change, and users who do not trust tags can set `image.digest`; `Always` needs the "
+    "registry at each start."
 )
-_DIGEST = "A chart does not know the digest that the image gets in your registry; `image.digest` takes it."
+_DIGEST = "A chart does not know the image's digest in your registry; `image.digest` sets it."
 _POLICY = (
-    "Off unless asked for: which ports lead to the API server and to S3 differs from cluster to cluster, and a "
-    "wrong policy cuts the operator off. `networkPolicy.enabled` has one for each pod."
+    "Off by default: the ports of the API server and S3 differ from cluster to cluster, and a wrong policy cuts "
+    "the operator off. `networkPolicy.enabled` creates one for each pod."
 )
-_ENDS = "A pod that asks once and ends: there is nothing to probe."
+_ENDS = "A pod that makes one check and exits: there is nothing to probe."
 
 KUBE_SCORE: dict[tuple[str, str, str], str] = {
     (DEFAULT, OPERATOR, "container-resources"): _CPU,
@@ -44,10 +44,10 @@ KUBE_SCORE: dict[tuple[str, str, str], str] = {
         DEFAULT,
         OPERATOR,
         "deployment-replicas",
-    ): "Index servers serve without an operator; `replicas` makes it more.",
+    ): "Index servers keep serving without an operator; `replicas` can be raised.",
     (EVERYTHING, OPERATOR, "deployment-has-host-podantiaffinity"): (
-        "Topology spread over nodes and zones does the same, and does not stop a roll-out where there are "
-        "too few nodes."
+        "Topology spread over nodes and zones does the same, and does not block a rollout if there are too "
+        "few nodes."
     ),
 }
 
@@ -66,14 +66,14 @@ CHECKOV: dict[tuple[str, str, str], str] = {
         DEFAULT,
         OPERATOR,
         "CKV_K8S_38",
-    ): "An operator talks to the API server: that is what its ServiceAccount's token is for.",
+    ): "An operator talks to the API server and needs its ServiceAccount's token.",
     (
         EVERYTHING,
         OPERATOR,
         "CKV_K8S_38",
-    ): "An operator talks to the API server: that is what its ServiceAccount's token is for.",
+    ): "An operator talks to the API server and needs its ServiceAccount's token.",
     (EVERYTHING, OPERATOR, "CKV_K8S_35"): (
-        "The AWS SDK's own way to be given keys. A role (IRSA, Pod Identity) needs none and is what we advise."
+        "The AWS SDK reads keys from the environment. We recommend a role (IRSA, Pod Identity), which needs none."
     ),
     (DEFAULT, TEST, "CKV_K8S_8"): _ENDS,
     (EVERYTHING, TEST, "CKV_K8S_8"): _ENDS,

@@ -1,4 +1,4 @@
-"""The chart, rendered by helm without any cluster."""
+"""Renders the chart with helm, without a cluster."""
 
 import subprocess
 from pathlib import Path
@@ -10,22 +10,22 @@ from cluster import tools
 from support.mainjob import CHART
 
 EVERYTHING = Path(__file__).with_name("everything.yaml")
-"""Values with all on that can be on."""
+"""Values that enable everything."""
 
 
 def helm(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run helm, which may fail."""
+    """Run helm; it may fail."""
     command = [str(tools.built(tools.HELM) / "helm"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def manifest(*options: object) -> str:
-    """Return what the chart makes with these options of helm, as the release `release` in `system`."""
+    """Return the manifest of the release `release` in `system`, with these options of helm."""
     done = helm("template", "release", CHART, "--namespace", "system", *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def rendered(*options: object) -> list[dict[str, Any]]:
-    """Return that as objects."""
+    """Return the manifest's objects."""
     return [each for each in yaml.safe_load_all(manifest(*options)) if each]

@@ -1,7 +1,7 @@
-"""JSON schemas of everything that the chart makes, as kubeconform takes them, for each version of Kubernetes.
+"""JSON schemas for kubeconform, of every kind in the chart and each version of Kubernetes.
 
-They come from PyPI, those of the Prometheus Operator too: kubeconform would fetch its own from the
-network.
+They come from PyPI, also those of the Prometheus Operator: kubeconform would fetch its own from
+the network.
 """
 
 import json
@@ -26,7 +26,7 @@ TEMPLATE = "{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.js
 
 
 def versions() -> list[str]:
-    """Return the versions of Kubernetes whose schemas there are, such as `1.34.0`, oldest first."""
+    """Return the versions of Kubernetes that have schemas, such as `1.34.0`, oldest first."""
     names = [
         each.name.removeprefix("v").removesuffix("-local-strict") for each in _shipped().glob("*-local-strict")
     ]
@@ -40,8 +40,8 @@ def write(folder: Path, version: str, kinds: Collection[str]) -> None:
     names = {kind.lower() for kind in kinds}
     definitions = json.loads((source / "_definitions.json").read_text())["$defs"]
     for file in (each for each in source.glob("*-v1.json") if each.name.partition("-")[0] in names):
-        # Each has to stand alone: kubeconform looks for the name in `$id`, and for the definitions,
-        # on the network.
+        # Each must be complete: kubeconform fetches the name in `$id`, and the definitions, from
+        # the network.
         schema = json.loads(file.read_text().replace('"/api/_definitions.json#', '"#'))
         del schema["$id"], schema["$schema"]
         (target / file.name).write_text(json.dumps({**schema, "$defs": definitions}))

@@ -1,4 +1,4 @@
-"""The alerts and the dashboard: each alert fires for its cause alone, and what they ask for exists."""
+"""Each alert fires for its cause only, and every metric of the alerts and the dashboard exists."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def test_each_alert_fires_for_its_cause_and_not_without_it(tmp_path: Path) -> No
     promtool("test", "rules", tmp_path / "alerts_test.yaml")
 
 
-def test_no_alert_is_left_out_there() -> None:
+def test_every_alert_is_tested() -> None:
     checked = [each for test in yaml.safe_load(TESTS.read_text())["tests"] for each in test["alert_rule_test"]]
     names = {alert["alert"] for alert in ALERTS}
     assert {each["alertname"] for each in checked if each.get("exp_alerts")} == names
@@ -50,26 +50,26 @@ def test_no_alert_is_left_out_there() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_each_alert_says_what_to_do(alert: dict[str, Any]) -> None:
+def test_each_alert_has_a_runbook(alert: dict[str, Any]) -> None:
     assert f"## {alert['alert']}\n" in (ROOT / "docs/alerts.md").read_text()
     assert {"summary", "description"} == set(alert["annotations"])
-    assert alert["annotations"]["description"].endswith(".")  # More may follow.
+    assert alert["annotations"]["description"].endswith(".")  # A sentence may be appended.
 
 
 @pytest.mark.parametrize("url", ["", "https://books.example/alerts.html"])
-def test_the_chart_changes_nothing_in_them_but_where_the_runbooks_are(url: str) -> None:
+def test_the_chart_adds_only_the_runbooks(url: str) -> None:
     (made,) = (each for each in rendered(*ENABLED, f"{RUNBOOKS}={url}") if each["kind"] == "PrometheusRule")
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
     for group, its_source in zip(made["spec"]["groups"], RULES["groups"], strict=True):
         for rule, source in zip(group.pop("rules"), its_source["rules"], strict=True):
-            said, anchor = source["annotations"], source["alert"].lower()
+            annotations, anchor = source["annotations"], source["alert"].lower()
             assert rule.pop("annotations") == (
-                {**said, "runbook_url": f"{url}#{anchor}"}
+                {**annotations, "runbook_url": f"{url}#{anchor}"}
                 if url
                 else {
-                    **said,
-                    "description": f"{said['description']} docs/alerts.md#{anchor} of Wheelyard {version} says"
-                    " what to do.",
+                    **annotations,
+                    "description": f"{annotations['description']} docs/alerts.md#{anchor} of Wheelyard {version}"
+                    " says what to do.",
                 }
             )
             assert rule == {key: value for key, value in source.items() if key != "annotations"}
@@ -77,11 +77,11 @@ def test_the_chart_changes_nothing_in_them_but_where_the_runbooks_are(url: str) 
 
 
 def test_every_metric_of_an_alert_exists(tmp_path: Path) -> None:
-    asked = [rule["expr"] for rule in ALERTS]
+    expressions = [rule["expr"] for rule in ALERTS]
     panels = json.loads((FILES / "dashboard.json").read_text())["panels"]
-    asked += [target["expr"] for panel in panels for target in panel.get("targets", ())]
-    told = names_in(operator_registry()) | names_in(server_registry(tmp_path))
-    assert {name for each in asked for name in NAME.findall(each)} - told == set()
+    expressions += [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    existing = names_in(operator_registry()) | names_in(server_registry(tmp_path))
+    assert {name for each in expressions for name in NAME.findall(each)} - existing == set()
 
 
 def names_in(registry: CollectorRegistry) -> set[str]:

@@ -1,4 +1,4 @@
-"""What helm, kubeconform, kube-score and checkov say of what the chart makes: without values, and with all."""
+"""helm, kubeconform, kube-score and checkov accept the chart's manifests: with default values, and with all."""
 
 import json
 import subprocess
@@ -29,14 +29,14 @@ def values(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def made(values: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file with what the chart makes of these values."""
+    """Return a file with the manifest for these values."""
     file = tmp_path_factory.mktemp("made") / "manifest.yaml"
     file.write_text(manifest(*OPTIONS[values]))
     return file
 
 
 def output_of(*command: object) -> str:
-    """Run a scanner, which fails when it finds something; return what it prints."""
+    """Run a scanner, whose exit code says whether it found something; return its output."""
     return subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False).stdout
 
 
@@ -48,22 +48,20 @@ def test_helm_lint_finds_nothing(values: str) -> None:
 
 @pytest.fixture(scope="module", params=("oldest", "newest"))
 def kubernetes(request: pytest.FixtureRequest) -> str:
-    """Name a version of Kubernetes: the oldest that the chart allows, or the newest that there are schemas of."""
+    """Return a version of Kubernetes: the oldest that the chart allows, or the newest that has schemas."""
     if request.param == "newest":
         return schemas.versions()[-1]
     oldest: str = ABOUT["kubeVersion"].removeprefix(">=").removesuffix("-0")
     return oldest
 
 
-def test_everything_is_as_kubernetes_and_the_prometheus_operator_have_it(
-    made: Path, kubernetes: str, tmp_path: Path
-) -> None:
+def test_every_object_matches_the_schema_of_its_kind(made: Path, kubernetes: str, tmp_path: Path) -> None:
     documents = [each for each in yaml.safe_load_all(made.read_text()) if each]
     assert kubeconform(made, tmp_path, kubernetes) == {each["kind"]: "statusValid" for each in documents}
 
 
 def kubeconform(manifest: Path, folder: Path, version: str) -> dict[str, str]:
-    """Return what kubeconform says of each kind in a manifest: `statusValid`, or else what is wrong."""
+    """Return kubeconform's verdict for each kind in a manifest: `statusValid`, or an error."""
     kinds = {each["kind"] for each in yaml.safe_load_all(manifest.read_text()) if each}
     schemas.write(folder, version, kinds)
     options = ("-strict", "-verbose", "-output", "json", "-kubernetes-version", version)
@@ -73,7 +71,7 @@ def kubeconform(manifest: Path, folder: Path, version: str) -> dict[str, str]:
     return {each["kind"]: each["msg"] or each["status"] for each in found}
 
 
-def test_kubeconform_would_find_a_wrong_field(tmp_path: Path) -> None:
+def test_kubeconform_finds_a_wrong_field(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     documents = [
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"prots": []}},
@@ -105,7 +103,7 @@ def test_the_unit_tests_of_the_templates_pass() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_kube_score_finds_only_what_we_argue(values: str, made: Path) -> None:
+def test_kube_score_finds_only_the_listed_exceptions(values: str, made: Path) -> None:
     kube_score = tools.built(tools.KUBE_SCORE) / "kube-score"
     version = ".".join(ABOUT["kubeVersion"].removeprefix(">=").split(".")[:2])
     options = ("--output-format", "json", "--kubernetes-version", f"v{version}")
@@ -120,10 +118,10 @@ def test_kube_score_finds_only_what_we_argue(values: str, made: Path) -> None:
 
 
 ALL_OK = 10
-"""kube-score's grade for a check that has nothing to say; 7 is nearly so, 5 a warning, 1 critical."""
+"""kube-score's grade for a check without findings; 7 is almost OK, 5 a warning, 1 critical."""
 
 
-def test_checkov_finds_only_what_we_argue(values: str, made: Path) -> None:
+def test_checkov_finds_only_the_listed_exceptions(values: str, made: Path) -> None:
     checkov = environment("checkov", schemas.LOCKS) / "bin/checkov"
     options = ("--framework", "kubernetes", "--output", "json", "--quiet", "--compact", "--skip-download")
     report: dict[str, Any] = json.loads(output_of(checkov, *options, "--file", made))

@@ -1,4 +1,4 @@
-"""Every value of the chart ends up where its description says."""
+"""Every value of the chart has the effect that its description promises."""
 
 import json
 import tarfile
@@ -18,7 +18,7 @@ NAME = "release-wheelyard-operator"
 
 
 class Objects:
-    """What the chart made, by kind and name."""
+    """The objects of a manifest, by kind and name."""
 
     def __init__(self, objects: list[dict[str, Any]]) -> None:
         self._objects = {(each["kind"], each["metadata"]["name"]): each for each in objects}
@@ -32,11 +32,11 @@ class Objects:
 
 @pytest.fixture(scope="module")
 def everything() -> Objects:
-    """Render the chart with a value of ours for each of its own."""
+    """Return the chart's objects with every value set."""
     return Objects(rendered("--values", EVERYTHING))
 
 
-def test_no_value_is_left_out_here() -> None:
+def test_every_value_is_set_in_everything_yaml() -> None:
     def keys(values: Any, path: str = "") -> set[str]:
         if isinstance(values, dict) and path not in OPEN:
             return {key for name, value in values.items() for key in keys(value, f"{path}.{name}")}
@@ -56,7 +56,7 @@ OPEN = {
     ".monitoring.prometheusRule.labels",
     ".monitoring.dashboard.labels",
 }
-"""Values that are objects as users like."""
+"""Values that are objects with any keys."""
 
 
 def test_every_value_reaches_the_operator(everything: Objects) -> None:
@@ -95,10 +95,10 @@ def test_every_value_reaches_the_operator(everything: Objects) -> None:
 
 
 def settings_of(*options: str) -> Settings:
-    """Return what the operator reads of the chart with these options."""
+    """Return the settings that the operator reads, for these options of helm."""
     (deployment,) = (each for each in rendered(*options) if each["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    # The kubelet fills in what it knows about the pod.
+    # The kubelet fills in fieldRefs.
     environment = {each["name"]: each.get("value", "pod") for each in container["env"]}
     return Settings.from_environment(environment)
 
@@ -108,7 +108,7 @@ def test_by_default_no_bucket_and_no_host_is_allowed() -> None:
     assert (settings.allowed_buckets, settings.allowed_hosts, settings.allowed_issuers) == ((), (), ())
 
 
-def test_the_operator_reads_everything_that_the_values_allow() -> None:
+def test_the_operator_allows_what_the_values_allow() -> None:
     settings, external = settings_of("--values", str(EVERYTHING), "--set", "caBundle="), VALUES["external"]
     assert settings.allowed_buckets == tuple(VALUES["aws"]["allowedBuckets"])
     assert settings.allowed_hosts == tuple(external["allowedHosts"])
@@ -131,20 +131,22 @@ def test_the_operator_reads_everything_that_the_values_allow() -> None:
         ("traefik.ingress.kubernetes.io/router.middlewares", [], ["other-team@kubernetescrd"]),
     ],
 )
-def test_annotations_of_an_ingress_have_harmless_values_only(name: str, good: list[str], bad: list[str]) -> None:
+def test_the_default_annotations_of_an_ingress_have_only_harmless_values(
+    name: str, good: list[str], bad: list[str]
+) -> None:
     forms = [each for each in settings_of().allowed_ingress_annotations if each.name == name]
     assert bool(forms) == bool(good)
     assert all(any(form.takes(value) for form in forms) for value in good)
     assert not any(form.takes(value) for form in forms for value in bad)
 
 
-def test_no_default_allows_annotations_by_a_wildcard_or_values_of_any_kind() -> None:
+def test_no_default_allows_annotations_with_a_wildcard_or_with_arbitrary_values() -> None:
     forms = settings_of().allowed_ingress_annotations
     assert not [form.name for form in forms if {"*", "?"} & set(form.name)]
     assert not [form.name for form in forms if form.takes("any/value; of.any@kind") or form.takes("")]
 
 
-def test_the_pods_are_as_the_values_say(everything: Objects) -> None:
+def test_the_values_set_the_fields_of_pods(everything: Objects) -> None:
     assert everything("Deployment")["spec"]["replicas"] == 3
     template = everything("Deployment")["spec"]["template"]
     pod, (container,) = template["spec"], template["spec"]["containers"]
@@ -158,7 +160,7 @@ def test_the_pods_are_as_the_values_say(everything: Objects) -> None:
     assert everything("ServiceAccount")["metadata"]["annotations"] == VALUES["serviceAccount"]["annotations"]
 
 
-def test_prometheus_and_grafana_find_what_is_made_for_them(everything: Objects) -> None:
+def test_prometheus_and_grafana_find_the_objects_made_for_them(everything: Objects) -> None:
     def labels(kind: str, name: str = NAME) -> Any:
         return everything(kind, name)["metadata"]["labels"].items()
 
@@ -183,36 +185,36 @@ def test_prometheus_and_grafana_find_what_is_made_for_them(everything: Objects) 
     assert everything("ConfigMap", f"{NAME}-dashboard")["data"]["wheelyard.json"].rstrip() == dashboard.rstrip()
 
 
-def test_the_operator_is_shut_off_but_for_what_the_values_name(everything: Objects) -> None:
+def test_the_network_policy_allows_only_the_peers_and_ports_of_the_values(everything: Objects) -> None:
     spec = everything("NetworkPolicy")["spec"]
     assert spec["ingress"][0]["from"][:-1] == VALUES["networkPolicy"]["metricsFrom"]
     assert [each["port"] for each in spec["egress"][-1]["ports"]] == VALUES["networkPolicy"]["egressPorts"]
-    # `helm test` gets through: in by the last peer, and out by a policy of its own.
+    # `helm test` is allowed in as the last peer, and out by its own policy.
     test = everything("Pod", f"{NAME}-test")["metadata"]["labels"]
     assert test.items() > spec["ingress"][0]["from"][-1]["podSelector"]["matchLabels"].items()
-    way_out = everything("NetworkPolicy", f"{NAME}-test")["spec"]
-    assert test.items() > way_out["podSelector"]["matchLabels"].items()
+    egress_of_test = everything("NetworkPolicy", f"{NAME}-test")["spec"]
+    assert test.items() > egress_of_test["podSelector"]["matchLabels"].items()
     operator = everything("Deployment")["spec"]["template"]["metadata"]["labels"]
-    assert operator.items() > way_out["egress"][-1]["to"][0]["podSelector"]["matchLabels"].items()
+    assert operator.items() > egress_of_test["egress"][-1]["to"][0]["podSelector"]["matchLabels"].items()
 
 
-def test_crds_come_with_the_release_and_stay() -> None:
+def test_crds_are_installed_with_the_release_and_kept() -> None:
     def crds(**values: str) -> list[Any]:
         found = rendered(*(f"--set=crds.{name}={value}" for name, value in values.items()))
         return [each for each in found if each["kind"] == "CustomResourceDefinition"]
 
-    def stay(found: list[Any]) -> list[Any]:
+    def policies(found: list[Any]) -> list[Any]:
         return [each["metadata"].get("annotations", {}).get("helm.sh/resource-policy") for each in found]
 
     sources = [yaml.safe_load(file.read_text())["spec"] for file in sorted((CHART / "files/crds").iterdir())]
     assert [each["spec"] for each in crds()] == sources
-    assert stay(crds()) == ["keep", "keep"]
-    assert stay(crds(keep="false")) == [None, None]
+    assert policies(crds()) == ["keep", "keep"]
+    assert policies(crds(keep="false")) == [None, None]
     assert crds(enabled="false") == []
 
 
-def test_index_servers_have_the_operators_image_unless_another_is_named() -> None:
-    # The operator's, the servers', and that of `helm test`.
+def test_index_servers_have_the_operators_image_unless_another_is_set() -> None:
+    # For the operator, the servers and `helm test`.
     assert manifest("--set", "image.tag=9.9").count('"wheelyard:9.9"') == 3
     digest = VALUES["image"]["digest"]
     assert manifest("--set", f"image.digest={digest}").count(f'"wheelyard@{digest}"') == 3
@@ -259,7 +261,7 @@ def test_an_old_name_is_refused_with_the_new_one(old: str, message: str) -> None
     assert message in done.stderr
 
 
-def test_the_lease_is_the_only_one_that_the_operator_may_change() -> None:
+def test_the_operator_may_change_only_its_own_lease() -> None:
     roles = [each for each in rendered() if each["kind"] in {"Role", "ClusterRole"}]
     about = [
         (role["kind"], role["metadata"].get("namespace"), rule["verbs"], rule.get("resourceNames"))
@@ -270,7 +272,7 @@ def test_the_lease_is_the_only_one_that_the_operator_may_change() -> None:
     assert about == [("Role", "system", ["create"], None), ("Role", "system", ["get", "patch"], [NAME])]
 
 
-def test_for_listed_namespaces_nothing_is_cluster_wide(everything: Objects) -> None:
+def test_with_listed_namespaces_no_permission_is_cluster_wide(everything: Objects) -> None:
     assert not {"ClusterRole", "ClusterRoleBinding"} & everything.kinds()
     bindings = [each for each in rendered("--values", EVERYTHING) if each["kind"] == "RoleBinding"]
     assert {each["metadata"]["namespace"] for each in bindings} == {"packages", "ci", "system"}

@@ -128,13 +128,20 @@ def pieces(path: Path) -> Iterator[Piece]:
 
 
 def too_long(path: Path) -> Iterator[int]:
-    """Yield the lines of prose that are too long, of a page or of Python, if they can be wrapped.
+    """Yield the lines of prose that are too long, if they can be wrapped.
 
     The first line of a docstring cannot: it is a whole sentence (ruff: D205).
     """
     text = path.read_text()
     lines = text.splitlines()
-    for number in _long_in_python(text, lines) if path.suffix == ".py" else _long_in_markdown(lines):
+    match path.suffix:
+        case ".py":
+            numbers = _long_in_python(text, lines)
+        case ".md":
+            numbers = _long_in_markdown(lines)
+        case _:
+            numbers = _long_in_comments(lines)
+    for number in numbers:
         if " " in _plain(lines[number - 1].strip().lstrip("-*#0123456789. ")):
             yield number
 
@@ -145,6 +152,12 @@ def _long_in_markdown(lines: Sequence[str]) -> Iterator[int]:
         is_code ^= line.lstrip().startswith("```")
         if len(line) > MAX_COLUMNS and not is_code and not line.lstrip().startswith(("|", "#", "```")):
             yield number
+
+
+def _long_in_comments(lines: Sequence[str]) -> Iterator[int]:
+    return (
+        number for number, line in enumerate(lines, 1) if len(line) > MAX_COLUMNS and line.strip().startswith("#")
+    )
 
 
 def _long_in_python(text: str, lines: Sequence[str]) -> Iterator[int]:

@@ -1,4 +1,4 @@
-{{- /* With what is appended to it, such as -dashboard, no longer than the 63 characters that a name may have. */ -}}
+{{- /* Short enough that a name with a suffix such as -dashboard has at most 63 characters. */ -}}
 {{- define "wheelyard.name" -}}
 {{- if contains "wheelyard" .Release.Name -}}
 {{ printf "%s-operator" .Release.Name | trunc 53 | trimSuffix "-" }}
@@ -7,7 +7,7 @@
 {{- end -}}
 {{- end }}
 
-{{- /* Values that have a new name are refused for one release: ignored, they would allow less or more than was meant. */ -}}
+{{- /* Renamed values are refused for one release: if ignored, they would allow less or more than intended. */ -}}
 {{- define "wheelyard.refuseOldNames" -}}
 {{- if hasKey .Values "exposure" }}
 {{- fail "exposure is now external: rename it, with the same values below it" }}
