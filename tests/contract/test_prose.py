@@ -48,8 +48,10 @@ TREES = [
     "tests/unit/support",
     "tests/unit/wheelyard_operator/resource",
     "tests/unit/wheelyard_operator/status",
+    "tests/unit/wheelyard_server/access",
     "tests/unit/wheelyard_server/commands",
     "tests/unit/wheelyard_server/importing",
+    "tests/unit/wheelyard_server/web",
 ]
 """Files, and folders, that have none of the patterns."""
 

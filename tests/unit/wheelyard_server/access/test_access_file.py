@@ -35,7 +35,7 @@ JSON = b'{"users":[{"name":"a","groups":["g"]}],"grants":[]}'
 @pytest.mark.parametrize(
     "text", [JSON, gzip.compress(JSON, mtime=0), gzip.compress(b"users: [{name: a, groups: [g]}]", mtime=0)]
 )
-def test_json_and_what_is_compressed_are_the_same_as_yaml(text: bytes) -> None:
+def test_json_and_compressed_files_mean_the_same_as_yaml(text: bytes) -> None:
     assert parse(text) == parse(b"users: [{name: a, groups: [g]}]")
 
 

@@ -10,7 +10,7 @@ OURS = 19 * 1024**2
 
 
 class Crowd:
-    """Takes room for whoever is asked for, and remembers who has it and who had it first."""
+    """Takes slots for clients, and notes which clients have one and in which order they got it."""
 
     def __init__(self, slots: HashSlots) -> None:
         self.slots = slots

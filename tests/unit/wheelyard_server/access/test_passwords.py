@@ -159,7 +159,7 @@ async def test_a_password_is_not_refused_for_a_reading_of_it_that_is_too_long(wo
     assert await world.checker.check("jenkins", readings, (STORED,), HOME)
 
 
-async def test_what_is_remembered_is_bounded(world: World) -> None:
+async def test_cached_checks_are_bounded(world: World) -> None:
     for number in range(1100):
         assert await world.check(f"user{number}", RIGHT, STORED)
     assert len(world.checker._believed) == 1000
@@ -210,7 +210,7 @@ async def test_a_request_refused_as_busy_does_not_count_as_a_guess(world: World)
 
 
 async def test_a_name_with_many_guesses_waits_behind_itself_alone(world: World) -> None:
-    """From many addresses, so that nobody is throttled. Others are served as soon as a slot is free."""
+    """From many addresses, so no client is throttled. Others are served as soon as a slot is free."""
     world.gate.clear()
     guesses = [
         asyncio.ensure_future(world.checker.check("victim", (f"guess{number}",), [STORED], f"192.0.2.{number}"))
@@ -228,7 +228,7 @@ async def test_a_name_with_many_guesses_waits_behind_itself_alone(world: World) 
 
 
 async def test_a_hash_that_takes_more_memory_than_there_is_is_not_verified(world: World) -> None:
-    """As if there were none: with the same cost, and no answer tells it."""
+    """As if there were none: at the same cost, and no answer shows it."""
     small = PasswordChecker(lambda: world.seconds, world.compare, HashSlots(memory=24 * 1024**2, processors=8))
     heavy = Password(hash="$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA")
     assert not await small.check("jenkins", (RIGHT,), [heavy], HOME)

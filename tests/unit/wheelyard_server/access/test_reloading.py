@@ -50,7 +50,7 @@ def test_a_broken_or_missing_file_neither_opens_nor_closes_the_door(
     current.reload()
     assert current.access.rules.allows_some(ANONYMOUS, Verb.READ)
     current.reload()
-    assert [record.levelno for record in caplog.records] == [logging.ERROR], "it is told once"
+    assert [record.levelno for record in caplog.records] == [logging.ERROR], "it is logged once"
     clock.now = 2
     current.reload()
     assert (current.usable, current.loaded, current.looked) == (False, 1, 2)
@@ -77,7 +77,7 @@ def test_without_a_good_file_there_is_no_start(tmp_path: Path, clock: Clock) -> 
         CurrentAccess(tmp_path / "access.yaml", clock)
 
 
-def test_what_fails_unexpectedly_is_tried_again_and_the_last_good_file_stays(
+def test_an_unexpected_error_is_tried_again_and_the_last_good_file_stays(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "access.yaml"

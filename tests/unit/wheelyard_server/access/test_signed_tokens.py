@@ -28,7 +28,7 @@ def part(content: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
-def test_what_an_issuer_says() -> None:
+def test_the_claims_of_an_issuer_are_returned() -> None:
     claims = VERIFIER.verify(ONE.sign(NOW, sub="me"), NOW)
     assert (claims.issuer, claims.claims["sub"]) == (ONE.url, "me")
     assert claims.expires == NOW + timedelta(minutes=10)
@@ -70,7 +70,7 @@ def test_a_key_without_an_id_is_tried() -> None:
         ({"iss": TWO.url}, "not signed by its issuer"),
     ],
 )
-def test_what_is_not_to_be_believed(changes: dict[str, Any], says: str) -> None:
+def test_invalid_tokens_are_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(UnauthenticatedError, match=says):
         VERIFIER.verify(ONE.sign(NOW, **changes), NOW)
 

@@ -59,7 +59,7 @@ def test_the_addresses_of_one_ipv6_customer_are_one(throttle: Throttle) -> None:
     throttle.begin("jenkins", "2001:db8:0:1::1")
 
 
-def test_what_is_remembered_is_bounded(throttle: Throttle) -> None:
+def test_remembered_addresses_are_bounded(throttle: Throttle) -> None:
     for number in range(20_000):
         throttle.begin(f"user{number}", f"10.0.{number // 256 % 256}.{number % 256}")
     assert len(throttle._windows) == 10_000

@@ -40,7 +40,7 @@ def test_one_upload_is_taken_however_small_the_space_is() -> None:
         pass
 
 
-def test_what_can_never_be_taken_is_refused_at_once() -> None:
+def test_an_upload_that_can_never_be_accepted_is_refused_at_once() -> None:
     with pytest.raises(FileTooLargeError, match="100"), Admission(LIMITS).admit(FORM_BYTES + 101):
         pass
 

@@ -1,8 +1,9 @@
 """Every route is asked with the largest legal input, and what one turn of the event loop does for it is counted.
 
-Counts, not seconds: calls of functions, and bytes. A route that goes over a whole project or list at once has tens
-of thousands of calls, see `test_what_has_no_bound_is_found`. Two things are not counted: documents are decoded and
-encoded as a whole, in C, when they change (ADR 27), and the storage of this test is a fake.
+Counts, not seconds: calls of functions, and bytes. A route that goes over a whole project or list
+at once has tens of thousands of calls, see `test_a_route_without_a_bound_is_found`. Two things are
+not counted: documents are decoded and encoded as a whole, in C, when they change (ADR 27), and the
+storage of this test is a fake.
 """
 
 import asyncio
@@ -191,7 +192,7 @@ async def test_no_request_takes_the_event_loop_for_long(
     assert "\n".join(wrong) == ""
 
 
-async def test_what_has_no_bound_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_route_without_a_bound_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_bound() -> None:
         for project, _ in product((LARGE,), range(2)):
             sorted(file.filename.upper() for file in project.files)

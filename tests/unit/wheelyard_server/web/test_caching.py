@@ -1,4 +1,7 @@
-"""Who may keep an answer, and for how long: every answer says it. Real proxies are in tests/integration."""
+"""Every answer says which caches may keep it, and for how long.
+
+Tests with real proxies are in tests/integration.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,7 +24,7 @@ FOR_EVERYBODY, FOR_ONE = (f"{who}, max-age=365000000, immutable" for who in ("pu
 
 
 def check(status: int, headers: Mapping[str, str]) -> None:
-    """Check that nobody keeps what may be another one's, or no longer true, without a question."""
+    """Check that no cache serves an answer that may be private or outdated without revalidating it."""
     kept = headers["Cache-Control"]
     varies = {each.strip() for each in headers["Vary"].split(",")}
     assert {"Authorization", "Origin"} <= varies
@@ -41,7 +44,7 @@ async def test_every_answer_of_every_route_says_it(client: Client, storage: Memo
     assert {200, 301, 401, 403, 404, 405, 415, 503} <= statuses
 
 
-async def test_what_reaches_no_route_says_it(client: Client) -> None:
+async def test_answers_without_a_route_say_how_long_they_may_be_kept(client: Client) -> None:
     async for status, headers in raw_heads(client):
         check(status, headers)
 

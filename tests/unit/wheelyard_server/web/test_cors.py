@@ -117,6 +117,6 @@ async def test_no_origin_is_allowed_by_default(client: Client) -> None:
 
 
 @pytest.mark.parametrize("origin", ["", "null", "a.example", "https://a/", "https://A", "https://*.a", "ftp://a"])
-def test_what_is_no_origin_is_no_setting(origin: str) -> None:
+def test_a_setting_that_is_not_an_origin_is_refused(origin: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="`allowedOrigins` must have"):
         msgspec.convert({"allowedOrigins": [origin]}, ListenAddress)

@@ -103,7 +103,7 @@ class TestWithFreshness:
     def settings(self, settings: Settings) -> Settings:
         return msgspec.structs.replace(settings, freshness=Freshness(fresh_seconds=60))
 
-    async def test_what_is_hot_costs_no_request_at_all(
+    async def test_hot_pages_and_files_cost_no_request_at_all(
         self, client: Client, file: str, storage: MemoryStorage
     ) -> None:
         for path in ("/simple/demo/", file, f"{file}.metadata"):
@@ -146,7 +146,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.usefixtures("file")
 @pytest.mark.parametrize("path", ["/pypi/demo/json", "/pypi/demo/1.0/json", "/legacy/+simple/demo/"])
-async def test_what_is_described_is_made_once_for_each_revision(
+async def test_a_description_is_made_once_for_each_revision(
     client: Client, tmp_path: Path, made: list[str], path: str
 ) -> None:
     for host in ("a.example", "b.example", "a.example"):
@@ -164,7 +164,7 @@ async def test_what_is_described_is_made_once_for_each_revision(
 
 @pytest.mark.usefixtures("file")
 @pytest.mark.parametrize("path", ["/pypi/demo/json", "/pypi/demo/1.0/json"])
-async def test_a_replica_answers_304_without_making_what_it_has_not_made(
+async def test_a_replica_answers_304_without_rendering_the_page(
     client: Client, settings: Settings, storage: MemoryStorage, made: list[str], path: str
 ) -> None:
     headers = {**GZIP, "Host": "a.example"}

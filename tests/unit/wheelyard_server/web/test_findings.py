@@ -1,4 +1,4 @@
-"""What installers pass over is taken and shown with what is wrong; an index may refuse it."""
+"""Findings: files with harmless faults are accepted and marked; an index may refuse them."""
 
 import zipfile
 from pathlib import Path
@@ -75,7 +75,7 @@ class TestWellFormed:
     def settings(self, settings: Settings) -> Settings:
         return msgspec.structs.replace(settings, uploads=Uploads(accept=Accept.WELL_FORMED))
 
-    async def test_an_index_that_takes_only_what_is_well_formed_refuses_it_with_the_reason(
+    async def test_an_index_for_well_formed_files_refuses_others_with_the_reason(
         self, client: Client, storage: MemoryStorage, tmp_path: Path
     ) -> None:
         answer = await client.post("/legacy/", data=form(renamed(tmp_path)), headers=auth(PUBLISHER))
@@ -84,7 +84,7 @@ class TestWellFormed:
         assert not storage.objects
 
 
-async def test_what_deceives_is_refused_in_any_case(client: Client, tmp_path: Path) -> None:
+async def test_deceptive_files_are_refused_in_any_case(client: Client, tmp_path: Path) -> None:
     path = distributions.wheel(tmp_path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../climbing.py", "")
@@ -93,7 +93,7 @@ async def test_what_deceives_is_refused_in_any_case(client: Client, tmp_path: Pa
     assert "climbs out" in str(answer.reason)
 
 
-async def test_findings_are_not_taken_where_a_server_of_the_release_before_would_lose_them(
+async def test_findings_are_refused_while_an_older_server_would_lose_them(
     client: Client, storage: MemoryStorage, tmp_path: Path
 ) -> None:
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'

@@ -76,7 +76,7 @@ async def test_an_untrusted_client_cannot_set_the_prefix(settings: Settings, tmp
     "said",
     ["", "/", "evil", "//evil.example", "/a/../b", "/a//b", '/"><b>', "/a b", "/a%2fb", "/" + "a" * 300, "/a,/b"],
 )
-async def test_what_is_no_path_says_nothing(settings: Settings, tmp_path: Path, said: str) -> None:
+async def test_a_header_that_is_not_a_path_is_ignored(settings: Settings, tmp_path: Path, said: str) -> None:
     headers = {**HOST, "X-Forwarded-Prefix": said}
     async with index(settings, "127.0.0.0/8", "/team") as client:
         assert await roots(client, tmp_path, headers) == {"http://example.com/team"}
@@ -90,6 +90,6 @@ def test_each_listener_has_its_own() -> None:
 @pytest.mark.parametrize(
     "path", ["/", "team", "/team/", "/a//b", "/..", "/a/./b", "/a b", "/a?b", "//a", "/" + "a" * 300]
 )
-def test_what_is_no_path_is_no_setting(path: str) -> None:
+def test_a_setting_that_is_not_a_path_is_refused(path: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="`path` must be empty or a path such as /team/pypi"):
         msgspec.convert({"path": path}, ListenAddress)

@@ -25,7 +25,8 @@ SEGMENTS = sorted({part for _, path in PATHS for part in path.split("/") if re.f
 """All that is a path of the index's own and could be the name of a project."""
 NAMES = ("demo", *SEGMENTS, "metrics", "access", "favicon.ico", "index")
 BY_INTENT = {
-    # The list of projects cannot be the page of one: a project of this name needs the index URL with /simple/.
+    # The list of projects cannot be the page of one: a project of this name needs the index URL
+    # with /simple/.
     ("/{project}/", "simple"): "/simple/",
     # These lead to the project's page if there is such a project.
     ("/{project}/", "pypi"): "/pypi/",
@@ -67,7 +68,7 @@ async def location(client: Client, path: str, token: str | None = None) -> str:
 
 
 @pytest.mark.parametrize("path", ["/simple", "/pypi", "/pypi/", "/legacy", "/legacy/"])
-async def test_what_is_no_page_leads_to_the_list_of_projects(client: Client, path: str) -> None:
+async def test_other_paths_lead_to_the_list_of_projects(client: Client, path: str) -> None:
     assert await location(client, path) == "/simple/"
     assert await location(client, f"{path}?a=b", OWNER) == "/simple/"
 
@@ -93,7 +94,7 @@ async def test_a_project_is_found_even_if_an_upload_url_has_its_name(
     upload = await client.post("/legacy/", data=form(distributions.wheel(tmp_path, name)), headers=auth(boss))
     assert upload.status == 200
     assert await location(client, f"/{name}/", boss) == f"/simple/{name}/"
-    # Whether there is such a project is not told to who may not read it.
+    # The existence of a project is hidden from users who may not read it.
     assert await location(client, f"/{name}/", READER) == "/simple/"
     assert await location(client, f"/{name}/") == "/simple/"
 
@@ -103,7 +104,7 @@ async def test_wrong_credentials_are_reported(client: Client) -> None:
     assert answer.status == 401
 
 
-async def test_what_can_be_no_project_is_not_there(client: Client) -> None:
+async def test_a_path_that_cannot_be_a_project_is_not_found(client: Client) -> None:
     for path in ("/-/", "/_/", "/+/", "/.hidden/", "/demo", "/robots.txt", "/a/b/"):
         assert (await client.get(path, allow_redirects=False)).status == 404
 

@@ -97,7 +97,7 @@ async def test_a_request_names_its_host(client: Client) -> None:
         assert statuses(answer) == [400]
 
 
-async def test_what_follows_an_upgrade_that_is_declined_is_a_request_of_its_own(client: Client) -> None:
+async def test_after_a_declined_upgrade_a_new_request_begins(client: Client) -> None:
     upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
     request = b"POST /legacy/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n" + upgrade + b"\r\nabc"
     answers = await send_raw(

@@ -1,6 +1,7 @@
 """Who may do what, on which listener, by which route: the whole table, against what is written here by hand.
 
-`MAY` was filled in by reading the access file below as a person would, not by any code that decides it.
+`MAY` was filled in by reading the access file below as a person would, not by any code that decides
+it.
 """
 
 import json
@@ -50,13 +51,14 @@ ACCESS = AccessFile(
 )
 NOTHING = ("", "", "")
 MAY = {
-    # on the cluster listener, to open-lib, team-app and other: r(ead), p(ublish), y(ank), d(elete), m(anage)
+    # on the cluster listener, for open-lib, team-app and other:
+    # with r for read, p for publish, y for yank, d for delete and m for manage
     ("anonymous", "cluster"): ("r", "", ""),
     ("guest", "cluster"): ("r", "r", ""),
     ("dev", "cluster"): ("rpy", "rpy", ""),
     ("limited", "cluster"): ("r", "rd", ""),
     ("boss", "cluster"): ("rpydm", "rpydm", "rpydm"),
-    # on the external one, what anonymous may counts for nobody, and whoever logs in may read `other`
+    # on the external listener, grants to anonymous do not count, and every user may read `other`
     ("anonymous", "external"): NOTHING,
     ("guest", "external"): ("", "r", "r"),
     ("dev", "external"): ("py", "rpy", "r"),
@@ -169,7 +171,7 @@ def _refusal(subject: str, verb: str) -> int:
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("path", LISTINGS)
-async def test_lists_have_what_may_be_read_and_nothing_else(
+async def test_lists_have_readable_projects_and_no_others(
     client: Client, listener: Listener, subject: str, path: str
 ) -> None:
     headers = {"Accept": "application/vnd.pypi.simple.v1+json, application/json"}

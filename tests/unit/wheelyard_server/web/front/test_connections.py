@@ -1,4 +1,7 @@
-"""Clients that take too much or too long. `check` is told the time: only the kernel's deadline is waited for."""
+"""Clients that take too much or too long.
+
+`check` is given the time: only the kernel's deadline is waited for.
+"""
 
 import asyncio
 import contextlib
@@ -46,7 +49,7 @@ class Client:
         await until(lambda: has_read(self.connection, self.sent))
 
     async def is_open(self, *, after: float) -> bool:
-        """Let the server look after so many seconds and tell whether the connection has survived."""
+        """Let the server check after so many seconds, and return whether the connection is still open."""
         transport = self.connection.transport
         self.connection.check(asyncio.get_running_loop().time() + after)
         await let_tasks_run()

@@ -1,4 +1,4 @@
-"""The fast lane beside aiohttp: whatever comes in, the bytes that go out are the same."""
+"""The fast lane next to aiohttp: for any input, both send the same bytes."""
 
 import asyncio
 import io
@@ -278,7 +278,7 @@ def test_all_answers_are_the_same(running: tuple[asyncio.Runner, Pair], pieces: 
         (HOT[:-1], False),
     ],
 )  # fmt: skip
-def test_what_is_taken_is_what_is_recognised(
+def test_only_recognized_requests_are_taken(
     running: tuple[asyncio.Runner, Pair], request_: bytes, *, taken: bool
 ) -> None:
     runner, pair = running
@@ -317,7 +317,7 @@ async def taken_after(pair: Pair, *pieces: bytes) -> int:
     return pair.lane.taken - before
 
 
-def test_what_follows_a_body_or_half_a_request_is_not_taken_for_a_beginning(
+def test_bytes_behind_a_body_or_half_a_request_begin_no_request(
     running: tuple[asyncio.Runner, Pair],
 ) -> None:
     runner, pair = running
@@ -327,7 +327,7 @@ def test_what_follows_a_body_or_half_a_request_is_not_taken_for_a_beginning(
     assert runner.run(taken_after(pair, post, HOT)) == 0
     assert runner.run(taken_after(pair, half, HOT)) == 0
     assert runner.run(taken_after(pair, whole + half, HOT)) == 0
-    # But the one after it is: aiohttp has told where that begins.
+    # But the one after it is: aiohttp has found where that begins.
     assert runner.run(taken_after(pair, half, HOT, HOT)) == 1
 
 
@@ -335,7 +335,7 @@ def get(path: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
     return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: a", *headers, b"", b""])
 
 
-def test_a_large_file_is_sent_from_the_disk_and_what_comes_meanwhile_waits_for_its_turn(
+def test_while_a_large_file_is_sent_from_disk_later_requests_wait(
     running: tuple[asyncio.Runner, Pair],
 ) -> None:
     runner, pair = running
@@ -394,7 +394,7 @@ def test_every_client_gets_the_answers_to_its_own_requests_in_order(
             for seed, server in product(range(30), (pair.fast, pair.slow)):
                 clients.create_task(ask_in_pieces(server, random.Random(seed), paths))  # noqa: S311
                 clients.create_task(ask_one_by_one(server, [b"/-/healthz", *ready]))
-        # Those who wait for each answer, however fast the machine is; of the others, who comes when it can.
+        # The clients that wait for each answer, on any machine; others come when they can.
         assert pair.lane.taken >= before + 30 * len(ready)
 
     runner.run(many())
@@ -439,7 +439,7 @@ def test_a_file_that_cannot_be_sent_whole_closes_the_connection_and_one_that_is_
 
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    """Return a pair on storages that only a read tells about, as S3 does."""
+    """Return a pair on storages that must be read to see a change, like S3."""
     storages = (MemoryStorage(), MemoryStorage())
     for storage in storages:
         catalog = Catalog(storage, now=lambda: START)
@@ -583,7 +583,7 @@ async def test_a_fault_in_the_lane_leaves_no_client_waiting(
 
 @pytest.mark.parametrize("later", [HOT.replace(b"GET", b"HEAD"), b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
 @pytest.mark.parametrize("cut", [0, 20])
-async def test_what_comes_while_a_request_waits_is_answered_after_it(
+async def test_requests_behind_a_waiting_one_are_answered_after_it(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, later: bytes, cut: int
 ) -> None:
     catalog, go = pair.fast.app[CATALOG], asyncio.Event()
@@ -603,7 +603,7 @@ async def test_what_comes_while_a_request_waits_is_answered_after_it(
         assert statuses(await talk.end()) == [200, 200, 200]
 
 
-async def test_what_is_remembered_of_requests_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cached_request_lines_and_headers_are_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_requests, "MAX_CACHED_HEADERS", 2)
     pair.lane.parser._headers.clear()
     requests = [HOT[:-2] + f"User-Agent: {number}\r\n\r\n".encode() for number in range(5)]
@@ -675,7 +675,8 @@ async def test_a_client_that_asks_again_at_once_shares_the_question_of_those_alr
 ) -> None:
     early, late = (Insistent(pair.lane, 10) for _ in range(2))
     await share_questions(slow_storage, [early], [late])
-    # The first read was under way when the late one came. It has the others together with the early one.
+    # The first read had begun when the late client came. It shares the others with the early
+    # client.
     assert len(slow_storage.questions) == 11
 
 
@@ -712,7 +713,7 @@ async def test_waiting_clients_are_answered_though_new_ones_keep_coming(
     others = [Insistent(pair.lane, 1) for _ in range(999)]
     await share_questions(slow_storage, [endless, *others], [])
     await until(lambda: len(slow_storage.questions) > 1)
-    # Those that come soon share a question. It is not put off until as many wait as were answered before.
+    # Clients that come soon share a question, but it does not wait until as many come as before.
     assert 1 < endless.came < 1000
 
 

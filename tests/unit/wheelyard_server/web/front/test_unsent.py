@@ -71,7 +71,7 @@ async def server(settings: Settings, storage: MemoryStorage) -> AsyncIterator[Li
 
 @contextlib.contextmanager
 def connected(server: LimitedServer) -> Iterator[socket.socket]:
-    """Connect a client that takes little of what it is sent."""
+    """Connect a client that reads little of its answers."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect((server.host, server.port))
@@ -123,7 +123,8 @@ async def test_clients_that_read_nothing_hold_no_more_than_the_budget(
             await loop.sock_sendall(client, request(path, number, "192.0.2.1"))
         answers = [(await loop.sock_recv(client, 16)).decode().split()[1] for client in clients]
         assert set(answers) == ({"200", "503"} if own else {"200"})
-        # Of a shared body uvloop's connections keep references. Those of asyncio, before Python 3.12, copy it.
+        # uvloop's connections keep references to a shared body. asyncio's copy it before Python
+        # 3.12.
         assert (held(server) if own else server.app[UNSENT].size) <= BUDGET + CLIENTS * SLACK
         other = stack.enter_context(connected(server))
         await loop.sock_sendall(other, request(path, 0, "192.0.2.2"))
@@ -131,7 +132,7 @@ async def test_clients_that_read_nothing_hold_no_more_than_the_budget(
     await until(lambda: not server.app[UNSENT].size)
 
 
-async def test_what_is_counted_is_given_back_where_an_answer_s_head_was_too_much(server: LimitedServer) -> None:
+async def test_a_body_is_counted_once_if_the_head_before_it_was_too_much(server: LimitedServer) -> None:
     unsent, two = server.app[UNSENT], b"2" * MIB
     with connected(server):
         await until(lambda: server.connections)
@@ -182,7 +183,7 @@ async def test_the_only_body_of_an_address_is_written_at_once_and_others_in_piec
     written = Written(unsent)
     with unsent.held("b" if is_only else "a", body):
         await InPieces(body, unsent, "a").write(written)
-    # A shared body counts once. What is written at once counts as a copy.
+    # A shared body counts once. A body that is written at once counts as a copy.
     expected = [(2 * PIECE_BYTES, 4 * PIECE_BYTES)] if is_only else [(PIECE_BYTES, 2 * PIECE_BYTES)] * 2
     assert written.pieces == expected
     assert unsent.size == 0

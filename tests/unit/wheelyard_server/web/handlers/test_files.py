@@ -201,7 +201,7 @@ async def test_damaged_bytes_of_a_folder_are_an_error(
     (path,) = (tmp_path / "data").rglob("*.whl")
     path.write_bytes(damage(path.read_bytes()))
     assert client.app is not None
-    # What is in memory is right, whatever becomes of the disk.
+    # The content in memory is right, whatever becomes of the disk.
     client.app[CATALOG]._contents.small = SmallObjects()
     answer = await client.get(known_url, headers=auth(READER))
     assert answer.status == 503

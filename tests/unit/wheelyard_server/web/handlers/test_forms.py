@@ -54,7 +54,7 @@ async def test_malformed_forms_are_refused(client: Client) -> None:
     assert (answer.status, answer.reason) == (400, "The form has no file in a field `content`")
 
 
-async def test_what_is_not_looked_at_in_a_form_is_not_kept_but_counted(client: Client, tmp_path: Path) -> None:
+async def test_other_fields_of_a_form_are_counted_and_not_kept(client: Client, tmp_path: Path) -> None:
     data = form(distributions.wheel(tmp_path))
     for number in range(2200):
         data.add_field(f"field-{number}-{'x' * 4000}", "")
@@ -77,7 +77,7 @@ async def test_a_field_of_a_form_is_bounded_and_not_echoed(
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")
 @pytest.mark.parametrize("field", sorted(FIELDS))
-async def test_what_a_form_says_is_shown_in_short(
+async def test_a_refusal_quotes_only_the_beginning_of_a_field(
     client: Client, tmp_path: Path, field: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

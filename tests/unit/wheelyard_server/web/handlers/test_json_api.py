@@ -81,7 +81,7 @@ async def test_a_version_has_many_spellings(client: Client, paths: list[Path]) -
         f"/pypi/{'a' * 201}/json",
     ],
 )
-async def test_what_is_not_there_is_not_found(client: Client, paths: list[Path], path: str) -> None:
+async def test_missing_projects_and_versions_are_not_found(client: Client, paths: list[Path], path: str) -> None:
     assert paths
     for headers in ({}, {"If-None-Match": "*"}):
         assert (await client.get(path, headers=headers)).status == 404

@@ -85,7 +85,7 @@ def test_the_description_is_valid_and_of_all_routes() -> None:
     assert len(ids) == len(set(ids)) == len(OPERATIONS)
 
 
-async def test_the_description_is_served_to_anybody(client: Client) -> None:
+async def test_the_description_is_served_to_every_client(client: Client) -> None:
     answer = await client.get("/api/v1/openapi.json")
     assert answer.status == 200
     assert await answer.json() == document()
@@ -148,7 +148,7 @@ async def test_lists_come_in_pages(client: Client, limit: int) -> None:
         assert [row[name] for row in whole] == sorted(row[name] for row in whole)
 
 
-async def test_a_page_follows_what_is_gone(client: Client) -> None:
+async def test_paging_goes_on_after_a_name_that_was_deleted(client: Client) -> None:
     _, answer = await call(client, "GET", "/projects?after=eggs")
     assert [each["name"] for each in answer["projects"]] == ["open-a"]
     _, answer = await call(client, "GET", f"/projects/demo?after={WHEEL}.gone")
@@ -163,7 +163,7 @@ async def test_a_page_follows_what_is_gone(client: Client) -> None:
         "q=" + "+".join("abcdefghijk"),
     ],
 )
-async def test_what_would_cost_too_much_is_refused_with_the_bound(client: Client, query: str) -> None:
+async def test_a_query_that_would_cost_too_much_is_refused_with_the_bound(client: Client, query: str) -> None:
     status, problem = await call(client, "GET", f"/projects?{query}")
     assert status == 400
     assert re.search("at most 10 words and 200|from 1 to 1000", problem["detail"])
@@ -241,7 +241,7 @@ async def test_a_yanked_file_is_still_served_to_clients_that_pin_it(client: Clie
         ("/projects/demo", [WHEEL, SDIST, "demo-2.0-py3-none-any.whl"]),
     ],
 )
-async def test_what_is_deleted_is_gone_and_its_name_stays_taken(
+async def test_a_deleted_file_is_gone_and_its_name_stays_taken(
     client: Client, tmp_path: Path, path: str, gone: list[str]
 ) -> None:
     urls = {file["filename"]: file["url"].removeprefix("../..") for file in (await page(client))["files"]}
@@ -324,7 +324,7 @@ async def test_no_form_of_another_site_is_taken(client: Client) -> None:
     assert (await page(client))["project-status"] == {"status": "active"}
 
 
-async def test_what_is_no_operation_is_a_problem_too(client: Client) -> None:
+async def test_an_unknown_operation_is_a_problem_too(client: Client) -> None:
     answer = await client.get("/api/v1/nothing")
     assert (answer.status, answer.content_type) == (404, "application/problem+json")
     answer = await client.post("/api/v1/whoami")

@@ -84,7 +84,7 @@ async def test_every_change_of_a_project_raises_its_serial(index: Client, storag
     assert (await index.get("/simple/open-a/")).headers[SERIAL] == str(before)
 
 
-async def test_the_root_page_has_the_serials_of_what_may_be_read(index: Client, storage: MemoryStorage) -> None:
+async def test_the_root_page_has_the_serials_of_readable_projects(index: Client, storage: MemoryStorage) -> None:
     answer = await index.get("/simple/", headers=JSON)
     serial = project(storage, "open-a").serial
     assert answer.headers[SERIAL] == str(serial)
@@ -93,7 +93,7 @@ async def test_the_root_page_has_the_serials_of_what_may_be_read(index: Client, 
     assert described["projects"] == [{"name": "open-a", "_last-serial": serial}]
 
 
-async def test_the_methods_about_serials_know_what_may_be_read(index: Client, storage: MemoryStorage) -> None:
+async def test_the_methods_about_serials_list_readable_projects(index: Client, storage: MemoryStorage) -> None:
     one, two = (project(storage, name).serial for name in ("open-a", "secret-a"))
     assert await call(index, "list_packages_with_serial") == {"open-a": one}
     everything = await call(index, "list_packages_with_serial", token=PUBLISHER, path="/pypi/")
@@ -143,7 +143,7 @@ async def test_there_are_no_serials_while_older_servers_run(
         (xmlrpc.client.dumps((), "search").encode(), -32601),
     ],
 )
-async def test_what_is_no_call_of_this_index_is_a_fault(index: Client, body: bytes, code: int) -> None:
+async def test_an_unsupported_call_is_a_fault(index: Client, body: bytes, code: int) -> None:
     answer = await index.post("/pypi", data=body, headers={"Content-Type": "text/xml"})
     assert answer.status == 200
     with pytest.raises(xmlrpc.client.Fault) as fault:

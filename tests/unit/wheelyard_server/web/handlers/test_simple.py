@@ -52,7 +52,7 @@ async def test_a_project_as_html_escapes_what_it_shows(client: Client) -> None:
     assert ">demo-1.0-py3-none-any.whl</a>" in text
 
 
-async def test_the_root_lists_what_may_be_read(client: Client) -> None:
+async def test_the_root_lists_readable_projects(client: Client) -> None:
     async def names(headers: dict[str, str]) -> list[str]:
         page = await (await client.get("/simple/", headers={**JSON, **headers})).json(content_type=None)
         return [project["name"] for project in page["projects"]]
@@ -113,7 +113,7 @@ async def test_nothing_acceptable_is_406(client: Client) -> None:
     assert (await client.get("/simple/demo/", headers={"Accept": "image/png"})).status == 406
 
 
-async def test_in_an_outage_what_is_not_known_is_503_with_a_time_to_come_back(
+async def test_in_an_outage_an_unknown_project_is_503_with_retry_after(
     client: Client, storage: MemoryStorage
 ) -> None:
     storage.fail_at(1, Fault.LOST_REQUEST)
@@ -144,7 +144,7 @@ async def test_every_answer_has_the_security_headers(client: Client) -> None:
 
 
 @pytest.mark.parametrize("upload_path", ["/legacy/", "/", "/simple/", "/pypi/"])
-async def test_hatch_finds_what_is_published_below_its_upload_url(client: Client, upload_path: str) -> None:
+async def test_hatch_finds_published_files_below_its_upload_url(client: Client, upload_path: str) -> None:
     look_up = f"{upload_path}%2Bsimple/"
     answer = await client.get(f"{look_up}demo/")
     assert answer.content_type == "text/html"

@@ -97,7 +97,7 @@ async def test_a_job_publishes(client: Client, replica: Client, tmp_path: Path) 
     assert (await client.post("/legacy/", data=other, headers=auth(body["token"]))).status == 403
 
 
-async def test_a_job_is_the_publisher_of_what_it_attests(client: Client, tmp_path: Path) -> None:
+async def test_a_job_is_the_publisher_of_its_attestations(client: Client, tmp_path: Path) -> None:
     _, minted = await mint(client, GITHUB.sign())
     path = distributions.wheel(tmp_path)
     answer = await client.post(
@@ -168,7 +168,7 @@ async def test_tokens_that_are_not_believed(client: Client, changes: dict[str, A
 
 
 @pytest.mark.parametrize("token", ["", "x", "wy_x", "a.b.c"])
-async def test_what_is_no_token(client: Client, token: str) -> None:
+async def test_a_text_that_is_not_a_signed_token_is_refused(client: Client, token: str) -> None:
     assert (await refused(client, token))[0] == "invalid-token"
 
 
@@ -177,7 +177,7 @@ DEEP = b'{"x":' + b"[" * 8000 + b"]" * 8000 + b"}"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 5}', b"\xff", LONG, DEEP])
-async def test_what_is_no_request(client: Client, body: bytes) -> None:
+async def test_a_body_without_a_token_is_refused(client: Client, body: bytes) -> None:
     answer = await client.post("/_/oidc/mint-token", data=body)
     assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -206,13 +206,13 @@ async def test_when_the_storage_is_away_nothing_is_minted(client: Client, storag
     assert (await client.post("/_/oidc/mint-token", json={"token": CI.sign()})).status == 503
 
 
-async def test_where_writes_are_not_safe_nothing_is_minted(client: Client) -> None:
+async def test_while_writes_are_not_safe_nothing_is_minted(client: Client) -> None:
     assert client.app is not None
     client.app[CATALOG].writes.refuse(UnsafeStorageError("no"))
     assert (await client.post("/_/oidc/mint-token", json={"token": CI.sign()})).status == 503
 
 
-async def test_what_was_used_is_forgotten_when_it_does_not_matter(client: Client, storage: MemoryStorage) -> None:
+async def test_a_used_token_is_forgotten_once_it_has_expired(client: Client, storage: MemoryStorage) -> None:
     token = CI.sign()
     assert (await mint(client, token))[0] == 200
     for days, kept in ((0, 1), (1, 1), (2, 0)):

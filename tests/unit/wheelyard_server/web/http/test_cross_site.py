@@ -63,7 +63,7 @@ async def test_from_here_or_without_a_browser_it_is_taken(
     assert answer.status == 200
 
 
-async def test_what_changes_nothing_may_be_linked_from_anywhere(client: Client, tmp_path: Path) -> None:
+async def test_safe_requests_may_be_linked_from_anywhere(client: Client, tmp_path: Path) -> None:
     await publish_demo(client, tmp_path)
     answer = await client.get("/simple/demo/", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status == 200

@@ -87,14 +87,14 @@ async def test_an_internal_error_has_the_headers_and_reveals_nothing(
         (b"POST /legacy/ HTTP/1.1\r\nHost: a\r\nExpect: x\r\nConnection: close\r\n\r\n", 417),
     ],
 )
-async def test_what_reaches_no_route_has_them(client: Client, request_bytes: bytes, status: int) -> None:
+async def test_answers_without_a_route_have_the_headers(client: Client, request_bytes: bytes, status: int) -> None:
     answer = await send_raw(client.server, request_bytes)
     assert statuses(answer) == [status]
     lines = answer.partition(b"\r\n\r\n")[0].decode().splitlines()[1:]
     assert_secured({name: value for name, _, value in (line.partition(": ") for line in lines)})
 
 
-async def test_what_was_uploaded_is_never_shown_by_a_browser(client: Client, tmp_path: Path) -> None:
+async def test_uploaded_content_is_never_shown_by_a_browser(client: Client, tmp_path: Path) -> None:
     path = distributions.wheel(tmp_path)
     await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
     url = f"/files/demo/{hashlib.sha256(path.read_bytes()).hexdigest()}/{path.name}"

@@ -39,7 +39,7 @@ async def test_every_refusal_of_every_route_is_one(client: Client, storage: Memo
     assert {401, 403, 404, 405, 415, 503} <= refused
 
 
-async def test_what_reaches_no_route_is_one(client: Client) -> None:
+async def test_a_refusal_without_a_route_is_problem_details(client: Client) -> None:
     async for status, headers in raw_heads(client):
         assert (status >= 400, headers["Content-Type"]) == (True, EXACT)
 

@@ -122,12 +122,12 @@ async def test_a_cached_answer_is_not_given_to_users_without_read(client: Client
 
 
 @pytest.mark.parametrize("path", ["/api/v1/projects/demo/status", "/api/v1/projects/demo"])
-async def test_what_is_quarantined_or_deleted_has_no_url(client: Client, tmp_path: Path, path: str) -> None:
+async def test_quarantined_and_deleted_files_have_no_url(client: Client, tmp_path: Path, path: str) -> None:
     wheel = distributions.wheel(tmp_path, "demo")
     await client.post("/legacy/", data=form(wheel), headers=auth(PUBLISHER))
     url = f"/files/demo/{hashlib.sha256(wheel.read_bytes()).hexdigest()}/{wheel.name}"
     assert (await get(client, url, None)).status == 302
-    # What comes next on this connection would not be for the fast lane, since this has a body.
+    # The fast lane would not take the next request of this connection, since this one has a body.
     owner = {**auth(OWNER), "Connection": "close"}
     if path.endswith("/status"):
         change = await client.put(path, json={"status": "quarantined"}, headers=owner)
@@ -139,7 +139,7 @@ async def test_what_is_quarantined_or_deleted_has_no_url(client: Client, tmp_pat
     assert "Location" not in answer.headers
 
 
-async def test_what_a_server_knows_by_itself_it_says_itself(client: Client, url: str, wheel: Path) -> None:
+async def test_head_304_416_and_metadata_are_not_redirected(client: Client, url: str, wheel: Path) -> None:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     head = await client.head(url, headers=auth(READER), allow_redirects=False)
     assert (head.status, head.headers["Content-Length"]) == (200, str(wheel.stat().st_size))

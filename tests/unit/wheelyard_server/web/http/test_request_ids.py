@@ -21,7 +21,7 @@ async def test_the_name_that_a_client_or_proxy_gave_is_kept(client: Client, give
 
 
 @pytest.mark.parametrize("given", ["", " ", "a b", "Z" * 65, "a/b", '"', "\u00e4", "a,b"])
-async def test_what_is_no_name_is_replaced(client: Client, given: str) -> None:
+async def test_an_id_that_is_not_a_name_is_replaced(client: Client, given: str) -> None:
     answer = await client.get("/", headers={"X-Request-ID": given})
     assert FRESH.fullmatch(answer.headers["X-Request-ID"])
 
@@ -44,7 +44,7 @@ async def test_every_request_of_a_connection_has_its_own(client: Client) -> None
         b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     ],
 )
-async def test_what_reaches_no_route_has_one_too(client: Client, sent: bytes) -> None:
+async def test_a_request_without_a_route_has_an_id_too(client: Client, sent: bytes) -> None:
     answer = (await send_raw(client.server, sent)).decode()
     assert re.search(r"\r\nX-Request-ID: [0-9a-f]{32}\r\n", answer)
 

@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Iterator[FileIO]:
 
 
 class Sender(asyncio.Protocol):
-    """Sends a head, the middle of a file, and a tail to whoever connects."""
+    """Sends a head, the middle of a file, and a tail to every client."""
 
     def __init__(self, file: FileIO) -> None:
         self.file = file

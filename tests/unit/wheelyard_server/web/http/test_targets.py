@@ -60,7 +60,7 @@ async def test_a_byte_that_is_no_utf8_is_no_path(client: Client) -> None:
 @pytest.mark.parametrize(
     "path", ["/simple/demo-1.0+a_b/", "/api/v1/projects/a/versions/1%212.0%2Blocal/x", "/-/healthz"]
 )
-async def test_what_our_own_pages_link_to_is_let_through(client: Client, path: str) -> None:
+async def test_paths_in_our_own_pages_are_accepted(client: Client, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
     assert NO_SUCH_PATH.encode() not in await send_raw(client.server, request)
 

@@ -1,4 +1,4 @@
-"""Pages are made once however many ask, large ones beside the event loop, and kept in bounded memory."""
+"""Pages are rendered once for all clients, large ones in a thread, and kept in bounded memory."""
 
 import asyncio
 import threading
@@ -40,7 +40,7 @@ async def test_a_short_page_is_rendered_at_once_and_a_long_one_in_a_thread() -> 
     assert (short.threads, long.threads) == ([True], [False])
 
 
-async def test_of_a_large_page_what_is_sent_is_kept_and_nothing_else() -> None:
+async def test_of_a_large_page_only_the_requested_coding_is_kept() -> None:
     pages, make = PageCache[str](10**6), Maker(LARGE)
     page = await pages.page("a", Encoding.GZIP, make, MANY)
     whole = make()

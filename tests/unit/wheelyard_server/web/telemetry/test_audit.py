@@ -89,7 +89,7 @@ async def test_what_a_selection_meant_is_said_by_name(client: Client, log: io.St
     assert only(log) == expected("delete", "done", 200, user="team.owner", project="demo", files=[WHEEL])
 
 
-async def test_reading_what_may_be_read_or_is_not_there_has_no_line(client: Client, log: io.StringIO) -> None:
+async def test_allowed_reads_and_missing_files_have_no_audit_line(client: Client, log: io.StringIO) -> None:
     for path in ("/", "/simple/", "/simple/open-x/", "/simple/Open_X/", "/nothing", "/api/v1/whoami"):
         await client.get(path, headers=auth(PUBLISHER))
     assert audit_lines(log.getvalue()) == []

@@ -1,4 +1,4 @@
-"""What Prometheus is told, and that it is told no more."""
+"""The metrics for Prometheus, complete and without names."""
 
 import asyncio
 import hashlib
@@ -86,7 +86,7 @@ async def test_a_broken_access_file_is_seen(client: Client, metrics: Client, tmp
     assert client.app is not None
     before = await scraped(metrics)
     assert before["wheelyard_access_file_usable"] == 1
-    (tmp_path / "access.yaml").write_text("grants: nobody")
+    (tmp_path / "access.yaml").write_text("grants: none")
     client.app[ACCESS].reload()
     found = await scraped(metrics)
     loaded = "wheelyard_access_file_loaded_timestamp_seconds"
@@ -143,7 +143,7 @@ async def test_a_file_is_counted_by_where_it_comes_from_and_by_its_bytes(
     assert found["wheelyard_sent_bytes_total"] - before["wheelyard_sent_bytes_total"] >= wheel.stat().st_size
 
 
-async def test_calls_of_the_storage_by_what_came_of_them(
+async def test_calls_of_the_storage_are_counted_by_outcome(
     client: Client, metrics: Client, storage: MemoryStorage, tmp_path: Path
 ) -> None:
     await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
@@ -169,7 +169,8 @@ async def test_calls_of_the_storage_by_what_came_of_them(
 async def test_a_change_that_another_writer_was_faster_than(
     client: Client, metrics: Client, storage: MemoryStorage, tmp_path: Path
 ) -> None:
-    # The document and the storage's format are read, the file and its metadata are stored, and then comes the swap.
+    # The document and the storage's format are read, the file and its metadata are stored, and
+    # then comes the swap.
     storage.fail_at(5, Fault.CONFLICT)
     answer = await client.post("/legacy/", data=form(distributions.wheel(tmp_path)), headers=auth(PUBLISHER))
     assert answer.status == 200

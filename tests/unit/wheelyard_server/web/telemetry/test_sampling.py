@@ -21,12 +21,12 @@ def taken(sampling: Sampling, traceparent: str = "") -> bool:
 
 
 @pytest.mark.parametrize("flags", ["01", "03", "ff"])
-def test_what_its_caller_traces_is_traced(flags: str) -> None:
+def test_a_request_that_its_caller_traces_is_traced(flags: str) -> None:
     assert taken(Sampling(0), f"00-{TRACE}-{PARENT}-{flags}")
 
 
 @pytest.mark.parametrize("flags", ["00", "02", "fe"])
-def test_what_its_caller_does_not_trace_is_not(flags: str) -> None:
+def test_a_request_that_its_caller_does_not_trace_is_not_traced(flags: str) -> None:
     assert not taken(Sampling(1), f"00-{TRACE}-{PARENT}-{flags}")
 
 

@@ -1,4 +1,4 @@
-"""Traces: what is told of a request, to whom, and what it costs when nobody listens."""
+"""Traces of requests: their content, and no cost while no collector listens."""
 
 import asyncio
 import logging
@@ -125,7 +125,7 @@ async def test_the_steps_of_an_upload_and_its_calls_of_the_storage(traced: Trace
     assert "publisher" not in told
 
 
-async def test_an_upload_that_fails_says_where_and_not_what(traced: Traced, tmp_path: Path) -> None:
+async def test_the_span_of_a_failed_upload_has_the_step_and_not_the_text(traced: Traced, tmp_path: Path) -> None:
     broken = tmp_path / "demo-1.0-py3-none-any.whl"
     broken.write_bytes(b"no archive")
     async with traced.serving() as client:
@@ -159,7 +159,7 @@ async def test_a_request_belongs_to_the_trace_of_its_caller(traced: Traced) -> N
     assert traced.children(root) == ["storage.read"]
 
 
-async def test_what_is_not_traced(traced: Traced) -> None:
+async def test_probes_and_unsampled_requests_are_not_traced(traced: Traced) -> None:
     async with traced.serving() as client:
         for probe in ("/-/healthz", "/-/readyz"):
             assert (await client.get(probe, headers=SAMPLED)).status == 200
@@ -167,7 +167,7 @@ async def test_what_is_not_traced(traced: Traced) -> None:
     assert traced.spans == ()
 
 
-async def test_no_secret_and_no_name_of_ours_for_what_is_not_there(traced: Traced) -> None:
+async def test_a_span_has_no_secret_and_no_route_for_unknown_paths(traced: Traced) -> None:
     async with traced.serving() as client:
         secrets = {"X-Request-ID": PUBLISHER, "tracestate": f"a={PUBLISHER}"}
         await client.get(f"/nothing/{PUBLISHER}", headers={**SAMPLED, **secrets})
@@ -210,7 +210,9 @@ async def test_the_fast_lane_answers_the_others(traced: Traced, in_lane: list[ob
     assert traced.spans == ()
 
 
-async def test_the_fast_lane_leaves_what_is_traced(traced: Traced, in_lane: list[object], tmp_path: Path) -> None:
+async def test_the_fast_lane_leaves_traced_requests_to_aiohttp(
+    traced: Traced, in_lane: list[object], tmp_path: Path
+) -> None:
     async with traced.serving(ratio=0) as client:
         await warm(client, tmp_path)
         in_lane.clear()
