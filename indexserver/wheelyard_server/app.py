@@ -99,7 +99,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
     app[INDEX_NAME] = settings.index or ""
     if settings.performance.fast_lane:
-        recorder = RequestRecorder(metrics, RequestLog(log_handler, enabled=settings.logs.requests))
+        recorder = RequestRecorder(metrics.requests, RequestLog(log_handler, enabled=settings.logs.requests))
         readable = catalog_access.readable_catalog()
         app[LANE] = FastLane(
             ReadyAnswers(readable, pages),

@@ -6,14 +6,14 @@ from http import HTTPStatus
 
 from wheelyard_server.web.front.request_groups import LaneClient, RequestGroup
 from wheelyard_server.web.http.headers import END_OF_HEADERS
+from wheelyard_server.web.telemetry.collectors import RequestMetrics
 from wheelyard_server.web.telemetry.logs import REQUEST, RequestLog
-from wheelyard_server.web.telemetry.metrics import Metrics
 
 
 class RequestRecorder:
     """Records answers as aiohttp's way does, several at a time."""
 
-    def __init__(self, metrics: Metrics, log: RequestLog) -> None:
+    def __init__(self, metrics: RequestMetrics, log: RequestLog) -> None:
         self._metrics = metrics
         self._log = log
 

@@ -2,127 +2,29 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
-from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.projects import ProjectEntry
 from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.errors import InvalidRequestError
-from wheelyard_server.model import Change, File, Project, Status
+from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.web.handlers.management_schemas import (
+    ChangedFiles,
+    ProjectDetails,
+    Projects,
+    ProjectSummary,
+    StatusChange,
+    Whoami,
+    Yank,
+)
 from wheelyard_server.web.handlers.operations import Call, Operation
-
-Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
 MAX_PAGE_ROWS = 1000
 """The most rows of a list in one answer."""
 MAX_QUERY_LENGTH = 200
 MAX_QUERY_WORDS = 10
-
-
-class _Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    pass
-
-
-class Whoami(_Api, frozen=True):
-    """The user that sent the request, and what that user may do to at least some projects."""
-
-    user: str | None
-    """Null for anonymous."""
-    groups: tuple[str, ...]
-    verbs: tuple[Verb, ...]
-
-
-class ProjectSummary(_Api, frozen=True):
-    """A project in a list."""
-
-    name: str
-    version: str | None
-    """The latest version."""
-    summary: str
-    status: Status
-    files: int
-
-
-class Projects(_Api, frozen=True):
-    """A page of a list of projects."""
-
-    projects: tuple[ProjectSummary, ...]
-    next: str | None
-    """The value of `after` for the next page; null at the end."""
-
-
-class Changed(_Api, frozen=True):
-    """When something was changed, and by which user."""
-
-    at: datetime
-    by: str
-
-
-class FindingDetails(_Api, frozen=True):
-    """A rule that an accepted file breaks."""
-
-    rule: str
-    """The rule's name, which never changes."""
-    message: str
-
-
-class FileDetails(_Api, frozen=True):
-    """A file of a project."""
-
-    filename: str
-    version: str
-    size: int
-    sha256: str
-    upload_time: datetime
-    """When the file was first published."""
-    added: datetime
-    """When this index accepted the file."""
-    uploader: str
-    requires_python: str | None
-    yanked: bool
-    yanked_reason: str | None
-    yank_changed: Changed | None
-    """When the file was last yanked or unyanked; null if that is not known."""
-    findings: tuple[FindingDetails, ...]
-    """Rules that the file breaks, each once."""
-
-
-class ProjectDetails(_Api, frozen=True):
-    """A project with a page of its files, by filename."""
-
-    name: str
-    status: Status
-    status_reason: str
-    status_changed: Changed | None
-    """When the status was last set; null if that is not known."""
-    versions: tuple[str, ...]
-    files: tuple[FileDetails, ...]
-    next: str | None
-    """The value of `after` for the next page of files; null at the end."""
-
-
-class ChangedFiles(_Api, frozen=True):
-    """The names of the files that an operation changed."""
-
-    files: tuple[str, ...]
-
-
-class Yank(_Api, frozen=True):
-    """Why installers should no longer choose the files; they show this reason."""
-
-    reason: Reason = ""
-
-
-class StatusChange(_Api, frozen=True):
-    """A status marker of PEP 792, and why."""
-
-    status: Status
-    reason: Reason = ""
 
 
 async def whoami(call: Call) -> Whoami:
@@ -140,34 +42,34 @@ async def list_projects(call: Call) -> Projects:
             found.append(entry)
             if len(found) > page.limit:
                 break
-    summaries = tuple(_summary(entry) for entry in found[: page.limit])
+    summaries = tuple(ProjectSummary.of(entry) for entry in found[: page.limit])
     return Projects(projects=summaries, next=summaries[-1].name if len(found) > page.limit else None)
 
 
 async def get_project(call: Call) -> ProjectDetails:
     """Show a project."""
-    return _project_details((await call.catalog.project(_project(call))).project, _page(call))
+    return _page_of((await call.catalog.project(_project(call))).project, _page(call))
 
 
 async def yank(call: Call) -> ChangedFiles:
     """Yank files: installers then choose them only if they are pinned exactly (PEP 592)."""
-    return _changed_files(await call.catalog.yank(_project(call), _selection(call), call.body.reason))
+    return ChangedFiles.of(await call.catalog.yank(_project(call), _selection(call), call.body.reason))
 
 
 async def unyank(call: Call) -> ChangedFiles:
     """Undo a yank."""
-    return _changed_files(await call.catalog.unyank(_project(call), _selection(call)))
+    return ChangedFiles.of(await call.catalog.unyank(_project(call), _selection(call)))
 
 
 async def delete(call: Call) -> ChangedFiles:
     """Delete files permanently: their names can never be used for other content."""
-    return _changed_files(await call.catalog.delete(_project(call), _selection(call)))
+    return ChangedFiles.of(await call.catalog.delete(_project(call), _selection(call)))
 
 
 async def set_status(call: Call) -> ProjectDetails:
     """Set a project's status marker."""
     name = _project(call)
-    return _project_details(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
+    return _page_of(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
 
 
 def _project(call: Call) -> NormalizedName:
@@ -199,58 +101,21 @@ def _words(query: str) -> Sequence[str]:
     return sorted(set(words), key=len, reverse=True)
 
 
-def _summary(entry: ProjectEntry) -> ProjectSummary:
-    return ProjectSummary(
-        name=entry.name, version=entry.version, summary=entry.summary, status=entry.status, files=entry.files
-    )
-
-
 def _matches(entry: ProjectEntry, words: Iterable[str]) -> bool:
     text = f"{entry.name} {entry.summary}".lower()
     return all(word in text for word in words)
 
 
-def _changed_files(files: Iterable[File]) -> ChangedFiles:
-    return ChangedFiles(files=tuple(file.filename for file in files))
-
-
-def _project_details(project: Project, page: _Page) -> ProjectDetails:
+def _page_of(project: Project, page: _Page) -> ProjectDetails:
+    """Return a project with a page of its files."""
     first = bisect_right(project.by_filename, page.after, key=_filename)
     files = project.by_filename[first : first + page.limit]
-    return ProjectDetails(
-        name=project.name,
-        status=project.status,
-        status_reason=project.status_reason,
-        status_changed=_change_details(project.status_changed),
-        versions=project.versions,
-        files=tuple(_file_details(file) for file in files),
-        next=files[-1].filename if first + page.limit < len(project.files) else None,
-    )
+    is_last = first + page.limit >= len(project.files)
+    return ProjectDetails.of(project, files, None if is_last else files[-1].filename)
 
 
 def _filename(file: File) -> str:
     return file.filename
-
-
-def _file_details(file: File) -> FileDetails:
-    return FileDetails(
-        filename=file.filename,
-        version=file.version,
-        size=file.size,
-        sha256=file.sha256,
-        upload_time=file.upload_time,
-        added=file.added or file.upload_time,
-        uploader=file.uploader,
-        requires_python=file.requires_python,
-        yanked=file.yanked is not None,
-        yanked_reason=file.yanked or None,
-        yank_changed=_change_details(file.yank_changed),
-        findings=tuple(FindingDetails(rule=each.rule, message=each.message) for each in file.findings),
-    )
-
-
-def _change_details(change: Change | None) -> Changed | None:
-    return None if change is None else Changed(at=change.at, by=change.by)
 
 
 _PROJECT = "/api/v1/projects/{project}"
