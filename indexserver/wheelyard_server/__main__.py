@@ -15,24 +15,25 @@ COMMANDS = (serve, maintain, manage, import_users)
 
 
 def main() -> None:
-    """Run the command; exits with 1 and one line that says what to do when that fails, with 2 on wrong usage."""
+    """Run the command. If it fails, exit with 1 and one line that says what to do; on wrong usage, with 2."""
     arguments = _parser().parse_args()
     logs.set_up(LogFormat.TEXT)
     try:
         code = arguments.run(arguments)
     except (WheelyardError, OSError) as error:
-        print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - why it ends
+        print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - the reason
         code = 1
     _end(code)
 
 
 def _end(code: int) -> None:
-    """End the process without taking the interpreter apart.
+    """End the process without finalizing the interpreter.
 
-    The threads of obstore's runtime go on until the process ends; one that needs an interpreter that is gone aborts
-    the process instead (https://github.com/PyO3/pyo3-async-runtimes/issues/40).
+    The threads of obstore's runtime run until the process ends. A thread that needs the interpreter
+    after its finalization aborts the process
+    (https://github.com/PyO3/pyo3-async-runtimes/issues/40).
     """
-    atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter itself would call here
+    atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter itself would call it here
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,7 +1,7 @@
-"""Background loops: work that comes round for as long as the process lives, and their supervision (ADR 27).
+"""Background loops: periodic work for the life of the process, and its supervision (ADR 27).
 
-A round that fails unexpectedly is logged, counted and shown, and what the rounds before brought stays. A loop that
-ends ends the process: nobody would miss it otherwise.
+An unexpected failure of a round is logged, counted and shown; the results of earlier rounds stay.
+If a loop ends, the process ends: its absence would otherwise go unnoticed.
 """
 
 import asyncio
@@ -14,57 +14,57 @@ from wheelyard_server.clock import EpochClock
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 60
-"""A round that takes longer is stuck, if nothing else is said."""
+"""Default for `Loop.late_seconds`."""
 MAX_SECONDS_BETWEEN_FAILURES = 5
 
 
 @dataclass(eq=False)
 class Loop:
-    """Work that comes round every so many seconds."""
+    """Work that is repeated every few seconds."""
 
     name: str
-    """What it does, in words for people and a label of metrics."""
+    """A description for people, which is also a label of metrics."""
     work: Callable[[], Awaitable[None]]
-    """One round."""
+    """Does one round."""
     seconds: float
-    """Between two rounds."""
+    """Seconds between two rounds."""
     clock: EpochClock
-    """Seconds since 1970."""
     at_once: bool = False
-    """The first round does not wait."""
+    """Whether the first round starts immediately."""
     late_seconds: float = LATE_SECONDS
-    """A round that takes longer is stuck."""
+    """A round that takes longer counts as stuck."""
     failures: int = 0
-    """Rounds that have failed since the start."""
+    """Number of failed rounds since the start."""
     failing: bool = False
-    """The last round has failed."""
+    """Whether the last round failed."""
     finished: float = 0
-    """When the last good round ended, as seconds since 1970; the start of the loop counts as one."""
+    """When the last successful round ended, in seconds since 1970; at first, when the loop
+    started."""
     _round_ended: float = 0
     _logged: str = ""
     _task: asyncio.Task[None] | None = None
 
     def start(self, ended: Callable[["Loop"], None]) -> None:
-        """Begin; `ended` is called if it ends without `stop`."""
+        """Start; `ended` is called if the loop ends without `stop`."""
         self.finished = self._round_ended = self.clock()
         self._task = asyncio.create_task(self._run(), name=f"background: {self.name}")
         self._task.add_done_callback(lambda task: self._end(task, ended))
 
     def stop(self) -> None:
-        """End it."""
+        """End the loop."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
 
     @property
     def is_late(self) -> bool:
-        """Return whether it is stuck in a round."""
+        """Return whether the loop is stuck in a round."""
         return self.clock() - self._round_ended > self.seconds + self.late_seconds
 
     def _end(self, task: asyncio.Task[None], ended: Callable[["Loop"], None]) -> None:
         if task is self._task:
             error = None if task.cancelled() else task.exception()
-            log.critical("%s has ended, so the process does, too", self.name, exc_info=error)
+            log.critical("The process ends because a background loop has ended: %s", self.name, exc_info=error)
             ended(self)
 
     async def _run(self) -> None:
@@ -88,8 +88,8 @@ class Loop:
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         self.failing = True
-        if self._logged != repr(error):  # The same every few seconds would hide the rest of the log.
-            log.error("Unexpected error: %s has failed and is tried again", self.name, exc_info=error)
+        if self._logged != repr(error):  # The same message every few seconds would hide the rest of the log.
+            log.error("Unexpected error: %s failed and will be retried", self.name, exc_info=error)
         self._logged = repr(error)
 
     def _succeeded(self) -> None:
@@ -103,10 +103,9 @@ class Background:
     """All background loops of a process."""
 
     clock: EpochClock
-    """Seconds since 1970."""
     loops: list[Loop] = field(default_factory=list)
     ended: Loop | None = None
-    """The first one that has ended though nobody stopped it."""
+    """The first loop that ended without `stop`."""
     on_end: Callable[[], None] = lambda: None
     """Called when that happens."""
 
@@ -119,7 +118,7 @@ class Background:
         at_once: bool = False,
         late_seconds: float = LATE_SECONDS,
     ) -> Loop:
-        """Do this every so many seconds from now on."""
+        """Start a loop that does this every `seconds`."""
         loop = Loop(name, work, seconds, self.clock, at_once, late_seconds)
         self.loops.append(loop)
         loop.start(self._ended)
@@ -127,12 +126,12 @@ class Background:
 
     @property
     def failing(self) -> tuple[str, ...]:
-        """What failed at the last attempt; the last good state is in force."""
+        """Return the loops whose last round failed; the last good state is in force."""
         return tuple(loop.name for loop in self.loops if loop.failing)
 
     @property
     def late(self) -> tuple[str, ...]:
-        """What is stuck."""
+        """Return the loops that are stuck."""
         return tuple(loop.name for loop in self.loops if loop.is_late)
 
     def _ended(self, loop: Loop) -> None:

@@ -1,8 +1,8 @@
-"""What can go wrong, in the words of the person who sees it.
+"""The errors of the index server, worded for the person who sees them.
 
-Every error that the server raises on purpose is one of these. They know nothing of HTTP: `web/errors.py`
-is the one place that gives each a status. The text of those that reach a client becomes the reason phrase,
-which is what twine and poetry show.
+Every error that the server raises on purpose is one of these. They know nothing of HTTP:
+`web/errors.py` is the one place that maps each to a status. The text of an error that reaches a
+client becomes the reason phrase, which twine and poetry show.
 """
 
 
@@ -11,48 +11,48 @@ class WheelyardError(Exception):
 
 
 class InvalidSettingsError(WheelyardError):
-    """A settings or access file does not say what it must; the text names the key."""
+    """A settings file, access file or argument is invalid; the text names it."""
 
 
 class UnsafeInterpreterError(WheelyardError):
-    """This Python would read requests in a way that is known to be unsafe; the text says what to change."""
+    """This Python parses requests in a way that is known to be unsafe; the text says what to change."""
 
 
 class LoopEndedError(WheelyardError):
-    """A background loop has ended, so the process has to: whoever started it starts it again."""
+    """A background loop has ended, so the process must end too, to be restarted from outside."""
 
 
 class BusyError(WheelyardError):
-    """There is no room for this now; there will be soon."""
+    """The server cannot take this now, but soon will."""
 
 
 class NotFoundError(WheelyardError):
-    """What was asked for is not there, or may not be known to whoever asks."""
+    """The requested object does not exist, or the principal may not know of it."""
 
 
 class LoginError(WheelyardError):
-    """The base of what stands between a client and its login."""
+    """The base of all reasons why a login fails."""
 
     tried = "none"
-    """How it tried to log in, where that is known: see `access.rules.Method`."""
+    """How the client tried to log in, if known: see `access.rules.Method`."""
     presented_user = ""
-    """The user that it says to be."""
+    """The user name that the client sent."""
 
 
 class UnauthenticatedError(LoginError):
-    """Nobody is logged in, or the credentials are not valid."""
+    """The credentials are missing or invalid."""
 
 
 class TooManyAttemptsError(LoginError):
-    """Somebody guesses at passwords, or a client keeps sending an old one."""
+    """A client guesses passwords, or keeps sending an old one."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many wrong passwords, try again in {seconds} seconds; tokens work at any time")
+        super().__init__(f"Too many wrong passwords, try again in {seconds} seconds; tokens always work")
         self.seconds = seconds
 
 
 class InvalidPublisherError(WheelyardError):
-    """A CI's token cannot be changed for one of this index; the text says what to change."""
+    """A CI token cannot be exchanged for a token of this index; the text says what to change."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -60,41 +60,42 @@ class InvalidPublisherError(WheelyardError):
 
 
 class ForbiddenError(WheelyardError):
-    """The principal is known and has no right to do this."""
+    """The principal is known but may not do this."""
 
 
 class InvalidRequestError(WheelyardError):
-    """The request of the management API is not as described; the text says what to change."""
+    """A request to the management API is invalid; the text says what to change."""
 
 
 class InvalidUploadError(WheelyardError):
-    """The upload can never be accepted as it is; the text says what to change."""
+    """The upload is invalid as it is; the text says what to change."""
 
 
 class RegistrationError(WheelyardError):
-    """A project is to be registered before its first upload, as PyPI once wanted it."""
+    """The client wants to register a project before its first upload, as PyPI once required."""
 
     def __init__(self) -> None:
-        super().__init__("Nothing has to be registered: the first upload makes a project")
+        super().__init__("Registration is not needed: the first upload creates the project")
 
 
 class FileTooLargeError(WheelyardError):
-    """The upload is larger than the index takes."""
+    """The upload is larger than the index allows."""
 
 
 class FileExistsWithOtherContentError(WheelyardError):
-    """The distribution is there with other bytes: it has one content, for ever, however its filename is spelled."""
+    """The distribution exists with other bytes. Its content never changes, in any spelling of its filename."""
 
     def __init__(self, filename: str, existing: str) -> None:
-        # pdm, poetry and uv look for these first three words.
+        # pdm, poetry and uv search for the first three words.
         super().__init__(f"File already exists with other content, raise the version: {_both(filename, existing)}")
 
 
 class FilenameDeletedError(WheelyardError):
-    """The distribution was deleted: it never comes back with other bytes, however its filename is spelled."""
+    """The distribution was deleted. It may return only with the same bytes, in any spelling of its filename."""
 
     def __init__(self, filename: str, deleted: str) -> None:
-        # Not "already exists": a client that skips those would hide that nothing was published.
+        # Not "already exists": clients that skip existing files would hide that nothing was
+        # published.
         super().__init__(
             f"A deleted file had this name and other content, raise the version: {_both(filename, deleted)}"
         )
@@ -105,15 +106,15 @@ def _both(filename: str, known: str) -> str:
 
 
 class ProjectClosedError(WheelyardError):
-    """The project's status (PEP 792) does not allow this."""
+    """The project's status (PEP 792) or owner does not allow this."""
 
 
 class UnsafeStorageError(WheelyardError):
-    """The storage does not compare and swap, so that writing to it could lose what others wrote."""
+    """The storage has no atomic compare-and-swap, so a write could lose what others wrote."""
 
 
 class StorageError(WheelyardError):
-    """The base of what a storage raises; `key` is the object concerned."""
+    """The base of all errors of a storage; `key` is the object concerned."""
 
     def __init__(self, key: str, reason: str = "") -> None:
         super().__init__(f"{key}: {reason}" if reason else key)
@@ -125,11 +126,11 @@ class ObjectNotFoundError(StorageError):
 
 
 class ObjectUnchangedError(StorageError):
-    """The object still has the ETag that the reader knows."""
+    """The object still has the ETag that the reader sent."""
 
 
 class PreconditionFailedError(StorageError):
-    """The object is not, or is no longer, what the writer expected; read it again."""
+    """The object does not have the ETag that the writer expected; read it again."""
 
 
 class WrongBytesError(WheelyardError):
@@ -137,8 +138,8 @@ class WrongBytesError(WheelyardError):
 
 
 class StorageUnavailableError(StorageError):
-    """The storage did not answer, or refused; whether a write took effect is unknown."""
+    """The storage did not answer, or refused the request. A write may or may not have taken effect."""
 
 
 class DamagedObjectError(StorageUnavailableError):
-    """The object is there and cannot be what was once written: only a person can mend it."""
+    """The object exists but is not what was once written: only a person can repair it."""

@@ -1,8 +1,8 @@
-"""A project and its files, as the catalog keeps them and the pages show them.
+"""A project and its files, as the catalog stores them and pages show them.
 
-These are also the shape of the project document in storage (`projects/<name>.json`), which `catalog/encoding.py`
-reads and writes. A field that is renamed here needs a new `FORMAT` and a reader for the old one. A new optional
-field needs neither: servers keep keys that they do not know.
+This is also the structure of the project document in storage (`projects/<name>.json`), which
+`catalog/encoding.py` reads and writes. Renaming a field needs a new `FORMAT` and a reader for the
+old one. A new optional field needs neither: servers preserve keys that they do not know.
 """
 
 from collections.abc import Iterable
@@ -17,42 +17,43 @@ import msgspec
 from wheelyard_server.names import other_spellings, version_key
 
 FORMAT = 2
-"""The newest version of the storage layout and of the documents in it that this server knows."""
+"""The newest format of the storage and its documents that this server knows."""
 OLDEST_FORMAT = 1
-"""Of documents that do not say theirs."""
+"""The format of documents that do not state one."""
 MAX_FINDINGS = 16
-"""Of a file."""
+"""Maximum number of findings of a file."""
 MAX_FINDING_LENGTH = 200
-"""In characters, of a finding's message."""
+"""Maximum number of characters of a finding's message."""
 UNKNOWN = " unknown"
-"""The key of `unknown` until `catalog/encoding.py` replaces it; no release has a key that begins with a space."""
+"""The key of `unknown` until `catalog/encoding.py` replaces it. No release has a key that starts
+with a space."""
 
 
 class _Part(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="kebab"
 ):
     unknown: bytes = msgspec.field(default=b"", name=UNKNOWN)
-    """JSON object of the keys that a newer release has put here. They are written back as they were."""
+    """JSON object of the keys of a newer release, which are written back unchanged."""
 
     def replace(self, **fields: object) -> Self:
-        """Return this with other values in some fields."""
+        """Return a copy with other values in some fields."""
         return msgspec.structs.replace(self, **fields)
 
 
 class Change(_Part, frozen=True):
-    """When something was changed, and by whom."""
+    """The time and the author of a change."""
 
     at: datetime
-    """UTC."""
+    """In UTC."""
     by: str
     """The user's name."""
 
 
 class Promotion(_Part, frozen=True):
-    """How a file came from another index."""
+    """The promotion of a file from another index."""
 
     source: str = msgspec.field(name="from")
-    """That index, as `<namespace>/<name>`."""
+    """The other index, as `<namespace>/<name>`."""
     by: str
     """The user's name."""
     at: datetime
@@ -60,87 +61,89 @@ class Promotion(_Part, frozen=True):
 
 
 class Finding(_Part, frozen=True):
-    """A rule that a file breaks although it was accepted."""
+    """A rule that an accepted file breaks."""
 
     rule: str
     """The rule's name, which never changes."""
     message: str
-    """What is wrong with the file, for people; see `findings`."""
+    """The problem of the file, for people; see `findings`."""
 
 
 def findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings that are kept of a file: the first `MAX_FINDINGS`, their messages shortened."""
+    """Return the findings that are stored with a file: the first `MAX_FINDINGS`, with shortened messages."""
     kept = islice(found, MAX_FINDINGS)
     return tuple(each.replace(message=each.message[:MAX_FINDING_LENGTH]) for each in kept)
 
 
 class File(_Part, frozen=True, gc=False):
-    """One distribution file of a project. Once it is in a document, only whether it is yanked ever changes."""
+    """One distribution file of a project. In a document, only its yanked state and its provenance ever change."""
 
     filename: str
     version: str
-    """Canonical version, PEP 440."""
+    """Canonical version (PEP 440)."""
     upload_id: str
-    """Says where the bytes lie: `files/<project>/<upload id>/<filename>`. Fresh for every upload."""
+    """Part of the key of the bytes: `files/<project>/<upload id>/<filename>`. New for every
+    upload."""
     size: int
-    """In bytes, PEP 700."""
+    """In bytes (PEP 700)."""
     sha256: str
-    """Lower-case hex, of the whole file."""
+    """Digest of the whole file, in lower-case hex."""
     upload_time: datetime
-    """When the file was first published, here or in the index that it came from. UTC, PEP 700."""
+    """When the file was first published, here or in the index that it came from, in UTC (PEP
+    700)."""
     uploader: str
     """The user's name."""
     core_metadata_sha256: str
-    """Of `<filename>.metadata`: METADATA or PKG-INFO, byte for byte."""
+    """Digest of `<filename>.metadata`, which is METADATA or PKG-INFO, byte for byte."""
     requires_python: str | None = None
-    """As in the file's core metadata, PEP 503."""
+    """As in the file's core metadata (PEP 503)."""
     summary: str = ""
     """As in the file's core metadata."""
     provenance_sha256: str | None = None
-    """Of `<filename>.provenance`, PEP 740; None where the file has no attestations."""
+    """Digest of `<filename>.provenance` (PEP 740); None if the file has no attestations."""
     provenance_id: str | None = None
-    """Says where the provenance lies, as `upload_id` does, fresh whenever it changes; None is beside the bytes.
-    Format 2."""
+    """Part of the key of the provenance, new whenever it changes; None means `upload_id`. Format
+    2."""
     yanked: str | None = None
-    """Why it should not be chosen any more, maybe empty, PEP 592; None is not yanked."""
+    """Reason why it is yanked, possibly empty (PEP 592); None if it is not yanked."""
     yank_changed: Change | None = None
     """When it was last yanked or unyanked. Format 2."""
     added: datetime | None = None
-    """When this index took the file, UTC; None is at its `upload_time`. Format 2."""
+    """When this index received the file, in UTC; None means at its `upload_time`. Format 2."""
     promoted: Promotion | None = None
-    """None: it was uploaded here. Format 2."""
+    """None if it was uploaded to this index. Format 2."""
     findings: tuple[Finding, ...] = ()
-    """Rules that the file breaks although it was accepted. Format 2."""
+    """Rules that the file breaks, although it was accepted. Format 2."""
 
     @property
     def is_wheel(self) -> bool:
-        """Tell a wheel from an sdist."""
+        """Return whether this is a wheel, not an sdist."""
         return self.filename.endswith(".whl")
 
     @property
     def object_ids(self) -> frozenset[str]:
-        """Return the ids under which the file's objects lie."""
+        """Return the ids in the keys of the file's objects."""
         return _object_ids(self.upload_id, self.provenance_id)
 
 
 class DeletedFile(_Part, frozen=True, gc=False):
-    """What is kept of a deleted file: no spelling of its name ever comes back with other bytes."""
+    """The record of a deleted file, which prevents that any spelling of its name returns with other bytes."""
 
     filename: str
     sha256: str
     upload_id: str
     deleted: datetime
-    """UTC."""
+    """When it was deleted, in UTC."""
     deleted_by: str = ""
-    """The user's name; empty where it is not known. Format 2."""
+    """The user's name; empty if unknown. Format 2."""
     upload_time: datetime | None = None
-    """That of the file: the same bytes, published again, keep it. UTC. Format 2."""
+    """As in the file: the same bytes keep it if they are published again. Format 2."""
     provenance_id: str | None = None
-    """That of the file. Format 2."""
+    """As in the file. Format 2."""
 
     @property
     def object_ids(self) -> frozenset[str]:
-        """Return the ids under which the file's objects lie until they are collected."""
+        """Return the ids in the keys of the file's objects, which exist until they are collected."""
         return _object_ids(self.upload_id, self.provenance_id)
 
 
@@ -149,11 +152,11 @@ def _object_ids(upload_id: str, provenance_id: str | None) -> frozenset[str]:
 
 
 class FencedUpload(_Part, frozen=True):
-    """An upload whose objects are being collected, so that it can never be committed any more."""
+    """An upload whose objects are being collected, so that it can never be committed."""
 
     upload_id: str
     fenced: datetime
-    """UTC."""
+    """When collecting began, in UTC."""
 
 
 class Status(StrEnum):
@@ -164,11 +167,11 @@ class Status(StrEnum):
 
     ACTIVE = "active"
     ARCHIVED = "archived"
-    """Takes no uploads; is installed as ever."""
+    """Accepts no uploads; installs as usual."""
     QUARANTINED = "quarantined"
-    """Takes no uploads and offers no files."""
+    """Accepts no uploads and offers no files."""
     DEPRECATED = "deprecated"
-    """Takes uploads and is installed as ever; tools may warn."""
+    """Accepts uploads and installs as usual; tools may warn."""
 
     @property
     def takes_uploads(self) -> bool:
@@ -182,20 +185,22 @@ class Status(StrEnum):
 
 
 class Project(_Part, frozen=True, dict=True):
-    """A project's document. `name` is normalised; no filename is there twice, whether deleted or not.
+    """A project's document. `name` is normalized. No filename occurs twice, including deleted ones.
 
-    Nor is a distribution in two spellings, but in documents from before that was refused.
+    No distribution occurs in two spellings either, except in documents from before that was
+    refused.
     """
 
     name: str
     format: int = OLDEST_FORMAT
-    """That of the document which this was read from."""
+    """The format of the document that this was read from."""
     serial: int = 0
-    """Grows with each change of the document; see `catalog/serials.py`. Format 2."""
+    """Increases with each change of the document; see `catalog/serials.py`. Format 2."""
     owner: str = ""
-    """Whose name this is: empty is this index's own, else the upstream that is mirrored. Format 2."""
+    """The upstream that this name is mirrored from; empty if it is this index's own. Format 2."""
     operations: tuple[str, ...] = ()
-    """Ids of the last writes, the newest last: how a writer whose answer got lost knows its own work."""
+    """Ids of the last writes, the newest last: a writer whose answer got lost recognizes its own
+    write."""
     files: tuple[File, ...] = ()
     """In the order of upload."""
     deleted: tuple[DeletedFile, ...] = ()
@@ -206,7 +211,7 @@ class Project(_Part, frozen=True, dict=True):
     """When the status was last set. Format 2."""
 
     def file(self, filename: str) -> File | None:
-        """Return the file of that name, if there is one."""
+        """Return the file of that name; None if there is none."""
         return self._by_name.get(filename)
 
     @cached_property
@@ -215,12 +220,12 @@ class Project(_Part, frozen=True, dict=True):
 
     @cached_property
     def by_filename(self) -> tuple[File, ...]:
-        """The files, sorted by filename."""
+        """Return the files, sorted by filename."""
         return tuple(sorted(self.files, key=lambda file: file.filename))
 
     @cached_property
     def by_version(self) -> dict[str, tuple[File, ...]]:
-        """The files of each version by its `version_key`, in the order of upload."""
+        """Return the files of each version by its `version_key`, in the order of upload."""
         keys = {version: version_key(version) for version in self.versions}
         found: dict[str, list[File]] = {}
         for file in self.files:
@@ -234,28 +239,28 @@ class Project(_Part, frozen=True, dict=True):
 
     @cached_property
     def last_time(self) -> datetime | None:
-        """When the last file was uploaded or deleted, UTC; None if there never was one."""
+        """Return when the last file was uploaded or deleted, in UTC; None if there never was one."""
         times = (*(file.upload_time for file in self.files), *(file.deleted for file in self.deleted))
         return max(times, default=None)
 
     def deleted_file(self, filename: str) -> DeletedFile | None:
-        """Return what is kept of the deleted file of that name, if there was one."""
+        """Return the record of the deleted file of that name; None if there is none."""
         return next((file for file in self.deleted if file.filename == filename), None)
 
     def same_file(self, filename: str) -> File | None:
-        """Return the file of that name, else the first that spells the same distribution in another way."""
+        """Return the file of that name, else the first file that spells the same distribution differently."""
         return self.file(filename) or self.file(_first_spelling(filename, self.files))
 
     def same_deleted_file(self, filename: str) -> DeletedFile | None:
-        """Return the deleted file of that name, else the first that spelled the same distribution."""
+        """Return the deleted file of that name, else the first that spells the same distribution differently."""
         return self.deleted_file(filename) or self.deleted_file(_first_spelling(filename, self.deleted))
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """All versions that have files, in the order of upload."""
+        """Return all versions that have files, in the order of upload."""
         return tuple(dict.fromkeys(file.version for file in self.files))
 
 
 def _first_spelling(filename: str, files: Iterable[File | DeletedFile]) -> str:
-    """Return the first filename that is the same distribution; "" if there is none."""
+    """Return the first filename of the same distribution; "" if there is none."""
     return next(other_spellings(filename, (file.filename for file in files)), "")

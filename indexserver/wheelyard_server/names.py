@@ -1,7 +1,7 @@
-"""Names as the packaging specifications define them, checked once at the edge.
+"""Names of projects, versions and files, as the packaging specifications define them.
 
-A value of type `NormalizedName` proves that it was checked, so code that takes one need not check again.
-Source: https://packaging.python.org/en/latest/specifications/name-normalization/ (PEP 503),
+They are checked once, when they arrive. The type `NormalizedName` proves that a name was checked.
+Sources: https://packaging.python.org/en/latest/specifications/name-normalization/ (PEP 503),
 https://packaging.python.org/en/latest/specifications/binary-distribution-format/ (wheels) and
 https://packaging.python.org/en/latest/specifications/source-distribution-format/ (PEP 625).
 """
@@ -46,20 +46,21 @@ __all__ = [
 ]
 
 PROJECT_NAME_LENGTH = 200
-"""Keys and names of files are made of it."""
+"""Maximum length: keys and filenames contain the name."""
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,239}")
 _WHEEL_TAGS = re.compile(r"(-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*){3}\.whl\Z")
 _TAGS = 500
-"""More than any real wheel has; a compressed tag set grows as the product of its parts."""
+"""Maximum number of tags, more than any real wheel has: a compressed tag set is the product of its
+parts."""
 _SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
-"""All that sdists ever had; uploads have one of the first two."""
+"""All suffixes that sdists ever had; uploads have one of the first two."""
 _PYTHON_TAG = re.compile(r"[A-Za-z]+\d")
 _TRAILING_ZEROS = re.compile(r"((?:\d+!)?\d+(?:\.\d+)*?)(?:\.0)+(?=\Z|[^.\d]|\.[a-z])")
 _BUILD_TAG = re.compile(r"(\d+)(.*)", re.DOTALL)
 
 
 class FileType(StrEnum):
-    """The `filetype` of the upload API; the two that packaging still builds."""
+    """The `filetype` of the upload API: the two types that are still built."""
 
     WHEEL = "bdist_wheel"
     SDIST = "sdist"
@@ -67,30 +68,32 @@ class FileType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DistributionFilename:
-    """What a distribution's filename says about it."""
+    """The parsed filename of a distribution."""
 
     filename: str
     project: NormalizedName
     version: Version
     filetype: FileType
     tags: frozenset[Tag] = frozenset()
-    """Of a wheel; an sdist has none."""
+    """Tags of a wheel; empty for an sdist."""
 
 
 class DistributionIdentity(NamedTuple):
-    """Which distribution of its project a file is. Equal for all spellings of a filename.
+    """The identity of a distribution within its project, equal for all spellings of its filename.
 
-    Installers go by this and take either of two files that have it, so it has one content, for ever.
+    Installers use it and may pick either of two files with the same identity. So its content never
+    changes.
     """
 
     version: Version
     build: BuildTag = ()
     tags: tuple[str, ...] = ()
-    """Pythons, ABIs and platforms of a wheel. An sdist has none: a version has one sdist, whatever its suffix."""
+    """Pythons, ABIs and platforms of a wheel. Empty for an sdist: a version has one sdist, in any
+    format."""
 
 
 def parse_project_name(name: str) -> NormalizedName:
-    """Return the normalised form of a project name; raise `NotFoundError` if it is none."""
+    """Return the normalized form of a project name; raise `NotFoundError` if it is invalid."""
     if len(name) > PROJECT_NAME_LENGTH:
         raise NotFoundError("This is not a valid project name")
     try:
@@ -100,25 +103,26 @@ def parse_project_name(name: str) -> NormalizedName:
 
 
 def parse_version(version: str) -> Version:
-    """Return a version (PEP 440), equal to all its spellings; raise `NotFoundError` if it is none."""
+    """Return a version (PEP 440), equal to all its spellings; raise `NotFoundError` if it is invalid."""
     try:
         return Version(version)
     except ValueError:
-        # Also what Python says of numbers with thousands of digits.
+        # Python also raises this for numbers with thousands of digits.
         raise NotFoundError("This is not a valid version") from None
 
 
 def version_key(version: str) -> str:
-    """Return what equal versions have in common, without parsing: of one as `str` of a `Version` writes it."""
+    """Return a key that equal versions share, without parsing; the version must be in its canonical form."""
     zeros = _TRAILING_ZEROS.match(version) if ".0" in version else None
     return version if zeros is None else zeros[1] + version[zeros.end() :]
 
 
 def parse_filename(filename: str) -> DistributionFilename:
     """Parse a wheel's or sdist's filename; raise `InvalidUploadError` if it is neither."""
-    # Control characters and path separators end here, before the name reaches a key, a header or a page.
+    # Refuse control characters and path separators before the name reaches a key, a header or a
+    # page.
     if not _SAFE_FILENAME.fullmatch(filename):
-        raise InvalidUploadError("The filename has characters that no distribution's filename may have")
+        raise InvalidUploadError("The filename contains characters that a distribution's filename may not have")
     try:
         if filename.endswith(".whl"):
             _refuse_variant(filename)
@@ -128,18 +132,18 @@ def parse_filename(filename: str) -> DistributionFilename:
         project, version = parse_sdist_filename(filename)
         return DistributionFilename(filename, project, version, FileType.SDIST)
     except (InvalidWheelFilename, InvalidSdistFilename) as error:
-        raise InvalidUploadError(f"Neither a wheel's nor an sdist's filename: {error}") from None
+        raise InvalidUploadError(f"Not the filename of a wheel or an sdist: {error}") from None
 
 
 def _refuse_variant(filename: str) -> None:
-    """Say what a variant wheel is: in the place of a build tag, it has the Python tag.
+    """Refuse a variant wheel, which has the Python tag in place of a build tag.
 
     https://peps.python.org/pep-0825/
     """
     parts = filename.removesuffix(".whl").split("-")
     if len(parts) in {6, 7} and _PYTHON_TAG.match(parts[-4]):
         raise InvalidUploadError(
-            f"A variant wheel (PEP 825, variant {parts[-1]}), which this index does not take yet:"
+            f"This index does not accept variant wheels yet (PEP 825, variant {parts[-1]}):"
             " upload the wheel without a variant"
         )
 
@@ -150,29 +154,30 @@ def _check_wheel_tags(filename: str) -> None:
 
 
 def tag_count(compressed: str) -> int:
-    """Return how many tags the compressed tag set at the end of `compressed` stands for."""
+    """Return the number of tags in the compressed tag set at the end of `compressed`."""
     return math.prod(part.removesuffix(".whl").count(".") + 1 for part in compressed.split("-")[-3:])
 
 
 def distribution_identity(filename: str) -> DistributionIdentity | None:
-    """Return which distribution a filename names; None if it is neither a wheel's nor an sdist's."""
+    """Return the identity of the distribution with this filename; None if it is not a wheel or an sdist."""
     version = _version(_spelled_version(filename))
     if version is None:
         return None
     if not filename.endswith(".whl"):
         return DistributionIdentity(version)
-    # Tags compare without case. The parts are compared, not the tags that they stand for, which may be many.
+    # Tags are case-insensitive. Compare the compressed parts, not the tags in them, which may be
+    # many.
     parts = filename.removesuffix(".whl").split("-")
     tags = tuple(".".join(sorted(set(part.lower().split(".")))) for part in parts[-3:])
     return DistributionIdentity(version, _build_tag(parts[2]) if len(parts) > 5 else (), tags)
 
 
 def other_spellings(filename: str, filenames: Iterable[str]) -> Iterator[str]:
-    """Yield those of `filenames` that name the same distribution, without `filename`. All are of one project."""
+    """Yield the other `filenames` of the same distribution; all filenames belong to one project."""
     wanted = distribution_identity(filename)
     if wanted is None:
         return
-    # A project may have tens of thousands of files: few of them are looked at in full.
+    # A project may have tens of thousands of files: only few are parsed completely.
     is_version = cache(lambda spelled: _version(spelled) == wanted.version)
     for other in filenames:
         is_candidate = other.endswith(".whl") is bool(wanted.tags) and is_version(_spelled_version(other))
@@ -181,7 +186,7 @@ def other_spellings(filename: str, filenames: Iterable[str]) -> Iterator[str]:
 
 
 def _spelled_version(filename: str) -> str:
-    """Return the version of a filename as it stands there; "" if there is none."""
+    """Return the version in a filename as it is spelled; "" if there is none."""
     if filename.endswith(".whl"):
         return "".join(filename.split("-")[1:2])
     last = filename.rpartition("-")[2]
@@ -201,7 +206,7 @@ def _build_tag(part: str) -> BuildTag:
 
 
 def belongs_to(folder: str, filename: DistributionFilename) -> bool:
-    """Return whether `folder`, a `NAME-VERSION`, spells the project and version of a distribution."""
+    """Return whether `folder` is a spelling of a distribution's `NAME-VERSION`."""
     name, _, version = folder.rpartition("-")
     try:
         return canonicalize_name(name) == filename.project and Version(version) == filename.version
@@ -210,5 +215,5 @@ def belongs_to(folder: str, filename: DistributionFilename) -> bool:
 
 
 def standard_sdist_stem(filename: DistributionFilename) -> str:
-    """Return what PEP 625 wants before `.tar.gz`."""
+    """Return the filename without `.tar.gz` that PEP 625 requires."""
     return f"{filename.project.replace('-', '_')}-{filename.version}"

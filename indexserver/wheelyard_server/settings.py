@@ -1,6 +1,6 @@
 """The server's settings: `index.yaml`, see docs/contract.md.
 
-Unknown keys are refused, so that a typing error, or a file made for a newer server, is seen at once.
+Unknown keys are refused, so that a typo, or a file for a newer server, is noticed immediately.
 """
 
 import re
@@ -20,16 +20,16 @@ GIB = 1024**3
 
 _MAX_PATH_LENGTH = 200
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
-"""What can be part of any URL as it is, and of any page."""
+"""Paths that need no quoting, neither in a URL nor in a page."""
 
 _ORIGIN = re.compile(r"\*|https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
-"""As browsers write it: in lower case, without a path."""
+"""An origin as browsers write it: in lower case, without a path."""
 
 T = TypeVar("T")
 
 
 def is_public_path(path: str) -> bool:
-    """Return whether this is a path that an index can be served at, "" for the root."""
+    """Return whether an index can be served at this path; "" is the root."""
     return len(path) <= _MAX_PATH_LENGTH and _PUBLIC_PATH.fullmatch(path) is not None
 
 
@@ -44,16 +44,16 @@ class S3(_Settings, frozen=True):
     prefix: str = ""
     """Empty, or ends in a slash."""
     region: str = ""
-    """Empty means: from AWS_REGION, AWS_DEFAULT_REGION, else us-east-1."""
+    """If empty: AWS_REGION, AWS_DEFAULT_REGION, or us-east-1."""
     endpoint: str = ""
-    """URL of an S3-compatible server; empty means AWS, or AWS_ENDPOINT_URL where that is set."""
+    """URL of an S3-compatible server. If empty: AWS_ENDPOINT_URL, or AWS."""
     ca_bundle: str = ""
-    """Certificates (PEM) of authorities that are trusted besides the public ones."""
+    """Certificates (PEM) of authorities that are trusted in addition to the public ones."""
 
     def __post_init__(self) -> None:
         if self.ca_bundle:
             try:
-                # Comments between them may have any letters.
+                # Comments between the certificates may contain any characters.
                 text = self.ca_bundle.encode("ascii", "replace").decode()
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
             except ssl.SSLError as error:
@@ -61,32 +61,32 @@ class S3(_Settings, frozen=True):
 
 
 class Folder(_Settings, frozen=True):
-    """A local folder: one server process, or several on the same machine."""
+    """A local folder, for any number of server processes on the same machine."""
 
     path: Path
 
 
 class StorageSettings(_Settings, frozen=True):
-    """Where everything is kept: exactly one of the fields."""
+    """The place of all data: exactly one of the fields."""
 
     s3: S3 | None = None
     folder: Folder | None = None
 
     def __post_init__(self) -> None:
         if (self.s3 is None) == (self.folder is None):
-            raise ValueError("exactly one of `s3` and `folder` is needed")
+            raise ValueError("set exactly one of `s3` and `folder`")
 
 
 class Cache(_Settings, frozen=True):
-    """Files that were read from S3, kept on a local disk."""
+    """A cache of files from S3 on a local disk."""
 
     folder: Path
-    """Of one server process alone. What is there at start is used."""
+    """Used by one server process alone. Files from an earlier run are reused."""
     max_bytes: Annotated[int, msgspec.Meta(gt=0)] = 10 * GIB
 
 
 class Listener(StrEnum):
-    """Who a connection is for: each listener has its own grants for anonymous and its own redirects."""
+    """The two kinds of clients: each listener has its own anonymous grants and its own redirects."""
 
     CLUSTER = "cluster"
     """Clients inside, such as the pods of a cluster."""
@@ -95,26 +95,28 @@ class Listener(StrEnum):
 
 
 class ListenAddress(_Settings, frozen=True):
-    """An address to accept connections at."""
+    """An address that accepts connections."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     trusted_proxies: tuple[str, ...] = ()
-    """Networks such as 10.0.0.0/8 whose word counts on who a client is (`X-Forwarded-For`) and at which path they
-    serve the index (`X-Forwarded-Prefix`). Empty: nobody's."""
+    """Networks such as 10.0.0.0/8 whose headers are trusted: `X-Forwarded-For` for the client's
+    address, `X-Forwarded-Prefix` for the path at which they serve the index. Empty trusts none."""
     path: str = ""
-    """Where a proxy serves the index that takes this path away, such as /team/pypi; "" is the root of its host."""
+    """The path at which a proxy serves the index, and which it strips, such as /team/pypi; "" is
+    the root."""
 
     allowed_origins: tuple[str, ...] = ()
-    """Sites whose pages may read what anonymous may (CORS), such as https://notebooks.example.com; "*" is all."""
+    """Sites whose pages may read what anonymous may (CORS), such as https://notebooks.example.com;
+    "*" is any."""
 
     def __post_init__(self) -> None:
         self.networks()
         if not is_public_path(self.path):
-            raise ValueError("`path` must be empty or a path such as /team/pypi, without a slash at its end")
+            raise ValueError("`path` must be empty or a path such as /team/pypi, without a trailing slash")
         for origin in self.allowed_origins:
             if not _ORIGIN.fullmatch(origin):
-                raise ValueError("`allowedOrigins` must have * or origins such as https://notebooks.example.com")
+                raise ValueError("`allowedOrigins` must contain * or origins such as https://notebooks.example.com")
 
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks of the trusted proxies."""
@@ -122,86 +124,91 @@ class ListenAddress(_Settings, frozen=True):
 
 
 class Listeners(_Settings, frozen=True):
-    """The server's listeners, by who they are for: each has grants of its own for anonymous."""
+    """The addresses of the server's listeners. See `Listener`."""
 
     cluster: ListenAddress = ListenAddress()
     """For clients inside, such as the pods of a cluster."""
     external: ListenAddress | None = None
-    """For clients that come through an Ingress or HTTPRoute; None listens on one address only."""
+    """For clients that come through an Ingress or HTTPRoute; None: there is no such listener."""
     metrics: ListenAddress | None = None
-    """For Prometheus and the operator; None tells nobody."""
+    """For Prometheus and the operator; None serves no metrics."""
 
 
 class Shutdown(_Settings, frozen=True):
-    """What happens after SIGTERM, in seconds."""
+    """The shutdown after SIGTERM, in seconds."""
 
     drain_seconds: float = 5
-    """Not ready any more, but still accepting, until load balancers have noticed."""
+    """How long the server still accepts requests while it reports not ready, for load balancers to
+    notice."""
     grace_seconds: float = 300
-    """Running requests may end within this time."""
+    """How long running requests may take to finish."""
 
 
 class Limits(_Settings, frozen=True):
-    """What is too much."""
+    """Upper limits."""
 
     file_bytes: int = 5 * GIB
     """Size of one distribution file."""
     metadata_bytes: int = 2 * MIB
     """Size of the METADATA or PKG-INFO of a distribution file."""
     project_files: int = 20_000
-    """Files of one project."""
+    """Number of files of one project."""
     uploads: Annotated[int, msgspec.Meta(gt=0)] = 100
-    """Uploads that one server receives at a time; further ones are told to come back."""
+    """Number of uploads that one server receives concurrently; more get a 503 and retry."""
     scratch_bytes: Annotated[int, msgspec.Meta(gt=0)] = 20 * GIB
-    """Size of all uploads that one server receives at a time. One is taken even if it is larger."""
+    """Size of all uploads that one server receives concurrently. A single upload may be larger."""
     connections: Annotated[int, msgspec.Meta(gt=0)] = 5_000
-    """Connections to one server. It takes fewer where the process may not open twice as many files."""
+    """Number of connections to one server; fewer if the process may not open twice as many
+    files."""
     connections_per_address: Annotated[int, msgspec.Meta(gt=0)] = 1_000
-    """Connections from one IPv4 address or one IPv6 /64. A NAT is one address for many clients; so is a proxy, and
-    those of a trusted one are not counted."""
+    """Number of connections from one IPv4 address or one IPv6 /64. All clients behind a NAT share
+    an address. Connections of trusted proxies are not counted."""
     header_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10
-    """From the first byte of a request, or from a new connection, to the end of the request's headers."""
+    """Time from a new connection, or from the first byte of a request, to the end of the request's
+    headers."""
     header_bytes: Annotated[int, msgspec.Meta(gt=0)] = 64 * 1024
-    """Size of a request's headers together; one line has at most 8190 bytes, and there are at most 100."""
+    """Size of all headers of a request; a line has at most 8190 bytes, and there are at most 100
+    lines."""
     body_bytes_per_second: Annotated[int, msgspec.Meta(gt=0)] = 1024
-    """How fast a request's body must come, on average over every `body_seconds`."""
+    """Minimum rate of a request's body, on average over `body_seconds`."""
     body_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30
-    """How long a client may send less than that."""
+    """How long a client may stay below that rate."""
     send_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60
-    """How long a client may take nothing of its answer."""
+    """How long a client may read nothing of its answer."""
     unsent_bytes: Annotated[int, msgspec.Meta(gt=0)] = 64 * MIB
-    """Large bodies of answers that clients have not taken yet, together. A body that many wait for counts once, and
-    files from the disk do not count."""
+    """Size of all large bodies that clients have not read yet. A body that several clients wait for
+    counts once; files from the disk do not count."""
     unsent_bytes_per_address: Annotated[int, msgspec.Meta(gt=0)] = 8 * MIB
-    """The same for one address. One body is sent even if it is larger."""
+    """The same for one address. A single body may be larger."""
 
 
 class Accept(StrEnum):
-    """Which distributions are taken. What deceives installers or people is refused in any case."""
+    """Which distributions are accepted. Deceptive ones are always refused."""
 
     INSTALLABLE = "Installable"
-    """What installers use. What is wrong with it is marked."""
+    """Everything that installers can use; problems are stored as findings."""
     WELL_FORMED = "WellFormed"
-    """Only what is as the packaging specifications have it."""
+    """Only files that follow the packaging specifications."""
 
 
 class Uploads(_Settings, frozen=True):
-    """What is taken of those who publish."""
+    """Rules for uploads."""
 
     accept: Accept = Accept.INSTALLABLE
 
 
 class Freshness(_Settings, frozen=True):
-    """How old an answer to a reader may be, in seconds."""
+    """The maximum age of what readers see, in seconds. Writers always see the current state."""
 
     fresh_seconds: float = 0
-    """While the storage is well. 0: never older than the request; more saves requests to S3."""
+    """While the storage answers. 0: never older than the request. More saves requests to S3."""
     stale_seconds: float = 3600
-    """While the storage does not answer: known projects are shown for so long, marked as stale."""
+    """While the storage does not answer: known projects are served for this long, marked as
+    stale."""
 
 
 class LogFormat(StrEnum):
-    """What a line of the log looks like."""
+    """The format of a log line."""
 
     TEXT = "text"
     JSON = "json"
@@ -212,16 +219,17 @@ class Logs(_Settings, frozen=True):
 
     format: LogFormat = LogFormat.TEXT
     requests: bool = True
-    """A line for every request. Refusals and writes are in the audit log in any case."""
+    """Whether every request is logged. The audit log always contains refusals and writes."""
 
 
 class TracingSettings(_Settings, frozen=True):
     """Traces of requests, sent to an OpenTelemetry collector by OTLP over HTTP. Needs `wheelyard[tracing]`."""
 
     endpoint: str
-    """URL of the collector, such as https://collector:4318. What is sent goes to `/v1/traces` below it."""
+    """URL of the collector, such as https://collector:4318. Spans are sent to `/v1/traces` below
+    it."""
     ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
-    """The part that is traced of the requests whose callers do not say (`traceparent`)."""
+    """The share of requests that are traced, among those without a `traceparent` header."""
 
     def __post_init__(self) -> None:
         if not _is_plain(self.endpoint):
@@ -229,10 +237,10 @@ class TracingSettings(_Settings, frozen=True):
 
 
 class Redirect(_Settings, frozen=True):
-    """Clients of a listener are sent to S3."""
+    """How the clients of one listener reach S3."""
 
     endpoint: str = ""
-    """URL of the S3 server, as these clients know it. Empty: that of `storage.s3`."""
+    """URL of the S3 server for these clients; empty: that of `storage.s3`."""
 
     def __post_init__(self) -> None:
         if self.endpoint and not _is_plain(self.endpoint):
@@ -240,40 +248,45 @@ class Redirect(_Settings, frozen=True):
 
 
 class Redirects(_Settings, frozen=True):
-    """Large files come from S3 itself: their downloads are answered with presigned URLs."""
+    """Downloads of large files are redirected to S3, with presigned URLs."""
 
     min_bytes: Annotated[int, msgspec.Meta(ge=0)] = 100 * MIB
-    """Size of the smallest. What is in memory comes from there all the same."""
+    """Size from which files are redirected. Files in memory never are."""
     cluster: Redirect | None = None
-    """Of clients of this listener; None sends them nowhere."""
+    """For clients of this listener; None does not redirect them."""
     external: Redirect | None = None
 
     def __post_init__(self) -> None:
         if self.cluster is None and self.external is None:
-            raise ValueError("`redirects` needs `cluster`, `external` or both: whose clients are sent to S3")
+            raise ValueError(
+                "`redirects` needs `cluster`, `external` or both: the listeners whose clients are redirected"
+            )
 
 
 class Performance(_Settings, frozen=True):
-    """How it is served, never what."""
+    """Settings that change the speed, never the answers."""
 
     fast_lane: bool = True
-    """Hot pages and files are answered before aiohttp reads the request; with the same answers."""
+    """Whether pages and files that are ready are answered before aiohttp reads the request."""
     processes: Annotated[int, msgspec.Meta(gt=0)] = 1
-    """That serve on the same ports. Each has its part of the cache, of `limits` and of the processors, if there are
-    as many, and metrics of its own, at the ports that follow that of `listeners.metrics`."""
+    """Number of processes on the same ports. They divide the cache, the `limits` and, if there are
+    enough, the processors. Each has its own metrics, at the ports from that of `listeners.metrics`
+    upward."""
 
 
 class Settings(_Settings, frozen=True):
-    """All of `index.yaml`."""
+    """The whole `index.yaml`."""
 
     storage: StorageSettings
     access_file: Path
     scratch_folder: Path
-    """Uploads are received and checked here; what is left from a crash is removed at start."""
+    """Folder in which uploads are received and checked; leftovers of a crash are removed at
+    start."""
     cache: Cache | None = None
-    """None reads every file from the storage for every client. A storage folder needs none."""
+    """None: every client's file is read from the storage. A storage folder needs no cache."""
     index: str | None = None
-    """`<namespace>/<name>`: whose storage it is. None serves whatever is there."""
+    """`<namespace>/<name>` of the index that owns the storage; None serves the storage of any
+    index."""
     listeners: Listeners = Listeners()
     limits: Limits = Limits()
     uploads: Uploads = Uploads()
@@ -281,36 +294,38 @@ class Settings(_Settings, frozen=True):
     shutdown: Shutdown = Shutdown()
     logs: Logs = Logs()
     tracing: TracingSettings | None = None
-    """None traces nothing."""
+    """None disables tracing."""
     redirects: Redirects | None = None
-    """None sends every file itself."""
+    """None disables redirects."""
     performance: Performance = Performance()
 
     def __post_init__(self) -> None:
         if self.redirects is None:
             return
         if self.storage.s3 is None:
-            raise ValueError("`redirects` needs `storage.s3`: from a folder there is nowhere to send clients to")
+            raise ValueError("`redirects` needs `storage.s3`: files in a folder have no URL to redirect to")
         if self.redirects.external is not None and self.listeners.external is None:
-            raise ValueError("`redirects.external` needs `listeners.external`: else nobody comes that way")
+            raise ValueError(
+                "`redirects.external` needs `listeners.external`: without it there are no external clients"
+            )
 
 
 def parse(text: bytes) -> Settings:
-    """Parse the text of an `index.yaml`; raise `InvalidSettingsError` that names the key."""
+    """Parse an `index.yaml`; raise an `InvalidSettingsError` that names the key."""
     return decode_yaml(text, Settings, "index.yaml")
 
 
 def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
-    """Decode a file of the contract; raise `InvalidSettingsError` that names the file and the key."""
+    """Decode a file of the contract; raise an `InvalidSettingsError` that names the file and the key."""
     try:
         return msgspec.yaml.decode(text, type=wanted, dec_hook=_to_path)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        # YAML itself raises plain errors for scalars such as an impossible date.
+        # The YAML library raises plain errors for scalars such as an impossible date.
         raise InvalidSettingsError(f"{filename}: {error}") from error
 
 
 def _is_plain(url: str) -> bool:
-    """Return whether this is the URL of a server, with no more than a path."""
+    """Return whether this is the URL of a server, with at most a path."""
     try:
         parts = urlsplit(url)
         has_server = bool(parts.hostname) and parts.port != 0
@@ -320,7 +335,7 @@ def _is_plain(url: str) -> bool:
 
 
 def _to_path(wanted: type, value: object) -> Path:
-    """Make the one type that YAML does not know."""
+    """Convert a text to a path, the one type that YAML does not know."""
     if wanted is not Path or not isinstance(value, str):
         raise ValueError(f"not a {wanted.__name__}")
     return Path(value)

@@ -1,7 +1,7 @@
-"""Spans: what a trace tells of the work for a request. It costs next to nothing where nobody traces.
+"""Spans: the parts of a request that a trace shows. They cost almost nothing without tracing.
 
-Code worth a span wraps its work in `step` or `call`. `web/telemetry/tracing.py` listens, for requests
-that are traced, and it alone knows OpenTelemetry.
+Code that is worth a span wraps its work in `step` or `call`. `web/telemetry/tracing.py` receives
+the spans of traced requests. Only that module knows OpenTelemetry.
 """
 
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from typing import Protocol
 
 
 class Span(Protocol):
-    """One thing that was done."""
+    """One piece of work."""
 
     def set_attribute(self, key: str, value: str) -> None:
-        """Return it an attribute; nothing that names a person or is a secret."""
+        """Set an attribute, which must not name a person or contain a secret."""
 
     def failed(self, kind: str) -> None:
-        """Say that it went wrong, and how; a word, not what the error says."""
+        """Mark the work as failed; `kind` is one word, not the text of an error."""
 
 
 class Tracer(Protocol):
-    """Takes the spans of a request."""
+    """Receives the spans of a request."""
 
     def step(self, name: str) -> AbstractContextManager[Span]:
         """See `step` of this module."""
@@ -49,20 +49,20 @@ _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 
 
 def step(name: str) -> AbstractContextManager[Span]:
-    """Tell of what is done within: steps and calls in it are its children, and an error is its failure."""
+    """Record the work inside as a span; spans within are its children, and an error marks it as failed."""
     tracer = _tracer.get()
     return _NO_SPAN if tracer is None else tracer.step(name)
 
 
 def call(name: str) -> AbstractContextManager[Span]:
-    """Tell of a call that has no children, also of one that hands out values while it goes on."""
+    """Record a call as a span without children; it may be a generator that yields values meanwhile."""
     tracer = _tracer.get()
     return _NO_SPAN if tracer is None else tracer.call(name)
 
 
 @contextmanager
 def traced_by(tracer: Tracer) -> Iterator[None]:
-    """Tell the tracer of what is done within, and of what that starts."""
+    """Send the spans of the work inside, and of the tasks that it starts, to the tracer."""
     token = _tracer.set(tracer)
     try:
         yield

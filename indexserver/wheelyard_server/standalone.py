@@ -1,6 +1,7 @@
-"""`wheelyard serve` without a file: an index on a laptop in one command.
+"""`wheelyard serve` without a settings file: an index on a laptop in one command.
 
-Anonymous may read; the user `admin` may do everything. Its token is made at the first start and printed once.
+Anonymous clients may read; the user `admin` may do everything. The admin token is created at the
+first start and printed once.
 """
 
 import atexit
@@ -34,24 +35,24 @@ from wheelyard_server.settings import (
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"
 CACHE_BYTES = 1 * GIB
-"""Of local disk, for S3: on a laptop, until the server ends."""
-TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
-TOKEN_VARIABLE = "WHEELYARD_ADMIN_TOKEN"  # noqa: S105 - a variable's name
+"""Local disk space for files from S3, until the server stops."""
+TOKEN_FILE = "admin-token"  # noqa: S105 - a filename
+TOKEN_VARIABLE = "WHEELYARD_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """Settings to serve with, and what to tell whoever started it."""
+class LaptopServer:
+    """The settings of a server on a laptop, and the instructions to print at its start."""
 
     settings: Settings
     instructions: str
 
 
-def prepare(storage_url: str, listen: str, given_token: str | None, processes: int = 1) -> Prepared:
-    """Make the settings for these arguments, and the admin's token where there is none yet.
+def prepare(storage_url: str, listen: str, given_token: str | None, processes: int = 1) -> LaptopServer:
+    """Return the server for these arguments, after creating an admin token if there is none yet.
 
-    `given_token` is used instead of a made one; for S3, which has no place to keep one, it is needed.
-    Raises `InvalidSettingsError` for arguments that cannot be understood.
+    `given_token` replaces a created one. It is required for S3, where no created one could be kept.
+    Raises `InvalidSettingsError` for invalid arguments.
     """
     storage = storage_of(storage_url)
     token, is_new = _admin_token(storage, given_token)
@@ -67,7 +68,7 @@ def prepare(storage_url: str, listen: str, given_token: str | None, processes: i
         shutdown=Shutdown(drain_seconds=0),
         performance=Performance(processes=processes),
     )
-    return Prepared(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
+    return LaptopServer(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
 
 
 def storage_of(url: str) -> StorageSettings:
@@ -83,25 +84,25 @@ def storage_of(url: str) -> StorageSettings:
     if scheme == "s3" and parts.netloc and options.keys() <= {"endpoint", "region"}:
         prefix = parts.path.strip("/")
         return StorageSettings(s3=S3(bucket=parts.netloc, prefix=f"{prefix}/" if prefix else "", **options))
-    raise InvalidSettingsError(f"A storage is file:DIR or s3://BUCKET/PREFIX[?endpoint=URL], not {url!r}")
+    raise InvalidSettingsError(f"The storage must be file:DIR or s3://BUCKET/PREFIX[?endpoint=URL], not {url!r}")
 
 
 def _listener(listen: str) -> ListenAddress:
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal():
-        raise InvalidSettingsError(f"--listen is HOST:PORT, not {listen!r}")
+        raise InvalidSettingsError(f"--listen must be HOST:PORT, not {listen!r}")
     return ListenAddress(host=host.strip("[]"), port=int(port))
 
 
 def _admin_token(storage: StorageSettings, given: str | None) -> tuple[str, bool]:
-    """Return the token and whether it was made just now."""
+    """Return the token, and whether it is new."""
     if given is not None:
         if not tokens.is_well_formed(given):
-            raise InvalidSettingsError(f"{TOKEN_VARIABLE} is not a token; here is a fresh one: {tokens.make()}")
+            raise InvalidSettingsError(f"{TOKEN_VARIABLE} is not a valid token. Here is a new one: {tokens.make()}")
         return given, False
     if storage.folder is None:
         raise InvalidSettingsError(
-            f"Set {TOKEN_VARIABLE} to the admin's token; here is a fresh one: {tokens.make()}"
+            f"Set {TOKEN_VARIABLE} to a token for the user admin. Here is a new one: {tokens.make()}"
         )
     return _kept_token(storage.folder.path / TOKEN_FILE)
 
@@ -125,7 +126,7 @@ def _write_access_file(path: Path, digest: str) -> Path:
         ),
     )
     path.write_bytes(msgspec.yaml.encode(file))
-    # Nobody else serves this storage.
+    # No other server uses this storage.
     path.with_name(FORMAT_FILE).write_text(f"{FORMAT}\n")
     return path
 
@@ -142,5 +143,5 @@ def _instructions(storage_url: str, listener: ListenAddress, folder: Folder | No
         f"  uv publish --publish-url {url}/legacy/ --username admin --password {token}",
     ]
     if new_token and folder:
-        lines += ["", f"The admin's token is shown only now; it is kept in {folder.path / TOKEN_FILE}."]
+        lines += ["", f"The admin token is shown only once. It is stored in {folder.path / TOKEN_FILE}."]
     return "\n".join([*lines, ""])

@@ -66,8 +66,8 @@ def test_a_person_yanks_and_deletes_with_the_variables_of_a_users_secret(server:
     ("login", "code", "message"),
     [
         ("", 1, "wheelyard: Log in to delete the project demo"),
-        (PUBLISHER, 1, "wheelyard: The user ci.publisher has no right to delete the project demo"),
-        ("wy_wrong", 1, "wheelyard: The password is not a token of this index; it starts with wy_"),
+        (PUBLISHER, 1, "wheelyard: The user ci.publisher has no permission to delete the project demo"),
+        ("wy_wrong", 1, "wheelyard: Not a valid token; it starts with wy_"),
     ],
     ids=["anonymous", "without the right", "wrong token"],
 )
@@ -94,9 +94,9 @@ def test_a_login_is_found_in_the_netrc_file(server: Server, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["whoami"], 1, "Which index? Give --index-url, or set PIP_INDEX_URL"),
-        (["whoami", "--index-url", "ftp://x/"], 1, "must begin with http"),
-        (["whoami", "--index-url", "http://127.0.0.1:9/"], 1, "http://127.0.0.1:9 does not answer as an index"),
+        (["whoami"], 1, "No index was given? Give --index-url, or set PIP_INDEX_URL"),
+        (["whoami", "--index-url", "ftp://x/"], 1, "must start with http"),
+        (["whoami", "--index-url", "http://127.0.0.1:9/"], 1, "http://127.0.0.1:9 does not answer like an index"),
         (["yank", "demo"], 2, "the following arguments are required: VERSION|FILE"),
         (["status", "demo", "gone"], 2, "invalid choice: 'gone'"),
     ],

@@ -58,10 +58,10 @@ def test_an_unknown_hash_is_reported_and_the_others_are_imported(htpasswd: Path,
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--from", "ldap:x", "--index", "a/b"), "--from is KIND:FILE"),
+        (("--from", "ldap:x", "--index", "a/b"), "--from must be KIND:FILE"),
         (("--from", "htpasswd:/nowhere", "--index", "a/b"), "/nowhere cannot be read"),
-        (("--from", "pypicloud-dump:/dev/null", "--index", "a/b"), "no dump of ppc-export"),
-        (("--from", "htpasswd:/dev/null", "--index", "main"), "--index is NAMESPACE/NAME"),
+        (("--from", "pypicloud-dump:/dev/null", "--index", "a/b"), "not a dump of ppc-export"),
+        (("--from", "htpasswd:/dev/null", "--index", "main"), "--index must be NAMESPACE/NAME"),
     ],
 )
 def test_a_wrong_argument_is_reported(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:

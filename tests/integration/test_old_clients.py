@@ -62,7 +62,7 @@ def test_setup_py_uploads(index: Server, project: Path) -> None:
 def test_setup_py_register_is_refused_with_advice(index: Server, project: Path) -> None:
     done = setup(project, "register", "-r", "private")
     assert done.returncode == 0, output(done)
-    assert "Server response (410): Nothing has to be registered: the first upload makes a project" in output(done)
+    assert "Server response (410): Registration is not needed: the first upload creates the project" in output(done)
     assert index.statuses("POST /legacy/")[-2:] == [401, 410]
 
 
@@ -71,7 +71,7 @@ def test_twine_register_is_refused_with_advice(index: Server, tmp_path: Path) ->
     login = ("-u", "__token__", "-p", PUBLISHER, "--repository-url", f"{index.url}/legacy/")
     done = run(TWINE, "register", "--non-interactive", *login, wheel, cwd=tmp_path)
     assert done.returncode != 0
-    assert "Nothing has to be registered" in output(done)
+    assert "Registration is not needed" in output(done)
 
 
 def test_passwords_that_are_not_ascii(index: Server, tmp_path: Path) -> None:

@@ -33,8 +33,16 @@ def publish(index: Server, token: str, path: Path) -> Done:
     ("token", "project", "said"),
     [
         ("wy_wrong", "demo", "401 Unauthorized. Server message: Unauthorized, The password is not a token of this"),
-        (READER, "demo", "403 Forbidden. Server message: Forbidden, The user web.reader has no right to publish"),
-        (PUBLISHER, "other", "403 Forbidden. Server message: Forbidden, The user ci.publisher has no right to"),
+        (
+            READER,
+            "demo",
+            "403 Forbidden. Server message: Forbidden, The user web.reader has no permission to publish",
+        ),
+        (
+            PUBLISHER,
+            "other",
+            "403 Forbidden. Server message: Forbidden, The user ci.publisher has no permission to",
+        ),
     ],
 )
 def test_uv_shows_the_details_of_a_problem(

@@ -114,7 +114,7 @@ def test_uv_says_what_is_wrong(index: Server, outside: Tls, ci: CIService, tmp_p
     assert "repository=evil/app" in output(done)
     done = uv_publish(outside, wheel, ci.job(AUDIENCE))
     assert done.returncode != 0
-    assert "packages.release has no right to publish the project other" in output(done)
+    assert "packages.release has no permission to publish the project other" in output(done)
     assert wheel.name not in files(index)
 
 

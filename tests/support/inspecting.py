@@ -26,24 +26,24 @@ def inspected(
 
 
 def accepted(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> CoreMetadata:
-    """Return what a well-formed archive says of itself."""
+    """Return the metadata of a well-formed archive."""
     strict = inspected(folder, filename, body, Accept.WELL_FORMED, limits)
     assert inspected(folder, filename, body, Accept.INSTALLABLE, limits) == strict
     return strict.metadata
 
 
 def refusal(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> str:
-    """Return why an archive is refused whatever an index accepts, in a text that fits into a reason phrase."""
+    """Return why every index refuses an archive, in a text that fits into a reason phrase."""
     reasons = [_reason(folder, filename, body, accept, limits) for accept in Accept]
-    assert len(set(reasons)) == 1 or "well-formed)" in reasons[1], reasons
+    assert len(set(reasons)) == 1 or "well-formed files)" in reasons[1], reasons
     return reasons[0]
 
 
 def finding(folder: Path, filename: str, body: bytes, limits: ArchiveLimits | None = None) -> Finding:
-    """Return the only finding of an archive, for which it is refused where only what is well-formed is taken."""
+    """Return the only finding of an archive, which is refused if only well-formed files are accepted."""
     (found,) = inspected(folder, filename, body, Accept.INSTALLABLE, limits).findings
     reason = _reason(folder, filename, body, Accept.WELL_FORMED, limits)
-    assert reason.endswith(f" ({found.rule}; this index takes only what is well-formed)")
+    assert reason.endswith(f" ({found.rule}; this index accepts only well-formed files)")
     assert len(found.message) <= MAX_FINDING_LENGTH
     return found
 

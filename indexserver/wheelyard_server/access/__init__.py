@@ -1,5 +1,6 @@
-"""Who may do what: credentials become a principal, grants decide, and the catalog is only seen through both.
+"""Who may do what: credentials become a principal, grants decide, and the catalog is reached only through both.
 
-`guard.py` is the catalog as one principal may see it; `rules.py` are the grants; `file.py` reads and reloads
-`access.yaml`; `authenticate.py` finds out who is asking.
+`authenticate.py` turns credentials into a principal. `rules.py` holds the grants. `access_file.py`
+parses `access.yaml`, and `reloading.py` keeps it current. `guard.py` is the catalog as one
+principal may see it.
 """

@@ -1,4 +1,4 @@
-"""Who can log in, by the users of one access file, and by what."""
+"""The users that an access file accepts, indexed by their credentials."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,39 +10,40 @@ from wheelyard_server.access.signed_tokens import SignedClaims, SignedTokenVerif
 
 
 class AcceptedUsers:
-    """The users, ready to be found by what they show."""
+    """The users of one access file, ready for lookups."""
 
     def __init__(self, file: AccessFile) -> None:
         self.by_token: Mapping[str, Principal] = {
             digest: principal_of(user, Method.TOKEN) for user in file.users for digest in user.token_digests
         }
-        """By token digest."""
+        """Principals by token digest."""
         self.by_name: Mapping[str, User] = {user.name: user for user in file.users}
         self.passwords: Mapping[str, tuple[Password, ...]] = {
             user.name: affordable(user.name, user.passwords) for user in file.users if user.passwords
         }
-        """Those that may be verified, by user."""
+        """The password hashes that are cheap enough to verify, by user name."""
         self.verifier = SignedTokenVerifier(file.audience, file.issuers)
         trusting = _in_order(file)
         self.mint = Mint(file.audience, file.minting_keys, trusting)
         self._by_subject = _by_subject(trusting)
 
     def by_claims(self, claims: SignedClaims) -> tuple[User, ...]:
-        """Return the users that the bearer of a signed token is: without a name it is the first."""
+        """Return the users whose identity fits a signed token; without a user name, the first one counts."""
         subject = claims.claims.get("sub")
         candidates = self._by_subject.get((claims.issuer, subject), ()) if isinstance(subject, str) else ()
         return tuple(user for user, identity in candidates if claims.fit(identity))
 
 
 def principal_of(user: User, method: Method) -> Principal:
-    """Return the principal that a user is once logged in."""
+    """Return the principal of a user who has logged in."""
     return Principal.of_user(user.name, user.groups, method)
 
 
 def _in_order(file: AccessFile) -> tuple[User, ...]:
-    """Return the users as they count where several trust one identity.
+    """Return the users in the order in which they count if several trust the same identity.
 
-    That is as in the file, where the older come first. But somebody without rights never takes another's place.
+    That is the order of the file, in which older users come first. But a user without any
+    permission never takes precedence over one that has some.
     """
     granted = {subject for grant in (*file.grants, *file.external_grants) for subject in grant.subjects}
     for_all = any(

@@ -1,4 +1,4 @@
-"""What the access file says, see docs/contract.md. Unknown keys are refused."""
+"""The access file, parsed: see docs/contract.md. Unknown keys are refused."""
 
 import gzip
 import zlib
@@ -13,7 +13,7 @@ from wheelyard_server.settings import decode_yaml
 _GZIP = b"\x1f\x8b"
 TokenDigest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 MintingKey = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}=?$")]
-"""32 bytes in URL-safe base 64."""
+"""32 bytes in URL-safe base64."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -21,32 +21,33 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
 
 
 class Password(_Part, frozen=True):
-    """What is kept of a password: a slow hash in the PHC format or of bcrypt."""
+    """A stored password: a slow hash, in the PHC format or by bcrypt."""
 
     hash: str
     over: str = ""
-    """Settings of the older hash from which `hash` was made; empty: it is of the password itself."""
+    """Settings of the older hash that `hash` was computed from; empty if it was the password
+    itself."""
 
 
 class TokenIdentity(_Part, frozen=True):
-    """Whoever has a signed token of this issuer with these claims."""
+    """The bearer of a signed token with this issuer and these claims."""
 
     issuer: str
     claims: Annotated[dict[str, str], msgspec.Meta(min_length=1)]
-    """Each must be there with this value, or start with it up to the `*` at its end."""
+    """Required claims by name. A value that ends in `*` is a prefix."""
 
 
 class User(_Part, frozen=True):
-    """Somebody who can log in."""
+    """A user who can log in."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     groups: tuple[str, ...] = ()
     token_digests: tuple[TokenDigest, ...] = ()
     passwords: tuple[Password, ...] = ()
     identities: tuple[TokenIdentity, ...] = ()
-    """Whose signed tokens log in as this user, such as a ServiceAccount's."""
+    """Identities whose signed tokens log in as this user, such as ServiceAccounts."""
     trusted_publishers: tuple[TokenIdentity, ...] = ()
-    """Whose signed tokens can be changed for a short-lived token of this user."""
+    """Identities whose signed tokens can be exchanged for a short-lived token of this user."""
 
     def __post_init__(self) -> None:
         if any(identity.claims.get("sub", "*").endswith("*") for identity in self.identities):
@@ -54,33 +55,33 @@ class User(_Part, frozen=True):
 
 
 class Issuer(_Part, frozen=True):
-    """Somebody whose signed tokens are believed."""
+    """An issuer of trusted signed tokens."""
 
     issuer: str
-    """As it stands in the tokens' `iss`."""
+    """The `iss` claim of its tokens."""
     keys: tuple[Any, ...]
-    """Public keys (RFC 7517), as the issuer publishes them: one that is not usable is left out, and no more."""
+    """Public keys (RFC 7517), as the issuer publishes them. Unusable keys are skipped."""
 
 
 class AccessFile(_Part, frozen=True):
-    """All of the access file."""
+    """The whole access file."""
 
     users: tuple[User, ...] = ()
     grants: tuple[Grant, ...] = ()
     external_grants: tuple[Grant, ...] = ()
-    """On the external listener these stand in for whatever `grants` allow to anonymous."""
+    """On the external listener, these replace the anonymous parts of `grants`."""
     audience: str = ""
-    """For whom signed tokens must have been made; empty believes none."""
+    """The required audience of signed tokens; empty accepts none."""
     minting_keys: tuple[MintingKey, ...] = ()
-    """The first signs the short-lived tokens of this index, all verify; empty mints none."""
+    """Keys of the short-lived tokens: the first signs, all verify; empty if none are minted."""
     issuers: tuple[Issuer, ...] = ()
 
 
 def parse(text: bytes) -> AccessFile:
-    """Parse an access file; raise `InvalidSettingsError` that names the key.
+    """Parse an access file; raise an `InvalidSettingsError` that names the key.
 
-    YAML for people. JSON, which begins with `{"`, for thousands of users: YAML takes a hundred times as long.
-    Either may be compressed by gzip.
+    The file is YAML, for people, or JSON, for thousands of users: YAML takes a hundred times as
+    long. JSON starts with `{"`. Either may be compressed by gzip.
     """
     text = _plain(text)
     if not text.startswith(b'{"'):

@@ -1,4 +1,7 @@
-"""What a request tried to do, and the outcome. Filled along the way, written by `web/telemetry/audit.py`."""
+"""The audit record of a request: what it tried to do, and the outcome.
+
+Handlers and the guard fill it; `web/telemetry/audit.py` writes it to the log.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +10,7 @@ from wheelyard_server.access.rules import Method, Principal
 
 
 class AuditVerb(StrEnum):
-    """What can be tried."""
+    """The action that a request attempts."""
 
     READ = "read"
     PUBLISH = "publish"
@@ -16,37 +19,37 @@ class AuditVerb(StrEnum):
     DELETE = "delete"
     STATUS = "status"
     MINT = "mint"
-    """Changing a CI's token for one of this index."""
+    """Exchanging a CI token for a token of this index."""
 
 
 class AuditOutcome(StrEnum):
-    """What came of it."""
+    """How the request ended."""
 
     DONE = "done"
     REFUSED = "refused"
-    """For want of a login or of a right."""
+    """The login or the permission was missing."""
     FAILED = "failed"
-    """For any other reason."""
+    """It failed for any other reason."""
 
 
 @dataclass(slots=True)
 class AuditRecord:
-    """One request. The handler says the verb, the guard all else, as soon as it is known."""
+    """One request. The handler sets the verb; the guard sets the rest as soon as it is known."""
 
     verb: AuditVerb = AuditVerb.READ
     principal: Principal | None = None
-    """None as long as nobody, not even anonymous, is let in."""
+    """None until the request is authenticated, even as anonymous."""
     method: Method = Method.NONE
-    """How the principal has logged in; without a principal, how somebody tried to."""
+    """How the principal logged in; without a principal, how the client tried to log in."""
     project: str = ""
     files: tuple[str, ...] = ()
     sha256: str = ""
-    """Of a file that is published."""
+    """Digest of the published file."""
     presented_user: str = ""
-    """Who somebody said to be whose login was refused."""
+    """The user name of a refused login."""
     reason: str = ""
-    """Why it was refused or failed."""
+    """Why the request was refused or failed."""
     hidden: bool = False
-    """The answer is that there is no such project, the truth that the principal has no right to it."""
+    """The answer denies that the project exists; in fact, the principal may not read it."""
     outcome: AuditOutcome | None = None
-    """None for reading what may be read: that is not audited."""
+    """None for a permitted read, which is not audited."""

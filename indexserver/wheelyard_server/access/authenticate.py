@@ -1,4 +1,4 @@
-"""Find out who is asking: from an Authorization header to a principal."""
+"""Authentication: from an Authorization header to a principal."""
 
 import base64
 from dataclasses import dataclass, replace
@@ -13,31 +13,31 @@ from wheelyard_server.access.rules import ANONYMOUS, Method, Principal
 from wheelyard_server.access.signed_tokens import is_signed_token
 from wheelyard_server.errors import LoginError, UnauthenticatedError
 
-TOKEN_USER = "__token__"  # noqa: S105 - the name that PyPI's clients send beside any token
+TOKEN_USER = "__token__"  # noqa: S105 - the user name that PyPI's clients send with any token
 
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredentials:
-    """What a client shows of itself."""
+    """The credentials of a request, before they are checked."""
 
     authorization: str | None
-    """The header."""
+    """The Authorization header."""
     address: str
     at: datetime
-    """When the request came: a token that expires while its upload is on the way was good."""
+    """When the request arrived: a token that expires during its upload is still valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ParsedCredentials:
     user: str | None
-    """None where only a token was given, so that it says itself whose it is."""
+    """None if there is only a token, which identifies its user."""
     secret: str
     other_secrets: tuple[str, ...] = ()
-    """What the secret is in another encoding."""
+    """The secret's bytes, decoded in other encodings."""
 
     @property
     def method(self) -> Method:
-        """What the secret looks like."""
+        """Return the kind of credentials, judged by the shape of the secret."""
         if is_signed_token(self.secret):
             return Method.TRUSTED_PUBLISHER if is_minted(self.secret) else Method.SERVICE_ACCOUNT
         if self.user is None or self.secret.startswith(tokens.PREFIX):
@@ -46,19 +46,20 @@ class _ParsedCredentials:
 
     def check_name(self, name: str | None) -> None:
         if self.user not in (None, name):
-            raise UnauthenticatedError("The user name and the token do not belong together")
+            raise UnauthenticatedError("The user name does not belong to the token")
 
 
 async def authenticate(
     presented: PresentedCredentials, accepted_users: AcceptedUsers, passwords: PasswordChecker
 ) -> Principal:
-    """Return the principal of a request; without the header it is anonymous.
+    """Return the principal of a request; anonymous without an Authorization header.
 
-    Takes `Basic user:secret` and `Basic __token__:token` (RFC 7617), and `Bearer token` (RFC 6750). A
-    secret is a token of this index, a signed token (JWT) of a ServiceAccount or minted for a CI job, or a password.
+    Accepts `Basic user:secret` and `Basic __token__:token` (RFC 7617), and `Bearer token` (RFC
+    6750). A secret is a token of this index, a signed token (JWT) of a ServiceAccount or of a CI
+    job, or a password.
 
-    Raises `UnauthenticatedError` for credentials that are not valid, also where anonymous could do the same, and
-    for passwords `TooManyAttemptsError` and `BusyError`.
+    Raises `UnauthenticatedError` for invalid credentials, even if anonymous could do the same, and
+    for passwords also `TooManyAttemptsError` and `BusyError`.
     """
     if presented.authorization is None:
         return ANONYMOUS
@@ -101,14 +102,17 @@ def _parse(authorization: str) -> _ParsedCredentials:
 def _basic(credentials: str) -> _ParsedCredentials:
     try:
         user, _, password = base64.b64decode(credentials, validate=True).partition(b":")
-    except ValueError:  # Not base64, not ASCII: both are.
+    except ValueError:  # It is not base64, or not ASCII.
         raise UnauthenticatedError("The Authorization header is not valid") from None
     (name, *_), (secret, *others) = _readings(user), _readings(password)
     return _ParsedCredentials(None if name == TOKEN_USER else name, secret, tuple(others))
 
 
 def _readings(text: bytes) -> tuple[str, ...]:
-    """Return what a text may be (RFC 7617 leaves it open): uv and browsers send UTF-8, pip and twine ISO 8859-1."""
+    """Return the possible readings of a text, whose encoding RFC 7617 leaves open.
+
+    uv and browsers send UTF-8, pip and twine ISO 8859-1.
+    """
     latin = text.decode("latin-1")
     try:
         return tuple(dict.fromkeys((text.decode(), latin)))
@@ -118,11 +122,11 @@ def _readings(text: bytes) -> tuple[str, ...]:
 
 def _by_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers) -> Principal:
     if not tokens.is_well_formed(parsed.secret):
-        raise UnauthenticatedError("The password is not a token of this index; it starts with wy_")
-    # A look-up by digest takes no time that tells anything about the token.
+        raise UnauthenticatedError("Not a valid token: tokens of this index start with wy_ and end with a checksum")
+    # The duration of a lookup by digest reveals nothing about the token.
     found = accepted_users.by_token.get(tokens.digest(parsed.secret))
     if found is None:
-        raise UnauthenticatedError("The token is not valid any more, or belongs to another index")
+        raise UnauthenticatedError("The token is no longer valid, or belongs to another index")
     parsed.check_name(found.name)
     return found
 
@@ -141,13 +145,13 @@ def _by_signed_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers, 
 
 
 def _named(parsed: _ParsedCredentials, users: tuple[User, ...], subject: object) -> User:
-    """Choose among the users that somebody is, by the name that was given."""
+    """Return the user with the given name among those that the token may log in as."""
     if not users:
         raise UnauthenticatedError(f"No IndexUser of this index has {str(subject)[:200]} among its serviceAccounts")
     named = next((user for user in users if parsed.user in (None, user.name)), None)
     if named is None:
         names = ", ".join(user.name for user in users)
-        raise UnauthenticatedError(f"Another user name belongs to the token: one of {names}")
+        raise UnauthenticatedError(f"The token belongs to another user name: {names}")
     return named
 
 
@@ -158,5 +162,5 @@ async def _by_password(
     stored = accepted_users.passwords.get(parsed.user or "", ())
     right = await passwords.check(parsed.user or "", (parsed.secret, *parsed.other_secrets), stored, address)
     if user is None or not right:
-        raise UnauthenticatedError("The user name and the password do not belong together, or the token is none")
+        raise UnauthenticatedError("Wrong user name or password, or not a valid token")
     return principal_of(user, Method.PASSWORD)

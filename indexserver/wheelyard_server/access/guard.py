@@ -1,7 +1,7 @@
 """The catalog as one principal may see and change it. Handlers get this, never the catalog itself.
 
-Rights are checked against the project under which a file is stored, never against what a URL claims: every
-method looks the file up in the document of the project that it has checked.
+Permissions are checked against the project under which a file is stored, never against the claims
+of a URL: every method looks the file up in the document of the project that it has checked.
 """
 
 from wheelyard_server.access.audit import AuditRecord
@@ -19,11 +19,11 @@ from wheelyard_server.settings import Listener
 
 
 class GuardedCatalog:
-    """What `principal` may do with `catalog` by `rules`; `record` is told what was tried.
+    """The part of `catalog` that `rules` allow to `principal`; attempts are written to `record`.
 
-    Besides the catalog's own errors, every method raises `UnauthenticatedError` where somebody who logs in may
-    be allowed to do this, `ForbiddenError` where the principal may know the project but not do this, and
-    `NotFoundError` where it may not even know.
+    Besides the catalog's own errors, every method raises `UnauthenticatedError` if a login might
+    allow this, `ForbiddenError` if the principal may know the project but not do this, and
+    `NotFoundError` if it may not even know the project.
     """
 
     def __init__(
@@ -38,29 +38,29 @@ class GuardedCatalog:
 
     @property
     def verbs(self) -> tuple[Verb, ...]:
-        """All that the principal may do to at least some projects."""
+        """Return the verbs that the principal may use on at least some projects."""
         return tuple(verb for verb in Verb if self._rules.allows_some(self.principal, verb))
 
     async def projects(self) -> Projects:
-        """Return all projects that may be read, by name."""
+        """Return all readable projects, by name."""
         self._require_some(Verb.READ)
         readers = self._rules.granting(self.principal, Verb.READ)
         return await (await self._catalog.projects()).selected(readers.grants, readers.cover)
 
     async def projects_for_mirrors(self) -> SerialListing:
-        """Return the same with their serials."""
+        """Return all readable projects with their serials."""
         self._require_some(Verb.READ)
         readers = self._rules.granting(self.principal, Verb.READ)
         projects, horizon = await self._catalog.projects_for_mirrors()
         return SerialListing(await projects.selected(readers.grants, readers.cover), horizon)
 
     async def project(self, name: NormalizedName) -> ProjectView:
-        """Return a project as it is now."""
+        """Return the current state of a project."""
         self._require(Verb.READ, name)
         return await self._catalog.project(name)
 
     async def has(self, name: NormalizedName) -> bool:
-        """Return whether there is a project of this name that may be read; it is no refusal if not."""
+        """Return whether there is a readable project of this name; if not, nothing counts as refused."""
         try:
             return self._may(Verb.READ, name) and bool(await self._catalog.project(name))
         except NotFoundError:
@@ -72,12 +72,12 @@ class GuardedCatalog:
         return await self._catalog.file(name, filename, sha256)
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
-        """Open a file's bytes from `start` up to and without `end`."""
+        """Open a file's bytes from `start` up to, but not including, `end`."""
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.open(name, file, start, end)
 
     async def location(self, name: NormalizedName, file: File) -> str | None:
-        """Return the URL by which a client fetches a file's bytes from the storage itself, if it is to do so."""
+        """Return the URL from which a client fetches a file directly from the storage; None: it comes from here."""
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.location(name, file, self._listener)
 
@@ -92,7 +92,7 @@ class GuardedCatalog:
         return await self._catalog.provenance(name, file)
 
     def require_publisher(self) -> None:
-        """Refuse who may publish nothing at all, before a byte of the upload is read."""
+        """Refuse a principal that may publish nothing, before a byte of the upload is read."""
         self._require_some(Verb.PUBLISH)
 
     async def publish(self, upload: Upload) -> None:
@@ -107,12 +107,12 @@ class GuardedCatalog:
         return self._recorded(await self._catalog.yank(name, selection, reason, str(self.principal)))
 
     async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
-        """Take back the yanking of the selected files and return them."""
+        """Unyank the selected files and return them."""
         self._require(Verb.YANK, name, *_named(selection))
         return self._recorded(await self._catalog.unyank(name, selection, str(self.principal)))
 
     async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
-        """Delete the selected files for ever and return them."""
+        """Delete the selected files permanently and return them."""
         self._require(Verb.DELETE, name, *_named(selection))
         return self._recorded(await self._catalog.delete(name, selection, str(self.principal)))
 
@@ -135,7 +135,8 @@ class GuardedCatalog:
         if verb is Verb.READ and not self.principal.is_anonymous:
             self._record.hidden = True
             raise NotFoundError("No such project in this index")
-        # The name in the answer tells nothing: it is the asker's own, whether the project exists or not.
+        # Naming the project reveals nothing: the name is the client's own, whether the project
+        # exists or not.
         self._refuse(verb, f"the project {name}")
 
     def _require_some(self, verb: Verb) -> None:
@@ -145,7 +146,7 @@ class GuardedCatalog:
     def _refuse(self, verb: Verb, what: str) -> None:
         if self.principal.is_anonymous:
             raise UnauthenticatedError(f"Log in to {verb} {what}")
-        raise ForbiddenError(f"The user {self.principal} has no right to {verb} {what}")
+        raise ForbiddenError(f"The user {self.principal} has no permission to {verb} {what}")
 
 
 def _named(selection: Selection) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Room for slow hashes: as many at a time as processors and memory bear, and one at a time for each user."""
+"""Slots for slow password hashes, bounded by processors and memory, and one at a time per user."""
 
 import asyncio
 import os
@@ -8,20 +8,20 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 MAX_MEMORY = 64 * 1024**2
-"""Bytes, of all hashes that are verified at a time."""
+"""Maximum memory of all hashes in progress, in bytes."""
 SLOT_MEMORY = MAX_MEMORY // 3
-"""What a slot has: a hash of our own takes 19 MiB."""
-_PART_OF_LIMIT = 4
-"""Of the memory that the cgroup allows, hashes may have one such part."""
+"""Memory of one slot, in bytes: a hash of our own takes 19 MiB."""
+_SHARE_DIVISOR = 4
+"""Hashes may use the cgroup's memory limit divided by this."""
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Of cgroups v2 and v1, as the process sees its own."""
+"""The memory limit in cgroups v2 and v1, as the process sees its own."""
 
 
 class HashSlots:
-    """Slots. Whoever waits is served in turn, so that a name with many guesses waits behind itself alone."""
+    """Slots, granted in order of arrival. Many guesses for one user name delay only each other."""
 
     def __init__(self, memory: int = MAX_MEMORY, processors: int | None = None) -> None:
-        """`memory` in bytes, of all hashes together."""
+        """`memory` is the maximum of all hashes together, in bytes."""
         self.memory = memory
         self.slots = max(1, min(processors or count_processors(), memory // SLOT_MEMORY))
         self._free = asyncio.Semaphore(self.slots)
@@ -31,7 +31,7 @@ class HashSlots:
 
     @asynccontextmanager
     async def reserve(self, name: str, memory: int) -> AsyncIterator[None]:
-        """Wait for room for a hash of `memory` bytes: behind others of this name, then in the order of coming."""
+        """Wait for the slots of a hash of `memory` bytes, behind others of this name, then in order of arrival."""
         self._waiting[name] += 1
         lock = self._names.setdefault(name, asyncio.Lock())
         try:
@@ -47,13 +47,13 @@ class HashSlots:
 
 
 def count_processors() -> int:
-    """Return how many this process may use, which may be fewer than there are."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_for_hashes(processes: int = 1, limits: tuple[Path, ...] = _LIMITS) -> int:
-    """Return the bytes that each of so many processes may use at a time, by what the cgroup allows."""
+    """Return the bytes that each of `processes` may use for hashes, according to the cgroup's limit."""
     for path in limits:
         with suppress(OSError, ValueError):
-            return min(MAX_MEMORY, int(path.read_text()) // _PART_OF_LIMIT) // processes
+            return min(MAX_MEMORY, int(path.read_text()) // _SHARE_DIVISOR) // processes
     return MAX_MEMORY // processes

@@ -1,4 +1,4 @@
-"""Tokens of our own for CI jobs: short-lived, and known to every replica by the key that they share."""
+"""Short-lived tokens for CI jobs, minted with a key that all replicas share."""
 
 import hashlib
 import json
@@ -19,35 +19,37 @@ from wheelyard_server.errors import InvalidPublisherError, UnauthenticatedError
 LIFETIME = timedelta(minutes=15)
 _ALGORITHM = "HS256"
 _TYPE = "wheelyard+jwt"
-"""Told apart by the header, so that an issuer's token is never tried with our key, nor ours with theirs."""
+"""The token type in the header: an issuer's token is never checked with our key, nor ours with
+theirs."""
 
 _SHOWN = ("sub", "repository", "job_workflow_ref", "project_path", "ci_config_ref_uri", "environment", "ref")
-"""Claims that help a person to see why nobody is trusted here; others may tell more than a CI log should."""
+"""Claims that an error message shows. Other claims may reveal more than belongs in a CI log."""
 
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A token, and when it expires."""
+    """A minted token and its expiry."""
 
     token: str
     expires: datetime
 
 
 class Bearer(NamedTuple):
-    """Who shows a token of ours."""
+    """The bearer of a minted token."""
 
     user: User
     job: CIJob | None
-    """The CI job that the token was minted for, where it is of a kind that provenance can name."""
+    """The CI job that the token was minted for; None if provenance cannot describe that kind of
+    job."""
 
 
 class Mint:
-    """Changes CI's tokens for ours, by the rules of one access file."""
+    """Exchanges CI tokens for tokens of this index, by the rules of one access file."""
 
     def __init__(self, audience: str, keys: Iterable[str], users: Iterable[User]) -> None:
-        """`keys` in URL-safe base 64: the first signs, all verify. Without any, nothing is minted.
+        """`keys` are in URL-safe base64: the first signs, all verify. Without keys, nothing is minted.
 
-        Of several `users` that trust one job the first is who publishes.
+        If several `users` trust the same job, it publishes as the first one.
         """
         self.audience = audience
         self._keys = tuple(keys)
@@ -55,25 +57,26 @@ class Mint:
 
     @property
     def is_open(self) -> bool:
-        """Return whether anything is minted here."""
+        """Return whether this index mints tokens."""
         return bool(self.audience and self._keys)
 
     def user_for(self, claims: SignedClaims) -> tuple[User, TokenIdentity]:
-        """Return who publishes with these claims, and by which trust; raise `InvalidPublisherError`.
+        """Return the user who publishes with these claims, and the matching trusted publisher.
 
-        Who is trusted already stays so, whoever else names the same job.
+        Raises `InvalidPublisherError`. A later user that names the same job does not replace an
+        earlier one.
         """
         found = [(user, each) for user, each in self._publishers if claims.fit(each)]
         if not found:
             seen = ", ".join(f"{name}={claims.claims[name]!s:.200}" for name in _SHOWN if name in claims.claims)
             raise InvalidPublisherError(
                 "invalid-publisher",
-                f"No IndexUser of this index trusts such a job. Its token says: iss={claims.issuer}, {seen}",
+                f"No IndexUser of this index trusts this job. Claims of its token: iss={claims.issuer}, {seen}",
             )
         return found[0]
 
     def mint(self, user: User, publisher: TokenIdentity, job: SignedClaims, now: datetime) -> MintedToken:
-        """Make a token with which a user's CI job publishes. `job` is what CI's own token says of it."""
+        """Return a token with which a CI job publishes as this user; `job` holds the claims of the CI token."""
         expires = now + LIFETIME
         claims = {
             "iss": self.audience,
@@ -87,14 +90,14 @@ class Mint:
         return MintedToken(jwt.encode(claims, self._keys[0], _ALGORITHM, {"typ": _TYPE}), expires)
 
     def bearer_of(self, unverified_token: str, now: datetime) -> Bearer:
-        """Return whose token this is; raise `UnauthenticatedError`, also where the trust has ended since."""
+        """Return a token's bearer; raise `UnauthenticatedError`, also if its job is no longer trusted."""
         claims = self._signed(unverified_token)
         if not isinstance(claims.get("exp"), int) or claims["exp"] <= now.timestamp():
-            raise UnauthenticatedError("The token has expired: they are for one short job")
+            raise UnauthenticatedError("The token has expired: tokens of trusted publishing last 15 minutes")
         for user, publisher in self._publishers:
             if (user.name, _fingerprint(publisher)) == (claims.get("sub"), claims.get("publisher")):
                 return Bearer(user, parse(claims.get("job")))
-        raise UnauthenticatedError("The token is not valid any more: its job is not trusted now")
+        raise UnauthenticatedError("The token is no longer valid: its job is no longer trusted")
 
     def _signed(self, unverified_token: str) -> dict[str, Any]:
         for key in self._keys:
@@ -109,11 +112,11 @@ class Mint:
                 )
             except jwt.PyJWTError:
                 continue
-        raise UnauthenticatedError("The token is not valid any more, or belongs to another index")
+        raise UnauthenticatedError("The token is no longer valid, or belongs to another index")
 
 
 def is_minted(unverified_token: str) -> bool:
-    """Return whether this says of itself that it is one of ours."""
+    """Return whether the token's header says that this index minted it."""
     try:
         return jwt.get_unverified_header(unverified_token).get("typ") == _TYPE
     except jwt.PyJWTError:

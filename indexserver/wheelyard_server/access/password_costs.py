@@ -1,12 +1,13 @@
-"""What verifying a password hash costs. A hash comes from a tenant, its cost is everybody's: so it has bounds.
+"""Bounds on the cost of verifying a password hash: one tenant supplies the hash, all users pay for it.
 
-The other program has the same bounds; tests/contract/test_passwords.py walks them. One verification takes 300 ms of
-one processor at most. What that is in parameters was measured once (on 2.6 GHz), so that no bound depends on a
-machine: 1 GiB of argon2 passes takes 1.2 s, a round of sha512_crypt 1.2 us with the longest password and one of
-PBKDF2 0.4 us, and bcrypt of cost 10 takes 53 ms.
+The operator has the same bounds; tests/contract/test_passwords.py compares them. One verification
+takes at most 300 ms of one processor. The parameters that this means were measured once (at 2.6
+GHz), so that no bound depends on a machine: 1 GiB of argon2 passes takes 1.2 s, a round of
+sha512_crypt 1.2 us with the longest password, a round of PBKDF2 0.4 us, and bcrypt of cost 10 takes
+53 ms.
 
-Parameters are read by the libraries that verify, and the text has to be the one that they would write: what two
-readers could read in two ways is refused.
+The libraries that verify a hash also parse its parameters, and the text must be the one that they
+would write. So no two readers can read a hash in different ways.
 """
 
 import base64
@@ -17,18 +18,18 @@ from passlib import hash as formats
 
 MAX_MEMORY_KIB = 64 * 1024
 MAX_WORK_KIB = 192 * 1024
-"""Memory times passes of argon2."""
+"""Memory times passes of one argon2 hash."""
 MAX_WORK_OVER_KIB = 40 * 1024
-"""The same of one over an older hash, which costs its own time."""
+"""The same for argon2 over an older hash, which takes its own time."""
 MAX_PASSES = 16
 MAX_LANES = 4
-"""Threads of one verification."""
+"""Maximum number of threads of one verification."""
 MAX_SALT, MAX_DIGEST = 64, 64
-"""Bytes, of argon2."""
+"""Maximum number of bytes in an argon2 hash."""
 MAX_BCRYPT = 12
 MAX_ROUNDS = {"$6$": 200_000, "$5$": 200_000, "$pbkdf2-sha256$": 600_000, "$pbkdf2-sha512$": 600_000}
 MAX_LENGTH = 512
-"""Characters of any hash."""
+"""Maximum number of characters of any hash."""
 
 OLD = {
     "$6$": formats.sha512_crypt,
@@ -57,7 +58,7 @@ def check(hashed: str, over: str = "") -> None:
 
 
 def memory_kib(hashed: str) -> int:
-    """Return the memory that verifying a hash takes, of one that `check` has taken."""
+    """Return the KiB of memory that verifying a hash takes; the hash must have passed `check`."""
     return 0 if hashed.startswith("$2") else argon2.extract_parameters(hashed).memory_cost
 
 
@@ -81,7 +82,7 @@ def _check_argon2(text: str, work: int) -> None:
 
 
 def _is_canonical(text: str) -> bool:
-    """Return whether this is base 64 without padding and without bits that nobody reads."""
+    """Return whether this is base64 without padding and without unused bits that are set."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Password hashes, verified: argon2 and bcrypt, and argon2 over an older hash, as `access.yaml` has them."""
+"""Verification of password hashes: argon2, bcrypt, and argon2 over an older hash."""
 
 import logging
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from wheelyard_server.access.password_costs import OLD, check
 log = logging.getLogger(__name__)
 
 BCRYPT_BYTES = 72
-"""What bcrypt looks at of a password; the rest never counted."""
+"""bcrypt ignores the bytes of a password beyond this."""
 
 _HASHER = argon2.PasswordHasher()
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
@@ -21,11 +21,12 @@ _BCRYPT = ("$2a$", "$2b$", "$2y$")
 NOBODYS = Password(
     hash="$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3NzYWx0ISE$4vFLXr0f5XUsVJiHfB0VYIYZJC6NSTGzChRj4FR5ZLc"
 )
-"""What is verified where there is nothing to verify, so that the time tells nobody who exists. Nothing fits."""
+"""Is verified if a user has no password, so that the time does not reveal which users exist. No
+password fits it."""
 
 
 def affordable(user: str, passwords: Iterable[Password]) -> tuple[Password, ...]:
-    """Return those of a user's passwords that may be verified; the log says which may not, and why."""
+    """Return the passwords of a user that are cheap enough to verify; log the others."""
     return tuple(each for each in passwords if _is_affordable(user, each))
 
 
@@ -33,13 +34,13 @@ def _is_affordable(user: str, stored: Password) -> bool:
     try:
         check(stored.hash, stored.over)
     except ValueError as error:
-        log.warning("A password of %s is not taken: %s", user, error)
+        log.warning("A password of %s is ignored: %s", user, error)
         return False
     return True
 
 
 def fits(stored: Password, password: str) -> bool:
-    """Return whether this is the password. A hash that is damaged fits nothing."""
+    """Return whether this is the password. A damaged hash fits no password."""
     try:
         if stored.over:
             return _fits_argon2(stored.hash, _old_digest(stored.over, password))
@@ -47,8 +48,8 @@ def fits(stored: Password, password: str) -> bool:
             return bcrypt.checkpw(_for_bcrypt(password), stored.hash.encode())
         return _fits_argon2(stored.hash, password)
     except ValueError as error:
-        # Of a hash that is none, and of passwords with a NUL, which the old formats do not take.
-        log.warning("A password could not be compared: %s", type(error).__name__)
+        # The hash is damaged, or the password contains a NUL, which the old formats cannot have.
+        log.warning("A password could not be verified: %s", type(error).__name__)
         return False
 
 
@@ -60,7 +61,7 @@ def _fits_argon2(hashed: str, text: str) -> bool:
 
 
 def _old_digest(settings: str, password: str) -> str:
-    """Return the digest that the old hash of the password would have with these settings."""
+    """Return the digest of a password in an old format with these settings."""
     if settings.startswith(_BCRYPT):
         return bcrypt.hashpw(_for_bcrypt(password), settings.encode()).decode().removeprefix(settings)
     if settings == "{SHA}":

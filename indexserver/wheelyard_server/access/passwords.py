@@ -1,15 +1,16 @@
-"""Passwords: one slow hash for each login and minute, off the event loop, and the same answer to all who guess.
+"""Password checks: one slow hash per login and minute, off the event loop, and the same answer to every guess.
 
-Nothing that a guesser can measure tells whether a name exists, or what kind of hash it has. Costs differ: a hash
-of our own takes 35 ms, an imported one up to 300 (`password_costs` has the bounds). So every comparison that fails
-keeps its slot for a whole multiple of `SLOT_SECONDS`, whatever it was: names that do not exist, which are compared
-with a hash that nothing fits, imported hashes, our own, and damaged ones. How long others wait behind it is then
-the same for all of them, too. Besides, the answer comes at a whole multiple of `FAILURE_SECONDS` after the request.
-A comparison that succeeds frees its slot at once: whoever sees that has the password. What remains is a server
-so busy that a costly hash overruns its slot.
+Nothing that an attacker can measure shows whether a name exists, or what kind of hash it has.
+Hashes differ in cost: ours takes 35 ms, an imported one up to 300 ms (see `password_costs`). So
+every failed check keeps its slot for a whole multiple of `SLOT_SECONDS`, whatever was checked: an
+unknown name (checked against a hash that no password fits), an imported hash, our own, or a damaged
+one. The time that others wait behind it is therefore the same, too. In addition, the answer is sent
+at a whole multiple of `FAILURE_SECONDS` after the request. A successful check frees its slot
+immediately: only someone with the password can observe that. The remaining leak is a server so busy
+that a costly hash overruns its slot.
 
-Failures are counted before the comparison and taken back when it succeeds, so that many guesses at a time are no
-more guesses than one after another.
+Each attempt is counted as a failure before the check, and uncounted if it succeeds. So concurrent
+guesses gain nothing over sequential ones.
 """
 
 import asyncio
@@ -28,23 +29,25 @@ from wheelyard_server.access.hash_slots import HashSlots
 from wheelyard_server.access.password_costs import memory_kib
 from wheelyard_server.access.password_hashes import NOBODYS, fits
 from wheelyard_server.access.throttle import Throttle
+from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import BusyError
 
 log = logging.getLogger(__name__)
 
 BELIEVED_SECONDS = 60
-"""How long a password that was right needs no hash again."""
+"""How long a correct password is accepted without hashing it again."""
 
 SLOT_SECONDS = 0.3
-"""Longer than any hash takes."""
+"""How long a failed check keeps its slot: longer than any hash takes."""
 FAILURE_SECONDS = 0.5
-"""When a failure is answered, counted from the request: longer than any hash takes, so that it tells nothing."""
+"""When a failure is answered after the request: later than any hash ends, so the time reveals
+nothing."""
 
 MAX_PASSWORD_BYTES = 256
-"""Bytes: what an old hash costs grows with it."""
+"""The cost of old hashes grows with the length of the password."""
 _WAITING = 50
-"""Checks that may wait for a thread; hashing takes memory and time by design."""
-_WAITING_OF_A_NAME = 10
+"""Maximum number of checks in progress, since hashing takes memory and time by design."""
+_WAITING_PER_USER = 10
 
 _REMEMBERED = 1000
 
@@ -57,15 +60,15 @@ class _Guess:
 
     user: str
     readings: tuple[str, ...]
-    """What the bytes that were sent may mean."""
+    """The password in each possible encoding."""
     candidates: tuple[Password, ...]
 
 
 class PasswordChecker:
-    """Checks passwords. Tokens never come here, so whatever guessers do, tokens work."""
+    """Checks passwords. Tokens do not pass through here, so they work during an attack."""
 
-    def __init__(self, clock: Callable[[], float], check: _Check = fits, slots: HashSlots | None = None) -> None:
-        """`clock` gives seconds that only grow; `check` compares one password, slowly."""
+    def __init__(self, clock: MonotonicClock, check: _Check = fits, slots: HashSlots | None = None) -> None:
+        """`check` verifies one password, slowly."""
         self._clock = clock
         self._slots = slots or HashSlots()
         self._check = check
@@ -74,14 +77,14 @@ class PasswordChecker:
         self._believed: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._names: Counter[str] = Counter()
-        """How many of them are of one name."""
+        """Checks in progress per user name."""
         self._threads = ThreadPoolExecutor(self._slots.slots, thread_name_prefix="password")
 
     async def check(self, user: str, readings: Sequence[str], stored: Iterable[Password], address: str) -> bool:
-        """Return whether what was sent is one of the user's passwords, in any reading of its bytes.
+        """Return whether one of the `readings` is one of the user's passwords.
 
-        `stored` is empty where there is no such user. Raises `TooManyAttemptsError`, and `BusyError` if too many
-        others are being checked.
+        `stored` is empty if there is no such user. Raises `TooManyAttemptsError`, and `BusyError`
+        if too many checks are in progress.
         """
         readings = [each for each in readings if len(each.encode(errors="surrogatepass")) <= MAX_PASSWORD_BYTES]
         if not readings:
@@ -98,14 +101,14 @@ class PasswordChecker:
         return False
 
     def close(self) -> None:
-        """Begin no hash any more; one that runs takes no longer than `SLOT_SECONDS`."""
+        """Start no more hashes; a running one takes no longer than `SLOT_SECONDS`."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, login: bytes, guess: "_Guess", address: str) -> asyncio.Task[bool]:
-        """Compare, once for all who come with the same login meanwhile: that is one guess."""
+        """Start a check, which concurrent requests with the same login share as one guess."""
         user = guess.user
-        if len(self._running) >= _WAITING or self._names[user] >= _WAITING_OF_A_NAME:
-            raise BusyError("Too many logins by password at a time, try again; tokens work at any time")
+        if len(self._running) >= _WAITING or self._names[user] >= _WAITING_PER_USER:
+            raise BusyError("Too many logins by password at the moment, try again; tokens always work")
         self._throttle.begin(user, address)
         self._names[user] += 1
         task = self._running[login] = asyncio.create_task(self._compare(guess))
@@ -141,7 +144,7 @@ class PasswordChecker:
     def _has_room(self, stored: Password) -> bool:
         if _memory(stored) <= max(self._slots.memory, _memory(NOBODYS)):
             return True
-        log.warning("A password's hash takes more memory than this server has for hashes: a quarter of its limit")
+        log.warning("A password is ignored: its hash needs more memory than a quarter of this server's limit")
         return False
 
     def _believe(self, login: bytes) -> None:
@@ -151,19 +154,19 @@ class PasswordChecker:
             self._believed.popitem(last=False)
 
     def _digest(self, guess: "_Guess") -> bytes:
-        """Return what is remembered of a login: it does not tell the password, and ends with the stored hash."""
+        """Return the key that a login is remembered by. It hides the password and depends on the stored hash."""
         parts = (guess.user, *guess.readings, "", *(each.hash for each in guess.candidates))
         text = b"".join(len(part).to_bytes(4, "big") + part.encode(errors="surrogatepass") for part in parts)
         return hmac.digest(self._key, text, hashlib.sha256)
 
 
 def _to_multiple(seconds: float, unit: float) -> float:
-    """Return how long it is to the next whole multiple of a unit."""
+    """Return the seconds until the next whole multiple of a unit."""
     return unit - seconds % unit
 
 
 def _memory(stored: Password) -> int:
-    """Return bytes; a hash that is damaged takes none."""
+    """Return the bytes of memory that verifying a hash takes; 0 if it is damaged."""
     try:
         return memory_kib(stored.hash) * 1024
     except ValueError:

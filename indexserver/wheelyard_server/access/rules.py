@@ -1,4 +1,4 @@
-"""Principals, grants, and the one question that they answer. Grants only allow; the union counts."""
+"""Principals, and the grants that decide what they may do. Grants only allow, and they add up."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from wheelyard_server.names import NormalizedName
 
 
 class Verb(StrEnum):
-    """What a grant can allow."""
+    """An action that a grant can allow."""
 
     READ = "read"
     PUBLISH = "publish"
@@ -25,7 +25,7 @@ class Verb(StrEnum):
 
 
 class Method(StrEnum):
-    """How somebody has proven who they are."""
+    """How a client has authenticated."""
 
     NONE = "none"
     TOKEN = "token"  # noqa: S105 - a word
@@ -36,30 +36,30 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever is asking, once that is proven."""
+    """The authenticated sender of a request."""
 
     name: str | None
-    """None is anonymous."""
+    """None if anonymous."""
     subjects: frozenset[str]
-    """All subjects of grants that mean this principal."""
+    """The subjects of grants that apply to this principal."""
     method: Method = Method.NONE
     job: CIJob | None = None
-    """The CI job that publishes, for a token of trusted publishing."""
+    """The CI job, if the token comes from trusted publishing."""
 
     @classmethod
     def of_user(cls, name: str, groups: Iterable[str], method: Method) -> "Principal":
-        """Return a user who has logged in."""
+        """Return the principal of a user who has logged in."""
         subjects = {_ANYBODY, "authenticated", f"user:{name}", *(f"group:{group}" for group in groups)}
         return cls(name, frozenset(subjects), method)
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups that this principal is in, sorted."""
+        """Return the groups of this principal, sorted."""
         return tuple(sorted(each.removeprefix("group:") for each in self.subjects if each.startswith("group:")))
 
     @property
     def is_anonymous(self) -> bool:
-        """Return whether nobody is logged in."""
+        """Return whether no user is logged in."""
         return self.name is None
 
     def __str__(self) -> str:
@@ -74,18 +74,18 @@ MAX_STARS = 8
 MAX_GLOB_LENGTH = 128
 
 Glob = Annotated[str, msgspec.Meta(pattern=rf"^[^*]*(?:\*[^*]*){{0,{MAX_STARS}}}$", max_length=MAX_GLOB_LENGTH)]
-"""On normalised names. The bounds are those of the CRDs."""
+"""A glob for normalized names, with the bounds of the CRDs."""
 Subject = Annotated[str, msgspec.Meta(pattern=r"^(anonymous|authenticated|user:.+|group:.+)$")]
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
-    """Subjects may do verbs to packages."""
+    """Allows subjects to do verbs to packages."""
 
     subjects: tuple[Subject, ...]
     verbs: tuple[Verb, ...]
     packages: tuple[Glob, ...] = ("*",)
     within: tuple[Glob, ...] = ("*",)
-    """The same, of whoever limits this grant: both must match."""
+    """Globs that limit this grant from outside: both must match."""
 
     @cached_property
     def _packages(self) -> re.Pattern[str]:
@@ -96,22 +96,23 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown
         return _pattern(self.within)
 
     def allows(self, principal: Principal, verb: Verb) -> bool:
-        """Return whether this allows the verb on at least some packages."""
+        """Return whether this allows the principal the verb on at least some packages."""
         return verb in self.verbs and not principal.subjects.isdisjoint(self.subjects)
 
     def without_anonymous(self) -> "Grant":
-        """Return this grant for those of its subjects who have logged in."""
+        """Return this grant without the subject `anonymous`."""
         return msgspec.structs.replace(self, subjects=tuple(each for each in self.subjects if each != _ANYBODY))
 
     def covers(self, project: NormalizedName) -> bool:
-        """Return whether this is about the project."""
+        """Return whether the project is among the packages."""
         return self._packages.match(project) is not None and self._within.match(project) is not None
 
 
 def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a pattern that needs at most len(glob) * len(name) steps for a glob.
+    """Return a pattern that takes at most len(glob) * len(name) steps per glob.
 
-    `translate` puts each star but the last into an atomic group, so that a mismatch tries no earlier one again.
+    `translate` puts each star but the last into an atomic group, so a mismatch never backtracks
+    into an earlier one.
     """
     nothing = r"(?!)"
     return re.compile("|".join(translate(glob) for glob in globs) or nothing)
@@ -119,15 +120,15 @@ def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Rules:
-    """All grants, ready to be asked: as they are for the cluster listener."""
+    """All grants, as they apply on the cluster listener."""
 
     grants: tuple[Grant, ...] = ()
     external_grants: tuple[Grant, ...] = ()
-    """On the external listener these stand in for whatever `grants` allow to anonymous."""
+    """On the external listener, these replace the anonymous parts of `grants`."""
 
     @cached_property
     def external(self) -> "Rules":
-        """The same for the external listener, where nobody may do anything just because pods inside may."""
+        """Return the rules of the external listener, which has anonymous grants of its own."""
         return Rules((*(grant.without_anonymous() for grant in self.grants), *self.external_grants))
 
     def allows(self, principal: Principal, verb: Verb, project: NormalizedName) -> bool:
@@ -139,9 +140,9 @@ class Rules:
         return Rules(tuple(grant for grant in self.grants if grant.allows(principal, verb)))
 
     def cover(self, project: NormalizedName) -> bool:
-        """Return whether any of the grants, whoever they are for, is about the project."""
+        """Return whether the project is among the packages of any grant, for any subject."""
         return any(grant.covers(project) for grant in self.grants)
 
     def allows_some(self, principal: Principal, verb: Verb) -> bool:
-        """Return whether the principal may do this to any project at all."""
+        """Return whether the principal may do this to at least one project."""
         return any(grant.allows(principal, verb) for grant in self.grants)

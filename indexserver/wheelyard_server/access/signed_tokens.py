@@ -1,6 +1,6 @@
-"""Signed tokens (JWT, RFC 7519): from a text that anybody may have written to claims that an issuer stands for.
+"""Signed tokens (JWT, RFC 7519): from untrusted text to claims that an issuer has signed.
 
-The keys come from `access.yaml`: an index server asks nobody.
+The keys come from `access.yaml`: an index server contacts no issuer.
 """
 
 import logging
@@ -19,11 +19,12 @@ log = logging.getLogger(__name__)
 
 MAX_TOKEN_LENGTH = 16 * 1024
 MAX_KEYS = 100
-"""Of one issuer: a token without `kid` is tried with each."""
+"""Maximum number of keys per issuer: a token without `kid` is tried with each."""
 MAX_NUMBER_LENGTH = 16 * 1024
-"""Characters of a value of a key. OpenSSL itself refuses an RSA modulus of more than 16384 bits."""
+"""Maximum characters of a value in a key. OpenSSL itself refuses an RSA modulus above 16384
+bits."""
 LEEWAY_SECONDS = 10
-"""How far the clocks of an issuer and this server may be apart."""
+"""Tolerated difference between the clocks of an issuer and this server."""
 
 _SHAPE = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ALGORITHMS = {
@@ -31,55 +32,56 @@ _ALGORITHMS = {
     "EC": ("ES256", "ES384", "ES512"),
     "OKP": ("EdDSA",),
 }
-"""By the type of a key. What a token says of its algorithm never widens this: none and HMAC are not in it."""
+"""Accepted algorithms by type of key. A token's own `alg` never widens this; `none` and HMAC are
+excluded."""
 
 _VERIFIED = {"iss", "aud", "exp", "nbf", "iat"}
-"""Claims whose meaning is checked for every token. What else it must have, an `Identity` says; all other claims are
-ignored."""
+"""Claims that are checked for every token. A `TokenIdentity` lists further required claims. Others
+are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedClaims:
-    """What an issuer said, for this index, and not long ago."""
+    """Claims that an issuer has signed for this index, and that are currently valid."""
 
     issuer: str
     claims: Mapping[str, Any]
 
     @property
     def expires(self) -> datetime:
-        """When it ends to be true."""
+        """Return when the claims expire."""
         return datetime.fromtimestamp(self.claims["exp"], UTC)
 
     def fit(self, identity: TokenIdentity) -> bool:
-        """Return whether they are this identity's: its issuer, and every claim that it asks for."""
+        """Return whether the issuer and all required claims are those of this identity."""
         return self.issuer == identity.issuer and all(
             _fits(self.claims.get(name), wanted) for name, wanted in identity.claims.items()
         )
 
 
 def is_signed_token(text: str) -> bool:
-    """Return whether this can be a signed token at all."""
+    """Return whether this text has the form of a signed token."""
     return len(text) <= MAX_TOKEN_LENGTH and _SHAPE.fullmatch(text) is not None
 
 
 class SignedTokenVerifier:
-    """Believes the issuers of one access file."""
+    """Verifies tokens of the issuers of one access file."""
 
     def __init__(self, audience: str, issuers: Iterable[Issuer]) -> None:
-        """`audience` is what tokens must have been made for; empty believes nobody."""
+        """`audience` is the required audience of tokens; empty accepts none."""
         self._audience = audience
         self._keys = {each.issuer: _keys(each) for each in issuers} if audience else {}
 
     def verify(self, unverified_token: str, now: datetime) -> SignedClaims:
-        """Return what is in a token; raise `UnauthenticatedError` for one that is not to be believed."""
+        """Return the claims of a valid token; raise `UnauthenticatedError` for any other."""
         try:
             header = jwt.get_unverified_header(unverified_token)
             unverified = jwt.decode(unverified_token, options={"verify_signature": False})
         except jwt.PyJWTError:
-            raise UnauthenticatedError("The password is not a token: it is damaged") from None
+            raise UnauthenticatedError("The token is damaged") from None
         issuer = unverified.get("iss")
         if not isinstance(issuer, str) or issuer not in self._keys:
-            raise UnauthenticatedError(f"This index does not know the issuer of the token: {str(issuer)[:100]}")
+            raise UnauthenticatedError(f"This index does not trust the issuer of the token: {str(issuer)[:100]}")
         claims = self._signed(unverified_token, self._keys[issuer], header.get("kid"))
         self._check_audience(claims)
         _check_times(claims, now)
@@ -93,7 +95,7 @@ class SignedTokenVerifier:
                     return jwt.decode(unverified_token, key, _algorithms(key), options=options)
                 except jwt.PyJWTError:
                     continue
-        raise UnauthenticatedError("The token is not signed by its issuer, or with a key that is not known yet")
+        raise UnauthenticatedError("The signature of the token is invalid, or its key is not known yet")
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
         audience = claims.get("aud")
@@ -104,27 +106,27 @@ class SignedTokenVerifier:
 def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
     expires, *begins = (_time(claims.get(name)) for name in ("exp", "nbf", "iat"))
     if expires is None:
-        raise UnauthenticatedError("The token has no time at which it expires")
+        raise UnauthenticatedError("The token has no expiry time")
     if expires + LEEWAY_SECONDS <= now.timestamp():
         raise UnauthenticatedError(
-            f"The token has expired at {datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            f"The token expired at {datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%SZ}"
         )
     if any(begin is not None and begin - LEEWAY_SECONDS > now.timestamp() for begin in begins):
-        raise UnauthenticatedError("The token is not valid yet: the clocks differ")
+        raise UnauthenticatedError("The token is not valid yet: the clocks of its issuer and this server differ")
 
 
 _LAST_TIME = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 def _time(value: object) -> float | None:
-    """Return a NumericDate (RFC 7519, section 2); a boolean is none, though Python would have it so."""
+    """Return a NumericDate (RFC 7519, section 2); None for other values, including booleans."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LAST_TIME:
         return None
     return float(value)
 
 
 def _fits(value: object, wanted: str) -> bool:
-    """Compare texts only: of a list nobody said which of its items counts."""
+    """Return whether a claim has the wanted value; lists never fit, since it is undefined which item counts."""
     if not isinstance(value, str):
         return False
     return value.startswith(wanted[:-1]) if wanted.endswith("*") else value == wanted
@@ -132,16 +134,16 @@ def _fits(value: object, wanted: str) -> bool:
 
 def _keys(issuer: Issuer) -> tuple[jwt.PyJWK, ...]:
     if len(issuer.keys) > MAX_KEYS:
-        log.warning("Issuer %s has %d keys: the first %d count", issuer.issuer, len(issuer.keys), MAX_KEYS)
+        log.warning("Issuer %s has %d keys: only the first %d are used", issuer.issuer, len(issuer.keys), MAX_KEYS)
     return tuple(key for body in issuer.keys[:MAX_KEYS] if (key := _key(issuer.issuer, body)) is not None)
 
 
 def _key(issuer: str, body: object) -> jwt.PyJWK | None:
-    """Return a usable key; None drops one that is not: it must not close the door to everybody else."""
+    """Return a usable key; None if it is not: a bad key must not disable the others."""
     try:
         return _parsed(body)
-    except Exception as error:  # noqa: BLE001 - foreign: the library raises NotImplementedError and others, too
-        log.warning("A key of issuer %s is not usable: %.200s", issuer, str(error) or type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - the library also raises NotImplementedError and others
+        log.warning("A key of issuer %s cannot be used: %.200s", issuer, str(error) or type(error).__name__)
         return None
 
 
@@ -157,6 +159,6 @@ def _parsed(body: object) -> jwt.PyJWK:
 
 
 def _algorithms(key: jwt.PyJWK) -> list[str]:
-    """Return what the key may have signed with: the key says so, or else its type does."""
+    """Return the algorithms that the key may have signed with, by its `alg` or else its type."""
     possible = _ALGORITHMS[str(key.key_type)]
     return [key.algorithm_name] if key.algorithm_name in possible else []

@@ -1,38 +1,37 @@
-"""How often one may guess: failures by user and address, forgotten after a while."""
+"""Rate limit for password guesses: failures per user and address within a time window."""
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable
 
+from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import TooManyAttemptsError
 
 WINDOW_SECONDS = 300
 USER_FAILURES = 10
-"""Of one user from one address."""
+"""Maximum failures for one user from one address."""
 
 ADDRESS_FAILURES = 100
-"""From one address, whoever they pretend to be."""
+"""Maximum failures from one address, for any users."""
 
 _REMEMBERED = 10_000
 _IPV6_BITS = 64
-"""What one customer of a provider has, so that nobody has billions of addresses."""
+"""One customer of a provider gets a network of this size, which counts as one address."""
 
 _Key = tuple[str, str]
 
 
 class Throttle:
-    """Counts guesses in fixed windows, before it is known whether they are right.
+    """Counts guesses in fixed windows, before their result is known.
 
-    It remembers the latest few thousand guessers, whatever they send.
+    Memory is bounded: only the latest few thousand users and addresses are remembered.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """`clock` gives seconds that only grow."""
+    def __init__(self, clock: MonotonicClock) -> None:
         self._clock = clock
         self._windows: OrderedDict[_Key, tuple[float, int]] = OrderedDict()
 
     def begin(self, user: str, address: str) -> None:
-        """Count a guess; raise `TooManyAttemptsError` if this user or this address has made too many of late."""
+        """Count a guess; raise `TooManyAttemptsError` if this user or address has made too many recently."""
         network = _network(address)
         for key, max_failures in (((user, network), USER_FAILURES), (("", network), ADDRESS_FAILURES)):
             end, failures = self._window(key)
@@ -41,7 +40,7 @@ class Throttle:
         self._count(user, network, 1)
 
     def succeeded(self, user: str, address: str) -> None:
-        """Take a guess back: it was none."""
+        """Uncount a guess that was right."""
         self._count(user, _network(address), -1)
 
     def _count(self, user: str, network: str, by: int) -> None:

@@ -1,4 +1,4 @@
-"""Tokens: `wy_`, 256 random bits, and a checksum that secret scanners can know them by. See docs/contract.md."""
+"""Tokens: `wy_`, 256 random bits, and a checksum by which secret scanners recognize them. See docs/contract.md."""
 
 import hashlib
 import secrets
@@ -19,12 +19,12 @@ def make() -> str:
 
 
 def digest(token: str) -> str:
-    """Return what the server keeps of a token, as it stands in `access.yaml`."""
+    """Return the digest of a token, as in `access.yaml`."""
     return "sha256:" + hashlib.sha256(token.encode()).hexdigest()
 
 
 def is_well_formed(text: str) -> bool:
-    """Return whether this can be a token at all."""
+    """Return whether this text has the form of a token."""
     body, checksum = text[:-CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
     return (
         text.isascii()

@@ -1,5 +1,6 @@
-"""What the index holds: projects and files, and the protocol that keeps them whole.
+"""The contents of an index: projects and files, and the protocol that keeps them consistent.
 
-`catalog.py` is what the layers above use; `publish.py` commits an upload; `documents.py` reads and swaps the
-projects' documents; `inspection/` looks into an uploaded file; `ownership.py` says whose storage it is.
+The layers above use `catalog.py`. `publish.py` commits an upload. `documents.py` reads and swaps
+the projects' documents. `inspection/` inspects uploaded files. `ownership.py` records which index
+owns the storage.
 """

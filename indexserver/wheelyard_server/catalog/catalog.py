@@ -1,4 +1,4 @@
-"""The catalog: what the layers above know of projects and files."""
+"""The catalog: all operations on projects and files, for the layers above."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from wheelyard_server.storage import Storage, layout
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the settings say about all projects."""
+    """The settings that apply to all projects."""
 
     freshness: Freshness = field(default_factory=Freshness)
     uploads: UploadLimits = field(default_factory=UploadLimits)
@@ -40,7 +40,7 @@ class Policy:
 
 
 class Catalog:
-    """Projects and files of one index. It asks nobody who wants to know: see `access`."""
+    """Projects and files of one index. It checks no permissions: see `access`."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class Catalog:
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self.writes = WriteGate()
-        """What whatever would change something passes."""
+        """The gate that every change passes."""
 
     async def format(self) -> int:
-        """Return the format that is written, raised if it may be; see `identity`."""
+        """Return the format of new documents, after raising it if that is allowed; see `ownership`."""
         return await self._documents.format()
 
     async def projects(self) -> Projects:
@@ -75,16 +75,16 @@ class Catalog:
         return await self._projects.read()
 
     async def projects_for_mirrors(self) -> SerialListing:
-        """Return the same, and up to which serial a mirror may take them for known; 0: it may not.
+        """Return all projects with their serials, and the highest serial that a mirror may regard as seen.
 
-        That is so while servers of a release run that writes no serials.
+        It is 0 while servers of a release without serials may be running.
         """
         if await self.format() < FORMAT:
             return SerialListing(await self.projects(), 0)
         return await self._projects.listing()
 
     async def project(self, name: NormalizedName) -> ProjectView:
-        """Return a project; raise `NotFoundError` if there is none, or it has no files."""
+        """Return a project; raise `NotFoundError` if it does not exist or has no files."""
         self.counts.page_reads += 1
         seen = await self._reader.read(name)
         view = view_of(seen.stored, seen.stale_seconds)
@@ -93,9 +93,9 @@ class Catalog:
         return view
 
     async def revalidated_project(self, name: NormalizedName) -> ProjectView:
-        """Do as `project`, by less work where nothing has changed, for somebody who asks for many.
+        """Do as `project`, with less work if nothing has changed, for a caller that asks for many clients.
 
-        Calls at the same time share no question to the storage.
+        Concurrent calls do not share a revalidation.
         """
         cached = self.cached_project(name)
         if cached is None or cached.view is None or not await self._reader.is_unchanged(cached):
@@ -104,15 +104,15 @@ class Catalog:
         return cached.view
 
     def cached_project(self, name: NormalizedName) -> CachedDocument | None:
-        """Return what was read of a project last, without asking the storage."""
+        """Return the last read of a project, without asking the storage."""
         return self._documents.cached(name)
 
     def is_fresh(self, cached: CachedDocument) -> bool:
-        """Return whether `project` would return what is known at this moment."""
+        """Return whether `project` would return this cached document now."""
         return self._reader.is_fresh(cached)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
-        """Return a project's file with this name and digest; raise `NotFoundError` if none is offered."""
+        """Return a project's file with this name and digest; raise `NotFoundError` if it is not offered."""
         project = (await self.project(name)).project
         file = project.file(filename)
         if file is None or file.sha256 != sha256:
@@ -122,13 +122,14 @@ class Catalog:
         return file
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
-        """Open a file's bytes from `start` up to and without `end`; see `Contents.open`."""
+        """Open a file's bytes from `start` up to, but not including, `end`; see `Contents.open`."""
         return await self._contents.open(layout.content(name, file), file, start, end)
 
     async def location(self, name: NormalizedName, file: File, listener: Listener) -> str | None:
-        """Return the URL by which a client of this listener fetches a file's bytes from the storage itself.
+        """Return the URL from which a client of this listener fetches a file directly from the storage.
 
-        None: it is to get them here. It is for those who may read the file, and for some minutes.
+        None: this server sends the file. The URL works for some minutes and must only be given to
+        clients that may read the file.
         """
         locations = self._redirects.of(file, listener)
         if locations is None or self.cached_object(file.sha256) is not None:
@@ -137,9 +138,10 @@ class Catalog:
         return await locations.of(layout.content(name, file))
 
     def cached_answer(self, name: NormalizedName, file: File, listener: Listener) -> bytes | File | str | None:
-        """Return what a client of this listener gets of a file, as far as that is known without asking the storage.
+        """Return the answer to a download by a client of this listener, if no request to the storage is needed.
 
-        The bytes; the file where `open` has it without reading it; what `location` returns; None is unknown.
+        That is the bytes, the file if `open` has it without reading it, or the URL that `location`
+        returns. None: the storage must be asked.
         """
         body = self.cached_object(file.sha256)
         if body is not None:
@@ -185,16 +187,17 @@ class Catalog:
         )
 
     async def unyank(self, name: NormalizedName, selection: Selection, by: str = "") -> tuple[File, ...]:
-        """Take back the yanking of the selected files and return them; raise `NotFoundError` if there are none."""
+        """Unyank the selected files and return them; raise `NotFoundError` if there are none."""
         changed = self._change(by)
         return await self._edit(
             name, selection, lambda project: edits.with_yanked(project, selection, None, changed)
         )
 
     async def delete(self, name: NormalizedName, selection: Selection, by: str = "") -> tuple[File, ...]:
-        """Delete the selected files for ever and return them; raise `NotFoundError` if there are none.
+        """Delete the selected files permanently and return them; raise `NotFoundError` if there are none.
 
-        Their names never come back with other bytes. The bytes are collected later, see `maintenance`.
+        Their names can never be used for other bytes. The bytes are collected later, see
+        `maintenance`.
         """
         now = self._now()
         return await self._edit(name, selection, lambda project: edits.without(project, selection, now, by))
@@ -214,7 +217,7 @@ class Catalog:
         return Change(at=self._now(), by=by)
 
     async def use_once(self, thing: str, until: datetime) -> bool:
-        """Return whether this is the first time that a thing is used; see `SingleUse.use`."""
+        """Return whether this is the first use of a token; see `SingleUse.use`."""
         await self.writes.passed()
         return await self._single_use.use(thing, until)
 
@@ -225,7 +228,8 @@ class Catalog:
         selected: tuple[File, ...] = ()
 
         def change_selected(project: Project) -> Project:
-            # Of the very version that is changed: of two who delete the same file, one deletes it.
+            # Select in the version that is changed: of two requests to delete a file, only one
+            # deletes it.
             nonlocal selected
             selected = self._selected(project, selection)
             return change(project)

@@ -1,4 +1,4 @@
-"""Many who ask for the same thing at the same time cost one call, and nobody gets an old answer."""
+"""Coalescing: concurrent requests for the same thing share one call, and none gets an outdated answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class CoalescedCalls(Generic[T]):
-    """Calls by key that share the next one, never the one that is under way.
+    """Calls by key. A request shares the next call, never the one in progress.
 
-    A call that began before a request may have read what was true before the request. So whoever arrives
-    while a call is running waits for the next, together with all others who arrive until that one starts.
+    A call that began before a request may have read an outdated state. So requests that arrive
+    during a call wait for the next one, together with all others that arrive until it starts.
     """
 
     def __init__(self, call: Callable[[str], Awaitable[T]]) -> None:
@@ -22,11 +22,11 @@ class CoalescedCalls(Generic[T]):
 
     async def __call__(self, key: str) -> T:
         """Return the result of a call that began at or after this moment, or raise its error."""
-        # One client that goes away must not take the answer from the others.
+        # A client that disconnects must not cancel the call of the others.
         return await asyncio.shield(self.next_call(key))
 
     def next_call(self, key: str) -> asyncio.Task[T]:
-        """Return a call that begins at or after this moment. It is shared: not to be cancelled."""
+        """Return a call that begins at or after this moment. It is shared, so it must not be canceled."""
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._run(key, self._running.get(key)))
@@ -44,4 +44,4 @@ class CoalescedCalls(Generic[T]):
             if calls.get(key) is task:
                 del calls[key]
         if not task.cancelled():
-            task.exception()  # Looked at, so that asyncio does not complain when every client has gone.
+            task.exception()  # Retrieved, so that asyncio does not complain if all clients have disconnected.

@@ -1,4 +1,4 @@
-"""What the catalog counts: plain numbers, since a lock for each would cost more than the answer."""
+"""Counters of the catalog: plain numbers, since a lock for each would cost more than an answer."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,26 +6,26 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """Where the bytes of a file came from."""
+    """The source of a file's bytes."""
 
     MEMORY = "memory"
     DISK = "disk"
-    """Of this machine: the cache, or a storage folder."""
+    """A local disk: the cache or a storage folder."""
     STORAGE = "storage"
     SHARED = "shared"
-    """From the storage for somebody else, and on their way to the cache."""
+    """Another client's read of the storage, on its way to the cache."""
     REDIRECT = "redirect"
-    """Not from us: the client was sent to the storage."""
+    """None: the client was redirected to the storage."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Since the process began."""
+    """Counts since the process started."""
 
     page_reads: int = 0
-    """Requests that looked at a project."""
+    """Requests that read a project."""
     revalidations: int = 0
-    """How often that, or a change, asked the storage for a document."""
+    """Reads of a document from the storage, for requests or changes."""
     conflicts: int = 0
-    """Changes of a document that another writer was faster than, so that they were made again."""
+    """Changes of a document that were repeated because another writer was faster."""
     file_reads: Counter[Source] = field(default_factory=Counter)

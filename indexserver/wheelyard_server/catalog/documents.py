@@ -1,7 +1,7 @@
-"""The projects' documents: read fresh, changed by compare-and-swap.
+"""The projects' documents: revalidated reads and compare-and-swap changes.
 
-A document is cached with its ETag and revalidated for every request with a conditional read that
-requests share, so an answer is never older than the request, on every replica.
+A document is cached with its ETag. Each request revalidates it with a conditional read, which
+concurrent requests share. So an answer is never older than its request, on any replica.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import ETag, Fingerprint, Storage, cheap_checks, layout, local_paths
 
 CACHED_BYTES = 48 * 1024**2
-"""Of memory, for documents."""
+"""Memory for cached documents."""
 MEMORY_PER_BYTE = 3
-"""What a byte of a document takes once it is decoded."""
+"""Memory of a decoded document per stored byte."""
 SWAP_TRIES = 50
-"""Enough for a crowd on one project; each lost round means that somebody else's write went
-through."""
+"""Enough for many writers of one project: each lost round means that another write succeeded."""
 OPERATIONS_KEPT = 8
-"""So many writers may come between a write and the look whether it took effect, within a second
-mostly."""
+"""Maximum number of other writes between a write and the check whether it took effect, usually
+within a second."""
 _OPERATION_BYTES = 8
 CHANGED_AT_ONCE = 500
-"""Files of a project, deleted ones included, that a change goes over on the event loop."""
+"""Maximum number of files, including deleted ones, of a project that is changed on the event
+loop."""
 
 
 class Documents:
@@ -66,25 +66,25 @@ class Documents:
         self._revalidate = CoalescedCalls(self._revalidated)
 
     async def read(self, name: NormalizedName) -> StoredProject:
-        """Return the project as it is now; an unknown one has no files and no ETag."""
+        """Return the current project; an unknown one has no files and no ETag."""
         return await self._revalidate(name)
 
     def reading(self, name: NormalizedName) -> asyncio.Task[StoredProject]:
-        """Return what `read` waits for. Others wait for it, too: it is not to be cancelled."""
+        """Return the task that `read` waits for. It is shared, so it must not be canceled."""
         return self._revalidate.next_call(name)
 
     def cached(self, name: NormalizedName) -> CachedDocument | None:
-        """Return what was read last, without asking the storage."""
+        """Return the last read of a document, without asking the storage."""
         return self._cache.get(name)
 
     def fingerprint_matches(self, cached: CachedDocument) -> bool:
-        """Return whether this is how it is now. False may only mean that this cannot be told without reading."""
+        """Return whether the fingerprint shows that this is current; False: only a read shows it."""
         if cached.fingerprint is None or self._local is None:
             return False
         return cached.fingerprint == self._local.fingerprint(layout.document(cached.stored.project.name))
 
     async def is_unchanged(self, cached: CachedDocument) -> bool:
-        """Ask the storage whether this is how it is now; False: only `read` tells. Nobody shares the question."""
+        """Return whether the storage confirms that this is current; False: only a read shows it. Not coalesced."""
         (project, etag), _, size, fingerprint, view = cached
         if etag is None or self._checks is None:
             return False
@@ -97,7 +97,7 @@ class Documents:
         return True
 
     async def format(self) -> int:
-        """Return the format that documents are written in; raise `StorageError` if the storage does not answer."""
+        """Return the format of new documents; raise `StorageError` if the storage does not answer."""
         return await self._format.current()
 
     async def change(
@@ -106,39 +106,38 @@ class Documents:
         change: Callable[[Project], Project],
         objects: Mapping[str, Path | bytes] = MappingProxyType({}),
     ) -> Project:
-        """Apply `change` to the project and return what came of it, once that is in the storage.
+        """Apply `change` to the project; return the result once it is in the storage.
 
-        `change` is a pure function; it may be applied several times, to ever newer versions.
-        Returning its argument unchanged means that there is nothing to write. `objects` are what it
-        lets the project name for the first time: they are stored before that can be seen, and only
-        if there is something to write. Raises `StorageUnavailableError` where it stays unknown
-        whether the change took effect.
+        `change` is a pure function. It may be applied several times, to newer and newer versions.
+        If it returns its argument, nothing is written. `objects` are the objects that the changed
+        project names for the first time. They are stored before the change is visible, and only if
+        there is something to write. Raises `StorageUnavailableError` if it remains unknown whether
+        the change took effect.
         """
         operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
             stored = await self.read(name)
             if operation in stored.project.operations:
-                # Our own write of an earlier round, whose answer got lost or came back as a
-                # conflict. Others may have written since, and even undone it: done it was.
+                # Our own write of an earlier round took effect, although its answer was lost or
+                # reported a conflict. Others may have written since, or even undone it.
                 return stored.project
             changed = await _changed(stored.project, change, operation)
             if changed is stored.project:
                 return changed
             if await self._swapped(changed, stored.etag, objects):
                 return changed
-            objects = {}  # They are there: it is the swap that was refused.
-        raise StorageUnavailableError(layout.document(name), "too many writers at the same time")
+            objects = {}  # They are stored: only the swap was refused.
+        raise StorageUnavailableError(layout.document(name), "too many concurrent writers")
 
     async def _swapped(self, changed: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> bool:
-        """Try to make `changed` the project's document; False means: read again and see."""
+        """Try to write `changed` as the project's document; False means: read it again and decide."""
         try:
             await self._write(changed, expected, objects)
         except PreconditionFailedError:
             self._counts.conflicts += 1
             return False
         except StorageUnavailableError:
-            # The write may have taken effect although its answer did not come. Only the document
-            # tells.
+            # The write may have taken effect although no answer came. Only the document shows that.
             current = await self._revalidated(changed.name)
             if changed.operations[-1] not in current.project.operations:
                 raise
@@ -150,7 +149,8 @@ class Documents:
 
         def encoded() -> bytes:
             nonlocal written, body
-            # At the last moment: what has a serial is seen soon, see `serials`.
+            # As late as possible: a serial must become visible soon after it is chosen, see
+            # `serials`.
             serial = next_serial(project, self._now())
             written = encoding.in_format(project.replace(serial=serial), allowed)
             body = encoding.encode(written)
@@ -185,14 +185,14 @@ class Documents:
 
 
 async def _changed(project: Project, change: Callable[[Project], Project], operation: str) -> Project:
-    """Return the project as `_next` does; a large one is changed beside the event loop."""
+    """Return the result of `_next`, computed in another thread for a large project."""
     if len(project.files) + len(project.deleted) <= CHANGED_AT_ONCE:
         return _next(project, change, operation)
     return await asyncio.to_thread(_next, project, change, operation)
 
 
 def _next(project: Project, change: Callable[[Project], Project], operation: str) -> Project:
-    """Return what comes of a project by this operation; the same object means that nothing does."""
+    """Return the project after this operation; the same object means that nothing changed."""
     changed = change(project)
     if changed == project:
         return project

@@ -1,7 +1,7 @@
-"""What can happen to a project, as pure functions from its document to the next one.
+"""All changes of a project, as pure functions from its document to the next one.
 
-Each is right however often it is applied, since a write whose answer got lost is tried again on whatever is
-there by then.
+Each may be applied repeatedly: a write whose answer got lost is retried on the document of that
+moment.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from wheelyard_server.storage import layout
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Some files of a project: one, those of a version, or with neither given, all."""
+    """Some files of a project: one file, the files of one version, or all."""
 
     version: Version | None = None
     filename: str | None = None
@@ -32,7 +32,7 @@ class Selection:
         return self.filename in (None, file.filename) and self.version in (None, Version(file.version))
 
     def of(self, project: Project) -> tuple[File, ...]:
-        """Return the selected files that are there."""
+        """Return the selected files that exist."""
         if self.filename is not None:
             named = project.file(self.filename)
             return (named,) if named is not None and named in self else ()
@@ -40,10 +40,11 @@ class Selection:
 
 
 def has_file(project: Project, filename: str, sha256: str) -> bool:
-    """Return whether the distribution is there with these bytes, however its filename is spelled.
+    """Return whether the project has this distribution with these bytes, in any spelling of its filename.
 
-    Raises if it is there, or was deleted, with others. The same bytes in another spelling are there: installers
-    take a distribution by what it is, so nobody would see a second file.
+    Raises if it exists, or was deleted, with other bytes. The same bytes in another spelling count
+    as existing: installers identify a distribution by its parsed name, so none would use a second
+    file.
     """
     existing = project.same_file(filename)
     if existing is not None:
@@ -57,21 +58,21 @@ def has_file(project: Project, filename: str, sha256: str) -> bool:
 
 
 def with_file(project: Project, file: File, max_files: int) -> Project:
-    """Return the project with one more file. A deleted file may come back, but only with the same bytes."""
+    """Return the project with one more file. A deleted file may return, but only with the same bytes."""
     if has_file(project, file.filename, file.sha256):
         return project
     deleted = project.deleted_file(file.filename)
     if deleted is not None and deleted.upload_id == file.upload_id:
-        # This very upload was there already, unknown to its writer, and somebody has deleted it since.
+        # This very upload was committed before, without its writer knowing, and was deleted since.
         return project
     _check_takes_uploads(project)
     _check_not_fenced(project, file.upload_id, layout.content(project.name, file))
     if len(project.files) >= max_files:
-        raise InvalidUploadError(f"The project {project.name} has {max_files} files, more are not taken")
+        raise InvalidUploadError(f"The project {project.name} has {max_files} files, which is the maximum")
     kept = tuple(other for other in project.deleted if other is not deleted)
     before = project.same_deleted_file(file.filename)
     if before is not None and before.upload_time is not None:
-        # When it was first published does not change because it comes back, in whatever spelling.
+        # The time of the first publication stays when a file returns, in any spelling.
         file = file.replace(upload_time=before.upload_time)
     return project.replace(files=(*project.files, file), deleted=kept)
 
@@ -80,7 +81,7 @@ def _check_takes_uploads(project: Project) -> None:
     if project.owner:
         raise ProjectClosedError(f"The name {project.name} is mirrored from {project.owner}: choose another name")
     if not project.status.takes_uploads:
-        raise ProjectClosedError(f"The project {project.name} is {project.status} and takes no uploads")
+        raise ProjectClosedError(f"The project {project.name} is {project.status} and accepts no uploads")
 
 
 def _check_not_fenced(project: Project, object_id: str | None, key: str) -> None:
@@ -91,7 +92,7 @@ def _check_not_fenced(project: Project, object_id: str | None, key: str) -> None
 def with_yanked(
     project: Project, selection: Selection, reason: str | None, changed: Change | None = None
 ) -> Project:
-    """Return the project with the selected files yanked for this reason, or with None, not yanked (PEP 592)."""
+    """Return the project with the selected files yanked for this reason, or unyanked if it is None (PEP 592)."""
     chosen = {file.filename for file in selection.of(project)}
 
     def edited(file: File) -> File:
@@ -103,7 +104,7 @@ def with_yanked(
 
 
 def without(project: Project, selection: Selection, now: datetime, by: str = "") -> Project:
-    """Return the project without the selected files, which leave their names and digests behind."""
+    """Return the project without the selected files, but with a record of each."""
     chosen = selection.of(project)
     names = {file.filename for file in chosen}
     gone = tuple(_deleted(file, now, by) for file in chosen)
@@ -124,9 +125,9 @@ def _deleted(file: File, now: datetime, by: str) -> DeletedFile:
 
 
 def with_provenance(project: Project, file: File, attested: File) -> Project:
-    """Return the project with `attested` in place of `file`, which is the same with another provenance object.
+    """Return the project with `attested` in place of `file`; they differ in their provenance only.
 
-    A project where the file is not as it was read stays as it is.
+    If the file has changed since it was read, the project stays unchanged.
     """
     if file not in project.files:
         return project
@@ -143,7 +144,7 @@ def with_status(project: Project, status: Status, reason: str, changed: Change |
 
 
 def with_fenced(project: Project, upload_ids: frozenset[str], now: datetime) -> Project:
-    """Return the project with these uploads barred from ever being committed. Those that are in use stay so."""
+    """Return the project with these uploads barred from ever being committed, except those in use."""
     used = {fenced.upload_id for fenced in project.fenced}.union(*(file.object_ids for file in project.files))
     added = (FencedUpload(upload_id=upload_id, fenced=now) for upload_id in sorted(upload_ids - used))
     return project.replace(fenced=(*project.fenced, *added))

@@ -1,7 +1,7 @@
 """Project documents as bytes, in each format.
 
-A document of a newer release may have keys that this one does not know, on every level. An edit writes them back as
-they were. Documents without such keys, nearly all of them, are decoded in one step.
+A document of a newer release may contain unknown keys on every level. A change writes them back
+unchanged. Documents without such keys, which is nearly all, are decoded in one step.
 """
 
 from base64 import b64decode
@@ -19,8 +19,8 @@ _SINCE_FORMAT_2: dict[type, dict[str, Any]] = {
     File: {"provenance_id": None, "yank_changed": None, "added": None, "promoted": None, "findings": ()},
     DeletedFile: {"deleted_by": "", "upload_time": None, "provenance_id": None},
 }
-"""Fields that documents of format 1 do not have, with their defaults. What servers of that format do not know they
-drop, so nothing may be lost by it."""
+"""Fields that documents of format 1 do not have, with their defaults. Servers of that format drop
+unknown fields, so the defaults must lose nothing."""
 _MARK = f'"{UNKNOWN}":'.encode()
 
 _decode = msgspec.json.Decoder(Project).decode
@@ -28,22 +28,22 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decode(body: bytes) -> Project:
-    """Decode a document; raise `msgspec.MsgspecError` if it is none, whatever its format."""
+    """Decode a document of any format; raise `msgspec.MsgspecError` if it is damaged."""
     try:
         return _decode(body)
     except msgspec.ValidationError:
-        # It has keys of a newer release, or it is damaged: then this says what is wrong.
+        # It has keys of a newer release, or is damaged: in that case this raises the reason.
         return msgspec.convert(_split(msgspec.json.decode(body), Project), Project, builtin_types=(bytes,))
 
 
 def encode(project: Project) -> bytes:
-    """Encode a document with all that was in it when it was decoded."""
+    """Encode a document, including the unknown keys that it was decoded with."""
     body = _encode(project)
     return body if _MARK not in body else _encode(_joined(msgspec.json.decode(body)))
 
 
 def in_format(project: Project, wanted: int) -> Project:
-    """Return the project as a document of this format can have it. No document goes back to an older format."""
+    """Return the project reduced to this format. A document never goes back to an older format."""
     if max(project.format, wanted) > OLDEST_FORMAT:
         return project.replace(format=FORMAT)
     return _lowered(project).replace(
@@ -57,9 +57,9 @@ def _lowered(part: Part) -> Part:
 
 @cache
 def _parts(struct: type) -> dict[str, type | None]:
-    """Return all keys of a struct, each with the struct that lies there, alone or in a list."""
+    """Return all keys of a struct, each with the type of its struct value, alone or in a list."""
     info = msgspec.inspect.type_info(struct)
-    assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - of our own model
+    assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - our own model
     return {field.encode_name: _struct_in(field.type) for field in info.fields if field.encode_name != UNKNOWN}
 
 
@@ -75,7 +75,7 @@ def _struct_in(type_: msgspec.inspect.Type) -> type | None:
 
 
 def _split(value: Any, struct: type | None) -> Any:
-    """Move the keys that the struct does not have into its `unknown`."""
+    """Move keys that the struct does not know into its `unknown`."""
     if struct is None:
         return value
     if isinstance(value, list):
@@ -89,7 +89,7 @@ def _split(value: Any, struct: type | None) -> Any:
 
 
 def _joined(value: Any) -> Any:
-    """Put what is `unknown` back to where it was."""
+    """Move the keys in `unknown` back to their places."""
     if isinstance(value, list):
         return [_joined(each) for each in value]
     if not isinstance(value, dict):

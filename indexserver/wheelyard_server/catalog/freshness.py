@@ -1,4 +1,4 @@
-"""How old an answer may be: not at all by default, a little where that is set, more while the storage is down."""
+"""The maximum age of answers: zero by default, more if configured, and more while the storage is down."""
 
 import asyncio
 import logging
@@ -16,40 +16,42 @@ from wheelyard_server.settings import Freshness
 log = logging.getLogger(__name__)
 
 SEVERAL = 2
-"""So many projects whose documents cannot be read are no trouble of theirs."""
+"""If this many projects cannot be read, the storage as a whole is down."""
 PATIENCE_SECONDS = 5.0
-"""How long a reader waits for a storage that was well a moment ago; pip gives up after 15."""
+"""How long a reader waits for a storage that answered until now; pip gives up after 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class FreshProject:
-    """A project as a reader sees it."""
+    """A project, read as fresh as the settings require."""
 
     stored: StoredProject
     stale_seconds: float | None = None
-    """Since when nobody knows whether it is still so; None where it is current."""
+    """Seconds since it was known to be current; None if it is current."""
 
 
 class _Outage:
-    """Of which projects the storage does not give the documents; where it is several, it gives none."""
+    """Tracks the projects whose documents cannot be read; if there are several, the storage is down."""
 
     def __init__(self) -> None:
         self._failing: set[str] = set()
 
     def concerns(self, name: str) -> bool:
-        """Return whether this project's document is not to be expected."""
+        """Return whether this project's document is unlikely to be readable."""
         return name in self._failing or self._is_general
 
-    def noticed(self, name: str) -> None:
+    def began(self, name: str) -> None:
         if self.concerns(name):
             return
         self._failing.add(name)
         if self._is_general:
-            log.error("The storage does not answer: known projects are shown as they were")
+            log.error("The storage does not answer: cached projects are served, marked as stale")
         else:
-            log.error("The storage does not answer for the project %s: it is shown as it was", name)
+            log.error(
+                "The storage does not answer for the project %s: it is served from the cache, marked as stale", name
+            )
 
-    def over(self, name: str) -> None:
+    def ended(self, name: str) -> None:
         if self.concerns(name):
             log.info("The storage answers again")
             self._failing = set() if self._is_general else self._failing - {name}
@@ -60,7 +62,7 @@ class _Outage:
 
 
 class FreshReader:
-    """Reads documents for those who look at them."""
+    """Reads documents for readers, within the allowed age."""
 
     def __init__(self, documents: Documents, freshness: Freshness, clock: MonotonicClock = time.monotonic) -> None:
         self._documents = documents
@@ -69,61 +71,65 @@ class FreshReader:
         self._outage = _Outage()
 
     async def read(self, name: NormalizedName) -> FreshProject:
-        """Return the project as fresh as it has to be.
+        """Return the project as fresh as the settings require.
 
-        Raises `StorageUnavailableError` if the storage does not answer and nothing recent enough is known.
+        Raises `StorageUnavailableError` if the storage does not answer and no recent document is
+        cached.
         """
         cached = self._documents.cached(name)
         if cached is None:
-            return FreshProject(await asyncio.shield(self._asked(name)))
+            return FreshProject(await asyncio.shield(self._start_read(name)))
         if self.is_fresh(cached):
             return FreshProject(cached.stored)
         return await self._current_or_cached(name, cached)
 
     def is_fresh(self, cached: CachedDocument) -> bool:
-        """Return whether what is known is as fresh as it has to be, as far as that can be told without reading."""
+        """Return whether a cached document is known to be fresh enough, without asking the storage."""
         fresh_seconds = self._freshness.fresh_seconds
         return (fresh_seconds > 0 and self._age(cached) < fresh_seconds) or self._documents.fingerprint_matches(
             cached
         )
 
     async def is_unchanged(self, cached: CachedDocument) -> bool:
-        """Ask the storage whether what is known is how it is now; False: only `read` tells.
+        """Return whether the storage confirms that a cached document is current; False: only a read shows it.
 
-        Nobody shares the question.
+        The check is not coalesced.
         """
-        # While the storage is down, only `read` knows how long to wait for it.
+        # During an outage, only `read` knows how long to wait.
         return not self._outage.concerns(cached.stored.project.name) and await self._documents.is_unchanged(cached)
 
     async def _current_or_cached(self, name: NormalizedName, cached: CachedDocument) -> FreshProject:
-        """Ask the storage. While it is down, nobody waits for it: the question itself finds out when it is back."""
-        current = self._asked(name)
+        """Return the current document, or during an outage the cached one, without waiting for the read.
+
+        The read continues, and notices when the storage is back.
+        """
+        current = self._start_read(name)
         await asyncio.wait([current], timeout=0.05 if self._outage.concerns(name) else PATIENCE_SECONDS)
-        if current.done() and not _tells_of_an_outage(current):
+        if current.done() and not _is_outage(current):
             return FreshProject(current.result())
-        self._outage.noticed(name)
+        self._outage.began(name)
         if self._age(cached) <= self._freshness.stale_seconds:
             return FreshProject(cached.stored, self._age(cached))
         return FreshProject(await asyncio.shield(current))
 
-    def _asked(self, name: NormalizedName) -> asyncio.Task[StoredProject]:
+    def _start_read(self, name: NormalizedName) -> asyncio.Task[StoredProject]:
         current = self._documents.reading(name)
-        current.add_done_callback(partial(self._heard, name))
+        current.add_done_callback(partial(self._record, name))
         return current
 
-    def _heard(self, name: NormalizedName, answer: asyncio.Task[StoredProject]) -> None:
+    def _record(self, name: NormalizedName, answer: asyncio.Task[StoredProject]) -> None:
         if answer.cancelled():
             return
-        if _tells_of_an_outage(answer):
-            self._outage.noticed(name)
+        if _is_outage(answer):
+            self._outage.began(name)
         elif answer.exception() is None:
-            self._outage.over(name)
+            self._outage.ended(name)
 
     def _age(self, cached: CachedDocument) -> float:
         return self._clock() - cached.checked
 
 
-def _tells_of_an_outage(answer: asyncio.Task[StoredProject]) -> bool:
-    """Return whether the storage was unreachable. Damaged content is no outage: an older page would hide it."""
+def _is_outage(answer: asyncio.Task[StoredProject]) -> bool:
+    """Return whether the storage was unreachable. Damage is not an outage: an older page would hide it."""
     error = answer.exception()
     return isinstance(error, StorageUnavailableError) and not isinstance(error, DamagedObjectError)

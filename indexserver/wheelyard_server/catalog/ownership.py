@@ -1,7 +1,7 @@
-"""`wheelyard.json`: which format may be written to a storage, and whose it is.
+"""`wheelyard.json`: the index that owns a storage, and the newest format that may be written to it.
 
-A server of an older release cannot read what is written in a newer format. So the format is raised only when no
-such server runs any more. It never goes back. See docs/adr/0030-format-2.md.
+Servers of an older release cannot read a newer format. So the format is raised only after the last
+such server has stopped. It never goes back. See docs/adr/0030-format-2.md.
 """
 
 import logging
@@ -28,31 +28,32 @@ FORMAT_FILE = "storage-format"
 _FORMAT_FILE_BYTES = 16
 _KEYS = frozenset({"format", "index"})
 _TRIES = 5
-"""To raise the format: somebody else who is faster does the same, or claims the storage once."""
+"""Attempts to write: a faster writer does the same, or takes ownership once."""
 
 
 class StorageMarker(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `wheelyard.json`."""
+    """The contents of `wheelyard.json`."""
 
     format: int = OLDEST_FORMAT
-    """Documents up to this format may be written."""
+    """The newest format that may be written."""
     index: str | None = None
-    """`<namespace>/<name>` of the PackageIndex; None where nobody has claimed it yet."""
+    """`<namespace>/<name>` of the PackageIndex that owns the storage; None if it has no owner
+    yet."""
     unknown: Mapping[str, msgspec.Raw] = MappingProxyType({})
-    """Keys of a newer release. They are written back as they were."""
+    """Keys of a newer release, which are written back unchanged."""
 
 
 class StorageFormat:
-    """Which format may be written to a storage. It is read again until it is the newest that this server knows."""
+    """The format that may be written to a storage, read again until it is the newest that this server knows."""
 
     def __init__(self, storage: Storage, may_raise: Callable[[], bool] = lambda: False) -> None:
-        """`may_raise` tells whether no server of an older release serves this storage any more."""
+        """`may_raise` returns whether all servers of the storage know the newest format."""
         self._storage = storage
         self._may_raise = may_raise
         self._current = OLDEST_FORMAT
 
     async def current(self) -> int:
-        """Return the format to write, raised if it may be; raise `StorageError` if the storage does not answer."""
+        """Return the format to write, after raising it if allowed; raise `StorageError` if the storage is down."""
         if self._current < FORMAT:
             self._current = await self._read()
         return self._current
@@ -70,10 +71,10 @@ class StorageFormat:
 
 
 def permission(access_file: Path) -> Callable[[], bool]:
-    """Return what tells whether this server's format may be written to its storage.
+    """Return a function that returns whether this server's format may be written to its storage.
 
-    The file `storage-format` beside the access file holds the format that all servers of the storage know. The
-    operator writes it when that is so.
+    The file `storage-format` next to the access file contains the newest format that all servers of
+    the storage know. The operator writes it.
     """
     path = access_file.with_name(FORMAT_FILE)
 
@@ -89,7 +90,7 @@ def permission(access_file: Path) -> Callable[[], bool]:
 
 
 async def take_ownership(storage: Storage, index: str | None) -> None:
-    """Make sure that this storage is ours to serve; mark one that nobody has claimed as ours.
+    """Make sure that this index owns the storage; take ownership if it has no owner.
 
     Raises `InvalidSettingsError` if it belongs to another index or has a newer format.
     """
@@ -100,23 +101,25 @@ async def take_ownership(storage: Storage, index: str | None) -> None:
         found, etag = await read(storage)
     _check(found, index)
     if found.index is None and index is not None:
-        # It was made by a server without a name, or by `wheelyard copy`.
+        # A server without a name created it, or `wheelyard copy` did.
         await _write(storage, msgspec.structs.replace(found, index=index), etag)
         found, _ = await read(storage)
         _check(found, index)
 
 
 async def assign_owner(storage: Storage, index: str, previous: str | None = None) -> str | None:
-    """Write whose this storage is from now on, and return whose it was; `previous` is the index that gives it up.
+    """Set the owner of the storage from `previous` to `index`, and return the owner before.
 
-    This is how the owner of packages consents that the operator makes a key for an index. Raises
-    `InvalidSettingsError` if this is no storage, or one of another index than `previous`.
+    By this, the owner of the packages allows the operator to create an access key for an index.
+    Raises `InvalidSettingsError` if this is not a storage, or if its owner is not `previous`.
     """
     for _ in range(_TRIES):
         try:
             found, etag = await read(storage)
         except ObjectNotFoundError:
-            raise InvalidSettingsError(f"There is no {layout.INDEX}: are bucket and prefix right?") from None
+            raise InvalidSettingsError(
+                f"The storage has no {layout.INDEX}: check the bucket and the prefix"
+            ) from None
         if found.index == index:
             return index
         if found.index != previous:
@@ -124,17 +127,17 @@ async def assign_owner(storage: Storage, index: str, previous: str | None = None
         await _write(storage, msgspec.structs.replace(found, index=index), etag)
         if (await read(storage))[0].index == index:
             return previous
-    raise StorageUnavailableError(layout.INDEX, "too many writers at the same time")
+    raise StorageUnavailableError(layout.INDEX, "too many concurrent writers")
 
 
 def _not_theirs(owner: str | None, previous: str | None) -> str:
     if owner is None:
-        return f"The storage belongs to no index, and not to {previous!r}: leave out --from"
-    return f"The storage belongs to the index {owner!r}: to take it over, stop that index and give --from {owner}"
+        return f"The storage belongs to no index, not to {previous!r}: omit --from"
+    return f"The storage belongs to the index {owner!r}: to take it over, stop that index and add --from {owner}"
 
 
 async def raise_format(storage: Storage) -> None:
-    """Let the newest format be written from now on. No server that does not know it may run any more.
+    """Allow the newest format from now on. No server that does not know it may be running.
 
     Raises `StorageError` if the storage does not answer, or has no `wheelyard.json`.
     """
@@ -144,7 +147,7 @@ async def raise_format(storage: Storage) -> None:
             return
         log.info("Raising the storage's format from %d to %d", found.format, FORMAT)
         await _write(storage, msgspec.structs.replace(found, format=FORMAT), etag)
-    raise StorageUnavailableError(layout.INDEX, "too many writers at the same time")
+    raise StorageUnavailableError(layout.INDEX, "too many concurrent writers")
 
 
 async def read(storage: Storage) -> tuple[StorageMarker, ETag]:
@@ -154,13 +157,15 @@ async def read(storage: Storage) -> tuple[StorageMarker, ETag]:
         found = msgspec.json.decode(body, type=StorageMarker)
         keys = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
-        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not Wheelyard's: {error}") from error
+        raise InvalidSettingsError(f"{layout.INDEX} in the storage is not a file of Wheelyard: {error}") from error
     return msgspec.structs.replace(found, unknown={key: keys[key] for key in keys.keys() - _KEYS}), etag
 
 
 def _check(found: StorageMarker, index: str | None) -> None:
     if found.format > FORMAT:
-        raise InvalidSettingsError(f"The storage has format {found.format}, this server knows {FORMAT}: upgrade it")
+        raise InvalidSettingsError(
+            f"The storage has format {found.format}, but this server knows only {FORMAT}: upgrade the server"
+        )
     if index is not None and found.index is not None and found.index != index:
         raise InvalidSettingsError(
             f"The storage belongs to the index {found.index!r}, not to {index!r}: choose another bucket or prefix"
@@ -168,7 +173,7 @@ def _check(found: StorageMarker, index: str | None) -> None:
 
 
 async def _write(storage: Storage, marker: StorageMarker, expected: ETag | None) -> None:
-    """Write `wheelyard.json`, unless another replica, or another index, is faster: reading it tells."""
+    """Write `wheelyard.json` unless another replica or index is faster; read it to find out."""
     body = {"format": marker.format, "index": marker.index, **marker.unknown}
     with suppress(PreconditionFailedError):
         await storage.write(layout.INDEX, msgspec.json.encode(body), expected=expected)

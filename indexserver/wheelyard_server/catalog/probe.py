@@ -1,7 +1,8 @@
-"""Is it safe to write here? Some servers that speak S3 ignore conditions, or check them and then write.
+"""A test whether conditional writes are atomic, which they are not on some servers that speak S3.
 
-All that keeps a project whole is its document's compare-and-swap. So it is tried out, on objects of its own, in so
-many races that luck does not count.
+Some ignore conditions; others check them first and write later. But only the compare-and-swap of
+its document keeps a project consistent. So this tries it on objects of its own, in enough races to
+rule out luck.
 """
 
 import asyncio
@@ -19,26 +20,26 @@ from wheelyard_server.errors import (
 from wheelyard_server.storage import ETag, Storage, layout
 
 WRITERS = 4
-"""In one race. More of them wait for each other: what two lose, forty do not lose more often."""
+"""Writers per race. More writers only wait for each other, and reveal no more than these."""
 RACES_AT_ONCE = 8
 FAILURE_RATE = 1 / 20
-"""A server that fails so many races to create an object, or so many to replace one, ..."""
+"""A server that fails this share of the races to create an object, or to replace one, ..."""
 ERROR_RATE = 1 / 10_000
-"""... is taken for safe so rarely."""
+"""... passes with at most this probability."""
 RACES = math.ceil(math.log(ERROR_RATE) / math.log(1 - FAILURE_RATE))
 _TRIES = 3
 
 Write = Callable[[bytes], Awaitable[ETag]]
 
 
-class _Undecided(Exception):  # noqa: N818 - no error: it says nothing about the server
-    """No writer knows that it won: a retry inside the client met its own success."""
+class _Undecided(Exception):  # noqa: N818 - a result, not an error
+    """The race has no result: no writer knows that it won, since a retry in the client met its own success."""
 
 
 async def check_conditional_writes(storage: Storage, races: int = RACES) -> None:
-    """Return if in every race exactly one writer wins, and what it wrote is what is there.
+    """Return if in every race exactly one writer wins, and its bytes are stored.
 
-    Raises `UnsafeStorageError` if not, and `StorageUnavailableError` if it could not be found out.
+    Raises `UnsafeStorageError` if not, and `StorageUnavailableError` if the test has no result.
     """
     left, failed = iter(range(races)), list[WheelyardError]()
 
@@ -51,7 +52,7 @@ async def check_conditional_writes(storage: Storage, races: int = RACES) -> None
             except WheelyardError as error:
                 failed.append(error)
 
-    # Nothing is given up halfway: what is written after it was cleaned up would stay.
+    # No race is canceled: an object that is written after the clean-up would stay.
     await asyncio.gather(*(run() for _ in range(RACES_AT_ONCE)))
     if failed:
         raise next((error for error in failed if isinstance(error, UnsafeStorageError)), failed[0])
@@ -76,8 +77,9 @@ async def _race(storage: Storage, key: str) -> None:
 
 
 async def _one_wins(storage: Storage, key: str, what: str, write: Write) -> ETag:
-    """Let all write at the same time; return the ETag of what the one who won wrote."""
-    # No two bodies are the same, in both races: an ETag may be a digest of the body. Their length is.
+    """Start all writes concurrently; return the ETag of the winner's object."""
+    # All bodies differ, across both races, since an ETag may be a digest of the body. Their lengths
+    # are equal.
     bodies = [f"{what:8}{number:4}".encode() for number in range(WRITERS)]
     outcomes = await asyncio.gather(*map(write, bodies), return_exceptions=True)
     winners = [body for body, each in zip(bodies, outcomes, strict=True) if not isinstance(each, BaseException)]
@@ -90,13 +92,13 @@ async def _one_wins(storage: Storage, key: str, what: str, write: Write) -> ETag
         raise _Undecided
     found, etag = await storage.read(key)
     if found != winners[0]:
-        raise _unsafe(f"kept what it had refused to {what}")
+        raise _unsafe(f"stored the bytes of a writer that it had refused to let {what} the object")
     return etag
 
 
 def _unsafe(what: str) -> UnsafeStorageError:
     return UnsafeStorageError(
-        f"The storage {what}: its conditional writes are not atomic, and uploads could be lost. Packages can be"
+        f"The storage {what}: its conditional writes are not atomic, so uploads could be lost. Packages can be"
         " read, but not written. Use a server that is safe, see docs/operations.md"
     )
 
@@ -109,5 +111,5 @@ async def _clean_up(storage: Storage, key: str) -> None:
     try:
         await storage.delete(key)
     except StorageError:
-        # It is small, and the garbage collection takes it.
+        # It is small, and garbage collection will remove it.
         return

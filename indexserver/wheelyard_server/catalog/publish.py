@@ -1,7 +1,7 @@
-"""Commit an upload: look into it, put its bytes, then swap the project's document. The swap is the commit.
+"""The commit of an upload: inspect the file, store its bytes, then swap the project's document.
 
-A crash before the swap leaves objects that no document names; after it, everything is there. There is no state
-between.
+The swap is the commit. A crash before it leaves objects that no document names; after it, the
+upload is complete. There is no state between.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from wheelyard_server.settings import Accept
 from wheelyard_server.storage import layout
 
 INSPECTIONS_AT_ONCE = 2
-"""Each may take a processor, and for the largest archives 80 MiB."""
+"""Each inspection may use one processor, and 80 MiB for the largest archives."""
 
 
 _FORMAT_OF_FINDINGS = 2
@@ -37,7 +37,7 @@ _FORMAT_OF_FINDINGS = 2
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What is taken at all."""
+    """Limits and rules for uploads."""
 
     project_files: int = 20_000
     archive: ArchiveLimits = field(default_factory=ArchiveLimits)
@@ -46,15 +46,15 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A received file, with what its sender says of it already checked against the file."""
+    """A received file, whose form has been checked against it."""
 
     filename: DistributionFilename
     content: Received
     uploader: str
     attestations: str | None = None
-    """The form's field of PEP 740, as it came."""
+    """The form's field of PEP 740, unparsed."""
     job: CIJob | None = None
-    """The CI job that uploads, where its token told."""
+    """The CI job that uploads, if its token names one."""
 
 
 class _Inspected(NamedTuple):
@@ -64,7 +64,7 @@ class _Inspected(NamedTuple):
 
 
 class Publisher:
-    """Puts uploads into a storage."""
+    """Commits uploads to a storage."""
 
     def __init__(
         self,
@@ -80,10 +80,10 @@ class Publisher:
         self._now = now
 
     async def publish(self, upload: Upload) -> None:
-        """Return when the file is there for everybody. The same bytes again are a success.
+        """Return when the file is visible on every replica. Publishing the same bytes again is a success.
 
-        Raises `InvalidUploadError`, `FileExistsWithOtherContentError` and `FilenameDeletedError` for a filename
-        that has or had other bytes, and `ProjectClosedError`.
+        Raises `InvalidUploadError`, `ProjectClosedError`, and for a filename that has or had other
+        bytes `FileExistsWithOtherContentError` or `FilenameDeletedError`.
         """
         name = upload.filename.project
         with spans.step("upload.inspect"):
@@ -102,9 +102,9 @@ class Publisher:
                 await self._attestations.add(name, file.filename, upload.attestations, upload.job)
 
     async def _check_findings_can_be_kept(self, file: File) -> None:
-        """Refuse a file with findings, as the release before does, while its servers may run and lose them."""
+        """Refuse a file with findings while servers of the previous release may run: they would lose them."""
         if file.findings and await self._documents.format() < _FORMAT_OF_FINDINGS:
-            wait = "such files are taken once all servers of this index have been upgraded"
+            wait = "such files are accepted once all servers of this index have been upgraded"
             raise InvalidUploadError(f"{file.findings[0].message}; {wait}")
 
     async def _inspected(self, upload: Upload) -> _Inspected:

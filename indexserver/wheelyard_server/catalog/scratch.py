@@ -1,4 +1,4 @@
-"""Where an upload is received and hashed before any of it counts: in memory if it is small, else on local disk."""
+"""Scratch space: uploads are received and hashed in memory if small, else on local disk, before they count."""
 
 import asyncio
 import fcntl
@@ -33,29 +33,32 @@ ALGORITHMS: dict[str, Callable[[], _Hash]] = {
     "blake2_256": partial(hashlib.blake2b, digest_size=32),
     "blake2_512": hashlib.blake2b,
 }
-"""By the names of the upload API."""
+"""Hash functions by their names in the upload API."""
 CHUNKS_AHEAD = 4
-"""So many may be received and not yet written and hashed: network and disk are seldom quick at the same time."""
+"""Maximum number of received chunks that are not yet written and hashed: network and disk vary in
+speed."""
 IN_ONE_THREAD_BYTES = 64 * 1024
-"""Up to here, more threads cost more than they bring, and for hashes alone even one."""
+"""Below this size, more threads cost more than they save, and for hashes alone even one does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A file of an upload, whole."""
+    """The complete file of an upload."""
 
     source: Path | bytes
-    """Its bytes, or where they lie on local disk: the name is gone when the upload ends, the bytes never change."""
+    """Its bytes, or their path on local disk. The path is removed when the upload ends; the bytes
+    never change."""
     size: int
     digests: Mapping[str, str]
-    """Lower-case hex by the names of `ALGORITHMS`: sha256, and those that were wanted when the file began."""
+    """Digests in lower-case hex by names of `ALGORITHMS`: sha256 and those requested at the
+    start."""
 
     def open(self) -> BinaryIO:
         """Open the file for reading; blocks."""
         return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
 
     def digest(self, algorithm: str) -> str:
-        """Read the file for any other digest of `ALGORITHMS`; blocks."""
+        """Return another digest of `ALGORITHMS`, after reading the file again; blocks."""
         made = ALGORITHMS[algorithm]()
         with self.open() as file:
             while chunk := file.read(_READ_BYTES):
@@ -64,24 +67,25 @@ class Received:
 
 
 class Receiver:
-    """Takes and hashes one file as it arrives."""
+    """Writes and hashes one file while it arrives."""
 
     def __init__(self, new_file: Callable[[], IO[bytes]], limit: int, algorithms: Collection[str]) -> None:
         self._new_file = new_file
         self._file: IO[bytes] | None = None
-        """There is one when more than the last bytes has come."""
+        """None until bytes other than the last ones have arrived."""
         self._limit = limit
         self._size = 0
         self._writing = threading.Lock()
         self._hashes = {name: ALGORITHMS[name]() for name in {"sha256", *algorithms}}
         self._steps: list[Callable[[bytes], object]] = [each.update for each in self._hashes.values()]
         self._taking: deque[asyncio.Future[None]] = deque()
-        """Each begins when the one before it has ended."""
+        """Chunks in progress; each starts when the one before it has ended."""
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes; they and some before them are still to be written and hashed when this returns.
+        """Add the next bytes, which may be written and hashed after this returns.
 
-        Raises `FileTooLargeError` beyond the limit, and `OSError` for any bytes that were given before.
+        Raises `FileTooLargeError` beyond the limit, and `OSError` if earlier bytes could not be
+        written.
         """
         self._count(chunk)
         if self._file is None:
@@ -90,9 +94,9 @@ class Receiver:
         await self._begin(chunk)
 
     async def finish(self, last: bytes = b"") -> Received:
-        """Take the last bytes and return the file as received; raises as `write`.
+        """Add the last bytes and return the complete file; raises as `write`.
 
-        A file of no other bytes than these stays in memory.
+        If there were no other bytes, the file stays in memory.
         """
         self._count(last)
         if self._file is None and len(last) <= IN_ONE_THREAD_BYTES:
@@ -105,7 +109,7 @@ class Receiver:
         return Received(source, self._size, digests)
 
     def close(self) -> None:
-        """Close the file; what is being written to it by an upload that was given up is waited for."""
+        """Close the file, after waiting for a write that is still in progress if the upload was canceled."""
         if self._file is not None:
             with self._writing:
                 self._file.close()
@@ -113,10 +117,10 @@ class Receiver:
     def _count(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size > self._limit:
-            raise FileTooLargeError(f"The file is larger than the {self._limit} bytes that this index takes")
+            raise FileTooLargeError(f"The file is larger than {self._limit} bytes, the maximum of this index")
 
     async def _begin(self, chunk: bytes) -> None:
-        """Let the chunk be taken, after those before it."""
+        """Start to process a chunk, after those before it."""
         if len(self._taking) == CHUNKS_AHEAD:
             await self._taking.popleft()
         before = self._taking[-1] if self._taking else None
@@ -135,7 +139,7 @@ class Receiver:
             step(chunk)
 
     def _write(self, chunk: bytes) -> None:
-        assert self._file is not None  # noqa: S101 - it is a step since there is one
+        assert self._file is not None  # noqa: S101 - this is a step only if there is a file
         rest = memoryview(chunk)
         with self._writing:
             while rest:
@@ -143,19 +147,19 @@ class Receiver:
 
 
 def _watched(work: Awaitable[T]) -> "asyncio.Future[T]":
-    """Start the work; nobody may come for its outcome, where the upload ends before."""
+    """Start the work, whose result may never be retrieved if the upload ends early."""
     future = asyncio.ensure_future(work)
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
     return future
 
 
 class Scratch:
-    """A folder of one or more server processes."""
+    """A scratch folder, shared by the processes of a server."""
 
     def __init__(self, folder: Path, limit: int) -> None:
-        """Use `folder` for files of up to `limit` bytes; what a crash left there is removed.
+        """Use `folder` for files of up to `limit` bytes; remove leftovers of a crash.
 
-        What another process is receiving there has its lock.
+        Files that another process is receiving are locked, so they stay.
         """
         self._folder = folder
         self._limit = limit
@@ -166,11 +170,11 @@ class Scratch:
                 leftover.unlink()
 
     def receiver(self, algorithms: Collection[str] = ()) -> AbstractContextManager[Receiver]:
-        """Return a receiver for one file, whose bytes are removed at the end; it takes these digests and sha256."""
+        """Return a receiver for one file, which computes these digests and sha256, and finally removes the file."""
         return closing(Receiver(self._new_file, self._limit, algorithms))
 
     def _new_file(self) -> IO[bytes]:
-        """Make a file that goes when it is closed."""
-        file = NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, buffering=0)  # noqa: SIM115 - its receiver does
+        """Create a file that is removed when it is closed."""
+        file = NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, buffering=0)  # noqa: SIM115 - its receiver closes it
         fcntl.flock(file, fcntl.LOCK_EX)
         return file

@@ -1,4 +1,4 @@
-"""Things that may be used once, whatever replica is asked, and after every restart: the storage remembers."""
+"""Single-use tokens: the storage remembers used ones, across replicas and restarts."""
 
 import hashlib
 import secrets
@@ -9,21 +9,21 @@ from wheelyard_server.storage import Storage, layout
 
 
 class SingleUse:
-    """Remembers what was used, in objects that only one writer can create."""
+    """Remembers used tokens, in objects that only one writer can create."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
     async def use(self, thing: str, until: datetime) -> bool:
-        """Use a thing; tell whether this is the first time. It must not matter any more after `until`.
+        """Use a token; return whether this is the first time. The token must expire by `until`.
 
-        Raises `StorageUnavailableError`; the thing may then count as used.
+        Raises `StorageUnavailableError`; the token may then count as used.
         """
         key = layout.spent(until.date(), hashlib.sha256(thing.encode()).hexdigest())
         mark = secrets.token_hex(16).encode()
         try:
             await self._storage.write(key, mark, expected=None)
         except PreconditionFailedError:
-            # Perhaps by this very write, if its answer was lost on the way.
+            # It may be this very write, if an earlier answer to it was lost.
             return (await self._storage.read(key)).body == mark
         return True

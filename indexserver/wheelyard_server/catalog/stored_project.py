@@ -11,7 +11,7 @@ from wheelyard_server.storage import ETag, Fingerprint, layout
 
 
 class StoredProject(NamedTuple):
-    """A project as some document had it. Without an ETag there is no document yet."""
+    """A project as read from its document; without an ETag if there is no document yet."""
 
     project: Project
     etag: ETag | None
@@ -22,33 +22,33 @@ class ProjectView(NamedTuple):
 
     project: Project
     etag: ETag
-    """Of its document, so the same on every replica."""
+    """ETag of its document, so the same on every replica."""
     stale_seconds: float | None = None
-    """The storage is down and this was so as many seconds ago; None is current."""
+    """Age in seconds while the storage does not answer; None if current."""
 
 
 class CachedDocument(NamedTuple):
-    """What was read last, and when that was known to be current."""
+    """The last read of a document, and when it was known to be current."""
 
     stored: StoredProject
     checked: float
     size: int
-    """Of the document as it is stored."""
+    """Size of the stored document in bytes."""
     fingerprint: Fingerprint | None
-    """Of the stored document, from before it was read."""
+    """Fingerprint of the stored document, from before it was read."""
     view: ProjectView | None
-    """What readers see of it, where there is anything to see."""
+    """The project as readers see it; None if it has no files."""
 
 
 def view_of(stored: StoredProject, stale_seconds: float | None = None) -> ProjectView | None:
-    """Return the view of a project that has files."""
+    """Return the project as readers see it; None if it has no files."""
     if stored.etag is None or not stored.project.files:
         return None
     return ProjectView(stored.project, stored.etag, stale_seconds)
 
 
 def parse(body: bytes, name: str) -> Project:
-    """Decode a document; one that is damaged or too new is an outage of this project, not an empty one."""
+    """Decode a document; a damaged or too new one raises `DamagedObjectError`, so it is never an empty project."""
     key = layout.document(name)
     try:
         project = encoding.decode(body)
@@ -56,8 +56,9 @@ def parse(body: bytes, name: str) -> Project:
         raise DamagedObjectError(key, f"not a project document: {error}") from error
     if project.format > FORMAT:
         raise DamagedObjectError(
-            key, f"the document has format {project.format}, this server knows {FORMAT}: upgrade it"
+            key,
+            f"the document has format {project.format}, but this server knows only {FORMAT}: upgrade the server",
         )
     if project.name != name:
-        raise DamagedObjectError(key, f"the document is of the project {project.name!r}")
+        raise DamagedObjectError(key, f"the document belongs to the project {project.name!r}")
     return project

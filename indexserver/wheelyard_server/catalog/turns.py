@@ -1,17 +1,17 @@
-"""Long lists on the event loop: others have their turn now and then."""
+"""Long loops on the event loop that regularly yield to other tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 ITEMS_AT_ONCE = 1000
-"""Takes about a millisecond, with as much work for each as a comparison."""
+"""Takes about a millisecond if the work per item is a comparison."""
 
 T = TypeVar("T")
 
 
 async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield all items, and let others have their turn of the event loop after every thousand."""
+    """Yield all items, and let other tasks run after every thousand."""
     for number, item in enumerate(items, 1):
         yield item
         if number % ITEMS_AT_ONCE == 0:

@@ -1,7 +1,7 @@
-"""What is known about conditional writes here, remembered in the storage: a start costs a proof only once.
+"""Results of testing conditional writes, stored in the storage, so that a server is tested only once.
 
-It is remembered by server: another endpoint, or another product or version of it, is proved anew. What was found
-unsafe stays so until a person has it proved again (`wheelyard probe`): luck must not take it back.
+Results are stored per S3 server: another endpoint, product or version is tested again. An unsafe
+result stays until a person repeats the test with `wheelyard probe`: luck must not revoke it.
 """
 
 import logging
@@ -17,21 +17,22 @@ from wheelyard_server.storage import Server, Storage, layout, remote_server
 log = logging.getLogger(__name__)
 
 PRODUCTS = 8
-"""A server that says to be more than so many is known by its endpoint alone: a proof each time would never end."""
+"""An endpoint with more `Server` headers than this is identified by its URL alone, or tests would
+never end."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
-    """What was found out about a server."""
+    """The result of testing a server."""
 
     endpoint: str
     product: str
     checked: datetime
     reason: str = ""
-    """Why it is unsafe."""
+    """Why it is unsafe; empty if it is safe."""
 
 
 class WriteSafety:
-    """Knows whether conditional writes of one storage are atomic."""
+    """Determines whether conditional writes of one storage are atomic."""
 
     def __init__(self, storage: Storage, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._storage = storage
@@ -40,9 +41,9 @@ class WriteSafety:
         self._products: set[str] = set()
 
     async def check(self) -> None:
-        """Return if writing is safe; prove it if that is not known yet.
+        """Return if writing is safe, after testing it if there is no result yet.
 
-        Raises `UnsafeStorageError`, or `StorageUnavailableError` if it could not be found out.
+        Raises `UnsafeStorageError`, or `StorageUnavailableError` if the test has no result.
         """
         server = await self._server()
         if server is None:
@@ -50,13 +51,13 @@ class WriteSafety:
             return
         await self._refuse_if_known(server)
         if await self._remembered(server, is_safe=True) is None:
-            log.info("Proving that the conditional writes of %s are atomic", server.endpoint)
+            log.info("Testing whether the conditional writes of %s are atomic", server.endpoint)
             await self._prove(server)
-            # Another replica may have been less lucky.
+            # Another replica may have found it unsafe.
             await self._refuse_if_known(server)
 
     async def prove(self) -> Server | None:
-        """Do as `check`, whatever was known before, and take it back; return whose writes are safe."""
+        """Test again regardless of earlier results, and replace them; return the safe server."""
         server = await self._server()
         if server is None:
             await check_conditional_writes(self._storage, races=1)
@@ -75,7 +76,7 @@ class WriteSafety:
         return server
 
     async def _check_own(self) -> None:
-        """Try a storage that is a part of this program once: the file system may be one that has no locks."""
+        """Test a storage without a server once per process: its file system may lack locks."""
         if not self._is_own_safe:
             await check_conditional_writes(self._storage, races=1)
             self._is_own_safe = True
@@ -96,7 +97,8 @@ class WriteSafety:
     async def _remember(self, server: Server, reason: str = "") -> None:
         verdict = Verdict(endpoint=server.endpoint, product=server.product, checked=self._now(), reason=reason)
         key = layout.verdict(server, is_safe=not reason)
-        # Unconditionally: here that may mean nothing. Whoever comes later has found the same.
+        # Unconditionally: conditions may have no effect here. A later writer has found the same
+        # result.
         await self._storage.store({key: msgspec.json.encode(verdict)})
 
     async def _remembered(self, server: Server, *, is_safe: bool) -> Verdict | None:
@@ -112,6 +114,6 @@ class WriteSafety:
 
 
 _DAMAGED = (
-    "What was found out about the storage's conditional writes cannot be read. Packages can be read, but not"
+    "The stored test result of the storage's conditional writes cannot be read. Packages can be read, but not"
     " written, until `wheelyard probe` has proved that it is safe"
 )

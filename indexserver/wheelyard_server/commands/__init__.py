@@ -1,7 +1,7 @@
-"""The commands of `wheelyard`, a module for each group of them.
+"""The commands of `wheelyard`, one module per group.
 
-Each has `add_to(commands)`, which adds its commands to the parser and sets `run` for each: a function of the parsed
-arguments that returns the exit code.
+Each module has `add_to(commands)`, which adds its commands to the parser. It sets `run` for each: a
+function of the parsed arguments that returns the exit code.
 """
 
 import argparse

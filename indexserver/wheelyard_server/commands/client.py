@@ -1,4 +1,4 @@
-"""A client of the management API, for the command line: it finds index and login where pip, uv and twine do."""
+"""A client of the management API that finds the index and the login as pip, uv and twine do."""
 
 import base64
 import json
@@ -23,12 +23,12 @@ _ENDINGS = ("/simple", "/legacy", "/pypi")
 
 
 class ClientError(WheelyardError):
-    """The index did not do what was asked of it; the text says why."""
+    """The index did not carry out the request; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user's name and token."""
+    """A user name and a token or password."""
 
     user: str
     password: str = field(repr=False)
@@ -36,13 +36,13 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The management API of the index at `base`, an URL without a slash at its end."""
+    """The management API of the index at `base`, a URL without a trailing slash."""
 
     base: str
     login: Login | None
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Return the answer; raise `ClientError` in the words of the index."""
+        """Return the answer; raise `ClientError` with the message of the index."""
         request = urllib.request.Request(f"{self.base}/api/v1{path}", method=method)  # noqa: S310 - see `connect`
         if body is not None:
             request.data = json.dumps(body).encode()
@@ -56,21 +56,21 @@ class Client:
         except urllib.error.HTTPError as error:
             raise ClientError(_reason(error)) from None
         except (OSError, HTTPException, ValueError) as error:
-            raise ClientError(f"{self.base} does not answer as an index: {error}") from None
+            raise ClientError(f"{self.base} does not answer like an index: {error}") from None
 
 
 def connect(url: str | None, environment: Mapping[str, str]) -> Client:
-    """Return the client for an index, whose URL may be that of its simple or upload API, with or without a login.
+    """Return the client for an index, given the URL of its simple or upload API, with or without a login.
 
-    What is not given comes from the variables of pip, uv and twine, and from ~/.netrc. A tool's login goes only to
-    where that tool would send it. Raises `ClientError`.
+    A missing URL or login comes from the variables of pip, uv and twine, and from ~/.netrc. The
+    login of a tool is only sent to the host that the tool would send it to. Raises `ClientError`.
     """
     found = url or next((environment[name] for name in URL_VARIABLES if environment.get(name)), None)
     if found is None:
-        raise ClientError(f"Which index? Give --index-url, or set {URL_VARIABLES[0]}")
+        raise ClientError(f"No index was given: use --index-url, or set {URL_VARIABLES[0]}")
     parts = urlsplit(found)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ClientError(f"The index URL must begin with http:// or https://: {parts.scheme}://...")
+        raise ClientError(f"The index URL must start with http:// or https://, not {parts.scheme}://")
     host = parts.netloc.rpartition("@")[2]
     path = parts.path.rstrip("/")
     for ending in _ENDINGS:
@@ -79,7 +79,7 @@ def connect(url: str | None, environment: Mapping[str, str]) -> Client:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A login is for the host it was given for."""
+    """Follows no redirect: a login is only for the host that it was given for."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

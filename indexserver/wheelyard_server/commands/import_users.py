@@ -1,4 +1,4 @@
-"""`wheelyard import users`: users of pypiserver and pypicloud as manifests for Git."""
+"""`wheelyard import users`: converts users of pypiserver and pypicloud to manifests for Git."""
 
 import argparse
 import re
@@ -28,26 +28,26 @@ _KNOWN = CryptContext(
 
 def add_to(commands: Subparsers) -> None:
     """Add the command."""
-    importing = commands.add_parser("import", help="take over from another package index")
+    importing = commands.add_parser("import", help="import from another package index")
     kinds = importing.add_subparsers(required=True, metavar="WHAT")
     parser = kinds.add_parser(
         "users",
-        help="write IndexUsers, their passwords and rights to a folder for Git",
+        help="write IndexUsers, their passwords and permissions to a folder for Git",
         description="Writes users/ (IndexUsers), passwords/ (Secrets with hashes: seal them before they go to Git),"
         " packageindex-access.yaml (a merge patch) and kustomization.yaml.",
     )
     parser.add_argument(
         "--from", dest="source", required=True, metavar="KIND:FILE", help=f"KIND is one of {', '.join(SOURCES)}"
     )
-    parser.add_argument("--index", required=True, metavar="NAMESPACE/NAME", help="the PackageIndex they are for")
-    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="must be empty or not there")
+    parser.add_argument("--index", required=True, metavar="NAMESPACE/NAME", help="the PackageIndex of the users")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="must be empty or missing")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the files; 1 if some password could not be taken over."""
+    """Write the files; return 1 if a password could not be imported."""
     index, found = _index(arguments.index), _read(arguments.source)
-    known, refused = _without_strange_hashes(found)
+    known, refused = _without_unknown_hashes(found)
     _write(manifests(known, index), arguments.output)
     print(_summary(known, refused, index, arguments.output))  # noqa: T201 - the command's output
     return 1 if refused else 0
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(source: str) -> Accounts:
     kind, _, path = source.partition(":")
     if kind not in SOURCES or not path:
-        raise InvalidSettingsError(f"--from is KIND:FILE, KIND one of {', '.join(SOURCES)}")
+        raise InvalidSettingsError(f"--from must be KIND:FILE, with KIND one of {', '.join(SOURCES)}")
     try:
         return SOURCES[kind](Path(path))
     except InvalidSettingsError as error:
@@ -68,12 +68,12 @@ def _read(source: str) -> Accounts:
 def _index(text: str) -> Index:
     found = re.fullmatch(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?)/([a-z]([-a-z0-9]*[a-z0-9])?)", text)
     if found is None:
-        raise InvalidSettingsError("--index is NAMESPACE/NAME of the PackageIndex, such as packages/main")
+        raise InvalidSettingsError("--index must be NAMESPACE/NAME of a PackageIndex, such as packages/main")
     return Index(found[1], found[3])
 
 
-def _without_strange_hashes(accounts: Accounts) -> tuple[Accounts, list[str]]:
-    """Keep all users, but not a password in a format that nobody here knows."""
+def _without_unknown_hashes(accounts: Accounts) -> tuple[Accounts, list[str]]:
+    """Return all users without the hashes of unknown formats, and the names of users who had one."""
     refused = [
         user.name for user in accounts.users if user.password_hash and not _KNOWN.identify(user.password_hash)
     ]
@@ -83,7 +83,7 @@ def _without_strange_hashes(accounts: Accounts) -> tuple[Accounts, list[str]]:
 
 def _write(files: list[ManifestFile], folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
-        raise InvalidSettingsError(f"{folder} is not empty: choose another folder, nothing is overwritten")
+        raise InvalidSettingsError(f"{folder} is not empty: choose another folder, since nothing is overwritten")
     for file in files:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,11 +95,13 @@ def _summary(accounts: Accounts, refused: list[str], index: Index, folder: Path)
     names = resource_names(user.name for user in accounts.users)
     width = max((len(name) for name in names), default=0)
     lines = [f"{old:<{width}}  logs in as {index.namespace}.{new}" for old, new in sorted(names.items())]
-    lines += ["", f"{len(names)} users are in {folder}. The rights of groups and of everybody:"]
+    lines += ["", f"{len(names)} users are in {folder}. To apply the permissions of groups and of all users:"]
     patch = f"{folder}/packageindex-access.yaml"
     lines.append(
         f"  kubectl -n {index.namespace} patch packageindex {index.name} --type merge --patch-file {patch}"
     )
     lines += accounts.notes
-    lines += [f"{name}: the format of the password's hash is not known, so a new one is needed" for name in refused]
+    lines += [
+        f"{name}: the password hash has an unknown format, so this user needs a new password" for name in refused
+    ]
     return "\n".join(lines)

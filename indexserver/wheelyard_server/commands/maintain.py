@@ -1,4 +1,4 @@
-"""`wheelyard verify`, `gc`, `copy` and `probe`: what is done to a whole storage."""
+"""`wheelyard verify`, `gc`, `copy`, `assign` and `probe`: maintenance of a whole storage."""
 
 import argparse
 import asyncio
@@ -32,28 +32,30 @@ _STORAGE = "file:DIR|s3://BUCKET/PREFIX"
 _INDEX = "NAMESPACE/NAME"
 _INDEX_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _PROGRESS_SECONDS = 10
-_EXIT_CODES = (
-    "Exits with 0 if all is well, with 1 if there is something to look at, with 2 if it could not be done."
-)
+_EXIT_CODES = "Exit codes: 0 if all is well, 1 if there are findings, 2 if the command failed."
 
 Work = Callable[[argparse.Namespace, Report], Coroutine[Any, Any, None]]
 
 
 def add_to(commands: Subparsers) -> None:
     """Add the commands."""
-    verify_parser = _add(commands, "verify", verify, "check every document and file; reads only")
+    verify_parser = _add(commands, "verify", verify, "check every document and file, without changing anything")
     _add_storage(verify_parser)
-    verify_parser.add_argument("--quick", action="store_true", help="do not read the files, only their sizes")
-    gc_parser = _add(commands, "gc", gc, "remove what nothing refers to any more")
+    verify_parser.add_argument(
+        "--quick", action="store_true", help="compare the sizes of files instead of reading them"
+    )
+    gc_parser = _add(commands, "gc", gc, "remove objects that are no longer referenced")
     _add_storage(gc_parser)
-    gc_parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    gc_parser.add_argument("--dry-run", action="store_true", help="only report what would be removed")
     gc_parser.add_argument(
-        "--grace", type=float, default=24, metavar="HOURS", help="what is younger stays (default: %(default)s)"
+        "--grace", type=float, default=24, metavar="HOURS", help="keep younger objects (default: %(default)s)"
     )
     gc_parser.add_argument(
-        "--unnamed", action="store_true", help="also whole uploads that no document names; they may have been lost"
+        "--unnamed",
+        action="store_true",
+        help="also remove whole uploads that no document names, which may be lost writes",
     )
-    copy_parser = _add(commands, "copy", copy, "copy all that is new from one storage into another")
+    copy_parser = _add(commands, "copy", copy, "copy everything new from one storage to another")
     copy_parser.add_argument("source", metavar="FROM", help=_STORAGE)
     copy_parser.add_argument("target", metavar="TO", help=_STORAGE)
     copy_parser.add_argument(
@@ -61,9 +63,9 @@ def add_to(commands: Subparsers) -> None:
         dest="owner",
         type=_index,
         metavar=_INDEX,
-        help="the PackageIndex that may have the copy (default: none)",
+        help="the PackageIndex that will own the copy (default: none)",
     )
-    assign_parser = _add(commands, "assign", assign_owner, "say which PackageIndex may have a storage")
+    assign_parser = _add(commands, "assign", assign_owner, "set the PackageIndex that owns a storage")
     assign_parser.add_argument("storage", metavar="STORAGE", help=_STORAGE)
     assign_parser.add_argument("--to", required=True, type=_index, metavar=_INDEX, help="the PackageIndex")
     assign_parser.add_argument(
@@ -71,7 +73,7 @@ def add_to(commands: Subparsers) -> None:
         dest="previous",
         type=_index,
         metavar=_INDEX,
-        help="the PackageIndex that has it now and gives it up",
+        help="the PackageIndex that owns it now",
     )
     probe_parser = _add(commands, "probe", probe, "prove that the storage's conditional writes are atomic")
     _add_storage(probe_parser)
@@ -90,20 +92,20 @@ async def gc(arguments: argparse.Namespace, report: Report) -> None:
 
 
 async def copy(arguments: argparse.Namespace, report: Report) -> None:
-    """Copy one storage into another."""
+    """Copy one storage to another."""
     source, target = (_open(url) for url in (arguments.source, arguments.target))
     with tempfile.TemporaryDirectory(prefix="wheelyard-copy-") as folder:
         await Copier(source, target, Scratch(Path(folder), sys.maxsize), report, arguments.owner).run()
 
 
 async def assign_owner(arguments: argparse.Namespace, report: Report) -> None:
-    """Write whose a storage is."""
+    """Set the owner of a storage."""
     before = await ownership.assign_owner(_open(arguments.storage), arguments.to, arguments.previous)
     report(Assigned(arguments.to, before))
 
 
 async def probe(arguments: argparse.Namespace, report: Report) -> None:
-    """Prove that writing is safe; that it was found unsafe before is then forgotten."""
+    """Prove that writing is safe, which replaces an earlier result."""
     try:
         server = await WriteSafety(_storage(arguments)).prove()
     except UnsafeStorageError as error:
@@ -114,7 +116,7 @@ async def probe(arguments: argparse.Namespace, report: Report) -> None:
 
 @dataclass
 class _Printer:
-    """Prints results to stdout and, for people, how far it has come to stderr."""
+    """Prints results to stdout and the progress, for people, to stderr."""
 
     as_json: bool
     counts: Counter[str] = field(default_factory=Counter)
@@ -153,14 +155,14 @@ class _Printer:
 
 def _add(commands: Subparsers, name: str, work: Work, purpose: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}. {_EXIT_CODES}")
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each thing found or done")
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each finding or action")
 
     def run(arguments: argparse.Namespace) -> int:
         printer = _Printer(arguments.json)
         try:
             asyncio.run(work(arguments, printer))
         except (WheelyardError, OSError) as error:
-            print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - why it could not be done
+            print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - the reason
             return 2
         return printer.finish()
 
@@ -189,5 +191,5 @@ def _index(text: str) -> str:
 def _open(url: str) -> Storage:
     where = standalone.storage_of(url)
     if where.folder is not None and not where.folder.path.parent.is_dir():
-        raise InvalidSettingsError(f"There is no folder {where.folder.path.parent}")
+        raise InvalidSettingsError(f"The folder {where.folder.path.parent} does not exist")
     return open_storage(where)

@@ -1,4 +1,4 @@
-"""`wheelyard whoami`, `projects`, `yank`, `unyank`, `delete`, `status`: the management API for people."""
+"""The management API on the command line: `wheelyard whoami`, `projects`, `yank`, `delete` and so on."""
 
 import argparse
 import json
@@ -19,29 +19,31 @@ Action = Callable[[Client, argparse.Namespace], Any]
 
 def add_to(commands: Subparsers) -> None:
     """Add the commands."""
-    _add(commands, "whoami", whoami, "who am I to the index, and what may I do")
-    projects_parser = _add(commands, "projects", projects, "list projects, or search them")
-    projects_parser.add_argument("words", nargs="*", metavar="WORD", help="must be in the name or the summary")
-    yank_parser = _add(commands, "yank", yank, "keep a version or file from being chosen, though it stays")
+    _add(commands, "whoami", whoami, "show your user and permissions")
+    projects_parser = _add(commands, "projects", projects, "list or search projects")
+    projects_parser.add_argument("words", nargs="*", metavar="WORD", help="must occur in the name or the summary")
+    yank_parser = _add(
+        commands, "yank", yank, "yank a version or file: installers skip it unless it is pinned exactly"
+    )
     _add_selection(yank_parser)
-    yank_parser.add_argument("--reason", default="", help="installers show it")
-    _add_selection(_add(commands, "unyank", unyank, "take a yank back"))
-    delete_parser = _add(commands, "delete", delete, "delete a file, a version or a whole project, for ever")
+    yank_parser.add_argument("--reason", default="", help="is shown by installers")
+    _add_selection(_add(commands, "unyank", unyank, "undo a yank"))
+    delete_parser = _add(commands, "delete", delete, "permanently delete a file, a version or a whole project")
     _add_selection(delete_parser, or_all=True)
-    delete_parser.add_argument("--yes", action="store_true", help="do not ask")
+    delete_parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)")
     status_parser.add_argument("project", metavar="PROJECT")
     status_parser.add_argument("status", choices=[str(each) for each in Status])
-    status_parser.add_argument("--reason", default="", help="tools show it")
+    status_parser.add_argument("--reason", default="", help="is shown by tools")
 
 
 def whoami(client: Client, _arguments: argparse.Namespace) -> Any:
-    """Show the user."""
+    """Return the user and the permissions."""
     return client.call("GET", "/whoami")
 
 
 def projects(client: Client, arguments: argparse.Namespace) -> Any:
-    """List projects, page by page."""
+    """Return the projects of all pages."""
     query = {"q": " ".join(arguments.words)}
     answer = client.call("GET", f"/projects?{urlencode(query)}")
     found = answer["projects"]
@@ -58,18 +60,18 @@ def yank(client: Client, arguments: argparse.Namespace) -> Any:
 
 
 def unyank(client: Client, arguments: argparse.Namespace) -> Any:
-    """Take a yank back."""
+    """Undo a yank."""
     return client.call("DELETE", f"{_files(arguments)}/yank")
 
 
 def delete(client: Client, arguments: argparse.Namespace) -> Any:
-    """Delete after asking."""
+    """Delete after a confirmation."""
     path = _files(arguments)
     if not arguments.yes:
-        what = arguments.what or "all of it"
-        print(  # noqa: T201 - a question to the person at the terminal
-            f"Delete {arguments.project} ({what}) from {client.base}? Its filenames never come back with other "
-            "content. Type the project's name: ",
+        what = arguments.what or "the whole project"
+        print(  # noqa: T201 - a question to the user
+            f"Delete {arguments.project} ({what}) from {client.base}? This is permanent: the filenames can never "
+            "be used for other content. Type the project's name to confirm: ",
             end="",
             file=sys.stderr,
             flush=True,
@@ -80,7 +82,7 @@ def delete(client: Client, arguments: argparse.Namespace) -> Any:
 
 
 def status(client: Client, arguments: argparse.Namespace) -> Any:
-    """Set the status."""
+    """Set the status of a project."""
     body = {"status": arguments.status, "reason": arguments.reason}
     return client.call("PUT", f"/projects/{quote(arguments.project, safe='')}/status", body)
 
@@ -88,7 +90,9 @@ def status(client: Client, arguments: argparse.Namespace) -> Any:
 def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=purpose)
     parser.add_argument(
-        "--index-url", metavar="URL", help="as pip's; the login may be in it, in twine's variables or in ~/.netrc"
+        "--index-url",
+        metavar="URL",
+        help="as for pip; the login may be in it, in the variables of twine and uv, or in ~/.netrc",
     )
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -102,7 +106,7 @@ def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argpa
 
 
 def _add_selection(parser: argparse.ArgumentParser, *, or_all: bool = False) -> None:
-    purpose = "a version, or the name of a file" + ("; without it, all of the project" if or_all else "")
+    purpose = "a version, or the name of a file" + ("; the whole project if it is missing" if or_all else "")
     parser.add_argument("project", metavar="PROJECT")
     parser.add_argument("what", nargs="?" if or_all else None, metavar="VERSION|FILE", help=purpose)
 
@@ -116,7 +120,7 @@ def _files(arguments: argparse.Namespace) -> str:
 
 
 def _text(answer: Any) -> str:
-    """Return the answer for reading: a line for each value, a table for lists of objects."""
+    """Return the answer as text: a line for each value, a table for lists of objects."""
     lines = []
     for key, value in answer.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):

@@ -1,6 +1,6 @@
-"""Several processes on the same ports: the kernel gives each new connection to one of them.
+"""Several processes on the same ports: the kernel assigns each new connection to one of them.
 
-They share nothing but the storage, the scratch folder and the access file, each of which bears that.
+They share only the storage, the scratch folder and the access file, all of which allow that.
 """
 
 import multiprocessing
@@ -20,7 +20,7 @@ from wheelyard_server.settings import Cache, ListenAddress, Settings
 
 
 def shares(settings: Settings) -> Sequence[Settings]:
-    """Return the settings of each process: what the whole server may use is shared out among them."""
+    """Return the settings of each process, which divide the limits of the whole server."""
     count = settings.performance.processes
     if count == 1:
         return [settings]
@@ -28,10 +28,10 @@ def shares(settings: Settings) -> Sequence[Settings]:
 
 
 def run(serve: Callable[[Settings], None], each: Sequence[Settings]) -> int:
-    """Run `serve` in a process for each of the settings until all have ended; return the exit code.
+    """Run `serve` in one process per settings until all have ended; return the exit code.
 
-    Signals go on to all of them. One that ends unasked takes the others with it: whoever started the server is to
-    see that, and to start it again.
+    Signals are passed on to all. If one process ends unexpectedly, the others are stopped, so that
+    the whole server is restarted from outside.
     """
     context = multiprocessing.get_context("fork")
     running = [
@@ -62,10 +62,10 @@ def run(serve: Callable[[Settings], None], each: Sequence[Settings]) -> int:
 def _in_a_group_of_its_own(
     serve: Callable[[Settings], None], settings: Settings, processors: Collection[int]
 ) -> None:
-    # A terminal's Ctrl-C comes once, from the first process.
+    # Ctrl-C of a terminal arrives once, through the first process.
     os.setpgid(0, 0)
     if processors:
-        with suppress(OSError):  # It is quicker this way, no more.
+        with suppress(OSError):  # This only makes it faster.
             os.sched_setaffinity(0, processors)
     try:
         serve(settings)
@@ -74,9 +74,9 @@ def _in_a_group_of_its_own(
 
 
 def _processors(count: int) -> Sequence[Collection[int]]:
-    """Return the processors of each process, none where it may use all.
+    """Return the processors of each process; empty if it may use all.
 
-    Python's lock goes between the threads of a process in much less time on one processor than from one to another.
+    Python's lock passes between threads much faster on one processor than across processors.
     """
     usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
     shared = usable if len(usable) >= count else []
@@ -105,5 +105,5 @@ def _share(settings: Settings, number: int, count: int) -> Settings:
 
 
 def _of_process(metrics: ListenAddress | None, number: int) -> ListenAddress | None:
-    """Each process tells of itself: the first at the port of the settings, the others at those that follow."""
+    """Return where a process serves its own metrics: at the port of the settings, or one that follows."""
     return metrics and ListenAddress(host=metrics.host, port=metrics.port + number)

@@ -10,19 +10,20 @@ from wheelyard_server.commands import Subparsers, processes
 from wheelyard_server.web.telemetry import logs
 
 _DESCRIPTION = (
-    "Without --config: anybody may read, and the user admin, who is made at the first start, may do everything."
+    "Without --config, anyone may read, and the user admin may do everything."
+    " The admin token is created at the first start."
 )
 
 
 def add_to(commands: Subparsers) -> None:
     """Add the command."""
     serve = commands.add_parser("serve", help="serve an index", description=_DESCRIPTION)
-    serve.add_argument("--config", type=Path, metavar="FILE", help="all settings from an index.yaml")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="read all settings from an index.yaml")
     serve.add_argument(
         "--storage",
         default=standalone.DEFAULT_STORAGE,
         metavar="file:DIR|s3://BUCKET/PREFIX",
-        help="where the packages are kept (default: %(default)s)",
+        help="where to store the packages (default: %(default)s)",
     )
     serve.add_argument(
         "--listen",
@@ -35,13 +36,13 @@ def add_to(commands: Subparsers) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="how many processes serve at the same address; without --config (default: %(default)s)",
+        help="number of processes at the same address; only without --config (default: %(default)s)",
     )
     serve.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until SIGTERM or SIGINT."""
     each = processes.shares(_settings(arguments))
     if len(each) > 1:
         return processes.run(_serve, each)
@@ -56,7 +57,7 @@ def _serve(read: settings.Settings) -> None:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """Return an event loop: uvloop's where it can be had, which answers about twice as often in the same time."""
+    """Return an event loop: uvloop's if it is installed, which answers about twice as many requests."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
@@ -68,6 +69,6 @@ def _settings(arguments: argparse.Namespace) -> settings.Settings:
     if arguments.config is not None:
         return settings.parse(arguments.config.read_bytes())
     token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
-    prepared = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes))
-    print(prepared.instructions, flush=True)  # noqa: T201 - this is the command's output
-    return prepared.settings
+    laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes))
+    print(laptop.instructions, flush=True)  # noqa: T201 - the command's output
+    return laptop.settings

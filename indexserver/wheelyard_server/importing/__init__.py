@@ -1,1 +1,1 @@
-"""Users of other package indexes, as manifests for Git: each source becomes `Accounts`, and these become files."""
+"""Import of users from other package indexes: each source is read as `Accounts`, which become manifests."""

@@ -1,4 +1,4 @@
-"""Who could do what at another index, in the words of this one."""
+"""Users and permissions of another index, in the terms of this one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from wheelyard_server.access.rules import Verb
 
 READ = (Verb.READ,)
 WRITE = (Verb.READ, Verb.PUBLISH, Verb.YANK)
-"""Not delete: nothing brings a deleted file back, so that right is given by hand."""
+"""Without delete: a deletion cannot be undone, so that permission is granted by hand."""
 
 EVERYTHING = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Verbs on packages, whose names are normalised."""
+    """Verbs on packages, whose names are normalized."""
 
     verbs: tuple[Verb, ...]
     packages: tuple[str, ...] = EVERYTHING
@@ -32,25 +32,25 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All of an index."""
+    """All accounts of an index."""
 
     users: tuple[Account, ...] = ()
     grants: tuple[tuple[str, Right], ...] = ()
-    """Rights of `anonymous`, `authenticated` and `group:NAME`."""
+    """Permissions of `anonymous`, `authenticated` and `group:NAME`."""
     notes: tuple[str, ...] = ()
-    """What a person should know of what was left out."""
+    """Notes for a person about omitted parts."""
 
 
 @dataclass
 class Packages:
-    """Collects rights on single packages into few: all packages with the same verbs are one."""
+    """Collects permissions on single packages, and merges those with the same verbs."""
 
     found: dict[str, dict[tuple[Verb, ...], set[str]]] = field(default_factory=dict)
 
     def add(self, who: str, verbs: Iterable[Verb], package: str) -> None:
-        """Add a right."""
+        """Add a permission."""
         self.found.setdefault(who, {}).setdefault(tuple(verbs), set()).add(package)
 
     def rights(self, who: str) -> tuple[Right, ...]:
-        """Return all rights of somebody."""
+        """Return all permissions of a subject."""
         return tuple(Right(verbs, tuple(sorted(packages))) for verbs, packages in self.found.get(who, {}).items())

@@ -1,4 +1,4 @@
-"""Accounts as manifests: one file for each user, one for each password, and the rights of everybody else."""
+"""Accounts as manifests: a file per user, a file per password, and the permissions of groups and anonymous."""
 
 import hashlib
 import re
@@ -14,7 +14,8 @@ from wheelyard_server.importing.accounts import Account, Accounts, Right
 USER_GRANTS, USER_PACKAGES = 20, 30
 INDEX_GRANTS, INDEX_PACKAGES = 50, 50
 USER_CHARACTERS, INDEX_CHARACTERS = 12288, 32768
-"""What the resources take, see crds/: characters of all globs and subjects, each counted with three more."""
+"""Limits of the resources, see crds/. Characters are those of all globs and subjects, plus three
+for each."""
 
 _MAX_NAME_LENGTH = 63
 _API_VERSION = "wheelyard.dev/v1"
@@ -22,7 +23,7 @@ _API_VERSION = "wheelyard.dev/v1"
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The PackageIndex that the users are for."""
+    """The PackageIndex of the users."""
 
     namespace: str
     name: str
@@ -38,7 +39,7 @@ class ManifestFile:
 
 
 def manifests(accounts: Accounts, index: Index) -> list[ManifestFile]:
-    """Return all files; raise `InvalidSettingsError` for rights that the resources have no room for."""
+    """Return all files; raise `InvalidSettingsError` for more permissions than the resources can hold."""
     names = resource_names(user.name for user in accounts.users)
     groups = resource_names(group for user in accounts.users for group in user.groups)
     users = [_user(user, names[user.name], groups, index) for user in accounts.users]
@@ -53,7 +54,7 @@ def manifests(accounts: Accounts, index: Index) -> list[ManifestFile]:
 
 
 def resource_names(names: Iterable[str]) -> dict[str, str]:
-    """Return the name that each gets as a resource, the same in every run; no two get the same."""
+    """Return a resource name for each name: unique, and the same in every run."""
     found: dict[str, list[str]] = {}
     for name in sorted(set(names)):
         found.setdefault(_plain(name), []).append(name)
@@ -78,9 +79,9 @@ def _user(user: Account, name: str, groups: Mapping[str, str], index: Index) -> 
     grants = [_grant(right) for right in _split(user.rights, USER_PACKAGES)]
     if len(grants) > USER_GRANTS or _characters(grants) > USER_CHARACTERS:
         raise InvalidSettingsError(
-            f"{user.name} has rights on too many single packages for one IndexUser: at most"
-            f" {USER_GRANTS * USER_PACKAGES}, of {USER_CHARACTERS} characters in all. Give a group or a glob such"
-            " as acme-* in their place."
+            f"{user.name} has permissions on too many single packages for one IndexUser: at most"
+            f" {USER_GRANTS * USER_PACKAGES}, with {USER_CHARACTERS} characters together."
+            " Use a group, or a glob such as acme-*, instead."
         )
     spec: dict[str, Any] = {"indexRef": {"name": index.name}}
     if user.groups:
@@ -115,8 +116,8 @@ def _access(accounts: Accounts, groups: Mapping[str, str], index: Index) -> Mani
     ]
     if len(grants) > INDEX_GRANTS or _characters(grants) > INDEX_CHARACTERS:
         raise InvalidSettingsError(
-            f"Groups have rights on too many single packages: {len(grants)} grants, and an index takes"
-            f" {INDEX_GRANTS}, of {INDEX_CHARACTERS} characters in all. Give globs such as acme-* in their place."
+            f"Groups have permissions on too many single packages: {len(grants)} grants, but an index allows"
+            f" {INDEX_GRANTS}, with {INDEX_CHARACTERS} characters together. Use globs such as acme-* instead."
         )
     content = _resource("PackageIndex", index.name, index, {"access": {"grants": grants}})
     return ManifestFile("packageindex-access.yaml", _dump(content))

@@ -1,8 +1,8 @@
-"""pypicloud: the rules of its configuration file, and the dump that its `ppc-export` writes.
+"""pypicloud: the rules of its configuration file, and the dump of its `ppc-export`.
 
-https://pypicloud.readthedocs.io/en/latest/topics/access_control.html. A package with rules of its own has
-no others: the default rights do not count for it. Grants here add up, so defaults are left out where that would
-give somebody more, and a note says so.
+https://pypicloud.readthedocs.io/en/latest/topics/access_control.html. In pypicloud, the default
+permissions do not apply to a package with rules of its own. Grants of this index add up, so the
+defaults are omitted if they would widen permissions, and a note says so.
 """
 
 import configparser
@@ -21,7 +21,7 @@ _SPECIAL = {"everyone": "anonymous", "authenticated": "authenticated"}
 _GZIP = b"\x1f\x8b"
 
 Permissions = dict[str, dict[str, tuple[str, ...]]]
-"""By package, then by user or group."""
+"""Permissions by package, then by user or group."""
 
 
 class _User(msgspec.Struct):
@@ -36,34 +36,34 @@ class _Packages(msgspec.Struct):
 
 
 class Dump(msgspec.Struct):
-    """What `ppc-export` writes."""
+    """A dump of `ppc-export`."""
 
     users: tuple[_User, ...]
     groups: dict[str, tuple[str, ...]] = {}
     packages: _Packages = msgspec.field(default_factory=_Packages)
     pending_users: tuple[Any, ...] = ()
     default_read: tuple[str, ...] = ()
-    """Only in the configuration file, as the next."""
+    """This and the next field exist in the configuration file only."""
     default_write: tuple[str, ...] = ()
 
 
 def parse_dump(content: bytes) -> Accounts:
-    """Return what a dump has, compressed or not; raise `InvalidSettingsError`."""
+    """Parse a dump, compressed or not; raise `InvalidSettingsError`."""
     try:
         text = gzip.decompress(content) if content.startswith(_GZIP) else content
         return accounts(msgspec.json.decode(text, type=Dump))
     except (msgspec.MsgspecError, OSError, EOFError, ValueError) as error:
-        raise InvalidSettingsError(f"this is no dump of ppc-export: {error}") from error
+        raise InvalidSettingsError(f"this is not a dump of ppc-export: {error}") from error
 
 
 def parse_config(text: str) -> Accounts:
-    """Return what a configuration file has; raise `InvalidSettingsError`."""
+    """Parse a configuration file; raise `InvalidSettingsError`."""
     parser = configparser.RawConfigParser()
-    setattr(parser, "optionxform", str)  # noqa: B010 - names of users have capitals; mypy takes it for a method
+    setattr(parser, "optionxform", str)  # noqa: B010 - user names have capitals; mypy regards it as a method
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise InvalidSettingsError(f"this is no configuration file: {str(error).splitlines()[0]}") from None
+        raise InvalidSettingsError(f"this is not a configuration file: {str(error).splitlines()[0]}") from None
     settings = {
         key: value for name in parser.sections() if name.startswith("app:") for key, value in parser.items(name)
     }
@@ -71,7 +71,7 @@ def parse_config(text: str) -> Accounts:
 
 
 def accounts(dump: Dump) -> Accounts:
-    """Return the same in the words of this index."""
+    """Return the accounts in the terms of this index."""
     packages, closed = Packages(), {*dump.packages.users, *dump.packages.groups}
     for kind, permissions in (("user", dump.packages.users), ("group", dump.packages.groups)):
         for package, rules in permissions.items():
@@ -97,12 +97,13 @@ def _account(user: _User, dump: Dump, rights: tuple[Right, ...]) -> Account:
 def _notes(dump: Dump, defaults: Iterable[tuple[str, Right]], closed: Iterable[str]) -> tuple[str, ...]:
     notes = []
     if dump.pending_users:
-        notes.append(f"{len(dump.pending_users)} users who wait for an approval are left out.")
+        notes.append(f"{len(dump.pending_users)} users who wait for approval were omitted.")
     if defaults and closed:
         rights = "; ".join(f"{subject}: {', '.join(right.verbs)}" for subject, right in defaults)
         notes.append(
-            f"The default rights ({rights}) are left out: they did not count for {', '.join(sorted(closed)[:10])},"
-            " which have rules of their own, and would here. Grant them on other packages by hand."
+            f"The default permissions ({rights}) were omitted: in pypicloud they did not apply to"
+            f" {', '.join(sorted(closed)[:10])}, which have rules of their own, but here they would."
+            " Grant them on other packages by hand."
         )
     return tuple(notes)
 

@@ -1,5 +1,5 @@
-"""What is done to a whole storage: check it, collect its garbage, copy it. The index may be in use meanwhile.
+"""Maintenance of a whole storage: verify it, collect its garbage, copy it, also while the index is in use.
 
-`inventory.py` walks through everything project by project; `verify.py`, `gc.py` and `copy.py` each do one thing
-with it and tell what they do as `events.py`.
+`inventory.py` iterates over all projects. `verify.py`, `gc.py` and `copy.py` do one job each and
+report the events of `events.py`.
 """

@@ -1,8 +1,9 @@
-"""`wheelyard copy FROM TO`: the backup, the restore, and the way from a folder to S3.
+"""`wheelyard copy FROM TO`: for backups, for restores, and for moving from a folder to S3.
 
-Immutable objects first, then each project's document by compare-and-swap. So the target is a whole index at every
-moment, a copy that was stopped goes on where it was, and one that is repeated brings only what is new. It never
-goes back: a target that has something of its own is left as it is, and that is told.
+It copies immutable objects first, then each project's document by compare-and-swap. So the target
+is a consistent index at every moment, an interrupted copy can continue, and a repeated one copies
+only what is new. It never takes anything back: a project with content of its own in the target is
+left unchanged, and reported.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -28,7 +29,7 @@ PROJECTS_AT_ONCE = 8
 
 
 class ConflictError(WheelyardError):
-    """The target has something that the source does not have, or has deleted what the source has."""
+    """The target has content that the source does not have, or has deleted content of the source."""
 
 
 class _Amount(NamedTuple):
@@ -38,21 +39,21 @@ class _Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Copier:
-    """Copies one storage into another."""
+    """Copies one storage to another."""
 
     source: Storage
     target: Storage
     scratch: Scratch
     report: Report
     owner: str | None = None
-    """The PackageIndex that may have the copy, `<namespace>/<name>`: an operator makes a key for no other."""
+    """`<namespace>/<name>` of the PackageIndex that will own the copy: an operator creates a key
+    for no other."""
 
     async def run(self) -> None:
-        """Copy everything.
+        """Copy everything, except test results of S3 servers.
 
-        Raises `StorageError` if a storage does not answer, `InvalidSettingsError` if the target belongs to another
-        index than `owner`, and `UnsafeStorageError` if writing to the target is not safe. What is remembered of a
-        server stays where it was found out.
+        Raises `StorageError` if a storage does not answer, `InvalidSettingsError` if another index
+        than `owner` owns the target, and `UnsafeStorageError` if writing to the target is not safe.
         """
         await ownership.take_ownership(self.target, self.owner)
         await WriteSafety(self.target).check()
@@ -69,14 +70,14 @@ class Copier:
         await for_each(names(), copy, PROJECTS_AT_ONCE)
 
     async def _agree_on_format(self) -> None:
-        """Raise the target's format to that of the source; raise `ConflictError` if its servers may not know it."""
+        """Raise the target's format to that of the source; raise `ConflictError` if its servers may be too old."""
         if await StorageFormat(self.target).current() >= await StorageFormat(self.source).current():
             return
         found, _ = await ownership.read(self.target)
         if found.index is not None:
             raise ConflictError(
-                f"The target has format {found.format} and belongs to {found.index}, the source has a newer one: "
-                "upgrade the servers of the target first"
+                f"The target has format {found.format} and belongs to {found.index}, but the source has a newer"
+                " one: upgrade the servers of the target first"
             )
         await ownership.raise_format(self.target)
 
@@ -115,7 +116,7 @@ class Copier:
 
 
 def check_conflicts(project: Project, target: Project) -> None:
-    """Raise `ConflictError` if bringing the target to `project` would take something from it."""
+    """Raise `ConflictError` if copying `project` would remove something from the target."""
     for file in target.files:
         known = project.file(file.filename) or project.deleted_file(file.filename)
         if known is None or known.sha256 != file.sha256:
@@ -131,21 +132,20 @@ def check_conflicts(project: Project, target: Project) -> None:
 
 
 def merged(project: Project, target: Project) -> Project:
-    """Return the source's project as the target has to have it; raise `ConflictError` if that may not be."""
+    """Return the source's project as it will be in the target; raise `ConflictError` for a conflict."""
     check_conflicts(project, target)
     fenced = {upload.upload_id for upload in target.fenced} - used_ids(target.files)
     for file in project.files:
         if not file.object_ids.isdisjoint(fenced):
             raise ConflictError(f"{file.filename} is being collected in the target, publish it there again")
-    # Fences are about uploads to the storage that they are in.
-    # So are the format, the serial and the ids of writes.
+    # Fences, the format, the serial and the ids of writes concern the storage that they are in.
     return project.replace(
         format=target.format, serial=target.serial, operations=target.operations, fenced=target.fenced
     )
 
 
 def _is_complete(name: NormalizedName, file: File, present: Mapping[str, int]) -> bool:
-    """Return whether all objects of the file are there: each was checked before it was stored."""
+    """Return whether all objects of the file exist; each was verified before it was stored."""
     return present.get(layout.content(name, file)) == file.size and all(
         beside.key in present for beside in layout.beside(name, file)
     )

@@ -1,4 +1,4 @@
-"""What maintenance has to tell, as it happens."""
+"""The events that maintenance reports while it works."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -13,7 +13,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="event", tag=str.lower):
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return ""
 
 
@@ -21,13 +21,13 @@ Report = Callable[[Event], None]
 
 
 class Visited(Event, frozen=True):
-    """A project has been worked on."""
+    """A project was processed."""
 
     project: str
 
 
 class Finding(Event, frozen=True):
-    """Something is not as it must be."""
+    """A problem that a person should look at."""
 
     is_problem: ClassVar[bool] = True
     key: str
@@ -35,12 +35,12 @@ class Finding(Event, frozen=True):
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return f"{self.key}: {self.problem}"
 
 
 class Marked(Event, frozen=True):
-    """A file breaks a rule and was taken all the same. It is as it was published."""
+    """A file breaks a rule, although it was accepted. It is unchanged since it was published."""
 
     key: str
     rule: str
@@ -48,30 +48,30 @@ class Marked(Event, frozen=True):
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return f"{self.key}: {self.rule}: {self.message}"
 
 
 class Unreferenced(Event, frozen=True):
-    """An object that no document names: what a crash or a deletion left, for the garbage collection."""
+    """An object that no document names: a leftover of a crash or a deletion, for garbage collection."""
 
     key: str
     bytes: int
 
 
 class Foreign(Event, frozen=True):
-    """An object that is not Wheelyard's. It is left as it is."""
+    """An object that does not belong to Wheelyard. It is left unchanged."""
 
     key: str
 
     @property
     def text(self) -> str:
-        """What a person reads."""
-        return f"{self.key} is not Wheelyard's and is left as it is"
+        """Return the event as text for people."""
+        return f"{self.key} does not belong to Wheelyard and is left unchanged"
 
 
 class Removed(Event, frozen=True):
-    """The objects of an upload that nothing refers to were removed, or would be."""
+    """The objects of an unreferenced upload were removed, or would be in a dry run."""
 
     project: str
     upload_id: str
@@ -80,24 +80,24 @@ class Removed(Event, frozen=True):
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return f"{self.keys[0]} ({self.bytes} bytes)"
 
 
 class Proved(Event, frozen=True):
-    """Conditional writes are atomic here."""
+    """The storage's conditional writes were proved atomic."""
 
     endpoint: str
     product: str
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return f"the conditional writes of {self.endpoint or 'this folder'} are atomic {self.product}".rstrip()
 
 
 class Copied(Event, frozen=True):
-    """A project was brought up to date in the target."""
+    """Files of a project were copied to the target."""
 
     project: str
     files: int
@@ -105,18 +105,18 @@ class Copied(Event, frozen=True):
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return f"{self.project}: {self.files} files, {self.bytes} bytes"
 
 
 class Assigned(Event, frozen=True):
-    """A storage belongs to an index from now on."""
+    """A storage has a new owner."""
 
     to: str
     before: str | None
-    """The index that had it; None if there was none."""
+    """The previous owner; None if there was none."""
 
     @property
     def text(self) -> str:
-        """What a person reads."""
+        """Return the event as text for people."""
         return self.to if self.before in {None, self.to} else f"{self.to}, taken from {self.before}"

@@ -1,8 +1,9 @@
-"""`wheelyard gc`: removes what uploads that never ended, and deleted files, have left behind.
+"""`wheelyard gc`: removes leftovers of interrupted uploads and deleted files.
 
-An upload that was only paused must not be committed after its bytes are gone. So the ids that are about to be
-collected are first written into the project's document, by the same compare-and-swap that commits an upload; from
-then on no commit of theirs can succeed. Stopped at any point, the next run goes on.
+An upload that was only paused must not be committed after its bytes are gone. So the ids to collect
+are first written into the project's document (fenced), by the same compare-and-swap that commits an
+upload. From then on, they cannot be committed. If it is stopped at any point, the next run
+continues.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ from wheelyard_server.storage import Listed, Storage, layout
 
 PROJECTS_AT_ONCE = 8
 GRACE = timedelta(hours=24)
-"""Longer than any upload takes: a fenced one has to be sent again."""
+"""Longer than any upload takes: a fenced one must be sent again."""
 FENCES_KEPT = timedelta(days=30)
 
 
@@ -36,7 +37,8 @@ class Collector:
     grace: timedelta = GRACE
     dry_run: bool = False
     with_unnamed: bool = False
-    """Also what may have been acknowledged and is lost; else that is told and stays."""
+    """Whether to remove uploads that may be lost acknowledged writes; if not, they are reported and
+    kept."""
 
     async def run(self) -> None:
         """Collect everything; raise `StorageError` if the storage does not answer."""
@@ -50,14 +52,14 @@ class Collector:
         await self._forget_probes()
 
     async def _forget_spent(self) -> None:
-        """Remove the marks of single use of days that are over, with a day for clocks that differ."""
+        """Remove the marks of used tokens of past days, with a margin of a day for differing clocks."""
         yesterday = (self.now - timedelta(days=1)).date()
         async for listed in self.storage.list(layout.SPENT):
             if layout.is_past(listed.key, yesterday) and not self.dry_run:
                 await self.storage.delete(listed.key)
 
     async def _forget_probes(self) -> None:
-        """Remove the objects of a check of conditional writes that was killed."""
+        """Remove the objects of a test of conditional writes that was killed."""
         async for listed in self.storage.list(layout.PROBES):
             if listed.modified <= self.now - self.grace and not self.dry_run:
                 await self.storage.delete(listed.key)
@@ -66,7 +68,7 @@ class Collector:
         try:
             stored = await documents.read(name)
         except DamagedObjectError as error:
-            self.report(Finding(layout.document(name), f"nothing of this project is collected: {error}"))
+            self.report(Finding(layout.document(name), f"the garbage of this project is not collected: {error}"))
             return
         uploads, foreign = uploads_of(objects)
         for key in foreign:
@@ -81,7 +83,7 @@ class Collector:
         self.report(Visited(name))
 
     def _kept(self, stored: StoredProject, garbage: Uploads) -> set[str]:
-        """Tell the uploads that may have been acknowledged, and return them."""
+        """Report and return the uploads that may have been acknowledged."""
         kept = unnamed(stored, garbage)
         for key in sorted(kept.values()):
             self.report(Finding(key, UNNAMED))
@@ -102,7 +104,7 @@ class Collector:
     async def _fence(
         self, documents: Documents, name: NormalizedName, garbage: Iterable[str], present: Iterable[str]
     ) -> set[str]:
-        """Write the ids into the document, and return those that are fenced now."""
+        """Write the ids into the document, and return all fenced ids."""
         wanted, still_there = frozenset(garbage), frozenset(present)
 
         def change(project: Project) -> Project:

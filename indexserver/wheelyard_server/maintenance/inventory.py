@@ -1,4 +1,4 @@
-"""All projects of a storage, each with all the objects that lie under its name."""
+"""All projects of a storage, each with all the objects under its name."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,13 +10,13 @@ from wheelyard_server.storage import Listed, Storage, layout
 T = TypeVar("T")
 
 Objects = dict[str, Listed]
-"""By key, in ascending order."""
+"""Objects by key, in ascending order."""
 
 
 async def projects(storage: Storage) -> AsyncIterator[tuple[NormalizedName, Objects]]:
-    """Yield every project that has a document or objects, with the objects that were listed under its name.
+    """Yield every project that has a document or objects, with the listed objects under its name.
 
-    The memory that this takes is that of one project's objects and all projects' names.
+    Takes memory for the objects of one project and the names of all.
     """
     seen: set[str] = set()
     async for name, objects in _with_objects(storage):
@@ -44,7 +44,7 @@ async def _with_objects(storage: Storage) -> AsyncIterator[tuple[str, Objects]]:
 
 
 async def for_each(items: AsyncIterator[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
-    """Do the work for all items, so many at once; the first error ends it all."""
+    """Do the work for all items, `at_once` at a time; the first error stops everything."""
     limit = asyncio.Semaphore(at_once)
 
     async def limited(item: T) -> None:

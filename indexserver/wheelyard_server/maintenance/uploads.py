@@ -1,4 +1,4 @@
-"""The uploads whose objects lie in a storage, and what the project's document knows of them."""
+"""The uploads in a storage, compared with the project's document."""
 
 from collections.abc import Iterable
 
@@ -12,13 +12,13 @@ Uploads = dict[str, list[Listed]]
 """The objects of each upload, by its id."""
 
 UNNAMED = (
-    "is a whole upload that no document names: either its client never got an answer, or the storage lost an"
+    "is a complete upload that no document names: either its client never got an answer, or the storage lost an"
     " acknowledged write. Publish the file again; `wheelyard gc --unnamed` removes this one"
 )
 
 
 def uploads_of(objects: Objects) -> tuple[Uploads, list[str]]:
-    """Return the uploads of a project, and the keys that are not Wheelyard's."""
+    """Return the uploads of a project, and the keys that do not belong to Wheelyard."""
     uploads: Uploads = {}
     foreign = []
     for key, listed in objects.items():
@@ -31,15 +31,15 @@ def uploads_of(objects: Objects) -> tuple[Uploads, list[str]]:
 
 
 def used_ids(files: Iterable[File | DeletedFile]) -> frozenset[str]:
-    """Return the ids under which objects of these files lie."""
+    """Return the ids in the keys of these files' objects."""
     return frozenset[str]().union(*(file.object_ids for file in files))
 
 
 def unnamed(stored: StoredProject, uploads: Uploads) -> dict[str, str]:
-    """Return the uploads that may have been acknowledged and are lost: by id, the key of the file.
+    """Return the uploads that may be lost acknowledged writes: the keys of their files by upload id.
 
-    All objects of such an upload were stored, there is a document, and it knows neither its id nor its file's name.
-    One that was refused, sent again, deleted or given up by the collection has left a trace there.
+    All objects of such an upload exist, and there is a document, but it contains neither its id nor
+    its filename. An upload that was refused, repeated, deleted or fenced has left a trace there.
     """
     if stored.etag is None:
         return {}
@@ -58,6 +58,6 @@ def unnamed(stored: StoredProject, uploads: Uploads) -> dict[str, str]:
 
 
 def _whole_file(objects: list[Listed]) -> str:
-    """Return the key of an upload's file if nothing of it is missing; else ""."""
+    """Return the key of an upload's file if the upload is complete; else ""."""
     keys = {listed.key for listed in objects}
     return next((key for key in sorted(keys) if layout.with_metadata(key) in keys), "")

@@ -1,4 +1,4 @@
-"""`wheelyard verify`: every document and file against its digest and each other. It only reads."""
+"""`wheelyard verify`: checks all documents and files, and compares them. It only reads."""
 
 import asyncio
 import hashlib
@@ -24,29 +24,29 @@ from wheelyard_server.storage import Storage, layout
 
 PROJECTS_AT_ONCE = 8
 SETTLE_SECONDS = 30
-"""The document of an upload that is running follows its objects sooner."""
+"""Longer than the time between the objects and the document of an upload in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """An object that belongs to a file, and what it must be."""
+    """An object of a file, with its expected digest and size."""
 
     key: str
     sha256: str
     size: int | None
-    """None where the document does not say it."""
+    """None if the document does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageVerifier:
-    """Checks one storage. With `quick`, that everything is there in its size, without reading the files."""
+    """Checks one storage. `quick` compares sizes instead of reading the files."""
 
     storage: Storage
     report: Report
     quick: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _suspects: dict[NormalizedName, Uploads] = field(default_factory=dict, init=False)
-    """Uploads that may have been acknowledged and are lost, unless they are still running."""
+    """Uploads that may be lost acknowledged writes, unless they are still in progress."""
 
     async def run(self) -> None:
         """Check everything; raise `StorageError` if the storage does not answer."""
@@ -63,7 +63,7 @@ class StorageVerifier:
         try:
             await ownership.read(self.storage)
         except ObjectNotFoundError:
-            self.report(Finding(layout.INDEX, "is missing: start a server on this storage to make it"))
+            self.report(Finding(layout.INDEX, "is missing: start a server on this storage to create it"))
         except InvalidSettingsError as error:
             self.report(Finding(layout.INDEX, str(error)))
 
@@ -90,7 +90,7 @@ class StorageVerifier:
         problem = await self._problem(part, objects)
         if problem is None:
             return
-        # It may have been deleted and collected since the document was read.
+        # The file may have been deleted and collected since the document was read.
         if file in (await documents.read(name)).project.files:
             self.report(Finding(part.key, problem))
 
@@ -128,7 +128,7 @@ class StorageVerifier:
             self._suspects[name] = {upload_id: uploads[upload_id] for upload_id in suspects}
 
     async def _check_suspects(self, documents: Documents) -> None:
-        """Tell the uploads that no document names, now that those which were running have ended."""
+        """Report uploads that no document names, after those in progress have had time to finish."""
         if not self._suspects:
             return
         await self.sleep(SETTLE_SECONDS)
@@ -138,7 +138,7 @@ class StorageVerifier:
 
 
 def contradictions(project: Project) -> Iterator[str]:
-    """Yield what a document must never say: the invariants of docs/architecture.md."""
+    """Yield violations of a document's invariants, see docs/architecture.md."""
     filenames = [*(file.filename for file in project.files), *(file.filename for file in project.deleted)]
     for filename, count in Counter(filenames).items():
         if count > 1:
@@ -146,12 +146,12 @@ def contradictions(project: Project) -> Iterator[str]:
     fenced = {each.upload_id for each in project.fenced}
     for file in project.files:
         if not fenced.isdisjoint(file.object_ids):
-            yield f"{file.filename} is of an upload that was fenced"
+            yield f"{file.filename} belongs to a fenced upload"
     yield from _second_spellings(project)
 
 
 def _second_spellings(project: Project) -> Iterator[str]:
-    """Yield the files whose distribution was there before in another spelling: once, these could be uploaded."""
+    """Yield files whose distribution also exists in another spelling, which early releases accepted."""
     listed: dict[DistributionIdentity, str] = {}
     deleted = {distribution_identity(each.filename): each for each in project.deleted}
     for file in project.files:
@@ -160,9 +160,9 @@ def _second_spellings(project: Project) -> Iterator[str]:
             continue
         first, gone = listed.setdefault(which, file.filename), deleted.get(which)
         if first != file.filename:
-            yield f"{file.filename} and {first} are one distribution, of which installers take either: delete one"
+            yield f"{file.filename} and {first} are one distribution, and installers may use either: delete one"
         if gone is not None and gone.sha256 != file.sha256 and gone.deleted < file.upload_time:
-            yield f"{file.filename} is the same distribution as {gone.filename}, which was deleted before it came"
+            yield f"{file.filename} is the same distribution as {gone.filename}, which was deleted earlier"
 
 
 def _parts(name: NormalizedName, file: File) -> Iterator[_Part]:

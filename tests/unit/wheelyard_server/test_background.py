@@ -260,7 +260,7 @@ async def test_a_loop_that_ends_ends_the_process(
     loop.work = end
     with pytest.raises(LoopEndedError, match=name):
         await asyncio.wait_for(running, HANG_SECONDS)
-    assert f"{name} has ended, so the process does, too" in caplog.text
+    assert f"The process ends because a background loop has ended: {name}" in caplog.text
 
 
 async def test_failures_in_a_row_slow_a_loop_down_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

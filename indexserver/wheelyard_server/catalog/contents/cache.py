@@ -1,7 +1,7 @@
-"""Files from the storage on a local disk: bounded, and never served unless their digest is right.
+"""A bounded cache of the storage's files on a local disk; only files with the right digest are served.
 
-<folder>/<first two digits>/<SHA-256>     a whole file; its access time says when it was last used
-<folder>/filling-<random>                 one that is on its way; what a crash left is removed at start
+<folder>/<first two digits>/<SHA-256>     a whole file; its access time is the time of its last use
+<folder>/filling-<random>                 a file in progress; leftovers of a crash are removed at start
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from wheelyard_server.errors import StorageError, WrongBytesError
 log = logging.getLogger(__name__)
 
 COARSE_SECONDS = 60
-"""So exactly does the next process know when a file was last used."""
+"""Precision of the time of last use that a later process sees."""
 _FILLING = "filling-"
 
 
@@ -33,10 +33,10 @@ class _Filling(NamedTuple):
 
 
 class FileCache:
-    """A folder of this server process alone. A disk that fails costs speed, never a download."""
+    """A cache folder that this process uses alone. A failing disk costs speed, never a download."""
 
     def __init__(self, folder: Path, max_bytes: int, files: LocalFiles, now: WallClock) -> None:
-        """Use `folder` for up to `max_bytes` bytes, counting what is there."""
+        """Use `folder` for up to `max_bytes` bytes, including the files in it."""
         self._folder = folder
         self._files = files
         self._now = now
@@ -45,7 +45,7 @@ class FileCache:
         self._remove(self._budget.reserve(0))
 
     async def find(self, sha256: str) -> FileIO | None:
-        """Open a file that is here, whole and right; None: it is to be had from the storage."""
+        """Open a cached file whose digest is right; None: it must come from the storage."""
         if sha256 not in self._budget:
             return None
         try:
@@ -63,21 +63,22 @@ class FileCache:
         return sha256 in self._budget and self._files.has(self._path(sha256), sha256)
 
     def is_bringing(self, sha256: str) -> bool:
-        """Return whether a file is on its way here."""
+        """Return whether a file is being brought into the cache."""
         return sha256 in self._filling
 
     async def follow(self, stored: Stored) -> AsyncIterator[bytes] | None:
-        """Stream a whole file while it is brought here, once however many ask; None: it is not to be kept.
+        """Stream a whole file while it is brought into the cache, once for all clients; None: it is not cached.
 
-        Raises `StorageError` as `Fill.follow`.
+        Raises `StorageError` as `Fill.follow` does.
         """
         filling = self._filling.get(stored.file.sha256) or self._begin(stored)
         return await filling.fill.follow() if filling else None
 
     def _drop(self, sha256: str, reason: Exception) -> None:
-        # Of all who waited for the digest only the first drops the file: the next may be on its way already.
+        # Only the first of all waiting callers drops the file: a new copy may already be in
+        # progress.
         if sha256 in self._budget:
-            log.warning("A file of the cache was lost or damaged, it will be brought anew: %s", reason)
+            log.warning("A file of the cache was lost or damaged and will be fetched again: %s", reason)
             self._budget.forget(sha256)
             self._remove([sha256])
 
@@ -89,13 +90,13 @@ class FileCache:
                 os.utime(file.fileno(), ns=(int(now * 1e9), state.st_mtime_ns))
 
     def _begin(self, stored: Stored) -> _Filling | None:
-        # One that is here and was not found is large and still being checked.
+        # A cached file that `find` did not return is large and still being verified.
         if stored.file.sha256 in self._budget or not self._budget.can_reserve(stored.file.size):
             return None
         try:
             part = NamedTemporaryFile(dir=self._folder, prefix=_FILLING)  # noqa: SIM115 - _run closes it
         except OSError as error:
-            log.warning("The cache takes nothing: %s", error)
+            log.warning("The cache cannot be written to: %s", error)
             return None
         fill = Fill(stored, part)
         task = asyncio.create_task(self._run(fill, stored, part, self._budget.reserve(stored.file.size)))
@@ -108,13 +109,13 @@ class FileCache:
             await fill.run()
             self._keep(stored, part)
         except OSError as error:
-            log.warning("The cache could not take %s: %s", stored.key, error)
+            log.warning("The cache could not store %s: %s", stored.key, error)
         except StorageError as error:
-            log.warning("The cache got no whole %s: %s", stored.key, error)
+            log.warning("The cache could not get the whole of %s: %s", stored.key, error)
         finally:
             del self._filling[stored.file.sha256]
             self._budget.release(stored.file.size)
-            # Removes what is still under its temporary name, and complains if it is not.
+            # Removes the file if it still has its temporary name; if not, raises.
             with suppress(OSError):
                 part.close()
 
@@ -135,7 +136,7 @@ class FileCache:
 
 
 def _found(folder: Path) -> dict[str, int]:
-    """Return the sizes of the files that are in the folder, the least recently used first."""
+    """Return the sizes of the files in the folder, the least recently used first."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(f"{_FILLING}*"):

@@ -1,4 +1,4 @@
-"""The bytes of a file, from where they are nearest."""
+"""The bytes of a file, from the nearest place: memory, local disk or the storage."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,39 +15,42 @@ from wheelyard_server.model import File
 from wheelyard_server.storage import Storage, local_paths
 
 Content = bytes | FileIO | AsyncIterator[bytes]
-"""The whole file, in memory or open for its receiver to close; or a stream of the bytes that were asked for."""
+"""The whole file, in memory or open for its receiver to close, or a stream of the requested
+bytes."""
 
 SMALL_BYTES = 96 * 1024
-"""Up to here, a file is kept in memory once it was read from this machine: to open it costs more than to send."""
+"""Files up to this size stay in memory after a read from local disk: opening one costs more than
+sending it."""
 KEPT_BYTES = 32 * 1024**2
+"""Memory for small files."""
 _OVERHEAD = 200
-"""Of one small file, in bytes."""
+"""Memory of a small file in addition to its bytes."""
 
 
 class SmallObjects:
-    """Whole objects of few bytes, by the digest that was found to be theirs."""
+    """Small objects in memory, by their verified digests."""
 
     def __init__(self) -> None:
         self._kept: MemoryCache[str, bytes] = MemoryCache(KEPT_BYTES)
 
     def get(self, digest: str) -> bytes | None:
-        """Return the object if it is here."""
+        """Return the object; None if it is not in memory."""
         return self._kept.get(digest)
 
     def keep(self, digest: str, body: bytes) -> None:
-        """Keep an object whose SHA-256 this is, unless it is large."""
+        """Keep an object with this SHA-256, unless it is large."""
         if len(body) <= SMALL_BYTES:
             self._kept.put(digest, body, len(body) + _OVERHEAD)
 
 
 class Contents:
-    """Opens files: on this machine where they lie there, from the cache where they are kept, from the storage."""
+    """Opens files: from memory, from the local disk or the cache, or else from the storage."""
 
     def __init__(
         self, storage: Storage, files: LocalFiles, cache: FileCache | None, counts: Counts | None = None
     ) -> None:
         self.small = SmallObjects()
-        """What needs no look at any disk."""
+        """Small objects, which need no disk access."""
         self._storage = storage
         self._local_paths = local_paths(storage)
         self._files = files
@@ -55,10 +58,10 @@ class Contents:
         self._reads = (counts or Counts()).file_reads
 
     async def open(self, key: str, file: File, start: int, end: int) -> Content:
-        """Open a file's bytes from `start` up to and without `end`.
+        """Open a file's bytes from `start` up to, but not including, `end`.
 
-        Bytes that are not those of the digest never arrive as a whole file: raises `StorageError`, or the
-        stream does before its end. A part that comes from the storage cannot be checked.
+        A whole file with a wrong digest never arrives completely: this raises `StorageError`, or
+        the stream does before its end. Parts that come from the storage cannot be verified.
         """
         small = self.small.get(file.sha256)
         if small is not None:
@@ -68,14 +71,15 @@ class Contents:
         if local is not None:
             self._reads[Source.DISK] += 1
             return self._small(local, file) or local
-        # A part fills no cache: clients read the end of a wheel to decide whether they want it at all.
+        # A part does not fill the cache: clients read the end of a wheel to decide whether they
+        # want it.
         if (start, end) != (0, file.size):
             self._reads[Source.STORAGE] += 1
             return await self._storage.open(key, start, end)
         return await self._whole(Stored(self._storage, key, file))
 
     def is_cached(self, key: str, file: File) -> bool:
-        """Return whether a file is large and `open` would have it on this machine, without reading it."""
+        """Return whether `open` would return a large file from local disk without verifying it first."""
         if file.size <= SMALL_BYTES:
             return False
         if self._local_paths is None:
@@ -96,10 +100,10 @@ class Contents:
         except WrongBytesError as error:
             raise DamagedObjectError(key, str(error)) from error
         except OSError:
-            return None  # It is large and still being read, or the storage can say what is wrong.
+            return None  # It is large and still being verified, or the storage knows what is wrong.
 
     def _small(self, local: FileIO, file: File) -> bytes | None:
-        """Read a small file, and keep it; None: it is large, or was changed just now."""
+        """Read a small file and keep it in memory; None if it is large, or was just changed."""
         if file.size > SMALL_BYTES:
             return None
         body = os.pread(local.fileno(), file.size, 0)

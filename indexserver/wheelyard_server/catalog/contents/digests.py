@@ -1,4 +1,4 @@
-"""Every digest that is served matches the bytes that are served."""
+"""Verification of digests: bytes are served only if their SHA-256 is right."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from wheelyard_server.errors import DamagedObjectError
 
 
 async def verify_stream(chunks: AsyncIterator[bytes], sha256: str, key: str) -> AsyncIterator[bytes]:
-    """Pass a file's chunks on, the last one only when the digest of all of them is right.
+    """Yield a file's chunks, the last one only if the digest of all of them is right.
 
-    Raises `DamagedObjectError` instead of yielding the last chunk if it is not.
+    Raises `DamagedObjectError` instead of yielding the last chunk if it is wrong.
     """
     digest = hashlib.sha256()
     held_back = b""
@@ -25,7 +25,7 @@ async def verify_stream(chunks: AsyncIterator[bytes], sha256: str, key: str) -> 
 
 
 def verify_bytes(body: bytes, sha256: str, key: str) -> bytes:
-    """Return the bytes of a small object; raise `DamagedObjectError` if the digest is not theirs."""
+    """Return the bytes of a small object; raise `DamagedObjectError` if their digest is wrong."""
     digest = hashlib.sha256(body).hexdigest()
     if digest != sha256:
         raise DamagedObjectError(key, f"the stored bytes have the SHA-256 {digest}")

@@ -12,25 +12,25 @@ from wheelyard_server.model import File
 from wheelyard_server.storage import Storage
 
 CHUNK_BYTES = 256 * 1024
-"""What one reader holds in memory."""
+"""Memory per reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file as it lies in the storage."""
+    """A file in the storage."""
 
     storage: Storage
     key: str
     file: File
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Stream the whole file, checked on its way: bytes that are not right never arrive complete."""
+        """Stream the whole file, verified on the way: a file with a wrong digest never arrives completely."""
         chunks = await self.storage.open(self.key, 0, self.file.size, is_whole=True)
         return verify_stream(chunks, self.file.sha256, self.key)
 
 
 class Fill:
-    """Writes a stored file to `part`. It goes on when its readers have gone: the next one finds it done."""
+    """Writes a stored file to `part`. It continues after its readers have left, for the next reader."""
 
     def __init__(self, stored: Stored, part: IO[bytes]) -> None:
         self._stored = stored
@@ -40,10 +40,10 @@ class Fill:
         self._changed = asyncio.Condition()
 
     async def run(self) -> None:
-        """Write the file; when this returns, it is whole and its digest was right.
+        """Write the file; when this returns, it is complete and verified.
 
-        Raises `StorageError` as the storage does, and `OSError` where the disk fails: for the readers that is
-        no failure.
+        Raises `StorageError` as the storage does, and `OSError` if the disk fails, which readers
+        survive.
         """
         try:
             async for chunk in await self._stored.chunks():
@@ -56,11 +56,11 @@ class Fill:
     async def follow(self) -> AsyncIterator[bytes]:
         """Stream the file from its first byte, as fast as it is written.
 
-        Raises `StorageError` if the storage failed before there was any. The last bytes arrive only when the
-        digest of all of them was right.
+        Raises `StorageError` if the storage failed before the first byte. The last bytes arrive
+        only after the whole file was verified.
         """
         chunks = self._read(FileIO(os.dup(self._part.fileno())))
-        # Begun here, it closes its file also where nobody comes for the rest.
+        # Started here, the generator closes its file even if it is never resumed.
         return _resumed(await anext(chunks, b""), chunks)
 
     def _append(self, chunk: bytes) -> None:
@@ -74,7 +74,7 @@ class Fill:
             self._changed.notify_all()
 
     async def _beyond(self, position: int) -> int:
-        """Wait for bytes after `position` and return up to where; `position` itself says that the disk failed."""
+        """Wait for bytes after `position` and return their end; `position` itself means that the disk failed."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._written > position or self._failure is not None)
         if self._written <= position and self._failure is not None and not isinstance(self._failure, OSError):
@@ -88,7 +88,7 @@ class Fill:
                 end = min(await self._beyond(position), position + CHUNK_BYTES)
                 chunk = await asyncio.to_thread(_read_at, file, position, end)
                 if not chunk:
-                    break  # The disk failed, the storage did not.
+                    break  # The disk failed, but the storage did not.
                 yield chunk
                 position += len(chunk)
         if position < self._stored.file.size:
@@ -103,7 +103,7 @@ async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 def _read_at(file: FileIO, start: int, end: int) -> bytes:
-    """Return some of these bytes; none if the disk does not give any."""
+    """Return some of these bytes; no bytes if the disk fails."""
     try:
         return os.pread(file.fileno(), end - start, start)
     except OSError:
@@ -111,7 +111,7 @@ def _read_at(file: FileIO, start: int, end: int) -> bytes:
 
 
 async def _after(position: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Leave out the bytes before `position`."""
+    """Yield the bytes from `position` on."""
     async for chunk in chunks:
         if position < len(chunk):
             yield chunk[position:]

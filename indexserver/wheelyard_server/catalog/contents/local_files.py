@@ -1,4 +1,4 @@
-"""Files on this machine that are only opened if their bytes are right; each is read for that once."""
+"""Local files that are opened only if their digest is right; each file is read once to verify it."""
 
 import asyncio
 import hashlib
@@ -11,14 +11,14 @@ from typing import NamedTuple, Self
 from wheelyard_server.errors import WrongBytesError
 
 MAX_REMEMBERED = 20_000
-"""Of each so many files the digest is remembered, in about 10 MB."""
+"""Maximum number of files whose digest is remembered, in about 10 MB."""
 READ_AT_ONCE = 2
-"""Hashing takes a thread and a core: everything else needs some, too."""
+"""Hashing occupies a thread and a core each, which other work needs, too."""
 PATIENCE_SECONDS = 2.0
 
 
 class _Fingerprint(NamedTuple):
-    """What changes whenever a file's bytes are written."""
+    """Changes whenever a file's bytes are written."""
 
     device: int
     inode: int
@@ -31,7 +31,7 @@ class _Fingerprint(NamedTuple):
 
 
 class LocalFiles:
-    """Opens files by path and SHA-256 and remembers which were right, until they are written to."""
+    """Opens files by path and SHA-256, and remembers verified ones until they are written to."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience = patience_seconds
@@ -42,8 +42,8 @@ class LocalFiles:
     async def open(self, path: Path, sha256: str) -> FileIO:
         """Open a file whose digest is `sha256`, for the caller to close.
 
-        Raises `WrongBytesError` if it is another, `TimeoutError` if the file is large and was not yet read, which
-        then goes on for those who ask later, and `OSError`.
+        Raises `WrongBytesError` if its digest differs, `OSError`, and `TimeoutError` if the file is
+        large and not verified yet. Its verification then continues for later calls.
         """
         file = FileIO(path)
         try:
@@ -52,7 +52,7 @@ class LocalFiles:
             file.close()
             raise
         if found == sha256:
-            file.seek(0)  # Reading it has moved the position of one of those who asked.
+            file.seek(0)  # Hashing may have moved the position of this descriptor.
             return file
         file.close()
         raise WrongBytesError(f"{path} has the SHA-256 {found}")
@@ -65,7 +65,7 @@ class LocalFiles:
             return False
 
     def remember(self, descriptor: int, sha256: str) -> None:
-        """Take the word of whoever has just written the open file that this is its digest."""
+        """Remember the digest of an open file that the caller has just written."""
         self._remember(_Fingerprint.of(os.fstat(descriptor)), sha256)
 
     async def _digest(self, file: FileIO) -> str:

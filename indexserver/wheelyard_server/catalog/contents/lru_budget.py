@@ -1,14 +1,14 @@
-"""A bounded space: what is in it, and what has to go to make room. No bytes are moved here."""
+"""The bookkeeping of a bounded cache: sizes by key, and what to evict. It moves no bytes itself."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
 
 MAX_SHARE_DIVISOR = 2
-"""What is larger than the whole divided by this is not taken: it would cost all others their place."""
+"""An entry larger than the budget divided by this is not cached: it would evict all others."""
 
 
 class LruBudget:
-    """Sizes by key, the least recently used first."""
+    """Sizes by key, within a budget, the least recently used first."""
 
     def __init__(self, max_bytes: int, kept: Mapping[str, int]) -> None:
         self._max_bytes = max_bytes
@@ -20,16 +20,16 @@ class LruBudget:
         return key in self._kept
 
     def use(self, key: str) -> None:
-        """Note that this is used now."""
+        """Record a use of this key."""
         if key in self._kept:
             self._kept.move_to_end(key)
 
     def can_reserve(self, size: int) -> bool:
-        """Return whether so many bytes can be reserved now."""
+        """Return whether this many bytes can be reserved now."""
         return size <= self._max_bytes // MAX_SHARE_DIVISOR and self._reserved_bytes + size <= self._max_bytes
 
     def reserve(self, size: int) -> list[str]:
-        """Reserve bytes that it `takes`; return what has to go for them."""
+        """Reserve bytes, after `can_reserve`; return the keys to evict."""
         self._reserved_bytes += size
         evicted = []
         while self._kept and self._kept_bytes + self._reserved_bytes > self._max_bytes:
@@ -39,15 +39,15 @@ class LruBudget:
         return evicted
 
     def release(self, size: int) -> None:
-        """Return back what was reserved."""
+        """Give back reserved bytes."""
         self._reserved_bytes -= size
 
     def keep(self, key: str, size: int) -> None:
-        """Note that this is here now, used last of all."""
+        """Record a new entry, as the most recently used one."""
         self.forget(key)
         self._kept[key] = size
         self._kept_bytes += size
 
     def forget(self, key: str) -> None:
-        """Note that this is not here any more, if it was."""
+        """Record that an entry is gone, if it existed."""
         self._kept_bytes -= self._kept.pop(key, 0)

@@ -1,4 +1,4 @@
-"""What is worth keeping in memory, bounded by bytes: a count says nothing of a project with 20,000 files."""
+"""A cache in memory, bounded by bytes: a bounded count would ignore that some projects have 20,000 files."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -14,19 +14,20 @@ class _Kept(NamedTuple, Generic[V]):
 
 
 class MemoryCache(Generic[K, V]):
-    """Values by key, the least recently used go first.
+    """Values by key; the least recently used are evicted first.
 
-    The last one stays however large it is: to make it again for every request would cost more than its memory.
+    The newest value stays regardless of its size: making it again for each request would cost more
+    than its memory.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._kept: OrderedDict[K, _Kept[V]] = OrderedDict()
         self.size = 0
-        """Of all that is kept, in bytes."""
+        """Size of all values, in bytes."""
 
     def get(self, key: K) -> V | None:
-        """Return what is kept, which counts as used now."""
+        """Return the value and record its use; None if there is none."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -34,7 +35,7 @@ class MemoryCache(Generic[K, V]):
         return kept.value
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep a value of about so many bytes."""
+        """Keep a value of about `size` bytes."""
         self.drop(key)
         self._kept[key] = _Kept(value, size)
         self.size += size
@@ -42,7 +43,7 @@ class MemoryCache(Generic[K, V]):
             self.drop(next(iter(self._kept)))
 
     def drop(self, key: K) -> None:
-        """Forget a value, if it is kept."""
+        """Remove a value, if there is one."""
         kept = self._kept.pop(key, None)
         if kept is not None:
             self.size -= kept.size

@@ -1,4 +1,4 @@
-"""Which files clients fetch from the storage itself, and where they find them there."""
+"""Redirects: which files clients fetch directly from the storage, and by which URLs."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -10,16 +10,16 @@ from wheelyard_server.model import File
 from wheelyard_server.settings import Listener
 
 SHARED_SECONDS = 60
-"""For so long everybody who asks is given the same URL, whose life is a few minutes."""
+"""How long clients share a URL, which is valid for a few minutes."""
 CACHED_BYTES = 4 * 1024**2
-"""Of memory, for the URLs of a listener."""
+"""Memory for the URLs of a listener."""
 _OVERHEAD = 500
-"""What one takes besides its own characters and those of its key, about."""
+"""Approximate memory of a URL in addition to its characters and those of its key."""
 
 Presign = Callable[[str], Awaitable[str]]
-"""Returns a URL by which whoever has it may read the object with this key for some minutes.
+"""Returns a URL whose bearer may read the object with this key for some minutes.
 
-Raises `StorageUnavailableError` where there are no credentials to sign with.
+Raises `StorageUnavailableError` if there are no credentials to sign with.
 """
 
 
@@ -29,10 +29,10 @@ class _Location(NamedTuple):
 
 
 class PresignedUrls:
-    """URLs by which clients read objects: those who ask within a minute share one."""
+    """URLs from which clients read objects; clients within a minute share a URL."""
 
     def __init__(self, presign: Presign, clock: Callable[[], float] = time.time) -> None:
-        """Use a clock that goes on while a machine sleeps, as the life of a URL does."""
+        """`clock` must continue while the machine sleeps, since URLs expire then, too."""
         self._presign = presign
         self._clock = clock
         self._made: MemoryCache[str, _Location] = MemoryCache(CACHED_BYTES)
@@ -41,13 +41,13 @@ class PresignedUrls:
         """Return the URL of an object; raise `StorageUnavailableError` as `Presign` does."""
         url = self.cached(key)
         if url is None:
-            # No later than when it is signed, where its life begins.
+            # Not later than the signature, which starts the lifetime.
             made, url = self._clock(), await self._presign(key)
             self._made.put(key, _Location(url, made), len(key) + len(url) + _OVERHEAD)
         return url
 
     def cached(self, key: str) -> str | None:
-        """Return the URL of an object if one has been made a short time ago."""
+        """Return the URL of an object if one was made recently."""
         location = self._made.get(key)
         if location is None or not 0 <= self._clock() - location.made < SHARED_SECONDS:
             return None
@@ -56,7 +56,7 @@ class PresignedUrls:
 
 @dataclass(frozen=True, slots=True)
 class FileRedirects:
-    """From which size on, and for the clients of which listeners. None of them, unless it is said."""
+    """The minimum size of redirected files, and the listeners whose clients are redirected."""
 
     min_bytes: int = 0
     cluster: PresignedUrls | None = None

@@ -1,11 +1,12 @@
-"""Look into an uploaded distribution: it must be whole, sound, and what its filename says.
+"""The inspection of an uploaded distribution: it must be complete, sound, and match its filename.
 
-`wheel.py` and `sdist.py` say what must agree in the two kinds of distribution; `metadata.py` and `record.py` read
-the files in them that tell. Below, `zip_archive.py` (with `zip_directory.py`) and `tar_archive.py` read archives
-more strictly than the standard library does, with the rules of `paths.py` and `limits.py` for both.
+`wheel.py` and `sdist.py` define what must agree in the two kinds of distribution; `metadata.py` and
+`record.py` read the files that are compared. Below them, `zip_archive.py` (with `zip_directory.py`)
+and `tar_archive.py` read archives more strictly than the standard library does, with the rules of
+`paths.py` and `limits.py` for both.
 
-Everything here blocks, in bounded memory. What is wrong with a file raises `InvalidUploadError` or is a finding;
-`findings.py` says which of the two.
+Everything here blocks, in bounded memory. A problem of a file raises `InvalidUploadError` or is a
+finding; `findings.py` says which.
 """
 
 from typing import BinaryIO, NamedTuple
@@ -23,21 +24,22 @@ __all__ = ["ArchiveLimits", "CoreMetadata", "Inspected", "inspect"]
 
 
 class Inspected(NamedTuple):
-    """What an inspection found."""
+    """The result of an inspection."""
 
     metadata: CoreMetadata
     findings: tuple[Finding, ...]
-    """One for each rule that the file breaks. Always empty where only well-formed files are taken."""
+    """One finding per rule that the file breaks. Always empty if only well-formed files are
+    accepted."""
 
 
 def inspect(
     file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, accept: Accept = Accept.WELL_FORMED
 ) -> Inspected:
-    """Return what is in a distribution, having read all of it.
+    """Return the metadata and findings of a distribution, after reading all of it.
 
-    Raises `InvalidUploadError` if the archive or its content deceives, or does not agree with the filename; and for
-    whatever is wrong with it, if only what is well-formed is accepted. Blocks (for seconds, if the file is large):
-    call it in a thread.
+    Raises `InvalidUploadError` if the archive or its contents are deceptive, or contradict the
+    filename. If only well-formed files are accepted, it also raises for every other problem.
+    Blocks, for seconds if the file is large: call it in a thread.
     """
     look = inspect_wheel if filename.filetype is FileType.WHEEL else inspect_sdist
     findings = Findings(accept)

@@ -1,9 +1,10 @@
-"""Problems of a distribution that deceive nobody.
+"""Findings: problems of a distribution that are not deceptive.
 
-Every check of an inspection is one of two kinds. A deception (two readers see different things, or an installer
-installs something other than what is shown) raises `InvalidUploadError`, always; so does a file that no client can
-install. Every other problem is a finding with a `Rule`. An index that accepts installable files stores it with the
-file; an index that accepts only well-formed files refuses the upload.
+Every check of an inspection is one of two kinds. A deception always raises `InvalidUploadError`:
+two readers see different things, or an installer installs something other than what is shown. So
+does a file that no client can install. Every other problem is a finding with a `Rule`. An index
+that accepts installable files stores it with the file; an index that accepts only well-formed files
+refuses the upload.
 """
 
 from collections import Counter
@@ -15,26 +16,28 @@ from wheelyard_server.settings import Accept
 
 
 class Rule(StrEnum):
-    """The names of all findings. They are kept in documents and shown, so they never change."""
+    """The names of all findings. They are stored in documents and shown, so they never change."""
 
     ZIP_COMMENT = "zip-comment"
     """The zip file has a comment at its end."""
     ZIP_DATA_DESCRIPTOR = "zip-data-descriptor"
     """The zip file was written to a pipe: sizes and checksums follow the content."""
     ARCHIVE_FOLDER_REPEATED = "archive-folder-repeated"
-    """A folder without content is in the archive twice, maybe in a spelling that Windows takes for the same."""
+    """An empty folder occurs twice in the archive, perhaps in spellings that are the same on
+    Windows."""
     WHEEL_VERSION = "wheel-version"
     """WHEEL has a Wheel-Version before 1.0."""
     WHEEL_TAGS = "wheel-tags"
-    """The tags of WHEEL are not those of the filename, by which installers go."""
+    """The tags in WHEEL differ from those in the filename, which installers use."""
     RECORD_DIGEST_MISSING = "record-digest-missing"
-    """RECORD has no digest of a file, or one by an algorithm that does not count."""
+    """RECORD has no digest of a file, or one by an unsupported algorithm."""
     RECORD_DIGEST = "record-digest"
-    """RECORD has another digest of a file in .dist-info that nobody installs by, such as top_level.txt."""
+    """RECORD has a wrong digest of a file in .dist-info that installers ignore, such as
+    top_level.txt."""
     RECORD_DIGEST_HEX = "record-digest-hex"
     """RECORD has a digest in hex instead of URL-safe base64."""
     RECORD_SIZE = "record-size"
-    """RECORD has another size of a file, whose digest is right."""
+    """RECORD has a wrong size of a file, whose digest is right."""
     RECORD_REPEATED = "record-repeated"
     """RECORD lists a file more than once."""
     RECORD_FOLDER = "record-folder"
@@ -44,25 +47,25 @@ class Rule(StrEnum):
     RECORD_MISSING_ROW = "record-missing-row"
     """RECORD does not list a file of the wheel."""
     METADATA_VERSION = "metadata-version"
-    """Metadata-Version is missing, or newer than all that are known here."""
+    """Metadata-Version is missing, or newer than the newest known one."""
     METADATA_ENCODING = "metadata-encoding"
-    """The metadata of an sdist are not UTF-8; those of a wheel have to be."""
+    """The metadata of an sdist is not UTF-8; that of a wheel must be."""
     METADATA_LINE = "metadata-line"
-    """A line of the metadata is no header, such as a raw line of a license."""
+    """A line of the metadata is not a header, such as a raw line of a license."""
     METADATA_FIELD = "metadata-field"
-    """A field of the metadata that may be wrong is wrong."""
+    """An optional field of the metadata is invalid."""
     METADATA_REQUIRES_PYTHON = "metadata-requires-python"
-    """Requires-Python is no version specifier, so that it limits nothing."""
+    """Requires-Python is not a valid version specifier, so it has no effect."""
     METADATA_SUMMARY = "metadata-summary"
-    """Summary is longer than what is kept of it."""
+    """Summary is longer than the part that is stored."""
     SDIST_FILENAME = "sdist-filename"
-    """The sdist's filename is not spelled as PEP 625 has it, though its metadata are newer."""
+    """The sdist's filename does not follow PEP 625, although its metadata is newer."""
     SDIST_FOLDER = "sdist-folder"
-    """The sdist's folder is not NAME-VERSION."""
+    """The sdist's folder is not named NAME-VERSION."""
 
 
 class Findings:
-    """Collects the findings of one file, or refuses it at the first."""
+    """Collects the findings of one file, or refuses the file at the first finding."""
 
     def __init__(self, accept: Accept) -> None:
         self._accept = accept
@@ -70,15 +73,15 @@ class Findings:
         self._more: Counter[Rule] = Counter()
 
     def add(self, rule: Rule, message: str) -> None:
-        """Take a finding; raise `InvalidUploadError` if the index takes only well-formed files."""
+        """Add a finding; raise `InvalidUploadError` if the index accepts only well-formed files."""
         if self._accept is Accept.WELL_FORMED:
-            raise InvalidUploadError(f"{message} ({rule}; this index takes only what is well-formed)")
+            raise InvalidUploadError(f"{message} ({rule}; this index accepts only well-formed files)")
         if rule in self._first:
             self._more[rule] += 1
         self._first.setdefault(rule, message)
 
     def found(self) -> tuple[Finding, ...]:
-        """Return one finding for each rule: the first, and how many more there were."""
+        """Return one finding per rule: the first, with the number of further ones."""
         return tuple(
             Finding(rule=rule, message=_counted(message, self._more[rule])) for rule, message in self._first.items()
         )

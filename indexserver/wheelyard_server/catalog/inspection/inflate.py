@@ -1,4 +1,4 @@
-"""Decompress in bounded memory, and only what is one whole stream."""
+"""Decompression of exactly one complete stream, in bounded memory."""
 
 import io
 import zlib
@@ -17,16 +17,16 @@ def raw_chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
     while size:
         chunk = file.read(min(size, CHUNK_BYTES))
         if not chunk:
-            raise InvalidUploadError("The archive ends too early: is it damaged?")
+            raise InvalidUploadError("The archive ends too early: it is damaged or incomplete")
         size -= len(chunk)
         yield chunk
 
 
 def inflate(chunks: Iterable[bytes], window_bits: int) -> Iterator[bytes]:
-    """Yield what `chunks` decompress to, none of it much longer than a chunk.
+    """Yield the decompressed `chunks`, in pieces not much longer than a chunk.
 
-    Raises `InvalidUploadError` unless they are exactly one stream: what follows it, one reader sees and another
-    does not.
+    Raises `InvalidUploadError` unless they are exactly one stream: some readers see data after it,
+    others do not.
     """
     inflater = zlib.decompressobj(window_bits)
     try:
@@ -35,15 +35,15 @@ def inflate(chunks: Iterable[bytes], window_bits: int) -> Iterator[bytes]:
         while not inflater.eof and (rest := inflater.decompress(b"", CHUNK_BYTES)):
             yield rest
     except zlib.error as error:
-        raise InvalidUploadError(f"The archive holds damaged compressed data: {error}") from None
+        raise InvalidUploadError(f"The archive contains damaged compressed data: {error}") from None
     if not inflater.eof:
-        raise InvalidUploadError("The archive holds compressed data that is cut off")
+        raise InvalidUploadError("The archive contains truncated compressed data")
 
 
 def _inflate_chunk(inflater: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
     while chunk:
         if inflater.eof:
-            raise InvalidUploadError("The archive holds more data after the end of compressed data")
+            raise InvalidUploadError("The archive contains data after the end of compressed data")
         inflated = inflater.decompress(chunk, CHUNK_BYTES)
         chunk = inflater.unconsumed_tail or inflater.unused_data
         if inflated:
@@ -51,7 +51,7 @@ def _inflate_chunk(inflater: "zlib._Decompress", chunk: bytes) -> Iterator[bytes
 
 
 def as_file(chunks: Iterator[bytes]) -> BinaryIO:
-    """Return a file to read the chunks from."""
+    """Return a file that reads from the chunks."""
     return io.BufferedReader(_ChunkReader(chunks), CHUNK_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""Core metadata: what a distribution says of itself.
+"""Core metadata: the description that a distribution contains.
 
 https://packaging.python.org/en/latest/specifications/core-metadata/
 """
@@ -15,43 +15,45 @@ from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename, FileType
 
 METADATA_VERSIONS = ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5")
-"""2.0 was never a standard, but is what wheel wrote until 2018."""
+"""2.0 was never a standard, but wheel wrote it until 2018."""
 _NEXT_MAJOR_VERSION = 3
-"""Of metadata: nobody knows what it will mean."""
+"""The first major version of metadata whose meaning is unknown."""
 _REQUIRED = ("name", "version")
 _CHECKED = ("summary", "requires_dist", "provides_extra", "dynamic")
-"""With Requires-Python, what installers and the pages use. Of others, many a real project has one that is wrong."""
+"""With Requires-Python, the fields that installers and pages use. In other fields, many real
+projects have errors."""
 _ONCE = ("metadata-version", "name", "version", "requires-python")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r?\n\Z")
 _LINE = rb"[^\0\r\n]*+(?:\r?\n|\Z)"
 _HEADERS = re.compile(rb"(?:^[!-9;-~]++:" + _LINE + rb"(?:[ \t]" + _LINE + rb")*+)++", re.MULTILINE)
-"""RFC 5322 with UTF-8."""
+"""Headers by RFC 5322, with UTF-8."""
 _LINES = re.compile(rb"(?:(?!\Z)" + _LINE + rb")++")
-"""Lines that end in the same place for everybody."""
+"""Lines that end at the same place for all readers."""
 _FIELD_NAME = re.compile(rb"^[!-9;-~]+(?=:)", re.MULTILINE)
 _FIELD_NAMES = 100
-"""There are about 30; the time to parse them grows with the square of how many different ones there are."""
+"""Maximum number of different fields. About 30 exist; parsing takes quadratic time in their
+number."""
 _CHARACTERS = 1000
-"""For what the catalog keeps of each file."""
+"""Maximum length of the fields that the catalog stores with each file."""
 _SHAPE = "The metadata must be lines like 'Name: demo', an empty line and the description"
 
 
 @dataclass(frozen=True, slots=True)
 class CoreMetadata:
-    """What a distribution says of itself, found to agree with its filename."""
+    """The core metadata of a distribution, checked against its filename."""
 
     raw: bytes
     """`METADATA` or `PKG-INFO`, byte for byte."""
     metadata_version: str
-    """Empty if it has none."""
+    """Empty if missing."""
     requires_python: str | None
     """A valid version specifier."""
     summary: str
-    """One line; untrusted text, as all of this."""
+    """One line. Like all of this, it is untrusted text."""
 
 
 def parse_metadata(raw: bytes, filename: DistributionFilename, findings: Findings) -> CoreMetadata:
-    """Read core metadata; raise `InvalidUploadError` unless all readers see those of this filename in them."""
+    """Parse core metadata; raise `InvalidUploadError` unless all readers see the metadata of this filename."""
     fields = _parse_headers(raw, filename, findings)
     version = fields.get("metadata_version", "")
     _check_version(version, findings)
@@ -64,14 +66,15 @@ def parse_metadata(raw: bytes, filename: DistributionFilename, findings: Finding
 
 
 def fields_of(raw: bytes) -> RawMetadata:
-    """Return the fields of stored core metadata, the description among them; what cannot be read is left out.
+    """Return the fields of stored core metadata, including the description; unreadable parts are omitted.
 
-    The headers alone are parsed: a description that looks like nested mail recurses in Python's parser.
+    Only the headers are parsed: on a description that looks like nested mail, Python's parser
+    recurses.
     """
     headers, *body = _END_OF_HEADERS.split(raw, maxsplit=1)
     try:
         fields, _ = parse_email(headers + b"\n\n")
-    except (ValueError, RecursionError):  # It was checked when it was stored, perhaps by an older version.
+    except (ValueError, RecursionError):  # It was checked when it was stored, but perhaps by an older release.
         fields = RawMetadata()
     description = b"".join(body).decode(errors="replace")
     if description.strip():
@@ -80,7 +83,7 @@ def fields_of(raw: bytes) -> RawMetadata:
 
 
 def _parse_headers(raw: bytes, filename: DistributionFilename, findings: Findings) -> RawMetadata:
-    """Parse the headers alone: a long description cannot be wrong, but could pretend to be nested mail."""
+    """Parse only the headers: a description cannot be invalid, but could pretend to be nested mail."""
     headers = _END_OF_HEADERS.split(raw, maxsplit=1)[0]
     if not _LINES.fullmatch(headers) or not _HEADERS.match(headers):
         raise InvalidUploadError(_SHAPE)
@@ -90,12 +93,12 @@ def _parse_headers(raw: bytes, filename: DistributionFilename, findings: Finding
     fields = _fields(headers)
     if not _HEADERS.fullmatch(headers):
         _check_readings(headers, fields)
-        findings.add(Rule.METADATA_LINE, f"{_SHAPE}, without line ends in a field such as License")
+        findings.add(Rule.METADATA_LINE, f"{_SHAPE}, without line breaks in a field such as License")
     return fields
 
 
 def _in_utf8(headers: bytes, filename: DistributionFilename, findings: Findings) -> bytes:
-    """Return the headers in UTF-8. pip takes no wheel whose metadata are not; those of an sdist it makes anew."""
+    """Return the headers in UTF-8. pip refuses a wheel with other metadata, but regenerates that of an sdist."""
     try:
         headers.decode()
     except UnicodeDecodeError as error:
@@ -107,15 +110,15 @@ def _in_utf8(headers: bytes, filename: DistributionFilename, findings: Findings)
 
 
 def _check_readings(headers: bytes, fields: RawMetadata) -> None:
-    """Refuse headers of which it counts whether a reader goes on after a line that is none.
+    """Refuse headers that differ between readers that stop, or go on, at a line that is not a header.
 
-    Python takes the rest for the description, uv leaves the line out. Both must find the same.
+    Python regards the rest as the description; uv skips the line. Both must find the same fields.
     """
     going_on = _fields(b"".join(match[0] for match in _HEADERS.finditer(headers)))
     for name in ("metadata_version", *_REQUIRED, "requires_python", *_CHECKED):
         if going_on.get(name) != fields.get(name):
             raise InvalidUploadError(
-                f"{_SHAPE}: after a line that is not a header, some installers see another {_shown_name(name)}"
+                f"{_SHAPE}: after a line that is not a header, some installers see a different {_shown_name(name)}"
             )
 
 
@@ -126,15 +129,15 @@ def _fields(headers: bytes) -> RawMetadata:
         raise InvalidUploadError(f"The metadata cannot be read: {shown(str(error))}") from None
     for name in _ONCE:
         if name in unparsed:
-            raise InvalidUploadError(f"The metadata must have {name.title()} once")
+            raise InvalidUploadError(f"The metadata must have {name.title()} exactly once")
     return fields
 
 
 def _check_version(version: str, findings: Findings) -> None:
-    """Check Metadata-Version: an unknown minor version is one of the same meaning with more fields."""
+    """Check Metadata-Version. An unknown minor version has the same meaning, with more fields."""
     if version in METADATA_VERSIONS:
         return
-    message = f"Metadata-Version {shown(version)} is not known here, the newest is {METADATA_VERSIONS[-1]}"
+    message = f"Metadata-Version {shown(version)} is unknown: the newest supported one is {METADATA_VERSIONS[-1]}"
     major = re.match(r"\d{1,3}(?=\.)", version)
     if version and (major is None or int(major[0]) >= _NEXT_MAJOR_VERSION):
         raise InvalidUploadError(message)
@@ -146,10 +149,12 @@ def _check_names(metadata: Metadata, filename: DistributionFilename) -> None:
         if problem := _problem(metadata, name):
             raise InvalidUploadError(problem)
     if canonicalize_name(metadata.name) != filename.project:
-        raise InvalidUploadError(f"The metadata names the project {shown(metadata.name)}, the filename another")
+        raise InvalidUploadError(
+            f"The metadata names the project {shown(metadata.name)}, but the filename a different one"
+        )
     if metadata.version != filename.version:
         raise InvalidUploadError(
-            f"The metadata has the version {shown(str(metadata.version))}, the filename another"
+            f"The metadata has the version {shown(str(metadata.version))}, but the filename a different one"
         )
 
 
@@ -159,7 +164,7 @@ def _requires_python(metadata: Metadata, fields: RawMetadata, findings: Findings
     if len(specifier) > _CHARACTERS:
         raise InvalidUploadError(f"Requires-Python may have at most {_CHARACTERS} characters")
     if problem := _problem(metadata, "requires_python"):
-        findings.add(Rule.METADATA_REQUIRES_PYTHON, f"{problem}; it limits nothing")
+        findings.add(Rule.METADATA_REQUIRES_PYTHON, f"{problem}; it has no effect")
         return None
     return specifier or None
 
@@ -167,12 +172,14 @@ def _requires_python(metadata: Metadata, fields: RawMetadata, findings: Findings
 def _summary(fields: RawMetadata, findings: Findings) -> str:
     summary = " ".join(fields.get("summary", "").split())
     if len(summary) > _CHARACTERS:
-        findings.add(Rule.METADATA_SUMMARY, f"The Summary has more than {_CHARACTERS} characters, so many are kept")
+        findings.add(
+            Rule.METADATA_SUMMARY, f"The Summary has more than {_CHARACTERS} characters, the rest is dropped"
+        )
     return summary[:_CHARACTERS]
 
 
 def _problem(metadata: Metadata, name: str) -> str:
-    """Return what is wrong with a field; "" if nothing is."""
+    """Return the problem of a field; "" if it is valid."""
     try:
         getattr(metadata, name)
     except InvalidMetadata as error:
@@ -180,7 +187,7 @@ def _problem(metadata: Metadata, name: str) -> str:
     except RecursionError:
         return "The metadata is not valid: a requirement's marker is nested too deeply"
     except ValueError as error:
-        # What Python says of numbers with thousands of digits.
+        # Python raises this for numbers with thousands of digits.
         return f"The metadata is not valid: {shown(str(error))}"
     return ""
 

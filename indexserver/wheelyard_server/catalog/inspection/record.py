@@ -1,7 +1,7 @@
 """RECORD: the list of a wheel's files, with their digests and sizes.
 
-https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file. Installers copy
-it into the environment, where it says what to uninstall and what was tampered with.
+https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file.
+Installers copy it into the environment, where it lists what to uninstall and reveals tampering.
 """
 
 import base64
@@ -29,16 +29,16 @@ _SIGNATURES = (".jws", ".p7s")
 class _Row(NamedTuple):
     path: str
     algorithm: str
-    """Empty if there is none that counts."""
+    """Empty if it is missing or unsupported."""
     declared: str
-    """The digest, as it stands there."""
+    """The digest, unparsed."""
     size: str
 
 
 def check_record(archive: ZipArchive, record: str, limits: ArchiveLimits, findings: Findings) -> None:
-    """Read the whole archive; raise `InvalidUploadError` if a file has another digest than its RECORD says.
+    """Read the whole archive; raise `InvalidUploadError` if a file's digest differs from RECORD.
 
-    Whatever else is wrong with RECORD, installers pass over.
+    Installers ignore all other problems of RECORD.
     """
     exempt = {record, *(record + suffix for suffix in _SIGNATURES)}
     contents = _Contents(archive)
@@ -54,7 +54,7 @@ def check_record(archive: ZipArchive, record: str, limits: ArchiveLimits, findin
 
 
 class _Contents:
-    """The digests of a wheel's files, each of which is read once."""
+    """The digests of a wheel's files; each file is read once."""
 
     def __init__(self, archive: ZipArchive) -> None:
         self.unread = set(archive.files)
@@ -62,10 +62,10 @@ class _Contents:
         self._known: dict[str, tuple[str, bytes]] = {}
 
     def digest(self, entry: Entry, algorithm: str) -> bytes:
-        """Return a file's digest. A second one by another algorithm is refused: it would cost another reading."""
+        """Return a file's digest. A second algorithm is refused: it would require reading the file again."""
         known, value = self._known.get(entry.name, (algorithm, b""))
         if known != algorithm:
-            raise InvalidUploadError(f"RECORD lists {shown(entry.name)} with digests of two kinds")
+            raise InvalidUploadError(f"RECORD lists {shown(entry.name)} with digests by two algorithms")
         if entry.name in self.unread:
             self.unread.remove(entry.name)
             value = self._read(entry, algorithm)
@@ -87,17 +87,17 @@ def _check_file(contents: _Contents, entry: Entry, row: _Row, findings: Findings
     if not row.algorithm:
         findings.add(Rule.RECORD_DIGEST_MISSING, f"RECORD has no sha256 (or 384, 512) digest of {name}")
     elif row.declared == digest.hex():
-        findings.add(Rule.RECORD_DIGEST_HEX, f"RECORD has the digest of {name} in hex, which should be in base64")
+        findings.add(Rule.RECORD_DIGEST_HEX, f"RECORD has the digest of {name} in hex, but it should be base64")
     elif _decode(row.declared) != digest:
         _refuse_other_digest(entry, findings)
-    # A size may be left out.
+    # The size is optional.
     if row.size not in {"", str(entry.size)}:
-        findings.add(Rule.RECORD_SIZE, f"{name} has {entry.size} bytes, RECORD says {shown(row.size)}")
+        findings.add(Rule.RECORD_SIZE, f"{name} has {entry.size} bytes, but RECORD says {shown(row.size)}")
 
 
 def _refuse_other_digest(entry: Entry, findings: Findings) -> None:
-    """Refuse a file that is not what RECORD says; of what neither installers nor Python read, that is a finding."""
-    problem = f"{shown(entry.name)} has another digest than RECORD says: it was changed after the wheel was built"
+    """Refuse a file that differs from RECORD; if neither installers nor Python read it, add a finding."""
+    problem = f"The digest of {shown(entry.name)} differs from RECORD: it was changed after the wheel was built"
     folder, _, name = entry.name.partition("/")
     if not folder.endswith(".dist-info") or name in _READ_BY_INSTALLERS:
         raise InvalidUploadError(problem)
@@ -105,7 +105,7 @@ def _refuse_other_digest(entry: Entry, findings: Findings) -> None:
 
 
 def _check_absent(archive: ZipArchive, row: _Row, findings: Findings) -> None:
-    """Check a row of no file. Uninstallers remove what RECORD lists, so it must lie in the environment."""
+    """Check a row without a file. Uninstallers remove what RECORD lists, so it must be inside the environment."""
     path = row.path.removesuffix("/")
     check_path(path)
     if row.path != path or archive.tree.is_folder(path):
@@ -133,7 +133,7 @@ def _parse_row(fields: list[str]) -> _Row:
 
 
 def _decode(digest: str) -> bytes:
-    """Decode URL-safe base64 without padding; what is none equals no digest."""
+    """Decode URL-safe base64 without padding; return no bytes, which equal no digest, if it is invalid."""
     try:
         return base64.b64decode(digest + "=" * (-len(digest) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

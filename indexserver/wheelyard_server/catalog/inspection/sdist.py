@@ -1,4 +1,7 @@
-"""Sdists: https://packaging.python.org/en/latest/specifications/source-distribution-format/."""
+"""The inspection of sdists.
+
+https://packaging.python.org/en/latest/specifications/source-distribution-format/
+"""
 
 from typing import BinaryIO
 
@@ -13,13 +16,13 @@ from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.names import DistributionFilename, belongs_to, standard_sdist_stem
 
 _BEFORE_STANDARD = ("", *METADATA_VERSIONS[: METADATA_VERSIONS.index("2.4")])
-"""Tools that write these spelled filenames in many ways; newer ones know PEP 625."""
+"""Tools that write these versions spell filenames in many ways; newer tools follow PEP 625."""
 
 
 def inspect_sdist(
     file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings
 ) -> CoreMetadata:
-    """Return an sdist's metadata; raise `InvalidUploadError` unless it agrees with itself. Reads the whole file."""
+    """Return an sdist's metadata; raise `InvalidUploadError` unless it is consistent. Reads the whole file."""
     read = _read_zip if filename.filename.endswith(".zip") else _read_tar
     metadata = parse_metadata(read(file, filename, limits, findings), filename, findings)
     stem = standard_sdist_stem(filename)
@@ -32,7 +35,7 @@ def inspect_sdist(
 
 
 def _read_zip(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings) -> bytes:
-    """Return PKG-INFO of a `.zip` sdist whose every member is sound."""
+    """Return PKG-INFO of a `.zip` sdist, after checking every member."""
     archive = ZipArchive(file, limits, findings)
     root = _one_root(archive.tree, filename, findings)
     for entry in archive.files.values():
@@ -41,7 +44,7 @@ def _read_zip(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLim
 
 
 def _read_tar(file: BinaryIO, filename: DistributionFilename, limits: ArchiveLimits, findings: Findings) -> bytes:
-    """Return PKG-INFO of a `.tar.gz` sdist whose every member is sound."""
+    """Return PKG-INFO of a `.tar.gz` sdist, after checking every member."""
     tree = Tree(limits, findings)
     pkg_info: bytes | None = None
     archive = open_tar_gz(file, limits)
@@ -63,19 +66,20 @@ def _add(tree: Tree, member: TarMember) -> None:
     if member.is_symbolic_link:
         check_symbolic_link(member.path, member.target)
         return
-    # A hard link names its target from the top. One to a symbolic link could write through it.
+    # A hard link names its target from the root. One to a symbolic link could write through it.
     check_path(member.target)
     if not tree.is_file(member.target):
-        raise InvalidUploadError(f"{shown(member.path)} in the archive is a hard link to no file before it")
+        raise InvalidUploadError(f"{shown(member.path)} in the archive is a hard link, but not to an earlier file")
 
 
 def _one_root(tree: Tree, filename: DistributionFilename, findings: Findings) -> str:
-    """Return the one folder that all lies in, which should be `NAME-VERSION`. Installers look at what is in it."""
+    """Return the one top folder, which should be `NAME-VERSION`. Installers only use its contents."""
     if len(tree.roots) != 1:
-        raise InvalidUploadError(f"An sdist must have one folder with all in it, this has {len(tree.roots)}")
+        raise InvalidUploadError(f"An sdist must have exactly one top folder, but this has {len(tree.roots)}")
     root = next(iter(tree.roots))
     if not belongs_to(root, filename):
         findings.add(
-            Rule.SDIST_FOLDER, f"The sdist's folder {shown(root)} is not the project and version of its filename"
+            Rule.SDIST_FOLDER,
+            f"The sdist's folder {shown(root)} does not match the project and version of its filename",
         )
     return root

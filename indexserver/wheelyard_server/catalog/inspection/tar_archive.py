@@ -1,7 +1,8 @@
-"""The members of a `.tar.gz`, streamed: nothing is extracted, and memory does not grow with the archive.
+"""The members of a `.tar.gz` as a stream: nothing is extracted, and memory does not grow with the archive.
 
-POSIX.1-2017 `pax`, and the GNU long names that old sdists have, in regular headers alone (`tar_header.py`), in the
-orders in which programs write them: what two readers could read in two ways is refused.
+Accepts POSIX.1-2017 `pax` and the GNU long names of old sdists, in regular headers only
+(`tar_header.py`), and in the order in which programs write them. Anything that two readers could
+read differently is refused.
 """
 
 import os
@@ -41,13 +42,13 @@ _KINDS = {
 }
 _LONG_NAMES = {LONG_NAME: "path", LONG_LINK: "linkpath"}
 _PAX_RECORD = re.compile(rb"(\d{1,6}) ([^=\n]+)=")
-# Sparse files and other character sets are second opinions on what a member is.
+# Sparse files and other character sets give a member a second meaning.
 _FORBIDDEN_PAX = re.compile(r"hdrcharset|charset|GNU\..*|SCHILY\.(realsize|filetype)|SUN\.holesdata")
 
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A file, folder or link. A link has its target as the archive spells it."""
+    """A file, folder or link. The target of a link is unparsed."""
 
     path: str
     kind: Kind
@@ -57,14 +58,14 @@ class TarMember:
 
 
 class _Extensions:
-    """What the extended headers before a member say of it."""
+    """The fields of the extended headers before a member."""
 
     def __init__(self) -> None:
         self.types: set[bytes] = set()
         self.fields: dict[str, str] = {}
 
     def add(self, type_: bytes, found: dict[str, str]) -> None:
-        """Take another; of two that say the same, or of two of one type, readers choose either."""
+        """Add an extended header; refuse a second one with the same field or type, on which readers disagree."""
         if type_ in self.types or found.keys() & self.fields.keys():
             raise InvalidUploadError("The tar archive gives a member two names, or two extended headers")
         if "size" in self.fields:
@@ -74,7 +75,7 @@ class _Extensions:
 
 
 class TarArchive:
-    """The members of a tar archive in their order; a file's content may be read while it is the current one."""
+    """The members of a tar archive in order. The content of the current one can be read."""
 
     def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
         self._file = file
@@ -82,7 +83,7 @@ class TarArchive:
         self._content_left = 0
 
     def members(self) -> Iterator[TarMember]:
-        """Yield all members; raises `InvalidUploadError` unless the archive goes on well-formed to its end."""
+        """Yield all members; raises `InvalidUploadError` unless the archive is well-formed to its end."""
         extensions = _Extensions()
         count = 0
         while (block := self._read(BLOCK)) != bytes(BLOCK):
@@ -108,12 +109,14 @@ class TarArchive:
         return self._read(member.size)
 
     def _check_global(self, header: Header, *, is_first: bool) -> None:
-        """Check a header for all members: git writes a commit into one, before them. Names do not belong there."""
+        """Check a global header. git writes the commit into one, before all members; names do not belong there."""
         if not is_first or self._extension(header).keys() - {"comment"}:
-            raise InvalidUploadError("The tar archive has a global header with more than a comment at its start")
+            raise InvalidUploadError(
+                "The tar archive may only have one global header, with a comment, at its start"
+            )
 
     def _extension(self, header: Header) -> dict[str, str]:
-        """Return what an extended header says of the next member."""
+        """Return the fields of an extended header for the next member."""
         if header.size > _EXTENSION_BYTES:
             raise InvalidUploadError("The tar archive has an extended header that is too large")
         raw = self._read(_padded(header.size))[: header.size]
@@ -125,12 +128,12 @@ class TarArchive:
         path, kind = extensions.get("path", _text(header.name)), _KINDS.get(header.type)
         if kind is None:
             raise InvalidUploadError(f"{shown(path)} in the archive is neither a file, a folder nor a link")
-        # uv's build backend repeats every size in an extended header. One that differs hides members from readers
-        # that ignore it (CVE-2025-62518).
+        # uv's build backend repeats every size in an extended header. One that differs hides
+        # members from readers that ignore it (CVE-2025-62518).
         if extensions.get("size", str(header.size)) != str(header.size):
             raise InvalidUploadError(f"{shown(path)} in the archive has two sizes")
         if kind is not Kind.FILE and header.size:
-            raise InvalidUploadError(f"{shown(path)} in the archive has content, but is no file")
+            raise InvalidUploadError(f"{shown(path)} in the archive has content, but is not a file")
         self._content_left = _padded(header.size)
         target = extensions.get("linkpath", _text(header.link_name))
         path = path.removesuffix("/") if kind is Kind.FOLDER else path
@@ -143,7 +146,7 @@ class TarArchive:
             self._content_left -= step
 
     def _expect_zeros(self) -> None:
-        """Read to the end: after the block of zeros that ends the archive, only more of them may follow."""
+        """Read to the end: only zeros may follow the block of zeros that ends the archive."""
         while chunk := self._file.read(CHUNK_BYTES):
             if chunk.count(0) != len(chunk):
                 raise InvalidUploadError("The tar archive has data after its end")
@@ -151,14 +154,14 @@ class TarArchive:
     def _read(self, size: int) -> bytes:
         data = self._file.read(size)
         if len(data) != size:
-            raise InvalidUploadError("The tar archive is cut off")
+            raise InvalidUploadError("The tar archive is truncated")
         return data
 
 
 def open_tar_gz(file: BinaryIO, limits: ArchiveLimits) -> TarArchive:
-    """Open a `.tar.gz`; raise `InvalidUploadError` if it is a zip file, too."""
+    """Open a `.tar.gz`; raise `InvalidUploadError` if it is also a zip file."""
     if zipfile.is_zipfile(file):
-        raise InvalidUploadError("The file is named .tar.gz, but zip programs can read it: is it a zip file?")
+        raise InvalidUploadError("The file is named .tar.gz, but zip programs can read it, too")
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     chunks = _bounded(inflate(raw_chunks(file, size), GZIP), size, limits)
@@ -166,7 +169,7 @@ def open_tar_gz(file: BinaryIO, limits: ArchiveLimits) -> TarArchive:
 
 
 def _bounded(chunks: Iterator[bytes], compressed: int, limits: ArchiveLimits) -> Iterator[bytes]:
-    """Pass on the chunks until a bomb shows."""
+    """Yield the chunks; raise `InvalidUploadError` for a decompression bomb."""
     total = 0
     for chunk in chunks:
         total += len(chunk)
@@ -175,7 +178,7 @@ def _bounded(chunks: Iterator[bytes], compressed: int, limits: ArchiveLimits) ->
 
 
 def _pax_records(raw: bytes) -> dict[str, str]:
-    """Return the records of an extended header, each a line `LENGTH KEYWORD=VALUE`."""
+    """Return the records of an extended header; each is a line `LENGTH KEYWORD=VALUE`."""
     records: dict[str, str] = {}
     position = 0
     while position < len(raw):
@@ -185,7 +188,9 @@ def _pax_records(raw: bytes) -> dict[str, str]:
             raise InvalidUploadError("The tar archive has a damaged extended header")
         keyword = _text(match[2])
         if keyword in records or _FORBIDDEN_PAX.fullmatch(keyword):
-            raise InvalidUploadError(f"The tar archive's extended header must not have {shown(keyword)} (again)")
+            raise InvalidUploadError(
+                f"An extended header of the tar archive has a repeated or forbidden keyword {shown(keyword)}"
+            )
         records[keyword], position = _text(raw[match.end() : end - 1]), end
     return records
 

@@ -1,7 +1,7 @@
-"""A zip file, every byte of which belongs to exactly one member, the directory or its end.
+"""A zip file in which every byte belongs to exactly one member, the directory, or its end records.
 
-So there is nothing before, between or behind the members, no two of them overlap, and all readers, whether they
-start at the end or stream from the start, see the same archive.
+So there are no gaps and no overlaps, and all readers see the same archive, whether they start at
+the end or stream from the start.
 """
 
 import os
@@ -34,10 +34,10 @@ _DESCRIPTOR, _DESCRIPTOR_64 = struct.Struct("<4s3L"), struct.Struct("<4sL2Q")
 
 
 class ZipArchive:
-    """The members of a zip file whose structure was found sound; contents are checked as they are read."""
+    """The members of a zip file with a sound structure. Contents are checked when they are read."""
 
     def __init__(self, file: BinaryIO, limits: ArchiveLimits, findings: Findings) -> None:
-        """Read the structure; raise `InvalidUploadError` unless all readers see the same in it."""
+        """Read the structure; raise `InvalidUploadError` unless all readers see the same archive."""
         size = file.seek(0, os.SEEK_END)
         _refuse_tar(file)
         directory = find_directory(file, size, findings)
@@ -61,7 +61,7 @@ class ZipArchive:
         for entry in sorted(entries, key=lambda entry: entry.offset):
             if entry.offset != position:
                 raise InvalidUploadError(
-                    f"{shown(entry.name)} in the archive overlaps another member, or lies after a gap"
+                    f"{shown(entry.name)} in the archive overlaps another member, or follows a gap"
                 )
             content, descriptor = self._checked_header(entry)
             position = content + entry.compressed_size + descriptor
@@ -69,10 +69,10 @@ class ZipArchive:
             raise InvalidUploadError("The zip file has extra data before its central directory")
 
     def _checked_header(self, entry: Entry) -> tuple[int, int]:
-        """Return where a member's content begins, and the size of the descriptor behind it.
+        """Return the offset of a member's content, and the size of the descriptor after it.
 
-        Its local header says what the directory says; or that a descriptor does (section 4.3.9), as in a zip file
-        that was written to a pipe.
+        The local header must agree with the directory, or refer to a descriptor (section 4.3.9), as
+        in a zip file that was written to a pipe.
         """
         self._file.seek(entry.offset)
         fields = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
@@ -88,7 +88,7 @@ class ZipArchive:
         return content, self._checked_descriptor(entry, content, is_zip64=ZIP64_FIELD in extra)
 
     def _checked_descriptor(self, entry: Entry, content: int, *, is_zip64: bool) -> int:
-        """Return the size of the descriptor behind a member's content, which says what the directory says."""
+        """Return the size of the descriptor after a member's content, which must agree with the directory."""
         if not entry.has_descriptor:
             return 0
         self._findings.add(
@@ -105,7 +105,7 @@ class ZipArchive:
         return descriptor.size
 
     def _seek_content(self, entry: Entry) -> None:
-        """Go to a member's content, behind its local header, which was found right."""
+        """Seek to a member's content, after its local header, which was checked before."""
         self._file.seek(entry.offset)
         *_, name_size, extra_size = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
         self._file.seek(name_size + extra_size, os.SEEK_CUR)
@@ -122,16 +122,16 @@ class ZipArchive:
             yield chunk
         if (size, crc) != (entry.size, entry.crc):
             raise InvalidUploadError(
-                f"{shown(entry.name)} in the archive has another size or checksum than declared"
+                f"{shown(entry.name)} in the archive does not have the declared size or checksum"
             )
 
     def check_content(self, entry: Entry) -> None:
-        """Read a member's content for nothing but its size and checksum."""
+        """Read a member's content only to check its size and checksum."""
         for _ in self.content(entry):
             pass
 
     def read(self, name: str, limit: int) -> bytes:
-        """Return a member's content, which must be there and at most `limit` bytes long."""
+        """Return a member's content; raise `InvalidUploadError` if it is missing or longer than `limit` bytes."""
         entry = self.files.get(name)
         if entry is None:
             raise InvalidUploadError(f"The archive has no {shown(name)}")
@@ -141,7 +141,7 @@ class ZipArchive:
 
 
 def _refuse_tar(file: BinaryIO) -> None:
-    """Refuse a zip file that begins as a tar archive does: pip would extract the one, uv the other."""
+    """Refuse a zip file that starts like a tar archive: pip would extract one, uv the other."""
     file.seek(0)
     try:
         tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")

@@ -1,7 +1,8 @@
 """The central directory of a zip file.
 
-https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, section 4.3. `zipfile` forgives what lets two readers
-see two different archives in one file, so this reads the records itself and forgives nothing.
+https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, section 4.3. `zipfile` tolerates files
+in which two readers see two different archives. So this parses the records itself and tolerates
+nothing.
 """
 
 import stat
@@ -17,10 +18,10 @@ from wheelyard_server.errors import InvalidUploadError
 
 STORED, DEFLATED = 0, 8
 _ZIP64_VERSION = 45
-"""What a reader must be able to do; installers read no later version."""
+"""The version of the format that a reader must support; installers support no later one."""
 UTF8_NAME = 0x0800
 _ENCRYPTED, _DATA_DESCRIPTOR = 0x0001, 0x0008
-_KNOWN_FLAGS = UTF8_NAME | _DATA_DESCRIPTOR | 0x0006  # the latter tell how hard deflate tried
+_KNOWN_FLAGS = UTF8_NAME | _DATA_DESCRIPTOR | 0x0006  # the last ones are deflate's compression level
 ZIP64_FIELD, _UNICODE_PATH_FIELD = 0x0001, 0x7075
 MAX_16, MAX_32 = 0xFFFF, 0xFFFFFFFF
 
@@ -34,7 +35,7 @@ _EXTRA = struct.Struct("<2H")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A member as the central directory describes it."""
+    """A member of the archive, as described by the central directory."""
 
     name: str
     flags: int
@@ -43,11 +44,11 @@ class Entry:
     compressed_size: int
     size: int
     offset: int
-    """Of the local header."""
+    """Offset of the local header."""
 
     @property
     def is_folder(self) -> bool:
-        """Tell a folder from a file."""
+        """Return whether this is a folder, not a file."""
         return self.name.endswith("/")
 
     @property
@@ -56,12 +57,12 @@ class Entry:
         return bool(self.flags & _DATA_DESCRIPTOR)
 
     def undeclared(self) -> "Entry":
-        """Return it as a local header has it that leaves sizes and checksum to a descriptor."""
+        """Return the entry as in a local header that leaves sizes and checksum to a descriptor."""
         return replace(self, crc=0, compressed_size=0, size=0)
 
 
 class Directory(NamedTuple):
-    """Where the central directory lies, from the end of the file."""
+    """The position of the central directory, according to the end of the file."""
 
     entries: int
     size: int
@@ -69,13 +70,13 @@ class Directory(NamedTuple):
 
 
 def find_directory(file: BinaryIO, file_size: int, findings: Findings) -> Directory:
-    """Return where the central directory lies; nothing may follow it but its end records, and a comment those."""
+    """Return the position of the central directory; only end records and a comment may follow it."""
     start = _find_end(file, file_size)
     signature, disk, first_disk, here, total, size, offset, comment = _END.unpack(_at(file, start, _END.size))
     if signature != _END_SIGNATURE or start + _END.size + comment != file_size:
-        raise InvalidUploadError("The file does not end as a zip file does: it is damaged, or has trailing data")
+        raise InvalidUploadError("The file does not end like a zip file: it is damaged, or has trailing data")
     if comment:
-        findings.add(Rule.ZIP_COMMENT, "The zip file has a comment: build it without")
+        findings.add(Rule.ZIP_COMMENT, "The zip file has a comment: build it without one")
     if disk or first_disk or here != total:
         raise InvalidUploadError("The zip file is split into several disks")
     directory = Directory(total, size, offset)
@@ -88,9 +89,9 @@ def find_directory(file: BinaryIO, file_size: int, findings: Findings) -> Direct
 
 
 def _find_end(file: BinaryIO, file_size: int) -> int:
-    """Return where the end record is: at the end, else where its last signature is, before a comment.
+    """Return the offset of the end record: at the end of the file, or at its signature before a comment.
 
-    Whether they look from the front or from the back, readers find the same one if it is the only one there.
+    Readers search it from the front or from the back. They find the same one if there is only one.
     """
     start = file_size - _END.size
     if _at(file, start, len(_END_SIGNATURE)) == _END_SIGNATURE:
@@ -98,7 +99,7 @@ def _find_end(file: BinaryIO, file_size: int) -> int:
     tail_start = max(0, start - MAX_16)
     tail = _at(file, tail_start, file_size - tail_start)
     if tail.count(_END_SIGNATURE) != 1:
-        raise InvalidUploadError("The file does not end as a zip file does: it is damaged, or has trailing data")
+        raise InvalidUploadError("The file does not end like a zip file: it is damaged, or has trailing data")
     return tail_start + tail.index(_END_SIGNATURE)
 
 
@@ -117,7 +118,7 @@ def _find_zip64_end(file: BinaryIO, end: int) -> _Zip64End | None:
     start = locator - _END64.size
     fields = _END64.unpack(_at(file, start, _END64.size))
     here, total, size, directory_offset = fields[6:]
-    # The record has to lie right before its locator, without extensible data.
+    # The record must immediately precede its locator, without extensible data.
     if fields[0] != b"PK\6\6" or offset != start or fields[1] != _END64.size - 12:
         raise InvalidUploadError("The zip file's zip64 end records contradict each other")
     if disk or disks > 1 or any(fields[4:6]) or here != total:
@@ -126,7 +127,7 @@ def _find_zip64_end(file: BinaryIO, end: int) -> _Zip64End | None:
 
 
 def _agreed(classic: Directory, zip64: Directory) -> Directory:
-    """Return the zip64 values; a classic one is the same, or says to look there (CVE-2025-8291)."""
+    """Return the zip64 values; a classic value must be the same, or refer to zip64 (CVE-2025-8291)."""
     for old, new, unknown in zip(classic, zip64, (MAX_16, MAX_32, MAX_32), strict=True):
         if old not in {new, unknown}:
             raise InvalidUploadError("The zip file's two end records contradict each other")
@@ -134,7 +135,7 @@ def _agreed(classic: Directory, zip64: Directory) -> Directory:
 
 
 def read_entries(file: BinaryIO, directory: Directory, limits: ArchiveLimits) -> Iterator[Entry]:
-    """Yield all entries in their order; they fill the directory to the byte."""
+    """Yield all entries in order; they must fill the directory exactly."""
     limits.check_members(directory.entries)
     if directory.size > limits.names_bytes:
         raise InvalidUploadError(f"The zip file's directory is larger than {limits.names_bytes} bytes")
@@ -145,7 +146,7 @@ def read_entries(file: BinaryIO, directory: Directory, limits: ArchiveLimits) ->
         left -= size
         yield entry
     if left:
-        raise InvalidUploadError("The zip file's count of members is not that of its directory")
+        raise InvalidUploadError("The zip file's count of members does not match its directory")
 
 
 def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
@@ -153,7 +154,7 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
     signature, _, needed, flags, method, _, _, crc, compressed, size = fields[:10]
     name_size, extra_size, comment_size, disk, _, attributes, offset = fields[10:]
     if signature != b"PK\1\2" or disk or needed > _ZIP64_VERSION:
-        raise InvalidUploadError("The zip file's directory is damaged, or for newer programs than pip")
+        raise InvalidUploadError("The zip file's directory is damaged, or needs newer programs than pip")
     name = decode_name(exactly(file, name_size), flags)
     extra = extra_fields(exactly(file, extra_size), name)
     exactly(file, comment_size)
@@ -166,21 +167,21 @@ def _read_entry(file: BinaryIO) -> tuple[Entry, int]:
 def _check(entry: Entry, mode: int) -> None:
     for refused, complaint in (
         (entry.flags & _ENCRYPTED, "is encrypted"),
-        # Who reads from the start cannot see where such content ends.
-        (entry.has_descriptor and entry.method != DEFLATED, "is stored, with its size behind it"),
-        (entry.flags & ~_KNOWN_FLAGS, "has flags that no installer knows"),
-        (entry.method not in {STORED, DEFLATED}, "is neither stored nor deflated: few installers read it"),
+        # Readers that start at the front cannot see where such content ends.
+        (entry.has_descriptor and entry.method != DEFLATED, "is stored uncompressed, with its size after it"),
+        (entry.flags & ~_KNOWN_FLAGS, "has flags that no installer supports"),
+        (entry.method not in {STORED, DEFLATED}, "is neither stored nor deflated, which few installers support"),
         (entry.method == STORED and entry.size != entry.compressed_size, "has two sizes"),
         (entry.is_folder and entry.compressed_size, "is a folder with content"),
         (stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}, "is a link or a device, not a file"),
-        (stat.S_ISDIR(mode) and not entry.is_folder, "is said to be a folder, but its name ends in no slash"),
+        (stat.S_ISDIR(mode) and not entry.is_folder, "is marked as a folder, but its name does not end in a slash"),
     ):
         if refused:
             raise InvalidUploadError(f"{shown(entry.name)} in the archive {complaint}")
 
 
 def decode_name(raw: bytes, flags: int) -> str:
-    """Return a member's name; without the flag for UTF-8, readers differ on all that is not ASCII."""
+    """Return a member's name; without the flag for UTF-8, readers differ on non-ASCII names."""
     try:
         return raw.decode("utf-8" if flags & UTF8_NAME else "ascii")
     except UnicodeDecodeError:
@@ -194,7 +195,8 @@ def extra_fields(raw: bytes, name: str) -> dict[int, bytes]:
     while position < len(raw):
         field, size = _EXTRA.unpack_from(raw, position) if len(raw) - position >= _EXTRA.size else (0, len(raw))
         start, position = position + _EXTRA.size, position + _EXTRA.size + size
-        # A Unicode path is a second name: some readers believe it, others do not (CVE-2025-54368).
+        # A Unicode path is a second name, which some readers use and others ignore
+        # (CVE-2025-54368).
         if position > len(raw) or field in fields or field == _UNICODE_PATH_FIELD:
             raise InvalidUploadError(f"{shown(name)} in the archive has damaged or ambiguous extra fields")
         fields[field] = raw[start:position]
@@ -202,9 +204,9 @@ def extra_fields(raw: bytes, name: str) -> dict[int, bytes]:
 
 
 def zip64_values(extra: dict[int, bytes], values: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """Return the values, those that did not fit into 32 bits from the zip64 field.
+    """Return the values, taking those that did not fit into 32 bits from the zip64 field.
 
-    Bazel's wheels have all values in that field, also those that did fit.
+    Bazel's wheels have all values in that field, also those that fit.
     """
     field = extra.get(ZIP64_FIELD, b"")
     if not field and MAX_32 not in values:
@@ -220,10 +222,10 @@ def zip64_values(extra: dict[int, bytes], values: tuple[int, ...], name: str) ->
 
 
 def exactly(file: BinaryIO, size: int) -> bytes:
-    """Read so many bytes."""
+    """Return the next `size` bytes; raise `InvalidUploadError` if there are fewer."""
     raw = file.read(size)
     if len(raw) != size:
-        raise InvalidUploadError("The zip file is damaged or cut off")
+        raise InvalidUploadError("The zip file is damaged or truncated")
     return raw
 
 

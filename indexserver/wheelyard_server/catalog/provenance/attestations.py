@@ -1,7 +1,8 @@
-"""Attestations of a file, and the provenance object that shows them: PEP 740.
+"""Attestations of a file, and the provenance object that contains them: PEP 740.
 
-https://packaging.python.org/en/latest/specifications/index-hosted-attestations/. Their form is checked, and that
-they are about this very file. The signatures are for the reader to verify, who trusts Sigstore and not this index.
+https://packaging.python.org/en/latest/specifications/index-hosted-attestations/. This checks their
+form, and that they are about this file. Verifying the signatures is up to the reader, who trusts
+Sigstore and not this index.
 """
 
 import base64
@@ -15,7 +16,7 @@ from wheelyard_server.catalog.provenance.ci_jobs import CIJob, of_certificate, p
 from wheelyard_server.errors import InvalidUploadError
 
 MAX_ATTESTATIONS = 20
-"""Of a file, those of later uploads included."""
+"""Maximum number of attestations of a file, including later ones."""
 MAX_PROVENANCE_BYTES = 1024**2
 PREDICATE_TYPES = (
     "https://docs.pypi.org/attestations/publish/v1",
@@ -63,7 +64,7 @@ class _Statement(msgspec.Struct, frozen=True):
 class _Bundle(msgspec.Struct, frozen=True):
     publisher: CIJob
     attestations: tuple[dict[str, Any], ...]
-    """As they came: whatever else they say belongs to what is signed."""
+    """Unparsed: other fields belong to the signed content."""
 
 
 class _Provenance(msgspec.Struct, frozen=True):
@@ -86,7 +87,7 @@ class _Signed(NamedTuple):
 
     @property
     def signature(self) -> tuple[str, str]:
-        """What makes it this attestation and no other: two with the same envelope are one."""
+        """Return the identity of an attestation: two with the same envelope are the same."""
         envelope = self.attestation["envelope"]
         return envelope["statement"], envelope["signature"]
 
@@ -96,11 +97,11 @@ def provenance(
 ) -> bytes:
     """Return the provenance object for the form's field `attestations`.
 
-    `publisher` is the CI job whose token uploaded them, where that is known: they must be signed by it. Otherwise
-    each is shown as published by the job in its certificate. `earlier` is the provenance object that the file has
-    already: its attestations stay, and one that it has is not added again.
+    `publisher` is the CI job whose token uploaded them, if known: it must have signed them.
+    Otherwise the publisher of each is the job in its certificate. `earlier` is the file's present
+    provenance object: its attestations stay, and none is added twice.
 
-    Raises `InvalidUploadError` for what is not an attestation, is about another file, or is too much.
+    Raises `InvalidUploadError` for an invalid attestation, one about another file, or too many.
     """
     _check_size(attestations)
     uploaded = _uploaded(attestations, subject, publisher)
@@ -108,7 +109,9 @@ def provenance(
     for each in uploaded:
         signed.setdefault(each.signature, each)
     if len(signed) > MAX_ATTESTATIONS:
-        raise InvalidUploadError(f"A file can have {MAX_ATTESTATIONS} attestations, this would be {len(signed)}")
+        raise InvalidUploadError(
+            f"A file can have at most {MAX_ATTESTATIONS} attestations, but would have {len(signed)}"
+        )
     body = msgspec.json.encode(_Provenance(tuple(_bundles(signed.values()))))
     _check_size(body)
     return body
@@ -116,17 +119,17 @@ def provenance(
 
 def _check_size(body: str | bytes) -> None:
     if len(body) > MAX_PROVENANCE_BYTES:
-        raise InvalidUploadError(f"The attestations of a file can take {MAX_PROVENANCE_BYTES} bytes")
+        raise InvalidUploadError(f"The attestations of a file can have at most {MAX_PROVENANCE_BYTES} bytes")
 
 
 def _uploaded(attestations: str, subject: Subject, publisher: CIJob | None) -> list[_Signed]:
     what = "The field attestations"
     items = _decoded(attestations.encode(), list[_Attestation], what)
     if not 0 < len(items) <= MAX_ATTESTATIONS:
-        raise InvalidUploadError(f"{what} must hold 1 to {MAX_ATTESTATIONS} of them")
+        raise InvalidUploadError(f"{what} must contain 1 to {MAX_ATTESTATIONS} attestations")
     predicate_types = [_checked_predicate(item, subject) for item in items]
     if len(set(predicate_types)) != len(predicate_types):
-        raise InvalidUploadError("There are two attestations with the same predicate type")
+        raise InvalidUploadError("Two attestations have the same predicate type")
     publishers = [_publisher_of(item, publisher) for item in items]
     return [_Signed(*each) for each in zip(publishers, msgspec.json.decode(attestations), strict=True)]
 
@@ -134,7 +137,8 @@ def _uploaded(attestations: str, subject: Subject, publisher: CIJob | None) -> l
 def _signed(earlier: bytes | None) -> Iterator[_Signed]:
     """Yield the attestations of a provenance object.
 
-    The first servers named the user who uploaded, which verifiers refuse: the certificate names the job.
+    Early releases stored the uploading user as the publisher, which verifiers refuse. For these,
+    the publisher is the job in the certificate.
     """
     stored = msgspec.json.decode(earlier, type=_StoredProvenance).attestation_bundles if earlier else ()
     for bundle in stored:
@@ -167,13 +171,13 @@ def _publisher_of(attestation: _Attestation, uploader: CIJob | None) -> CIJob:
         raise InvalidUploadError("The certificate of an attestation is not an X.509 certificate (DER)") from None
     if signer is None:
         raise InvalidUploadError(
-            "An attestation is signed by an identity that verifiers do not know: sign it in GitHub Actions,"
+            "The signer of an attestation is of a kind that verifiers do not support: sign in GitHub Actions,"
             " gitlab.com, Google Cloud or CircleCI, or upload without attestations"
         )
     if uploader is None:
         return signer
     if not signer.is_same_job(uploader):
-        raise InvalidUploadError("An attestation is signed by another CI job than the one that uploads it")
+        raise InvalidUploadError("An attestation was signed by a different CI job than the one that uploads it")
     return uploader
 
 
@@ -189,7 +193,7 @@ def _checked_predicate(attestation: _Attestation, subject: Subject) -> str:
     (named,) = statement.subject
     if named.name != subject.filename or named.digest.get("sha256") != subject.sha256:
         raise InvalidUploadError(
-            f"An attestation is about another file than this {subject.filename}: sign what you upload"
+            f"An attestation is about a different file than {subject.filename}: sign the file that you upload"
         )
     return statement.predicate_type
 
@@ -198,11 +202,11 @@ def _decoded(text: bytes, wanted: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(text, type=wanted)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidUploadError(f"{what} is not what PEP 740 describes: {error}") from None
+        raise InvalidUploadError(f"{what} does not conform to PEP 740: {error}") from None
 
 
 def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidUploadError("An attestation has a part that is not base64") from None
+        raise InvalidUploadError("An attestation contains a field that is not base64") from None

@@ -1,7 +1,8 @@
-"""CI jobs that publish, as provenance objects name them (PEP 740).
+"""CI jobs that publish, as named in provenance objects (PEP 740).
 
-The kinds and their fields are those that `pypi-attestations` reads, the library behind every verifier: it refuses a
-whole provenance object for one unknown kind. https://docs.pypi.org/api/integrity/ shows the objects.
+The kinds and their fields are those of `pypi-attestations`, the library behind every verifier. It
+refuses a whole provenance object for one unknown kind. https://docs.pypi.org/api/integrity/ shows
+the objects.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,21 +18,22 @@ GOOGLE_ISSUER = "https://accounts.google.com"
 CIRCLECI_ISSUER = "https://oidc.circleci.com"
 
 MAX_FIELD_LENGTH = 512
-"""Of each field of a job, in characters."""
+"""Maximum number of characters of each field of a job."""
 
 _FULCIO = "1.3.6.1.4.1.57264.1."
-"""Extensions of Sigstore's certificates: https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md."""
+"""Extensions of Sigstore's certificates:
+https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md."""
 _ISSUER, _BUILD_SIGNER, _REPOSITORY, _REF, _BUILD_CONFIG = (f"{_FULCIO}{last}" for last in (8, 9, 12, 14, 18))
 
 _NO_CERTIFICATE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-"""What the library raises for some bytes that are no certificate; for all others it is `ValueError`."""
+"""Raised by the library for some invalid certificates; for all others it raises `ValueError`."""
 
 Text = Mapping[str, str]
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     def is_same_job(self, other: "CIJob") -> bool:
-        """Compare what both a token and a certificate say; no certificate names the environment."""
+        """Return whether these are the same job, apart from the environment, which certificates do not contain."""
         return _without_environment(self) == _without_environment(other)
 
 
@@ -41,7 +43,7 @@ class GitHub(_Kind, frozen=True, tag="GitHub"):
     repository: str
     """`OWNER/REPOSITORY`."""
     workflow: str
-    """The file name below `.github/workflows/`."""
+    """The filename in `.github/workflows/`."""
     environment: str | None = None
 
 
@@ -51,7 +53,7 @@ class GitLab(_Kind, frozen=True, tag="GitLab"):
     repository: str
     """`GROUP/PROJECT`, with all subgroups."""
     workflow_filepath: str
-    """`.gitlab-ci.yml`, mostly."""
+    """Usually `.gitlab-ci.yml`."""
     environment: str | None = None
 
 
@@ -74,7 +76,7 @@ CIJob = GitHub | GitLab | Google | CircleCI
 
 
 def parse(value: object) -> CIJob | None:
-    """Return the job that a provenance object or a token of ours names; None if it is of a kind unknown here."""
+    """Return the job in a provenance object or a minted token; None if its kind is unknown."""
     try:
         return msgspec.convert(value, CIJob)  # type: ignore[no-any-return]
     except msgspec.ValidationError:
@@ -82,10 +84,10 @@ def parse(value: object) -> CIJob | None:
 
 
 def of_claims(issuer: str, claims: Mapping[str, Any]) -> CIJob | None:
-    """Return the job that a CI's token names; None if verifiers know no such kind of publisher.
+    """Return the job that a CI token belongs to; None if verifiers do not support this kind of publisher.
 
-    `claims` are those of a verified OpenID Connect token of this issuer. Compared with a certificate, what counts
-    is the workflow that was started (`workflow_ref`), not the reusable one that it may have called.
+    `claims` are those of a verified OpenID Connect token of this issuer. The job is the workflow
+    that was started (`workflow_ref`), as in certificates, not a reusable workflow that it called.
     """
     read = _BY_CLAIMS.get(issuer)
     return (
@@ -94,10 +96,10 @@ def of_claims(issuer: str, claims: Mapping[str, Any]) -> CIJob | None:
 
 
 def of_certificate(der: bytes) -> CIJob | None:
-    """Return the job to which Sigstore issued a certificate; None if verifiers know no such kind of publisher.
+    """Return the job that Sigstore issued a certificate to; None if verifiers do not support its kind.
 
-    The certificate is not verified: that is the reader's work, who trusts Sigstore's root and not this index.
-    Raises `ValueError` if this is no certificate.
+    The certificate is not verified. That is up to the reader, who trusts Sigstore's root and not
+    this index. Raises `ValueError` if this is not a certificate.
     """
     try:
         return _of_certificate(x509.load_der_x509_certificate(der))
@@ -174,7 +176,7 @@ _BY_CERTIFICATE: Mapping[str, Callable[[Text, x509.Certificate], CIJob | None]] 
 
 
 def _github_workflow(repository: str, config: str) -> str | None:
-    """Return the file name in `OWNER/REPOSITORY/.github/workflows/FILE@REF`."""
+    """Return the filename in `OWNER/REPOSITORY/.github/workflows/FILE@REF`."""
     return _between(config, f"{repository}/.github/workflows/") if repository else None
 
 
@@ -189,7 +191,7 @@ def _between(config: str, prefix: str) -> str | None:
 
 
 def _extensions(certificate: x509.Certificate) -> Text:
-    """Return Sigstore's extensions that are text, by their object identifier."""
+    """Return Sigstore's text extensions by object identifier."""
     return {
         each.oid.dotted_string: text
         for each in certificate.extensions
@@ -201,7 +203,7 @@ def _text(der: bytes) -> str | None:
     try:
         return asn1.decode_der(str, der)
     except ValueError:
-        return None  # The oldest of Sigstore's extensions are text without a tag.
+        return None  # Sigstore's oldest extensions are untagged text.
 
 
 def _bounded(job: CIJob | None) -> CIJob | None:

@@ -77,7 +77,7 @@ async def test_a_change_without_the_right_is_forbidden_and_changes_nothing(
     guard: Guard, storage: MemoryStorage, tmp_path: Path
 ) -> None:
     before, reader, new = dict(storage.objects), guard(READER), upload(distributions.wheel(tmp_path, version="2.0"))
-    with pytest.raises(ForbiddenError, match=r"The user web\.reader has no right to publish any project"):
+    with pytest.raises(ForbiddenError, match=r"The user web\.reader has no permission to publish any project"):
         reader.require_publisher()
     for refused in (
         reader.publish(new),
@@ -86,7 +86,9 @@ async def test_a_change_without_the_right_is_forbidden_and_changes_nothing(
         reader.delete(DEMO, Selection()),
         reader.set_status(DEMO, Status.ARCHIVED, ""),
     ):
-        with pytest.raises(ForbiddenError, match=r"The user web\.reader has no right to [a-z]+ the project demo"):
+        with pytest.raises(
+            ForbiddenError, match=r"The user web\.reader has no permission to [a-z]+ the project demo"
+        ):
             await refused
     assert storage.objects == before
 

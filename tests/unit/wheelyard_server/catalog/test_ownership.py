@@ -143,7 +143,7 @@ async def test_a_format_that_can_never_be_raised_is_an_outage_and_no_endless_loo
     storage = MemoryStorage()
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
     storage.fail_at(1, Fault.CONFLICT, 100)
-    with pytest.raises(StorageUnavailableError, match="too many writers"):
+    with pytest.raises(StorageUnavailableError, match="too many concurrent writers"):
         await raise_format(storage)
 
 
@@ -167,9 +167,9 @@ async def test_the_owner_of_packages_says_whose_they_are(owner: str | None, prev
 @pytest.mark.parametrize(
     ("owner", "previous", "said"),
     [
-        ("packages/old", None, "stop that index and give --from packages/old"),
+        ("packages/old", None, "stop that index and add --from packages/old"),
         ("packages/old", "packages/older", "belongs to the index 'packages/old'"),
-        (None, "packages/old", "leave out --from"),
+        (None, "packages/old", "omit --from"),
     ],
 )
 async def test_nothing_is_taken_from_an_index_that_is_not_named(
@@ -184,7 +184,7 @@ async def test_nothing_is_taken_from_an_index_that_is_not_named(
 
 async def test_a_location_without_an_index_is_not_assigned() -> None:
     storage = MemoryStorage()
-    with pytest.raises(InvalidSettingsError, match="are bucket and prefix right"):
+    with pytest.raises(InvalidSettingsError, match="check the bucket and the prefix"):
         await assign_owner(storage, "packages/main")
     assert storage.objects == {}
 

@@ -75,7 +75,7 @@ async def test_one_race_that_is_lost_is_enough(what: str, failing: int) -> None:
 
 
 async def test_a_storage_that_keeps_what_it_refused_is_unsafe() -> None:
-    with pytest.raises(UnsafeStorageError, match="kept what it had refused to replace"):
+    with pytest.raises(UnsafeStorageError, match="stored the bytes of a writer that it had refused to let replace"):
         await check_conditional_writes(Overwriting())
 
 

@@ -42,7 +42,7 @@ async def test_waiting_for_the_gate_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(write_gate, "WAIT_SECONDS", 0)
     gate = WriteGate()
     gate.hold()
-    with pytest.raises(BusyError, match="still being found out"):
+    with pytest.raises(BusyError, match="still testing"):
         await gate.passed()
 
 
@@ -57,4 +57,4 @@ async def test_a_refusal_is_logged_once_and_ends_when_writing_was_proved_safe(
     for _ in range(2):
         gate.open()
     await gate.passed()
-    assert caplog.messages == ["because", "The storage was proved to be safe to write to"]
+    assert caplog.messages == ["because", "The storage has been proved safe to write to"]

@@ -99,19 +99,19 @@ LONG = tuple(f"{number}".ljust(100, "x") for number in range(200))
     [
         (
             Accounts((Account("a", "", frozenset(), (Right(READ, MANY),)),)),
-            "a has rights on too many single packages",
+            "a has permissions on too many single packages",
         ),
         (
             Accounts((Account("a", "", frozenset(), (Right(READ, LONG[:130]),)),)),
-            "a has rights on too many single packages",
+            "a has permissions on too many single packages",
         ),
         (
             Accounts((), tuple((f"group:g{number}", Right(READ, LONG[:50])) for number in range(7))),
-            "Groups have rights on too many single packages",
+            "Groups have permissions on too many single packages",
         ),
         (
             Accounts((), tuple(("group:x", Right(READ, (name,))) for name in MANY[:51])),
-            "51 grants, and an index takes 50",
+            "51 grants, but an index allows 50",
         ),
     ],
 )

@@ -86,15 +86,15 @@ def test_a_dump_is_imported(pack: Any) -> None:
     assert users["alice"] == Account("alice", "$6$hash", frozenset({"developers"}), (Right(WRITE, ("app",)),))
     assert users["root"].rights == (Right(tuple(Verb)),)
     assert found.grants == (("anonymous", Right(READ, ("app",))),)
-    assert found.notes == ("1 users who wait for an approval are left out.",)
+    assert found.notes == ("1 users who wait for approval were omitted.",)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\x1f\x8bnot", json.dumps(dump(users=[{}])).encode()])
 def test_a_file_that_is_not_a_dump_is_refused(content: bytes) -> None:
-    with pytest.raises(InvalidSettingsError, match="no dump of ppc-export"):
+    with pytest.raises(InvalidSettingsError, match="not a dump of ppc-export"):
         parse_dump(content)
 
 
 def test_a_file_that_is_not_a_configuration_is_refused() -> None:
-    with pytest.raises(InvalidSettingsError, match="no configuration file"):
+    with pytest.raises(InvalidSettingsError, match="not a configuration file"):
         parse_config("user.alice = $6$secret")

@@ -113,13 +113,13 @@ def spelled(project: Project) -> File:
         ),
         (
             lambda project: project.replace(files=(*project.files, spelled(project))),
-            f"{SPELLED} and {FIRST} are one distribution, of which installers take either: delete one",
+            f"{SPELLED} and {FIRST} are one distribution, and installers may use either: delete one",
         ),
         (
             lambda project: edits.without(
                 project, edits.Selection(filename=project.files[0].filename), project.files[0].upload_time
             ).replace(files=(spelled(project),)),
-            f"{SPELLED} is the same distribution as {FIRST}, which was deleted before it came",
+            f"{SPELLED} is the same distribution as {FIRST}, which was deleted earlier",
         ),
     ],
 )
@@ -196,7 +196,7 @@ async def test_a_whole_upload_that_no_document_names_is_a_finding(storage: Memor
     lose(storage)
     ((found, problem),) = await findings(storage)
     assert found == LOST
-    assert problem.startswith("is a whole upload that no document names")
+    assert problem.startswith("is a complete upload that no document names")
 
 
 async def explained(storage: MemoryStorage, how: str) -> None:

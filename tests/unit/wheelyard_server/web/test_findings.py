@@ -80,7 +80,7 @@ class TestWellFormed:
     ) -> None:
         answer = await client.post("/legacy/", data=form(renamed(tmp_path)), headers=auth(PUBLISHER))
         assert answer.status == 400
-        assert answer.reason == f"{MESSAGE} (wheel-tags; this index takes only what is well-formed)"
+        assert answer.reason == f"{MESSAGE} (wheel-tags; this index accepts only well-formed files)"
         assert not storage.objects
 
 
@@ -90,7 +90,7 @@ async def test_deceptive_files_are_refused_in_any_case(client: Client, tmp_path:
         archive.writestr("../climbing.py", "")
     answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
     assert answer.status == 400
-    assert "climbs out" in str(answer.reason)
+    assert "leads out" in str(answer.reason)
 
 
 async def test_findings_are_refused_while_an_older_server_would_lose_them(

@@ -258,7 +258,7 @@ async def test_a_damaged_file_is_fetched_again_after_a_restart(
     harm(path)
     assert await asyncio.gather(*(world.get(stored) for _ in range(5))) == [BODY] * 5
     assert world.opens == 2
-    assert caplog.text.count("will be brought anew") == 1
+    assert caplog.text.count("will be fetched again") == 1
     assert path.read_bytes() == BODY
 
 
@@ -298,7 +298,7 @@ async def test_a_folder_that_cannot_be_made_costs_only_speed(
 async def test_a_folder_that_went_away_costs_only_speed(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.folder.rmdir()
     assert await world.get(put(world.storage, BODY)) == BODY
-    assert "The cache takes nothing" in caplog.text
+    assert "The cache cannot be written to" in caplog.text
 
 
 async def test_clients_that_follow_a_fill_never_notice_a_disk_that_fills_up(

@@ -38,5 +38,5 @@ def test_the_number_of_others_is_seen_behind_a_long_message() -> None:
 
 
 def test_where_only_what_is_well_formed_is_taken_the_first_is_the_last() -> None:
-    with pytest.raises(InvalidUploadError, match=r"a comment \(zip-comment; this index takes only"):
+    with pytest.raises(InvalidUploadError, match=r"a comment \(zip-comment; this index accepts only"):
         Findings(Accept.WELL_FORMED).add(Rule.ZIP_COMMENT, "a comment")

@@ -39,30 +39,30 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "not metadata": ("# demo\n", "must be lines like"),
     "a line that hides a name": (
         "Metadata-Version: 2.3\nVersion: 1.0\noops\nName: demo\n",
-        "after a line that is not a header, some installers see another Name",
+        "after a line that is not a header, some installers see a different Name",
     ),
     "a line that hides a requirement": (
         metadata("demo", "1.0", "License: a\nb\nRequires-Dist: evil\n"),
-        "see another Requires-Dist",
+        "see a different Requires-Dist",
     ),
     "a line that hides a limit": (
         metadata("demo", "1.0", "oops\nRequires-Python: >3\n"),
-        "another Requires-Python",
+        "different Requires-Python",
     ),
-    "a second name after a line": (metadata("demo", "1.0", "oops\nName: other\n"), "must have Name once"),
+    "a second name after a line": (metadata("demo", "1.0", "oops\nName: other\n"), "must have Name exactly once"),
     "a line that ends in a mere CR": (metadata("demo", "1.0", "Summary: a\rName: other\n"), "must be lines like"),
     "NUL": (metadata("demo", "1.0", "Summary: a\0b\n"), "must be lines like"),
     "an empty line first": ("\n" + metadata("demo", "1.0"), "must be lines like"),
-    "next major version": ("Metadata-Version: 3.0\nName: demo\nVersion: 1.0\n", "'3.0' is not known here"),
-    "version that is none": ("Metadata-Version: two\nName: demo\nVersion: 1.0\n", "'two' is not known here"),
+    "next major version": ("Metadata-Version: 3.0\nName: demo\nVersion: 1.0\n", "'3.0' is unknown"),
+    "version that is none": ("Metadata-Version: two\nName: demo\nVersion: 1.0\n", "'two' is unknown"),
     "no name": ("Metadata-Version: 2.3\nVersion: 1.0\n", "required field"),
     "no version": ("Metadata-Version: 2.3\nName: demo\n", "required field"),
-    "two names": (metadata("demo", "1.0", "Name: demo\n"), "must have Name once"),
-    "two names in two cases": (metadata("demo", "1.0", "NAME: other\n"), "must have Name once"),
-    "two versions": (metadata("demo", "1.0", "Version: 2.0\n"), "must have Version once"),
+    "two names": (metadata("demo", "1.0", "Name: demo\n"), "must have Name exactly once"),
+    "two names in two cases": (metadata("demo", "1.0", "NAME: other\n"), "must have Name exactly once"),
+    "two versions": (metadata("demo", "1.0", "Version: 2.0\n"), "must have Version exactly once"),
     "two of Requires-Python": (
         metadata("demo", "1.0", "Requires-Python: >3\n" * 2),
-        "must have Requires-Python once",
+        "must have Requires-Python exactly once",
     ),
     "no valid name": (metadata("de mo", "1.0"), "is invalid for"),
     "another name": (metadata("other", "1.0"), "names the project 'other'"),
@@ -93,32 +93,32 @@ FOUND: Mapping[str, tuple[str | bytes, Rule, str]] = {
     "a raw line of a license": (
         metadata("demo", "1.0", "License: MIT License\nCopyright (c) 2026\n"),
         Rule.METADATA_LINE,
-        "without line ends in a field such as License",
+        "without line breaks in a field such as License",
     ),
     "raw lines with colons": (
         metadata("demo", "1.0", "License: MIT\nCopyright (c): me\nX-Note: this\nAuthor: somebody\n"),
         Rule.METADATA_LINE,
-        "without line ends",
+        "without line breaks",
     ),
     "a raw line with a field's name in it": (
         metadata("demo", "1.0", "License: MIT\nsee the Name: of it\n Name: other\n"),
         Rule.METADATA_LINE,
-        "without line ends",
+        "without line breaks",
     ),
     "no version of metadata": (
         "Name: demo\nVersion: 1.0\n",
         Rule.METADATA_VERSION,
-        "Metadata-Version '' is not known here, the newest is 2.5",
+        "Metadata-Version '' is unknown: the newest supported one is 2.5",
     ),
     "newer version": (
         "Metadata-Version: 2.6\nName: demo\nVersion: 1.0\n",
         Rule.METADATA_VERSION,
-        "'2.6' is not known here",
+        "'2.6' is unknown",
     ),
     "no valid Requires-Python": (
         metadata("demo", "1.0", "Requires-Python: yes\n"),
         Rule.METADATA_REQUIRES_PYTHON,
-        "it limits nothing",
+        "it has no effect",
     ),
     "no valid Requires-Dist": (metadata("demo", "1.0", "Requires-Dist: a b\n"), Rule.METADATA_FIELD, "is invalid"),
     "no valid extra": (metadata("demo", "1.0", "Provides-Extra: a b\n"), Rule.METADATA_FIELD, "is invalid"),
@@ -154,7 +154,7 @@ def test_what_installers_pass_over_in_metadata_is_a_finding(raw: str | bytes, ru
     (found,) = findings.found()
     assert found.rule == rule
     assert message in found.message
-    with pytest.raises(InvalidUploadError, match="only what is well-formed"):
+    with pytest.raises(InvalidUploadError, match="only well-formed files"):
         parse(raw)
 
 

@@ -25,7 +25,7 @@ REFUSED: Mapping[str, tuple[dict[str, str], str]] = {
     "no folder": ({"PKG-INFO": metadata("demo", "1.0")}, "has no 'PKG-INFO/PKG-INFO'"),
     "two folders": (
         {"demo-1.0/PKG-INFO": metadata("demo", "1.0"), "a/b": ""},
-        "one folder with all in it, this has 2",
+        "one top folder, but this has 2",
     ),
     "no PKG-INFO": ({"demo-1.0/setup.py": ""}, "has no 'demo-1.0/PKG-INFO'"),
     "PKG-INFO further down": ({"demo-1.0/src/PKG-INFO": metadata("demo", "1.0")}, "has no 'demo-1.0/PKG-INFO'"),
@@ -47,7 +47,7 @@ def test_an_sdist_that_deceives_is_refused(
 def test_another_folder_is_a_finding(tmp_path: Path, filename: str, folder: str) -> None:
     found = finding(tmp_path, filename, archive(filename, {f"{folder}/PKG-INFO": metadata("demo", "1.0")}))
     assert found.rule == Rule.SDIST_FOLDER
-    assert f"'{folder}' is not the project and version" in found.message
+    assert f"'{folder}' does not match the project and version" in found.message
 
 
 @pytest.mark.parametrize(

@@ -32,17 +32,23 @@ def renamed(info: str, name: str = "demo", version: str = "1.0") -> bytes:
 
 
 REFUSED: Mapping[str, tuple[bytes, str]] = {
-    "nothing in it": (zip_file({}), "one .dist-info folder, this has 0"),
-    "no .dist-info folder": (zip_file({"demo.py": b""}), "one .dist-info folder, this has 0"),
-    "two .dist-info folders": (wheel({"other-1.0.dist-info/METADATA": b""}), "one .dist-info folder, this has 2"),
-    "a second one in capitals": (wheel({"other-1.0.DIST-INFO/METADATA": b""}), "one .dist-info folder, this has 2"),
-    "another project's .dist-info": (renamed("other-1.0.dist-info"), "'other-1.0.dist-info' is not that"),
-    "another version's .dist-info": (renamed("demo-1.1.dist-info"), "'demo-1.1.dist-info' is not that"),
-    ".dist-info without a version": (renamed("demo.dist-info"), "'demo.dist-info' is not that"),
-    "another project's .data": (wheel({"other-1.0.data/scripts/run": b""}), "'other-1.0.data' is not that"),
+    "nothing in it": (zip_file({}), "one .dist-info folder, but this has 0"),
+    "no .dist-info folder": (zip_file({"demo.py": b""}), "one .dist-info folder, but this has 0"),
+    "two .dist-info folders": (
+        wheel({"other-1.0.dist-info/METADATA": b""}),
+        "one .dist-info folder, but this has 2",
+    ),
+    "a second one in capitals": (
+        wheel({"other-1.0.DIST-INFO/METADATA": b""}),
+        "one .dist-info folder, but this has 2",
+    ),
+    "another project's .dist-info": (renamed("other-1.0.dist-info"), "'other-1.0.dist-info' does not match"),
+    "another version's .dist-info": (renamed("demo-1.1.dist-info"), "'demo-1.1.dist-info' does not match"),
+    ".dist-info without a version": (renamed("demo.dist-info"), "'demo.dist-info' does not match"),
+    "another project's .data": (wheel({"other-1.0.data/scripts/run": b""}), "'other-1.0.data' does not match"),
     "another project inside .data": (
         wheel({"demo-1.0.data/purelib/evil-1.0.dist-info/METADATA": b""}),
-        "brings another project's metadata",
+        "contains the metadata of another project",
     ),
     "no METADATA": (wheel({f"{INFO}/METADATA": None}), "has no 'demo-1.0.dist-info/METADATA'"),
     "no WHEEL": (wheel({f"{INFO}/WHEEL": None}), "has no 'demo-1.0.dist-info/WHEEL'"),
@@ -69,7 +75,7 @@ OTHER_TAGS: Mapping[str, tuple[bytes, str]] = {
     "no tag": (wheel_file("Wheel-Version: 1.0"), "differ in 'py3-none-any'"),
     "another tag": (wheel_file("Wheel-Version: 1.0", "Tag: py2-none-any"), "differ in 'py2-none-any'"),
     "one tag more": (wheel_file("Wheel-Version: 1.0", "Tag: py2.py3-none-any"), "differ in 'py2-none-any'"),
-    "no such tag": (wheel_file("Wheel-Version: 1.0", "Tag: py3"), "that is not a tag"),
+    "no such tag": (wheel_file("Wheel-Version: 1.0", "Tag: py3"), "invalid Tag line"),
     "tags without end": (
         wheel_file("Wheel-Version: 1.0", f"Tag: {'.'.join('p' * 99)}-{'.'.join('n' * 99)}-any"),
         "too many tags",

@@ -90,7 +90,7 @@ FOUND: Mapping[str, tuple[bytes, Rule, str]] = {
     "empty folder that Windows calls otherwise": (
         zip_file([("a/", b""), ("a./", b""), *FILES.items()], both={"a/": stored(b""), "a./": stored(b"")}),
         Rule.ARCHIVE_FOLDER_REPEATED,
-        "'a.' in the archive is 'a' on Windows (and 1 more)",
+        "'a.' in the archive becomes 'a' on Windows (and 1 more)",
     ),
 }
 
@@ -106,26 +106,29 @@ def test_what_all_readers_read_alike_is_a_finding(tmp_path: Path, body: bytes, r
 
 REFUSED: Mapping[str, tuple[bytes, str]] = {
     "empty": (b"", "too small"),
-    "no zip file": (b"not an archive, but long enough for one", "does not end as a zip file"),
+    "no zip file": (b"not an archive, but long enough for one", "does not end like a zip file"),
     "only an end": (GOOD[-22:], "before its start"),
-    "cut off": (GOOD[:-1], "damaged or cut off"),
-    "cut in the middle": (GOOD[: len(GOOD) // 2], "does not end as a zip file"),
+    "truncated": (GOOD[:-1], "damaged or truncated"),
+    "cut in the middle": (GOOD[: len(GOOD) // 2], "does not end like a zip file"),
     "data before": (b"#!/bin/sh\n" + GOOD, "before its start"),
     "data after": (GOOD + b"\n", "trailing data"),
     "another zip file after": (GOOD + GOOD, "before its start"),
-    "comment that is cut off": (zip_file(FILES, end={"comment": b"hello"})[:-1], "does not end as a zip file"),
-    "comment with an end's signature": (zip_file(FILES, end={"comment": b"PK\5\6"}), "does not end as a zip file"),
+    "comment that is cut off": (zip_file(FILES, end={"comment": b"hello"})[:-1], "does not end like a zip file"),
+    "comment with an end's signature": (
+        zip_file(FILES, end={"comment": b"PK\5\6"}),
+        "does not end like a zip file",
+    ),
     "comment behind another end": (
         zip_file({**FILES, "nested.zip": b""}, both={"nested.zip": stored(GOOD)}, end={"comment": b"hello"}),
-        "does not end as a zip file",
+        "does not end like a zip file",
     ),
     "end record in a comment": (zip_file(FILES, end={"comment": GOOD[-22:]}), "before its start"),
     "gap before the directory": (zip_file(FILES, gap=b"gap"), "extra data"),
-    "gap between members": (zip_file(FILES, both={MODULE: {"after": b"gap"}}), "lies after a gap"),
+    "gap between members": (zip_file(FILES, both={MODULE: {"after": b"gap"}}), "follows a gap"),
     "overlapping members": (overlapping(), "overlaps another member"),
     "several disks": (zip_file(FILES, end={"disk": 1}), "several disks"),
     "count too small": (zip_file(FILES, end={"count": 3, "total": 3}), "count of members"),
-    "count too large": (zip_file(FILES, end={"count": 5, "total": 5}), "damaged or cut off"),
+    "count too large": (zip_file(FILES, end={"count": 5, "total": 5}), "damaged or truncated"),
     "two counts": (zip_file(FILES, end={"total": 5}), "several disks"),
     "directory elsewhere": (zip_file(FILES, end={"offset": 0}), "extra data"),
     "zip64 with other counts": (zip_file(FILES, zip64={"count": 5, "total": 5}), "end records contradict"),
@@ -137,7 +140,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
         zip_file(with_record({**wheel_files(), "\u00e9.py": b"1", "e\u0301.py": b"2"})),
         "more than once",
     ),
-    "file below a file": (with_member("demo.py/inner.py"), "lies below something that is no folder"),
+    "file below a file": (with_member("demo.py/inner.py"), "is below something that is not a folder"),
     "folder over a file": (
         zip_file([*FILES.items(), ("demo.py/", b"")], both={"demo.py/": stored(b"")}),
         "than once",
@@ -148,19 +151,22 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "other checksum there": (zip_file(FILES, local={MODULE: {"crc": 1}}), "contradicts"),
     "other method there": (zip_file(FILES, local={MODULE: {"method": 0}}), "contradicts"),
     "other flags there": (zip_file(FILES, local={MODULE: {"flags": 0x0800}}), "contradicts"),
-    "needs a newer program": (zip_file(FILES, central={MODULE: {"needed": 84}}), "for newer programs than pip"),
+    "needs a newer program": (zip_file(FILES, central={MODULE: {"needed": 84}}), "needs newer programs than pip"),
     "no local header": (GOOD.replace(b"PK\3\4", b"PK\3\5", 1), "contradicts"),
-    "wrong checksum": (zip_file(FILES, both={MODULE: {"crc": 1}}), "another size or checksum"),
-    "more content than declared": (zip_file(FILES, both={MODULE: {"size": SIZE - 1}}), "another size or checksum"),
-    "less content than declared": (zip_file(FILES, both={MODULE: {"size": SIZE + 1}}), "another size or checksum"),
+    "wrong checksum": (zip_file(FILES, both={MODULE: {"crc": 1}}), "declared size or checksum"),
+    "more content than declared": (zip_file(FILES, both={MODULE: {"size": SIZE - 1}}), "declared size or checksum"),
+    "less content than declared": (zip_file(FILES, both={MODULE: {"size": SIZE + 1}}), "declared size or checksum"),
     "damaged compressed data": (
         zip_file(FILES, both={MODULE: {"payload": b"\xff" * 9, "compressed": 9}}),
         "damaged",
     ),
-    "unfinished compressed data": (zip_file(FILES, both={MODULE: {"payload": b"\0", "compressed": 1}}), "cut off"),
+    "unfinished compressed data": (
+        zip_file(FILES, both={MODULE: {"payload": b"\0", "compressed": 1}}),
+        "truncated",
+    ),
     "data after compressed data": (
         zip_file({**FILES, MODULE: b""}, both={MODULE: {"payload": b"\3\0evil", "compressed": 6}}),
-        "more data after",
+        "data after",
     ),
     "stored with two sizes": (zip_file(FILES, both={MODULE: {"method": 0}}), "has two sizes"),
     "bzip2": (zip_file(FILES, both={MODULE: {"method": 12}}), "neither stored nor deflated"),
@@ -180,13 +186,13 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     ),
     "data descriptor that others do not expect": (
         zip_file(FILES, both={MODULE: {"after": descriptor()}}),
-        "lies after a gap",
+        "follows a gap",
     ),
     "data descriptor of a stored member": (
         zip_file(FILES, both={MODULE: {**stored(FILES[MODULE]), "flags": 8, "after": descriptor()}}),
-        "is stored, with its size behind it",
+        "is stored uncompressed, with its size after it",
     ),
-    "patched data": (zip_file(FILES, both={MODULE: {"flags": 32}}), "flags that no installer knows"),
+    "patched data": (zip_file(FILES, both={MODULE: {"flags": 32}}), "flags that no installer supports"),
     "name that is not marked as UTF-8": (
         zip_file(FILES, both={MODULE: {"name": "d\u00e9mo.py".encode()}}),
         "not marked as UTF-8",
@@ -208,8 +214,8 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
         "more than once",
     ),
     "stream of a file on Windows": (with_member("demo.py:x"), "colon"),
-    "member that climbs out": (with_member("../evil.py"), "climbs out"),
-    "member that climbs in the middle": (with_member("demo/../../evil.py"), "climbs out"),
+    "member that leads out": (with_member("../evil.py"), "leads out"),
+    "member that climbs in the middle": (with_member("demo/../../evil.py"), "leads out"),
     "absolute path": (with_member("/etc/cron.d/evil"), "absolute path"),
     "drive letter": (with_member("C:evil.py"), "drive letter"),
     "backslash": (with_member("..\\evil.py"), "backslash"),
@@ -223,7 +229,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "fifo": (zip_file(FILES, central={MODULE: {"attributes": 0o010644 << 16}}), "link or a device"),
     "folder without a slash": (
         zip_file(FILES, central={MODULE: {"attributes": 0o040755 << 16}}),
-        "said to be a folder",
+        "marked as a folder",
     ),
     "folder with content": (with_member("demo/", b"hidden"), "folder with content"),
     "also a tar archive": (tar_and_zip(), "both a zip file and a tar archive"),
@@ -272,7 +278,7 @@ def test_a_bad_member_of_a_zip_sdist_is_refused(tmp_path: Path) -> None:
     files = {"demo-1.0/PKG-INFO": metadata("demo", "1.0").encode(), "demo-1.0/setup.py": b"pass"}
     assert accepted(tmp_path, ZIP_SDIST, zip_file(files)).metadata_version == "2.3"
     bad = zip_file(files, both={"demo-1.0/setup.py": {"crc": 1}})
-    assert "another size or checksum" in refusal(tmp_path, ZIP_SDIST, bad)
+    assert "declared size or checksum" in refusal(tmp_path, ZIP_SDIST, bad)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_job_that_uploads_itself_is_shown_as_its_token_names_it() -> None:
 
 
 def test_a_job_cannot_upload_what_another_job_signed() -> None:
-    with pytest.raises(InvalidUploadError, match="another CI job"):
+    with pytest.raises(InvalidUploadError, match="a different CI job"):
         bundles(GOOD, BUILT_ELSEWHERE, job=RELEASE)
 
 
@@ -74,16 +74,16 @@ def test_the_number_of_attestations_per_file_is_limited() -> None:
     for number in range(MAX_ATTESTATIONS):
         signed = attestation(statement(NAME, SHA256), signature=str(number).encode())
         earlier = provenance(json.dumps([signed]), SUBJECT, None, earlier)
-    with pytest.raises(InvalidUploadError, match="20 attestations, this would be 21"):
+    with pytest.raises(InvalidUploadError, match="20 attestations, but would have 21"):
         provenance(json.dumps([GOOD]), SUBJECT, None, earlier)
 
 
 def test_the_size_of_attestations_is_limited() -> None:
     large = attestation(statement(NAME, SHA256, predicate="x" * 1024**2))
-    with pytest.raises(InvalidUploadError, match="can take 1048576 bytes"):
+    with pytest.raises(InvalidUploadError, match="can have at most 1048576 bytes"):
         bundles(large)
     half = [attestation(statement(NAME, SHA256, predicate=[letter * 400_000])) for letter in "xy"]
-    with pytest.raises(InvalidUploadError, match="can take 1048576 bytes"):
+    with pytest.raises(InvalidUploadError, match="can have at most 1048576 bytes"):
         bundles(half[0], earlier=provenance(json.dumps([half[1]]), SUBJECT))
 
 
@@ -93,7 +93,7 @@ def test_the_size_of_attestations_is_limited() -> None:
         ([], "1 to 20"),
         ([GOOD] * 21, "1 to 20"),
         ([GOOD, GOOD], "same predicate type"),
-        (GOOD, "not what PEP 740 describes"),
+        (GOOD, "does not conform to PEP 740"),
         ([{**GOOD, "version": 2}], "version"),
         ([{**GOOD, "envelope": {"statement": "", "signature": ""}}], "statement"),
         ([{**GOOD, "envelope": {"statement": "?", "signature": ""}}], "not base64"),
@@ -104,8 +104,8 @@ def test_the_size_of_attestations_is_limited() -> None:
             r"not an X\.509 certificate",
         ),
         ([{**GOOD, "envelope": {"statement": encoded(b"[]"), "signature": ""}}], "statement"),
-        ([attestation(statement("demo-2.0.tar.gz", SHA256))], "another file"),
-        ([attestation(statement(NAME, "b" * 64))], "another file"),
+        ([attestation(statement("demo-2.0.tar.gz", SHA256))], "a different file"),
+        ([attestation(statement(NAME, "b" * 64))], "a different file"),
         ([attestation(statement(NAME, SHA256, subject=[]))], "exactly one file"),
         ([attestation(statement(NAME, SHA256, predicateType="https://example.com/"))], "predicate type"),
         ([attestation(statement(NAME, SHA256, _type="https://in-toto.io/Statement/v0.1"))], "predicate type"),

@@ -101,7 +101,7 @@ async def test_an_attestation_of_another_file_is_refused(
 ) -> None:
     before = dict(storage.objects)
     about = json.dumps([attestation(statement(published.filename.filename, "0" * 64))])
-    with pytest.raises(InvalidUploadError, match="another file"):
+    with pytest.raises(InvalidUploadError, match="a different file"):
         await catalog.publish(replace(published, attestations=about))
     assert storage.objects == before
 

@@ -234,7 +234,7 @@ async def test_attestations_of_another_file_are_refused_with_the_file(client: Cl
     signed = json.dumps([attestation(statement(path.name, "0" * 64))])
     answer = await client.post("/legacy/", data=form(path, attestations=signed), headers=auth(PUBLISHER))
     assert answer.status == 400
-    assert "about another file" in (answer.reason or "")
+    assert "about a different file" in (answer.reason or "")
     assert (await client.get("/simple/demo/")).status == 404
 
 

@@ -128,5 +128,5 @@ async def test_a_registration_is_not_needed(client: Client, ending: bytes) -> No
     answer = await client.post("/legacy/", data=body, headers=headers)
     assert (answer.status, answer.reason) == (
         410,
-        "Nothing has to be registered: the first upload makes a project",
+        "Registration is not needed: the first upload creates the project",
     )

@@ -280,7 +280,7 @@ async def test_an_archived_project_takes_no_uploads(client: Client, tmp_path: Pa
     await call(client, "PUT", "/projects/demo/status", {"status": "archived"})
     newer = form(distributions.wheel(tmp_path, version="3.0"))
     answer = await client.post("/legacy/", data=newer, headers=auth(PUBLISHER))
-    assert (answer.status, answer.reason) == (403, "The project demo is archived and takes no uploads")
+    assert (answer.status, answer.reason) == (403, "The project demo is archived and accepts no uploads")
     assert len((await page(client))["files"]) == 3
 
 

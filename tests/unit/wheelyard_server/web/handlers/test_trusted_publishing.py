@@ -118,7 +118,7 @@ async def test_a_job_cannot_attest_for_another_workflow(client: Client, tmp_path
         "/legacy/", data=form(path, attestations=attested(path)), headers=auth(minted["token"])
     )
     assert answer.status == 400
-    assert answer.reason == "An attestation is signed by another CI job than the one that uploads it"
+    assert answer.reason == "An attestation was signed by a different CI job than the one that uploads it"
 
 
 async def test_a_token_can_be_changed_once(client: Client, replica: Client) -> None:
@@ -136,7 +136,7 @@ async def test_a_token_can_be_changed_once(client: Client, replica: Client) -> N
 async def test_whatever_the_issuer_of_a_token_is_the_refusal_is_json(client: Client, issuer: str) -> None:
     code, description = await refused(client, TestIssuer(issuer).sign())
     assert code == "invalid-token"
-    assert description.startswith("This index does not know the issuer of the token")
+    assert description.startswith("This index does not trust the issuer of the token")
 
 
 async def test_an_untrusted_job_is_shown_what_its_token_says(client: Client) -> None:

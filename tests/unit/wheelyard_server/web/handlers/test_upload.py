@@ -99,7 +99,7 @@ async def test_the_number_of_files_per_project_is_limited(client: Client, tmp_pa
         path = distributions.wheel(tmp_path, version=f"1.{number}")
         answer = await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))
         assert answer.status == (200 if number < 5 else 400), answer.reason
-    assert answer.reason == "The project demo has 5 files, more are not taken"
+    assert answer.reason == "The project demo has 5 files, which is the maximum"
 
 
 async def test_scratch_space_is_empty_after_every_upload(
