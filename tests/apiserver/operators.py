@@ -12,10 +12,10 @@ from urllib.request import urlopen
 
 from cluster.versitygw import free_port
 from support.kubectl import eventually
+from support.patience import HANG_SECONDS
 from support.rest import RefusedError, Rest
 
 LEASE = "wheelyard-operator"
-START_SECONDS = 60
 
 
 class Operator:
@@ -50,14 +50,14 @@ class Operator:
     def metrics(self) -> list[str]:
         """Return the lines of its metrics."""
         try:
-            with urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=2) as answer:
+            with urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=HANG_SECONDS) as answer:
                 return str(answer.read().decode()).splitlines()
         except (URLError, OSError):
             return []
 
     def until_up(self) -> None:
         """Return when it answers."""
-        eventually(self.metrics, f"operator {self.name} is up: {self._log.read_text()}", START_SECONDS)
+        eventually(self.metrics, f"operator {self.name} is up: {self._log.read_text()}")
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
@@ -73,7 +73,7 @@ def ended(*operators: Operator) -> Iterator[None]:
     finally:
         for each in operators:
             each.process.kill()
-            each.process.wait(10)
+            each.process.wait(HANG_SECONDS)
 
 
 def lease_of(rest: Rest, namespace: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def add_user(rest: Rest, namespace: str, name: str) -> None:
     )
 
 
-def until_seen(rest: Rest, namespace: str, name: str, seconds: float) -> None:
+def until_seen(rest: Rest, namespace: str, name: str, seconds: float = HANG_SECONDS) -> None:
     """Return when an operator has seen that user."""
 
     def seen() -> bool:

@@ -19,11 +19,11 @@ import pytest
 from apiserver.world import exists, run_cluster
 from cluster import ApiServer, S3Server
 from cluster.versitygw import free_port
+from support.patience import HANG_SECONDS
 from support.rest import Manifest, Rest
 from wheelyard_operator.resource import API_VERSION, INDEX, MANAGED_BY_LABEL, OPERATOR, USER
 
 PLACE = "drift"
-PATIENCE_SECONDS = 30
 CHILDREN = [
     ("Deployment", "wheelyard-main"),
     ("ConfigMap", "wheelyard-main"),
@@ -62,7 +62,7 @@ def place(
     log = tmp_path_factory.mktemp("operator") / "log"
     with operator(api, s3_server, log):
         for each in ((INDEX, "main"), (INDEX, "volume"), (USER, "jenkins")):
-            eventually(partial(is_ready, rest, *each), f"{each} is ready; see {log}", 120)
+            eventually(partial(is_ready, rest, *each), f"{each} is ready; see {log}")
         yield rest
 
 
@@ -86,7 +86,7 @@ def operator(api: ApiServer, s3_server: S3Server, log: Any) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(HANG_SECONDS)
 
 
 def create(rest: Rest, kind: str, name: str, spec: Manifest) -> None:
@@ -94,7 +94,7 @@ def create(rest: Rest, kind: str, name: str, spec: Manifest) -> None:
     rest.create({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec})
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def eventually(condition: Callable[[], bool], what: str, seconds: float = HANG_SECONDS) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"

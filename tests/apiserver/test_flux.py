@@ -62,7 +62,7 @@ class Estate:
         request = uuid.uuid4().hex
         patch = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": request}}}
         self.rest.call("PATCH", self._kustomization, patch)
-        eventually(lambda: self._told().get("lastHandledReconcileAt") == request, "Flux has synced", 90)
+        eventually(lambda: self._told().get("lastHandledReconcileAt") == request, "Flux has synced")
 
     def round(self) -> None:
         """Run the operator and the rest of a cluster, some time later than before."""
@@ -140,7 +140,7 @@ def git(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[fl
 @pytest.fixture
 def estate(api: ApiServer, rest: Rest, kube: RealKube, git: flux.Git, namespace: str) -> Estate:
     estate = Estate(api, rest, kube, git, namespace)
-    eventually(estate.is_ready, "everything is Ready to Flux", 120)
+    eventually(estate.is_ready, "everything is Ready to Flux")
     return estate
 
 
@@ -173,7 +173,7 @@ def test_what_kubectl_annotates_flux_takes_away_and_that_asks_for_nothing(
 
 def test_an_index_without_servers_is_done_to_flux(estate: Estate) -> None:
     estate.commit(replicas=0)
-    eventually(estate.is_ready, "an index of no servers is Ready to Flux", 120)
+    eventually(estate.is_ready, "an index of no servers is Ready to Flux")
 
 
 def test_flux_says_at_once_what_keeps_an_index_that_is_paused_and_changed(estate: Estate) -> None:
@@ -185,4 +185,4 @@ def test_flux_says_at_once_what_keeps_an_index_that_is_paused_and_changed(estate
         status, message = estate.ready()
         return status == "False" and "status: 'Failed'" in message
 
-    eventually(failed, "Flux says that it failed, before its timeout", 50)
+    eventually(failed, "Flux says that it failed, before its timeout")

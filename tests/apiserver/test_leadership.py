@@ -9,11 +9,8 @@ import pytest
 from apiserver.operators import Operator, add_user, ended, lease_of, until_seen
 from cluster import ApiServer
 from support.kubectl import eventually
+from support.patience import HANG_SECONDS
 from support.rest import Rest
-
-TAKEOVER_SECONDS = 30
-"""A Lease of 15 seconds, read every 2; the rest is for a machine that is busy."""
-WORK_SECONDS = 30
 
 
 class Pair:
@@ -28,13 +25,18 @@ class Pair:
     def transitions(self) -> int:
         return int(lease_of(self.rest, self.namespace)["leaseTransitions"])
 
+    def agree(self) -> bool:
+        """Return whether exactly the operator leads that holds the Lease."""
+        leading = [each.name for each in (self.leader, self.standby) if each.leads()]
+        return leading == [lease_of(self.rest, self.namespace).get("holderIdentity")]
+
     def until_leads(self, operator: Operator) -> None:
-        eventually(operator.leads, f"{operator.name} leads", TAKEOVER_SECONDS)
+        eventually(operator.leads, f"{operator.name} leads")
         assert lease_of(self.rest, self.namespace)["holderIdentity"] == operator.name
 
     def assert_works(self, name: str) -> None:
         add_user(self.rest, self.namespace, name)
-        until_seen(self.rest, self.namespace, name, WORK_SECONDS)
+        until_seen(self.rest, self.namespace, name)
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def pair(api: ApiServer, rest: Rest, namespace: str, tmp_path: Path) -> Iterator
 def test_a_leader_that_ends_hands_over_to_a_standby_that_knows_what_is_due(pair: Pair) -> None:
     pair.assert_works("first")
     pair.leader.process.terminate()
-    assert pair.leader.process.wait(30) == 0
+    assert pair.leader.process.wait(HANG_SECONDS) == 0
     assert lease_of(pair.rest, pair.namespace)["holderIdentity"] in {"", "two"}, "it was released"
     pair.until_leads(pair.standby)
     pair.assert_works("second")
@@ -66,7 +68,7 @@ def test_a_hanging_leader_is_replaced_and_exits_when_it_wakes(pair: Pair) -> Non
     pair.until_leads(pair.standby)
     pair.assert_works("meanwhile")
     pair.leader.process.send_signal(signal.SIGCONT)
-    assert pair.leader.process.wait(30) == 1
+    assert pair.leader.process.wait(HANG_SECONDS) == 1
     assert pair.standby.leads()
     pair.leader.start_again()
     pair.leader.until_up()
@@ -76,16 +78,15 @@ def test_a_hanging_leader_is_replaced_and_exits_when_it_wakes(pair: Pair) -> Non
 
 def test_a_killed_operator_resumes_when_it_is_started_again(pair: Pair) -> None:
     pair.leader.process.kill()
-    pair.leader.process.wait(10)
+    pair.leader.process.wait(HANG_SECONDS)
     pair.leader.start_again()
     pair.assert_works("afterwards")
-    leading = [each.name for each in (pair.leader, pair.standby) if each.leads()]
-    assert leading == [lease_of(pair.rest, pair.namespace)["holderIdentity"]]
+    eventually(pair.agree, "the one that holds the Lease leads, and no other")
 
 
 def test_a_deleted_lease_is_created_again(pair: Pair) -> None:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{pair.namespace}/leases/wheelyard-operator"
     pair.rest.call("DELETE", path)
-    eventually(lambda: lease_of(pair.rest, pair.namespace), "there is a Lease again", 20)
+    eventually(lambda: lease_of(pair.rest, pair.namespace), "there is a Lease again")
     pair.assert_works("afterwards")
-    assert [each.leads() for each in (pair.leader, pair.standby)].count(True) == 1
+    eventually(pair.agree, "the one that holds the Lease leads, and no other")

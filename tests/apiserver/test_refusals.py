@@ -132,7 +132,7 @@ def refuse(world: World, what: str | None) -> None:
             return True
         return False
 
-    eventually(lambda: is_refused() == (what == "configmaps/probe"), f"the policy refuses {what}", 60)
+    eventually(lambda: is_refused() == (what == "configmaps/probe"), f"the policy refuses {what}")
 
 
 def plural(kind: str) -> str:

@@ -5,12 +5,10 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from apiserver.operators import START_SECONDS, Operator, add_user, ended, until_seen
+from apiserver.operators import Operator, add_user, ended, until_seen
 from cluster import ApiServer
 from support.proxy import passage
 from support.rest import Rest
-
-NOTICED_SECONDS = 120
 
 
 async def test_what_comes_after_the_connections_have_died_is_seen(
@@ -31,7 +29,7 @@ async def test_what_comes_after_the_connections_have_died_is_seen(
         )
         with ended(operator):
             add_user(rest, namespace, "before")
-            await asyncio.to_thread(until_seen, rest, namespace, "before", START_SECONDS)
+            await asyncio.to_thread(until_seen, rest, namespace, "before")
             assert proxy.swallow() > 8, "the watches go this way"
             add_user(rest, namespace, "after")
-            await asyncio.to_thread(until_seen, rest, namespace, "after", NOTICED_SECONDS)
+            await asyncio.to_thread(until_seen, rest, namespace, "after")

@@ -98,11 +98,11 @@ def _was_harmless(here: Here) -> bool:
 def _is_whole(here: Here) -> bool:
     """Wait until everything has come to rest by itself, and have the storage checked."""
     begin = time.monotonic()
-    here.wait_for("packageindex", "main", "Ready", "Serving", 120)
-    here.wait_for("packageindex", "main", "Reconciling", "Settled", 60)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
+    here.wait_for("packageindex", "main", "Reconciling", "Settled")
     users = here.kubectl("-n", here.namespace, "get", "indexusers", "-o", "name").split()
     for user in users:
-        here.wait_for("indexuser", user.rpartition("/")[2], "Ready", "LoginInForce", 60)
+        here.wait_for("indexuser", user.rpartition("/")[2], "Ready", "LoginInForce")
     say(f"after {time.monotonic() - begin:.0f} s the index and its {len(users)} users are ready")
     # By a server's own credentials.
     settings = here.kubectl.get("-n", here.namespace, "configmap", "wheelyard-main")["data"]["index.yaml"]
@@ -169,8 +169,8 @@ def _index(job: MainJob, name: str) -> Iterator[Here]:
         here.index(name, spec={"replicas": faults.REPLICAS, "access": {"grants": grants}})
         here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
         here.client_pod(job.cluster)
-        here.wait_for("packageindex", "main", "Reconciling", "Settled", 90)
-        here.wait_for("indexuser", "ci", "Ready", "LoginInForce", 30)
+        here.wait_for("packageindex", "main", "Reconciling", "Settled")
+        here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
         yield here
     finally:
         kubectl(

@@ -90,7 +90,7 @@ def rotate_key(here: Here) -> None:
         "-n", here.namespace, "annotate", "packageindex", "main", f"wheelyard.dev/rotate={time.time():.0f}"
     )
     eventually(lambda: key() != before, "there is another key", 150)
-    here.wait_for("packageindex", "main", "CredentialsReady", "KeyIssued", 150)
+    here.wait_for("packageindex", "main", "CredentialsReady", "KeyIssued")
 
 
 def _is_ready(pod: Any) -> bool:

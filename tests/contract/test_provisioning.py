@@ -196,7 +196,7 @@ def test_a_key_that_was_ended_reaches_nothing(principals: IamUsers, s3_server: S
     principals.delete_key(index, newer.key_id)
     assert [each.active for each in principals.keys(index)] == [False]
     for user in (first, second):
-        eventually(lambda: refused(lambda: user.get_object(Bucket=bucket, Key="team/secret")), "it has ended", 10)  # noqa: B023
+        eventually(lambda: refused(lambda: user.get_object(Bucket=bucket, Key="team/secret")), "it has ended")  # noqa: B023
 
 
 def test_a_bucket_whose_maker_was_killed_before_the_first_tag_is_set_up_and_an_older_one_is_not(

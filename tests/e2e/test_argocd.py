@@ -121,7 +121,7 @@ def nothing_flutters_and_nothing_is_pruned(estate: Estate) -> None:
             estate.argo.refresh(each)
         # It first marks all that it has in the new way.
         time.sleep(2 * argocd.RESYNC_SECONDS)
-        eventually(lambda: estate.states() == {("Synced", "Healthy")}, f"tracking by {method} settles", 60)
+        eventually(lambda: estate.states() == {("Synced", "Healthy")}, f"tracking by {method} settles")
         end = time.monotonic() + QUIET_SECONDS / 2
         while time.monotonic() < end:
             assert estate.states() == {("Synced", "Healthy")}, {
@@ -141,19 +141,19 @@ def what_is_changed_by_hand_goes_back(estate: Estate) -> None:
         replicas = estate.kubectl.get(*here, "packageindex", "main")["spec"]["replicas"]
         return replicas == 1 and "Service/wheelyard-main" in estate.children()
 
-    eventually(is_back, "replicas and Service are back", 60)
+    eventually(is_back, "replicas and Service are back")
     estate.argo.settles("package-indexes")
 
 
 def what_a_commit_removes_is_gone(estate: Estate) -> None:
     estate.repository.remove("indexes/second-user.yaml")
     estate.commit("The second user left")
-    eventually(lambda: "Secret/second-pypi" not in estate.children(), "the user's Secret is gone", 60)
+    eventually(lambda: "Secret/second-pypi" not in estate.children(), "the user's Secret is gone")
     estate.argo.settles("package-indexes")
     estate.repository.remove("indexes/main.yaml")
     # An Application that has nothing at all any more prunes nothing, unless it says allowEmpty.
     left = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "left"}}
     estate.repository.write("indexes/left.yaml", left)
     estate.commit("No index any more")
-    eventually(lambda: not estate.children(), "the index and what was made of it are gone", 90)
+    eventually(lambda: not estate.children(), "the index and what was made of it are gone")
     estate.argo.settles("package-indexes")

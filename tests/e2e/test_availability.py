@@ -8,9 +8,6 @@ from support.here import Here
 from support.kubectl import eventually
 from support.operator_pods import OperatorPods
 
-TAKEOVER_SECONDS = 30
-"""A Lease of 15 seconds, read every 2; the rest is for a machine that is busy."""
-
 
 @pytest.fixture
 def pods(here: Here) -> OperatorPods:
@@ -28,14 +25,12 @@ def pair(pods: OperatorPods) -> Iterator[OperatorPods]:
 def assert_works(here: Here, name: str) -> None:
     """Check that a change is looked after, and soon."""
     here.apply("IndexUser", name, {"indexRef": {"name": "nowhere"}})
-    here.wait_for("indexuser", name, "Ready", "IndexNotFound", 15)
+    here.wait_for("indexuser", name, "Ready", "IndexNotFound")
 
 
 def assert_follows(pods: OperatorPods, leader: str, transitions: int) -> str:
     """Check that another one leads within the time that is promised, and it alone; return its name."""
-    following = eventually(
-        lambda: (found := pods.leader()) != leader and found, "another operator leads", TAKEOVER_SECONDS
-    )
+    following = eventually(lambda: (found := pods.leader()) != leader and found, "another operator leads")
     assert pods.lease()["leaseTransitions"] == transitions + 1
     return str(following)
 

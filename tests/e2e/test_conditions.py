@@ -25,7 +25,7 @@ class Resting:
 
     def __init__(self, here: Here) -> None:
         self._here = here
-        eventually(self._settled, "everything has settled", 60)
+        eventually(self._settled, "everything has settled")
         self.since = time.monotonic()
 
     def versions(self) -> dict[str, str]:
@@ -46,7 +46,7 @@ def resting(operator: MainJob, s3: S3Client, removals: Removals) -> Iterator[Res
         here = Here(operator.kubectl, namespace)
         here.index(bucket)
         here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
-        here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+        here.wait_for("packageindex", "main", "Ready", "Serving")
         here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
         yield Resting(here)
 
@@ -61,7 +61,7 @@ def test_a_bucket_that_does_not_exist_and_then_does(here: Here, bucket: str, s3:
     assert bucket in message
     assert here.condition("packageindex", "main", "Ready")[0] == "False"
     s3.create_bucket(Bucket=bucket)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
 def test_a_missing_secret_then_wrong_keys_then_right_ones(
@@ -76,12 +76,12 @@ def test_a_missing_secret_then_wrong_keys_then_right_ones(
     here.secret("keys", AWS_ACCESS_KEY_ID="nobody", AWS_SECRET_ACCESS_KEY="nothing")
     here.wait_for("packageindex", "main", "CredentialsReady", "WrongCredentials")
     here.secret("keys", AWS_ACCESS_KEY_ID=cluster.s3.access_key, AWS_SECRET_ACCESS_KEY=cluster.s3.secret_key)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 120)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
 def test_two_indexes_on_one_bucket_and_prefix(here: Here, bucket: str) -> None:
     here.index(bucket, "first")
-    here.wait_for("packageindex", "first", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "first", "Ready", "Serving")
     here.index(bucket, "second")
     message = here.wait_for("packageindex", "second", "StorageReady", "StorageInUse")
     assert "first" not in message, "its owner must not be revealed"
@@ -112,7 +112,7 @@ def test_an_index_that_does_not_exist_and_then_does(here: Here, bucket: str) -> 
     message = here.wait_for("indexuser", "ci", "Ready", "IndexNotFound")
     assert "main" in message
     here.index(bucket)
-    here.wait_for("indexuser", "ci", "Ready", "LoginInForce", 60)
+    here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
 
 
 def test_a_namespace_that_the_index_does_not_accept(here: Here, main_job_ready: MainJob) -> None:
@@ -139,34 +139,34 @@ def quota(here: Here, pods: str) -> None:
 def test_pods_that_a_quota_refuses_and_then_does_not(here: Here, bucket: str) -> None:
     quota(here, "0")
     here.index(bucket)
-    message = here.wait_for("packageindex", "main", "Available", "PodsRefused", 90)
+    message = here.wait_for("packageindex", "main", "Available", "PodsRefused")
     assert "exceeded quota: pods" in message
     assert here.condition("packageindex", "main", "Stalled")[:2] == ("True", "PodsRefused")
     quota(here, "10")
     # The controller of ReplicaSets tries again after a minute or more; a new pod template makes it
     # do so at once.
     here.kubectl("-n", here.namespace, "delete", "replicaset", "--all")
-    here.wait_for("packageindex", "main", "Ready", "Serving", 180)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
 def test_a_paused_rollout_is_a_condition(here: Here, bucket: str) -> None:
     here.index(bucket)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     rollout = ("-n", here.namespace, "rollout")
     here.kubectl(*rollout, "pause", "deployment/wheelyard-main")
     here.index(bucket, spec={"freshness": {"fresh": "7s"}})
-    message = here.wait_for("packageindex", "main", "Stalled", "RolloutPaused", 60)
+    message = here.wait_for("packageindex", "main", "Stalled", "RolloutPaused")
     assert "kubectl rollout resume deployment wheelyard-main" in message
     assert here.condition("packageindex", "main", "Available")[0] == "True"
     here.kubectl(*rollout, "resume", "deployment/wheelyard-main")
-    here.wait_for("packageindex", "main", "Ready", "Serving", 120)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
 def test_what_was_provisioned_reaches_its_own_bucket_alone_and_goes_with_the_index(
     here: Here, bucket: str, s3: S3Client, iam: IAMClient, cluster: Cluster
 ) -> None:
     here.index(bucket, prefix="team/", provision={"bucket": True, "user": True})
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     keys = here.kubectl.secret(here.namespace, "wheelyard-main-storage")
     user = boto3.client(
         "s3",
@@ -192,19 +192,19 @@ def test_what_was_provisioned_reaches_its_own_bucket_alone_and_goes_with_the_ind
 
 def test_changed_or_deleted_children_are_restored(here: Here, bucket: str) -> None:
     here.index(bucket)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     mine = ("-n", here.namespace)
     here.kubectl(*mine, "delete", "service,configmap", "wheelyard-main")
     here.kubectl(*mine, "set", "image", "deployment/wheelyard-main", "*=broken:1")
-    eventually(lambda: here.kubectl(*mine, "get", "service,configmap", "wheelyard-main"), "they are back", 30)
+    eventually(lambda: here.kubectl(*mine, "get", "service,configmap", "wheelyard-main"), "they are back")
 
     def image() -> str:
         deployment = here.kubectl.get(*mine, "deployment", "wheelyard-main")
         name: str = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
         return name
 
-    eventually(lambda: image() != "broken:1", "the image is ours again", 30)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+    eventually(lambda: image() != "broken:1", "the image is ours again")
+    here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
 def test_a_role_that_the_cluster_does_not_provide_is_not_checked(main_job_ready: MainJob) -> None:

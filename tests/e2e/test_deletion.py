@@ -32,7 +32,7 @@ def test_delete_takes_the_bucket_but_not_what_is_not_ours(
     here.index(bucket, spec={"deletionPolicy": "Delete", **USES})
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
     here.client_pod(cluster)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     publish_something(here)
     s3.put_object(Bucket=bucket, Key="somebody-else/s", Body=b"")
@@ -49,13 +49,13 @@ def test_delete_takes_the_bucket_but_not_what_is_not_ours(
     def gone() -> bool:
         return not here.kubectl("-n", here.namespace, "get", "packageindex", "--ignore-not-found")
 
-    eventually(gone, "the index is gone", 90)
+    eventually(gone, "the index is gone")
     assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
 def test_cascade_orphan_and_a_stray_pod_hang_no_deletion(here: Here, bucket: str) -> None:
     here.index(bucket)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     mine = ("-n", here.namespace)
     server = here.kubectl.get(*mine, "pods", "-l", "wheelyard.dev/index=main")["items"][0]
     stray = {"name": "stray", "namespace": here.namespace, "labels": server["metadata"]["labels"]}
@@ -101,20 +101,20 @@ def test_on_a_volume_packages_outlive_pods_and_the_index(here: Here) -> None:
     spec = {"storage": storage, "replicas": 1, **USES}
     here.apply("PackageIndex", "main", spec)
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
-    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     assert here.condition("packageindex", "main", "StorageReady")[:2] == ("True", "VolumeBound")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     publish_something(here)
 
     delete_index(here)
     here.apply("PackageIndex", "main", spec)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     publish_something(here)
     assert here.in_client("sh", "-c", "find /folder -name 'first-1-*.whl'").strip()
 
     here.apply("PackageIndex", "main", {**spec, "deletionPolicy": "Delete"})
-    here.wait_for("packageindex", "main", "Ready", "Serving", 30)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     delete_index(here)
     found = here.kubectl("-n", here.namespace, "get", "persistentvolumeclaims", "--ignore-not-found")
     assert "wheelyard-main" not in found or "Terminating" in found

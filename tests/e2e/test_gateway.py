@@ -33,19 +33,19 @@ def test_by_a_gateway_of_another_namespace(operator: MainJob, certificate: Certi
         kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(everything))
         message = here.wait_for("packageindex", "main", "Exposed", "KindNotInstalled")
         assert "have the Gateway API's CRDs installed" in message
-        here.wait_for("packageindex", "main", "Available", "Serving", 90)
+        here.wait_for("packageindex", "main", "Available", "Serving")
         kubectl("apply", "--server-side", "-f", crds)
         kubectl("wait", "--for=condition=Established", "-f", crds, "--timeout=30s")
         kubectl("apply", "-f", "-", stdin=json.dumps(gateway_class))
         namespace_with(kubectl, "gateways", certificate, "example-com-tls")
         operator.apply("gateway.yaml")
-        here.wait_for("packageindex", "main", "Exposed", "WaitingForGateway", 90)
+        here.wait_for("packageindex", "main", "Exposed", "WaitingForGateway")
         with traefik.running(operator.cluster, tmp_path, traefik.GATEWAYS):
             operator.wait_until_ready("packageindex", "main", here.namespace)
             operator.wait_until_ready("indexuser", "developer", here.namespace)
             laptop(here, operator.cluster, certificate, "packages.example.com")
             there = "https://packages.example.com/simple/"
-            eventually(lambda: status(here, there) == 401, "Traefik knows of the servers", 20)
+            eventually(lambda: status(here, there) == 401, "Traefik knows of the servers")
             wheel = distributions.wheel(tmp_path, "by_gateway", version=f"1.{int(time.time())}")
             kubectl("-n", here.namespace, "cp", str(wheel), f"client:/tmp/{wheel.name}")
             here.in_client(

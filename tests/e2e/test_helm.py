@@ -74,7 +74,7 @@ class Watched:
     def is_reconciled(self, user: str) -> None:
         """See that the operator that runs now has looked at the index: a new user of it can log in."""
         self._here.apply("IndexUser", user, {"indexRef": {"name": "main"}})
-        self._here.wait_for("indexuser", user, "Ready", "LoginInForce", 60)
+        self._here.wait_for("indexuser", user, "Ready", "LoginInForce")
 
 
 def operators(here: Here) -> list[Any]:
@@ -120,7 +120,7 @@ def test_a_release_comes_changes_and_goes_and_indexes_are_used_all_the_while(
         watched.is_reconciled("of-the-next")
 
         without.roll_back_operator()
-        eventually(lambda: len(operators(here)) == 1, "one operator is left", 30)
+        eventually(lambda: len(operators(here)) == 1, "one operator is left")
         assert "of" not in operators(here)[0]["labels"]
         watched.is_reconciled("of-the-one-before")
 

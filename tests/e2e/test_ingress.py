@@ -48,7 +48,7 @@ def outside(
             operator.wait_until_ready("packageindex", "main", here.namespace)
             operator.wait_until_ready("indexuser", "developer", here.namespace)
             laptop(here, operator.cluster, certificate, HOST)
-            eventually(lambda: status(here, f"https://{HOST}/simple/") == 401, "Traefik knows of the servers", 20)
+            eventually(lambda: status(here, f"https://{HOST}/simple/") == 401, "Traefik knows of the servers")
             yield Outside(here)
     finally:
         remove(kubectl, here.namespace)
@@ -115,8 +115,8 @@ def test_a_large_file_comes_through_both_ways_and_clients_that_stop_half_way_lea
     assert outside.sh("sha256sum /tmp/again/big-1.0-py3-none-any.whl").split()[0] == digest
 
     with half_way_up(outside):
-        eventually(lambda: outside.received() > 10**7, "the server has a part of the upload", 30)
-    eventually(lambda: outside.received() == 0, "the space is free again", 30)
+        eventually(lambda: outside.received() > 10**7, "the server has a part of the upload")
+    eventually(lambda: outside.received() == 0, "the space is free again")
     assert status(outside, f"{INSIDE}half/") == 404
     assert not [each for each in outside.log() if "exception" in each or each["level"] == "ERROR"]
 

@@ -55,7 +55,7 @@ def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
         .replace("namespace: packages", f"namespace: {here.namespace}")
     )
     here.kubectl("apply", "-f", "-", stdin=rights)
-    here.wait_for("packageindex", "main", "Reconciling", "Settled", 90)
+    here.wait_for("packageindex", "main", "Reconciling", "Settled")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     yield Jane(cluster, here.namespace)
     here.kubectl("delete", "clusterrole", "wheelyard-view", "wheelyard-operate")
@@ -77,7 +77,7 @@ def test_all_of_it(jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: 
     assert kinds == ["PackageIndex", "IndexUser"]
 
     _publish_and_install(jane, here, wheel(tmp_path, "seen"))
-    eventually(lambda: "audit publish done" in jane("logs", "main"), "the publication is in the log", 15)
+    eventually(lambda: "audit publish done" in jane("logs", "main"), "the publication is in the log")
 
     before = jane("login", "ci", "--for", "env")
     assert "has the new token" in jane("rotate", "user/ci", "--wait")
@@ -113,7 +113,7 @@ def test_following_the_log_and_pausing(jane: Jane, here: Here, cluster: Cluster)
     here.wait_for("packageindex", "main", "Paused", "PausedByAnnotation")
     assert "is paused: kubectl wheelyard resume" in jane.attempt("rotate", "index/main").stderr
     assert "is resumed" in jane("resume", "index/main")
-    eventually(lambda: "paused" not in jane("status", "main"), "it is resumed", 30)
+    eventually(lambda: "paused" not in jane("status", "main"), "it is resumed")
 
 
 def _new_pods(names: Iterator[str]) -> Iterator[str]:

@@ -62,7 +62,7 @@ class Installing:
 
     def wait_for(self, more: int) -> None:
         target = self.installed + more
-        eventually(lambda: self.failures or self.installed >= target, f"{more} more installs", 120)
+        eventually(lambda: self.failures or self.installed >= target, f"{more} more installs")
 
     def _run(self) -> None:
         script = (
@@ -105,11 +105,11 @@ def test_a_deleted_user_secret_comes_back_with_a_new_token_and_the_old_one_stops
     assert _status(main_job, "packages.ci", old) == 200
     kubectl("-n", "packages", "delete", "secret", "ci-pypi")
     deleted = time.monotonic()
-    new = eventually(lambda: kubectl.secret("packages", "ci-pypi")["password"], "the Secret is back", 15)
+    new = eventually(lambda: kubectl.secret("packages", "ci-pypi")["password"], "the Secret is back")
     assert new != old
-    eventually(lambda: _on_every_pod(main_job, old) == {401}, "no replica takes the old token", 15)
+    eventually(lambda: _on_every_pod(main_job, old) == {401}, "no replica takes the old token")
     print(f"the old token had stopped after {time.monotonic() - deleted:.1f} s")  # noqa: T201
-    eventually(lambda: _on_every_pod(main_job, new) == {200}, "every replica takes the new token", 15)
+    eventually(lambda: _on_every_pod(main_job, new) == {200}, "every replica takes the new token")
     main_job.start_publisher()
     main_job.publish(distributions)
 

@@ -65,7 +65,7 @@ def test_the_operator_cannot_reach_other_namespaces_and_does_its_work_in_its_own
     namespaced.wait_until_ready("packageindex", "main", namespace)
     namespaced.wait_until_ready("indexuser", "agent", namespace)
     kubectl("-n", namespace, "delete", "secret", "agent-pypi")
-    eventually(lambda: kubectl.secret(namespace, "agent-pypi"), "its children are watched", 15)
+    eventually(lambda: kubectl.secret(namespace, "agent-pypi"), "its children are watched")
     unseen = {"observedGeneration": -1}  # what the schema gives it
     assert kubectl.get("-n", other, "indexuser", "agent")["status"] == unseen
     assert kubectl("-n", other, "get", "secrets", "-o", "name") == ""

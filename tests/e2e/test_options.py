@@ -51,20 +51,20 @@ def test_what_an_index_asks_for_is_there_and_goes_again(operator: MainJob) -> No
         operator.wait_until_ready("packageindex", "main", here.namespace)
         here.wait_for("packageindex", "main", "Monitored", "KindNotInstalled")
         kubectl("apply", "-f", "-", stdin=json.dumps(SERVICE_MONITORS))
-        here.wait_for("packageindex", "main", "Monitored", "Applied", 90)
+        here.wait_for("packageindex", "main", "Monitored", "Applied")
         assert there() == set(OPTIONS)
         assert replicas() == 2
 
         kubectl(*mine, "scale", "deployment", "wheelyard-main", "--replicas=3")  # as the autoscaler does
         for kind in OPTIONS:
             kubectl(*mine, "delete", kind, "wheelyard-main")
-        eventually(lambda: there() == set(OPTIONS), "all that was deleted is there again", 30)
+        eventually(lambda: there() == set(OPTIONS), "all that was deleted is there again")
         assert replicas() == 3, "the autoscaler's number stays"
 
         gone = [{"op": "remove", "path": f"/spec/{field}"} for field in ASKED_FOR]
         kubectl(*mine, "patch", "packageindex", "main", "--type=json", "-p", json.dumps(gone))
-        eventually(lambda: there() == {"poddisruptionbudget"}, "what is not asked for is gone", 30)
-        eventually(lambda: replicas() == 2, "the index's own number counts again", 30)
+        eventually(lambda: there() == {"poddisruptionbudget"}, "what is not asked for is gone")
+        eventually(lambda: replicas() == 2, "the index's own number counts again")
         pods = kubectl.get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/component=operator")["items"]
         restarts = [status["restartCount"] for pod in pods for status in pod["status"]["containerStatuses"]]
         assert set(restarts) == {0}

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 def servers(here: Here, bucket: str, removals: Removals) -> "Servers":
     removals.wait()
     here.index(bucket)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     return Servers(here)
 
 
@@ -45,11 +45,11 @@ class Servers:
 def test_s3(servers: Servers, here: Here, bucket: str) -> None:
     stop_part("versitygw-s3")
     try:
-        message = here.wait_for("packageindex", "main", "StorageReady", "EndpointUnreachable", 150)
+        message = here.wait_for("packageindex", "main", "StorageReady", "EndpointUnreachable")
         assert here.condition("packageindex", "main", "Stalled")[0] == "False"
     finally:
         start_part("versitygw-s3")
     assert bucket in message
-    here.wait_for("packageindex", "main", "StorageReady", "BucketReady", 90)
-    here.wait_for("packageindex", "main", "Ready", "Serving", 60)
+    here.wait_for("packageindex", "main", "StorageReady", "BucketReady")
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     assert servers.made() == servers.before

@@ -38,23 +38,23 @@ def test_settings_keys_and_images_change_under_load(busy: Busy, iam: IAMClient) 
     # A setting that servers read at their start.
     change = json.dumps({"spec": {"limits": {"projectFiles": 5000}}})
     here.kubectl(*mine, "patch", "packageindex", "main", "--type=merge", "-p", change)
-    eventually(lambda: reason("Reconciling") == "RollingOut", "the servers are replaced", 20)
-    here.wait_for("packageindex", "main", "Reconciling", "Settled", 60)
+    eventually(lambda: reason("Reconciling") == "RollingOut", "the servers are replaced")
+    here.wait_for("packageindex", "main", "Reconciling", "Settled")
 
     # The access key.
     old = key()
     (user,) = [each["UserName"] for each in iam.list_users()["Users"] if here.namespace in each["UserName"]]
     here.kubectl(*mine, "annotate", "packageindex", "main", "wheelyard.dev/rotate=now")
-    eventually(lambda: key() != old, "there is another key", 20)
-    eventually(lambda: keys() == [key()], "the old key has ended", 90)
-    eventually(lambda: reason("CredentialsReady") == "KeyIssued", "the status says that it has ended", 20)
+    eventually(lambda: key() != old, "there is another key")
+    eventually(lambda: keys() == [key()], "the old key has ended")
+    eventually(lambda: reason("CredentialsReady") == "KeyIssued", "the status says that it has ended")
 
     # An image that does not exist, and back.
     operator = ("-n", SYSTEM, "set", "env", "deployment/wheelyard-operator")
     image = here.kubectl.get(*mine, "deployment", "wheelyard-main")["spec"]["template"]["spec"]["containers"][0]
     here.kubectl(*operator, "WHEELYARD_IMAGE=wheelyard.dev/does-not-exist:1")
     try:
-        eventually(lambda: "does-not-exist" in str(busy.status()["conditions"]), "it says what is wrong", 60)
+        eventually(lambda: "does-not-exist" in str(busy.status()["conditions"]), "it says what is wrong")
         conditions = {each["type"]: each for each in busy.status()["conditions"]}
         assert "2 of 2" in conditions["Available"]["message"]
         assert "does-not-exist" in conditions["Ready"]["message"]
@@ -65,7 +65,7 @@ def test_settings_keys_and_images_change_under_load(busy: Busy, iam: IAMClient) 
         }
     finally:
         here.kubectl(*operator, f"WHEELYARD_IMAGE={image['image']}")
-    here.wait_for("packageindex", "main", "Reconciling", "Settled", 60)
+    here.wait_for("packageindex", "main", "Reconciling", "Settled")
 
     result = busy.end()
     assert (result["failed"], result["failures"]) == (0, [])

@@ -33,7 +33,7 @@ def tenant(here: Here) -> Here:
         whole = {"apiVersion": f"{group}/v1", "metadata": metadata, **manifest}
         here.kubectl("apply", "-f", "-", stdin=json.dumps(whole))
     mine = Here(Kubectl(here.kubectl.cluster, TENANT), here.namespace)
-    eventually(lambda: may(mine, "create", "packageindexes.wheelyard.dev"), "the role counts", 10)
+    eventually(lambda: may(mine, "create", "packageindexes.wheelyard.dev"), "the role counts")
     return mine
 
 
@@ -83,7 +83,7 @@ def test_no_field_says_what_runs(tenant: Here, here: Here, bucket: str, operator
         assert f'unknown field "spec.{field}"' in refused.stderr
     everywhere = {**spec, **evil, "storage": {**evil, "s3": {**spec["storage"]["s3"], **evil}}}
     tenant.kubectl(*apply, "--validate=ignore", stdin=manifest("PackageIndex", everywhere))
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
     (pod,) = here.kubectl.get("-n", here.namespace, "pods")["items"]
     (container,) = pod["spec"]["containers"]
     assert container["image"] == operator.cluster.images.wheelyard
@@ -171,7 +171,7 @@ def test_an_unclaimed_backup_is_not_unlocked(
     assert "wheelyard-main-storage" not in children(here)
     assert not [each for each in iam.list_users()["Users"] if f"{here.namespace}-main" in each["UserName"]]
     s3.put_object(Bucket=bucket, Key=marker, Body=f'{{"format": 1, "index": "{here.namespace}/main"}}'.encode())
-    here.wait_for("packageindex", "main", "Ready", "Serving", 90)
+    here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
 def test_a_role_or_a_serviceaccount_of_others_cannot_be_had(tenant: Here, here: Here, bucket: str) -> None:

@@ -17,6 +17,7 @@ from support import distributions
 from support.access import ACCESS, OWNER, PUBLISHER, READER, token_of
 from support.command_line import wheelyard
 from support.issuers import AUDIENCE, TestIssuer
+from support.patience import HANG_SECONDS
 from support.server import Server, running
 from wheelyard_operator.passwords import hashed
 from wheelyard_server.access.access_file import AccessFile, Password, TokenIdentity
@@ -67,7 +68,7 @@ def get(url: str, authorization: str = "", method: str = "GET", body: Any = None
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:
             answer.read()
             return int(answer.status)
     except urllib.error.HTTPError as error:
@@ -111,7 +112,7 @@ def test_no_secret_is_in_any_line_wherever_a_client_puts_it(server: Server, acce
     for token in (account, READER):
         assert get(f"{server.url}/api/v1/whoami", f"Bearer {token}") == 200
     request = urllib.request.Request(f"{server.url}/_/oidc/mint-token", json.dumps({"token": job}).encode())
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:
         minted = json.load(answer)["token"]
     assert get(f"{server.url}/api/v1/whoami", f"Bearer {minted}") == 200
     secrets = [PASSWORD, account, job, minted, READER, PUBLISHER]

@@ -15,6 +15,7 @@ from cluster.versitygw import free_port
 from support import distributions
 from support import server as real_server
 from support.access import PUBLISHER
+from support.patience import HANG_SECONDS
 from support.real_proxies import nginx
 from support.server import Server
 
@@ -50,7 +51,7 @@ def below(request: pytest.FixtureRequest, index: Server, tmp_path_factory: pytes
 
 def get(url: str) -> tuple[str, str]:
     """Return where redirects end, and the text that is there."""
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=HANG_SECONDS) as answer:
         return answer.url, answer.read().decode()
 
 
@@ -106,7 +107,7 @@ def test_what_json_names_is_there(below: str, published: Path) -> None:
     described = json.loads(get(f"{below}/pypi/open-below/json")[1])
     (file,) = described["urls"]
     assert file["url"].startswith(f"{below}/packages/")
-    with urllib.request.urlopen(file["url"], timeout=20) as answer:
+    with urllib.request.urlopen(file["url"], timeout=HANG_SECONDS) as answer:
         assert answer.read() == published.read_bytes()
     assert described["info"]["package_url"] == f"{below}/simple/open-below/"
 

@@ -15,6 +15,7 @@ from clients.environments import UV
 from support import distributions
 from support.access import OWNER, PUBLISHER, READER
 from support.http import auth
+from support.patience import HANG_SECONDS
 from support.real_proxies import caching_nginx, varnish
 from support.server import Server, running
 
@@ -47,7 +48,7 @@ def proxy(request: pytest.FixtureRequest, index: Server, tmp_path_factory: pytes
 
 
 def get(proxy: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-    connection = HTTPConnection(urlsplit(proxy).netloc, timeout=20)
+    connection = HTTPConnection(urlsplit(proxy).netloc, timeout=HANG_SECONDS)
     connection.request("GET", path, headers=dict(headers or {}))
     answer: HTTPResponse = connection.getresponse()
     found = Answer(answer.status, dict(answer.getheaders()), answer.read())

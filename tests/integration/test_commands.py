@@ -11,6 +11,7 @@ import pytest
 from support import distributions
 from support.access import OWNER, PUBLISHER
 from support.command_line import wheelyard
+from support.patience import HANG_SECONDS
 from support.server import Server, StartServer
 
 
@@ -21,7 +22,7 @@ def server(start_server: StartServer, tmp_path: Path) -> Server:
     files = [str(distributions.wheel(tmp_path, version=version)) for version in ("1.0", "2.0")]
     login = ("--username", "__token__", "--password", PUBLISHER)
     command = ("-m", "twine", "upload", "--non-interactive", "--repository-url", f"{running.url}/legacy/", *login)
-    subprocess.run([sys.executable, *command, *files], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, *command, *files], check=True, capture_output=True, timeout=HANG_SECONDS)
     return running
 
 

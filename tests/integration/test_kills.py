@@ -12,6 +12,7 @@ from support import distributions
 from support import server as real_server
 from support.access import PUBLISHER
 from support.http import auth, form
+from support.patience import HANG_SECONDS
 from support.server import Server
 from wheelyard_server.web.handlers.forms import CHUNK_BYTES
 
@@ -59,7 +60,7 @@ async def test_a_server_killed_anywhere_in_an_upload_loses_nothing_and_takes_the
             assert await publish(dying, path) is None
         finally:
             dying.process.kill()
-        assert dying.process.wait(10) == -signal.SIGKILL
+        assert dying.process.wait(HANG_SECONDS) == -signal.SIGKILL
         assert any((home / "scratch").iterdir()) is bool(module)
         server = real_server.start(home, storages[kind])
         try:

@@ -17,6 +17,7 @@ from support.access import OWNER, PUBLISHER
 from support.buckets import VERSITYGW
 from support.command_line import wheelyard
 from support.http import auth, form
+from support.patience import HANG_SECONDS
 from support.server import StartServer
 
 UPLOADS = 20
@@ -56,7 +57,9 @@ async def test_an_index_goes_from_a_folder_to_s3_and_back_and_is_installed_from(
     assert events("verify", "--config", str(config))[-1] == {"event": "summary", "projects": 1, "findings": 0}
     restored = start_server("folder")
     install = ("-m", "pip", "install", "--target", str(tmp_path / "target"), "--no-cache-dir", "demo")
-    subprocess.run([sys.executable, *install, "--index-url", f"{restored.url}/simple/"], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, *install, "--index-url", f"{restored.url}/simple/"], check=True, timeout=HANG_SECONDS
+    )
     assert (tmp_path / "target" / "demo-1.2.dist-info").is_dir()
 
 

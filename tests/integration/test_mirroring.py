@@ -21,6 +21,7 @@ from clients.environments import program
 from support import distributions
 from support.access import OWNER, PUBLISHER
 from support.http import auth, form
+from support.patience import HANG_SECONDS
 from support.server import Server, StartServer
 from support.tls import tls
 
@@ -31,7 +32,7 @@ master = {url}
 api-method = {api}
 allow-non-https = true
 json = true
-timeout = 20
+timeout = 120
 workers = 2
 hash-index = false
 stop-on-error = true
@@ -77,7 +78,7 @@ class Mirror:
 
     def follow(self, files: Mapping[str, str]) -> None:
         """Run every second until it has these files. By the simple API a change is listed within ten seconds."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG_SECONDS
         while self.digests != files and time.monotonic() < deadline:
             time.sleep(1)
             self.synchronize()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +14,8 @@ import pytest
 from support import distributions
 from support import server as real_server
 from support.access import PUBLISHER
+from support.patience import HANG_SECONDS, wait_until
 from support.server import Server
-
-ENDS_SECONDS = 20
 
 
 @pytest.fixture
@@ -43,10 +41,7 @@ def is_running(pid: int) -> bool:
 
 
 def assert_ended(pids: list[int]) -> None:
-    deadline = time.monotonic() + ENDS_SECONDS
-    while any(map(is_running, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, pids))
+    wait_until(lambda: not any(map(is_running, pids)))
 
 
 def upload(server: Server, path: Path) -> None:
@@ -79,7 +74,7 @@ def test_each_has_processors_of_its_own(server: Server) -> None:
 def test_one_that_ends_unasked_takes_the_other_with_it(server: Server) -> None:
     both = children(server)
     os.kill(both[0], signal.SIGKILL)
-    assert server.process.wait(ENDS_SECONDS) == 1
+    assert server.process.wait(HANG_SECONDS) == 1
     assert_ended(both)
 
 
@@ -94,7 +89,7 @@ def test_the_reason_servers_do_not_serve_is_shown_in_a_line(tmp_path: Path) -> N
     nowhere = "192.0.2.1:8080"
     options = ["--processes", "2", "--storage", f"file:{tmp_path}/data", "--listen", nowhere]
     command = [sys.executable, "-m", "wheelyard_server", "serve", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert done.returncode == 1
     assert "wheelyard: " in done.stderr
     assert "Traceback" not in done.stderr

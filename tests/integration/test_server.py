@@ -19,7 +19,8 @@ from cluster.versitygw import free_port
 from support import distributions
 from support.access import PUBLISHER
 from support.http import auth, form
-from support.server import READY_SECONDS, Server, StartServer
+from support.patience import HANG_SECONDS, until
+from support.server import Server, StartServer
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
@@ -56,9 +57,8 @@ async def test_probes_and_scrapes_that_go_well_are_no_lines_of_the_log(start_ser
             assert (await session.get(url)).status == 200
         assert server.log.read_text() == before
         await session.get(f"{server.url}/simple/")
-    async with asyncio.timeout(5):  # The line is written after the answer.
-        while '"GET /simple/" 200 ' not in server.log.read_text().removeprefix(before):
-            await asyncio.sleep(0.01)
+    # The line is written after the answer.
+    await until(lambda: '"GET /simple/" 200 ' in server.log.read_text().removeprefix(before))
 
 
 @pytest.mark.parametrize("storage", ["folder", "s3"])
@@ -80,10 +80,9 @@ async def test_a_changed_access_file_is_in_force_within_seconds(server: Server, 
     path = distributions.wheel(tmp_path)
     assert await publish(server, path) == 200
     server.access_file.write_text("grants: []")
-    deadline = time.monotonic() + 5
-    while await publish(server, path) != 401:
-        assert time.monotonic() < deadline, server.log.read_text()
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(HANG_SECONDS):
+        while await publish(server, path) != 401:
+            await asyncio.sleep(0.05)
 
 
 async def test_running_requests_end_before_the_server_does(server: Server, tmp_path: Path) -> None:
@@ -94,25 +93,46 @@ async def test_running_requests_end_before_the_server_does(server: Server, tmp_p
     async with aiohttp.ClientSession(read_bufsize=2**10) as session:
         download = await session.get(url)
         received = await download.content.readexactly(1000)
-        upload = asyncio.create_task(slow_upload(session, server, tmp_path))
-        await asyncio.sleep(0.3)
+        half_sent, go_on = asyncio.Event(), asyncio.Event()
+        upload = asyncio.create_task(slow_upload(session, server, tmp_path, half_sent, go_on))
+        await half_sent.wait()
+        assert await status(server, "/-/readyz") == 200
         server.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(1)
+        async with asyncio.timeout(HANG_SECONDS):
+            while await status(server, "/-/readyz") == 200:
+                await asyncio.sleep(0.01)
         assert server.process.poll() is None
         received += await download.read()
         assert hashlib.sha256(received).hexdigest() == digest
+        go_on.set()
         assert await upload == 200
-    assert await asyncio.to_thread(server.process.wait, 30) == 0
+    assert await asyncio.to_thread(server.process.wait, HANG_SECONDS) == 0
 
 
-async def slow_upload(session: aiohttp.ClientSession, server: Server, tmp_path: Path) -> int:
-    """Upload a file in two halves, two seconds apart."""
+async def status(server: Server, path: str) -> int:
+    """Return the status of a page on a connection of its own; 0 if the server takes none."""
+    try:
+        async with aiohttp.ClientSession() as session:
+            return (await session.get(f"{server.url}{path}")).status
+    except aiohttp.ClientError:
+        return 0
+
+
+async def slow_upload(
+    session: aiohttp.ClientSession,
+    server: Server,
+    tmp_path: Path,
+    half_sent: asyncio.Event,
+    go_on: asyncio.Event,
+) -> int:
+    """Upload a file in two halves, the second once it may."""
     filled = form(distributions.wheel(tmp_path, version="2.0"))()
     body = await filled.as_bytes()
 
     async def halves() -> AsyncIterator[bytes]:
         yield body[: len(body) // 2]
-        await asyncio.sleep(2)
+        half_sent.set()
+        await go_on.wait()
         yield body[len(body) // 2 :]
 
     headers = {**auth(PUBLISHER), "Content-Type": filled.content_type}
@@ -130,7 +150,7 @@ async def test_another_index_s_storage_is_refused(start_server: StartServer, sto
     config.write_text(other)
     command = [sys.executable, "-m", "wheelyard_server", "serve", "--config", str(config)]
     refused = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=READY_SECONDS, check=False
+        subprocess.run, command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
     assert refused.returncode == 1
     assert "belongs to the index 'packages/main'" in refused.stderr
@@ -158,14 +178,14 @@ def test_standalone_works_by_copying_the_lines_that_it_prints(tmp_path: Path) ->
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=HANG_SECONDS,
                 check=False,
             )
             assert done.returncode == 0, line + done.stdout + done.stderr
         assert (tmp_path / "site/demo.py").exists()
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_SECONDS) == 0
         assert process.stdout is not None
         process.stdout.close()
 

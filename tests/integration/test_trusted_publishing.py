@@ -15,6 +15,7 @@ from clients.environments import TWINE, UV
 from support import distributions
 from support.ci_service import CIService, ci_service
 from support.issuers import AUDIENCE
+from support.patience import HANG_SECONDS
 from support.server import Server, running
 from support.tls import Tls, tls
 from wheelyard_operator.desired.access_file import Login, Trust, access_file
@@ -150,5 +151,5 @@ def test_the_operator_follows_no_redirect_and_believes_no_page(ci: CIService) ->
 def call(url: str, body: Any = None, bearer: str = "") -> Any:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {bearer}"}
     request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:
         return json.load(answer)

@@ -23,6 +23,7 @@ from support import distributions, releases
 from support import server as real_server
 from support.access import OWNER, PUBLISHER
 from support.http import auth, form
+from support.patience import HANG_SECONDS
 from support.server import Server
 from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.ownership import FORMAT_FILE
@@ -71,7 +72,7 @@ class Index:
         self.add(self.start(old=old))
         with self.changed:
             self.serving.remove(server)
-            assert self.changed.wait_for(lambda: not self.busy.get(server.url), 60)
+            assert self.changed.wait_for(lambda: not self.busy.get(server.url), HANG_SECONDS)
         assert server.stop() == 0, server.log.read_text()
 
     @contextmanager
@@ -115,7 +116,7 @@ class Traffic:
         """Return when some more requests have been answered."""
         with self._progress:
             enough = len(self.published) + BETWEEN
-            assert self._progress.wait_for(lambda: len(self.published) >= enough or self.failures, 120)
+            assert self._progress.wait_for(lambda: len(self.published) >= enough or self.failures, HANG_SECONDS)
         assert self.failures == []
 
     async def _run(self) -> None:
@@ -228,7 +229,9 @@ def assert_old_servers_refuse(index: Index) -> None:
     assert index.serving[0].stop() == 0  # It would have the same ports.
     command = (sys.executable, "-m", *real_server.SERVE, configuration(index))
     environment = os.environ | {"PYTHONPATH": str(index.old_release)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert done.returncode != 0
     assert "The storage has format 2, this server knows 1: upgrade it" in done.stdout + done.stderr
 

@@ -36,7 +36,7 @@ def busy_index(here: Here, bucket: str, cluster: Cluster, operations_a_second: f
     here.index(bucket, spec={"replicas": 2, "access": {"grants": grants}})
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
     here.client_pod(cluster)
-    here.wait_for("packageindex", "main", "Reconciling", "Settled", 90)
+    here.wait_for("packageindex", "main", "Reconciling", "Settled")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     with ThreadPoolExecutor(1) as threads:
         yield Busy(here, threads.submit(here.load, operations_a_second))

@@ -39,14 +39,14 @@ class Here:
                 return each["status"], each["reason"], each["message"]
         return "", "", ""
 
-    def wait_for(self, kind: str, name: str, condition_type: str, reason: str, seconds: float = 40) -> str:
+    def wait_for(self, kind: str, name: str, condition_type: str, reason: str) -> str:
         """Wait until the condition has this reason and return its message."""
 
         def reached() -> bool:
             return self.condition(kind, name, condition_type)[1] == reason
 
         try:
-            eventually(reached, f"{kind} {name} says {reason}", seconds)
+            eventually(reached, f"{kind} {name} says {reason}")
         except AssertionError as error:
             raise AssertionError(self.kubectl("-n", self.namespace, "describe", kind, name)) from error
         return self.condition(kind, name, condition_type)[2]

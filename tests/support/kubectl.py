@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import Cluster
+from support.patience import HANG_SECONDS
 
 COMMAND_SECONDS = 180
 
@@ -61,7 +62,7 @@ def run(cluster: Cluster, *command: str, stdin: str | None = None) -> subprocess
     )
 
 
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def eventually(condition: Callable[[], Any], what: str, seconds: float = HANG_SECONDS) -> Any:
     """Wait until the condition gives something true, and return that; a `CommandError` is not yet."""
     deadline = time.monotonic() + seconds
     last: object = None

@@ -97,7 +97,7 @@ class MainJob:
         self._helm("uninstall", "wheelyard")
         # Its pods end after it, and ask for their Lease until then.
         pods = ("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/component=operator", "-o", "name")
-        eventually(lambda: not self.kubectl(*pods), "the operator has gone", 60)
+        eventually(lambda: not self.kubectl(*pods), "the operator has gone")
         self.kubectl("-n", SYSTEM, "delete", "lease", "wheelyard-operator", "--ignore-not-found")
         self.installs.append(Install(begin, datetime.now(UTC), self.installs[-1].namespaces))
 

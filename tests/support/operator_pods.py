@@ -21,7 +21,7 @@ class OperatorPods:
         mine = ("-n", SYSTEM)
         self.kubectl(*mine, "scale", DEPLOYMENT, f"--replicas={replicas}")
         self.kubectl(*mine, "rollout", "status", DEPLOYMENT, "--timeout=90s")
-        eventually(lambda: len(self.names()) == replicas, f"there are {replicas} pods", 60)
+        eventually(lambda: len(self.names()) == replicas, f"there are {replicas} pods")
 
     def names(self) -> list[str]:
         """Return the names of all pods, also of those that are ending."""
@@ -34,7 +34,7 @@ class OperatorPods:
 
     def leader(self) -> str:
         """Return the name of the pod that leads, once one does."""
-        return str(eventually(self._holder, "an operator leads", 40))
+        return str(eventually(self._holder, "an operator leads"))
 
     def leads(self, name: str) -> bool:
         """Tell what a pod says of itself, in its metrics."""

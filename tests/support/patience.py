@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-HANG_SECONDS = 120
+HANG_SECONDS = 300
 """After so long, what was waited for is not going to happen."""
 _PAUSE_SECONDS = 0.002
 

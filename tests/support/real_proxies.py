@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from cluster import debian
 from cluster.versitygw import free_port
+from support.patience import HANG_SECONDS
 
 PACKAGES = ("nginx", "varnish")
-READY_SECONDS = 30
 _NGINX = """\
 daemon off; master_process off; pid {home}/nginx.pid; error_log {home}/error.log;
 events {{ }}
@@ -87,10 +87,10 @@ def _running(command: list[str | Path], port: int) -> Iterator[str]:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"{url}/-/healthz", timeout=5).close()
+            urllib.request.urlopen(f"{url}/-/healthz", timeout=HANG_SECONDS).close()
         except urllib.error.HTTPError:
             return
         except (urllib.error.URLError, ConnectionError):

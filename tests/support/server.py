@@ -19,9 +19,9 @@ import pytest
 
 from cluster.versitygw import free_port
 from support.access import ACCESS
+from support.patience import HANG_SECONDS
 from wheelyard_server.access.access_file import AccessFile
 
-READY_SECONDS = 20
 ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parent.parent)}
 """So that programs of the tests themselves can be started as well."""
 
@@ -56,7 +56,7 @@ class Server:
     def stop(self) -> int:
         """Stop it as Kubernetes would and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(HANG_SECONDS)
 
 
 StartServer = Callable[[str], Server]
@@ -117,10 +117,10 @@ def start(
 
 def wait_until_ready(server: Server) -> None:
     """Wait until the server takes requests; its log explains if it does not."""
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{server.url}/-/readyz", timeout=5):
+            with urllib.request.urlopen(f"{server.url}/-/readyz", timeout=HANG_SECONDS):
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.05)

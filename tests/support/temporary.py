@@ -65,7 +65,7 @@ def new_bucket(s3: S3Client, removals: Removals) -> Iterator[str]:
 
 
 def _remove(s3: S3Client, bucket: str) -> None:
-    eventually(lambda: _removed(s3, bucket), "the bucket can be deleted", SECONDS)
+    eventually(lambda: _removed(s3, bucket), "the bucket can be deleted")
 
 
 def _removed(s3: S3Client, bucket: str) -> bool:
