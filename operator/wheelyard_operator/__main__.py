@@ -1,4 +1,4 @@
-"""`wheelyard-operator`: reads its settings, makes everything, and runs until it is told to stop."""
+"""Wires the operator: parses its settings, creates all its parts, and runs until it is stopped."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import Kube, RealKube
 from wheelyard_operator.process.calls import Calls, GuardedKube
-from wheelyard_operator.process.heartbeats import SignsOfLife
+from wheelyard_operator.process.heartbeats import Heartbeats
 from wheelyard_operator.process.leadership import Alone, Leader, Leadership
 from wheelyard_operator.process.life import Life
 from wheelyard_operator.process.metrics import Metrics, metrics_app
@@ -23,21 +23,21 @@ from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
-from wheelyard_operator.provision.server_probe import Servers
+from wheelyard_operator.provision.server_probe import ServerProbe
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
-from wheelyard_operator.reconcile.trust import TrustStage
+from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, OPERATOR, Key
 from wheelyard_operator.settings import Settings, SettingsError
-from wheelyard_operator.times import written
+from wheelyard_operator.times import rfc3339
 
 _LEASE_TIMEOUT = (2, 3)
-"""Two requests of such a length must have their place between two thoughts of giving up."""
+"""Two requests of this length must fit between two decisions about giving up."""
 _CONNECTIONS = 24
-"""To the API server: more than there are workers."""
+"""Connections to the API server: more than there are workers."""
 
 
 def main() -> None:
@@ -48,19 +48,19 @@ def main() -> None:
         sys.exit(f"wheelyard-operator: {error}")
     logs.set_up(settings.log_format)
     client, metrics = connect(), Metrics()
-    leading = leader(client, settings, metrics.failed("leadership"))
-    signs = SignsOfLife()
-    calls = Calls(leading, metrics, signs.note)
+    leading = leader(client, settings, metrics.failure_counter("leadership"))
+    heartbeats = Heartbeats()
+    calls = Calls(leading, metrics, heartbeats.record)
     reconcile = reconciler(GuardedKube(RealKube(client, settings.namespaces), calls), calls, settings)
-    queue = WorkQueue(metrics.measured(reconcile), signs)
+    queue = WorkQueue(metrics.measured(reconcile), heartbeats)
     metrics.follow(queue, leading)
     registry = kopf.get_default_registry()
-    register(Handlers(queue), registry, metrics.saw_event, everywhere=not settings.namespaces)
+    register(Handlers(queue), registry, metrics.record_event, everywhere=not settings.namespaces)
     Life(queue, leading, metrics_app(metrics), settings.metrics_port).register(registry)
     kopf.run(
         registry=registry,
         settings=kopf_settings(everywhere=not settings.namespaces),
-        # By itself, kopf looks for its user in /etc/passwd, where a pod's need not be.
+        # Otherwise kopf looks for its user in /etc/passwd, which may not have the pod's.
         identity=cast("Any", OPERATOR),
         standalone=True,
         clusterwide=not settings.namespaces,
@@ -70,24 +70,27 @@ def main() -> None:
 
 
 def connect() -> Any:
-    """Log in as the pod's ServiceAccount, or as kubectl would; give the official client's `ApiClient`."""
+    """Return an `ApiClient` that is logged in as the pod's ServiceAccount, or like kubectl."""
     configuration = kubernetes.client.Configuration()
     try:
         kubernetes.config.load_incluster_config(configuration)
     except kubernetes.config.ConfigException:
         kubernetes.config.load_kube_config(client_configuration=configuration)
-    # The queue tries again. In here, a request might wait until this operator no longer leads.
+    # The queue retries. Inside the client, a request might wait until this operator no longer
+    # leads.
     configuration.retries = False
     configuration.connection_pool_maxsize = _CONNECTIONS
     return kubernetes.client.ApiClient(configuration)
 
 
-def leader(client: Any, settings: Settings, failed: Callable[[], object]) -> Leader:
-    """Return what tells whether this operator leads; `failed` is told of errors that nobody expects."""
+def leader(client: Any, settings: Settings, count_failure: Callable[[], object]) -> Leader:
+    """Return the leadership of this operator; `count_failure` is called for unexpected errors."""
     if not settings.lease:
         return Alone()
     kube = RealKube(client, timeout=_LEASE_TIMEOUT)
-    return Leadership(kube, (settings.pod_namespace, settings.lease), settings.pod_name, failed=failed)
+    return Leadership(
+        kube, (settings.pod_namespace, settings.lease), settings.pod_name, count_failure=count_failure
+    )
 
 
 def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
@@ -95,10 +98,12 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     clients = Clients(settings, calls.watch_client)
     provisioner = StorageProvisioner(clients, IamUsers(clients, settings.region), settings, _now)
     storage = StorageStage(provisioner, settings)
-    web = calls.of_issuers(Web(settings.ca_bundle))
-    trust = TrustStage(Issuers(web, from_cluster(kube), failed=calls.failed("issuers")), settings)
+    web = calls.to_issuers(Web(settings.ca_bundle))
+    trust = TrustedIssuersStage(
+        Issuers(web, from_cluster(kube), count_failure=calls.failure_counter("issuers")), settings
+    )
     return _Reconciler(
-        IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, _now),
+        IndexReconciler(kube, storage, trust, calls.to_servers(ServerProbe(METRICS_PORT).ask), settings, _now),
         UserReconciler(kube, trust, settings, _now),
     )
 
@@ -106,19 +111,20 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
 def kopf_settings(*, everywhere: bool = True) -> kopf.OperatorSettings:
     """Return kopf's settings: it only watches here."""
     settings = kopf.OperatorSettings()
-    # It would ask for all namespaces and CRDs, for which an operator of single namespaces has no right.
+    # It would list all namespaces and CRDs, which an operator of single namespaces may not.
     settings.scanning.disabled = not everywhere
     settings.posting.enabled = False
     settings.peering.standalone = True
-    # Without these a watch that died silently is never noticed (kopf issues 585, 698, 957, 1120, 1276).
+    # Without these a watch that died silently is never noticed (kopf issues 585, 698, 957, 1120,
+    # 1276).
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
-    # The API server sends a bookmark every minute where nothing else happens.
+    # Without other events, the API server sends a bookmark every minute.
     settings.watching.inactivity_timeout = 70
     settings.networking.request_timeout = 60
     for group, plural in CHILDREN:
-        # The API server filters: objects of others never come here.
+        # The API server filters: objects of others never arrive.
         settings.watching.label_selectors[group, plural] = label_of(plural)
     return settings
 
@@ -133,7 +139,7 @@ class _Reconciler:
 
 
 def _now() -> str:
-    return written(datetime.now(UTC))
+    return rfc3339(datetime.now(UTC))
 
 
 if __name__ == "__main__":

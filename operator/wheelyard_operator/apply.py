@@ -1,20 +1,20 @@
-"""Makes the cluster agree with desired objects: only what differs, and only what is ours."""
+"""Applies desired objects to the cluster: only if they differ, and only the operator's own."""
 
 import hashlib
 import json
 from typing import Any
 
-from wheelyard_operator.kube import CEDED, FIELD_MANAGER, Kube
+from wheelyard_operator.kube import FIELD_MANAGER, HANDED_OVER, Kube
 from wheelyard_operator.resource import Manifest, Meta
 
 APPLIED = "wheelyard.dev/applied"
-"""Annotation of every child: a digest of what was applied, so that fields that are no longer wanted go."""
+"""Annotation of every child: a digest of the applied manifest, so that removed fields are noticed."""
 _KEPT = {"PersistentVolumeClaim"}
-"""Kinds whose objects stay where a deletionPolicy says so, and are taken up again whatever the next one says."""
+"""Kinds whose objects a deletionPolicy may retain, and a later index adopts again."""
 
 
 class NotOursError(Exception):
-    """An object of this name exists and belongs to somebody else: it stays as it is."""
+    """An object of this name exists and belongs to someone else: it is not changed."""
 
     def __init__(self, live: Manifest) -> None:
         metadata = live["metadata"]
@@ -23,7 +23,7 @@ class NotOursError(Exception):
 
 
 class LeavingError(Exception):
-    """The object of a deleted predecessor is still being removed: try again soon."""
+    """The object of a deleted predecessor is still being removed: retry soon."""
 
 
 class Applier:
@@ -34,7 +34,10 @@ class Applier:
         self._owner = owner
 
     def ensure(self, desired: Manifest) -> Manifest:
-        """Return the live object, written only if it differs; raise NotOursError or LeavingError."""
+        """Return the live object, written only if it differs.
+
+        Raise NotOursError or LeavingError.
+        """
         metadata = desired["metadata"]
         live = self._kube.get(desired["kind"], metadata["namespace"], metadata["name"])
         wanted = _with_digest(desired)
@@ -43,7 +46,7 @@ class Applier:
         self._check(live, desired)
         if covers(live, wanted):
             return live
-        # The uid makes the API server refuse, should another object have taken the name meanwhile.
+        # The uid makes the API server refuse if another object has taken the name meanwhile.
         return self._kube.apply({**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}})
 
     def would_ensure(self, desired: Manifest) -> None:
@@ -54,10 +57,10 @@ class Applier:
             self._check(live, desired)
         self._kube.would_apply(desired)
 
-    def cede(self, live: Manifest, field: str) -> None:
-        """Leave a field of an object's spec to others, before applying it without: its value stays.
+    def hand_over_field(self, live: Manifest, field: str) -> None:
+        """Hand a field of an object's spec over to others, before applying it without the field.
 
-        Without this the API server would set it back to its default, since nobody else has it.
+        Its value stays. Otherwise the API server would reset it, since no one else owns it.
         https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
         """
         metadata = live["metadata"]
@@ -65,21 +68,22 @@ class Applier:
             identity = {key: metadata[key] for key in ("name", "namespace", "uid")}
             spec = {field: live["spec"][field]}
             self._kube.apply(
-                {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": identity, "spec": spec}, CEDED
+                {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": identity, "spec": spec},
+                HANDED_OVER,
             )
 
     def check_owned(self, live: Manifest) -> None:
-        """Raise NotOursError where an object was not made for this resource."""
+        """Raise NotOursError if an object was not made for this resource."""
         if not is_owned(live, self._owner):
             raise NotOursError(live)
 
     def own(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Return a child as it is, None where there is none that was made for this resource."""
+        """Return a live child, None if there is none that was made for this resource."""
         live = self._kube.get(kind, namespace, name)
         return live if live is not None and is_owned(live, self._owner) else None
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        """Delete a child that is no longer wanted; what is not ours stays."""
+        """Delete a child that is no longer wanted; objects of others stay."""
         live = self.own(kind, namespace, name)
         if live is not None:
             self._kube.delete(kind, namespace, name, live["metadata"]["uid"])
@@ -95,15 +99,16 @@ class Applier:
 
 
 def is_owned(live: Manifest, owner: Meta) -> bool:
-    """Return whether the object was made for exactly this resource, by uid: names come again."""
+    """Return whether the object was made for exactly this resource, by uid: names are reused."""
     return any(each.get("uid") == owner.uid for each in _controllers(live))
 
 
 def covers(live: Any, desired: Any) -> bool:
-    """Return whether the live value has everything of the desired one, whatever else it has.
+    """Return whether the live value contains the desired one, whatever else it contains.
 
-    Defaults of the API server and fields of others do not count; it leaves out empty lists. Of lists of objects
-    each desired item must be covered by some live one; lists of plain values must be equal.
+    Defaults of the API server and fields of others do not count; the API server leaves out empty
+    lists. In lists of objects, each desired item must be covered by a live one; lists of plain
+    values must be equal.
     """
     if isinstance(desired, dict):
         return isinstance(live, dict) and all(
@@ -115,7 +120,7 @@ def covers(live: Any, desired: Any) -> bool:
 
 
 def _is_kept(live: Manifest, desired: Manifest) -> bool:
-    """Return whether it may have outlived the index that it was made for, and nobody else has it."""
+    """Return whether it may have outlived its index, and has no other owner."""
     kept = desired["kind"] in _KEPT and not _controllers(live)
     return kept and covers(live["metadata"].get("labels", {}), desired["metadata"]["labels"])
 

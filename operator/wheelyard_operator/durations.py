@@ -1,4 +1,7 @@
-"""Durations as every field and Helm value has them: a whole number and one unit, such as 30s or 7d."""
+"""Durations as every field and Helm value has them.
+
+A whole number and one unit, such as 30s or 7d.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""Events of the cluster to keys of the work queue: it is only ever said *that* something happened."""
+"""Turns events of the cluster into keys of the work queue.
+
+No content of an event is used further.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -38,7 +41,7 @@ CHILDREN = (
 
 def label_of(plural: str) -> str:
     """Return the label selector of the children that are watched."""
-    # People label the Secret of a password so, too: the name of the index that it is for.
+    # People put this label on the Secret of a password, too, with the name of its index.
     return INDEX_LABEL if plural == "secrets" else f"{MANAGED_BY_LABEL}={OPERATOR}"
 
 
@@ -46,10 +49,10 @@ Handler = Callable[[Any], Awaitable[None]]
 
 
 class Handlers:
-    """Turns events into keys. What it remembers only saves work: the resync finds whatever it misses.
+    """Turns events into keys. Its memory only saves work: the resync finds anything that it misses.
 
-    The methods are coroutines so that kopf calls them in the event loop, where the queue lives: plain functions
-    would run in threads.
+    The methods are coroutines so that kopf calls them in the event loop, where the queue lives:
+    plain functions would run in threads.
     """
 
     def __init__(self, queue: WorkQueue) -> None:
@@ -73,9 +76,9 @@ class Handlers:
                 self._queue.add(user)
 
     async def on_user(self, event: Any, **_: Any) -> None:
-        """Reconcile the user, and the index of which it is one."""
+        """Reconcile the user and its index."""
         metadata = event["object"]["metadata"]
-        # Before it is read: of one that cannot be, its reconciliation tells.
+        # Before it is parsed: if that fails, its reconciliation logs it.
         self._queue.add(Key(USER, metadata["namespace"], metadata["name"]))
         user = IndexUser.parse({"kind": USER, **event["object"]})
         self._queue.add(user.index)
@@ -85,7 +88,7 @@ class Handlers:
             self._index_of[user.meta.key] = user.index
 
     async def on_child(self, event: Any, **_: Any) -> None:
-        """Reconcile whom the labels name."""
+        """Reconcile the resources that the labels name."""
         metadata = event["object"]["metadata"]
         labels, namespace = metadata.get("labels", {}), metadata["namespace"]
         if USER_LABEL in labels:
@@ -95,7 +98,7 @@ class Handlers:
             self._queue.add(Key(INDEX, home, labels[INDEX_LABEL]))
 
     async def on_namespace(self, event: Any, **_: Any) -> None:
-        """Reconcile the users of a namespace, and their indexes: its labels may decide."""
+        """Reconcile the users of a namespace and their indexes: its labels may decide."""
         name = event["object"]["metadata"]["name"]
         for user, index in self._index_of.items():
             if user.namespace == name:
@@ -106,19 +109,19 @@ class Handlers:
 def register(
     handlers: Handlers,
     registry: kopf.OperatorRegistry,
-    saw_event: Callable[[str], None],
+    record_event: Callable[[str], None],
     *,
     everywhere: bool = True,
 ) -> None:
-    """Watch everything that may matter; of children only those that carry `label_of` their kind.
+    """Watch everything that may matter; only children with the label of `label_of`.
 
-    Namespaces can only be watched all together: an operator of some looks at their labels every minute instead.
-    `saw_event` is told of what resource, such as "secrets", each event is.
+    Namespaces can only be watched all together: an operator of some looks at their labels every
+    minute instead. `record_event` is called with the resource of each event, such as "secrets".
     """
 
     def watch(group: str, plural: str, handler: Handler, **selectors: Any) -> None:
         async def noted(event: Any, **_: Any) -> None:
-            saw_event(plural)
+            record_event(plural)
             await handler(event)
 
         kopf.on.event(group, plural, registry=registry, id=plural, **selectors)(noted)

@@ -1,4 +1,4 @@
-"""The Kubernetes API, as far as the operator uses it: objects in, objects out, no models."""
+"""The client of the Kubernetes API: objects in, objects out, no models."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,12 @@ from urllib3.exceptions import HTTPError
 from wheelyard_operator.resource import API_VERSION, INDEX, USER, Manifest
 
 FIELD_MANAGER = "wheelyard-operator"
-CEDED = "wheelyard-ceded"
-"""The field manager that holds what is left to others until they take it: a field of nobody's would be removed."""
+HANDED_OVER = "wheelyard-ceded"
+"""The field manager of fields that are handed over: a field without a manager would be removed."""
 _TIMEOUT = (5, 20)
 _PAGE = 500
 _ACCEPT = "application/json, application/jwk-set+json"
-"""The keys of ServiceAccounts' issuer come as nothing but a JWK Set (RFC 7517)."""
+"""The keys of the ServiceAccounts' issuer are only served as a JWK Set (RFC 7517)."""
 
 _METADATA_ALONE = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
@@ -50,46 +50,51 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str, call: str = "", causes: frozenset[str] = frozenset()) -> None:
         super().__init__(f"{call}: {message}" if call else message)
         self.status = status
-        """0 where there was no answer."""
+        """The HTTP status, 0 without an answer."""
         self.message = message
-        """As the API server has it."""
+        """The message of the API server."""
         self.causes = causes
-        """Such as `NamespaceTerminating`, by which programs know a refusal."""
+        """Machine-readable causes, such as `NamespaceTerminating`."""
 
 
 class Kube(Protocol):
-    """What the operator needs of a cluster. Every method raises ApiError."""
+    """The operations that the operator needs of a cluster. Every method raises ApiError."""
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Return one object, None where there is none."""
+        """Return an object, None if it does not exist."""
 
     def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Return one object without its content: a Secret may hold a megabyte."""
+        """Return an object's metadata alone: a Secret may hold a megabyte."""
 
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
-        """Return all objects of a kind, of one namespace or of all, with these labels and fields."""
+        """Return all objects of a kind, in one namespace or all, with these labels and fields."""
 
     def document(self, path: str) -> Manifest:
-        """Return what the API server says of itself at a path such as /openid/v1/jwks."""
+        """Return a document of the API server at a path such as /openid/v1/jwks."""
 
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
-        """Apply on the server's side, as the owner of exactly these fields; "" is our own field manager."""
+        """Apply an object (server-side apply).
+
+        `manager` owns its fields, "" for the operator's own.
+        """
 
     def would_apply(self, manifest: Manifest) -> None:
-        """Ask whether the API server would take it, and raise what it says; nothing is written."""
+        """Raise what the API server answers to applying an object (dry run); nothing is written."""
 
-    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
-        """Merge into an object; one that is gone stays gone."""
+    def patch(
+        self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = ""
+    ) -> Manifest | None:
+        """Merge into an object; return it as it is now, None if it does not exist."""
 
     def create(self, manifest: Manifest) -> None:
         """Create an object."""
 
     def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
-        """Delete exactly this object; one that is gone already is fine."""
+        """Delete exactly this object; it may be gone already."""
 
 
 class RealKube:
-    """A cluster, by the official client; safe to share between threads."""
+    """A cluster, with the official client; safe to share between threads."""
 
     def __init__(
         self,
@@ -101,8 +106,8 @@ class RealKube:
     ) -> None:
         """Take a `kubernetes.client.ApiClient` that is logged in.
 
-        `namespaces` are all that there are for the operator; without any, those of the cluster. `timeout` is how
-        long to wait for a connection, and then for an answer.
+        `namespaces` are the only ones that the operator sees; without any, it sees all. `timeout`
+        has the seconds to wait for a connection, and for an answer.
         """
         self._client = client
         self._namespaces = namespaces
@@ -110,11 +115,11 @@ class RealKube:
         self._timeout = timeout
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Return one object, None where there is none."""
+        """Return an object, None if it does not exist."""
         return self._get(kind, namespace, name, {})
 
     def metadata(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Return one object without its content."""
+        """Return an object's metadata alone."""
         return self._get(kind, namespace, name, _METADATA_ALONE)
 
     def _get(self, kind: str, namespace: str, name: str, headers: Mapping[str, str]) -> Manifest | None:
@@ -129,8 +134,8 @@ class RealKube:
 
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> list[Manifest]:
         """Return all objects of a kind, page by page."""
-        places = (namespace,) if namespace else self._namespaces or ("",)
-        return [each for place in places for each in self._pages(kind, place, selector, fields)]
+        namespaces = (namespace,) if namespace else self._namespaces or ("",)
+        return [each for name in namespaces for each in self._pages(kind, name, selector, fields)]
 
     def _pages(self, kind: str, namespace: str, selector: str, fields: str) -> Iterator[Manifest]:
         query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(_PAGE)}
@@ -144,15 +149,15 @@ class RealKube:
             query = {**query, "continue": token}
 
     def document(self, path: str) -> Manifest:
-        """Return what the API server says of itself."""
+        """Return a document of the API server."""
         return self._call("GET", path)
 
     def apply(self, manifest: Manifest, manager: str = "") -> Manifest:
-        """Apply on the server's side."""
+        """Apply an object (server-side apply)."""
         return self._apply(manifest, {"fieldManager": manager or self._field_manager, "force": "true"})
 
     def would_apply(self, manifest: Manifest) -> None:
-        """Have all but the writing done: quotas, policies and webhooks are asked."""
+        """Apply as a dry run: quotas, policies and webhooks are asked."""
         self._apply(manifest, {"fieldManager": self._field_manager, "force": "true", "dryRun": "All"})
 
     def _apply(self, manifest: Manifest, query: Mapping[str, str]) -> Manifest:
@@ -165,23 +170,26 @@ class RealKube:
             query=query,
         )
 
-    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
-        """Merge into an object; one that is gone stays gone."""
+    def patch(
+        self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = ""
+    ) -> Manifest | None:
+        """Merge into an object; return it as it is now, None if it does not exist."""
         path = _path(kind, namespace, name) + (f"/{subresource}" if subresource else "")
         query = {"fieldManager": self._field_manager}
         try:
-            self._call("PATCH", path, body=patch, query=query, headers=_MERGE_PATCH)
+            return self._call("PATCH", path, body=patch, query=query, headers=_MERGE_PATCH)
         except ApiError as error:
-            if error.status != 404:
-                raise
+            if error.status == 404:
+                return None
+            raise
 
     def create(self, manifest: Manifest) -> None:
         """Create an object."""
         self._call("POST", _path(manifest["kind"], manifest["metadata"]["namespace"]), body=manifest)
 
     def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
-        """Delete exactly this object: another one of its name has another uid."""
-        # Without being told so, the API server would leave a Job's pods behind.
+        """Delete exactly this object: another one with its name has another uid."""
+        # Otherwise the API server would leave a Job's pods behind.
         options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         try:
             self._call("DELETE", _path(kind, namespace, name), body=options)
@@ -220,19 +228,19 @@ class RealKube:
 def _path(kind: str, namespace: str, name: str = "") -> str:
     api_version, plural = _RESOURCES[kind]
     root = "/apis" if "/" in api_version else "/api"
-    place = ["namespaces", _segment(namespace)] if namespace else []
-    return "/".join([root, api_version, *place, plural, *([_segment(name)] if name else [])])
+    parts = ["namespaces", _segment(namespace)] if namespace else []
+    return "/".join([root, api_version, *parts, plural, *([_segment(name)] if name else [])])
 
 
 def _segment(name: str) -> str:
-    """Return a name as one part of a path. What a resource says must never lead to another namespace's objects."""
+    """Return a name as one path segment, which never leads to objects of another namespace."""
     if name in {".", ".."}:
         raise ApiError(404, f"{name!r} is not the name of an object.")
     return quote(name, safe="")
 
 
 def reason_of(error: ApiException) -> str:
-    """Return what the API server says of its refusal."""
+    """Return the message of a refusal by the API server."""
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
@@ -240,7 +248,7 @@ def reason_of(error: ApiException) -> str:
 
 
 def _causes_of(error: ApiException) -> frozenset[str]:
-    """Return what it says to programs (`Status.details.causes`)."""
+    """Return the machine-readable causes (`Status.details.causes`)."""
     try:
         found = json.loads(error.body)["details"]["causes"]
         return frozenset(str(each["reason"]) for each in found)

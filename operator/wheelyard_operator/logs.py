@@ -1,4 +1,7 @@
-"""Log lines, as text or as JSON. A line that is about a resource says so in fields of its own."""
+"""Writes log lines, as text or as JSON.
+
+A line about a resource has its kind, namespace and name.
+"""
 
 import json
 import logging
@@ -20,13 +23,13 @@ def set_up(log_format: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == JSON else logging.Formatter(_FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # It would tell of every event that became a key.
+    # It would log every event that became a key.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
 
 
 @contextmanager
 def about(key: Key) -> Iterator[None]:
-    """Let every line that comes from here, in this thread or task, be about this resource."""
+    """Add this resource to every line that is logged in this thread or task."""
     token = _about.set(key)
     try:
         yield
@@ -35,10 +38,10 @@ def about(key: Key) -> Iterator[None]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, in ASCII, of the same form as the index servers' lines."""
+    """One JSON object per line, in ASCII, in the same form as the index servers' lines."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object; `time` is of RFC 3339, in UTC."""
+        """Return the object; `time` is RFC 3339, in UTC."""
         written = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": written.replace("+00:00", "Z"),
@@ -53,7 +56,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _resource(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return kind, namespace and name: those that kopf has put into its line, or of what is being done."""
+    """Return kind, namespace and name: those of kopf's line, or of the current reconciliation."""
     reference: Mapping[str, Any] | None = getattr(record, "k8s_ref", None)
     if reference is not None:
         return {field: reference[field] for field in ("kind", "namespace", "name") if reference.get(field)}

@@ -1,4 +1,7 @@
-"""All that a reconciliation reads from the cluster, gathered into frozen values."""
+"""Reads everything that a reconciliation reads from the cluster, into frozen values.
+
+Only `apply` reads, too: the live child that it is about to write.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +19,7 @@ from wheelyard_operator.resource import (
     Key,
     Manifest,
     PackageIndex,
+    VolumeStorage,
 )
 
 log = logging.getLogger(__name__)
@@ -25,17 +29,20 @@ _Parsed = TypeVar("_Parsed")
 
 @dataclass(frozen=True)
 class ObservedUser:
-    """An IndexUser, the labels of its namespace (None: it is gone), and its Secrets as they are."""
+    """An IndexUser, the labels of its namespace (None if that does not exist), and its Secrets."""
 
     user: IndexUser
     namespace_labels: dict[str, str] | None
     secrets: tuple[Manifest, ...]
-    """Whatever has its label: its own under the present name and under earlier ones, and what else people label."""
+    """Every Secret with its label: its own, under the current name and earlier ones, and any that
+    people label."""
+    password_secret: Manifest | None = None
+    """The Secret with the chosen password; read only for the reconciliation of the user itself."""
 
 
 @dataclass(frozen=True)
 class ObservedIndex:
-    """A PackageIndex and what surrounds it."""
+    """A PackageIndex, and everything in the cluster that decides what it should be."""
 
     index: PackageIndex
     users: tuple[ObservedUser, ...]
@@ -43,52 +50,84 @@ class ObservedIndex:
     access_secret: Manifest | None
     deployment: Manifest | None
     pods: tuple[Manifest, ...]
-    """Also those that are on their way out."""
+    """Also those that are terminating."""
+    volume_claim: Manifest | None
+    """None for an index in S3."""
+    certificate_secret: Manifest | None
+    """None without TLS at an Ingress."""
 
 
 def read_index(kube: Kube, key: Key) -> PackageIndex | None:
-    """Return the index, None where there is none."""
+    """Return the index, None if it does not exist."""
     body = kube.get(INDEX, key.namespace, key.name)
     return PackageIndex.parse(body) if body else None
 
 
 def read_user(kube: Kube, key: Key) -> IndexUser | None:
-    """Return the user, None where there is none."""
+    """Return the user, None if it does not exist."""
     body = kube.get(USER, key.namespace, key.name)
     return IndexUser.parse(body) if body else None
 
 
 def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
-    """Read all that decides what an index should be."""
+    """Read everything that decides what an index should be, each object once."""
     namespace = index.meta.namespace
+    on_volume = isinstance(index.storage, VolumeStorage)
     return ObservedIndex(
         index=index,
         users=_users(kube, index),
         storage_secret=kube.get("Secret", namespace, index.storage_secret_name),
         access_secret=kube.get("Secret", namespace, index.access_secret_name),
-        deployment=kube.get("Deployment", namespace, index.child_name),
-        pods=pods(kube, index),
+        deployment=read_deployment(kube, index),
+        pods=read_pods(kube, index),
+        volume_claim=kube.get("PersistentVolumeClaim", namespace, index.child_name) if on_volume else None,
+        certificate_secret=_named_secret(kube, namespace, index.external.tls_secret_name(index.child_name)),
     )
 
 
 def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
-    """Read all that decides what a user should have."""
+    """Read everything that decides what a user should have."""
     namespace = user.meta.namespace
     return ObservedUser(
         user=user,
         namespace_labels=_namespace_labels(kube, namespace),
         secrets=tuple(kube.list("Secret", namespace, f"{USER_LABEL}={user.meta.name}")),
+        password_secret=_named_secret(kube, namespace, user.password_secret_name),
     )
 
 
-def pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
-    """Return the index's servers, also those that are on their way out."""
+def read_access_secret_metadata(kube: Kube, index: PackageIndex) -> Manifest | None:
+    """Return the Secret with the access file, without its content."""
+    return kube.metadata("Secret", index.meta.namespace, index.access_secret_name)
+
+
+def read_access_secret(kube: Kube, index: PackageIndex) -> Manifest | None:
+    """Return the Secret with the access file."""
+    return kube.get("Secret", index.meta.namespace, index.access_secret_name)
+
+
+def is_terminating(kube: Kube, namespace: str) -> bool:
+    """Return whether the namespace is being deleted.
+
+    Nothing that is missing in it must be created then.
+    """
+    found = kube.get("Namespace", "", namespace)
+    return found is None or "deletionTimestamp" in found["metadata"]
+
+
+def read_deployment(kube: Kube, index: PackageIndex) -> Manifest | None:
+    """Return the Deployment of an index's servers."""
+    return kube.get("Deployment", index.meta.namespace, index.child_name)
+
+
+def read_pods(kube: Kube, index: PackageIndex) -> tuple[Manifest, ...]:
+    """Return the pods of the index's servers, also those that are terminating."""
     found = kube.list("Pod", index.meta.namespace, f"{INDEX_LABEL}={index.meta.name}")
     return tuple(pod for pod in found if _is_server(pod, index))
 
 
 def _is_server(pod: Manifest, index: PackageIndex) -> bool:
-    """Return whether the index's own Deployment made it: anybody can put the labels on a pod.
+    """Return whether the index's own Deployment created a pod: anyone can put the labels on one.
 
     A Deployment names its ReplicaSets after itself and the hash that their pods carry.
     """
@@ -98,7 +137,7 @@ def _is_server(pod: Manifest, index: PackageIndex) -> bool:
 
 
 def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
-    """Return those that are not on their way out."""
+    """Return the pods that are not terminating."""
     return tuple(pod for pod in found if "deletionTimestamp" not in pod["metadata"])
 
 
@@ -122,7 +161,7 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
 
 
 def _user_bodies(kube: Kube, index: PackageIndex) -> list[Manifest]:
-    """Return at least all users of an index: a hundred indexes must not each read the users of all."""
+    """Return at least all users of an index, without reading those of all indexes for each one."""
     name, namespace = f"spec.indexRef.name={index.meta.name}", "spec.indexRef.namespace"
     try:
         here = kube.list(USER, index.meta.namespace, fields=f"{name},{namespace}=")
@@ -135,13 +174,17 @@ def _user_bodies(kube: Kube, index: PackageIndex) -> list[Manifest]:
 
 
 def _parsed(parse: Callable[[Manifest], _Parsed], bodies: Iterable[Manifest]) -> Iterator[_Parsed]:
-    """Read resources of anybody; one that is not as its schema has it must not hold up those of others."""
+    """Parse resources; one that does not match its schema must not block those of other teams."""
     for body in bodies:
         try:
             yield parse(body)
         except Exception:
             metadata = body["metadata"]
-            log.exception("%s %s/%s cannot be read", body["kind"], metadata["namespace"], metadata["name"])
+            log.exception("%s %s/%s cannot be parsed", body["kind"], metadata["namespace"], metadata["name"])
+
+
+def _named_secret(kube: Kube, namespace: str, name: str) -> Manifest | None:
+    return kube.get("Secret", namespace, name) if name else None
 
 
 def _homes(users: list[IndexUser]) -> set[str]:

@@ -1,12 +1,13 @@
-"""What verifying a password hash costs. A hash comes from a tenant, its cost is everybody's: so it has bounds.
+"""Limits the cost of verifying a password hash: it comes from one tenant, and all share its cost.
 
-The other program has the same bounds; tests/contract/test_passwords.py walks them. One verification takes 300 ms of
-one processor at most. What that is in parameters was measured once (on 2.6 GHz), so that no bound depends on a
-machine: 1 GiB of argon2 passes takes 1.2 s, a round of sha512_crypt 1.2 us with the longest password and one of
-PBKDF2 0.4 us, and bcrypt of cost 10 takes 53 ms.
+The other program has the same limits; tests/contract/test_passwords.py compares them. One
+verification takes at most 300 ms of one processor. The parameters for this were measured once (on
+2.6 GHz), so that no limit depends on a machine: 1 GiB of argon2 passes takes 1.2 s, a round of
+sha512_crypt 1.2 us with the longest password and one of PBKDF2 0.4 us, and bcrypt of cost 10 takes
+53 ms.
 
-Parameters are read by the libraries that verify, and the text has to be the one that they would write: what two
-readers could read in two ways is refused.
+The verifying libraries parse the parameters, and the text must be the one that they would write: a
+hash that two parsers could read differently is refused.
 """
 
 import base64
@@ -19,12 +20,12 @@ MAX_MEMORY_KIB = 64 * 1024
 MAX_WORK_KIB = 192 * 1024
 """Memory times passes of argon2."""
 MAX_WORK_OVER_KIB = 40 * 1024
-"""The same of one over an older hash, which costs its own time."""
+"""The same for a hash of an older hash, which takes its own time."""
 MAX_PASSES = 16
 MAX_LANES = 4
 """Threads of one verification."""
 MAX_SALT, MAX_DIGEST = 64, 64
-"""Bytes, of argon2."""
+"""Bytes of argon2's salt and digest."""
 MAX_BCRYPT = 12
 MAX_ROUNDS = {"$6$": 200_000, "$5$": 200_000, "$pbkdf2-sha256$": 600_000, "$pbkdf2-sha512$": 600_000}
 MAX_LENGTH = 512
@@ -45,7 +46,7 @@ _TYPES = {argon2.Type.D: "argon2d", argon2.Type.I: "argon2i", argon2.Type.ID: "a
 
 
 def check(hashed: str, over: str = "") -> None:
-    """Raise ValueError if a hash, of a password or over an older hash, is damaged or costs too much."""
+    """Raise ValueError if a hash, also one of an older hash, is damaged or costs too much."""
     if len(hashed) > MAX_LENGTH or len(over) > MAX_LENGTH:
         raise ValueError(f"this hash is too long: at most {MAX_LENGTH} characters.")
     if not over and hashed.startswith("$2"):
@@ -57,7 +58,7 @@ def check(hashed: str, over: str = "") -> None:
 
 
 def memory_kib(hashed: str) -> int:
-    """Return the memory that verifying a hash takes, of one that `check` has taken."""
+    """Return the memory for verifying a hash that has passed `check`."""
     return 0 if hashed.startswith("$2") else argon2.extract_parameters(hashed).memory_cost
 
 
@@ -69,7 +70,7 @@ def _check_argon2(text: str, work: int) -> None:
     head = f"${_TYPES[cost.type]}$v=19$m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}"
     *_, salt, digest = text.split("$")
     if text != f"{head}${salt}${digest}" or not (_is_canonical(salt) and _is_canonical(digest)):
-        raise ValueError("this argon2 hash is not written as argon2 itself writes it, as version 19.")
+        raise ValueError("this argon2 hash does not have the form of argon2 itself, version 19.")
     if not (8 <= cost.salt_len <= MAX_SALT and 4 <= cost.hash_len <= MAX_DIGEST):
         raise ValueError(f"salt and digest of this argon2 hash must have at most {MAX_SALT} bytes each.")
     if not (0 < cost.parallelism <= MAX_LANES and 0 < cost.time_cost <= MAX_PASSES):
@@ -81,7 +82,7 @@ def _check_argon2(text: str, work: int) -> None:
 
 
 def _is_canonical(text: str) -> bool:
-    """Return whether this is base 64 without padding and without bits that nobody reads."""
+    """Return whether a text is base 64 without padding and without unused bits."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:

@@ -1,6 +1,7 @@
-"""What is kept of passwords: slow hashes only, also of those that come as a weaker hash.
+"""Hashes passwords, and imports older hashes: only slow hashes are stored.
 
-An old hash is hashed again, as it is, so that no weak one ever reaches an index server; nobody has to log in first.
+A weak hash is hashed again, so that it never reaches an index server. The user need not log in
+first.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from passlib.context import CryptContext
 
 from wheelyard_operator import password_costs
 
-SHORTEST = 8
-"""Characters, as NIST SP 800-63B has it."""
+MIN_PASSWORD_LENGTH = 8
+"""Characters (NIST SP 800-63B)."""
 MAX_PASSWORD_BYTES = 256
-"""Bytes: index servers refuse longer ones unread."""
+"""Bytes: index servers refuse longer passwords without checking them."""
 
 # OWASP Password Storage Cheat Sheet.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -29,32 +30,35 @@ class PasswordHash:
 
     hash: str
     over: str = ""
-    """The older hash without its digest, "" where there is none."""
+    """The older hash without its digest, "" if there is none."""
 
 
 def hashed(password: str) -> PasswordHash:
     """Hash a password; raise ValueError if it is too short or too long."""
-    if len(password) < SHORTEST:
-        raise ValueError(f"the password is too short: take at least {SHORTEST} characters.")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise ValueError(f"the password is too short: take at least {MIN_PASSWORD_LENGTH} characters.")
     if is_too_long(password):
         raise ValueError(f"the password is too long: take at most {MAX_PASSWORD_BYTES} bytes.")
     return PasswordHash(_HASHER.hash(password))
 
 
 def is_too_long(password: str) -> bool:
-    """Return whether index servers refuse a password for its length."""
+    """Return whether index servers refuse a password because of its length."""
     return len(password.encode()) > MAX_PASSWORD_BYTES
 
 
 def taken_over(old_hash: str) -> PasswordHash:
-    """Take over a hash of an htpasswd file or of pypicloud; raise ValueError, which never quotes it."""
+    """Import a hash of an htpasswd file or of pypicloud.
+
+    Raise ValueError, which never quotes it.
+    """
     taken = _taken(old_hash)
     password_costs.check(taken.hash, taken.over)
     return taken
 
 
 def is_affordable(taken: PasswordHash) -> bool:
-    """Return whether a hash that was taken over is within the bounds, which may have been wider then."""
+    """Return whether an imported hash is within the bounds, which may have been wider before."""
     try:
         password_costs.check(taken.hash, taken.over)
     except ValueError:
@@ -89,7 +93,10 @@ def _bcrypt(old_hash: str, cost: int) -> PasswordHash:
 
 
 def _check_canonical(old_hash: str, scheme: str) -> None:
-    """Refuse what the library that verifies it would write in another way: others may read it otherwise, too."""
+    """Refuse a hash that the verifying library would write differently.
+
+    Parsers may disagree about it.
+    """
     try:
         written = _CONTEXT.handler(scheme).from_string(old_hash).to_string()
     except ValueError:

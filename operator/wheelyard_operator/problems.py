@@ -1,18 +1,8 @@
-"""Why something that a resource asks for cannot be had: what its conditions say."""
-
-READY = "Ready"
-ACCESS_IN_FORCE = "AccessInForce"
-STORAGE_READY = "StorageReady"
-CREDENTIALS_READY = "CredentialsReady"
-AVAILABLE = "Available"
-"""Never a problem's: it tells what serves."""
-EXPOSED = "Exposed"
-MONITORED = "Monitored"
-ALLOWED = "Allowed"
+"""The problem that keeps a resource from being ready: the content of its conditions."""
 
 
 class Problem(Exception):  # noqa: N818 - it is a finding for the user, not a failure of the program
-    """A condition that is False, with a reason for programs and a message that tells people what to do.
+    """A condition that is False, with a reason for programs and a message that says what to do.
 
     The message must be the same on every retry, so it has no request ids and no times: every
     change of it is a write.
@@ -24,8 +14,11 @@ class Problem(Exception):  # noqa: N818 - it is a finding for the user, not a fa
         self.reason = reason
         self.message = message
         self.stalled = stalled
-        """Whether somebody has to do something; otherwise waiting may be enough."""
+        """Whether someone must act; otherwise waiting may be enough."""
 
     def copy(self) -> "Problem":
-        """Return the same problem to raise it once more: an exception collects a traceback with each raise."""
+        """Return the same problem to raise it once more.
+
+        An exception collects a traceback with each raise.
+        """
         return Problem(self.condition, self.reason, self.message, stalled=self.stalled)

@@ -1,4 +1,4 @@
-"""What the operator is told by its environment: parsed once, in `__main__`."""
+"""The operator's settings, from its environment: parsed once, in `__main__`."""
 
 import json
 import ssl
@@ -18,7 +18,7 @@ _MAX_KEY_OVERLAP_SECONDS = 86_400
 
 
 class SettingsError(ValueError):
-    """The environment lacks something, or says something that makes no sense."""
+    """A variable of the environment is missing or invalid."""
 
 
 @dataclass(frozen=True)
@@ -29,44 +29,46 @@ class Settings:
     """The image of the index servers."""
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
-    """Names of Secrets for it, which each index's namespace is to have."""
+    """Names of Secrets for pulling it, which each index's namespace must have."""
     cluster_domain: str = "cluster.local"
     region: str = "us-east-1"
-    """Of every index that names none."""
+    """The region of every index that names none."""
     s3_endpoint: str = ""
     iam_endpoint: str = ""
     ca_bundle: str = ""
-    """Certificates (PEM) of authorities that the operator and the index servers trust besides the public ones."""
+    """Certificates (PEM) of authorities to trust in addition to the public ones, also for index
+    servers."""
     allowed_endpoints: tuple[str, ...] = ()
-    """Other S3 endpoints that an index may name: the operator and its pods connect to no others."""
+    """Other S3 endpoints that an index may name: the operator and the pods connect to no others."""
     allowed_buckets: tuple[str, ...] = ()
-    """Patterns of the buckets that an index may have made or unlocked with the operator's own credentials."""
+    """Patterns of buckets that the operator may create or unlock for an index."""
     allowed_annotations: tuple[str, ...] = _CLOUDS
-    """Globs on KEY=VALUE: the annotations that an index may give its ServiceAccount, by which it gets a role."""
+    """Globs on KEY=VALUE: annotations for a role that an index may put on its ServiceAccount."""
     allowed_hosts: tuple[str, ...] = ()
-    """Patterns of the hosts under which an index may be reached from outside."""
+    """Patterns of external hosts that an index may have."""
     allowed_ingress_annotations: tuple[AnnotationForm, ...] = ()
-    """The annotations that an index may give its Ingress."""
+    """The annotations that an index may put on its Ingress."""
     namespaces: tuple[str, ...] = ()
-    """Where resources are looked after, and objects made and read; empty is everywhere."""
+    """The namespaces that the operator manages; empty for all."""
     allowed_issuers: tuple[str, ...] = ()
-    """OpenID Connect issuers whose CI jobs may be trusted: the operator fetches keys from no others."""
+    """OpenID Connect issuers that users may trust: the operator fetches keys from no others."""
     key_overlap_seconds: int = 60
-    """How long the previous access key stays valid after every pod has the new one, and then deactivated."""
+    """How long the previous access key stays valid after every pod has the new one, and then
+    deactivated."""
     health_endpoint: str = "http://0.0.0.0:8080/healthz"
-    """Where the liveness probe is answered."""
+    """The address of the liveness probe."""
     log_format: str = JSON
-    """What the lines of the operator and of the index servers look like: `json` or `text`."""
+    """The format of log lines, also of index servers: `json` or `text`."""
     tracing_endpoint: str = ""
-    """The OpenTelemetry collector that index servers send traces to, by OTLP over HTTP; "" is none."""
+    """The OpenTelemetry collector for traces of index servers, OTLP over HTTP; "" for no traces."""
     tracing_ratio: float = 0.1
-    """The part of requests that they trace, where the caller does not say."""
+    """The ratio of traced requests, if the caller does not decide."""
     metrics_port: int = 9090
-    """Where Prometheus asks, on all addresses."""
+    """The port for Prometheus, on all addresses."""
     lease: str = ""
-    """The name of the Lease whose holder leads. Empty: there is only one operator."""
+    """The name of the Lease whose holder leads. Empty if there is only one operator."""
     pod_namespace: str = ""
-    """Where the Lease is, and the pod that this operator runs in."""
+    """The namespace of the Lease and of this operator's pod."""
     pod_name: str = ""
 
     @classmethod
@@ -116,7 +118,7 @@ class Settings:
 
 
 def plain_endpoint(url: str) -> str:
-    """Return the form in which endpoints are compared: no trailing slash, small letters."""
+    """Return an endpoint in the form for comparing: lowercase, without a trailing slash."""
     return url.strip().rstrip("/").lower()
 
 
@@ -133,7 +135,7 @@ def _log_format(value: str) -> str:
 
 
 def _certificates(text: str) -> str:
-    # Names in the comments between them have all kinds of letters, which OpenSSL does not take.
+    # Comments between certificates may have other letters, which OpenSSL does not accept.
     text = text.strip().encode("ascii", "replace").decode()
     if text:
         try:
@@ -145,13 +147,13 @@ def _certificates(text: str) -> str:
 
 def _collector(url: str) -> str:
     if url and not _is_plain(url):
-        # It may have a password in it, which is not for the log.
+        # It may contain a password, which must not be logged.
         raise SettingsError("WHEELYARD_TRACING_ENDPOINT must be a URL such as https://collector:4318.")
     return url.rstrip("/")
 
 
 def _is_plain(url: str) -> bool:
-    """Return whether this is the URL of a server, with no more than a path."""
+    """Return whether this is the URL of a server, with at most a path."""
     try:
         parts = urlsplit(url)
         has_server = bool(parts.hostname) and parts.port != 0
@@ -192,7 +194,7 @@ def _pod(environment: Mapping[str, str]) -> dict[str, str]:
     missing = [names[field] for field, value in pod.items() if not value]
     if environment.get("WHEELYARD_LEASE") and missing:
         raise SettingsError(
-            f"{' and '.join(missing)} must be set where WHEELYARD_LEASE is: who holds it, and where."
+            f"{' and '.join(missing)} must be set if WHEELYARD_LEASE is: they name its holder and namespace."
         )
     return pod
 

@@ -1,35 +1,38 @@
-"""Times as Kubernetes writes them: RFC 3339, UTC, whole seconds. As texts they compare as they do as times."""
+"""Times in the form of Kubernetes: RFC 3339, UTC, whole seconds.
+
+Texts sort in the order of time.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def written(time: datetime) -> str:
+def rfc3339(time: datetime) -> str:
     """Return the text of a time."""
     return time.astimezone(UTC).strftime(_FORM)
 
 
 def is_time(text: str) -> bool:
-    """Return whether this is such a text."""
+    """Return whether a text has this form."""
     try:
-        return written(_read(text)) == text
+        return rfc3339(_read(text)) == text
     except ValueError:
         return False
 
 
 def later(time: str, seconds: int) -> str:
-    """Return the time that is so much later."""
-    return written(_read(time) + timedelta(seconds=seconds))
+    """Return the time that is this many seconds later."""
+    return rfc3339(_read(time) + timedelta(seconds=seconds))
 
 
 def seconds_until(time: str, now: str) -> float:
-    """Return how long that is from now; negative where it has passed."""
+    """Return the seconds until a time; negative if it has passed."""
     return (_read(time) - _read(now)).total_seconds()
 
 
 def timestamp(time: str) -> float:
-    """Return a time as Prometheus has it: seconds since 1970."""
+    """Return a time in Prometheus's form: seconds since 1970."""
     return _read(time).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""Access tokens: `wy_`, 256 random bits, and a checksum by which secret scanners know a real one."""
+"""Access tokens: `wy_`, 256 random bits, and a checksum by which secret scanners recognize them."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ _FORM = re.compile(rf"{_PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}
 
 
 def new_token(random_bytes: Callable[[int], bytes]) -> str:
-    """Make a token from 32 bytes of a cryptographic source, such as `secrets.token_bytes`."""
+    """Return a new token from 32 bytes of a cryptographic source, such as `secrets.token_bytes`."""
     body = _PREFIX + _base62(int.from_bytes(random_bytes(32), "big"), _RANDOM_LENGTH)
     return body + _checksum(body)
 
@@ -25,7 +25,7 @@ def is_token(text: str) -> bool:
 
 
 def digest(token: str) -> str:
-    """Return what the access file has of a token. 256 random bits need no salt and no slow hash."""
+    """Return the digest of a token: 256 random bits need no salt and no slow hash."""
     return "sha256:" + hashlib.sha256(token.encode("ascii")).hexdigest()
 
 

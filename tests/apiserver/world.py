@@ -15,12 +15,12 @@ from wheelyard_operator.kube import Kube
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
-from wheelyard_operator.provision.server_probe import Servers
+from wheelyard_operator.provision.server_probe import ServerProbe
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
-from wheelyard_operator.reconcile.trust import TrustStage
+from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key
 from wheelyard_operator.settings import Settings
@@ -154,9 +154,9 @@ class World:
         users = IamUsers(clients, settings.region)
         provisioner = StorageProvisioner(clients, users, settings, self._now)
         storage = StorageStage(provisioner, settings, lambda: self.seconds)
-        trust = TrustStage(Issuers(Web(), from_cluster(kube)), settings)
-        self._index = IndexReconciler(kube, storage, trust, Servers(METRICS_PORT), settings, self._now)
-        self._user = UserReconciler(kube, trust, settings, self._now)
+        issuers = TrustedIssuersStage(Issuers(Web(), from_cluster(kube)), settings)
+        self._index = IndexReconciler(kube, storage, issuers, ServerProbe(METRICS_PORT).ask, settings, self._now)
+        self._user = UserReconciler(kube, issuers, settings, self._now)
 
     def reconcile(self, key: Key) -> Outcome:
         """Run it for one key."""

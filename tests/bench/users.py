@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from wheelyard_operator import tokens
-from wheelyard_operator.desired.access_file import Login, Trust, access_file, is_in_force, packed
+from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file, is_in_force, packed
 from wheelyard_operator.desired.credentials import Credentials, Previous
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.resource.rights import rights
@@ -21,7 +21,7 @@ from wheelyard_server.access.reloading import access_of
 SIZES = (100, 1_000, 10_000)
 ROUNDS = 5
 NOW = "2026-01-01T00:00:00Z"
-TRUST = Trust("https://kubernetes.default.svc", ())
+ISSUERS = TrustedIssuers("https://kubernetes.default.svc", ())
 
 
 def resource(kind: str, name: str, namespace: str, **spec: object) -> dict[str, object]:
@@ -41,7 +41,7 @@ INDEX = PackageIndex.parse(
 )
 
 
-def login(number: int) -> Login:
+def accepted(number: int) -> AcceptedUser:
     """Return a team's user: two tokens, as after a rotation, a ServiceAccount, a group, a grant of its own."""
     user = IndexUser.parse(
         resource(
@@ -56,7 +56,7 @@ def login(number: int) -> Login:
     )
     previous = (Previous(tokens.digest(secrets.token_hex()), NOW),)
     credentials = Credentials(tokens.new_token(secrets.token_bytes), NOW, previous=previous)
-    return Login(user, rights(INDEX, user), credentials)
+    return AcceptedUser(user, rights(INDEX, user), credentials)
 
 
 def milliseconds(call: Callable[[], object]) -> float:
@@ -73,12 +73,12 @@ def main() -> None:
     """Print the table."""
     print(f"{'users':>8}{'KiB':>8}{'written, ms':>14}{'read, ms':>12}{'in force?, ms':>16}")  # noqa: T201
     for size in SIZES:
-        logins = [login(number) for number in range(size)]
-        text = access_file(INDEX, logins, TRUST)
+        accepted_users = [accepted(number) for number in range(size)]
+        text = access_file(INDEX, accepted_users, ISSUERS)
         file = base64.b64decode(packed(text))
-        written = milliseconds(lambda: packed(access_file(INDEX, logins, TRUST)))  # noqa: B023 - called at once
+        written = milliseconds(lambda: packed(access_file(INDEX, accepted_users, ISSUERS)))  # noqa: B023 - called at once
         read = milliseconds(lambda: access_of(parse(file)))  # noqa: B023
-        asked = milliseconds(lambda: is_in_force(text, logins[-1], TRUST))  # noqa: B023
+        asked = milliseconds(lambda: is_in_force(text, accepted_users[-1], ISSUERS))  # noqa: B023
         print(f"{size:>8}{len(file) / 1024:>8.0f}{written:>14.1f}{read:>12.1f}{asked:>16.2f}")  # noqa: T201
 
 

@@ -10,7 +10,7 @@ import yaml
 from unit.wheelyard_operator.fakes import NOW, a_user, an_index
 from unit.wheelyard_operator.status.test_rollout import deployment, quota
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.refusals import namespace_ends
+from wheelyard_operator.reconcile.refusals import namespace_terminates
 from wheelyard_operator.status.conditions import paused as paused_conditions
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.storage import ReadyStorage
@@ -99,7 +99,7 @@ def paused(status: dict[str, Any], was: int = 1) -> dict[str, Any]:
         (an_index_s(deployment=deployment(0, replicas=1)), "Progressing", "InProgress"),
         (an_index_s(deployment=without_pods()), "Degraded", "Failed"),
         (an_index_s(deployment=stopped()), "Degraded", "Failed"),
-        (an_index_s(problem=namespace_ends(an_index().meta)), "Progressing", "InProgress"),
+        (an_index_s(problem=namespace_terminates(an_index().meta)), "Progressing", "InProgress"),
         (paused(an_index_s()), "Suspended", "Current"),
         (paused(an_index_s(problem=WAITING)), "Suspended", "Failed"),
         (paused(an_index_s(), was=0), "Suspended", "Failed"),

@@ -16,7 +16,7 @@ from support.issuers import TestIssuer
 from support.properties import given
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
-from wheelyard_operator.desired.access_file import Login, Trust, access_file, packed
+from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file, packed
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials, Previous
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
@@ -59,8 +59,8 @@ def user(name: str, namespace: str, **spec: Any) -> IndexUser:
     return IndexUser.parse(resource("IndexUser", name, namespace, {"indexRef": {"name": "main"}, **spec}))
 
 
-def login(who: IndexUser, where: PackageIndex, token: str) -> Login:
-    return Login(who, rights(where, who), Credentials(token, "2026-01-01T00:00:00Z"))
+def login(who: IndexUser, where: PackageIndex, token: str) -> AcceptedUser:
+    return AcceptedUser(who, rights(where, who), Credentials(token, "2026-01-01T00:00:00Z"))
 
 
 @given(
@@ -201,7 +201,7 @@ async def test_access_yaml() -> None:
             "users": {"namespaces": {"from": "All"}, "maximum": maximum},
         }
     )
-    access = read(access_file(main, [login(jenkins, main, token)], Trust()))
+    access = read(access_file(main, [login(jenkins, main, token)], TrustedIssuers()))
     rules, principal = access.rules, await authenticate(show(f"Bearer {token}"), access.accepted_users, PASSWORDS)
     assert principal.name == "ci.jenkins"
     acme, shared, other = (parse_project_name(name) for name in ("acme-lib", "shared", "other"))
@@ -220,7 +220,7 @@ def test_an_access_file_without_rights_is_one_too(names: tuple[str, ...]) -> Non
     accepted_users = [
         login(user(name, "ci"), index(), operator_tokens.new_token(secrets.token_bytes)) for name in names
     ]
-    access = read(access_file(index(), accepted_users, Trust()))
+    access = read(access_file(index(), accepted_users, TrustedIssuers()))
     assert len(access.accepted_users.by_token) == len(names)
     assert access.rules.grants == ()
 
@@ -230,14 +230,16 @@ def test_ten_thousand_users_fit_into_a_secret() -> None:
     where = index(access={"users": {"namespaces": {"from": "All"}}})
     before = Previous(operator_tokens.digest("a"), "2026-01-01T00:00:00Z")
 
-    def one(number: int) -> Login:
+    def one(number: int) -> AcceptedUser:
         own = [{"packages": [f"app{number}-*"], "verbs": ["read", "publish"]}]
         who = user(f"user{number}", f"team-{number % 200}", serviceAccounts=[{"name": "agent"}], grants=own)
         token = operator_tokens.new_token(secrets.token_bytes)
         previous = (replace(before, digest=operator_tokens.digest(f"{number}")),)
-        return Login(who, rights(where, who), Credentials(token, "2026-01-01T00:00:00Z", previous=previous))
+        return AcceptedUser(who, rights(where, who), Credentials(token, "2026-01-01T00:00:00Z", previous=previous))
 
-    mounted = base64.b64decode(packed(access_file(where, map(one, range(10_000)), Trust("https://issuer"))))
+    mounted = base64.b64decode(
+        packed(access_file(where, map(one, range(10_000)), TrustedIssuers("https://issuer")))
+    )
     assert len(mounted) < 2**20, "https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size"
     assert len(access_of(server_access.parse(mounted)).accepted_users.by_token) == 20_000
 
@@ -250,8 +252,8 @@ async def test_all_ways_to_log_in() -> None:
     password = operator_passwords.hashed("correct horse")
     credentials = Credentials(password=ChosenPassword(password.hash, password.over, "uid/1"))
     keys = ((cluster.url, cluster.public.keys), (github.url, github.public.keys))
-    trust = Trust(cluster.url, keys, base64.urlsafe_b64encode(bytes(32)).decode(), frozenset({github.url}))
-    access = read(access_file(index(), [Login(jenkins, rights(index(), jenkins), credentials)], trust))
+    trust = TrustedIssuers(cluster.url, keys, base64.urlsafe_b64encode(bytes(32)).decode(), frozenset({github.url}))
+    access = read(access_file(index(), [AcceptedUser(jenkins, rights(index(), jenkins), credentials)], trust))
     agent = cluster.sign(sub="system:serviceaccount:ci:agent")
     claims: dict[str, Any] = {
         "repository": "acme/app",

@@ -14,7 +14,7 @@ from wheelyard_operator import password_costs as operator_costs
 from wheelyard_operator.passwords import (
     _OLD,
     MAX_PASSWORD_BYTES,
-    SHORTEST,
+    MIN_PASSWORD_LENGTH,
     PasswordHash,
     hashed,
     is_affordable,
@@ -202,8 +202,8 @@ def test_a_hash_of_before_the_bounds_is_affordable_no_more() -> None:
 
 def test_short_passwords_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 8 characters"):
-        hashed("x" * (SHORTEST - 1))
-    assert hashed("x" * SHORTEST)
+        hashed("x" * (MIN_PASSWORD_LENGTH - 1))
+    assert hashed("x" * MIN_PASSWORD_LENGTH)
 
 
 def test_passwords_that_servers_refuse_for_their_length_are_refused_when_they_are_chosen() -> None:

@@ -18,7 +18,7 @@ from support.issuers import AUDIENCE
 from support.patience import HANG_SECONDS
 from support.server import Server, running
 from support.tls import Tls, tls
-from wheelyard_operator.desired.access_file import Login, Trust, access_file
+from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, Web
 from wheelyard_operator.resource import API_VERSION, IndexUser, PackageIndex
@@ -58,8 +58,8 @@ def access(ci: CIService) -> bytes:
     )
     issuer = Issuers(Web(), lambda _: {}).of_web(ci.url)
     key = base64.urlsafe_b64encode(bytes(range(32))).decode()
-    trust = Trust(keys=((issuer.name, issuer.keys),), minting_key=key, publishers=frozenset({issuer.name}))
-    return access_file(index, [Login(user, rights(index, user), Credentials())], trust).encode()
+    trust = TrustedIssuers(keys=((issuer.name, issuer.keys),), minting_key=key, publishers=frozenset({issuer.name}))
+    return access_file(index, [AcceptedUser(user, rights(index, user), Credentials())], trust).encode()
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""The children that a resource should have: pure functions, one file for each kind."""
+"""The children that a resource should have: pure functions, one module for each kind."""

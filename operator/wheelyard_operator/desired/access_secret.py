@@ -1,4 +1,4 @@
-"""The Secret with the access file: digests only, but who may do what is nobody else's business either."""
+"""The Secret with the access file: it has digests only, but rights are confidential, too."""
 
 from wheelyard_operator.desired.access_budget import LEFT_OUT, LeftOut
 from wheelyard_operator.desired.access_file import ACCESS_FILE, packed
@@ -7,7 +7,7 @@ from wheelyard_operator.desired.storage_format import STORAGE_FORMAT
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest, PackageIndex
 
 MINTING_KEY = "minting-key"
-"""The key under which the operator finds again what is in the access file as well."""
+"""The key of the minting key, which is also in the access file."""
 
 
 def access_secret(
@@ -17,7 +17,7 @@ def access_secret(
     left_out: LeftOut | None = None,
     storage_format: int = OLDEST_FORMAT,
 ) -> Manifest:
-    """Hold the access file, who had no room in it, and which format of the storage the servers may write."""
+    """Return the Secret with the access file, the users without room, and the storage format."""
     kept = {MINTING_KEY: minting_key} if minting_key else {}
     if left_out and left_out.first:
         kept[LEFT_OUT] = left_out.text

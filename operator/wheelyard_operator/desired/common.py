@@ -1,4 +1,4 @@
-"""What all children share: names, labels, owners, digests."""
+"""Names, labels, owners and digests, which all children share."""
 
 import base64
 import hashlib
@@ -22,14 +22,17 @@ from wheelyard_operator.resource import (
 CONFIG_ANNOTATION = f"{GROUP}/config"
 """On the pod template: a digest of the configuration, which pods read only when they start."""
 ACCESS_ANNOTATION = f"{GROUP}/access"
-"""On pods: the digest of the access file. Touching it makes the kubelet sync the mounted Secret at once."""
+"""On pods: the digest of the access file. Changing it makes the kubelet sync the Secret at once."""
 
 SERVER = "index"
 """The container of an index server."""
 
 
 def selector_labels(index: PackageIndex) -> dict[str, str]:
-    """Return what selects an index's pods: fixed for ever, a Deployment's selector cannot change."""
+    """Return the selector of an index's pods.
+
+    It is permanent: a Deployment's selector cannot change.
+    """
     return {
         "app.kubernetes.io/name": "wheelyard",
         "app.kubernetes.io/component": "index-server",
@@ -38,7 +41,10 @@ def selector_labels(index: PackageIndex) -> dict[str, str]:
 
 
 def index_metadata(index: PackageIndex, name: str) -> Manifest:
-    """Return a child's metadata. The index's own labels are never copied: GitOps tools would prune it."""
+    """Return a child's metadata.
+
+    The index's labels are not copied: GitOps tools would prune the child.
+    """
     return {
         "name": name,
         "namespace": index.meta.namespace,
@@ -75,7 +81,7 @@ def owner_reference(meta: Meta) -> Manifest:
 
 
 def content_digest(content: Any) -> str:
-    """Return a digest of content alone: no versions and no metadata, which change without it."""
+    """Return a digest of content alone: versions and metadata change without it."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -86,7 +92,7 @@ def encoded(data: dict[str, str]) -> dict[str, str]:
 
 
 def decoded(secret: Manifest, key: str) -> str:
-    """Return one value of a Secret, "" if it has none or no text."""
+    """Return one value of a Secret, "" if it is absent or no text."""
     try:
         return base64.b64decode(secret.get("data", {}).get(key, ""), validate=True).decode()
     except ValueError:

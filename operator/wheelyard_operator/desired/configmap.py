@@ -6,7 +6,7 @@ from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def configmap(index: PackageIndex, index_yaml: str) -> Manifest:
-    """Hold index.yaml."""
+    """Return the ConfigMap."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

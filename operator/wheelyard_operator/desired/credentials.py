@@ -1,4 +1,7 @@
-"""A user's credentials, as its Secret keeps them: the Secret alone knows, so that no restart forgets a rotation."""
+"""A user's credentials in its Secret, which alone has the state of a rotation.
+
+No restart loses it.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,12 +15,12 @@ from wheelyard_operator.times import is_time
 
 PASSWORD = "password"  # noqa: S105 - the name of a field
 STATE = "wheelyard.json"
-"""The key of what is in the Secret besides what clients read."""
+"""The key of the state in the Secret, which clients do not read."""
 
 
 @dataclass(frozen=True)
 class Previous:
-    """A token that has been replaced and still works for a while."""
+    """A token that was replaced and still works for a while."""
 
     digest: str
     until: str
@@ -25,33 +28,34 @@ class Previous:
 
 @dataclass(frozen=True)
 class ChosenPassword:
-    """What is kept of a password of the user's own choice."""
+    """The hash of a password that the user chose."""
 
     hash: str
     over: str
-    """Settings of the older hash of which this is one, "" where it is of the password itself."""
+    """Settings of the older hash that this one was made from, "" if it was made from the password."""
     source: str
-    """Secret and version from which it was made: hashing again would give another hash of the same password."""
+    """The Secret and its version: hashing again would return another hash of the same password."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """By what a user can log in. Times are RFC 3339, "" where there is none."""
+    """The credentials of a user. Times are RFC 3339, "" if absent."""
 
     token: str = ""
-    """"" for users without."""
+    """The current token, "" for users without."""
     issued: str = ""
     answered: tuple[str, ...] = ()
-    """Requests for a rotation that this token, the next one or one before answers (`desired.requests`)."""
+    """Requests that this token, the next one or a previous one has answered (`desired.requests`)."""
     next_token: str = ""
-    """Made known to the index before it is given out, so that nobody ever has one that does not work yet."""
+    """Added to the access file before it is handed out, so that no user has a token that does not
+    work."""
     next_since: str = ""
     previous: tuple[Previous, ...] = ()
     password: ChosenPassword | None = None
 
     @classmethod
     def parse(cls, secret: Manifest) -> "Credentials":
-        """Take them from a Secret as the API gave it. What is damaged counts as absent."""
+        """Parse them from a Secret of the API. A damaged part counts as absent."""
         token = decoded(secret, PASSWORD)
         state = _state(decoded(secret, STATE))
         following = state.get("next_token")
@@ -67,12 +71,12 @@ class Credentials:
 
     @property
     def state(self) -> str:
-        """All of this but the token itself."""
+        """Everything but the token itself."""
         return json.dumps({key: value for key, value in asdict(self).items() if value and key != "token"})
 
     @property
     def token_digests(self) -> tuple[str, ...]:
-        """The digests of all tokens that work, the one that is given out first."""
+        """The digests of all tokens that work, that of the current token first."""
         own = (tokens.digest(token) for token in (self.token, self.next_token) if token)
         return (*own, *(each.digest for each in self.previous))
 
@@ -91,7 +95,7 @@ def _time(state: dict[str, Any], name: str) -> str:
 
 
 def _made(kind: Any, bodies: Any) -> Any:
-    """Make values of what has exactly their fields, all of them texts."""
+    """Yield values from bodies with exactly their fields, all of them texts."""
     fields = set(kind.__dataclass_fields__)
     for body in bodies if isinstance(bodies, list) else ():
         if isinstance(body, dict) and set(body) == fields and all(isinstance(each, str) for each in body.values()):

@@ -40,9 +40,11 @@ _SPARE_BYTES = 512 * 1024**2
 def deployment(
     index: PackageIndex, settings: Settings, *, config_digest: str, credentials_digest: str, scaled: bool = False
 ) -> Manifest:
-    """Run the servers. The digests are of what is only read at start: a change of them rolls.
+    """Return the Deployment.
 
-    `scaled`: an autoscaler has the number of them; it is not ours to say.
+    Content that is read only at start has a digest: a change rolls the pods.
+
+    If `scaled`, an autoscaler sets the number of servers, and the field is left out.
     """
     annotations = {CONFIG_ANNOTATION: config_digest, CREDENTIALS_ANNOTATION: credentials_digest}
     return {
@@ -77,7 +79,7 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
         "serviceAccountName": index.child_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # Process 1 does not get a SIGTERM that comes before it handles it, and would then run on for minutes.
+        # Process 1 loses a SIGTERM that comes before its handler, and would then run for minutes.
         "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": DRAIN_SECONDS + GRACE_SECONDS + _SPARE_SECONDS,
         "securityContext": {
@@ -98,19 +100,19 @@ def _pod(index: PackageIndex, settings: Settings) -> Manifest:
         ],
         "containers": [_container(index, settings)],
         "volumes": _volumes(index),
-        **_wishes(index.pods, settings),
+        **_scheduling(index.pods, settings),
     }
 
 
-def _wishes(pods: Pods, settings: Settings) -> Manifest:
-    """Return what is not there unless somebody asks for it."""
-    wishes = {
+def _scheduling(pods: Pods, settings: Settings) -> Manifest:
+    """Return the optional fields that are set."""
+    fields = {
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
         "nodeSelector": pods.node_selector,
         "tolerations": list(pods.tolerations),
         "priorityClassName": pods.priority_class,
     }
-    return {name: value for name, value in wishes.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _volumes(index: PackageIndex) -> list[Manifest]:
@@ -121,7 +123,7 @@ def _volumes(index: PackageIndex) -> list[Manifest]:
     if on_volume(index):
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": index.child_name}})
     else:
-        # The server keeps within its limits by itself; these protect the node from a server that does not.
+        # The server keeps its own limits; these protect the node from a server that does not.
         volumes += [
             {"name": "scratch", "emptyDir": {"sizeLimit": str(2 * scratch_bytes(index))}},
             {"name": "cache", "emptyDir": {"sizeLimit": str(index.serving.cache_bytes + _SPARE_BYTES)}},
@@ -179,7 +181,7 @@ def _environment(index: PackageIndex) -> list[Manifest]:
 
 
 def _from_secret(index: PackageIndex, key: str, *, optional: bool = False) -> Manifest:
-    # Key by key, never envFrom: the Secret may be somebody else's, and its other keys are not ours.
+    # Key by key, never envFrom: the Secret may belong to a team, with other keys in it.
     reference = {"name": index.storage_secret_name, "key": key}
     return {
         "name": key,

@@ -5,7 +5,7 @@ from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def horizontalpodautoscaler(index: PackageIndex) -> Manifest | None:
-    """Scale the Deployment itself, never the PackageIndex: what Git says of that must stay so."""
+    """Scale the Deployment itself, never the PackageIndex, whose spec belongs to Git."""
     scaling = index.autoscaling
     if scaling is None:
         return None

@@ -6,17 +6,17 @@ from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def httproute(index: PackageIndex) -> Manifest | None:
-    """Ask Gateways to lead hosts to the external listener; each decides by itself whose routes it takes."""
-    wish = index.external.route
-    if wish is None:
+    """Route hosts to the external listener; each Gateway decides which routes it accepts."""
+    spec = index.external.route
+    if spec is None:
         return None
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": index_metadata(index, index.child_name),
         "spec": {
-            "parentRefs": list(wish.parents),
-            "hostnames": list(wish.hostnames),
+            "parentRefs": list(spec.parents),
+            "hostnames": list(spec.hostnames),
             "rules": [
                 {
                     "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],

@@ -1,4 +1,4 @@
-"""index.yaml: what the index server serves, as docs/contract.md has it."""
+"""Renders index.yaml, the configuration of index servers, which docs/contract.md describes."""
 
 import yaml
 
@@ -16,13 +16,13 @@ CACHE_FOLDER = "/cache"
 VOLUME_FOLDER = "/data"
 SCRATCH_FOLDER = "/scratch"
 _SCRATCH_ON_VOLUME = f"{VOLUME_FOLDER}/.scratch"
-"""Where a received file lies on the storage's own file system, it becomes the stored one without a copy."""
+"""A received file on the storage's own file system becomes the stored one without a copy."""
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
 
 
 def scratch_bytes(index: PackageIndex) -> int:
-    """Return the size of all uploads that a server receives at a time: four of the largest."""
+    """Return the scratch space of a server: four of the largest uploads."""
     return 4 * index.serving.file_bytes
 
 
@@ -34,7 +34,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
         "storage": _storage(index.storage, settings),
         "listeners": {
             "cluster": {"host": ANY_ADDRESS, "port": PORT},
-            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT, **_outside(index)},
+            "external": {"host": ANY_ADDRESS, "port": EXTERNAL_PORT, **_external(index)},
             "metrics": {"host": ANY_ADDRESS, "port": METRICS_PORT},
         },
         "accessFile": "/etc/wheelyard/access/access.json.gz",
@@ -57,7 +57,7 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
 
 
 def on_volume(index: PackageIndex) -> bool:
-    """Return whether the storage is a volume: file copies would be no nearer, and uploads arrive there too."""
+    """Return whether the storage is a volume: then there is no cache, and uploads arrive on it."""
     return isinstance(index.storage, VolumeStorage)
 
 
@@ -71,7 +71,7 @@ def _storage(storage: S3Storage | VolumeStorage, settings: Settings) -> Manifest
             "prefix": storage.prefix,
             "region": storage.region or settings.region,
             "endpoint": url,
-            # Not for AWS, whose certificates are public: servers are replaced where this changes.
+            # Not for AWS, whose certificates are public: a change replaces the servers.
             **({"caBundle": settings.ca_bundle} if settings.ca_bundle and url.startswith("https://") else {}),
         }
     }
@@ -82,8 +82,8 @@ def endpoint(storage: S3Storage, settings: Settings) -> str:
     return storage.endpoint or settings.s3_endpoint
 
 
-def _outside(index: PackageIndex) -> Manifest:
-    # Left out where there is nothing: a new key would replace the servers of every index.
+def _external(index: PackageIndex) -> Manifest:
+    # Left out if empty: a new key would replace the servers of every index.
     external = index.external
     wanted = {
         "trustedProxies": list(external.trusted_proxies),
@@ -110,8 +110,8 @@ def _redirects(index: PackageIndex) -> Manifest:
     if redirects is None:
         return {}
     endpoints = {"cluster": redirects.cluster, "external": redirects.external}
-    doors = {name: {"endpoint": endpoint} for name, endpoint in endpoints.items() if endpoint is not None}
-    return {"redirects": {"minBytes": redirects.min_bytes, **doors}}
+    listeners = {name: {"endpoint": endpoint} for name, endpoint in endpoints.items() if endpoint is not None}
+    return {"redirects": {"minBytes": redirects.min_bytes, **listeners}}
 
 
 def _cache(index: PackageIndex) -> Manifest:

@@ -8,9 +8,12 @@ _ISSUER_ANNOTATIONS = {"Issuer": "cert-manager.io/issuer", "ClusterIssuer": "cer
 
 
 def ingress(index: PackageIndex) -> Manifest | None:
-    """Lead a host to the external listener. cert-manager is asked by annotations: its kinds are never touched."""
-    wish = index.external.ingress
-    if wish is None:
+    """Route a host to the external listener.
+
+    Annotations ask cert-manager: its kinds are never written.
+    """
+    spec = index.external.ingress
+    if spec is None:
         return None
     backend = {"service": {"name": index.child_name, "port": {"name": EXTERNAL}}}
     paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
@@ -18,27 +21,19 @@ def ingress(index: PackageIndex) -> Manifest | None:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": {**metadata, **({"annotations": annotations} if (annotations := _annotations(wish)) else {})},
+        "metadata": {**metadata, **({"annotations": annotations} if (annotations := _annotations(spec)) else {})},
         "spec": {
-            **({"ingressClassName": wish.class_name} if wish.class_name else {}),
-            "rules": [{"host": wish.host, "http": {"paths": paths}}],
+            **({"ingressClassName": spec.class_name} if spec.class_name else {}),
+            "rules": [{"host": spec.host, "http": {"paths": paths}}],
             **(
-                {"tls": [{"hosts": [wish.host], "secretName": secret}]}
-                if (secret := tls_secret_name(index))
+                {"tls": [{"hosts": [spec.host], "secretName": secret}]}
+                if (secret := index.external.tls_secret_name(index.child_name))
                 else {}
             ),
         },
     }
 
 
-def tls_secret_name(index: PackageIndex) -> str:
-    """Return the name of the Secret with the certificate, "" where the Ingress has none."""
-    wish = index.external.ingress
-    if wish is None or wish.tls is None:
-        return ""
-    return wish.tls.secret_name or f"{index.child_name}-tls"
-
-
-def _annotations(wish: IngressSpec) -> dict[str, str]:
-    kind, name = wish.tls.issuer if wish.tls else ("", "")
-    return {**dict(wish.annotations), **({_ISSUER_ANNOTATIONS[kind]: name} if name else {})}
+def _annotations(spec: IngressSpec) -> dict[str, str]:
+    kind, name = spec.tls.issuer if spec.tls else ("", "")
+    return {**dict(spec.annotations), **({_ISSUER_ANNOTATIONS[kind]: name} if name else {})}

@@ -11,15 +11,15 @@ from wheelyard_operator.settings import Settings
 
 _HTTPS = 443
 _DNS_PORTS = (53, 5353)
-"""What counts is where the resolver's pods listen: on OpenShift that is 5353."""
+"""The ports on which the resolver's pods listen: on OpenShift 5353."""
 _OPERATOR_PODS = {"app.kubernetes.io/name": "wheelyard", "app.kubernetes.io/component": "operator"}
 """Labels that the chart gives them."""
 _POD_IDENTITY_AGENT = ("169.254.170.23/32", "fd00:ec2::23/128")
-"""Of EKS, on every node, at port 80."""
+"""The agent of EKS on every node, at port 80."""
 
 
 def networkpolicy(index: PackageIndex, settings: Settings) -> Manifest | None:
-    """Keep everybody away but those who are named, and the pods from all but DNS, storage and the collector."""
+    """Allow only named peers to the pods, and only DNS, storage and traces from the pods."""
     network = index.network
     if network is None:
         return None
@@ -37,18 +37,18 @@ def networkpolicy(index: PackageIndex, settings: Settings) -> Manifest | None:
 
 
 def _ingress(network: Network, settings: Settings) -> list[Manifest]:
-    # The kubelet's probes come from the node, which no policy keeps away.
-    doors = (
+    # The kubelet's probes come from the node, which no policy blocks.
+    listeners = (
         (network.cluster, PORT),
         (network.external, EXTERNAL_PORT),
         ((*_operator(settings), *network.metrics), METRICS_PORT),
     )
-    # A rule without peers would let in everybody.
-    return [{"from": list(peers), "ports": _tcp([port])} for peers, port in doors if peers]
+    # A rule without peers would allow all.
+    return [{"from": list(peers), "ports": _tcp([port])} for peers, port in listeners if peers]
 
 
 def _operator(settings: Settings) -> tuple[Manifest, ...]:
-    """Let the operator ask servers whether they understand their access file."""
+    """Allow the operator to ask servers whether they use their access file."""
     if not settings.pod_namespace:
         return ()
     home = {"kubernetes.io/metadata.name": settings.pod_namespace}
@@ -67,7 +67,7 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
     host, port = _server(endpoint(storage, settings))
     rules = [_to(network.storage or _literal(host), _tcp(network.storage_ports or [port]))]
     if storage.cloud_role is not None:
-        # The role: from the security token service, or from the node's agent.
+        # For the role: the security token service, or the agent of the node.
         agent = [{"ipBlock": {"cidr": each}} for each in _POD_IDENTITY_AGENT]
         rules += [_to((), _tcp([_HTTPS])), _to(agent, _tcp([80]))]
     return rules
@@ -81,13 +81,13 @@ def _to_collector(settings: Settings) -> list[Manifest]:
 
 
 def _server(url: str) -> tuple[str, int]:
-    """Return the host of a URL, "" where there is none, and its port."""
+    """Return the host of a URL, "" if there is none, and its port."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or (80 if parts.scheme == "http" else _HTTPS)
 
 
 def _to(peers: Iterable[Manifest], ports: list[Manifest]) -> Manifest:
-    """Allow it to these peers; to everybody, where there are none."""
+    """Allow traffic to these peers, to all if there are none."""
     listed = list(peers)
     return {"ports": ports, **({"to": listed} if listed else {})}
 

@@ -5,7 +5,7 @@ from wheelyard_operator.resource import Manifest, PackageIndex
 
 
 def poddisruptionbudget(index: PackageIndex) -> Manifest | None:
-    """Want one only where there is more than one pod: with a single one it would block every drain."""
+    """Return None for a single pod: the budget would block every drain."""
     if index.min_replicas <= 1:
         return None
     return {

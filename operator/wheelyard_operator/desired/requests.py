@@ -1,32 +1,36 @@
-"""Requests for a rotation: values of the annotation `wheelyard.dev/rotate`, each of which is honored once.
+"""Requests for a rotation: values of the annotation `wheelyard.dev/rotate`, each honored once.
 
-GitOps tools remove annotations that others set, or put the value of Git back: neither asks for another rotation.
+GitOps tools remove annotations of others, or restore the value in Git: neither requests another
+rotation.
 """
 
 import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-_KEPT = 8
-"""So many values are remembered, the latest first."""
+_MAX_ANSWERED = 8
+"""Remembered values, the latest first."""
 
 
 def is_asked(request: str, answered: tuple[str, ...]) -> bool:
-    """Return whether this value asks for a rotation; "" is no annotation."""
+    """Return whether this value requests a rotation; "" is no annotation."""
     return bool(request) and _digest(request) not in answered
 
 
 def with_answer(request: str, answered: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the answered requests with this one among them."""
-    return (_digest(request), *answered)[:_KEPT] if is_asked(request, answered) else answered
+    """Return the answered requests, including this one."""
+    return (_digest(request), *answered)[:_MAX_ANSWERED] if is_asked(request, answered) else answered
 
 
 def answered_in(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """Take the answered requests from what a Secret remembers; operators of before wrote the last value itself."""
+    """Parse the answered requests from a Secret's state.
+
+    Older operators wrote the last value itself.
+    """
     before, found = state.get("request"), state.get("answered")
     if isinstance(before, str) and before:
         return (_digest(before),)
-    return tuple(each for each in found if isinstance(each, str))[:_KEPT] if isinstance(found, list) else ()
+    return tuple(each for each in found if isinstance(each, str))[:_MAX_ANSWERED] if isinstance(found, list) else ()
 
 
 def _digest(request: str) -> str:

@@ -6,11 +6,11 @@ from wheelyard_operator.resource import Manifest, PackageIndex
 
 EXTERNAL = "external"
 METRICS = "metrics"
-"""Names of ports that others point at."""
+"""Names of ports that other objects refer to."""
 
 
 def service(index: PackageIndex) -> Manifest:
-    """Listen on port 80 for pods, so that their URL needs none.
+    """Listen on port 80 for pods, so that their URL needs no port.
 
     `external` is for Ingress and HTTPRoute, `metrics` for Prometheus.
     """

@@ -1,4 +1,7 @@
-"""The ServiceAccount of an index's pods: no rights in the cluster and no token; at the cloud it may have a role."""
+"""The ServiceAccount of an index's pods: without rights and token.
+
+It may have a role at the cloud.
+"""
 
 from wheelyard_operator.desired.common import index_metadata
 from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
@@ -6,7 +9,7 @@ from wheelyard_operator.settings import Settings
 
 
 def serviceaccount(index: PackageIndex, settings: Settings) -> Manifest:
-    """Return the pods an identity of their own, not the namespace's default, with no role that is not allowed."""
+    """Give the pods their own ServiceAccount, with allowed roles only."""
     metadata = index_metadata(index, index.child_name)
     if isinstance(index.storage, S3Storage) and index.storage.cloud_role:
         wanted = index.storage.cloud_role.annotations

@@ -8,22 +8,22 @@ _INDEX_LABEL = "__meta_kubernetes_service_label_wheelyard_dev_index"
 
 
 def servicemonitor(index: PackageIndex) -> Manifest | None:
-    """Have every pod scraped, each series with the label `index`."""
-    wish = index.monitor
-    if wish is None:
+    """Scrape every pod, and label each series with `index`."""
+    spec = index.monitor
+    if spec is None:
         return None
     metadata = index_metadata(index, index.child_name)
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": {**metadata, "labels": {**wish.labels, **metadata["labels"]}},
+        "metadata": {**metadata, "labels": {**spec.labels, **metadata["labels"]}},
         "spec": {
             "selector": {"matchLabels": selector_labels(index)},
             "endpoints": [
                 {
                     "port": METRICS,
                     "path": "/metrics",
-                    "interval": wish.interval,
+                    "interval": spec.interval,
                     "relabelings": [{"sourceLabels": [_INDEX_LABEL], "targetLabel": "index"}],
                 }
             ],

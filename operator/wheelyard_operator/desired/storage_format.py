@@ -1,7 +1,8 @@
-"""Which format index servers may write to their storage: they read it in a file of the access Secret.
+"""Decides which format index servers may write to their storage: it is a file of the access Secret.
 
-A server of an older release cannot read a newer format. So it is raised when every pod knows it, and withdrawn when
-one comes that does not. What is in the storage by then does not go back: such a server refuses to start.
+A server of an older release cannot read a newer format. So the format is raised when every pod
+knows it, and lowered when an older pod comes. Content that was written in the newer format stays:
+the older server then refuses to start.
 """
 
 from collections.abc import Sequence
@@ -11,19 +12,19 @@ from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
 
 STORAGE_FORMAT = "storage-format"
 """The file, and the key of the Secret."""
-_MOST_DIGITS = 4
+_MAX_DIGITS = 4
 """Others may have written the Secret, and Python refuses numbers with thousands of digits."""
 
 
 def given(secret: Manifest | None) -> int:
-    """Return the format that an access Secret lets its servers write."""
+    """Return the format that an access Secret allows its servers to write."""
     text = decoded(secret, STORAGE_FORMAT).strip() if secret else ""
-    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else OLDEST_FORMAT
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else OLDEST_FORMAT
 
 
 def allowed(before: int, known: Sequence[int | None]) -> int:
-    """Return the format that servers may write, by what each pod knows; None is a pod that has not answered."""
-    told = [each for each in known if each is not None]
-    if told and len(told) == len(known):
-        return min(told)
-    return min([before, *told])
+    """Return the format that servers may write, by that of each pod, None without an answer."""
+    answered = [each for each in known if each is not None]
+    if answered and len(answered) == len(known):
+        return min(answered)
+    return min([before, *answered])

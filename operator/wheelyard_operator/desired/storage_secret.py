@@ -1,4 +1,4 @@
-"""The Secret with the S3 credentials that the operator made for an index, and what it remembers of them."""
+"""The Secret with the S3 credentials that the operator created for an index, and their state."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,20 +16,20 @@ _STATE = "wheelyard.json"
 
 @dataclass(frozen=True)
 class StorageKey:
-    """The access key in force. Times are RFC 3339, "" where there is none."""
+    """The access key in force. Times are RFC 3339, "" if absent."""
 
     key_id: str = ""
-    """"" is none."""
+    """Its ID, "" if there is no key."""
     secret: str = ""
     issued: str = ""
     answered: tuple[str, ...] = ()
-    """Requests for a rotation that this key or one before answers (`desired.requests`)."""
+    """Requests that this key or a previous one has answered (`desired.requests`)."""
     deactivated: str = ""
-    """Since when the key before is not valid any more, though it could be made so again by hand."""
+    """When the previous key was deactivated. It could be activated again manually."""
 
     @classmethod
     def parse(cls, secret: Manifest) -> "StorageKey":
-        """Take it from a Secret as the API gave it. What is damaged counts as absent."""
+        """Parse it from a Secret of the API. A damaged part counts as absent."""
         key_id, key_secret = decoded(secret, KEY_ID), decoded(secret, KEY_SECRET)
         if not (key_id and key_secret):
             return cls()
@@ -43,14 +43,14 @@ class StorageKey:
 
     @property
     def state(self) -> str:
-        """All of this but the key itself."""
+        """Everything but the key itself."""
         return json.dumps(
             {name: value for name, value in asdict(self).items() if value and name not in {"key_id", "secret"}}
         )
 
 
 def storage_secret(index: PackageIndex, key: StorageKey) -> Manifest:
-    """Hold one access key."""
+    """Return the Secret with one access key."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -63,7 +63,8 @@ def storage_secret(index: PackageIndex, key: StorageKey) -> Manifest:
 def credentials_digest(storage: S3Storage, secret: Manifest | None) -> str:
     """Return a digest of the credentials that pods start with: if it changes, they are replaced.
 
-    `secret` is the one that the index names. Only its keys count: nothing else in it concerns the pods.
+    `secret` is the one that the index names. Only its keys count: nothing else in it concerns the
+    pods.
     """
     if storage.cloud_role is not None:
         # The cloud's webhook looks at a ServiceAccount when a pod starts.

@@ -1,4 +1,4 @@
-"""The Secret of an IndexUser: its login, in the words of every client."""
+"""The Secret of an IndexUser: its login, in the variables and files of every client."""
 
 from urllib.parse import quote, urlsplit
 
@@ -10,9 +10,9 @@ _UPLOAD_URL = "UV_PUBLISH_URL"
 
 
 def user_secret(user: IndexUser, index_url: str, credentials: Credentials) -> Manifest:
-    """Hold a user's login; `envFrom` this Secret and pip, uv and twine are set up.
+    """Return the Secret with a user's login: with `envFrom`, pip, uv and twine are configured.
 
-    Without a token it has the addresses alone: whoever mounts it brings the login.
+    Without a token it has only the addresses: the pod that mounts it provides the login.
     """
     token = credentials.token
     data = login_variables(index_url, user.username, token)
@@ -67,9 +67,9 @@ def _simple(index_url: str, username: str, token: str) -> str:
 
 
 def _is_plain(url: str) -> bool:
-    """Return whether it is plain HTTP: pip ignores such an index unless it is told to trust the host.
+    """Return whether it is plain HTTP: pip then ignores an index without `trusted-host`.
 
-    Where there is TLS that would have pip not look at certificates.
+    With TLS, that setting would stop pip from checking certificates.
     """
     return urlsplit(url).scheme == "http"
 

@@ -1,11 +1,11 @@
-"""The claim of the volume on which an index without S3 keeps everything."""
+"""The PersistentVolumeClaim of an index without S3."""
 
 from wheelyard_operator.desired.common import index_metadata
 from wheelyard_operator.resource import Manifest, PackageIndex, VolumeStorage
 
 
 def volumeclaim(index: PackageIndex, storage: VolumeStorage) -> Manifest:
-    """Claim a volume. One that shall be kept has no owner: the next index of this name finds it again."""
+    """Claim a volume. A retained one has no owner: the next index with this name uses it again."""
     metadata = index_metadata(index, index.child_name)
     if not index.delete_storage:
         metadata["ownerReferences"] = []

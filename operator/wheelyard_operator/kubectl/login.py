@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wheelyard_operator import tokens
+from wheelyard_operator.condition_types import READY
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.credentials import PASSWORD
 from wheelyard_operator.desired.user_secret import login_variables
@@ -16,7 +17,6 @@ from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import user_named
 from wheelyard_operator.kubectl.terminal import Terminal
-from wheelyard_operator.problems import READY
 from wheelyard_operator.resource import IndexUser
 
 _PIP = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST")

@@ -20,7 +20,7 @@ from wheelyard_operator.kubectl.retries import passes, patiently
 from wheelyard_operator.kubectl.rotate import seconds_of
 from wheelyard_operator.kubectl.targets import index_named
 from wheelyard_operator.kubectl.terminal import Terminal
-from wheelyard_operator.observe import pods
+from wheelyard_operator.observe import read_pods
 from wheelyard_operator.resource import Manifest, PackageIndex
 
 _TAIL = 100
@@ -51,7 +51,7 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
 def run(arguments: argparse.Namespace, connection: Connection, terminal: Terminal) -> int:
     """Print it."""
     index = index_named(connection, arguments.index)
-    if not pods(connection.kube, index) and not arguments.follow:
+    if not read_pods(connection.kube, index) and not arguments.follow:
         raise PluginError(f"PackageIndex {index.id} has no servers now: see kubectl wheelyard status.")
     printer = Printer(terminal, as_json=bool(arguments.output))
     reader = _reader(arguments, connection, index)
@@ -98,7 +98,7 @@ class _Reader:
 
     def present(self) -> Iterator[tuple[str, _Entry]]:
         """Return what there is, in the order in which it was written."""
-        names = [str(pod["metadata"]["name"]) for pod in pods(self.connection.kube, self.index)]
+        names = [str(pod["metadata"]["name"]) for pod in read_pods(self.connection.kube, self.index)]
         found = [(name, entry) for name in names for entry in self._past(name)]
         yield from sorted(found, key=lambda each: datetime.fromisoformat(each[1].time))
 
@@ -107,7 +107,7 @@ class _Reader:
         lines: queue.Queue[tuple[str, _Entry] | ApiError] = queue.Queue()
         known: set[str] = set()
         while True:
-            for pod in patiently(lambda: pods(self.connection.kube, self.index), _wait):
+            for pod in patiently(lambda: read_pods(self.connection.kube, self.index), _wait):
                 name = pod["metadata"]["name"]
                 if name not in known and _has_started(pod):
                     known.add(name)

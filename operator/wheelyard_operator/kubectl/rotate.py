@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from wheelyard_operator.condition_types import CREDENTIALS_READY, READY, STALLED
 from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.annotations import annotate, named
@@ -15,9 +16,7 @@ from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.retries import patiently
 from wheelyard_operator.kubectl.targets import target
 from wheelyard_operator.kubectl.terminal import Terminal
-from wheelyard_operator.problems import CREDENTIALS_READY, READY
 from wheelyard_operator.resource import ROTATE_ANNOTATION, IndexUser, PackageIndex, S3Storage
-from wheelyard_operator.status.conditions import STALLED
 from wheelyard_operator.status.storage import KEY_ROTATING
 
 _LOOK_SECONDS = 1.0

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from wheelyard_operator.condition_types import READY
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import index_named
 from wheelyard_operator.kubectl.terminal import Terminal, harmless
-from wheelyard_operator.problems import READY
 from wheelyard_operator.resource import INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage, VolumeStorage
-from wheelyard_operator.times import seconds_until, written
+from wheelyard_operator.times import rfc3339, seconds_until
 
-_MOST_USERS = 20
+_MAX_USERS = 20
 
 
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
@@ -23,7 +23,7 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     parser = verbs.add_parser("status", help="an index with its storage, credentials and users; or all indexes")
     parser.add_argument("index", nargs="?", metavar="INDEX", help="without one: a list of the indexes")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="the list of all namespaces")
-    parser.add_argument("--all-users", action="store_true", help=f"all users, not only {_MOST_USERS}")
+    parser.add_argument("--all-users", action="store_true", help=f"all users, not only {_MAX_USERS}")
     parser.add_argument("-o", "--output", choices=["json"], help="the resources, as kubectl get -o json has them")
     parser.set_defaults(run=run)
     yield parser
@@ -31,7 +31,7 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
 
 def run(arguments: argparse.Namespace, connection: Connection, terminal: Terminal) -> int:
     """Show an index, or the list."""
-    now = written(datetime.now(UTC))
+    now = rfc3339(datetime.now(UTC))
     if arguments.index is None:
         _list(arguments, connection, terminal, now)
         return 0
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, connection: Connection, terminal: Termina
         terminal.json(_as_list([*([own] if own else []), *bodies]))
         return 0
     show_index(index, terminal, now)
-    most = len(bodies) if arguments.all_users else _MOST_USERS
+    most = len(bodies) if arguments.all_users else _MAX_USERS
     show_users([IndexUser.parse(body) for body in bodies], terminal, now, most)
     if is_partial:
         terminal.note(

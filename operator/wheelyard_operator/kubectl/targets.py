@@ -12,7 +12,7 @@ _KINDS = {
     **dict.fromkeys(("index", "packageindex", "packageindexes", "pkgidx"), INDEX),
     **dict.fromkeys(("user", "indexuser", "indexusers", "idxuser"), USER),
 }
-_MOST_NAMES = 10
+_MAX_NAMES = 10
 
 
 def index_named(connection: Connection, name: str) -> PackageIndex:
@@ -52,11 +52,11 @@ def _missing(connection: Connection, kind: str, name: str) -> PluginError:
     if close:
         return PluginError(f"{start} Did you mean {close[0]}?")
     if here:
-        more = f" and {len(here) - _MOST_NAMES} more" if len(here) > _MOST_NAMES else ""
-        return PluginError(f"{start} There are: {', '.join(here[:_MOST_NAMES])}{more}.")
+        more = f" and {len(here) - _MAX_NAMES} more" if len(here) > _MAX_NAMES else ""
+        return PluginError(f"{start} There are: {', '.join(here[:_MAX_NAMES])}{more}.")
     elsewhere = _elsewhere(connection, kind)
     if elsewhere:
-        return PluginError(f"{start} Other namespaces have: {', '.join(elsewhere[:_MOST_NAMES])}; choose by -n.")
+        return PluginError(f"{start} Other namespaces have: {', '.join(elsewhere[:_MAX_NAMES])}; choose by -n.")
     return PluginError(f"{start} Nor is there any other.")
 
 

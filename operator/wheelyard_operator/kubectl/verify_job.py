@@ -9,7 +9,7 @@ from wheelyard_operator.resource import GROUP, MANAGED_BY_LABEL, Manifest, Packa
 MANAGER = "kubectl-wheelyard"
 VERIFIES_LABEL = f"{GROUP}/verifies"
 CONTAINER = "verify"
-_LONGEST_NAME = 63
+_MAX_NAME_LENGTH = 63
 _KEPT_SECONDS = 3600
 """So long a Job stays whose command was killed before it could remove it."""
 _MOUNTS = {CONFIG_FOLDER, VOLUME_FOLDER, "/tmp"}  # noqa: S108 - an emptyDir of the pod
@@ -58,7 +58,7 @@ def verify_job(index: PackageIndex, deployment: Manifest, name_end: str, options
 
 
 def _name(index: PackageIndex, end: str) -> str:
-    return f"{f'{index.child_name}-verify'[: _LONGEST_NAME - len(end) - 1]}-{end}"
+    return f"{f'{index.child_name}-verify'[: _MAX_NAME_LENGTH - len(end) - 1]}-{end}"
 
 
 def _pod(index: PackageIndex, servers: Manifest, options: Sequence[str]) -> Manifest:

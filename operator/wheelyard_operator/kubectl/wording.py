@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from wheelyard_operator.problems import READY
+from wheelyard_operator.condition_types import PAUSED, READY, RECONCILING, STALLED
 from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
-from wheelyard_operator.status.conditions import PAUSED, RECONCILING, STALLED
 from wheelyard_operator.times import seconds_until
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))

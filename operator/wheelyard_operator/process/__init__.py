@@ -1,1 +1,1 @@
-"""What makes of the reconcilers a program that runs for years, beside others of its kind."""
+"""Runs the reconcilers: queue, leadership, start and stop, and every call to the outside."""

@@ -1,4 +1,8 @@
-"""Every call to the outside passes here: whoever does not lead writes nothing, and what is asked is counted."""
+"""Stands before every call to the outside: checks leadership, counts, and records heartbeats.
+
+The client of the Lease alone does not pass here: without the Lease no operator leads, and a Lease
+that cannot be renewed must not look like progress.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +12,7 @@ from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.process.leadership import Leader, LeadershipLostError
 from wheelyard_operator.process.metrics import Metrics
 from wheelyard_operator.provision.issuers import Fetch
+from wheelyard_operator.provision.server_probe import Answer, AskServer
 from wheelyard_operator.resource import Manifest
 
 OK = "ok"
@@ -15,15 +20,15 @@ NO_ANSWER = "none"
 
 
 class Calls:
-    """What happens before and after each call, in the thread that makes it."""
+    """Checks and counts calls, in the thread that makes them."""
 
-    def __init__(self, leader: Leader, metrics: Metrics, sign_of_life: Callable[[], None]) -> None:
+    def __init__(self, leader: Leader, metrics: Metrics, heartbeat: Callable[[], None]) -> None:
         self._leader = leader
         self._metrics = metrics
-        self._sign_of_life = sign_of_life
+        self._heartbeat = heartbeat
 
     def check(self) -> None:
-        """Raise LeadershipLostError, unless this operator leads at this moment."""
+        """Raise LeadershipLostError unless this operator leads at this moment."""
         if not self._leader.leads:
             raise LeadershipLostError
 
@@ -38,27 +43,60 @@ class Calls:
             raise
         finally:
             self._metrics.kubernetes_requests.labels(verb, kind, status).inc()
-            self._sign_of_life()
+            self._heartbeat()
 
     def watch_client(self, client: Any) -> None:
-        """Have each attempt of a boto3 client's calls counted, and refused while this operator does not lead."""
+        """Count each attempt of a boto3 client's calls, and refuse it without leadership."""
         client.meta.events.register_first("before-send", self._before_attempt)
         client.meta.events.register("needs-retry", self._after_attempt)
 
-    def failed(self, loop: str) -> Callable[[], object]:
-        """Return what counts an error of a loop that nobody expects."""
-        return self._metrics.failed(loop)
+    def failure_counter(self, loop: str) -> Callable[[], object]:
+        """Return a function that counts an unexpected error of a loop."""
+        return self._metrics.failure_counter(loop)
 
-    def of_issuers(self, fetch: Fetch) -> Fetch:
-        """Have fetching an issuer's keys count as a sign of life: a resource may name many that do not answer."""
+    def to_issuers(self, fetch: Fetch) -> Fetch:
+        """Count each request to an issuer: a resource may name many that do not answer."""
 
-        def fetched(url: str) -> Manifest:
-            try:
-                return fetch(url)
-            finally:
-                self._sign_of_life()
+        def counted(url: str) -> Manifest:
+            with self._counted_http("issuer") as succeed:
+                answer = fetch(url)
+                succeed()
+                return answer
 
-        return fetched
+        return counted
+
+    def to_servers(self, ask: AskServer) -> AskServer:
+        """Count each request to an index server.
+
+        Anyone who can create a pod may let it not answer.
+        """
+
+        def counted(pod: Manifest) -> Answer | None:
+            with self._counted_http("server") as succeed:
+                answer = ask(pod)
+                if answer is not None:
+                    succeed()
+                return answer
+
+        return counted
+
+    @contextmanager
+    def _counted_http(self, service: str) -> Iterator[Callable[[], None]]:
+        """Count a request that writes nothing.
+
+        It has no answer unless the given function is called.
+        """
+        status = NO_ANSWER
+
+        def succeed() -> None:
+            nonlocal status
+            status = OK
+
+        try:
+            yield succeed
+        finally:
+            self._metrics.http_requests.labels(service, status).inc()
+            self._heartbeat()
 
     def _before_attempt(self, **_: Any) -> None:
         self.check()
@@ -70,11 +108,11 @@ class Calls:
         if response is not None:
             status = str(response[0].status_code)
         self._metrics.aws_requests.labels(service, operation.name, status).inc()
-        self._sign_of_life()
+        self._heartbeat()
 
 
 class GuardedKube:
-    """A cluster to which only the leader may write, at the moment of each call."""
+    """A cluster to which only the leader can write; this is checked at each call."""
 
     def __init__(self, kube: Kube, calls: Calls) -> None:
         self._kube = kube
@@ -111,11 +149,13 @@ class GuardedKube:
         with self._calls.counted("apply", manifest["kind"]):
             self._kube.would_apply(manifest)
 
-    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+    def patch(
+        self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = ""
+    ) -> Manifest | None:
         """See `Kube.patch`."""
         self._calls.check()
         with self._calls.counted("patch", f"{kind}/{subresource}" if subresource else kind):
-            self._kube.patch(kind, namespace, name, patch, subresource)
+            return self._kube.patch(kind, namespace, name, patch, subresource)
 
     def create(self, manifest: Manifest) -> None:
         """See `Kube.create`."""

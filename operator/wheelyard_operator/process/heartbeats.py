@@ -1,4 +1,4 @@
-"""Which threads are at work, and when each last made progress."""
+"""Records which threads are at work, and when each last made progress."""
 
 import threading
 import time
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class SignsOfLife:
-    """Safe to share between threads."""
+class Heartbeats:
+    """The last progress of each thread; safe to share between threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -15,7 +15,7 @@ class SignsOfLife:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Have this thread count as being at work."""
+        """Count this thread as being at work."""
         thread = threading.get_ident()
         self._last[thread] = self._clock()
         try:
@@ -23,10 +23,11 @@ class SignsOfLife:
         finally:
             del self._last[thread]
 
-    def note(self) -> None:
-        """Note that this thread makes progress: a call to the outside has ended, in whatever way.
+    def record(self) -> None:
+        """Record that this thread makes progress: a call to the outside has ended in any way.
 
-        So a server that does not answer is no hang, however many calls wait for it one after another.
+        So a server that does not answer is no hang, however many calls wait for it one after
+        another.
         """
         thread = threading.get_ident()
         if thread in self._last:
@@ -37,5 +38,5 @@ class SignsOfLife:
         return len(self._last)
 
     def oldest(self) -> float | None:
-        """Return the time of the thread that has given no sign for longest, None if none is at work."""
+        """Return the time of the oldest last heartbeat, None if no thread is at work."""
         return min(self._last.copy().values(), default=None)

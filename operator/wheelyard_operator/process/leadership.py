@@ -1,6 +1,7 @@
-"""One of several operators leads: the holder of a Lease, by the rules of client-go's leader election.
+"""Elects one of several operators: the holder of a Lease, by the rules of client-go.
 
-Nobody compares its clock with another's: by one's own, a Lease has run out when it did not change for its duration.
+Clocks of different machines are never compared. By the clock of this operator, a Lease has expired
+when it did not change for its duration.
 https://kubernetes.io/docs/concepts/architecture/leases/
 """
 
@@ -19,37 +20,41 @@ log = logging.getLogger(__name__)
 LEASE = "Lease"
 LEASE_SECONDS = 15
 DEADLINE_SECONDS = 10.0
-"""Without a renewal for so long, one stops: what was sent just before arrives before anybody else may begin."""
+"""Without a renewal for this long, the leader stops: its last writes arrive before another one
+starts."""
 RETRY_SECONDS = 2.0
 _API_VERSION = "coordination.k8s.io/v1"
 
 
 class LeadershipLostError(Exception):
-    """Somebody else may lead now: nothing more may be written."""
+    """Another operator may lead now: nothing more may be written."""
 
 
 class Leader(Protocol):
-    """Whoever may write, or waits for it."""
+    """The right to write, or the wait for it."""
 
     @property
     def leads(self) -> bool:
-        """Return whether this operator may write now; from any thread."""
+        """Return whether this operator may write now; safe in any thread."""
 
     async def acquire(self) -> None:
         """Return once this operator leads."""
 
     async def keep(self) -> None:
-        """Go on leading; raise LeadershipLostError when that is over."""
+        """Keep the leadership; raise LeadershipLostError when it is lost."""
 
     def resign(self) -> None:
-        """Write nothing any more, from now on and for good."""
+        """Write nothing any more, from now on and permanently."""
 
     async def release(self) -> None:
-        """Let somebody else lead at once. Only for who has resigned and has nothing under way any more."""
+        """Let another operator lead at once.
+
+        Call it only after resigning, with no reconciliation running.
+        """
 
 
 class Alone:
-    """Leads from the start: it was told of no Lease, so there is nobody else."""
+    """Leads from the start: no Lease is configured, so there is no other operator."""
 
     def __init__(self) -> None:
         self.leads = True
@@ -70,27 +75,28 @@ class Alone:
 
 
 class Leadership:
-    """Asks for a Lease, and keeps it."""
+    """Acquires a Lease, and renews it."""
 
     def __init__(
         self,
         kube: Kube,
-        place: tuple[str, str],
+        lease: tuple[str, str],
         identity: str,
         clock: Callable[[], float] = time.monotonic,
-        failed: Callable[[], object] = lambda: None,
+        count_failure: Callable[[], object] = lambda: None,
     ) -> None:
-        """`place` is namespace and name of the Lease, `identity` the pod's name.
+        """Take the namespace and name of the Lease, and the pod's name as `identity`.
 
-        A container that starts again in its pod goes on leading. `failed` is told of errors that nobody expects.
+        A container that restarts in its pod keeps leading. `count_failure` is called for each
+        unexpected error.
         """
-        self._failed = failed
+        self._count_failure = count_failure
         self._kube = kube
-        self._place = place
+        self._lease_key = lease
         self._identity = identity
         self._clock = clock
         self._seen = ("", 0.0)
-        """The version of the Lease, and when it was first seen."""
+        """The version of the Lease, and when this operator first saw it."""
         self._renewed: float | None = None
         self._resigned = False
 
@@ -102,7 +108,7 @@ class Leadership:
 
     async def acquire(self) -> None:
         """See `Leader.acquire`."""
-        log.info("%s stands by for the Lease %s/%s", self._identity, *self._place)
+        log.info("%s stands by for the Lease %s/%s", self._identity, *self._lease_key)
         while not await self._try():  # noqa: ASYNC110 - the others are elsewhere
             await asyncio.sleep(RETRY_SECONDS)
         log.info("%s leads", self._identity)
@@ -123,18 +129,18 @@ class Leadership:
         try:
             await asyncio.to_thread(self._give_up)
         except ApiError as error:
-            log.warning("The Lease %s/%s could not be released, it runs out by itself: %s", *self._place, error)
+            log.warning("The Lease %s/%s could not be released and expires later: %s", *self._lease_key, error)
 
     def attempt(self) -> bool:
-        """Take or renew the Lease if that is possible; whether it is held now. Raises ApiError."""
-        now, lease = self._clock(), self._kube.get(LEASE, *self._place)
+        """Take or renew the Lease if possible; return whether it is held now. Raises ApiError."""
+        now, lease = self._clock(), self._kube.get(LEASE, *self._lease_key)
         if lease is None:
             self._create()
         elif self._is_taken(lease, now):
             return False
         else:
             self._write(lease, self._identity)
-        # From before the request: it may have been long on its way.
+        # The time before the request, which may have been delayed.
         self._renewed = now
         return True
 
@@ -147,19 +153,19 @@ class Leadership:
         return bool(now - self._seen[1] <= spec.get("leaseDurationSeconds", LEASE_SECONDS))
 
     async def _try(self) -> bool | None:
-        """Attempt; None where that could not be found out in time."""
+        """Attempt; return None if the result is not known in time."""
         try:
             async with asyncio.timeout(DEADLINE_SECONDS / 2):
                 return await asyncio.to_thread(self.attempt)
         except (ApiError, TimeoutError) as error:
-            log.warning("The Lease %s/%s: %s", *self._place, error or type(error).__name__)
+            log.warning("The Lease %s/%s: %s", *self._lease_key, error or type(error).__name__)
         except Exception:
-            log.exception("Unexpected error: the Lease %s/%s is tried again", *self._place)
-            self._failed()
+            log.exception("Unexpected error: the Lease %s/%s is tried again", *self._lease_key)
+            self._count_failure()
         return None
 
     def _give_up(self) -> None:
-        lease = self._kube.get(LEASE, *self._place)
+        lease = self._kube.get(LEASE, *self._lease_key)
         if lease and lease.get("spec", {}).get("holderIdentity") == self._identity:
             self._write(lease, "")
 
@@ -167,7 +173,10 @@ class Leadership:
         self._kube.create(self._manifest({}, self._identity, {}))
 
     def _write(self, lease: Manifest, holder: str) -> None:
-        """Change the Lease, unless somebody else has just done so: the API server compares the version."""
+        """Change the Lease, unless another operator has just changed it.
+
+        The API server compares versions.
+        """
         metadata = lease["metadata"]
         version = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
         self._kube.apply(self._manifest(lease.get("spec", {}), holder, version))
@@ -175,7 +184,7 @@ class Leadership:
     def _manifest(self, before: Manifest, holder: str, version: Manifest) -> Manifest:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         goes_on, transitions = before.get("holderIdentity") == holder, before.get("leaseTransitions", 0)
-        namespace, name = self._place
+        namespace, name = self._lease_key
         return {
             "apiVersion": _API_VERSION,
             "kind": LEASE,

@@ -1,4 +1,4 @@
-"""From start to end: wait until this operator leads, work, and hand over to another one."""
+"""Starts and stops the operator: waits until it leads, works, and hands over to the next leader."""
 
 import asyncio
 import logging
@@ -15,15 +15,16 @@ from wheelyard_operator.process.queue import WorkQueue
 log = logging.getLogger(__name__)
 
 _FINISH_SECONDS = 5.0
-"""For what runs when the end comes."""
+"""How long running reconciliations may take to finish at the end."""
 _INTERRUPT_SECONDS = 10.0
-"""For what runs nonetheless: it ends at its next call. Both together are well within a pod's 30 seconds."""
+"""How long they may take to notice that they are refused: together well within a pod's 30 seconds."""
 
 
 class Life:
-    """Starts and stops the queue with the operator, and tells whether it lives.
+    """Starts and stops the queue with the operator, and answers the liveness probe.
 
-    An operator that does not lead watches all the same, so that it knows what is due when its time comes.
+    An operator that does not lead watches, too, so that it knows what is due when it becomes the
+    leader.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Life:
         port: int,
         end: Callable[[int], object] = os._exit,
     ) -> None:
-        """`app` is served at the `port`. `end` ends the process at once, with all its threads."""
+        """Serve `app` at the `port`. `end` ends the process at once, with all its threads."""
         self._queue = queue
         self._leader = leader
         self._app = app
@@ -46,14 +47,14 @@ class Life:
         self._stopping = False
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
-        """Have kopf call what is here."""
+        """Register the handlers with kopf."""
         kopf.on.startup(registry=registry)(self.start)
         kopf.on.cleanup(registry=registry)(self.stop)
         kopf.on.probe(registry=registry, id="queue")(self.probe)
 
     async def start(self, **_: Any) -> None:
         """Serve the metrics, and work as soon as this operator leads."""
-        # An access log would tell of every scrape.
+        # An access log would have a line for every scrape.
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, port=self._port).start()
@@ -64,7 +65,7 @@ class Life:
         self._stopping = True
         await _cancel(self._working)
         if not await self._queue.comes_to_rest(_FINISH_SECONDS):
-            log.warning("Reconciliations are interrupted: whoever leads next goes on from what is there.")
+            log.warning("Reconciliations are interrupted: the next leader goes on from what exists.")
         self._leader.resign()
         await _cancel(self._leading)
         rests = await self._queue.comes_to_rest(_INTERRUPT_SECONDS)
@@ -73,12 +74,12 @@ class Life:
         if self._runner:
             await self._runner.cleanup()
         if not rests:
-            # The Lease runs out by itself: only then is it certain that nothing is written any more.
-            log.error("A reconciliation does not end: the operator ends without it.")
+            # The Lease must expire: only then is it certain that nothing is written any more.
+            log.error("A reconciliation does not end: the operator exits without waiting for it.")
             self._end(1)
 
     async def probe(self, **_: Any) -> str:
-        """Tell what this operator does; raise where it should be started again."""
+        """Return what this operator does; raise if it should be restarted."""
         over = any(task and task.done() for task in (self._leading, self._working))
         if over or self._queue.is_stuck():
             raise kopf.PermanentError("No reconciliation makes progress.")
@@ -90,11 +91,12 @@ class Life:
         try:
             await self._leader.keep()
         except LeadershipLostError:
-            # Threads cannot be stopped otherwise. Kubernetes starts this container again, and it stands by.
-            log.error("The Lease is lost, another operator may lead: this one ends at once.")  # noqa: TRY400
+            # Threads cannot be stopped in another way. Kubernetes restarts this container, and it
+            # stands by.
+            log.error("The Lease is lost, another operator may lead: this one exits at once.")  # noqa: TRY400
 
     def _supervised(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run a loop; if it ends unasked, in whatever way, so does the process: nobody would miss it otherwise."""
+        """Run a loop; if it ends unexpectedly, end the process: otherwise it would go unnoticed."""
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._missed)
         return task
@@ -103,7 +105,7 @@ class Life:
         error = None if task.cancelled() else task.exception()
         if self._stopping and error is None:
             return
-        log.critical("The loop %s has ended: so does the operator.", task.get_name(), exc_info=error)
+        log.critical("The loop %s has ended, and so the operator exits.", task.get_name(), exc_info=error)
         self._end(1)
 
 

@@ -1,6 +1,6 @@
-"""What the operator tells Prometheus, by https://prometheus.io/docs/practices/naming/: no object is named.
+"""The metrics of the operator, named by https://prometheus.io/docs/practices/naming/.
 
-Every label has a handful of values, however many resources there are.
+No label names an object: each has a handful of values, however many resources there are.
 """
 
 import time
@@ -39,28 +39,34 @@ class Metrics:
             ("service", "operation", "status"),
             registry=self.registry,
         )
+        self.http_requests = Counter(
+            "wheelyard_operator_http_requests",
+            "Requests to OIDC issuers and to the metrics port of index servers.",
+            ("service", "status"),
+            registry=self.registry,
+        )
         self._failures = Counter(
             "wheelyard_operator_background_failures",
-            "Rounds of loops that failed unexpectedly; each is tried again.",
+            "Unexpected failures of background loops; each is retried.",
             ("loop",),
             registry=self.registry,
         )
         self._reconciliations = Counter(
             "wheelyard_operator_reconciliations",
-            "Reconciliations that ended, by what came of them.",
+            "Reconciliations that ended, by result.",
             ("kind", "result"),
             registry=self.registry,
         )
         self._reconcile_seconds = Histogram(
             "wheelyard_operator_reconcile_seconds",
-            "Time that a reconciliation took.",
+            "Duration of reconciliations.",
             ("kind",),
             buckets=_SECONDS,
             registry=self.registry,
         )
         self._overruns = Counter(
             "wheelyard_operator_overruns",
-            "Reconciliations that took so long that others went on without waiting for them.",
+            "Reconciliations that exceeded their budget, so that others did not wait for them.",
             ("kind",),
             registry=self.registry,
         )
@@ -72,13 +78,13 @@ class Metrics:
         )
         self._last_event = Gauge(
             "wheelyard_operator_last_event_timestamp_seconds",
-            "When a watch last brought something.",
+            "When a watch last delivered an event.",
             ("resource",),
             registry=self.registry,
         )
         self._resources = Gauge(
             "wheelyard_operator_resources",
-            "Resources that are looked after, by their state when it was last found out.",
+            "Managed resources, by their last known state.",
             ("kind", "state"),
             registry=self.registry,
         )
@@ -89,23 +95,23 @@ class Metrics:
         self._ends: dict[Key, Mapping[str, str]] = {}
         ends = Gauge(
             "wheelyard_operator_next_end_timestamp_seconds",
-            "When the first token or access key is due to be replaced, and when the first certificate ends.",
+            "When the first token or access key is due for rotation, and when the first certificate expires.",
             ("of",),
             registry=self.registry,
         )
         for each in ("certificate", "key", "token"):
             ends.labels(each).set_function(partial(self._first_end, each))
 
-    def saw_event(self, resource: str) -> None:
-        """Note that a watch brought something of a resource such as "secrets"."""
+    def record_event(self, resource: str) -> None:
+        """Record an event of a watch, of a resource such as "secrets"."""
         self._last_event.labels(resource).set(time.time())
 
-    def failed(self, loop: str) -> Callable[[], None]:
-        """Return what counts an unexpected failure of a loop."""
+    def failure_counter(self, loop: str) -> Callable[[], None]:
+        """Return a function that counts an unexpected failure of a loop."""
         return self._failures.labels(loop).inc
 
     def measured(self, reconcile: Callable[[Key], Outcome]) -> Callable[[Key], Outcome]:
-        """Have each reconciliation measured."""
+        """Return the function with each of its calls measured."""
 
         def measured(key: Key) -> Outcome:
             result, start = "error", time.perf_counter()
@@ -116,22 +122,22 @@ class Metrics:
                 self._reconcile_seconds.labels(key.kind).observe(time.perf_counter() - start)
                 self._reconciliations.labels(key.kind, result).inc()
             self._last_reconcile.labels(key.kind).set(time.time())
-            self._note(key, outcome)
+            self._record(key, outcome)
             return outcome
 
         return measured
 
     def follow(self, queue: WorkQueue, leader: Leader) -> None:
-        """Have the state of the queue and of the leadership told, as it is when somebody asks."""
+        """Show the state of the queue and of the leadership at the time of each scrape."""
         queue.overran = lambda key: self._overruns.labels(key.kind).inc()
         leads = Gauge("wheelyard_operator_leads", "1 if this operator leads, 0 if not.", registry=self.registry)
         leads.set_function(lambda: float(leader.leads))
         due = Gauge("wheelyard_operator_queue_due", "Resources that wait for a worker.", registry=self.registry)
         due.set_function(lambda: float(queue.count_due()))
-        running = Gauge("wheelyard_operator_queue_running", "Reconciliations under way.", registry=self.registry)
+        running = Gauge("wheelyard_operator_queue_running", "Running reconciliations.", registry=self.registry)
         running.set_function(lambda: float(queue.count_running()))
 
-    def _note(self, key: Key, outcome: Outcome) -> None:
+    def _record(self, key: Key, outcome: Outcome) -> None:
         if outcome.gone:
             self._states.pop(key, None)
             self._ends.pop(key, None)
@@ -140,7 +146,7 @@ class Metrics:
             self._ends[key] = outcome.ends
 
     def _first_end(self, of: str) -> float:
-        """Return the first one; +Inf where none ends."""
+        """Return the earliest time; +Inf if there is none."""
         times = [ends.get(of) for ends in self._ends.copy().values()]
         return min((timestamp(time) for time in times if time), default=float("inf"))
 
@@ -150,7 +156,7 @@ class Metrics:
 
 
 def metrics_app(metrics: Metrics) -> web.Application:
-    """Make what is served to Prometheus."""
+    """Return the app that serves Prometheus."""
     app = web.Application()
     app.router.add_get("/metrics", make_aiohttp_handler(metrics.registry))
     return app

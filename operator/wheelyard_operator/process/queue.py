@@ -1,4 +1,4 @@
-"""The work queue: tasks that take due keys and reconcile them in threads."""
+"""The work queue: workers that take due keys and reconcile them in threads."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.logs import about
-from wheelyard_operator.process.heartbeats import SignsOfLife
+from wheelyard_operator.process.heartbeats import Heartbeats
 from wheelyard_operator.process.schedule import RESYNC_SECONDS, Schedule
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.resource import Key
@@ -18,13 +18,15 @@ log = logging.getLogger(__name__)
 
 _WORKERS = 16
 _STUCK_SECONDS = 300.0
-"""Without a sign of life. No call to the outside may take nearly as long: each has a timeout of some seconds."""
+"""Without a heartbeat. No call to the outside takes nearly as long: each has a timeout of some
+seconds."""
 _REST_SECONDS = 0.05
 BUDGET_SECONDS = 30.0
-"""For one reconciliation. A thread cannot be ended from outside: what takes longer goes on without a worker."""
+"""For one reconciliation. A thread cannot be ended from outside: a longer one goes on without a
+worker."""
 _RESTS = 4
-"""Times as long as it took, a key that took too long is left alone: it has a fifth of one thread at most."""
-_LONGEST_REST_SECONDS = 600.0
+"""A key that took too long rests this many times as long, so it has a fifth of a thread at most."""
+_MAX_REST_SECONDS = 600.0
 
 
 class WorkQueue:
@@ -33,54 +35,60 @@ class WorkQueue:
     def __init__(
         self,
         reconcile: Callable[[Key], Outcome],
-        signs: SignsOfLife | None = None,
+        heartbeats: Heartbeats | None = None,
         workers: int = _WORKERS,
         resync_seconds: float = RESYNC_SECONDS,
     ) -> None:
-        """`signs` is told by reconciliations that they make progress."""
+        """Take the function for one key, and the heartbeats that its calls record."""
         self._reconcile = reconcile
-        self._signs = signs or SignsOfLife()
+        self._heartbeats = heartbeats or Heartbeats()
         self._workers = workers
         self._schedule = Schedule(lambda: random.uniform(0.75, 1.25), resync_seconds)  # noqa: S311 - no secret
         self.budget_seconds = BUDGET_SECONDS
         self.overran: Callable[[Key], None] = lambda _: None
-        """Is told of each reconciliation that takes longer than that."""
+        """Is called for each reconciliation that exceeds the budget."""
         self._overrunning: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._last_start: float | None = None
 
     def add(self, key: Key) -> None:
-        """Make a key due. Raises RuntimeError outside of the event loop, where it would be a race."""
+        """Make a key due.
+
+        Raises RuntimeError outside of the event loop, where it would be a race.
+        """
         asyncio.get_running_loop()
         self._schedule.add(key, time.monotonic())
         self._changed.set()
 
     def known(self, kind: str) -> list[Key]:
-        """Return every key of a kind that is looked after."""
+        """Return every key of a kind."""
         return self._schedule.known(kind)
 
     def count_due(self) -> int:
-        """Return how many keys wait for a worker."""
+        """Return the number of keys that wait for a worker."""
         return self._schedule.count_due(time.monotonic())
 
     def count_running(self) -> int:
-        """Return how many reconciliations are under way."""
-        return self._signs.count()
+        """Return the number of running reconciliations."""
+        return self._heartbeats.count()
 
     def is_stuck(self) -> bool:
-        """Return whether some reconciliation hangs, or something has been due for long while none was started."""
+        """Return whether a reconciliation hangs, or overdue keys are not started."""
         long_ago = time.monotonic() - _STUCK_SECONDS
         if self._last_start is None:
-            # It was not told to work yet.
+            # It has not started to work yet.
             return False
-        due, sign = self._schedule.next_due(), self._signs.oldest()
-        nobody_takes = due is not None and due < long_ago and self._last_start < long_ago
-        return nobody_takes or (sign is not None and sign < long_ago)
+        due, oldest = self._schedule.next_due(), self._heartbeats.oldest()
+        none_starts = due is not None and due < long_ago and self._last_start < long_ago
+        return none_starts or (oldest is not None and oldest < long_ago)
 
     async def run(self) -> None:
-        """Work until cancelled. What is under way then goes on in its thread: see `comes_to_rest`."""
+        """Work until canceled.
+
+        Running reconciliations go on in their threads: see `comes_to_rest`.
+        """
         self._last_start = time.monotonic()
-        # As many reconciliations may take too long as there are workers, and each worker still has a thread.
+        # If as many reconciliations overrun as there are workers, each worker still has a thread.
         threads = ThreadPoolExecutor(2 * self._workers, thread_name_prefix="reconcile")
         try:
             async with asyncio.TaskGroup() as group:
@@ -90,11 +98,11 @@ class WorkQueue:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def comes_to_rest(self, seconds: float) -> bool:
-        """Wait until no reconciliation is under way, for so long at most; whether that is so."""
+        """Wait for the running reconciliations; return whether all ended in time."""
         until = time.monotonic() + seconds
-        while self._signs.count() and time.monotonic() < until:  # noqa: ASYNC110 - threads do not tell the loop
+        while self._heartbeats.count() and time.monotonic() < until:  # noqa: ASYNC110 - threads do not tell the loop
             await asyncio.sleep(_REST_SECONDS)
-        return not self._signs.count()
+        return not self._heartbeats.count()
 
     async def _work(self, threads: ThreadPoolExecutor, group: asyncio.TaskGroup) -> None:
         while True:
@@ -104,12 +112,12 @@ class WorkQueue:
                 await self._watched(key, group.create_task(self._reconciled(key, threads)))
 
     async def _watched(self, key: Key, run: asyncio.Task[None]) -> None:
-        """Wait for a run, but no longer than its budget while there are threads for others."""
+        """Wait for a run, but not beyond its budget while other threads are free."""
         await asyncio.wait([run], timeout=self.budget_seconds)
         if run.done():
             return
         self.overran(key)
-        log.warning("%s: takes longer than %g s: others go on without waiting", key, self.budget_seconds)
+        log.warning("%s: takes longer than %g s: others do not wait for it", key, self.budget_seconds)
         if len(self._overrunning) >= self._workers:
             await asyncio.wait([run])
             return
@@ -121,10 +129,10 @@ class WorkQueue:
         try:
             outcome = await asyncio.get_running_loop().run_in_executor(threads, self._run, key)
         except ApiError as error:
-            log.warning("%s: will be tried again: %s", key, error)
+            log.warning("%s: will be retried: %s", key, error)
             self._schedule.failed(key, time.monotonic())
         except Exception:
-            log.exception("%s: failed, will be tried again", key)
+            log.exception("%s: failed, will be retried", key)
             self._schedule.failed(key, time.monotonic())
         else:
             self._schedule.done(key, outcome, time.monotonic())
@@ -134,10 +142,10 @@ class WorkQueue:
 
     def _rest(self, key: Key, took: float) -> None:
         if took > self.budget_seconds:
-            self._schedule.rest(key, min(_RESTS * took, _LONGEST_REST_SECONDS), time.monotonic())
+            self._schedule.rest(key, min(_RESTS * took, _MAX_REST_SECONDS), time.monotonic())
 
     def _run(self, key: Key) -> Outcome:
-        with about(key), self._signs.at_work():
+        with about(key), self._heartbeats.at_work():
             return self._reconcile(key)
 
     async def _next(self) -> Key:
@@ -149,7 +157,7 @@ class WorkQueue:
             due = self._schedule.next_due()
             self._changed.clear()
             try:
-                # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes with the event.
+                # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the event.
                 async with asyncio.timeout(None if due is None else max(due - now, 0.01)):
                     await self._changed.wait()
             except TimeoutError:

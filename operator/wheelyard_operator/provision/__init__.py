@@ -1,1 +1,1 @@
-"""What lies outside the cluster: buckets, IAM users, their keys."""
+"""Everything outside the Kubernetes API: S3, IAM, token issuers and index servers."""

@@ -1,14 +1,15 @@
-"""The bucket of an index, made where the index asks for it."""
+"""Creates and configures the bucket of an index that asks for one."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.condition_types import STORAGE_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.resource import PackageIndex
-from wheelyard_operator.times import written
+from wheelyard_operator.times import rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,7 +18,7 @@ _OWNER_TAG = "wheelyard.dev/index"
 _UID_TAG = "wheelyard.dev/uid"
 _STATE_TAG = "wheelyard.dev/state"
 _LACKS_TAG = "wheelyard.dev/lacks"
-NOT_THERE = {
+NOT_SUPPORTED = {
     "NotImplemented",
     "MethodNotAllowed",
     "InvalidArgument",
@@ -28,14 +29,14 @@ NOT_THERE = {
     "501",
     "405",
 }
-"""The ways in which servers that are not AWS say that they have no such thing."""
+"""Errors by which servers other than AWS say that they do not support an operation."""
 
 
 def ensure_bucket(s3: "S3Client", index: PackageIndex, bucket: str, region: str) -> str:
-    """Make the bucket if it is absent; give a note on what the server lacks, or "".
+    """Create the bucket if it does not exist; return a note on unsupported features, or "".
 
-    How far setting up has come stands in the bucket's tags, so that it goes on after a crash.
-    A bucket that was there before is used as it is, and not changed.
+    The progress of the set-up is in the bucket's tags, so that it goes on after a crash. A bucket
+    that existed before is used without changing it.
     """
     with translated(STORAGE_READY, f"Bucket {bucket}", OPERATOR_CREDENTIALS):
         created = not _exists(s3, bucket) and _create(s3, bucket, region)
@@ -50,7 +51,7 @@ def ensure_bucket(s3: "S3Client", index: PackageIndex, bucket: str, region: str)
 
 
 def made_for(s3: "S3Client", index: PackageIndex, bucket: str) -> bool:
-    """Return whether the bucket was made for exactly this index, by uid: names come again."""
+    """Return whether the bucket was created for exactly this index, by uid: names are reused."""
     return (_tags(s3, bucket) or {}).get(_UID_TAG) == index.meta.uid
 
 
@@ -64,18 +65,19 @@ def _set_up(s3: "S3Client", index: PackageIndex, bucket: str) -> dict[str, str]:
 
 
 def _was_just_made(s3: "S3Client", index: PackageIndex, bucket: str) -> bool:
-    """Return whether it is ours from before a crash: younger than its index, and empty.
+    """Return whether it was created before a crash: younger than its index, and empty.
 
-    S3 takes no tags with CreateBucket. Where the server does not say when a bucket was made, it is not ours.
+    CreateBucket takes no tags. If the server does not return a creation date, the bucket is not
+    ours.
     """
     try:
         found = s3.list_buckets(Prefix=bucket).get("Buckets", ())
         made = next((each.get("CreationDate") for each in found if each.get("Name") == bucket), None)
-        if made is None or written(made) < index.meta.created:
+        if made is None or rfc3339(made) < index.meta.created:
             return False
         return not s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents")
     except ClientError as error:
-        if error_code(error) in {"AccessDenied", *NOT_THERE}:
+        if error_code(error) in {"AccessDenied", *NOT_SUPPORTED}:
             return False
         raise
 
@@ -95,13 +97,13 @@ def _exists(s3: "S3Client", bucket: str) -> bool:
 
 
 def _create(s3: "S3Client", bucket: str, region: str) -> bool:
-    """Return whether it was this call that made the bucket."""
+    """Return whether this call created the bucket."""
     try:
         if region == "us-east-1":  # the one region that must not be named
             s3.create_bucket(Bucket=bucket)
         else:
-            place = {"LocationConstraint": region}
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)  # type: ignore[arg-type]
+            location = {"LocationConstraint": region}
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)  # type: ignore[arg-type]
     except ClientError as error:
         match error_code(error):
             case "BucketAlreadyOwnedByYou":
@@ -117,7 +119,7 @@ def _taken(bucket: str) -> Problem:
     return Problem(
         STORAGE_READY,
         "BucketTaken",
-        f"Bucket {bucket} exists and is not the operator's to use: bucket names are shared by all accounts."
+        f"Bucket {bucket} exists and the operator may not use it: bucket names are shared by all accounts."
         " Choose another name, or give the operator's credentials access to it.",
     )
 
@@ -144,7 +146,7 @@ def _configure(s3: "S3Client", bucket: str) -> list[str]:
         ),
         "lifecycle": lambda: _put_lifecycle(s3, bucket),
     }
-    return [name for name, step in steps.items() if not _has(step)]
+    return [name for name, step in steps.items() if not _is_supported(step)]
 
 
 def _put_lifecycle(s3: "S3Client", bucket: str) -> None:
@@ -164,25 +166,25 @@ def _put_lifecycle(s3: "S3Client", bucket: str) -> None:
     )
 
 
-def _has(step: Callable[[], object]) -> bool:
+def _is_supported(step: Callable[[], object]) -> bool:
     try:
         step()
     except ClientError as error:
-        if error_code(error) not in NOT_THERE:
+        if error_code(error) not in NOT_SUPPORTED:
             raise
         return False
     return True
 
 
 def _tags(s3: "S3Client", bucket: str) -> dict[str, str] | None:
-    """Return the tags, {} where there are none or the server has no such thing, None where they may not be read."""
+    """Return the tags, {} if there are none or they are not supported, None without permission."""
     try:
         found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     except ClientError as error:
         if error_code(error) == "AccessDenied":
-            # A bucket of somebody else, as it is: not one without tags.
+            # A bucket of someone else, which is not the same as a bucket without tags.
             return None
-        if error_code(error) in {"NoSuchTagSet", *NOT_THERE}:
+        if error_code(error) in {"NoSuchTagSet", *NOT_SUPPORTED}:
             return {}
         raise
     return {each["Key"]: each["Value"] for each in found}
@@ -190,4 +192,4 @@ def _tags(s3: "S3Client", bucket: str) -> dict[str, str] | None:
 
 def _tag(s3: "S3Client", bucket: str, tags: dict[str, str]) -> None:
     tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
-    _has(lambda: s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set}))  # type: ignore[typeddict-item]
+    _is_supported(lambda: s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set}))  # type: ignore[typeddict-item]

@@ -1,4 +1,4 @@
-"""Whose a place in a bucket is, and whether an index can live there."""
+"""Checks which index owns a location in a bucket, and whether an index can use it."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.condition_types import STORAGE_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.errors import error_code, translated
 from wheelyard_operator.resource import PackageIndex, S3Storage
 
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 MARKER = "wheelyard.json"
 PROBE = "catalog/probe/operator"
 FOUND_OUT = "conditional-writes/"
-"""What servers and commands have found out about the S3 server: no data of anybody (docs/contract.md)."""
+"""Results of the proofs of conditional writes: data of no index (docs/contract.md)."""
 _CONDITION_FAILED = {"PreconditionFailed", "412", "ConditionalRequestConflict"}
-_MOST_OF_OURS = 20
-"""Objects in an empty place: whoever listed more of them has not seen all."""
-_LONGEST_MARKER = 65536
+_MAX_OWN_OBJECTS = 20
+"""The operator's own objects in an empty location: a longer listing is not complete."""
+_MAX_MARKER_BYTES = 65536
 _FIRST_FORMAT = 1
-"""Every server understands it (docs/contract.md)."""
+"""Every server reads it (docs/contract.md)."""
 
 
 class Owner(Enum):
-    """What the marker of a place says."""
+    """The owner that the marker of a location names."""
 
     SELF = auto()
     NOBODY = auto()
@@ -39,11 +40,12 @@ class Owner(Enum):
 def check_storage(
     s3: "S3Client", index: PackageIndex, storage: S3Storage, credentials: str, is_granted: Callable[[], bool]
 ) -> None:
-    """Raise Problem unless these credentials reach the bucket, and the place is free or this index's own.
+    """Raise Problem unless these credentials reach the bucket, and the location may be used.
 
-    `is_granted` tells whether the index's own user already has rights to exactly this place. Until the index has
-    claimed the place, the server's conditional writes are tried. With `provision.user` the operator claims the
-    place before it makes a key. Each request is one that a policy for this prefix alone allows (HeadBucket is not).
+    `is_granted` returns whether the index's own user already has rights to exactly this location.
+    Until the index has claimed the location, the server's conditional writes are tested. With
+    `provision.user` the operator claims the location before it creates a key. A policy for this
+    prefix alone allows each of these requests (it does not allow HeadBucket).
     """
     owner = owner_of(s3, index, storage, credentials)
     if owner is Owner.SELF:
@@ -59,14 +61,14 @@ def check_storage(
 
 
 def owner_of(s3: "S3Client", index: PackageIndex, storage: S3Storage, credentials: str) -> Owner:
-    """Return the owner of the place; raise Problem, which does not name the owner, if it is another index."""
+    """Return the owner; raise Problem, which does not name the owner, if it is another index."""
     marker = _read_marker(s3, storage, credentials)
     if marker is None:
         return Owner.UNMARKED
     try:
         owner = json.loads(marker)["index"]
     except (ValueError, KeyError, TypeError):
-        message = f"{_place(storage)}{MARKER} is not Wheelyard's: use another bucket or prefix."
+        message = f"{_location(storage)}{MARKER} was not written by Wheelyard: use another bucket or prefix."
         raise Problem(STORAGE_READY, "StorageInUse", message) from None
     if owner is None:
         return Owner.NOBODY
@@ -76,38 +78,44 @@ def owner_of(s3: "S3Client", index: PackageIndex, storage: S3Storage, credential
 
 
 def _check_consent(s3: "S3Client", index: PackageIndex, storage: S3Storage, credentials: str, owner: Owner) -> None:
-    """Raise Problem where a key for this place would reach what nobody has given to this index.
+    """Raise Problem if a key for this location would unlock data that was not given to this index.
 
-    The key comes from the operator's rights, not from the tenant's: a marker that names no index is no consent.
+    The key comes from the operator's rights, not from the tenant's: a marker that names no index is
+    no consent.
     """
     if owner is Owner.NOBODY:
         raise Problem(
             STORAGE_READY,
             "StorageNotAssigned",
-            f"{_place(storage)} holds packages that nobody has assigned to this index. Their owner can run"
+            f"{_location(storage)} holds packages that are not assigned to this index. Their owner can run"
             f" `{_assign(index, storage)}`. Or give the index credentials of its own (credentials.secretRef).",
         )
     _check_empty(s3, storage, credentials)
 
 
 def _check_empty(s3: "S3Client", storage: S3Storage, credentials: str) -> None:
-    """Raise Problem if the place holds anything but the operator's own objects, or lies within an index's place."""
+    """Raise Problem if the location holds objects of others, or is inside that of an index."""
     with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
-        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=_MOST_OF_OURS + 1)
+        found = s3.list_objects_v2(Bucket=storage.bucket, Prefix=storage.prefix, MaxKeys=_MAX_OWN_OBJECTS + 1)
         keys = [each["Key"].removeprefix(storage.prefix) for each in found.get("Contents", ())]
-        foreign = len(keys) > _MOST_OF_OURS or not all(map(_is_ours, keys))
-        if foreign or any(_exists_at(s3, storage.bucket, place) for place in _places_above(storage.prefix)):
+        foreign = len(keys) > _MAX_OWN_OBJECTS or not all(map(_is_ours, keys))
+        if foreign or any(
+            _exists_at(s3, storage.bucket, location) for location in _locations_above(storage.prefix)
+        ):
             raise Problem(
                 STORAGE_READY,
                 "StorageNotEmpty",
-                f"{_place(storage)}, or the place around it, holds data that is not this index's, and a key for it"
-                " would unlock that data. Use an empty bucket or prefix, or give the index credentials of its own"
+                f"{_location(storage)}, or a location around it, holds data of others, and a key for it would"
+                " unlock that data. Use an empty bucket or prefix, or give the index credentials of its own"
                 " (credentials.secretRef).",
             )
 
 
 def _claim(s3: "S3Client", index: PackageIndex, storage: S3Storage, credentials: str) -> None:
-    """Mark a place as this index's by a conditional write; raise Problem if another index is faster."""
+    """Mark a location as this index's with a conditional write.
+
+    Raise Problem if another index is faster.
+    """
     marker = json.dumps({"format": _FIRST_FORMAT, "index": index.id}).encode()
     with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
         try:
@@ -119,9 +127,10 @@ def _claim(s3: "S3Client", index: PackageIndex, storage: S3Storage, credentials:
 
 
 def _withdraw_from_others(s3: "S3Client", storage: S3Storage, credentials: str) -> None:
-    """Take a claim back, and raise Problem, if another index has claimed a place within this one or around it.
+    """Withdraw a claim, and raise Problem, if another index claimed a location inside or around.
 
-    If two places overlap and are claimed at once, at least one index sees the other's claim, and tries again.
+    If two locations overlap and are claimed at the same time, at least one index sees the other's
+    claim, and retries.
     """
     try:
         _check_empty(s3, storage, credentials)
@@ -139,26 +148,26 @@ def _in_use(index: PackageIndex, storage: S3Storage) -> Problem:
     return Problem(
         STORAGE_READY,
         "StorageInUse",
-        f"{_place(storage)} belongs to another index: use another bucket or prefix. If this index shall take over,"
+        f"{_location(storage)} belongs to another index: use another bucket or prefix. To let this index take over,"
         f" the owner of the packages can run `{_assign(index, storage)} --from NAMESPACE/NAME` with that index.",
     )
 
 
 def _assign(index: PackageIndex, storage: S3Storage) -> str:
-    return f"wheelyard assign s3://{_place(storage)} --to {index.id}"
+    return f"wheelyard assign s3://{_location(storage)} --to {index.id}"
 
 
-def _place(storage: S3Storage) -> str:
+def _location(storage: S3Storage) -> str:
     return f"{storage.bucket}/{storage.prefix}"
 
 
-def _places_above(prefix: str) -> list[str]:
+def _locations_above(prefix: str) -> list[str]:
     parts = prefix.split("/")[:-1]
     return ["".join(f"{part}/" for part in parts[:count]) for count in range(len(parts))]
 
 
-def _exists_at(s3: "S3Client", bucket: str, place: str) -> bool:
-    key = f"{place}{MARKER}"
+def _exists_at(s3: "S3Client", bucket: str, location: str) -> bool:
+    key = f"{location}{MARKER}"
     found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
     return any(each.get("Key") == key for each in found)
 
@@ -168,14 +177,15 @@ def _read_marker(s3: "S3Client", storage: S3Storage, credentials: str) -> bytes 
     with translated(STORAGE_READY, f"Bucket {bucket}", credentials):
         if not _exists_at(s3, bucket, prefix):
             return None
-        return s3.get_object(Bucket=bucket, Key=f"{prefix}{MARKER}")["Body"].read(_LONGEST_MARKER)
+        return s3.get_object(Bucket=bucket, Key=f"{prefix}{MARKER}")["Body"].read(_MAX_MARKER_BYTES)
 
 
 def check_conditional_writes(s3: "S3Client", storage: S3Storage, credentials: str) -> None:
-    """Raise Problem if the server ignores conditional writes, on which all of an index's consistency rests.
+    """Raise Problem if the server ignores conditional writes: all consistency rests on them.
 
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html. The index servers try it with a
-    crowd when they start; this says it where the one who chose the server looks.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html. Index servers
+    test it with many writers when they start. This test shows the result in the conditions, where
+    the owner of the index looks.
     """
     key = f"{storage.prefix}{PROBE}"
     with translated(STORAGE_READY, f"Bucket {storage.bucket}", credentials):
@@ -191,6 +201,6 @@ def check_conditional_writes(s3: "S3Client", storage: S3Storage, credentials: st
     raise Problem(
         STORAGE_READY,
         "ConditionalWritesUnsafe",
-        f"The S3 server of bucket {storage.bucket} ignores conditional writes (If-None-Match): two uploads at once"
-        " could lose one. Upgrade it, or use another one.",
+        f"The S3 server of bucket {storage.bucket} ignores conditional writes (If-None-Match): of two"
+        " uploads at the same time, one could be lost. Upgrade it, or use another one.",
     )

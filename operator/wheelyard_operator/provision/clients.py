@@ -1,4 +1,4 @@
-"""boto3 clients that give up early: a reconciliation is tried again anyway."""
+"""Creates boto3 clients that give up early: reconciliations are retried anyway."""
 
 import threading
 from collections.abc import Callable
@@ -27,14 +27,14 @@ _LIMITS = Config(
     max_pool_connections=16,
     user_agent_extra="wheelyard-operator",
 )
-_MOST_REGIONS = 16
-# Virtual-host addressing needs a DNS name for every bucket, which other servers than AWS seldom have.
+_MAX_REGIONS = 16
+# Virtual-host addressing needs a DNS name per bucket, which servers other than AWS seldom have.
 _PATH_STYLE = Config(s3={"addressing_style": "path"})
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """An access key that somebody gave to an index."""
+    """An access key that a team gave to its index."""
 
     key_id: str
     secret: str
@@ -42,15 +42,15 @@ class Credentials:
 
 
 class Clients:
-    """Makes clients; those with the operator's own credentials are kept, they may be shared by threads."""
+    """Creates clients; those with the operator's own credentials are kept and shared by threads."""
 
     def __init__(self, settings: Settings, made: Callable[[Any], None] = lambda _: None) -> None:
-        """`made` is called with each client that is made."""
+        """Take a function to call with each new client."""
         self._settings = settings
         self._made = made
         self._making = threading.Lock()
         self._own_s3: dict[str, S3Client] = {}
-        # None leaves to boto3 whom to trust.
+        # With None, boto3 decides which authorities to trust.
         self._verify = _authorities(settings.ca_bundle).name if settings.ca_bundle else None
 
     def own_s3(self, region: str) -> "S3Client":
@@ -60,9 +60,10 @@ class Clients:
                 return self._own_s3[region]
             session = new_session()
             client = self._s3(session, self._settings.s3_endpoint, region)
-            # One that found no credentials would never look for them again; and a region is free text.
+            # A client without credentials would never look for them again; and a region is free
+            # text.
             if session.get_credentials() is not None:
-                if len(self._own_s3) >= _MOST_REGIONS:
+                if len(self._own_s3) >= _MAX_REGIONS:
                     self._own_s3.clear()
                 self._own_s3[region] = client
             return client
@@ -113,15 +114,18 @@ def new_session(**credentials: str | None) -> boto3.Session:
 
 @cache
 def _service_models() -> Loader:
-    """Return the loader of AWS's service models. It parses megabytes of JSON once, not once for each session."""
+    """Return the loader of AWS's service models.
+
+    It parses megabytes of JSON once, not once for each session.
+    """
     return create_loader(botocore.session.get_session().get_config_variable("data_path"))
 
 
 @cache
 def _authorities(bundle: str) -> IO[str]:
-    """Write a file with the public authorities and these: boto3 takes one, in the place of its own.
+    """Write a file with the public authorities and these: boto3 takes one file instead of its own.
 
-    It is there as long as the process: a client reads it at each connection.
+    It exists as long as the process: a client reads it at each connection.
     """
     file = NamedTemporaryFile("w", prefix="authorities-", suffix=".pem")  # noqa: SIM115
     file.write(f"{Path(get_cert_path(True) or DEFAULT_CA_BUNDLE).read_text()}\n{bundle}\n")

@@ -1,4 +1,4 @@
-"""Translates what S3 and IAM answer into problems with a reason and a way out."""
+"""Translates errors of S3 and IAM into problems that say what to do."""
 
 import logging
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY
+from wheelyard_operator.problems import Problem
 
 log = logging.getLogger(__name__)
 
 OPERATOR_CREDENTIALS = "The operator's own AWS credentials"
 UNREACHABLE = "EndpointUnreachable"
-"""The one reason that is about a server, and not about what is asked for."""
+"""The only reason that is about a server, and not about the request."""
 
 _WRONG_KEY = {
     "InvalidAccessKeyId",
@@ -43,7 +44,8 @@ _NO_BUCKET = {"NoSuchBucket", "404", "NotFound"}
 def translated(condition: str, what: str, credentials: str) -> Iterator[None]:
     """Raise Problem instead of boto3's errors.
 
-    `what` is being asked for ("bucket acme"), with these `credentials` ("the keys in Secret x").
+    `what` names the subject of the requests ("bucket acme"), and `credentials` their credentials
+    ("The keys in Secret x").
     """
     try:
         yield
@@ -65,23 +67,23 @@ def translated(condition: str, what: str, credentials: str) -> Iterator[None]:
         raise Problem(
             condition,
             "RequestFailed",
-            f"{what} cannot be asked for ({type(error).__name__}): check bucket, region and endpoint.",
+            f"{what} cannot be requested ({type(error).__name__}): check bucket, region and endpoint.",
         ) from error
 
 
 def unreachable(condition: str, what: str) -> Problem:
-    """Say that a server does not answer."""
+    """Return the problem that a server does not answer."""
     return Problem(
         condition,
         UNREACHABLE,
-        f"The endpoint of {what} does not answer: check that it is up, its address, and network policies. It is"
-        " tried again.",
+        f"The endpoint of {what} does not answer: check that it is up, its address, and network policies. The"
+        " operator retries.",
         stalled=False,
     )
 
 
 def error_code(error: ClientError) -> str:
-    """Return S3's or IAM's own word for what is wrong."""
+    """Return the error code of S3 or IAM."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
@@ -115,6 +117,6 @@ def _refused(condition: str, what: str, credentials: str, code: str) -> Problem:
     return Problem(
         condition,
         "RequestFailed",
-        f"{what} answers {code}: see the operator's log. It is tried again.",
+        f"{what} answers {code}: see the operator's log. The operator retries.",
         stalled=False,
     )

@@ -1,4 +1,4 @@
-"""The IAM user of an index: one user, one inline policy, at most two access keys.
+"""Manages the IAM user of an index: one user, one inline policy, at most two access keys.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 """
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, UnknownRegionError
 
-from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.provision.policy import resources, storage_policy
 from wheelyard_operator.provision.storage_users import AccessKey, Capabilities, NewKey
 from wheelyard_operator.resource import PackageIndex, S3Storage
-from wheelyard_operator.times import written
+from wheelyard_operator.times import rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -28,7 +29,7 @@ _NAME_LIMIT = 64
 
 
 class IamUsers:
-    """StorageUsers at AWS, and at servers that speak its IAM API."""
+    """The users at AWS, and at servers that have its IAM API."""
 
     def __init__(self, clients: Clients, region: str) -> None:
         self._clients = clients
@@ -54,7 +55,7 @@ class IamUsers:
                 raise Problem(
                     CREDENTIALS_READY,
                     "PolicyUnsupported",
-                    f"The IAM server did not keep the policy of user {name} as it was given, so no key is made: its"
+                    f"The IAM server did not store the policy of user {name} unchanged, so no key is created: its"
                     " rights might be wider. Give the index credentials of its own (credentials.secretRef).",
                 )
 
@@ -111,7 +112,7 @@ class IamUsers:
 
 
 def user_name(index: PackageIndex) -> str:
-    """Return the IAM user's name; the digest keeps a-b/c and a/b-c apart."""
+    """Return the IAM user's name; the digest distinguishes a-b/c from a/b-c."""
     digest = hashlib.sha256(index.id.encode()).hexdigest()[:8]
     readable = f"wheelyard-{index.meta.namespace}-{index.meta.name}"
     return f"{readable[: _NAME_LIMIT - len(digest) - 1]}-{digest}"
@@ -157,10 +158,10 @@ def _check_owner(index: PackageIndex, user: dict[str, Any]) -> None:
 def _is_ours(index: PackageIndex, user: dict[str, Any]) -> bool:
     tags = {each["Key"]: each["Value"] for each in user.get("Tags", ())}
     if not tags:
-        # Some servers keep no tags. The name belongs to this index, and an earlier index of that name made no
-        # user after this one was created.
+        # Some servers store no tags. The name belongs to this index, and an earlier index of that
+        # name created no user after this one was created.
         made = user.get("CreateDate")
-        return user.get("Path") == _PATH and made is not None and written(made) >= index.meta.created
+        return user.get("Path") == _PATH and made is not None and rfc3339(made) >= index.meta.created
     return bool(tags.get(_UID_TAG) == index.meta.uid)
 
 

@@ -1,4 +1,4 @@
-"""The public keys of whoever signs tokens: of the cluster, and of the CI services that the operator may ask."""
+"""Fetches the public keys of token issuers: the cluster's, and those of allowed CI services."""
 
 import json
 import logging
@@ -20,22 +20,22 @@ Fetch = Callable[[str], Manifest]
 
 _FRESH_SECONDS = 120.0
 _DOUBT_SECONDS = 30.0
-_LONGEST_ANSWER = 256 * 1024
-_MOST_KEYS = 50
+_MAX_ANSWER_BYTES = 256 * 1024
+_MAX_KEYS = 50
 _DISCOVERY = "/.well-known/openid-configuration"
 _KEYS = "/openid/v1/jwks"
 _PUBLIC = ("kty", "kid", "alg", "use", "n", "e", "crv", "x", "y")
-"""What a key that verifies has (RFC 7518, 8037). Chains of certificates only make the file long."""
+"""Members of a public key (RFC 7518, 8037). Certificate chains only make the file long."""
 
 
-_LONGEST_ID = 500
+_MAX_ID_LENGTH = 500
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{1,1366}")
-"""In base64url (RFC 7518, section 2); 8192 bits are as many as anybody has."""
+"""A number in base64url (RFC 7518, section 2) of at most 8192 bits."""
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """What keys of a type have (RFC 7518, section 6; RFC 8037)."""
+    """The members of keys of a type (RFC 7518, section 6; RFC 8037)."""
 
     algorithms: tuple[str, ...]
     curves: tuple[str, ...]
@@ -47,19 +47,19 @@ _KINDS = {
     "EC": _Kind(("ES256", "ES384", "ES512"), ("P-256", "P-384", "P-521"), ("x", "y")),
     "OKP": _Kind(("EdDSA",), ("Ed25519", "Ed448"), ("x",)),
 }
-"""As index servers have them. Neither `none` nor anything that is secret is among them."""
+"""The same as in index servers. Neither `none` nor any symmetric algorithm is among them."""
 
 
 class IssuerError(Exception):
-    """An issuer's keys cannot be had now; the text says why."""
+    """An issuer's keys are not available now; the text says why."""
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """Somebody who signs tokens, with the public keys (RFC 7517) by which to know them."""
+    """An issuer of signed tokens, with its public keys (RFC 7517)."""
 
     name: str
-    """As in the tokens' `iss`."""
+    """The claim `iss` of its tokens."""
     keys: tuple[Manifest, ...]
 
 
@@ -71,27 +71,28 @@ class _Answer:
 
 
 class Issuers:
-    """Asks issuers for their keys a few times an hour, however often a reconciliation runs."""
+    """Asks issuers for their keys a few times an hour, however often reconciliations run."""
 
     def __init__(
         self,
         web: Fetch,
         cluster: Fetch,
         clock: Callable[[], float] = time.monotonic,
-        failed: Callable[[], object] = lambda: None,
+        count_failure: Callable[[], object] = lambda: None,
     ) -> None:
-        """`web` gives the JSON object at a URL, `cluster` at a path of the API server; both raise `IssuerError`.
+        """Take the functions that fetch JSON from a URL and from a path of the API server.
 
-        `failed` is told of each other error: what foreign servers answer must not stop what else is to be done.
+        Both raise `IssuerError`. `count_failure` is called for any other error: answers of foreign
+        servers must not stop a reconciliation.
         """
-        self._failed = failed
+        self._count_failure = count_failure
         self._web = web
         self._cluster = cluster
         self._clock = clock
         self._answers: dict[str, _Answer] = {}
 
     def of_cluster(self) -> Issuer:
-        """Return who signs the tokens of ServiceAccounts; raise `IssuerError`.
+        """Return the issuer of the tokens of ServiceAccounts; raise `IssuerError`.
 
         https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
         #service-account-issuer-discovery
@@ -120,11 +121,11 @@ class Issuers:
         try:
             return _Answer(self._clock() + _FRESH_SECONDS, ask())
         except IssuerError as error:
-            log.warning("The keys of an issuer cannot be had: %s", error)
+            log.warning("The keys of an issuer are not available: %s", error)
             return _Answer(self._clock() + _DOUBT_SECONDS, None, str(error))
         except Exception as error:
-            log.exception("Unexpected error: the keys of an issuer cannot be had")
-            self._failed()
+            log.exception("Unexpected error: the keys of an issuer are not available")
+            self._count_failure()
             return _Answer(self._clock() + _DOUBT_SECONDS, None, type(error).__name__)
 
 
@@ -136,7 +137,10 @@ def _name(document: Manifest) -> str:
 
 
 def public_keys(key_set: Manifest) -> tuple[Manifest, ...]:
-    """Return the keys that verify signatures, by `kid`, of a set (RFC 7517); raise `IssuerError` if it has none."""
+    """Return the usable keys of a set (RFC 7517), sorted by `kid`.
+
+    Raise `IssuerError` if it has none.
+    """
     keys = key_set.get("keys", [])
     found = [_public(each) for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
     useful = [key for key in found if _is_useful(key)]
@@ -144,18 +148,18 @@ def public_keys(key_set: Manifest) -> tuple[Manifest, ...]:
         log.warning("%d of the %d keys of an issuer cannot be used", len(found) - len(useful), len(found))
     if not useful:
         raise IssuerError("the issuer has no public keys that can be used")
-    return tuple(sorted(useful, key=lambda key: key.get("kid", ""))[:_MOST_KEYS])
+    return tuple(sorted(useful, key=lambda key: key.get("kid", ""))[:_MAX_KEYS])
 
 
 def _is_useful(key: Manifest) -> bool:
-    """Return whether a key verifies signatures in a form that index servers know. One odd key spoils no other."""
+    """Return whether a key verifies signatures in a form that index servers know."""
     kind = _KINDS.get(key.get("kty", ""))
     return (
         kind is not None
         and key.get("use", "sig") == "sig"
         and key.get("alg", kind.algorithms[0]) in kind.algorithms
         and key.get("crv", "") in kind.curves
-        and len(key.get("kid", "")) <= _LONGEST_ID
+        and len(key.get("kid", "")) <= _MAX_ID_LENGTH
         and all(_NUMBER.fullmatch(key.get(name, "")) for name in kind.numbers)
     )
 
@@ -165,7 +169,7 @@ def _public(key: dict[str, Any]) -> Manifest:
 
 
 def from_cluster(kube: Kube) -> Fetch:
-    """Fetch from the API server."""
+    """Return a function that fetches from the API server."""
 
     def fetch(path: str) -> Manifest:
         try:
@@ -180,7 +184,7 @@ class Web:
     """Fetches JSON objects: no redirects, no large answers, no long waits."""
 
     def __init__(self, ca_bundle: str = "") -> None:
-        """`ca_bundle` is of authorities (PEM) that are trusted besides the public ones."""
+        """Take a bundle (PEM) of authorities to trust in addition to the public ones."""
         trusted = ssl.create_default_context()
         if ca_bundle:
             trusted.load_verify_locations(cadata=ca_bundle)
@@ -195,7 +199,7 @@ class Web:
             with self._pool.request("GET", url, redirect=False, preload_content=False) as response:
                 if response.status != 200:
                     raise IssuerError(f"{url} answers with status {response.status}")
-                text = response.read(_LONGEST_ANSWER + 1)
+                text = response.read(_MAX_ANSWER_BYTES + 1)
         except urllib3.exceptions.HTTPError as error:
             raise IssuerError(f"{url} cannot be reached: {type(error).__name__}") from error
         return _object(url, text)
@@ -203,9 +207,9 @@ class Web:
 
 def _object(url: str, text: bytes) -> Manifest:
     try:
-        content = json.loads(text) if len(text) <= _LONGEST_ANSWER else None
+        content = json.loads(text) if len(text) <= _MAX_ANSWER_BYTES else None
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise IssuerError(f"{url} does not answer with a JSON object of at most {_LONGEST_ANSWER} bytes")
+        raise IssuerError(f"{url} does not answer with a JSON object of at most {_MAX_ANSWER_BYTES} bytes")
     return content

@@ -1,4 +1,4 @@
-"""The rights of one index's IAM user: one bucket, one prefix, nothing else."""
+"""The IAM policy of an index's user: one bucket, one prefix, nothing else."""
 
 from typing import Any
 
@@ -33,7 +33,10 @@ def storage_policy(storage: S3Storage, partition: str = "aws") -> dict[str, Any]
 
 
 def resources(policy: Any) -> set[str]:
-    """Return the resources to which a policy gives any right; none for what is not a policy."""
+    """Return the resources to which a policy gives any right.
+
+    No resources for an invalid policy.
+    """
     try:
         found = [each["Resource"] for each in policy["Statement"] if each["Effect"] == "Allow"]
         return {name for each in found for name in ([each] if isinstance(each, str) else each)}

@@ -1,4 +1,4 @@
-"""The end of a bucket: only one that was made for exactly this index, and only with what this index put there."""
+"""Deletes a bucket that was created for exactly this index and holds only its objects."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from wheelyard_operator.problems import STORAGE_READY, Problem
-from wheelyard_operator.provision.bucket import NOT_THERE, made_for
+from wheelyard_operator.condition_types import STORAGE_READY
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.provision.bucket import NOT_SUPPORTED, made_for
 from wheelyard_operator.provision.bucket_ownership import FOUND_OUT, MARKER, PROBE, Owner, owner_of
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
 from wheelyard_operator.resource import PackageIndex, S3Storage
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 OURS = ("projects/", "files/", "catalog/", "spent/", "conditional-writes/")
-"""As docs/contract.md#the-layout-of-a-storage has it."""
+"""The prefixes of docs/contract.md#the-layout-of-a-storage."""
 _OTHER_CHECKSUMS = {"MissingContentMD5", "InvalidDigest", "BadDigest"}
 _SECONDS = 20.0
-"""For one call: a large index takes several, so that others have their turn."""
+"""For one call: a large index takes several, so that other indexes are not delayed."""
 
 
 def remove_bucket(
     s3: "S3Client", index: PackageIndex, storage: S3Storage, clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Remove everything and the bucket itself; raise Problem, also where that takes longer: then call again."""
+    """Delete everything and the bucket itself.
+
+    Raise Problem, also if it takes longer: then call again.
+    """
     bucket, until = storage.bucket, clock() + _SECONDS
     with translated(STORAGE_READY, f"Bucket {bucket}", OPERATOR_CREDENTIALS):
         if not _exists(s3, bucket):
@@ -34,7 +38,7 @@ def remove_bucket(
         for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
             s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
         for versions in _versions(s3, bucket):
-            # The marker is the last to go: it is what makes all of this ours to remove.
+            # The marker goes last: it proves that all of this may be removed.
             if batch := [each for each in versions if each["Key"] != f"{storage.prefix}{MARKER}"]:
                 _delete(s3, bucket, batch)
             if clock() > until:
@@ -46,11 +50,11 @@ def remove_bucket(
 
 
 def _delete(s3: "S3Client", bucket: str, versions: list[dict[str, Any]]) -> None:
-    """Delete these versions, one by one where the server has no DeleteObjects or wants another checksum for it."""
+    """Delete versions, one by one if the server does not accept this DeleteObjects."""
     try:
         s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})  # type: ignore[typeddict-item]
     except ClientError as error:
-        if error_code(error) not in {*NOT_THERE, *_OTHER_CHECKSUMS}:
+        if error_code(error) not in {*NOT_SUPPORTED, *_OTHER_CHECKSUMS}:
             raise
         for each in versions:
             s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
@@ -59,12 +63,12 @@ def _delete(s3: "S3Client", bucket: str, versions: list[dict[str, Any]]) -> None
 def _check_ours(s3: "S3Client", index: PackageIndex, storage: S3Storage) -> None:
     if not made_for(s3, index, storage.bucket):
         raise _refusal(storage, "it was not made for this index")
-    # Without its own marker, an index has stored nothing: what lies there is somebody else's.
+    # Without its own marker, an index has stored nothing: these objects belong to others.
     has_stored = owner_of(s3, index, storage, OPERATOR_CREDENTIALS) is Owner.SELF
     for page in _versions(s3, storage.bucket):
         for key in (str(each["Key"]) for each in page):
             if not key.startswith(storage.prefix):
-                raise _refusal(storage, f"it holds objects outside of {storage.prefix}, or older versions of such")
+                raise _refusal(storage, f"it holds objects outside {storage.prefix}, or older versions of them")
             if not _is_ours(key.removeprefix(storage.prefix), has_stored=has_stored):
                 raise _refusal(storage, f"it holds {key}, or an older version of it, which is not this index's")
 
@@ -83,7 +87,7 @@ def _refusal(storage: S3Storage, why: str) -> Problem:
 
 
 def _versions(s3: "S3Client", bucket: str) -> Iterator[list[dict[str, Any]]]:
-    """Return all versions and delete markers, at most 1,000 at a time."""
+    """Yield all versions and delete markers, at most 1,000 at a time."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         if found:

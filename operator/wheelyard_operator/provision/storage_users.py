@@ -1,23 +1,27 @@
-"""Who may use an index's place in a bucket: the seam to whoever keeps users and their keys."""
+"""The interface to providers of users and access keys, each user for one location in a bucket."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import PackageIndex, S3Storage
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a provider can do. What it cannot narrow is refused, never given in a wider form."""
+    """The abilities of a provider.
+
+    Rights that it cannot narrow are refused, never granted in a wider form.
+    """
 
     prefixes: bool
-    """Whether a user's rights can be kept to a prefix; else they reach the whole bucket."""
+    """Whether a user's rights can be limited to a prefix; otherwise they reach the whole bucket."""
 
 
 @dataclass(frozen=True)
 class AccessKey:
-    """A key as the provider lists it."""
+    """A key in the provider's list."""
 
     key_id: str
     active: bool
@@ -25,47 +29,53 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class NewKey:
-    """An access key that was just made: its secret can never be read again."""
+    """A new access key: its secret can never be read again."""
 
     key_id: str
     secret: str
 
 
 class StorageUsers(Protocol):
-    """The users of all indexes. Every method raises Problem, and can be called again after a crash."""
+    """The users of all indexes.
+
+    Every method raises Problem, and can be called again after a crash.
+    """
 
     def capabilities(self) -> Capabilities:
-        """Tell what the provider can do."""
+        """Return the abilities of the provider."""
 
     def ensure(self, index: PackageIndex, storage: S3Storage) -> None:
-        """Make the index's user, with rights to its place alone; not where the user is somebody else's."""
+        """Create the index's user, with rights to its location alone.
+
+        Refuse a user of someone else.
+        """
 
     def reaches(self, index: PackageIndex, storage: S3Storage) -> bool:
-        """Return whether the index's own user has rights to exactly this place already."""
+        """Return whether the index's own user already has rights to exactly this location."""
 
     def keys(self, index: PackageIndex) -> tuple[AccessKey, ...]:
         """Return the user's keys, oldest first."""
 
     def create_key(self, index: PackageIndex) -> NewKey:
-        """Make another key."""
+        """Create another key."""
 
     def deactivate_key(self, index: PackageIndex, key_id: str) -> None:
-        """End a key in a way that can be undone by hand."""
+        """Deactivate a key, which can be undone manually."""
 
     def delete_key(self, index: PackageIndex, key_id: str) -> None:
-        """End a key for ever."""
+        """Delete a key permanently."""
 
     def remove(self, index: PackageIndex) -> None:
-        """Remove the user with all that it has. One that is somebody else's stays."""
+        """Remove the user with its keys and policy. A user of someone else stays."""
 
 
 def check_capabilities(capabilities: Capabilities, storage: S3Storage) -> None:
-    """Raise Problem where the provider would have to give more than is asked for."""
+    """Raise Problem if the provider would have to grant more than is requested."""
     if storage.prefix and not capabilities.prefixes:
         raise Problem(
             CREDENTIALS_READY,
             "PolicyUnsupported",
-            f"Users of this S3 server cannot be kept to a prefix: a key for {storage.bucket}/{storage.prefix} would"
-            " reach the whole bucket. Leave spec.storage.s3.prefix empty and use a bucket for this index alone, or"
-            " give the index credentials of its own (credentials.secretRef).",
+            f"Users of this S3 server cannot be limited to a prefix: a key for {storage.bucket}/{storage.prefix}"
+            " would reach the whole bucket. Leave spec.storage.s3.prefix empty and use a bucket for this index"
+            " alone, or give the index credentials of its own (credentials.secretRef).",
         )

@@ -1,4 +1,4 @@
-"""Carries out the rotation of an index's access key, step by step, and returns what was written."""
+"""Executes the rotation of an index's access key, step by step, and returns the Secret it wrote."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,7 +37,8 @@ class AccessKeys:
     def keep(self, target: StorageTarget, ready: ReadyStorage) -> ReadyStorage:
         """Return the storage with the key that is in force; raise Problem.
 
-        Each step is written down before the next one is decided, so a crash between any two loses nothing.
+        Each step is recorded before the next one is decided, so a crash between any two loses
+        nothing.
         """
         check_capabilities(self.users.capabilities(), target.storage)
         self.users.ensure(target.index, target.storage)
@@ -76,7 +77,7 @@ class AccessKeys:
     def _create(self, step: CreateKey, state: KeyState, target: StorageTarget) -> Manifest:
         answered = with_answer(target.storage.rotation.request, state.current.answered)
         key = StorageKey("to be made", "to be made", issued=state.now, answered=answered)
-        # A key that cannot be written down would be lost, and each retry would make another one.
+        # A key that cannot be written would be lost, and each retry would create another one.
         target.check_writable(key)
         if step.in_the_way:
             self.users.delete_key(target.index, step.in_the_way)

@@ -1,24 +1,24 @@
-"""The children of one resource: what stands in the way of any of them is a Problem, on this path alone."""
+"""Writes and removes the children of one resource; every obstacle becomes a Problem here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wheelyard_operator.apply import Applier, LeavingError, NotOursError
+from wheelyard_operator.condition_types import READY
 from wheelyard_operator.kube import ApiError, Kube
-from wheelyard_operator.problems import READY
 from wheelyard_operator.reconcile.refusals import as_problem
 from wheelyard_operator.resource import Manifest, Meta
 
 
 class Children:
-    """Makes and removes them. Each method raises Problem, of the condition that it is given.
+    """Each method raises Problem, with the condition that it is given.
 
-    What passes by itself (an API server that does not answer, a conflict) is raised as ApiError, and so is a kind
-    that the cluster does not have.
+    Passing obstacles (an API server that does not answer, a conflict) are raised as ApiError, and
+    so is a kind that the cluster does not have.
     """
 
     def __init__(self, kube: Kube, owner: Meta) -> None:
-        self._kube = kube
+        self.kube = kube
         self._owner = owner
         self._applier = Applier(kube, owner)
 
@@ -28,34 +28,34 @@ class Children:
             return self._applier.ensure(desired)
 
     def would_ensure(self, desired: Manifest, condition: str = READY) -> None:
-        """Find out whether it can be made so; nothing is written."""
+        """Raise what `ensure` would raise; nothing is written."""
         with self._problems(_named(desired), condition):
             self._applier.would_ensure(desired)
 
     def check_owned(self, live: Manifest, condition: str = READY) -> None:
-        """See to it that an object was made for this resource."""
+        """Check that an object was made for this resource."""
         with self._problems(_named(live), condition):
             self._applier.check_owned(live)
 
     def own(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Return a child as it is, None where there is none that was made for this resource."""
+        """Return a live child, None if there is none that was made for this resource."""
         return self._applier.own(kind, namespace, name)
 
-    def cede(self, live: Manifest, field: str) -> None:
-        """Leave a field of its spec to others; see `Applier.cede`."""
+    def hand_over_field(self, live: Manifest, field: str) -> None:
+        """Hand a field of its spec over; see `Applier.hand_over_field`."""
         with self._problems(_named(live), READY):
-            self._applier.cede(live, field)
+            self._applier.hand_over_field(live, field)
 
     def remove(self, kind: str, namespace: str, name: str, condition: str = READY) -> None:
-        """Delete a child that is no longer wanted; what is not ours stays."""
+        """Delete a child that is no longer wanted; objects of others stay."""
         with self._problems(f"the deletion of {kind} {namespace}/{name}", condition):
             self._applier.remove(kind, namespace, name)
 
     def patch(self, live: Manifest, patch: Manifest, condition: str = READY) -> None:
-        """Merge into an object that a child made, such as a pod."""
+        """Merge into an object that a child created, such as a pod."""
         metadata = live["metadata"]
         with self._problems(_named(live), condition):
-            self._kube.patch(live["kind"], metadata["namespace"], metadata["name"], patch)
+            self.kube.patch(live["kind"], metadata["namespace"], metadata["name"], patch)
 
     @contextmanager
     def _problems(self, what: str, condition: str) -> Iterator[None]:

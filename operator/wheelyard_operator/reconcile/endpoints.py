@@ -1,4 +1,7 @@
-"""Which servers answer. One that does not is a matter of its own indexes: the others are looked after meanwhile."""
+"""A circuit breaker per server of S3 and IAM.
+
+One that does not answer delays only its own indexes.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,34 +11,37 @@ from dataclasses import dataclass
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.errors import UNREACHABLE, unreachable
 
-MOST_AT_ONCE = 8
-"""Conversations with one server: half of the workers, so that the other half is there for everything else."""
+MAX_AT_ONCE = 8
+"""Conversations with one server: half of the workers, so that the other half stays free."""
 _PATIENCE_SECONDS = 1.0
 _SILENCE_SECONDS = 5.0
 _PROBE_SECONDS = 120.0
-"""More than the timeouts of a whole conversation: how long the one that finds out may take."""
+"""How long the conversation that probes a silent server may take: more than all its timeouts."""
 
 
 class BusyError(Exception):
-    """So many wait for this server already that nothing was asked: come back soon."""
+    """Nothing was asked, because too many conversations with this server are waiting.
+
+    Try again soon.
+    """
 
 
 @dataclass(frozen=True)
 class Service:
-    """Something that is asked for, at an endpoint."""
+    """A service at an endpoint."""
 
     endpoint: str
     condition: str
-    """StorageReady, CredentialsReady: S3 may answer where IAM does not."""
+    """StorageReady or CredentialsReady: S3 may answer while IAM does not."""
     what: str
     """"bucket acme", for messages."""
 
 
 class Endpoints:
-    """Lets conversations begin, or says why not; safe to share between threads.
+    """Lets conversations begin, or raises why not; safe to share between threads.
 
-    Where a server did not answer, nobody asks it for some seconds; then one conversation finds out whether it does
-    again, while the others are still told that it does not.
+    A server that did not answer is not asked for some seconds. Then one conversation probes it,
+    while the others still get the same problem.
     """
 
     def __init__(self, clock: Callable[[], float], patience: float = _PATIENCE_SECONDS) -> None:
@@ -44,11 +50,14 @@ class Endpoints:
         self._lock = threading.Lock()
         self._slots: dict[str, threading.BoundedSemaphore] = {}
         self._silent: dict[tuple[str, str], float] = {}
-        """Services that did not answer, and until when nobody asks again."""
+        """Services that did not answer, and until when they are not asked."""
 
     @contextmanager
     def conversation(self, *services: Service) -> Iterator[None]:
-        """Ask these services inside, the first one first; raise Problem where one is silent, or BusyError."""
+        """Ask these services inside, the first one first.
+
+        Raise Problem if one is silent, or BusyError.
+        """
         self._check(services)
         slots = self._slots_of(services[0].endpoint)
         if not slots.acquire(timeout=self._patience):
@@ -89,7 +98,7 @@ class Endpoints:
 
     def _slots_of(self, endpoint: str) -> threading.BoundedSemaphore:
         with self._lock:
-            return self._slots.setdefault(endpoint, threading.BoundedSemaphore(MOST_AT_ONCE))
+            return self._slots.setdefault(endpoint, threading.BoundedSemaphore(MAX_AT_ONCE))
 
 
 def _id(service: Service) -> tuple[str, str]:

@@ -1,4 +1,6 @@
-"""Decides when an index gets a new access key, and when the previous one ends: pure rules, step by step.
+"""Decides when an index gets a new access key, and when the previous one ends.
+
+Pure rules, step by step.
 
 A new key, its Secret, a roll-out; and once no pod has the old key: grace, deactivate it, grace,
 delete it. The result of each step can be observed, so a crash between any two loses nothing, and
@@ -98,7 +100,10 @@ def _is_alive(current: StorageKey, keys: Sequence[AccessKey], now: str) -> bool:
 
 
 def _in_the_way(keys: Sequence[AccessKey]) -> str:
-    """Return the key to delete for room: an inactive one, or the newest, which no pod has seen. "" for none."""
+    """Return the key to delete for room.
+
+    An inactive one, or the newest, which no pod has seen. "" for none.
+    """
     if len(keys) < MAX_KEYS:
         return ""
     return next((each.key_id for each in keys if not each.active), keys[-1].key_id)

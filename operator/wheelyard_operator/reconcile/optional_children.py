@@ -1,8 +1,9 @@
-"""The children that an index has if it asks for them: each is made so, or is gone."""
+"""Applies the children that an index has only if it asks for them, and removes the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from wheelyard_operator.condition_types import EXPOSED, MONITORED, READY
 from wheelyard_operator.desired.horizontalpodautoscaler import horizontalpodautoscaler
 from wheelyard_operator.desired.httproute import httproute
 from wheelyard_operator.desired.ingress import ingress
@@ -10,7 +11,7 @@ from wheelyard_operator.desired.networkpolicy import networkpolicy
 from wheelyard_operator.desired.poddisruptionbudget import poddisruptionbudget
 from wheelyard_operator.desired.servicemonitor import servicemonitor
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.problems import EXPOSED, MONITORED, READY, Problem
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.policy import external_problems
 from wheelyard_operator.resource import Manifest, PackageIndex
@@ -20,25 +21,28 @@ _ABSENT = {
     "HTTPRoute": "This cluster has no HTTPRoute: have the Gateway API's CRDs installed, or use spec.ingress.",
     "ServiceMonitor": (
         "This cluster has no ServiceMonitor: have the Prometheus Operator's CRDs installed, or remove"
-        " spec.monitoring.serviceMonitor. Pods serve their metrics nonetheless."
+        " spec.monitoring.serviceMonitor. Pods still serve their metrics."
     ),
 }
 """Kinds that not every cluster has."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What came of them, by kind."""
+class OptionalChildren:
+    """The result, by kind."""
 
     live: Mapping[str, Manifest] | None = None
-    """None where nobody has looked."""
+    """None if they were not reached."""
     problems: Mapping[str, Problem] = field(default_factory=dict)
     kept: tuple[Problem, ...] = ()
-    """Why what is there would not be allowed if it were new."""
+    """Why existing settings would not be allowed if they were new."""
 
 
-def make_options(index: PackageIndex, settings: Settings, children: Children) -> Options:
-    """Make what is asked for, and remove what is not. Raises for what an index cannot do without."""
+def apply_optional_children(index: PackageIndex, settings: Settings, children: Children) -> OptionalChildren:
+    """Apply the requested ones and remove the others.
+
+    Raise Problem for those that an index needs.
+    """
     for kind, desired in (
         ("HorizontalPodAutoscaler", horizontalpodautoscaler(index)),
         ("NetworkPolicy", networkpolicy(index, settings)),
@@ -48,7 +52,7 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
     live: dict[str, Manifest] = {}
     problems: dict[str, Problem] = {}
     kept: list[Problem] = []
-    # What is wrong with these is a condition of their own: pods inside the cluster need none of them.
+    # A problem with these has its own condition: pods inside the cluster do not need them.
     for kind, desired, condition in (
         ("HTTPRoute", httproute(index), EXPOSED),
         ("Ingress", ingress(index), EXPOSED),
@@ -66,7 +70,7 @@ def make_options(index: PackageIndex, settings: Settings, children: Children) ->
             problems[kind] = Problem(condition, "KindNotInstalled", _ABSENT[kind])
         else:
             live |= {kind: found} if found else {}
-    return Options(live, problems, tuple(kept))
+    return OptionalChildren(live, problems, tuple(kept))
 
 
 def _check_external(kind: str, index: PackageIndex, settings: Settings, children: Children) -> tuple[Problem, ...]:

@@ -1,9 +1,10 @@
-"""Takes over the password that a team has chosen for its user."""
+"""Imports the password that a team has chosen for its user."""
 
 from wheelyard_operator import passwords
+from wheelyard_operator.condition_types import READY
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.credentials import PASSWORD, ChosenPassword
-from wheelyard_operator.problems import READY, Problem
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import IndexUser, Manifest
 
 PASSWORD_HASH = "passwordHash"  # noqa: S105 - the name of a field
@@ -11,7 +12,10 @@ _TYPE = "kubernetes.io/basic-auth"
 
 
 def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPassword | None) -> ChosenPassword:
-    """Return what is kept of the password in `secret`; raise Problem. The team's Secret itself is not changed."""
+    """Return the hash of the password in `secret`; raise Problem.
+
+    The team's Secret is not changed.
+    """
     name = user.password_secret_name
     if secret is None:
         raise Problem(
@@ -20,10 +24,12 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
             f"Secret {name} does not exist in namespace {user.meta.namespace}: create it with type {_TYPE} and the"
             f" key {PASSWORD}, or remove spec.credentials.passwordSecretRef.",
         )
-    # Only this type is meant for being used so: no other Secret can be tried out by guessing at its content.
+    # Only this type is meant for passwords. Of no other Secret can the content be guessed this way.
     if secret.get("type") != _TYPE:
         raise Problem(
-            READY, "PasswordUnusable", f"Secret {name} must be of type {_TYPE}: delete it and create it so."
+            READY,
+            "PasswordUnusable",
+            f"Secret {name} must be of type {_TYPE}: delete it and create it with that type.",
         )
     source = f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
     if before is not None and before.source == source and _still_counts(before, secret):
@@ -36,7 +42,7 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
 
 
 def _still_counts(chosen: ChosenPassword, secret: Manifest) -> bool:
-    """Return whether what was taken over is within the bounds, which may have been wider then."""
+    """Return whether an imported password is within the bounds, which may have changed."""
     is_affordable = passwords.is_affordable(passwords.PasswordHash(chosen.hash, chosen.over))
     return is_affordable and not passwords.is_too_long(decoded(secret, PASSWORD))
 

@@ -1,8 +1,9 @@
-"""What an index may ask for at all: pure rules, in order."""
+"""Decides what an index may ask for: the policy of the platform team, as pure rules."""
 
 from collections.abc import Iterator
 
-from wheelyard_operator.problems import CREDENTIALS_READY, EXPOSED, STORAGE_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY, EXPOSED, STORAGE_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
 from wheelyard_operator.resource.allowed import allows, examples
 from wheelyard_operator.resource.globs import includes
@@ -10,15 +11,16 @@ from wheelyard_operator.settings import Settings, plain_endpoint
 
 
 def check_policy(storage: S3Storage, settings: Settings) -> None:
-    """Raise Problem for the first rule that is broken, before anybody outside is asked."""
+    """Raise Problem for the first rule that is broken, before S3 or IAM is asked."""
     _check_endpoint(storage, settings)
     _check_annotations(storage, settings)
 
 
 def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) -> Problem | None:
-    """Return why the operator does not make or unlock this bucket for this index, None if it does.
+    """Return why the operator may not create or unlock a bucket for an index, None if it may.
 
-    Without this rule, anyone who may create a PackageIndex could have any bucket of the account unlocked.
+    Without this rule, anyone with the permission to create a PackageIndex could unlock any bucket
+    of the account.
     """
     asks = storage.provision_bucket or storage.provision_user
     if not asks or allows(settings.allowed_buckets, storage.bucket, index.meta.namespace):
@@ -26,7 +28,7 @@ def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) 
     return Problem(
         STORAGE_READY,
         "BucketNotAllowed",
-        f"The operator may not make or unlock bucket {storage.bucket} for namespace {index.meta.namespace}:"
+        f"The operator may not create or unlock bucket {storage.bucket} for namespace {index.meta.namespace}:"
         f" {_choose(settings.allowed_buckets, index)}have {storage.bucket} added to aws.allowedBuckets of the"
         " operator's Helm chart.",
     )
@@ -35,12 +37,13 @@ def bucket_problem(index: PackageIndex, storage: S3Storage, settings: Settings) 
 def external_problems(
     kind: str, index: PackageIndex, settings: Settings, live: Manifest | None
 ) -> tuple[Problem | None, tuple[Problem, ...]]:
-    """Return why an index may not be exposed in this way (None if it may), and what is tolerated because it exists.
+    """Return why an index may not be external in this way (None if it may), and what is tolerated.
 
-    Someone who may create an index need not have the right to create an Ingress. `live` is the object of this kind
-    that was made for the index, None if there is none: a host or annotation that it has already is tolerated.
+    Someone who may create an index need not have the right to create an Ingress. `live` is the
+    object of this kind that was made for the index, None if there is none: a host or annotation
+    that it has already is tolerated.
     """
-    hosts, annotations = _wishes(kind, index)
+    hosts, annotations = _requested(kind, index)
     has_hosts, has_annotations = _has(live or {})
     problems = [
         *((problem, host in has_hosts) for host in hosts for problem in _host(host, index, settings)),
@@ -54,7 +57,7 @@ def external_problems(
     return next(news, None), tuple(problem for problem, is_there in problems if is_there)
 
 
-def _wishes(kind: str, index: PackageIndex) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+def _requested(kind: str, index: PackageIndex) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     ingress, route = index.external.ingress, index.external.route
     if kind == "Ingress" and ingress:
         return (ingress.host,), ingress.annotations
@@ -83,7 +86,9 @@ def _annotation(name: str, value: str, settings: Settings) -> Iterator[Problem]:
     if any(each.takes(value) for each in forms):
         return
     what = (
-        f"the value of {name} is none of {' or '.join(each.value for each in forms)}" if forms else f"{name} is not"
+        f"the value of {name} does not match {' or '.join(each.value for each in forms)}"
+        if forms
+        else f"{name} is not"
     )
     yield Problem(
         EXPOSED,
@@ -94,13 +99,16 @@ def _annotation(name: str, value: str, settings: Settings) -> Iterator[Problem]:
 
 
 def _choose(patterns: tuple[str, ...], index: PackageIndex) -> str:
-    """Name the patterns of the index's own namespace only: the others may name what other teams have."""
+    """Name the patterns of the index's own namespace only.
+
+    Others may reveal names of other teams.
+    """
     own = examples(patterns, index.meta.namespace)
     return f"choose a name such as {' or '.join(own)}, or " if own else ""
 
 
 def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
-    # The operator and the pods connect to it from within the cluster: it must not be just anything.
+    # The operator and the pods connect to it from inside the cluster, so it must be allowed.
     endpoint = plain_endpoint(storage.endpoint)
     if endpoint and endpoint not in {settings.s3_endpoint, *settings.allowed_endpoints}:
         raise Problem(
@@ -118,7 +126,7 @@ def _check_endpoint(storage: S3Storage, settings: Settings) -> None:
 
 
 def _check_annotations(storage: S3Storage, settings: Settings) -> None:
-    # A role is given to whom its annotation is on, and other controllers read annotations of ServiceAccounts, too.
+    # The annotation grants a role, and other controllers read annotations of ServiceAccounts, too.
     for key, value in storage.cloud_role.annotations if storage.cloud_role else ():
         if not settings.allows_annotation(key, value):
             raise Problem(

@@ -1,37 +1,39 @@
-"""What keeps an object from being as it should, as a condition that says what to do."""
+"""Translates refusals of the API server into problems that say what to do."""
 
 import re
 
 from wheelyard_operator.apply import LeavingError, NotOursError
-from wheelyard_operator.kube import ApiError, Kube
-from wheelyard_operator.problems import READY, Problem
+from wheelyard_operator.condition_types import READY
+from wheelyard_operator.kube import ApiError
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import INDEX, USER, IndexUser, Meta, PackageIndex
 
 REFUSED = "ApplyRefused"
-LEAVING = "NamespaceTerminating"
+TERMINATING = "NamespaceTerminating"
 FIELD_RENAMED = "FieldRenamed"
 _STATUSES = {400, 403, 413, 422}
-"""By a quota, a policy, a webhook, a limit of size or what cannot be changed: somebody has to act."""
+"""Refusals by a quota, a policy, a webhook, a size limit or an immutable field: they need an
+action."""
 _BY_WEBHOOK = re.compile(r"denied the request|failed calling webhook")
-"""Webhooks choose the status of their refusals; one that does not answer is a 500."""
-_LONGEST_MESSAGE = 1000
+"""Webhooks choose the status of their refusals; a webhook that does not answer is a 500."""
+_MAX_MESSAGE_LENGTH = 1000
 _TAKEN = {
-    INDEX: ("NameConflict", "rename or delete it, or name the index otherwise"),
+    INDEX: ("NameConflict", "rename or delete it, or give the index another name"),
     USER: ("SecretNotOwned", "set spec.credentials.secretName to another name, or delete that Secret"),
 }
 _ADVICE = (
-    ("immutable", "Delete it, and it is made anew."),
-    ("exceeded quota", "Have the quota raised, or remove what is not needed."),
-    ("", "Have what refuses it changed: a quota, a limit, a policy or a webhook."),
+    ("immutable", "Delete it, and the operator creates it again."),
+    ("exceeded quota", "Have the quota raised, or remove objects that are not needed."),
+    ("", "Change the quota, limit, policy or webhook that refuses it."),
 )
 
 
 def as_problem(
     error: Problem | NotOursError | LeavingError | ApiError, owner: Meta, what: str = "", condition: str = READY
 ) -> Problem:
-    """Return the problem that an error with an object is; `what` names the object, "" is the resource itself.
+    """Return the problem for an error with an object; `what` names it, "" for the resource itself.
 
-    What passes by itself, and what is no refusal, is raised again.
+    Errors that pass without an action, and those that are no refusals, are raised again.
     """
     if isinstance(error, Problem):
         return error
@@ -41,8 +43,8 @@ def as_problem(
     if isinstance(error, NotOursError):
         reason, advice = _TAKEN[owner.kind]
         return Problem(condition, reason, f"{error}: {advice}. It is left as it is.")
-    if LEAVING in error.causes:
-        return namespace_ends(owner)
+    if TERMINATING in error.causes:
+        return namespace_terminates(owner)
     if error.status not in _STATUSES and not _BY_WEBHOOK.search(error.message):
         raise error
     said = shortened(error.message)
@@ -50,10 +52,10 @@ def as_problem(
     return Problem(condition, REFUSED, f"The API server refuses {what or owner.key}: {said} {advice}")
 
 
-def namespace_ends(owner: Meta) -> Problem:
-    """Say that nothing comes into being in this namespace any more."""
-    message = f"Namespace {owner.namespace} is being deleted: nothing is made in it any more."
-    return Problem(READY, LEAVING, message, stalled=False)
+def namespace_terminates(owner: Meta) -> Problem:
+    """Return the problem that nothing can be created in this namespace any more."""
+    message = f"Namespace {owner.namespace} is being deleted: nothing is created in it any more."
+    return Problem(READY, TERMINATING, message, stalled=False)
 
 
 def check_field_names(owner: PackageIndex | IndexUser) -> None:
@@ -70,14 +72,8 @@ def check_field_names(owner: PackageIndex | IndexUser) -> None:
         )
 
 
-def is_leaving(kube: Kube, namespace: str) -> bool:
-    """Return whether the namespace is being deleted. What is missing in it then needs nobody."""
-    found = kube.get("Namespace", "", namespace)
-    return found is None or "deletionTimestamp" in found["metadata"]
-
-
 def shortened(text: str) -> str:
-    """Return a sentence of the API server's, or of who refuses through it, on one line and of a bounded length."""
+    """Return a message of the API server, or of a webhook, as one sentence of bounded length."""
     line = " ".join(text.split())
-    line = line if len(line) <= _LONGEST_MESSAGE else f"{line[: _LONGEST_MESSAGE - 3]}..."
+    line = line if len(line) <= _MAX_MESSAGE_LENGTH else f"{line[: _MAX_MESSAGE_LENGTH - 3]}..."
     return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -1,4 +1,4 @@
-"""Writes a status where it says something new, and tells it once as an event."""
+"""Writes a status if it changed, and posts each transition once as an event."""
 
 import logging
 
@@ -16,13 +16,13 @@ from wheelyard_operator.status.conditions import (
 
 log = logging.getLogger(__name__)
 
-_LONGEST_NOTE = 1000
+_MAX_MESSAGE_LENGTH = 1000
 
 
 def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, now: str) -> str:
     """Patch the status if it changed, then post an event for each condition that turned.
 
-    What is None in the new status goes from the old one (RFC 7396). Return the resource's state in a word.
+    A None in the new status removes the field (RFC 7396). Return the resource's state in a word.
     """
     if {key: value for key, value in new_status.items() if value is not None} == old_status:
         return state(new_status)
@@ -34,13 +34,13 @@ def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, n
 
 
 def report_pause(kube: Kube, meta: Meta, status: Manifest, now: str) -> str:
-    """Say that nothing is done for this resource; what else its status says stays as it was. Return its state."""
+    """Report that the resource is paused; the rest of its status stays. Return its state."""
     new = {"observedGeneration": meta.generation, "conditions": paused(status, meta.generation, now)}
     return report(kube, meta, status, {**status, **new}, now)
 
 
 def report_problem(kube: Kube, meta: Meta, status: Manifest, problem: Problem, now: str) -> str:
-    """Say what keeps a resource from being looked at at all; what else its status says stays as it was."""
+    """Report a problem that blocks the whole reconciliation; the rest of the status stays."""
     new = {
         "observedGeneration": meta.generation,
         "conditions": replaced(status, problem_conditions(problem), meta.generation, now),
@@ -62,7 +62,7 @@ def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:
         },
         "type": "Normal" if condition.status == "True" else "Warning",
         "reason": condition.reason,
-        "message": f"{condition.type}: {condition.message}"[:_LONGEST_NOTE],
+        "message": f"{condition.type}: {condition.message}"[:_MAX_MESSAGE_LENGTH],
         "source": {"component": OPERATOR},
         "firstTimestamp": now,
         "lastTimestamp": now,
@@ -71,5 +71,5 @@ def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:
     try:
         kube.create(event)
     except ApiError as error:
-        # Events are a courtesy: a namespace that is being deleted takes none.
+        # Events are a courtesy: a namespace that is being deleted accepts none.
         log.warning("%s: no event: %s", meta.key, error)

@@ -1,11 +1,15 @@
-"""Gives an index its storage: what may be remembered, what must be asked, and which servers answer."""
+"""Gives an index its storage.
+
+What may be remembered, what must be asked, and which servers answer.
+"""
 
 import time
 from collections.abc import Callable
 
+from wheelyard_operator.condition_types import CREDENTIALS_READY, STORAGE_READY
 from wheelyard_operator.desired.volumeclaim import volumeclaim
 from wheelyard_operator.observe import ObservedIndex
-from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import Endpoints, Service
 from wheelyard_operator.reconcile.policy import check_policy

@@ -1,4 +1,4 @@
-"""Remembers what S3 and IAM answered about a storage, so that they are asked a few times a minute."""
+"""Remembers the answers of S3 and IAM, so that they are asked a few times a minute."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,7 +35,10 @@ class _Remembered:
 
 
 class StorageAnswers:
-    """The answers to all indexes' questions, each for some seconds; safe to share between threads."""
+    """The answers to all indexes' questions, each for some seconds.
+
+    Safe to share between threads.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision import bucket_ownership, removal
 from wheelyard_operator.provision.bucket import ensure_bucket
 from wheelyard_operator.provision.clients import Clients
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class StorageProvisioner:
-    """Asks S3 and IAM and remembers nothing. Every method raises Problem, and can be called again after a crash."""
+    """Asks S3 and IAM and remembers nothing.
+
+    Every method raises Problem, and can be called again after a crash.
+    """
 
     def __init__(self, clients: Clients, users: StorageUsers, settings: Settings, now: Callable[[], str]) -> None:
         self._clients = clients
@@ -83,7 +87,10 @@ class StorageProvisioner:
         bucket_ownership.check_storage(client, index, storage, credentials, is_granted)
 
     def _has_location(self, target: StorageTarget) -> bool:
-        """Return whether the index has its location already: by its user's rights at IAM, else by the marker."""
+        """Return whether the index has its location already.
+
+        By its user's rights at IAM, else by the marker.
+        """
         if target.storage.provision_user:
             return self._users.reaches(target.index, target.storage)
         try:

@@ -10,7 +10,10 @@ from wheelyard_operator.settings import Settings
 
 @dataclass(frozen=True)
 class RequireLocation:
-    """Go on only if the index has its location already: its bucket would not be allowed if it were new."""
+    """Go on only if the index has its location already.
+
+    Its bucket would not be allowed if it were new.
+    """
 
     refusal: Problem
 
@@ -36,8 +39,9 @@ StorageStep = RequireLocation | CreateBucket | CheckLocation | KeepAccessKey
 def storage_steps(index: PackageIndex, storage: S3Storage, settings: Settings) -> tuple[StorageStep, ...]:
     """Return the steps in order: the location is checked before there is a key to it.
 
-    The location is not checked with the new key, which AWS takes some seconds to accept: whether it works shows in
-    the readiness of the pods. Nor is it if only the pods have access to it, by a role.
+    It is not checked with the new key, which AWS takes some seconds to accept: whether the key
+    works shows in the readiness of the pods. If only the pods have access, by a role, the operator
+    cannot check it.
     """
     refusal = bucket_problem(index, storage, settings)
     steps: list[StorageStep] = []

@@ -1,7 +1,8 @@
-"""The storage that one reconciliation prepares: what was observed of it, and how its Secret is written."""
+"""The storage that one reconciliation prepares: as it was observed, and its Secret."""
 
 from dataclasses import dataclass
 
+from wheelyard_operator.condition_types import CREDENTIALS_READY
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.desired.storage_secret import (
     KEY_ID,
@@ -12,7 +13,7 @@ from wheelyard_operator.desired.storage_secret import (
     storage_secret,
 )
 from wheelyard_operator.observe import ObservedIndex
-from wheelyard_operator.problems import CREDENTIALS_READY, Problem
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.clients import Credentials
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage

@@ -1,7 +1,7 @@
-"""When a user gets a new token: pure rules, one step at a time, so that being killed between two loses nothing.
+"""Decides when a user gets a new token: pure rules, step by step, so that a crash loses nothing.
 
-A new token is first made known to the index and given out a moment later, when every index server knows it. The one
-before works for a while longer.
+A new token is first added to the access file of the index. It is handed out a moment later, when
+every index server accepts it. The previous token works for a while longer.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from wheelyard_operator.resource import Rotation
 from wheelyard_operator.times import later, seconds_until
 
 SETTLE_SECONDS = 10
-"""A change of the access file is in force on every index server well within this."""
-_PREVIOUS = 5
+"""A change of the access file is in force on every index server well within this time."""
+_MAX_PREVIOUS = 5
 
 
 def next_step(
@@ -27,7 +27,7 @@ def next_step(
 ) -> Credentials:
     """Return the credentials that a user with a token should have now.
 
-    `is_known` tells of a token's digest whether the index has it.
+    `is_known` returns whether the index has the digest of a token.
     """
     if not current.token:
         answered = with_answer(rotation.request, current.answered)
@@ -47,17 +47,17 @@ def next_step(
         issued=now,
         next_token="",
         next_since="",
-        previous=(withdrawn, *current.previous)[:_PREVIOUS],
+        previous=(withdrawn, *current.previous)[:_MAX_PREVIOUS],
     )
 
 
 def next_rotation(current: Credentials, rotation: Rotation) -> str:
-    """Return the time when a new token is due by itself, "" for never."""
+    """Return the time when the next rotation is scheduled, "" for never."""
     return later(current.issued, rotation.every) if rotation.every and current.token else ""
 
 
 def seconds_to_next(current: Credentials, rotation: Rotation, now: str) -> float | None:
-    """Return how long nothing is to be done, None for ever."""
+    """Return the seconds until the next step, None if none is scheduled."""
     times = [each.until for each in current.previous]
     times.append(_settles_at(current) if current.next_token else next_rotation(current, rotation))
     return min((max(seconds_until(time, now), 0) for time in times if time), default=None)

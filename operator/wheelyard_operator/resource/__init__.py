@@ -27,7 +27,7 @@ from wheelyard_operator.resource.meta import (
 from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
-from wheelyard_operator.resource.publishers import Identity
+from wheelyard_operator.resource.publishers import TokenIdentity
 from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
 from wheelyard_operator.resource.user import IndexUser, Rotation
@@ -54,7 +54,6 @@ __all__ = [
     "External",
     "Grant",
     "HTTPRouteSpec",
-    "Identity",
     "IndexUser",
     "IngressSpec",
     "Key",
@@ -70,5 +69,6 @@ __all__ = [
     "RenamedField",
     "Rotation",
     "S3Storage",
+    "TokenIdentity",
     "VolumeStorage",
 ]

@@ -85,6 +85,11 @@ class External:
         own = (self.ingress.host,) if self.ingress else ()
         return (*own, *(self.route.hostnames if self.route else ()))
 
+    def tls_secret_name(self, child_name: str) -> str:
+        """Return the name of the Secret with the Ingress's certificate, "" without TLS."""
+        tls = self.ingress.tls if self.ingress else None
+        return (tls.secret_name or f"{child_name}-tls") if tls else ""
+
     @property
     def path(self) -> str:
         """The path that a proxy serves the index below, such as "/team/pypi"; "" for the root of the host."""

@@ -16,7 +16,7 @@ _PINS = {"repository_owner_id", "repository_id", "project_id", "namespace_id"}
 
 
 @dataclass(frozen=True)
-class Identity:
+class TokenIdentity:
     """The bearers of a token from this issuer with these claims."""
 
     issuer: str
@@ -40,7 +40,7 @@ class Identity:
             return f"add github.repositoryOwnerId (with oidc: the claim repository_owner_id), {number}"
         return "add gitlab.projectId (with oidc: the claim project_id), the project ID on the project's page"
 
-    def overlaps(self, other: "Identity") -> bool:
+    def overlaps(self, other: "TokenIdentity") -> bool:
         """Return whether one token can be both, judging by the claims: those of one are among the other's."""
         own, theirs = dict(self.claims), dict(other.claims)
         shared = own.keys() & theirs.keys()
@@ -54,7 +54,7 @@ class Identity:
         return ", ".join(f"{name}={value}" for name, value in self.claims)
 
     @classmethod
-    def of_publisher(cls, body: Manifest) -> "Identity":
+    def of_publisher(cls, body: Manifest) -> "TokenIdentity":
         """Take it from one of `spec.trustedPublishers`, which has exactly one kind."""
         if "github" in body:
             return _github(body["github"])
@@ -73,7 +73,7 @@ def _meet(one: str, two: str) -> bool:
     return one.startswith(begins_two) if two != begins_two else one == two
 
 
-def _github(body: Manifest) -> Identity:
+def _github(body: Manifest) -> TokenIdentity:
     """Return a workflow, on any branch or tag.
 
     Claims: https://docs.github.com/en/actions/reference/security/oidc
@@ -87,7 +87,7 @@ def _github(body: Manifest) -> Identity:
     return _identity(GITHUB_ISSUER, claims, body)
 
 
-def _gitlab(body: Manifest) -> Identity:
+def _gitlab(body: Manifest) -> TokenIdentity:
     """Return a CI file, on any branch or tag.
 
     Claims: https://docs.gitlab.com/ci/secrets/id_token_authentication/
@@ -101,7 +101,7 @@ def _gitlab(body: Manifest) -> Identity:
     return _identity(url, claims, body)
 
 
-def _identity(issuer: str, claims: dict[str, str], body: Manifest) -> Identity:
+def _identity(issuer: str, claims: dict[str, str], body: Manifest) -> TokenIdentity:
     if environment := body.get("environment", ""):
         claims["environment"] = environment
-    return Identity(issuer, tuple(sorted(claims.items())))
+    return TokenIdentity(issuer, tuple(sorted(claims.items())))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.access import Grant
 from wheelyard_operator.resource.meta import INDEX, ROTATE_ANNOTATION, Key, Manifest, Meta
-from wheelyard_operator.resource.publishers import Identity
+from wheelyard_operator.resource.publishers import TokenIdentity
 from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 
 
@@ -49,7 +49,7 @@ class IndexUser:
     """The Secret with a password that the user chose, "" if there is none."""
     service_accounts: tuple[str, ...]
     """ServiceAccounts in the namespace of the user. It must not name those of other namespaces."""
-    publishers: tuple[Identity, ...]
+    publishers: tuple[TokenIdentity, ...]
     renamed: tuple[RenamedField, ...]
     """Fields that it still has under their old names."""
     status: Manifest
@@ -71,7 +71,7 @@ class IndexUser:
             rotation=Rotation.parse(body),
             password_secret_name=credentials.get("passwordSecretRef", {}).get("name", ""),
             service_accounts=tuple(each["name"] for each in spec.get("serviceAccounts", ())),
-            publishers=tuple(Identity.of_publisher(each) for each in spec.get("trustedPublishers", ())),
+            publishers=tuple(TokenIdentity.of_publisher(each) for each in spec.get("trustedPublishers", ())),
             renamed=renamed_fields(body),
             status=body.get("status", {}),
         )

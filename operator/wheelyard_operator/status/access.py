@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from wheelyard_operator.problems import ACCESS_IN_FORCE
+from wheelyard_operator.condition_types import ACCESS_IN_FORCE
 from wheelyard_operator.resource.globs import MAX_LENGTH, MAX_STARS
 from wheelyard_operator.status.conditions import Condition
 

@@ -3,14 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wheelyard_operator.problems import ACCESS_IN_FORCE, READY, Problem
+from wheelyard_operator.condition_types import ACCESS_IN_FORCE, PAUSED, READY, RECONCILING, STALLED
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest
 
-RECONCILING = "Reconciling"
-STALLED = "Stalled"
-PAUSED = "Paused"
-
-_LONGEST_MESSAGE = 4096
+_MAX_MESSAGE_LENGTH = 4096
 
 WORKING = "working"
 _STATES = ((PAUSED, "paused"), (STALLED, "stalled"), (READY, "ready"))
@@ -49,7 +46,7 @@ _STARTING = "Starting"
 """On the way, too, but not for servers that were there."""
 
 
-def written(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:
+def as_api(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:
     """Return the conditions as the API has them; the time changes only when a status does."""
     old = {each["type"]: each for each in old_status.get("conditions", ())}
     return [
@@ -59,7 +56,7 @@ def written(conditions: Iterable[Condition], old_status: Manifest, generation: i
             "observedGeneration": generation,
             "lastTransitionTime": _since(each, old.get(each.type), now),
             "reason": each.reason,
-            "message": shortened(each.message, _LONGEST_MESSAGE),
+            "message": shortened(each.message, _MAX_MESSAGE_LENGTH),
         }
         for each in conditions
     ]
@@ -99,18 +96,18 @@ def paused(status: Manifest, generation: int, now: str) -> list[Manifest]:
     ready = known.get(READY, {})
     is_ready = ready.get("status") == "True" and status.get("observedGeneration") == generation
     reason = PAUSED_CONDITION.reason
-    told = [
+    conditions = [
         *([] if is_ready else [Condition(READY, "False", reason, _PAUSED_UNREADY)]),
         Condition(RECONCILING, "False", reason, PAUSED_CONDITION.message),
         Condition(STALLED, str(not is_ready), reason, "Nobody has to act." if is_ready else _PAUSED_UNREADY),
         PAUSED_CONDITION,
     ]
-    return replaced(status, told, generation, now)
+    return replaced(status, conditions, generation, now)
 
 
-def replaced(status: Manifest, told: Iterable[Condition], generation: int, now: str) -> list[Manifest]:
+def replaced(status: Manifest, conditions: Iterable[Condition], generation: int, now: str) -> list[Manifest]:
     """Return the conditions of a status with these in the place of its own; the others stay as they were."""
-    new = {each["type"]: each for each in written(told, status, generation, now)}
+    new = {each["type"]: each for each in as_api(conditions, status, generation, now)}
     old = [new.pop(each["type"], each) for each in status.get("conditions", ())]
     return [*old, *new.values()]
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wheelyard_operator.problems import ACCESS_IN_FORCE, ALLOWED, AVAILABLE, READY, Problem
+from wheelyard_operator.condition_types import ACCESS_IN_FORCE, ALLOWED, AVAILABLE, READY, RECONCILING, STALLED
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.access import access_in_force
-from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, written
+from wheelyard_operator.status.conditions import Condition, as_api
 from wheelyard_operator.status.rollout import (
     availability,
     hindrance,
@@ -62,7 +63,7 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
         # While the storage cannot be asked, what was known of it stays.
         "accessKeyIssued": storage.key_issued or None if storage else index.status.get("accessKeyIssued"),
         "nextKeyRotation": storage.next_rotation or None if storage else index.status.get("nextKeyRotation"),
-        "conditions": written(_conditions(index, findings), index.status, generation, now),
+        "conditions": as_api(_conditions(index, findings), index.status, generation, now),
     }
 
 

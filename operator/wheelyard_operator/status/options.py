@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from wheelyard_operator.problems import EXPOSED, MONITORED, Problem
+from wheelyard_operator.condition_types import EXPOSED, MONITORED
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.conditions import Condition
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from wheelyard_operator.problems import AVAILABLE
+from wheelyard_operator.condition_types import AVAILABLE
 from wheelyard_operator.resource import CREDENTIALS_ANNOTATION, Manifest
 from wheelyard_operator.status.conditions import Condition
 
-_LONGEST_MESSAGE = 1000
+_MAX_MESSAGE_LENGTH = 1000
 _NO_IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"}
 
 
@@ -42,8 +42,8 @@ def hindrance(deployment: Manifest | None) -> tuple[str, str] | None:
     """
     if deployment is None:
         return None
-    told = {each["type"]: each for each in deployment.get("status", {}).get("conditions", ())}
-    refusal, progress = told.get("ReplicaFailure", {}), told.get("Progressing", {})
+    conditions = {each["type"]: each for each in deployment.get("status", {}).get("conditions", ())}
+    refusal, progress = conditions.get("ReplicaFailure", {}), conditions.get("Progressing", {})
     if refusal.get("status") == "True":
         return "PodsRefused", f"Pods may not be made or removed: {_said(refusal)}"
     if deployment["spec"].get("paused") and not is_updated(deployment):
@@ -100,7 +100,7 @@ def _credentials_of(pod: Manifest) -> str:
 def _said(condition: Manifest) -> str:
     """Return what a condition of others says, as a bounded sentence."""
     text = " ".join(str(condition.get("message") or condition.get("reason") or "no reason given").split())
-    return f"{text[:_LONGEST_MESSAGE].rstrip('.')}."
+    return f"{text[:_MAX_MESSAGE_LENGTH].rstrip('.')}."
 
 
 def _wanted(deployment: Manifest) -> int:

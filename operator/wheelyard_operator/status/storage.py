@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY, STORAGE_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.status.conditions import Condition
 

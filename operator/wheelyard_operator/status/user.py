@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wheelyard_operator.problems import READY, Problem
-from wheelyard_operator.resource import Grant, Identity, IndexUser, Manifest
+from wheelyard_operator.condition_types import (
+    GRANTS_ACCEPTED,
+    PUBLISHERS_PINNED,
+    READY,
+    RECONCILING,
+    STALLED,
+    TRUST_ACCEPTED,
+)
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.resource import Grant, IndexUser, Manifest, TokenIdentity
 from wheelyard_operator.status.access import ignored_globs
-from wheelyard_operator.status.conditions import RECONCILING, STALLED, Condition, shortened, written
+from wheelyard_operator.status.conditions import Condition, as_api, shortened
 
-GRANTS_ACCEPTED = "GrantsAccepted"
-TRUST_ACCEPTED = "TrustAccepted"
-_MOST_RIGHTS, _LONGEST_RIGHT = 100, 1024
+_MAX_RIGHTS, _MAX_RIGHT_LENGTH = 100, 1024
 """As the schema has it."""
-PUBLISHERS_PINNED = "PublishersPinned"
-"""There only where it is False."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class UserFindings:
     """What the user asks for beyond what the index lets it have."""
     taken: tuple[str, ...] | None = None
     """CI jobs and ServiceAccounts that log in as another user; None where that is not known."""
-    unpinned: Sequence[Identity] = ()
+    unpinned: Sequence[TokenIdentity] = ()
     """Trusted publishers that are not pinned, and in force since before that was required."""
     has_secret: bool = False
     token_issued: str = ""
@@ -46,11 +50,11 @@ def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
         "username": user.username,
         "secretName": user.secret_name if findings.has_secret else "",
         "url": findings.url,
-        "rights": [shortened(str(grant), _LONGEST_RIGHT) for grant in findings.grants[:_MOST_RIGHTS]],
+        "rights": [shortened(str(grant), _MAX_RIGHT_LENGTH) for grant in findings.grants[:_MAX_RIGHTS]],
         "tokenIssued": findings.token_issued or None,
         "nextRotation": findings.next_rotation or None,
         "previousTokenUntil": findings.previous_token_until or None,
-        "conditions": written(
+        "conditions": as_api(
             [
                 _ready(user, problem),
                 _accepted(user, findings),
@@ -65,7 +69,7 @@ def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
     }
 
 
-def not_pinned(publishers: Sequence[Identity]) -> str:
+def not_pinned(publishers: Sequence[TokenIdentity]) -> str:
     """Say what is wrong with trusted publishers that go by names alone, and what to do."""
     ways = " and ".join(dict.fromkeys(each.how_to_pin for each in publishers))
     return (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wheelyard_operator import tokens
-from wheelyard_operator.desired.access_file import Login
+from wheelyard_operator.desired.access_file import AcceptedUser
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.kube import FIELD_MANAGER, ApiError
 from wheelyard_operator.patterns import AnnotationForm
@@ -141,10 +141,12 @@ class FakeKube:
     def would_apply(self, manifest: Manifest) -> None:
         self._admit("apply", manifest)
 
-    def patch(self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+    def patch(
+        self, kind: str, namespace: str, name: str, patch: Manifest, subresource: str = ""
+    ) -> Manifest | None:
         live = self.objects.get((kind, namespace, name))
         if live is None:
-            return
+            return None
         self._admit(f"patch {subresource}".strip(), live)
         version = patch.get("metadata", {}).get("resourceVersion", live["metadata"]["resourceVersion"])
         if version != live["metadata"]["resourceVersion"]:
@@ -157,6 +159,7 @@ class FakeKube:
         if freed and "deletionTimestamp" in live["metadata"]:
             del self.objects[_id(live)]
         self._wrote(f"patch {subresource}".strip(), live)
+        return copy.deepcopy(live)
 
     def create(self, manifest: Manifest) -> None:
         self._admit("create", manifest)
@@ -298,9 +301,9 @@ def a_user(name: str = "jenkins", namespace: str = "packages", **changes: Any) -
     return IndexUser.parse(user_body(name, namespace, **changes))
 
 
-def a_login(user: IndexUser, index: PackageIndex | None = None, **credentials: Any) -> Login:
+def an_accepted_user(user: IndexUser, index: PackageIndex | None = None, **credentials: Any) -> AcceptedUser:
     """Return a user's login at an index, with a token that nobody has."""
-    return Login(
+    return AcceptedUser(
         user, rights(index or an_index(), user), Credentials(**{"token": TOKEN, "issued": NOW, **credentials})
     )
 

@@ -126,19 +126,19 @@ def test_a_field_that_is_handed_over_keeps_its_value_and_has_no_owner() -> None:
     kube = FakeKube()
     applier = Applier(kube, INDEX.meta)
     live = applier.ensure(service(INDEX))
-    applier.cede(live, "ports")
+    applier.hand_over_field(live, "ports")
     without = service(INDEX)
     del without["spec"]["ports"]
     assert applier.ensure(without)["spec"]["ports"] == live["spec"]["ports"]
     kube.writes.clear()
-    applier.cede(kube.objects[ID], "ports")
+    applier.hand_over_field(kube.objects[ID], "ports")
     assert kube.writes == [], "it is not ours any more"
 
 
 def test_fields_of_a_foreign_object_are_not_handed_over() -> None:
     kube = FakeKube()
     live = Applier(kube, INDEX.meta).ensure(service(INDEX))
-    Applier(kube, an_index(uid="another").meta).cede(live, "ports")
+    Applier(kube, an_index(uid="another").meta).hand_over_field(live, "ports")
     assert kube.writes == ["apply Service wheelyard-main"]
 
 

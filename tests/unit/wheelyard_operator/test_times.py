@@ -2,11 +2,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from wheelyard_operator.times import is_time, later, seconds_until, written
+from wheelyard_operator.times import is_time, later, rfc3339, seconds_until
 
 
 def test_times_are_written_in_utc() -> None:
-    assert written(datetime(2026, 1, 2, 3, 4, 5, 999, timezone(timedelta(hours=1)))) == "2026-01-02T02:04:05Z"
+    assert rfc3339(datetime(2026, 1, 2, 3, 4, 5, 999, timezone(timedelta(hours=1)))) == "2026-01-02T02:04:05Z"
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from support import largest
-from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, a_login, a_user, an_index
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, a_user, an_accepted_user, an_index
 from wheelyard_operator.desired import access_budget
 from wheelyard_operator.desired.access_budget import FILE_BYTES, NAMESPACE_BYTES, USER_BYTES, LeftOut, fitting, size
-from wheelyard_operator.desired.access_file import MAX_BYTES, Login, Trust, access_file, packed
+from wheelyard_operator.desired.access_file import MAX_BYTES, AcceptedUser, TrustedIssuers, access_file, packed
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.credentials import ChosenPassword, Previous
 from wheelyard_operator.resource import IndexUser, PackageIndex
 
 SECRET_BYTES = 1024 * 1024
-NONE = Trust()
+NONE = TrustedIssuers()
 OPEN = {"grants": [], "users": {"namespaces": {"from": "All"}, "maximum": {"grants": [{"verbs": ["read"]}]}}}
 INDEX = an_index(access=OPEN)
 
@@ -26,52 +26,54 @@ def noise(length: int, seed: int) -> str:
     return "".join(random.Random(seed).choices(string.ascii_lowercase + string.digits, k=length))  # noqa: S311
 
 
-def login(name: str, age: int, namespace: str = "packages", globs: int = 0) -> Login:
+def accepted(name: str, age: int, namespace: str = "packages", globs: int = 0) -> AcceptedUser:
     grants = (
         [{"packages": [noise(128, age * 1000 + each) for each in range(globs)], "verbs": ["read"]}] if globs else []
     )
     user = a_user(name, namespace, grants=grants)
     born = replace(user.meta, created=f"2026-01-01T00:00:{age:02}Z")
-    return a_login(replace(user, meta=born), INDEX)
+    return an_accepted_user(replace(user, meta=born), INDEX)
 
 
-def names(logins: tuple[Login, ...]) -> list[str]:
-    return [each.user.meta.name for each in logins]
+def names(accepted_users: tuple[AcceptedUser, ...]) -> list[str]:
+    return [each.user.meta.name for each in accepted_users]
 
 
 @pytest.mark.parametrize("namespace", ["packages", "ci"])
 def test_the_largest_legal_user_fits_its_budget(namespace: str) -> None:
     index, user = an_index(access=largest.INDEX_ACCESS), IndexUser.parse(largest.user(namespace))
-    trust = Trust(CLUSTER_ISSUER, publishers=frozenset(each.issuer for each in user.publishers))
-    most = a_login(
+    issuers = TrustedIssuers(CLUSTER_ISSUER, publishers=frozenset(each.issuer for each in user.publishers))
+    most = an_accepted_user(
         user,
         index,
-        next_token=a_login(user).credentials.token,
+        next_token=an_accepted_user(user).credentials.token,
         previous=tuple(Previous("sha256:" + "0" * 64, "later") for _ in range(5)),
         password=ChosenPassword("h" * 512, "o" * 512, ""),
     )
     assert len(most.rights.grants) == (20 if namespace == "packages" else 5)
-    assert size(most, trust) <= USER_BYTES
-    kept, left_out = fitting(index, [most], trust)
+    assert size(most, issuers) <= USER_BYTES
+    kept, left_out = fitting(index, [most], issuers)
     assert (kept, left_out.first) == ((most,), {})
-    assert packed_bytes(index, kept, trust) < SECRET_BYTES
+    assert packed_bytes(index, kept, issuers) < SECRET_BYTES
 
 
-def packed_bytes(index: PackageIndex, logins: tuple[Login, ...], trust: Trust = NONE) -> int:
-    return len(base64.b64decode(packed(access_file(index, logins, trust))))
+def packed_bytes(
+    index: PackageIndex, accepted_users: tuple[AcceptedUser, ...], issuers: TrustedIssuers = NONE
+) -> int:
+    return len(base64.b64decode(packed(access_file(index, accepted_users, issuers))))
 
 
 def test_a_user_beyond_its_budget_is_left_out_alone() -> None:
     """Such a one was legal before the schema had bounds."""
-    huge = login("huge", 0, globs=1300)
+    huge = accepted("huge", 0, globs=1300)
     assert size(huge, NONE) > USER_BYTES
-    kept, left_out = fitting(INDEX, [huge, login("one", 1), login("two", 2)], NONE)
+    kept, left_out = fitting(INDEX, [huge, accepted("one", 1), accepted("two", 2)], NONE)
     assert (names(kept), left_out.first) == (["one", "two"], {})
 
 
 def test_of_a_namespace_beyond_its_budget_the_newest_lose_and_no_other_namespace_does() -> None:
-    theirs = [login(f"ci{age}", age, "ci", globs=900) for age in range(8)]
-    others = [login("own", 50), login("web", 51, "web")]
+    theirs = [accepted(f"ci{age}", age, "ci", globs=900) for age in range(8)]
+    others = [accepted("own", 50), accepted("web", 51, "web")]
     kept, left_out = fitting(INDEX, [*reversed(theirs), *others], NONE)
     inside = [name for name in names(kept) if name.startswith("ci")]
     assert inside == [f"ci{age}" for age in range(len(inside))]
@@ -93,7 +95,7 @@ def test_what_compresses_well_is_bounded_too(namespace: str, budget: int, room: 
     """Servers hold the text, which would be 100 MB for 256 KiB of the Secret."""
     grants = [{"packages": [f"{each:03}{'x' * 125}" for each in range(900)], "verbs": ["read"]}]
     users = [a_user(f"u{age:03}", namespace, grants=grants) for age in range(room // 100_000)]
-    many = [a_login(each, INDEX) for each in users]
+    many = [an_accepted_user(each, INDEX) for each in users]
     assert packed_bytes(INDEX, tuple(many)) < budget
     kept, left_out = fitting(INDEX, many, NONE)
     assert room // 2 < len(access_file(INDEX, kept, NONE)) <= room + USER_BYTES
@@ -103,8 +105,8 @@ def test_what_compresses_well_is_bounded_too(namespace: str, budget: int, room: 
 
 def test_of_a_full_file_the_newest_of_other_namespaces_lose_first() -> None:
     """However many namespaces there are: the file can always be written, and the owner's users are in it."""
-    theirs = [login(f"n{n}-{age}", age, f"n{n}", globs=1200) for n in range(9) for age in range(2)]
-    own = login("own", 59)
+    theirs = [accepted(f"n{n}-{age}", age, f"n{n}", globs=1200) for n in range(9) for age in range(2)]
+    own = accepted("own", 59)
     kept, left_out = fitting(INDEX, [*theirs, own], NONE)
     assert packed_bytes(INDEX, kept) <= FILE_BYTES
     assert 4 < len(kept) < len(theirs)
@@ -117,8 +119,8 @@ def test_of_a_full_file_the_newest_of_other_namespaces_lose_first() -> None:
 
 
 def test_a_revocation_gets_through_whatever_others_do() -> None:
-    theirs = [login(f"n{n}", n, f"n{n}", globs=1200) for n in range(30)]
-    leaver, stays = login("leaver", 1), login("stays", 2)
+    theirs = [accepted(f"n{n}", n, f"n{n}", globs=1200) for n in range(30)]
+    leaver, stays = accepted("leaver", 1), accepted("stays", 2)
     kept, left_out = fitting(INDEX, [*theirs, stays], NONE)
     text = access_file(INDEX, kept, NONE)
     assert "packages.stays" in text
@@ -129,10 +131,10 @@ def test_a_revocation_gets_through_whatever_others_do() -> None:
 
 
 def test_a_rotation_gets_through_in_a_full_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    users = [login(f"u{age}", age, globs=20) for age in range(30)]
+    users = [accepted(f"u{age}", age, globs=20) for age in range(30)]
     monkeypatch.setattr(access_budget, "FILE_BYTES", packed_bytes(INDEX, tuple(users)))
     assert len(fitting(INDEX, users, NONE)[0]) == 30
-    rotated = a_login(users[0].user, INDEX, previous=(Previous(f"sha256:{noise(64, 99)}", "later"),) * 1)
+    rotated = an_accepted_user(users[0].user, INDEX, previous=(Previous(f"sha256:{noise(64, 99)}", "later"),) * 1)
     kept, _ = fitting(INDEX, [rotated, *users[1:]], NONE)
     assert kept[0] is rotated
     assert names(kept) == [f"u{age}" for age in range(len(kept))]

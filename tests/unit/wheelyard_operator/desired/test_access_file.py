@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, TOKEN, a_login, a_user, an_index
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, TOKEN, a_user, an_accepted_user, an_index
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import (
     ACCESS_FILE,
     MAX_BYTES,
-    Login,
-    Trust,
+    AcceptedUser,
+    TrustedIssuers,
     access_file,
     entries,
     has_publisher,
@@ -27,19 +27,21 @@ GRANTS = {
 }
 GITHUB = "https://token.actions.githubusercontent.com"
 PUBLISHER = {"oidc": {"issuer": GITHUB, "claims": {"repository": "acme/app"}}}
-NONE = Trust()
-TRUST = Trust(CLUSTER_ISSUER, ((CLUSTER_ISSUER, (RSA_KEY,)), (GITHUB, (RSA_KEY,))), "secret", frozenset({GITHUB}))
+NONE = TrustedIssuers()
+ISSUERS = TrustedIssuers(
+    CLUSTER_ISSUER, ((CLUSTER_ISSUER, (RSA_KEY,)), (GITHUB, (RSA_KEY,))), "secret", frozenset({GITHUB})
+)
 
 
-def read(*logins: Login, trust: Trust = NONE, **changes: Any) -> dict[str, Any]:
-    content = json.loads(access_file(an_index(**changes), logins, trust))
+def read(*accepted_users: AcceptedUser, issuers: TrustedIssuers = NONE, **changes: Any) -> dict[str, Any]:
+    content = json.loads(access_file(an_index(**changes), accepted_users, issuers))
     assert isinstance(content, dict)
     return content
 
 
 def test_as_in_the_contract() -> None:
     user = a_user(groups=["b", "a"], grants=[{"packages": ["acme-*"], "verbs": ["publish", "read"]}])
-    assert read(a_login(user), access=GRANTS) == {
+    assert read(an_accepted_user(user), access=GRANTS) == {
         "audience": "wheelyard.dev/packages/main",
         "mintingKeys": [],
         "issuers": [],
@@ -59,7 +61,7 @@ def test_as_in_the_contract() -> None:
 
 def test_all_ways_to_log_in() -> None:
     user = a_user(service_accounts=["agent"], trusted_publishers=[PUBLISHER])
-    content = read(a_login(user, password=ChosenPassword("$argon2id$x", "$1$", "uid/1")), trust=TRUST)
+    content = read(an_accepted_user(user, password=ChosenPassword("$argon2id$x", "$1$", "uid/1")), issuers=ISSUERS)
     (entry,) = content["users"]
     assert entry["passwords"] == [{"hash": "$argon2id$x", "over": "$1$"}]
     assert entry["identities"] == [
@@ -75,12 +77,12 @@ def test_all_ways_to_log_in() -> None:
 
 def test_an_issuer_without_keys_is_trusted_with_nothing() -> None:
     user = a_user(service_accounts=["agent"], trusted_publishers=[PUBLISHER])
-    (entry,) = read(a_login(user))["users"]
+    (entry,) = read(an_accepted_user(user))["users"]
     assert set(entry) == {"name", "groups", "tokenDigests"}
 
 
 def test_the_order_of_users_does_not_matter() -> None:
-    one, two = (a_login(a_user(name, grants=[{"verbs": ["read"]}])) for name in ("one", "two"))
+    one, two = (an_accepted_user(a_user(name, grants=[{"verbs": ["read"]}])) for name in ("one", "two"))
     assert access_file(an_index(), [one, two], NONE) == access_file(an_index(), [two, one], NONE)
 
 
@@ -89,12 +91,12 @@ def test_without_users_the_access_file_is_empty() -> None:
     assert content["users"] == content["grants"] == content["externalGrants"] == []
 
 
-MANY = [a_login(a_user(f"user{number}", service_accounts=["a"])) for number in range(3)]
+MANY = [an_accepted_user(a_user(f"user{number}", service_accounts=["a"])) for number in range(3)]
 
 
-@pytest.mark.parametrize("login", MANY)
-def test_it_is_seen_that_a_user_is_in_force(login: Login) -> None:
-    assert is_in_force(access_file(an_index(), MANY, TRUST), login, TRUST)
+@pytest.mark.parametrize("accepted", MANY)
+def test_it_is_seen_that_a_user_is_in_force(accepted: AcceptedUser) -> None:
+    assert is_in_force(access_file(an_index(), MANY, ISSUERS), accepted, ISSUERS)
 
 
 @pytest.mark.parametrize(
@@ -107,30 +109,34 @@ def test_it_is_seen_that_a_user_is_in_force(login: Login) -> None:
     ],
 )
 def test_it_is_seen_that_a_user_is_not_yet_in_force(changed: dict[str, Any]) -> None:
-    text = access_file(an_index(), MANY, TRUST)
-    assert not is_in_force(text, a_login(a_user("user1", **{"service_accounts": ["a"], **changed})), TRUST)
-    assert not is_in_force(text, a_login(a_user("user1", service_accounts=["a"]), next_token=TOKEN), TRUST)
+    text = access_file(an_index(), MANY, ISSUERS)
+    assert not is_in_force(
+        text, an_accepted_user(a_user("user1", **{"service_accounts": ["a"], **changed})), ISSUERS
+    )
+    assert not is_in_force(
+        text, an_accepted_user(a_user("user1", service_accounts=["a"]), next_token=TOKEN), ISSUERS
+    )
 
 
 def test_no_value_can_pretend_to_be_another_users_entry() -> None:
     """An entry is looked for in the text: no value of another one can hold it."""
-    victim = a_login(a_user("victim"))
+    victim = an_accepted_user(a_user("victim"))
     entry = json.dumps(read(victim)["users"][0], separators=(",", ":"))
     claims = {"oidc": {"issuer": GITHUB, "claims": {"repository": entry}}}
-    text = access_file(an_index(), [a_login(a_user("liar", trusted_publishers=[claims]))], TRUST)
+    text = access_file(an_index(), [an_accepted_user(a_user("liar", trusted_publishers=[claims]))], ISSUERS)
     assert entry.replace('"', '\\"') in text
     assert not is_in_force(text, victim, NONE)
 
 
 def test_whose_keys_it_has() -> None:
-    text = access_file(an_index(), [], TRUST)
+    text = access_file(an_index(), [], ISSUERS)
     assert knows_issuer(text, GITHUB)
     assert not knows_issuer(text, GITHUB.removesuffix("com"))
     assert not knows_issuer("", GITHUB)
 
 
 def test_in_a_secret() -> None:
-    text = access_file(an_index(), MANY, TRUST)
+    text = access_file(an_index(), MANY, ISSUERS)
     assert packed(text) == packed(text)
     assert unpacked({"data": {ACCESS_FILE: packed(text)}}) == text
 
@@ -160,9 +166,9 @@ def test_the_entries_of_users_are_those_of_the_file_whatever_claims_say() -> Non
     odd = a_user("odd", trusted_publishers=[{"oidc": {"issuer": GITHUB, "claims": claims}}, PUBLISHER])
     two = a_user("two", trusted_publishers=[PUBLISHER])
     last = a_user("zero", grants=[{"packages": ["acme-*"], "verbs": ["read"]}])
-    found = entries(access_file(an_index(access=GRANTS), map(a_login, (odd, two, last)), TRUST))
+    found = entries(access_file(an_index(access=GRANTS), map(an_accepted_user, (odd, two, last)), ISSUERS))
     assert set(found) == {"packages.odd", "packages.two", "packages.zero"}
     assert all(has_publisher(found["packages.odd"], each) for each in odd.publishers)
     assert [has_publisher(found["packages.two"], each) for each in odd.publishers] == [False, True]
     assert not any(has_publisher(found["packages.zero"], each) for each in odd.publishers)
-    assert not any(entries(access_file(an_index(), [], TRUST)).values())
+    assert not any(entries(access_file(an_index(), [], ISSUERS)).values())

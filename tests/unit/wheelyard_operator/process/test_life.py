@@ -137,7 +137,7 @@ async def test_as_long_as_something_may_write_the_lease_is_not_released(
     monkeypatch.setattr(life_module, "_INTERRUPT_SECONDS", 0.1)
     await lead_and_hold(operator, A)
     await operator.life.stop()
-    assert not operator.has_released(), "it runs out by itself"
+    assert not operator.has_released(), "it expires"
     assert operator.ends == [1]
     operator.hold.set()
 
@@ -195,7 +195,7 @@ async def test_a_loop_that_ends_ends_the_operator(
     operator.leader.may_lead.set()
     await operator.life.start()
     await until(lambda: operator.ends == [1])
-    assert "has ended: so does the operator" in caplog.text
+    assert "has ended, and so the operator exits" in caplog.text
     with pytest.raises(kopf.PermanentError):
         await operator.life.probe()
     await operator.life.stop()
@@ -233,7 +233,7 @@ async def test_metrics_are_served_and_name_no_resource() -> None:
     metrics.follow(queue, leader)
     life = Life(queue, leader, metrics_app(metrics), port)
     await life.start()
-    metrics.saw_event("secrets")
+    metrics.record_event("secrets")
     for key in (A, B, Key("PackageIndex", "n", "gone"), Key("PackageIndex", "n", "waiting")):
         queue.add(key)
 

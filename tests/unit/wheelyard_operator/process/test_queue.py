@@ -12,7 +12,7 @@ import pytest
 from support.patience import HANG_SECONDS, until
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.logs import JsonFormatter
-from wheelyard_operator.process.heartbeats import SignsOfLife
+from wheelyard_operator.process.heartbeats import Heartbeats
 from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.resource import Key
@@ -22,9 +22,9 @@ A, B = Key("PackageIndex", "n", "a"), Key("PackageIndex", "n", "b")
 
 @asynccontextmanager
 async def running(
-    reconcile: Callable[[Key], Outcome], signs: SignsOfLife | None = None, workers: int = 4
+    reconcile: Callable[[Key], Outcome], heartbeats: Heartbeats | None = None, workers: int = 4
 ) -> AsyncIterator[WorkQueue]:
-    queue = WorkQueue(reconcile, signs, workers)
+    queue = WorkQueue(reconcile, heartbeats, workers)
     task = asyncio.create_task(queue.run())
     yield queue
     task.cancel()
@@ -122,16 +122,16 @@ async def test_a_hanging_reconciliation_is_noticed(late: Callable[[float], None]
 
 async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callable[[float], None]) -> None:
     """A call that ends, by a timeout too, is progress."""
-    calls, signs, made = threading.Semaphore(0), SignsOfLife(time.monotonic), Counter[Key]()
+    calls, heartbeats, made = threading.Semaphore(0), Heartbeats(time.monotonic), Counter[Key]()
 
     def reconcile(key: Key) -> Outcome:
         for _ in range(3):
             calls.acquire(timeout=HANG_SECONDS)
-            signs.note()
+            heartbeats.record()
             made[key] += 1
         return Outcome()
 
-    async with running(reconcile, signs) as queue:
+    async with running(reconcile, heartbeats) as queue:
         queue.add(A)
         await until(lambda: queue.count_running() == 1)
         for _ in range(3):
@@ -143,14 +143,14 @@ async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callab
 
 
 async def test_keys_that_no_worker_takes_are_noticed(late: Callable[[float], None]) -> None:
-    go, signs = threading.Event(), SignsOfLife(time.monotonic)
+    go, heartbeats = threading.Event(), Heartbeats(time.monotonic)
 
     def reconcile(_: Key) -> Outcome:
         while not go.wait(0.01):
-            signs.note()
+            heartbeats.record()
         return Outcome()
 
-    async with running(reconcile, signs, workers=1) as queue:
+    async with running(reconcile, heartbeats, workers=1) as queue:
         queue.add(A)
         queue.add(B)
         await until(lambda: queue.count_running() == 1)

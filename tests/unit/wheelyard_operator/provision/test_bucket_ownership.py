@@ -113,7 +113,7 @@ def test_a_server_that_honours_conditional_writes_is_left_as_it_was(s3: "S3Clien
 def test_a_server_that_ignores_conditional_writes_is_named(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     s3.meta.events.register("before-parameter-build.s3.PutObject", lambda params, **_: params.pop("IfNoneMatch", 0))
-    with pytest.raises(Problem, match="two uploads at once could lose one") as caught:
+    with pytest.raises(Problem, match="of two uploads at the same time, one could be lost") as caught:
         check_conditional_writes(s3, s3_of(INDEX), KEYS)
     assert caught.value.reason == "ConditionalWritesUnsafe"
     assert caught.value.stalled

@@ -49,7 +49,7 @@ def test_objects_outside_the_prefix_are_foreign(s3: "S3Client") -> None:
     index = an_index(s3__prefix="team/", deletion_policy="Delete")
     ensure_bucket(s3, index, "acme", "us-east-1")
     put(s3, "team/wheelyard.json", "projects/a.json")
-    with pytest.raises(Problem, match="outside of team/") as caught:
+    with pytest.raises(Problem, match="outside team/") as caught:
         remove_bucket(s3, index, s3_of(index))
     assert "projects/a" not in caught.value.message, "it may be another team's"
 

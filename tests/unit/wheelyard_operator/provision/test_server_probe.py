@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from wheelyard_operator.provision.server_probe import Answer, Servers
+from wheelyard_operator.provision.server_probe import Answer, ServerProbe
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,12 +53,12 @@ def test_what_a_pod_answers(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: Answer | None
 ) -> None:
     monkeypatch.setattr(Handler, "answer", answer)
-    assert Servers(server.server_port).ask({"status": {"podIP": "127.0.0.1"}}) == expected
+    assert ServerProbe(server.server_port).ask({"status": {"podIP": "127.0.0.1"}}) == expected
 
 
 @pytest.mark.parametrize("status", [{}, {"podIP": "127.0.0.1"}, {"podIP": "::1"}])
 def test_a_pod_that_cannot_be_asked(status: dict[str, str]) -> None:
-    assert Servers(1).ask({"status": status}) is None
+    assert ServerProbe(1).ask({"status": status}) is None
 
 
 @pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
@@ -79,7 +79,7 @@ def test_a_pod_that_answers_byte_by_byte_is_cut_off(beginning: bytes) -> None:
         answer: list[Answer | None] = []
         asking = threading.Thread(
             target=lambda: answer.append(
-                Servers(listener.getsockname()[1]).ask({"status": {"podIP": "127.0.0.1"}})
+                ServerProbe(listener.getsockname()[1]).ask({"status": {"podIP": "127.0.0.1"}})
             ),
             daemon=True,
         )

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.patience import HANG_SECONDS, until
-from wheelyard_operator.problems import CREDENTIALS_READY, STORAGE_READY, Problem
+from wheelyard_operator.condition_types import CREDENTIALS_READY, STORAGE_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.process.queue import _WORKERS, WorkQueue
 from wheelyard_operator.provision.errors import unreachable
-from wheelyard_operator.reconcile.endpoints import MOST_AT_ONCE, BusyError, Endpoints, Service
+from wheelyard_operator.reconcile.endpoints import MAX_AT_ONCE, BusyError, Endpoints, Service
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.resource import Key
 
@@ -98,16 +99,16 @@ def test_another_problem_is_an_answer(endpoints: Endpoints) -> None:
 
 
 def test_a_server_that_hangs_gets_half_of_the_workers_and_no_more(endpoints: Endpoints) -> None:
-    assert MOST_AT_ONCE * 2 == _WORKERS
-    hanging, go = threading.Barrier(MOST_AT_ONCE + 1, timeout=HANG_SECONDS), threading.Event()
+    assert MAX_AT_ONCE * 2 == _WORKERS
+    hanging, go = threading.Barrier(MAX_AT_ONCE + 1, timeout=HANG_SECONDS), threading.Event()
 
     def hang() -> None:
         with endpoints.conversation(S3):
             hanging.wait()
             go.wait(HANG_SECONDS)
 
-    with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
-        waiting = [threads.submit(hang) for _ in range(MOST_AT_ONCE)]
+    with ThreadPoolExecutor(MAX_AT_ONCE) as threads:
+        waiting = [threads.submit(hang) for _ in range(MAX_AT_ONCE)]
         hanging.wait()
         with pytest.raises(BusyError), endpoints.conversation(S3):
             pytest.fail("nobody else asks it")

@@ -517,9 +517,11 @@ def test_an_index_that_is_deleted_before_its_finalizer_is_set_leaves_no_user_beh
     world.kube.put(index_body())
     real_patch = world.kube.patch
 
-    def deleted_first(kind: str, namespace: str, name: str, patch: Manifest, subresource: str = "") -> None:
+    def deleted_first(
+        kind: str, namespace: str, name: str, patch: Manifest, subresource: str = ""
+    ) -> Manifest | None:
         world.kube.objects.pop((kind, namespace, name))
-        real_patch(kind, namespace, name, patch, subresource)
+        return real_patch(kind, namespace, name, patch, subresource)
 
     world.kube.patch = deleted_first  # type: ignore[method-assign]
     assert world.index() == GONE

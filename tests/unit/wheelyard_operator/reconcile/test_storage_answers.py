@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from unit.wheelyard_operator.fakes import an_index, s3_of
-from wheelyard_operator.problems import STORAGE_READY, Problem
+from wheelyard_operator.condition_types import STORAGE_READY
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.storage_answers import StorageAnswers, StorageQuestion
 from wheelyard_operator.status.storage import ReadyStorage
 

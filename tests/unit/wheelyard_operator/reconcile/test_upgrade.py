@@ -11,7 +11,7 @@ from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, condition, gi
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
-from wheelyard_operator.reconcile import logins
+from wheelyard_operator.reconcile import accepted_users
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 
@@ -224,7 +224,7 @@ def test_an_accepted_publisher_keeps_working_and_is_shown_how_to_pin(
 ) -> None:
     github(world)
     with monkeypatch.context() as earlier:
-        earlier.setattr("wheelyard_operator.resource.publishers.Identity.is_pinned", True)
+        earlier.setattr("wheelyard_operator.resource.publishers.TokenIdentity.is_pinned", True)
         put_user(world, GITHUB)
         before = trusted(world)
         assert before
@@ -242,7 +242,7 @@ def test_an_accepted_publisher_keeps_working_and_is_shown_how_to_pin(
 def test_that_another_user_has_it_in_force_is_no_pin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     github(world)
     with monkeypatch.context() as earlier:
-        earlier.setattr("wheelyard_operator.resource.publishers.Identity.is_pinned", True)
+        earlier.setattr("wheelyard_operator.resource.publishers.TokenIdentity.is_pinned", True)
         put_user(world, GITHUB)
     second = JENKINS._replace(name="jenkins-2")
     world.kube.put(user_body("jenkins-2", trusted_publishers=[GITHUB]))
@@ -262,7 +262,7 @@ def test_the_access_file_is_gone_through_once_for_all_users_and_publishers(
     world.settle(MAIN, *(JENKINS._replace(name=name) for name in names))
     assert world.get("PackageIndex", "main")["status"]["users"] == 5
     entries = Mock(return_value={})
-    monkeypatch.setattr(logins, "entries", entries)
+    monkeypatch.setattr(accepted_users, "entries", entries)
     world.index()
     entries.assert_called_once()
 
@@ -322,7 +322,7 @@ def test_what_there_is_no_time_to_compare_waits_and_takes_nothing(
     put_user(world, pinned())
     second = JENKINS._replace(name="second")
     with monkeypatch.context() as busy:
-        busy.setattr(logins, "_MOST_COMPARED", 0)
+        busy.setattr(accepted_users, "_MAX_COMPARED", 0)
         world.kube.put(user_body("second", trusted_publishers=[pinned(7)]))
         world.settle(MAIN, JENKINS, second)
         assert (world.reason(JENKINS), world.reason(second)) == ("LoginInForce", "AccessPending")

@@ -115,13 +115,13 @@ def test_no_index(world: World) -> None:
         ({"from": "Selector", "selector": {"matchLabels": {"team": "web"}}}, False),
     ],
 )
-def test_users_of_other_namespaces(world: World, namespaces: dict[str, Any], *, admitted: bool) -> None:
+def test_users_of_other_namespaces(world: World, namespaces: dict[str, Any], *, is_admitted: bool) -> None:
     world.kube.put(consenting(**namespaces))
     world.kube.put(user_body("far", "ci", grants=[{"verbs": ["read"]}]))
     world.settle(MAIN, FAR)
-    assert world.reason(FAR) == ("LoginInForce" if admitted else "NamespaceNotAllowed")
-    assert world.has("Secret", "far-pypi", "ci") is admitted
-    assert ("ci.far" in access_text(world)) is admitted
+    assert world.reason(FAR) == ("LoginInForce" if is_admitted else "NamespaceNotAllowed")
+    assert world.has("Secret", "far-pypi", "ci") is is_admitted
+    assert ("ci.far" in access_text(world)) is is_admitted
 
 
 def test_consent_can_be_taken_back(world: World) -> None:

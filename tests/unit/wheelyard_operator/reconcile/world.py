@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -11,12 +11,12 @@ from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, conditi
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
-from wheelyard_operator.provision.server_probe import Answer, Servers
+from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
-from wheelyard_operator.reconcile.trust import TrustStage
+from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key, Manifest
 from wheelyard_operator.settings import Settings
@@ -60,7 +60,7 @@ class World:
         provisioner = StorageProvisioner(self.clients, users, self.settings, lambda: self.now)
         self.storage = StorageStage(provisioner, self.settings, lambda: self.seconds)
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
-        self.trust = TrustStage(issuers, self.settings)
+        self.issuers = TrustedIssuersStage(issuers, self.settings)
 
     def _fetch(self, url: str) -> Manifest:
         if url not in self.web:
@@ -77,15 +77,16 @@ class World:
         return new_session().client("s3", region_name="us-east-1")
 
     def index(self, key: Key = MAIN) -> Outcome:
-        servers = cast("Servers", self)
-        return IndexReconciler(self.kube, self.storage, self.trust, servers, self.settings, lambda: self.now)(key)
+        return IndexReconciler(self.kube, self.storage, self.issuers, self.ask, self.settings, lambda: self.now)(
+            key
+        )
 
     def ask(self, pod: Manifest) -> Answer | None:
         name = pod["metadata"]["name"]
         return Answer(self.answers[name], self.known_formats.get(name, 2)) if name in self.answers else None
 
     def user(self, key: Key = JENKINS) -> Outcome:
-        return UserReconciler(self.kube, self.trust, self.settings, lambda: self.now)(key)
+        return UserReconciler(self.kube, self.issuers, self.settings, lambda: self.now)(key)
 
     def settle(self, *keys: Key) -> None:
         """Let everything come to rest; pods are ready at once."""

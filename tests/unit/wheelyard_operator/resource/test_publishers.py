@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from wheelyard_operator.resource.publishers import Identity
+from wheelyard_operator.resource.publishers import TokenIdentity
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ from wheelyard_operator.resource.publishers import Identity
     ],
 )
 def test_which_claims_a_job_must_have(body: dict[str, Any], issuer: str, claims: dict[str, str]) -> None:
-    identity = Identity.of_publisher(body)
+    identity = TokenIdentity.of_publisher(body)
     assert (identity.issuer, dict(identity.claims)) == (issuer, claims)
 
 
@@ -87,10 +87,10 @@ GITHUB = "https://token.actions.githubusercontent.com"
     ],
 )
 def test_names_that_can_be_registered_again_do_not_pin(body: dict[str, Any], *, pinned: bool) -> None:
-    assert Identity.of_publisher(body).is_pinned is pinned
+    assert TokenIdentity.of_publisher(body).is_pinned is pinned
 
 
 def test_how_to_pin_says_where_the_number_is() -> None:
     named = {"github": {"repository": "acme/app", "workflow": "release.yml"}}
-    assert "gh api users/acme --jq .id" in Identity.of_publisher(named).how_to_pin
-    assert "project ID" in Identity.of_publisher({"gitlab": {"project": "a/b"}}).how_to_pin
+    assert "gh api users/acme --jq .id" in TokenIdentity.of_publisher(named).how_to_pin
+    assert "project ID" in TokenIdentity.of_publisher({"gitlab": {"project": "a/b"}}).how_to_pin

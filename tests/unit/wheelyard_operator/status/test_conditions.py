@@ -1,22 +1,22 @@
 import pytest
 
 from wheelyard_operator.resource import Manifest
-from wheelyard_operator.status.conditions import STATES, Condition, paused, state, transitions, written
+from wheelyard_operator.status.conditions import STATES, Condition, as_api, paused, state, transitions
 
 
 def test_time_changes_only_with_the_status() -> None:
-    first = written([Condition("Ready", "False", "A", "a")], {}, 1, "t1")
+    first = as_api([Condition("Ready", "False", "A", "a")], {}, 1, "t1")
     assert first[0]["lastTransitionTime"] == "t1"
-    other = written([Condition("Ready", "False", "B", "b")], {"conditions": first}, 2, "t2")
+    other = as_api([Condition("Ready", "False", "B", "b")], {"conditions": first}, 2, "t2")
     assert (other[0]["lastTransitionTime"], other[0]["reason"]) == ("t1", "B")
     assert other[0]["observedGeneration"] == 2
-    turned = written([Condition("Ready", "True", "C", "c")], {"conditions": other}, 2, "t3")
+    turned = as_api([Condition("Ready", "True", "C", "c")], {"conditions": other}, 2, "t3")
     assert turned[0]["lastTransitionTime"] == "t3"
 
 
 def test_events_are_for_what_turned() -> None:
     def status(*conditions: Condition) -> dict[str, object]:
-        return {"conditions": written(conditions, {}, 1, "t")}
+        return {"conditions": as_api(conditions, {}, 1, "t")}
 
     old = status(Condition("Ready", "False", "A", "a"), Condition("Available", "True", "X", "x"))
     new = status(
@@ -42,8 +42,8 @@ def test_events_are_for_what_turned() -> None:
     ],
 )
 def test_what_every_healthy_start_passes_is_no_news(reason: str, before: str, *, is_news: bool) -> None:
-    old = {"conditions": written([Condition("Available", before, "Old", "")], {}, 1, "t")}
-    new = {"conditions": written([Condition("Available", "False", reason, "")], {}, 1, "t")}
+    old = {"conditions": as_api([Condition("Available", before, "Old", "")], {}, 1, "t")}
+    new = {"conditions": as_api([Condition("Available", "False", reason, "")], {}, 1, "t")}
     assert bool(transitions(old, new)) is is_news
 
 
@@ -52,7 +52,7 @@ def found(conditions: list[Manifest]) -> dict[str, tuple[str, str]]:
 
 
 def test_while_it_is_paused_nothing_is_under_way() -> None:
-    ready = written([Condition("Ready", "True", "A", ""), Condition("Reconciling", "True", "B", "")], {}, 1, "t")
+    ready = as_api([Condition("Ready", "True", "A", ""), Condition("Reconciling", "True", "B", "")], {}, 1, "t")
     status = {"observedGeneration": 1, "conditions": [*ready, {"type": "Exposed", "status": "True", "reason": "R"}]}
     assert found(paused(status, 1, "t2")) == {
         "Ready": ("True", "A"),

@@ -2,18 +2,18 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, a_login, a_user, an_index
-from wheelyard_operator.desired.access_file import Trust, access_file, service_accounts
-from wheelyard_operator.desired.trusts import IDENTITIES, PUBLISHERS, Trusts
-from wheelyard_operator.resource.publishers import GITHUB_ISSUER, Identity
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, a_user, an_accepted_user, an_index
+from wheelyard_operator.desired.access_file import TrustedIssuers, access_file, service_accounts
+from wheelyard_operator.desired.identity_order import IDENTITIES, PUBLISHERS, IdentityOrder
+from wheelyard_operator.resource.publishers import GITHUB_ISSUER, TokenIdentity
 
-TRUST = Trust(CLUSTER_ISSUER, ((GITHUB_ISSUER, ()),), publishers=frozenset({GITHUB_ISSUER}))
+ISSUERS = TrustedIssuers(CLUSTER_ISSUER, ((GITHUB_ISSUER, ()),), publishers=frozenset({GITHUB_ISSUER}))
 RELEASE = {"github": {"repository": "acme/app", "workflow": "release.yml"}}
 PUBLISH = [{"packages": ["acme-*"], "verbs": ["publish"]}]
 
 
-def github(**claims: str) -> Identity:
-    return Identity(GITHUB_ISSUER, tuple(sorted(claims.items())))
+def github(**claims: str) -> TokenIdentity:
+    return TokenIdentity(GITHUB_ISSUER, tuple(sorted(claims.items())))
 
 
 @pytest.mark.parametrize(
@@ -26,22 +26,24 @@ def github(**claims: str) -> Identity:
         (github(repository="acme/*"), github(repository="acme/app"), True),
         (github(repository="acme/*"), github(repository="acme/a*"), True),
         (github(repository="acme/*"), github(repository="other/*"), False),
-        (github(repository="acme/app"), Identity("https://other", (("repository", "acme/app"),)), False),
+        (github(repository="acme/app"), TokenIdentity("https://other", (("repository", "acme/app"),)), False),
         (github(repository="acme/app"), github(sub="job"), False),
     ],
 )
-def test_whether_two_mean_some_job(one: Identity, two: Identity, *, overlap: bool) -> None:
+def test_whether_two_mean_some_job(one: TokenIdentity, two: TokenIdentity, *, overlap: bool) -> None:
     assert one.overlaps(two) is overlap
     assert two.overlaps(one) is overlap
 
 
-def trusts(*users: tuple[str, dict[str, Any]]) -> tuple[Trusts, list[str]]:
+def trusts(*users: tuple[str, dict[str, Any]]) -> tuple[IdentityOrder, list[str]]:
     """Return who trusts what, where users were made in this order."""
-    logins = [a_login(a_user(name, uid=f"uid-{number}", **fields)) for number, (name, fields) in enumerate(users)]
-    found = Trusts.parse(access_file(an_index(), logins, TRUST))
-    (identity,) = logins[0].user.publishers or service_accounts(logins[0].user, TRUST)
-    way = PUBLISHERS if logins[0].user.publishers else IDENTITIES
-    return found, [found.before(login.user.username, way, identity) for login in logins]
+    accepted_users = [
+        an_accepted_user(a_user(name, uid=f"uid-{number}", **fields)) for number, (name, fields) in enumerate(users)
+    ]
+    found = IdentityOrder.parse(access_file(an_index(), accepted_users, ISSUERS))
+    (identity,) = accepted_users[0].user.publishers or service_accounts(accepted_users[0].user, ISSUERS)
+    way = PUBLISHERS if accepted_users[0].user.publishers else IDENTITIES
+    return found, [found.before(accepted.user.username, way, identity) for accepted in accepted_users]
 
 
 OURS = {"trusted_publishers": [RELEASE], "grants": PUBLISH}
@@ -63,4 +65,4 @@ def test_a_serviceaccount_is_one_user_without_a_name() -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"users": [1]}', '{"users": [{"groups": []}], "grants": [{}]}'])
 def test_a_damaged_record_trusts_no_job(text: str) -> None:
-    assert Trusts.parse(text) == Trusts()
+    assert IdentityOrder.parse(text) == IdentityOrder()

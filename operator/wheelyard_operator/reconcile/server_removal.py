@@ -1,41 +1,45 @@
-"""The end of an index's servers: nothing goes that they may still write to."""
+"""Ends the servers of an index: nothing is removed that they may still write to."""
 
 from collections.abc import Sequence
 
 from wheelyard_operator.apply import is_owned
+from wheelyard_operator.condition_types import READY
 from wheelyard_operator.kube import Kube
-from wheelyard_operator.observe import pods
-from wheelyard_operator.problems import READY, Problem
+from wheelyard_operator.observe import read_deployment, read_pods
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.times import is_time, later
 
 _ORPHAN = "orphan"
-"""Finalizer of what is deleted with --cascade=orphan, until its children are nobody's."""
+"""The finalizer of an object that is deleted with --cascade=orphan, until its children have no
+owner."""
 _STUCK_SECONDS = 60
-_MOST_NAMES = 3
+_MAX_NAMES = 3
 
 
 def end_servers(kube: Kube, index: PackageIndex, now: str) -> None:
-    """Delete the Deployment; raise Problem until the pods that it made are gone.
+    """Delete the Deployment; raise Problem until the pods that it created are gone.
 
-    What somebody keeps by --cascade=orphan runs on, and nobody waits for it; neither for what only has the labels.
+    Servers that are kept by --cascade=orphan go on, and are not waited for. Neither are pods that
+    only have the labels.
     """
-    live = kube.get("Deployment", index.meta.namespace, index.child_name)
+    live = read_deployment(kube, index)
     if _ORPHAN in index.meta.finalizers or (live is not None and not is_owned(live, index.meta)):
         return
     Children(kube, index.meta).remove("Deployment", index.meta.namespace, index.child_name)
-    left = pods(kube, index)
+    # Only now: before, the Deployment could have created a pod after they were read.
+    left = read_pods(kube, index)
     stuck = [each for each in left if _is_stuck(each, index, now)]
     if stuck:
         raise Problem(READY, "ServersRemain", _remedy(stuck))
     if left:
-        message = f"{_named(left)}: the index servers are ending, and what they are doing now may be finished."
+        message = f"{_named(left)}: the index servers are terminating and finish their running requests."
         raise Problem(READY, "WaitingForServers", message, stalled=False)
 
 
 def _is_stuck(pod: Manifest, index: PackageIndex, now: str) -> bool:
-    # A pod's has its grace period in it.
+    # The deletion timestamp of a pod includes its grace period.
     due = pod["metadata"].get("deletionTimestamp", index.meta.deleted)
     return is_time(due) and later(due, _STUCK_SECONDS) <= now
 
@@ -45,17 +49,17 @@ def _remedy(stuck: Sequence[Manifest]) -> str:
     if orphans:
         owner = orphans[0]["metadata"]["ownerReferences"][0]["name"]
         return (
-            f"{_named(orphans)} without the Deployment that made them, as after kubectl delete deployment"
+            f"{_named(orphans)} without the Deployment that created them, as after kubectl delete deployment"
             f" --cascade=orphan: kubectl delete replicaset {owner}."
         )
     name = stuck[0]["metadata"]["name"]
     return (
-        f"{_named(stuck)}, which should have ended long ago: where their node is gone for good, kubectl delete pod"
+        f"{_named(stuck)}, which should have ended long ago: if their node is gone for good, kubectl delete pod"
         f" {name} --force."
     )
 
 
 def _named(left: Sequence[Manifest]) -> str:
     names = sorted(str(each["metadata"]["name"]) for each in left)
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"Pods {', '.join(names[:_MOST_NAMES])}{more}"
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"Pods {', '.join(names[:_MAX_NAMES])}{more}"

@@ -1,4 +1,4 @@
-"""Finds whose signed tokens an index believes, and by which keys."""
+"""Gathers the issuers whose signed tokens an index trusts, and their keys."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wheelyard_operator.desired.access_file import Trust, unpacked
+from wheelyard_operator.desired.access_file import TrustedIssuers, unpacked
 from wheelyard_operator.desired.access_secret import MINTING_KEY
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.provision.issuers import IssuerError, Issuers
@@ -15,27 +15,32 @@ from wheelyard_operator.settings import Settings
 
 
 @dataclass(frozen=True)
-class TrustStage:
-    """Gathers keys. An issuer that does not answer keeps those that it had: nobody is locked out by that."""
+class TrustedIssuersStage:
+    """Gathers keys.
+
+    An issuer that does not answer keeps its previous keys: no user is locked out.
+    """
 
     issuers: Issuers
     settings: Settings
 
-    def trust(self, users: Iterable[IndexUser], access_secret: Manifest | None) -> Trust:
-        """Return what these users need; `access_secret` is the one in force."""
-        users, before = tuple(users), _Before(access_secret or {})
+    def find(self, users: Iterable[IndexUser], access_secret: Manifest | None) -> TrustedIssuers:
+        """Return the issuers that these users need; `access_secret` is the one in force."""
+        users, previous = tuple(users), _Previous(access_secret or {})
         wanted = {each.issuer for user in users for each in user.publishers if self.settings.trusts(each.issuer)}
         cluster = self.cluster_issuer() if any(user.service_accounts for user in users) else ""
-        keys = {issuer: self._keys(issuer, cluster) or before.keys(issuer) for issuer in {*wanted, cluster} - {""}}
-        return Trust(
+        keys = {
+            issuer: self._keys(issuer, cluster) or previous.keys(issuer) for issuer in {*wanted, cluster} - {""}
+        }
+        return TrustedIssuers(
             cluster_issuer=cluster,
             keys=tuple((issuer, keys[issuer]) for issuer in sorted(keys) if keys[issuer]),
             publishers=frozenset(issuer for issuer in wanted if keys[issuer]),
-            minting_key=before.minting_key or (_new_key() if wanted else ""),
+            minting_key=previous.minting_key or (_new_key() if wanted else ""),
         )
 
     def cluster_issuer(self) -> str:
-        """Return who signs the tokens of ServiceAccounts, "" where that cannot be found out now."""
+        """Return the issuer of the tokens of ServiceAccounts, "" if it is not known now."""
         try:
             return self.issuers.of_cluster().name
         except IssuerError:
@@ -49,8 +54,8 @@ class TrustStage:
         return found.keys
 
 
-class _Before:
-    """What the access Secret in force has."""
+class _Previous:
+    """The content of the access Secret in force."""
 
     def __init__(self, secret: Manifest) -> None:
         self._secret = secret

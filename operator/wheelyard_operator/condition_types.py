@@ -1,0 +1,20 @@
+"""The types of all conditions that resources have, in one place."""
+
+READY = "Ready"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+PAUSED = "Paused"
+
+ACCESS_IN_FORCE = "AccessInForce"
+STORAGE_READY = "StorageReady"
+CREDENTIALS_READY = "CredentialsReady"
+AVAILABLE = "Available"
+EXPOSED = "Exposed"
+MONITORED = "Monitored"
+ALLOWED = "Allowed"
+"""Present only while it is False."""
+
+GRANTS_ACCEPTED = "GrantsAccepted"
+TRUST_ACCEPTED = "TrustAccepted"
+PUBLISHERS_PINNED = "PublishersPinned"
+"""Present only while it is False."""

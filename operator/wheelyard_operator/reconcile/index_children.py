@@ -1,0 +1,94 @@
+"""Applies everything that a PackageIndex should have, in order, and records how far it came."""
+
+from dataclasses import dataclass, field
+
+from wheelyard_operator.desired.common import content_digest
+from wheelyard_operator.desired.configmap import configmap
+from wheelyard_operator.desired.deployment import deployment
+from wheelyard_operator.desired.index_file import index_file
+from wheelyard_operator.desired.service import service
+from wheelyard_operator.desired.serviceaccount import serviceaccount
+from wheelyard_operator.observe import ObservedIndex
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.reconcile.accepted_users import accepted_users
+from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.reconcile.optional_children import OptionalChildren, apply_optional_children
+from wheelyard_operator.reconcile.refusals import check_field_names
+from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_secret
+from wheelyard_operator.reconcile.storage import StorageStage
+from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
+from wheelyard_operator.reconcile.unused_credentials import remove_unused_credentials
+from wheelyard_operator.resource import Manifest
+from wheelyard_operator.settings import Settings
+from wheelyard_operator.status.storage import ReadyStorage
+
+
+@dataclass
+class IndexProgress:
+    """What one reconciliation has done; what it did not reach has its default."""
+
+    users: int
+    """Users with a login."""
+    deployment: Manifest | None
+    access: ServerAccess | None = None
+    options: OptionalChildren = field(default_factory=OptionalChildren)
+    storage: ReadyStorage | None = None
+    problem: Problem | None = None
+    """What ended it early, or what keeps rights from being in force at once."""
+
+
+@dataclass(frozen=True)
+class IndexChildren:
+    """Applies the children of an index."""
+
+    storage: StorageStage
+    issuers: TrustedIssuersStage
+    settings: Settings
+
+    def apply(self, observed: ObservedIndex, children: Children) -> IndexProgress:
+        """Apply until something is in the way."""
+        accepted = accepted_users(observed)
+        progress = IndexProgress(len(accepted), observed.deployment)
+        try:
+            issuers = self.issuers.find((each.user for each in accepted), own_access_secret(observed))
+            progress.access = ServerAccess.of(observed, accepted, issuers)
+            progress.users = progress.access.users
+            progress.problem = self._apply_access_and_service(progress.access, children)
+            self._apply_rest(observed, children, progress)
+        except Problem as problem:
+            progress.problem = problem
+        return progress
+
+    def _apply_access_and_service(self, access: ServerAccess, children: Children) -> Problem | None:
+        """Keep current what running pods need, whatever is wrong with the storage.
+
+        Return what keeps rights from being in force at once: the rest may go on.
+        """
+        problem, index = access.deliver(children), access.observed.index
+        children.ensure(serviceaccount(index, self.settings))
+        children.ensure(service(index))
+        return problem
+
+    def _apply_rest(self, observed: ObservedIndex, children: Children, progress: IndexProgress) -> None:
+        check_field_names(observed.index)
+        progress.options = apply_optional_children(observed.index, self.settings, children)
+        progress.storage = self.storage.prepare(observed, children)
+        progress.deployment = self._deploy(observed, progress.storage, children)
+        remove_unused_credentials(observed, progress.deployment, progress.storage, self.storage, children)
+
+    def _deploy(self, observed: ObservedIndex, ready: ReadyStorage, children: Children) -> Manifest:
+        index, previous = observed.index, observed.deployment
+        index_yaml = index_file(index, self.settings)
+        children.ensure(configmap(index, index_yaml))
+        scaled = index.autoscaling is not None and previous is not None
+        if scaled and previous is not None:
+            children.hand_over_field(previous, "replicas")
+        return children.ensure(
+            deployment(
+                index,
+                self.settings,
+                config_digest=content_digest(index_yaml),
+                credentials_digest=ready.credentials_digest,
+                scaled=scaled,
+            )
+        )

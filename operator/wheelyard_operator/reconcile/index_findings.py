@@ -1,0 +1,32 @@
+"""Gathers what a reconciliation found for the status of a PackageIndex: a pure function."""
+
+from collections.abc import Mapping
+
+from wheelyard_operator.desired.common import selector_labels
+from wheelyard_operator.observe import ObservedIndex, staying
+from wheelyard_operator.provision.server_probe import Answer
+from wheelyard_operator.reconcile.index_children import IndexProgress
+from wheelyard_operator.status.index import IndexFindings
+from wheelyard_operator.status.options import exposed, monitored
+
+
+def index_findings(
+    observed: ObservedIndex, progress: IndexProgress, answers: Mapping[str, Answer | None], cluster_domain: str
+) -> IndexFindings:
+    """Return the findings; `answers` are those of ready pods, by name."""
+    index, storage, options = observed.index, progress.storage, progress.options
+    return IndexFindings(
+        url=index.url(cluster_domain),
+        cluster_url=index.cluster_url(cluster_domain),
+        selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
+        users=progress.users,
+        deployment=progress.deployment,
+        pods=staying(observed.pods),
+        problem=progress.problem,
+        storage=storage,
+        claim=observed.volume_claim,
+        exposed=exposed(index, options.live, options.problems),
+        monitored=monitored(index, options.live, options.problems),
+        kept=(*([storage.kept] if storage and storage.kept else []), *options.kept),
+        access_answers={name: answer and answer.usable for name, answer in answers.items()},
+    )
