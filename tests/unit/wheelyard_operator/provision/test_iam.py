@@ -62,7 +62,7 @@ def test_a_server_that_keeps_another_policy_than_it_was_given(users: IamUsers, i
         params["PolicyDocument"] = json.dumps(storage_policy(s3_of(an_index(s3__bucket="other"))))
 
     iam.meta.events.register("before-parameter-build.iam.PutUserPolicy", widen)
-    with pytest.raises(Problem, match="no key is made") as caught:
+    with pytest.raises(Problem, match="no key is created") as caught:
         users.ensure(INDEX, STORAGE)
     assert caught.value.reason == "PolicyUnsupported"
 

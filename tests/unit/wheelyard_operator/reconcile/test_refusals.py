@@ -189,7 +189,7 @@ def test_rights_that_cannot_be_written_are_not_in_force(world: World) -> None:
     assert told(world, MAIN, "AccessInForce")["reason"] == "ApplyRefused"
     assert told(world, MAIN, "Available")["status"] == "True"
     assert told(world, late, "Ready")["reason"] == "AccessPending"
-    assert "needs somebody" in told(world, late, "Ready")["message"]
+    assert "needs an action" in told(world, late, "Ready")["message"]
 
 
 def forbidden(kind: str, *_: Any, **__: Any) -> Any:
