@@ -176,7 +176,7 @@ def test_an_index_without_servers_is_done_to_flux(estate: Estate) -> None:
     eventually(estate.is_ready, "an index of no servers is Ready to Flux")
 
 
-def test_flux_says_at_once_what_keeps_an_index_that_is_paused_and_changed(estate: Estate) -> None:
+def test_flux_shows_at_once_why_a_paused_and_changed_index_is_not_ready(estate: Estate) -> None:
     estate.plugin("pause", "index/main")
     estate.commit(replicas=0)
 

@@ -11,7 +11,7 @@ from support.proxy import passage
 from support.rest import Rest
 
 
-async def test_what_comes_after_the_connections_have_died_is_seen(
+async def test_resources_created_after_the_watches_died_are_seen(
     api: ApiServer, rest: Rest, namespace: str, tmp_path: Path
 ) -> None:
     """A new resource is: changes of known ones are found by looking at them again."""

@@ -30,7 +30,7 @@ def of_language(language: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("block", [each for each in BLOCKS if each.language == language], ids=str)
 
 
-def test_there_are_documents() -> None:
+def test_documents_are_found() -> None:
     assert len(COMMANDS) > 40
 
 
@@ -44,7 +44,7 @@ def test_every_command_is_tried_or_says_why_not(block: Block, command: str) -> N
 
 
 @pytest.mark.parametrize("beginning", NOT_TRIED)
-def test_what_is_not_tried_is_still_in_the_documents(beginning: str) -> None:
+def test_commands_that_are_not_run_still_exist_in_the_documents(beginning: str) -> None:
     assert any(command.startswith(beginning) for _, command in COMMANDS)
 
 

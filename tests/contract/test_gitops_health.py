@@ -139,9 +139,9 @@ def test_a_user_that_the_operator_has_not_seen_yet() -> None:
     assert (health("IndexUser", new("indexusers"))[0], kstatus(new("indexusers"))) == ("Progressing", "InProgress")
 
 
-def test_what_is_being_deleted() -> None:
+def test_a_resource_being_deleted_is_progressing() -> None:
     assert health("PackageIndex", an_index_s(), deletionTimestamp=NOW)[0] == "Progressing"
 
 
-def test_both_kinds_are_judged_alike() -> None:
+def test_both_kinds_of_resources_get_the_same_health() -> None:
     assert CHECKS[PREFIX + "PackageIndex"] == CHECKS[PREFIX + "IndexUser"]

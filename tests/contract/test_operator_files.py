@@ -216,7 +216,7 @@ async def test_access_yaml() -> None:
 
 
 @pytest.mark.parametrize("names", [(), ("a",), ("a", "b")])
-def test_an_access_file_without_rights_is_one_too(names: tuple[str, ...]) -> None:
+def test_an_access_file_without_rights_is_valid(names: tuple[str, ...]) -> None:
     accepted_users = [
         login(user(name, "ci"), index(), operator_tokens.new_token(secrets.token_bytes)) for name in names
     ]

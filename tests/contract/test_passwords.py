@@ -88,7 +88,7 @@ def test_an_old_hash(name: str) -> None:
         (f"$pbkdf2-sha256$999999999$c2FsdA${'A' * 43}", "costs too much"),
     ],
 )
-def test_what_cannot_be_taken_over(old: str, says: str) -> None:
+def test_a_hash_that_cannot_be_imported_is_refused(old: str, says: str) -> None:
     with pytest.raises(ValueError, match=says) as refused:
         taken_over(old)
     assert len(old) < 8 or old[3:] not in str(refused.value)
@@ -171,7 +171,7 @@ TWO_READINGS = [
 
 
 @pytest.mark.parametrize("text", TWO_READINGS)
-def test_what_can_be_read_in_two_ways_is_refused(text: str) -> None:
+def test_an_archive_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"damaged|not written as|no password hash"):
         taken_over(text)
     if "argon2" in text or "$2b" in text:
@@ -180,7 +180,7 @@ def test_what_can_be_read_in_two_ways_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_what_is_taken_over_the_server_takes(name: str) -> None:
+def test_imported_accounts_are_accepted_by_the_server(name: str) -> None:
     taken = taken_over(OLD[name])
     assert is_affordable(taken)
     assert affordable("ci.jenkins", [Password(hash=taken.hash, over=taken.over)])

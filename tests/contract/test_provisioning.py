@@ -166,7 +166,7 @@ def test_an_empty_place_is_claimed_in_a_way_that_servers_understand(
     assert wheelyard("assign", url, "--to", "else/other", "--from", index.id).returncode == 0
 
 
-def test_what_a_user_reaches_is_known_to_the_servers_iam(principals: IamUsers, bucket: str) -> None:
+def test_the_servers_iam_shows_what_a_user_reaches(principals: IamUsers, bucket: str) -> None:
     index = index_of(bucket, "team/")
     assert not principals.reaches(index, s3_of(index))
     principals.ensure(index, s3_of(index))
@@ -199,7 +199,7 @@ def test_a_key_that_was_ended_reaches_nothing(principals: IamUsers, s3_server: S
         eventually(lambda: refused(lambda: user.get_object(Bucket=bucket, Key="team/secret")), "it has ended")  # noqa: B023
 
 
-def test_a_bucket_whose_maker_was_killed_before_the_first_tag_is_set_up_and_an_older_one_is_not(
+def test_a_bucket_left_untagged_by_a_killed_operator_is_set_up_and_an_older_one_is_not(
     root: S3Client, bucket_names: Any
 ) -> None:
     ours, theirs = (f"made-{next(bucket_names)}" for _ in range(2))

@@ -114,7 +114,7 @@ async def test_a_stale_writer_is_refused(storage: Storage) -> None:
     assert (await storage.read("a")).body == b"two"
 
 
-async def test_of_racing_creators_exactly_one_wins(storage: Storage) -> None:
+async def test_exactly_one_of_racing_creators_wins(storage: Storage) -> None:
     async def create(number: int) -> bool:
         try:
             await storage.write("a", b"%d" % number, expected=None)

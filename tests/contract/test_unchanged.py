@@ -73,7 +73,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return read
 
 
-async def test_what_is_unchanged_needs_no_read(storage: S3Storage, reads: list[str]) -> None:
+async def test_an_unchanged_object_needs_no_read(storage: S3Storage, reads: list[str]) -> None:
     etag = await storage.write(KEY, b"one", expected=None)
     assert [await is_unchanged(storage, etag) for _ in range(20)] == [True] * 20
     assert reads == []
@@ -92,7 +92,7 @@ async def test_every_change_is_seen_by_the_next_question(storage: S3Storage, rea
         await storage.read(KEY, if_none_match=etag)
 
 
-async def test_what_has_changed_is_asked_once_and_read_once(
+async def test_a_changed_document_is_checked_once_and_read_once(
     storage: S3Storage, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bytes] = []

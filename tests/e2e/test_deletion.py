@@ -26,7 +26,7 @@ def publish_something(here: Here) -> None:
     assert result["failures"] == []
 
 
-def test_delete_takes_the_bucket_but_not_what_is_not_ours(
+def test_deleting_an_index_deletes_its_bucket_but_no_foreign_objects(
     here: Here, bucket: str, s3: S3Client, cluster: Cluster
 ) -> None:
     here.index(bucket, spec={"deletionPolicy": "Delete", **USES})

@@ -61,7 +61,9 @@ def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
     here.kubectl("delete", "clusterrole", "wheelyard-view", "wheelyard-operate")
 
 
-def test_all_of_it(jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: Path) -> None:
+def test_jane_uses_every_command_of_the_plugin(
+    jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: Path
+) -> None:
     # A user without rights learns which right is missing, Jane which names there are.
     refused = jane.attempt("status", "main", user="nobody")
     assert refused.returncode == 1

@@ -33,7 +33,7 @@ OPTIONS = ("horizontalpodautoscaler", "networkpolicy", "ingress", "servicemonito
 ASKED_FOR = ("autoscaling", "networkPolicy", "ingress", "monitoring")
 
 
-def test_what_an_index_asks_for_is_there_and_goes_again(operator: MainJob) -> None:
+def test_requested_children_are_created_and_removed_again(operator: MainJob) -> None:
     kubectl, here = operator.kubectl, Here(operator.kubectl, "production")
     mine = ("-n", here.namespace)
 

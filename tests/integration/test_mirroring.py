@@ -155,7 +155,7 @@ def test_a_mirror_has_what_the_index_has_after_each_run(mirror: Mirror, mirrored
     assert installers.installed(installed) == {"demo": "2.0", "open-b": "1.0"}
 
 
-def test_what_is_deleted_leaves_a_mirror_by_verify(mirror: Mirror, tmp_path: Path) -> None:
+def test_verify_removes_deleted_files_from_a_mirror(mirror: Mirror, tmp_path: Path) -> None:
     kept, deleted = distributions.wheel(tmp_path, "demo", "2.0"), distributions.wheel(tmp_path, "demo")
     publish(mirror.replicas[0], kept, deleted)
     mirror.synchronize()

@@ -42,7 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("install", [uv, pytest.param(pip, marks=pytest.mark.matrix)], ids=["uv", "pip"])
 @pytest.mark.parametrize("rule", RULES)
-def test_what_is_marked_is_installed(url: str, tmp_path: Path, install: Install, rule: Rule) -> None:
+def test_files_with_findings_are_installed(url: str, tmp_path: Path, install: Install, rule: Rule) -> None:
     done = install(tmp_path, f"{url}/none/", "--no-deps", f"{url}/{rule}/{WHEEL}")
     assert done.returncode == 0, output(done)
     assert installed(tmp_path)["demo"] == "1.0"

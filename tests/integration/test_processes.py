@@ -71,7 +71,7 @@ def test_each_has_processors_of_its_own(server: Server) -> None:
     assert not one & other
 
 
-def test_one_that_ends_unasked_takes_the_other_with_it(server: Server) -> None:
+def test_a_process_that_dies_ends_the_others(server: Server) -> None:
     both = children(server)
     os.kill(both[0], signal.SIGKILL)
     assert server.process.wait(HANG_SECONDS) == 1

@@ -43,7 +43,7 @@ async def offered(server: Server, filename: str) -> bytes:
     return body
 
 
-async def test_of_identical_uploads_all_succeed_and_there_is_one_content(
+async def test_identical_uploads_all_succeed_and_store_one_content(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     replicas = [start_server("s3") for _ in range(REPLICAS)]
@@ -54,7 +54,7 @@ async def test_of_identical_uploads_all_succeed_and_there_is_one_content(
             assert await offered(server, path.name) == path.read_bytes()
 
 
-async def test_of_uploads_with_different_bytes_exactly_one_wins(start_server: StartServer, tmp_path: Path) -> None:
+async def test_exactly_one_of_uploads_with_different_bytes_wins(start_server: StartServer, tmp_path: Path) -> None:
     replicas = [start_server("s3") for _ in range(REPLICAS)]
     for number in range(ROUNDS):
         paths = []

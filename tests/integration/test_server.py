@@ -49,7 +49,7 @@ async def test_what_one_replica_acknowledged_the_other_shows(
         assert path.name in await filenames(there if number % 2 else here, "demo")
 
 
-async def test_probes_and_scrapes_that_go_well_are_no_lines_of_the_log(start_server: StartServer) -> None:
+async def test_successful_probes_and_scrapes_are_not_logged(start_server: StartServer) -> None:
     server = start_server("folder")
     before = server.log.read_text()
     async with aiohttp.ClientSession() as session:
@@ -62,7 +62,7 @@ async def test_probes_and_scrapes_that_go_well_are_no_lines_of_the_log(start_ser
 
 
 @pytest.mark.parametrize("storage", ["folder", "s3"])
-async def test_of_racing_uploads_through_three_replicas_one_wins(
+async def test_one_of_racing_uploads_through_three_replicas_wins(
     start_server: StartServer, tmp_path: Path, storage: str
 ) -> None:
     replicas = [start_server(storage) for _ in range(3)]
@@ -203,9 +203,7 @@ def _printed_commands(process: "subprocess.Popen[str]") -> list[str]:
     return lines
 
 
-async def test_inside_anybody_reads_and_outside_one_has_to_log_in(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+async def test_anonymous_reads_inside_and_must_log_in_outside(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server("folder")
     assert await publish(server, distributions.wheel(tmp_path)) == 200
     (filename,) = await filenames(server, "demo")

@@ -45,7 +45,7 @@ def test_the_next_version_is_written_everywhere_at_once(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("new", ["1.2", "v1.2.3", "1.2.3-rc1", "01.2.3"])
-def test_what_is_no_version_is_refused(new: str) -> None:
+def test_an_invalid_version_is_refused(new: str) -> None:
     with pytest.raises(ValueError, match="a version is like"):
         project.set_version(new)
 

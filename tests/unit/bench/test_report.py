@@ -35,7 +35,7 @@ def target(bound: float, *, at_least: bool = True) -> Target:
     return Target("pages", bound, [Term(RATE, ["wheelyard"], ["nginx"])], at_least=at_least)
 
 
-def test_what_counts_is_the_median_of_the_rounds(results: Results) -> None:
+def test_the_result_is_the_median_of_the_rounds(results: Results) -> None:
     assert results.median(RATE, "nginx") == 100
     assert results.spread(RATE, "nginx") == pytest.approx(0.2)
     assert results.spread(RATE, "wheelyard") is None, "one round has no spread"
@@ -57,7 +57,7 @@ def test_the_worst_term_decides(results: Results) -> None:
     assert both.verdict(results) is Verdict.MISSED
 
 
-def test_of_several_servers_the_best_counts(results: Results) -> None:
+def test_the_best_of_several_servers_is_the_bar(results: Results) -> None:
     assert Term(RATE, ["devpi", "wheelyard", "nginx"]).value(results, more_is_better=True) == 100
     assert Term(RATE, ["devpi", "wheelyard", "nginx"]).value(results, more_is_better=False) == 50
 

@@ -7,7 +7,7 @@ HISTORY = {
 }
 
 
-def test_what_fails_counts_in_the_period_in_which_it_began() -> None:
+def test_a_failure_counts_in_the_period_in_which_it_began() -> None:
     calm, outage = tally(HISTORY, [Period("calm", 10, 11), Period("outage", 11, 12, may_fail=True)])
     assert (calm.installs, calm.uploads, calm.failed_uploads, calm.is_wrong) == (4, 1, 0, False)
     assert (outage.installs, outage.stale, outage.uploads, outage.failed_uploads) == (2, 2, 1, 1)

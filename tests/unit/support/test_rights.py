@@ -48,7 +48,7 @@ def judged(tmp_path: Path, *events: dict[str, Any], whole_suite: bool = True) ->
 REFUSED = {"authorization.k8s.io/decision": "forbid"}
 
 
-def test_what_a_role_grants() -> None:
+def test_a_role_grants_its_rules() -> None:
     of_apps = {right._replace(resource="secrets.apps") for right in SECRETS}
     assert granted([ROLE, {"kind": "Service"}]) == {*SECRETS, *of_apps, Right("get", "/openid/v1/jwks")}
     with pytest.raises(AssertionError, match="name what is meant"):

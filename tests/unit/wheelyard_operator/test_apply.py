@@ -60,7 +60,7 @@ def test_fields_of_others_are_left_alone() -> None:
         {"kind": "PackageIndex", "name": "main", "uid": INDEX.meta.uid},
     ],
 )
-def test_what_is_not_ours_is_never_touched(owner: dict[str, Any]) -> None:
+def test_foreign_objects_are_never_touched(owner: dict[str, Any]) -> None:
     kube = FakeKube(theirs(**owner))
     applier = Applier(kube, INDEX.meta)
     with pytest.raises(NotOursError, match="Service packages/wheelyard-main"):
@@ -84,7 +84,7 @@ def test_a_child_that_is_being_deleted_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])
-def test_a_claim_that_was_kept_is_taken_up_again_whatever_becomes_of_it_next(policy: str) -> None:
+def test_a_retained_volume_claim_is_adopted_again_under_any_deletion_policy(policy: str) -> None:
     kept, following = (
         an_index(storage={"volume": {"size": "1Gi"}}, spec={"deletionPolicy": each}) for each in ("Retain", policy)
     )

@@ -45,7 +45,7 @@ def test_dots_are_the_name_of_nothing(name: str) -> None:
     assert client.paths == []
 
 
-def test_to_an_operator_of_some_namespaces_there_are_no_others() -> None:
+def test_an_operator_of_some_namespaces_ignores_others() -> None:
     client = Recorder()
     client.answer = b'{"items": [{"metadata": {"name": "main"}}]}'
     kube = RealKube(client, ("packages", "ci"))

@@ -43,7 +43,7 @@ def test_only_an_indexs_own_users_are_read_if_the_crd_can_select_them() -> None:
     assert sorted(each.user.username for each in observe_index(kube, an_index()).users) == sorted(found)
 
 
-def test_one_that_is_not_as_its_schema_has_it_holds_up_no_other() -> None:
+def test_a_resource_that_violates_its_schema_holds_up_no_other() -> None:
     """Its rights end: whoever cannot be read is nobody."""
     odd = user_body("odd")
     odd["spec"]["grants"] = "all"
@@ -78,7 +78,7 @@ def test_pods_on_their_way_out_do_not_count() -> None:
         {"labels": {"wheelyard.dev/index": "main"}},
     ],
 )
-def test_a_pod_with_the_labels_alone_is_no_server(metadata: dict[str, Any]) -> None:
+def test_a_pod_with_only_the_labels_is_not_a_server(metadata: dict[str, Any]) -> None:
     assert read_pods(FakeKube(server_pod("stray", **metadata)), an_index()) == ()
 
 

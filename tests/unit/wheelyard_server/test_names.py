@@ -26,7 +26,7 @@ def test_spellings_of_a_name_are_one_project(spelling: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "a b", "ä", "../a", "a\n"])
-def test_what_is_no_name_is_not_found(name: str) -> None:
+def test_an_invalid_name_is_not_found(name: str) -> None:
     with pytest.raises(NotFoundError):
         parse_project_name(name)
 
@@ -75,7 +75,7 @@ def test_other_filenames_are_refused(filename: str) -> None:
         ("demo-1.0-py2.py3-none-any-null.whl", "null"),
     ],
 )
-def test_a_variant_wheel_is_refused_as_what_it_is(filename: str, variant: str) -> None:
+def test_a_variant_wheel_is_refused_by_name(filename: str, variant: str) -> None:
     with pytest.raises(InvalidUploadError, match=rf"variant wheels yet \(PEP 825, variant {variant}\)"):
         parse_filename(filename)
 
@@ -161,7 +161,7 @@ def test_a_wheel_is_never_an_sdist(wheel: str, sdist: str) -> None:
 
 
 @pytest.mark.parametrize("filename", ["", "demo.whl", "demo-one-py3-none-any.whl", "demo-1.0.exe", "demo.zip", "-"])
-def test_what_is_no_distribution_has_no_identity_and_no_other_spelling(filename: str) -> None:
+def test_a_file_that_is_no_distribution_has_no_other_spelling(filename: str) -> None:
     assert distribution_identity(filename) is None
     assert not list(other_spellings(filename, [filename, "demo-1.0.tar.gz"]))
 

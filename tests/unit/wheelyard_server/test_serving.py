@@ -97,7 +97,7 @@ async def test_servers_report_a_storage_that_does_not_answer(
     await asyncio.wait([task])
 
 
-async def test_of_another_index_s_storage_they_stay_closed(
+async def test_the_ports_stay_closed_on_another_indexs_storage(
     settings: Settings, gate: Gate, running: asyncio.Task[None]
 ) -> None:
     gate.error = InvalidSettingsError("it is another index's")

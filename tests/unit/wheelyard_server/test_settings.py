@@ -30,12 +30,12 @@ def test_defaults_fill_what_is_left_out() -> None:
     assert settings.cache is None
 
 
-def test_a_cache_is_ten_gib_unless_it_is_said() -> None:
+def test_the_default_cache_size_is_10_gib() -> None:
     cache = parse(FOLDER + b"cache: {folder: /cache}\n").cache
     assert cache == Cache(folder=Path("/cache"), max_bytes=10 * GIB)
 
 
-def test_clients_are_redirected_from_100_mib_on_unless_it_is_said() -> None:
+def test_clients_are_redirected_for_files_of_100_mib_or_more_by_default() -> None:
     assert parse(S3).redirects is None
     wanted = parse(S3 + b"redirects: {cluster: {endpoint: 'http://minio:9000'}}\n").redirects
     assert wanted == Redirects(min_bytes=100 * MIB, cluster=Redirect(endpoint="http://minio:9000"))

@@ -71,7 +71,7 @@ def test_a_user_beyond_its_budget_is_left_out_alone() -> None:
     assert (names(kept), left_out.first) == (["one", "two"], {})
 
 
-def test_of_a_namespace_beyond_its_budget_the_newest_lose_and_no_other_namespace_does() -> None:
+def test_a_namespace_over_its_budget_loses_its_newest_users_and_no_other_does() -> None:
     theirs = [accepted(f"ci{age}", age, "ci", globs=900) for age in range(8)]
     others = [accepted("own", 50), accepted("web", 51, "web")]
     kept, left_out = fitting(INDEX, [*reversed(theirs), *others], NONE)
@@ -91,7 +91,7 @@ def test_of_a_namespace_beyond_its_budget_the_newest_lose_and_no_other_namespace
     ("namespace", "budget", "room"),
     [("packages", FILE_BYTES, MAX_BYTES), ("ci", NAMESPACE_BYTES, MAX_BYTES // FILE_BYTES * NAMESPACE_BYTES)],
 )
-def test_what_compresses_well_is_bounded_too(namespace: str, budget: int, room: int) -> None:
+def test_well_compressing_grants_are_bounded(namespace: str, budget: int, room: int) -> None:
     """Servers hold the text, which would be 100 MB for 256 KiB of the Secret."""
     grants = [{"packages": [f"{each:03}{'x' * 125}" for each in range(900)], "verbs": ["read"]}]
     users = [a_user(f"u{age:03}", namespace, grants=grants) for age in range(room // 100_000)]
@@ -103,7 +103,7 @@ def test_what_compresses_well_is_bounded_too(namespace: str, budget: int, room: 
     assert left_out.reason(INDEX, max(users, key=lambda each: each.meta.age))
 
 
-def test_of_a_full_file_the_newest_of_other_namespaces_lose_first() -> None:
+def test_when_the_access_file_is_full_the_newest_users_of_other_namespaces_lose_first() -> None:
     """However many namespaces there are: the file can always be written, and the owner's users are in it."""
     theirs = [accepted(f"n{n}-{age}", age, f"n{n}", globs=1200) for n in range(9) for age in range(2)]
     own = accepted("own", 59)

@@ -38,7 +38,7 @@ def test_pods_are_restricted() -> None:
     }
 
 
-def test_a_server_that_is_ended_while_it_starts_does_end() -> None:
+def test_a_server_stopped_during_its_start_exits() -> None:
     assert pod()["shareProcessNamespace"] is True
 
 
@@ -57,7 +57,7 @@ def test_keys_come_one_by_one_from_the_secret_that_counts() -> None:
     assert "envFrom" not in container()
 
 
-def test_what_is_read_only_at_start_rolls_the_pods() -> None:
+def test_settings_that_are_read_only_at_start_roll_the_pods() -> None:
     template = made()["spec"]["template"]
     assert template != made(config="other")["spec"]["template"]
     assert template != made(credentials="other")["spec"]["template"]

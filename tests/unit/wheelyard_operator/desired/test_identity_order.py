@@ -58,7 +58,7 @@ def test_a_user_without_rights_never_counts() -> None:
     assert trusts(("squatter", {**OURS, "grants": []}), ("team", OURS))[1] == ["packages.team", ""]
 
 
-def test_a_serviceaccount_is_one_user_without_a_name() -> None:
+def test_a_serviceaccount_grant_is_one_unnamed_user() -> None:
     agent = {"service_accounts": ["agent"], "grants": PUBLISH}
     assert trusts(("one", agent), ("two", agent))[1] == ["", "packages.one"]
 

@@ -22,7 +22,7 @@ def test_there_is_no_ingress_or_route_unless_requested() -> None:
     assert httproute(an_index()) is None
 
 
-def test_it_leads_to_the_external_listener() -> None:
+def test_the_ingress_leads_to_the_external_listener() -> None:
     (rule,) = made()["spec"]["rules"]
     (path,) = rule["http"]["paths"]
     backend = path["backend"]["service"]
@@ -31,7 +31,7 @@ def test_it_leads_to_the_external_listener() -> None:
     assert port["targetPort"] == "external", "whoever comes by it comes from outside"
 
 
-def test_what_is_not_said_is_the_cluster_s_default() -> None:
+def test_omitted_settings_are_the_clusters_defaults() -> None:
     assert "ingressClassName" not in made()["spec"]
     assert "tls" not in made()["spec"]
     assert "annotations" not in made()["metadata"]

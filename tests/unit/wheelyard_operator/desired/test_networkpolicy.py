@@ -47,7 +47,7 @@ def test_there_is_no_network_policy_unless_requested() -> None:
     assert networkpolicy(an_index(), IN_CLUSTER) is None
 
 
-def test_it_is_about_the_index_s_own_pods() -> None:
+def test_the_policy_selects_the_indexs_own_pods() -> None:
     assert policy()["spec"]["podSelector"] == {"matchLabels": selector_labels(an_index())}
 
 
@@ -135,7 +135,7 @@ def test_a_role_comes_from_the_cloud_or_from_the_node() -> None:
 
 
 @pytest.mark.parametrize("storage", [{}, {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1}])
-def test_out_to_the_collector_of_traces_where_there_is_one(storage: Manifest) -> None:
+def test_egress_to_the_trace_collector_is_allowed_if_there_is_one(storage: Manifest) -> None:
     made = policy(replace(IN_CLUSTER, tracing_endpoint="http://collector:4318"), index=storage)
     assert out(made, 4318)
     assert out(made, 53, protocol="UDP")

@@ -13,7 +13,7 @@ def test_each_value_is_honored_once() -> None:
     assert with_answer("one", answered) == answered
 
 
-def test_no_annotation_is_no_request() -> None:
+def test_without_the_annotation_no_rotation_is_requested() -> None:
     assert not is_asked("", ())
     assert with_answer("", ("a",)) == ("a",)
 
@@ -27,9 +27,9 @@ def test_few_are_remembered_however_long_they_are() -> None:
 
 
 @pytest.mark.parametrize("state", [{}, {"answered": 3}, {"answered": [1, None]}, {"request": 3}])
-def test_what_is_damaged_answers_nothing(state: dict[str, object]) -> None:
+def test_a_damaged_state_answers_no_request(state: dict[str, object]) -> None:
     assert answered_in(state) == ()
 
 
-def test_what_an_operator_of_before_has_answered_is_not_asked_again() -> None:
+def test_a_request_handled_by_a_previous_operator_is_not_handled_again() -> None:
     assert not is_asked("leaked on Monday", answered_in({"request": "leaked on Monday"}))

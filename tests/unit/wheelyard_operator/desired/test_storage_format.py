@@ -47,5 +47,5 @@ def test_what_the_secret_says_is_found_again(storage_format: int) -> None:
         {"data": {"storage-format": base64.b64encode(b"9" * 5000).decode()}},
     ],
 )
-def test_what_is_damaged_allows_nothing_new(secret: dict[str, dict[str, str]] | None) -> None:
+def test_a_damaged_secret_allows_no_newer_format(secret: dict[str, dict[str, str]] | None) -> None:
     assert given(secret) == 1

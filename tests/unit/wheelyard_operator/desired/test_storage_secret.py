@@ -7,7 +7,7 @@ from wheelyard_operator.desired.storage_secret import StorageKey, storage_secret
 KEY = StorageKey("AK", "s", issued=NOW, answered=("a1", "b2"), deactivated=NOW)
 
 
-def test_what_is_written_is_read_again() -> None:
+def test_a_written_storage_secret_is_read_back() -> None:
     secret = storage_secret(an_index(), KEY)
     assert secret["metadata"]["name"] == "wheelyard-main-storage"
     assert decoded(secret, "AWS_ACCESS_KEY_ID") == "AK"

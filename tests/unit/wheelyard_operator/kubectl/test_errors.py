@@ -67,7 +67,7 @@ def test_the_error_lists_existing_names(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize("text", ["main", "secret/main"])
-def test_what_a_target_is_has_to_be_said(plugin: Plugin, text: str) -> None:
+def test_a_target_must_name_its_kind(plugin: Plugin, text: str) -> None:
     assert "write index/main or user/main" in plugin("rotate", text).err
 
 

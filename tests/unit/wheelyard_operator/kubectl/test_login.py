@@ -78,7 +78,7 @@ def test_a_secret_is_not_even_read_where_its_token_is_hidden(plugin: Plugin) -> 
     assert "has no token now" in plugin("login", "ci").err
 
 
-def test_another_address(plugin: Plugin) -> None:
+def test_login_can_use_another_address(plugin: Plugin) -> None:
     for url in ("https://pypi.example/", "https://pypi.example", "https://pypi.example/simple/"):
         shown = plugin("login", "ci", "--url", url, "--for", "pip")
         assert (

@@ -39,11 +39,11 @@ def test_lines_are_put_together_from_chunks() -> None:
     assert read(b"T1 a b\nT2", b" c\nT3 ", b"d") == [Line("T1", "a b"), Line("T2", "c"), Line("T3", "d")]
 
 
-def test_what_came_of_a_line_when_the_connection_broke_is_not_one() -> None:
+def test_a_line_cut_off_by_a_broken_connection_is_dropped() -> None:
     assert read(b"T1 a\nT2 b", ProtocolError("reset")) == [Line("T1", "a")]
 
 
-def test_only_what_is_wanted_is_asked_for() -> None:
+def test_only_the_requested_part_of_a_log_is_read() -> None:
     client = Client()
     list(RealPodLogs(client)("packages", "a/b", "index", Extent(follow=True, since_seconds=60, tail=0)))
     assert client.path == "/api/v1/namespaces/packages/pods/a%2Fb/log"

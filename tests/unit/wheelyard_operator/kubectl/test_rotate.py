@@ -78,7 +78,7 @@ def test_waiting_for_a_token(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_waiting_for_an_access_key_is_over_when_the_one_before_has_ended(
+def test_waiting_for_an_access_key_ends_when_the_previous_key_is_deleted(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after: dict[str, Any] = {"accessKeyIssued": "2026-11-23T13:00:00Z"}
@@ -115,7 +115,7 @@ def test_waiting_ends_after_the_time_given(plugin: Plugin, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("timeout", ["soon", "10", "10w", "h"])
-def test_a_timeout_that_is_no_duration_is_refused(plugin: Plugin, timeout: str) -> None:
+def test_an_invalid_timeout_is_refused(plugin: Plugin, timeout: str) -> None:
     assert (
         "a whole number with s, m, h or d, such as 30s or 7d"
         in plugin("rotate", "user/ci", "--timeout", timeout).err

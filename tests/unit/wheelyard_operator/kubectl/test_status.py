@@ -125,7 +125,7 @@ def test_in_a_pipe_nothing_is_wrapped(plugin: Plugin) -> None:
     assert max(map(len, plugin("status", "main").out.splitlines())) > 400
 
 
-def test_colours_are_for_terminals_that_want_them(plugin: Plugin) -> None:
+def test_colors_are_used_only_on_terminals_that_support_them(plugin: Plugin) -> None:
     assert "\033[" in plugin("status", "main", tty=True, COLUMNS="80").out
     assert "\033[" not in plugin("status", "main", tty=True, COLUMNS="80", NO_COLOR="1").out
     assert "\033[" not in plugin("status", "main", tty=True, COLUMNS="80", TERM="dumb").out

@@ -114,7 +114,7 @@ def test_a_foreign_pod_with_the_label_is_ignored(plugin: Plugin, checked: Callab
     assert plugin("verify", "main").code == 1
 
 
-def test_it_is_removed_also_when_it_is_interrupted(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_the_job_is_removed_even_after_an_interrupt(plugin: Plugin, checked: Callable[..., None]) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -88,7 +88,7 @@ def test_the_job_runs_once_and_expires() -> None:
 
 
 @pytest.mark.parametrize("length", [4, 40, 60])
-def test_its_name_is_short_enough_and_its_own(length: int) -> None:
+def test_the_job_name_is_short_and_unique(length: int) -> None:
     name = job(an_index("a" * length))["metadata"]["name"]
     assert len(name) <= 63
     assert name.endswith("-abc123")

@@ -95,7 +95,7 @@ def test_a_container_that_starts_again_in_its_pod_goes_on(cluster: Cluster) -> N
     assert cluster.spec()["leaseTransitions"] == 0
 
 
-async def test_released_it_is_free_at_once(cluster: Cluster) -> None:
+async def test_a_released_lease_is_free_at_once(cluster: Cluster) -> None:
     one, two = cluster.operator("one"), cluster.operator("two")
     one.attempt()
     one.resign()
@@ -107,7 +107,7 @@ async def test_released_it_is_free_at_once(cluster: Cluster) -> None:
     assert cluster.spec()["holderIdentity"] == "two", "one takes nothing from who has it now"
 
 
-def test_of_two_at_the_same_moment_one_wins(cluster: Cluster) -> None:
+def test_one_of_two_simultaneous_attempts_gets_the_lease(cluster: Cluster) -> None:
     one, two = cluster.operator("one"), cluster.operator("two")
     one.attempt()
     cluster.seconds += 1

@@ -120,7 +120,7 @@ async def test_a_hanging_reconciliation_is_noticed(late: Callable[[float], None]
         await until(lambda: not queue.is_stuck())
 
 
-async def test_waiting_for_one_dead_server_after_another_is_no_hang(late: Callable[[float], None]) -> None:
+async def test_waiting_for_several_dead_servers_in_a_row_is_not_a_hang(late: Callable[[float], None]) -> None:
     """A call that ends, by a timeout too, is progress."""
     calls, heartbeats, made = threading.Semaphore(0), Heartbeats(time.monotonic), Counter[Key]()
 
@@ -171,7 +171,7 @@ async def test_before_its_time_it_is_never_stuck(late: Callable[[float], None]) 
     assert queue.count_due() == 1
 
 
-async def test_what_is_under_way_when_the_queue_ends_comes_to_rest() -> None:
+async def test_running_reconciliations_finish_when_the_queue_ends() -> None:
     started, go = threading.Event(), threading.Event()
 
     def reconcile(_: Key) -> Outcome:
@@ -191,7 +191,7 @@ async def test_what_is_under_way_when_the_queue_ends_comes_to_rest() -> None:
 
 
 @pytest.mark.parametrize("steps", range(6))
-async def test_it_ends_though_something_happens_at_the_same_moment(steps: int) -> None:
+async def test_the_queue_ends_though_a_key_arrives_at_the_same_moment(steps: int) -> None:
     """A worker that is woken and cancelled within a few steps of the loop must not forget the latter."""
     queue = WorkQueue(lambda _: Outcome(), workers=1)
     task = asyncio.create_task(queue.run())

@@ -82,7 +82,7 @@ def test_backoff_grows_to_a_minute_and_a_success_ends_it() -> None:
     assert plan.next_due() == now + 60.5
 
 
-def test_what_is_gone_is_forgotten_unless_it_came_back_meanwhile() -> None:
+def test_a_deleted_resource_is_forgotten_unless_it_came_back() -> None:
     plan = schedule()
     plan.add(A, 0)
     plan.take(0)
@@ -118,7 +118,7 @@ def test_with_very_many_keys_a_resync_takes_longer() -> None:
     assert due.next_due() == pytest.approx(300, rel=0.01)
 
 
-def test_a_key_rests_whatever_happens_to_it() -> None:
+def test_a_key_waits_out_its_rest_whatever_happens_to_it() -> None:
     plan = schedule()
     plan.add(A, 0)
     plan.take(0)
@@ -130,7 +130,7 @@ def test_a_key_rests_whatever_happens_to_it() -> None:
     assert plan.take(201) == A
 
 
-def test_what_is_gone_needs_no_rest() -> None:
+def test_a_deleted_resource_needs_no_rest() -> None:
     plan = schedule()
     plan.add(A, 0)
     plan.take(0)

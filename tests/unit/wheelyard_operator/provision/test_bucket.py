@@ -97,7 +97,7 @@ def test_a_server_that_does_not_list_buckets(s3: "S3Client") -> None:
     assert not made_for(s3, INDEX, "acme")
 
 
-def test_a_bucket_whose_tags_may_not_be_read_is_not_taken_for_one_without(s3: "S3Client") -> None:
+def test_unreadable_bucket_tags_are_not_taken_for_missing_tags(s3: "S3Client") -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetBucketTagging")
 

@@ -78,7 +78,7 @@ def test_an_index_with_its_own_credentials_is_claimed_by_its_servers(s3: "S3Clie
 @pytest.mark.parametrize(
     ("theirs", "reason"), [("team/", "StorageInUse"), ("", "StorageNotEmpty"), ("team/a/", "StorageNotEmpty")]
 )
-def test_of_two_that_claim_at_once_the_second_withdraws(s3: "S3Client", theirs: str, reason: str) -> None:
+def test_the_second_of_two_simultaneous_claims_withdraws(s3: "S3Client", theirs: str, reason: str) -> None:
     """The other one claims its place after everything was looked at, just before our claim."""
     s3.create_bucket(Bucket="acme")
     claimed = f"{theirs}wheelyard.json"
@@ -104,7 +104,7 @@ def test_an_index_with_the_rights_restores_its_marker_over_existing_objects(s3: 
     assert read_marker(s3)["index"] == "packages/main"
 
 
-def test_a_server_that_honours_conditional_writes_is_left_as_it_was(s3: "S3Client") -> None:
+def test_probing_a_safe_server_leaves_no_objects(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     check_conditional_writes(s3, s3_of(INDEX), KEYS)
     assert "Contents" not in s3.list_objects_v2(Bucket="acme")

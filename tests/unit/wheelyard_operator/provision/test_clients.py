@@ -48,7 +48,7 @@ def test_a_client_that_found_no_credentials_is_not_kept(monkeypatch: pytest.Monk
     assert clients.own_s3("eu-west-1") is not clients.own_s3("eu-west-1")
 
 
-def test_they_give_up_early() -> None:
+def test_clients_have_short_timeouts_and_few_retries() -> None:
     config = vars(Clients(OTHER).own_s3("us-east-1").meta.config)["_user_provided_options"]
     assert config["connect_timeout"] == 3
     assert config["retries"]["total_max_attempts"] == 2

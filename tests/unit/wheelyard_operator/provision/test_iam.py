@@ -91,7 +91,7 @@ def test_a_server_without_tags(users: IamUsers, iam: "IAMClient") -> None:
     assert caught.value.reason == "IAMUserTaken"
 
 
-def test_what_a_user_reaches(users: IamUsers) -> None:
+def test_reaches_is_true_only_for_the_users_own_location(users: IamUsers) -> None:
     assert not users.reaches(INDEX, STORAGE)
     users.ensure(INDEX, STORAGE)
     assert users.reaches(INDEX, STORAGE)

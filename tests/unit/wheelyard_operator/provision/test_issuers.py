@@ -45,7 +45,7 @@ def test_the_clusters_keys(issuers: Issuers) -> None:
     assert (issuers.of_cluster().name, issuers.of_cluster().keys) == (CLUSTER_ISSUER, (RSA_KEY,))
 
 
-def test_it_is_asked_seldom(issuers: Issuers, web: Web) -> None:
+def test_the_issuer_is_asked_rarely(issuers: Issuers, web: Web) -> None:
     for _ in range(100):
         issuers.of_web(ISSUER)
     assert len(web.asked) == 2

@@ -25,7 +25,7 @@ def buckets(s3: "S3Client") -> list[str]:
     return [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
-def test_a_bucket_goes_with_all_versions_of_all_that_is_in_it(s3: "S3Client") -> None:
+def test_a_bucket_is_deleted_with_all_object_versions(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "wheelyard.json", "projects/a.json", "projects/a.json", "files/a/1/a.whl", "spent/2026-01-01/x")
     s3.delete_object(Bucket="acme", Key="files/a/1/a.whl")
@@ -36,7 +36,7 @@ def test_a_bucket_goes_with_all_versions_of_all_that_is_in_it(s3: "S3Client") ->
 
 
 @pytest.mark.parametrize("key", ["mine", "team/projects/a.json", "projectsa.json"])
-def test_what_is_foreign_is_in_the_way(s3: "S3Client", key: str) -> None:
+def test_foreign_objects_prevent_deletion(s3: "S3Client", key: str) -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "wheelyard.json", "projects/a.json", key)
     with pytest.raises(Problem, match=rf"it holds {key}.*Retain") as caught:
@@ -61,7 +61,7 @@ def test_a_bucket_that_was_not_made_for_this_index(s3: "S3Client") -> None:
     assert buckets(s3) == ["acme"]
 
 
-def test_what_another_index_has_claimed(s3: "S3Client") -> None:
+def test_a_location_claimed_by_another_index_is_refused(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     s3.put_object(Bucket="acme", Key="wheelyard.json", Body=b'{"index": "other/one"}')
     with pytest.raises(Problem, match="belongs to another index") as caught:
@@ -88,7 +88,7 @@ def test_what_was_never_used_goes(s3: "S3Client") -> None:
     assert buckets(s3) == []
 
 
-def test_a_large_one_takes_several_turns(s3: "S3Client") -> None:
+def test_a_large_bucket_is_emptied_over_several_runs(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "wheelyard.json", *(f"files/a/1/{number}.whl" for number in range(20)))
     ticks = itertools.count(step=30)

@@ -5,7 +5,7 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.storage_users import Capabilities, check_capabilities
 
 
-def test_what_cannot_be_narrowed_is_refused() -> None:
+def test_a_storage_that_cannot_narrow_keys_to_a_prefix_is_refused() -> None:
     whole, part = s3_of(an_index()), s3_of(an_index(s3__prefix="team/"))
     check_capabilities(Capabilities(prefixes=True), part)
     check_capabilities(Capabilities(prefixes=False), whole)

@@ -92,7 +92,7 @@ def test_a_failed_probe_does_not_silence_the_server_forever(endpoints: Endpoints
     assert asked(endpoints, S3)
 
 
-def test_another_problem_is_an_answer(endpoints: Endpoints) -> None:
+def test_a_refusal_counts_as_an_answer_of_the_server(endpoints: Endpoints) -> None:
     with pytest.raises(Problem), endpoints.conversation(S3):
         raise Problem(STORAGE_READY, "AccessDenied", "no")
     assert asked(endpoints, S3)

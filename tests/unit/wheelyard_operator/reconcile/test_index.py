@@ -362,7 +362,7 @@ def test_an_older_index_that_never_worked_is_in_nobodys_way(world: World) -> Non
     assert world.reason() == "Serving"
 
 
-def test_an_index_that_has_a_place_keeps_it_and_is_not_named(world: World) -> None:
+def test_an_index_with_a_location_keeps_it_and_is_not_reported(world: World) -> None:
     with_keys(world)
     claim = b'{"format": 1, "index": "else/payroll"}'
     world.clients.own_s3("us-east-1").put_object(Bucket="acme", Key="wheelyard.json", Body=claim)
@@ -415,7 +415,7 @@ def test_one_replica_has_no_budget(world: World) -> None:
     assert not world.has("PodDisruptionBudget", "wheelyard-main")
 
 
-def test_the_user_goes_when_it_is_no_longer_asked_for_and_no_longer_used(world: World) -> None:
+def test_the_iam_user_is_deleted_once_neither_requested_nor_used(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
     s3 = world.kube.objects["PackageIndex", "packages", "main"]["spec"]["storage"]["s3"]
@@ -449,7 +449,7 @@ def test_deleting_keeps_the_bucket(world: World) -> None:
     assert bucket_names(world) == ["acme"]
 
 
-def test_deleting_takes_the_bucket_where_that_is_asked_for(world: World) -> None:
+def test_deleting_an_index_deletes_its_bucket_if_requested(world: World) -> None:
     world.kube.put(index_body(deletion_policy="Delete"))
     world.settle()
     assert world.get("PackageIndex", "main")["metadata"]["finalizers"] == [BUCKET_FINALIZER, FINALIZER]
@@ -465,7 +465,7 @@ def test_deleting_takes_the_bucket_where_that_is_asked_for(world: World) -> None
     assert world.clients.iam.list_users()["Users"] == []
 
 
-def test_deleting_stops_where_something_else_is_in_the_bucket(world: World) -> None:
+def test_deleting_stops_if_the_bucket_has_foreign_objects(world: World) -> None:
     world.kube.put(index_body(deletion_policy="Delete"))
     world.settle()
     world.clients.own_s3("us-east-1").put_object(Bucket="acme", Key="notes.txt", Body=b"")
@@ -498,11 +498,11 @@ def test_deleting_waits_for_iam(world: World) -> None:
     assert world.index() == GONE
 
 
-def test_what_is_not_there_is_gone(world: World) -> None:
+def test_a_missing_resource_is_gone(world: World) -> None:
     assert world.index() == GONE
 
 
-def test_no_key_is_made_to_what_belongs_to_another_index(world: World) -> None:
+def test_no_key_is_created_for_a_location_of_another_index(world: World) -> None:
     s3 = world.clients.own_s3("us-east-1")
     s3.create_bucket(Bucket="acme")
     s3.put_object(Bucket="acme", Key="wheelyard.json", Body=b'{"format": 1, "index": "other/one"}')

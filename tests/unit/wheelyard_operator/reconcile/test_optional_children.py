@@ -60,7 +60,7 @@ def accept(world: World) -> None:
     world.settle()
 
 
-def test_what_is_asked_for_is_there_and_goes_again(world: World) -> None:
+def test_optional_children_are_created_and_removed_again(world: World) -> None:
     put(world, **EVERYTHING)
     assert [kind for kind in KINDS if world.has(kind, NAME)] == list(KINDS)
     accept(world)

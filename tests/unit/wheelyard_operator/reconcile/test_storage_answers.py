@@ -46,7 +46,7 @@ def test_the_same_question_is_answered_from_memory(answers: StorageAnswers) -> N
         replace(QUESTION, credentials_digest="other"),
     ],
 )
-def test_if_anything_changes_it_is_another_question(answers: StorageAnswers, changed: StorageQuestion) -> None:
+def test_any_changed_input_is_another_question(answers: StorageAnswers, changed: StorageQuestion) -> None:
     answers.remember(QUESTION, READY)
     assert answers.get(changed) is None
 

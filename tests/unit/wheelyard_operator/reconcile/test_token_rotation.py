@@ -112,6 +112,6 @@ def test_when_to_come_back(credentials: Credentials, rotation: Rotation, seconds
     assert seconds_to_next(credentials, rotation, NOW) == seconds
 
 
-def test_the_time_of_the_next_one() -> None:
+def test_the_next_rotation_is_after_one_interval() -> None:
     assert next_rotation(CURRENT, DAILY) == TOMORROW
     assert next_rotation(CURRENT, NEVER) == ""

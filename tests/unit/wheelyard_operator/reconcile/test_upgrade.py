@@ -70,7 +70,7 @@ def test_a_running_index_goes_on_as_it_is_with_a_condition_that_names_what_to_ad
     assert allowed(world)["reason"] == "AnnotationNotAllowed"
 
 
-def test_it_stays_whole_after_the_upgrade(world: World) -> None:
+def test_an_index_is_intact_after_the_upgrade(world: World) -> None:
     """Rights, rotation, drift and deletion go on."""
     world.kube.put(index_body())
     world.settle()
@@ -98,7 +98,7 @@ def test_what_was_claimed_of_a_copy_before_goes_on(world: World) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"s3__bucket": "payroll"}, {"s3__prefix": "other/"}])
-def test_nothing_new_comes_with_what_goes_on(world: World, changes: dict[str, Any]) -> None:
+def test_a_change_of_a_grandfathered_index_brings_nothing_new(world: World, changes: dict[str, Any]) -> None:
     world.kube.put(index_body())
     world.settle()
     upgrade(world)
@@ -239,7 +239,7 @@ def test_an_accepted_publisher_keeps_working_and_is_shown_how_to_pin(
     assert trusted(world) == before, "and takes nothing from what goes on"
 
 
-def test_that_another_user_has_it_in_force_is_no_pin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_users_acceptance_is_not_a_pin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     github(world)
     with monkeypatch.context() as earlier:
         earlier.setattr("wheelyard_operator.resource.publishers.TokenIdentity.is_pinned", True)

@@ -63,7 +63,7 @@ def test_a_deleted_secret_comes_back_with_a_new_token(world: World) -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "hunter2", "wy_" + "0" * 49])
-def test_what_is_no_token_is_replaced(world: World, broken: str) -> None:
+def test_a_malformed_token_is_replaced(world: World, broken: str) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body())
     world.settle(MAIN, JENKINS)

@@ -14,7 +14,7 @@ def test_time_changes_only_with_the_status() -> None:
     assert turned[0]["lastTransitionTime"] == "t3"
 
 
-def test_events_are_for_what_turned() -> None:
+def test_an_event_is_posted_for_each_changed_condition() -> None:
     def status(*conditions: Condition) -> dict[str, object]:
         return {"conditions": as_api(conditions, {}, 1, "t")}
 
@@ -41,7 +41,7 @@ def test_events_are_for_what_turned() -> None:
         ("EndpointUnreachable", "True", True),
     ],
 )
-def test_what_every_healthy_start_passes_is_no_news(reason: str, before: str, *, is_news: bool) -> None:
+def test_states_of_every_healthy_start_post_no_warning(reason: str, before: str, *, is_news: bool) -> None:
     old = {"conditions": as_api([Condition("Available", before, "Old", "")], {}, 1, "t")}
     new = {"conditions": as_api([Condition("Available", "False", reason, "")], {}, 1, "t")}
     assert bool(transitions(old, new)) is is_news
@@ -71,7 +71,7 @@ def test_while_it_is_paused_nothing_is_under_way() -> None:
         {"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "t"}]},
     ],
 )
-def test_what_is_paused_before_it_is_ready_needs_to_be_resumed(status: Manifest) -> None:
+def test_an_index_paused_before_it_is_ready_needs_to_be_resumed(status: Manifest) -> None:
     conditions = paused(status, 2, "t2")
     assert found(conditions)["Ready"] == ("False", "PausedByAnnotation")
     assert found(conditions)["Stalled"] == ("True", "PausedByAnnotation")

@@ -26,7 +26,7 @@ def conditions(of: Any = None, **changes: Any) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
 
 
-def test_all_is_well() -> None:
+def test_a_healthy_index_is_ready_and_settled() -> None:
     assert conditions() == {
         "Ready": ("True", "Serving"),
         "StorageReady": ("True", "BucketReady"),

@@ -58,7 +58,7 @@ def test_a_user_that_needs_action_is_stalled() -> None:
     }
 
 
-def test_in_a_moment() -> None:
+def test_a_user_that_waits_is_reconciling_and_not_stalled() -> None:
     findings = UserFindings("http://x/", problem=Problem("Ready", "AccessPending", "", stalled=False))
     status = user_status(a_user(), findings, NOW)
     assert seen(status)["Reconciling"] == ("True", "AccessPending")

@@ -89,7 +89,7 @@ async def test_a_change_that_selects_nothing_is_not_found(catalog: Catalog, stor
     assert storage.objects == before
 
 
-async def test_of_two_that_delete_the_same_file_one_deletes_it(storage: MemoryStorage) -> None:
+async def test_only_one_of_two_deletes_of_the_same_file_succeeds(storage: MemoryStorage) -> None:
     deleted = await asyncio.gather(
         *(Catalog(storage).delete(DEMO, Selection(version=Version("1.0"))) for _ in range(2)),
         return_exceptions=True,

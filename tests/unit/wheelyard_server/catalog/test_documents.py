@@ -50,7 +50,7 @@ async def test_an_unknown_project_has_no_document() -> None:
     assert version.project.files == ()
 
 
-async def test_what_another_replica_wrote_is_seen_at_once() -> None:
+async def test_a_change_by_another_replica_is_visible_at_once() -> None:
     storage = MemoryStorage()
     here, there = Documents(storage), Documents(storage)
     assert await filenames(here) == []

@@ -77,7 +77,7 @@ def test_a_fenced_upload_is_never_committed_but_the_next_try_is() -> None:
     assert added(fenced, file(upload="u2")).files == (file(upload="u2"),)
 
 
-def test_what_is_in_use_cannot_be_fenced() -> None:
+def test_an_upload_in_use_cannot_be_fenced() -> None:
     assert edits.with_fenced(added(EMPTY, file()), frozenset({"u1"}), NOW) == added(EMPTY, file())
 
 
@@ -175,11 +175,11 @@ def test_what_was_deleted_comes_back_in_another_spelling_with_the_same_bytes_onl
         "demo-1.0.zip",
     ],
 )
-def test_what_is_another_distribution_is_added(other: str) -> None:
+def test_another_distribution_of_the_version_is_added(other: str) -> None:
     assert len(added(EMPTY, file(WHEEL), file(other, upload="u2", sha256="b")).files) == 2
 
 
-def test_each_of_two_spellings_that_are_there_from_before_stays_what_it_is() -> None:
+def test_two_old_spellings_of_one_version_both_keep_working() -> None:
     """Such documents were written before the second spelling was refused."""
     both = EMPTY.replace(files=(file(WHEEL), file(SPELLED, upload="u2", sha256="b")))
     assert added(both, file(WHEEL, upload="u3")) is both

@@ -175,7 +175,7 @@ def test_format_1_has_only_what_its_servers_write_back() -> None:
     assert {key: set(written[key][0]) if key else set(written) for key in FORMAT_1_KEYS} == FORMAT_1_KEYS
 
 
-def test_a_document_of_format_1_becomes_one_of_format_2_when_that_may_be_written() -> None:
+def test_a_format_1_document_is_rewritten_as_format_2_once_permitted() -> None:
     body = encoding.encode(encoding.in_format(Project(name="demo"), 2))
     assert msgspec.json.decode(body) == {"name": "demo", "format": 2}
 

@@ -133,7 +133,7 @@ async def test_a_storage_that_hangs_keeps_only_the_first_reader_waiting(monkeypa
     assert await world.seen() == ("two", None)
 
 
-async def test_a_damaged_document_is_no_outage_and_is_not_hidden_by_an_older_page() -> None:
+async def test_a_damaged_document_is_an_error_and_not_served_stale() -> None:
     world = World(Freshness())
     await world.change("one")
     await world.seen()

@@ -37,7 +37,7 @@ def test_replicas_that_crash_and_a_storage_that_fails_keep_what_was_promised(upl
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_what_happens_at_the_same_time_can_be_explained_by_some_order(uploads: Uploads, tell: Tell) -> None:
+def test_concurrent_operations_are_linearizable(uploads: Uploads, tell: Tell) -> None:
     races = 0
 
     @given(seed=st.integers(0, 2**32))

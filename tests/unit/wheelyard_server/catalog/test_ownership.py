@@ -58,7 +58,7 @@ async def test_a_file_that_is_not_ours_is_refused() -> None:
         await take_ownership(storage, None)
 
 
-async def test_of_two_indexes_that_start_at_once_one_is_refused() -> None:
+async def test_one_of_two_indexes_that_start_simultaneously_is_refused() -> None:
     storage = MemoryStorage()
     another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):
@@ -95,7 +95,7 @@ async def test_an_unclaimed_storage_becomes_the_first_indexs_alone() -> None:
     await take_ownership(storage, None)
 
 
-async def test_of_two_indexes_that_claim_at_once_one_is_refused() -> None:
+async def test_one_of_two_indexes_that_claim_simultaneously_is_refused() -> None:
     storage = MemoryStorage()
     await take_ownership(storage, None)
     another_index_is_faster(storage)
@@ -118,7 +118,7 @@ async def test_the_format_is_raised_as_soon_as_the_file_next_to_the_access_file_
     assert found == {"format": expected, "index": "packages/main", "owner": {"new": 1}}
 
 
-async def test_of_replicas_that_raise_the_format_at_once_each_gets_it_done() -> None:
+async def test_replicas_that_raise_the_format_simultaneously_all_succeed() -> None:
     storage = MemoryStorage()
     await storage.write("wheelyard.json", b'{"format":1,"index":null}', expected=None)
     await asyncio.gather(*(raise_format(storage) for _ in range(3)))
@@ -189,7 +189,7 @@ async def test_a_location_without_an_index_is_not_assigned() -> None:
     assert storage.objects == {}
 
 
-async def test_of_two_that_get_it_at_once_one_is_refused() -> None:
+async def test_one_of_two_simultaneous_assignments_is_refused() -> None:
     storage = stored(None)
     another_index_is_faster(storage)
     with pytest.raises(InvalidSettingsError, match="packages/other"):

@@ -81,7 +81,7 @@ async def test_a_storage_that_keeps_what_it_refused_is_unsafe() -> None:
 
 @pytest.mark.parametrize("fault", list(Fault))
 @pytest.mark.parametrize("call", [1, 4, 5, 6, 9, 10, 11, 40, 800])
-async def test_an_outage_is_no_verdict(call: int, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_outage_gives_no_verdict(call: int, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "RACES_AT_ONCE", 1)
     storage = MemoryStorage()
     storage.fail_at(call, fault)

@@ -141,7 +141,7 @@ async def test_a_selection_is_made_once_for_each_kind_of_reader() -> None:
 
 
 @pytest.mark.parametrize("kinds", [1, 17, 40])
-async def test_many_kinds_of_readers_cost_one_look_each(kinds: int) -> None:
+async def test_each_kind_of_reader_costs_one_lookup(kinds: int) -> None:
     listed = Projects(ProjectEntry(name=f"p{number}", listing_etag="1", files=1) for number in range(10_000))
     looks: Counter[int] = Counter()
 

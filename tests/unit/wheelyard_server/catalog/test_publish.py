@@ -113,7 +113,7 @@ async def test_other_bytes_for_a_filename_are_refused(tmp_path: Path) -> None:
     assert storage.objects == objects
 
 
-async def test_of_racing_uploads_with_different_bytes_one_wins(tmp_path: Path) -> None:
+async def test_one_of_racing_uploads_with_different_bytes_wins(tmp_path: Path) -> None:
     storage = MemoryStorage()
     replicas = [Catalog(storage) for _ in range(3)]
     uploads = []

@@ -16,7 +16,7 @@ def contents(received: Received) -> bytes:
         return file.read()
 
 
-async def test_what_a_crash_left_is_removed_at_start_and_what_another_process_receives_is_not(
+async def test_leftovers_of_a_crash_are_removed_at_start_and_running_uploads_of_other_processes_are_kept(
     tmp_path: Path,
 ) -> None:
     first = Scratch(tmp_path, 100)

@@ -28,7 +28,7 @@ async def test_writers_wait_for_the_answer() -> None:
 
 
 @pytest.mark.parametrize("reason", ["because", ""])
-async def test_what_a_writer_is_refused_with_keeps_nothing_of_others(reason: str) -> None:
+async def test_each_refused_writer_gets_an_error_of_its_own(reason: str) -> None:
     gate, found = WriteGate(), set()
     gate.refuse(UnsafeStorageError(reason))
     for _ in range(3):

@@ -48,7 +48,7 @@ async def test_another_endpoint_or_product_is_probed_again(other: Server) -> Non
     assert writes(storage) == 4 * RACES * WRITERS
 
 
-async def test_unsafe_stays_until_a_person_has_it_proved_again() -> None:
+async def test_an_unsafe_verdict_stays_until_a_person_requests_another_probe() -> None:
     storage = Racing("create", lambda number: number == 50)
     on_a_server(storage)
     with pytest.raises(UnsafeStorageError, match="not atomic") as first:
@@ -71,7 +71,7 @@ async def test_probing_an_unsafe_server_again_does_not_make_it_safe() -> None:
             await check()
 
 
-async def test_of_two_replicas_the_one_that_found_it_unsafe_decides() -> None:
+async def test_a_replica_that_found_the_server_unsafe_overrules_the_others() -> None:
     storage = on_a_server(MemoryStorage())
     unsafe = Verdict(endpoint=HERE.endpoint, product=HERE.product, checked=NOW, reason="found by another one")
 

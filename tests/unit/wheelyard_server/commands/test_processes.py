@@ -29,7 +29,7 @@ SETTINGS = Settings(
 )
 
 
-def test_one_process_has_all() -> None:
+def test_a_single_process_has_the_whole_share() -> None:
     alone = msgspec.structs.replace(SETTINGS, performance=Performance())
     assert shares(alone) == [alone]
 
@@ -64,7 +64,7 @@ def test_shares_have_neither_cache_nor_metrics_if_the_settings_have_none() -> No
         ({0, 1}, 3, [[], [], []]),
     ],
 )
-def test_processors_are_shared_out_where_there_is_one_for_each(
+def test_each_process_gets_a_processor_if_there_are_enough(
     usable: set[int], count: int, expected: list[Collection[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: usable)

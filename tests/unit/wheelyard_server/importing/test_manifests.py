@@ -115,7 +115,7 @@ LONG = tuple(f"{number}".ljust(100, "x") for number in range(200))
         ),
     ],
 )
-def test_what_does_not_fit_is_said(accounts: Accounts, says: str) -> None:
+def test_an_account_that_does_not_fit_is_reported(accounts: Accounts, says: str) -> None:
     with pytest.raises(InvalidSettingsError, match=says):
         manifests(accounts, INDEX)
 

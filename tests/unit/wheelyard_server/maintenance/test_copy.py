@@ -221,7 +221,7 @@ async def test_a_target_that_is_not_safe_to_write_to_gets_nothing(source: Memory
     assert not [key for key in target.objects if key.startswith(("projects/", "files/"))]
 
 
-async def test_what_is_known_of_the_source_is_not_brought_along(
+async def test_a_copy_does_not_carry_the_verdict_about_the_source(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:
     for storage in (source, target):

@@ -51,7 +51,7 @@ def objects(storage: MemoryStorage) -> list[str]:
 KEPT = [f"demo-1.0-py3-none-any.whl{ending}" for ending in ("", ".metadata", ".provenance")]
 
 
-async def test_what_is_past_its_grace_goes_and_the_rest_stays(storage: MemoryStorage) -> None:
+async def test_objects_past_their_grace_period_are_collected_and_others_kept(storage: MemoryStorage) -> None:
     assert removed(await collect(storage, GRACE - HOUR)) == []
     assert sorted(removed(await collect(storage))) == [("demo", 1), ("demo", 3), ("never", 1)]
     assert objects(storage) == KEPT

@@ -70,7 +70,7 @@ async def test_every_flipped_byte_is_found(storage: MemoryStorage, ending: str) 
     assert await findings(storage, quick=True) == []
 
 
-async def test_what_is_missing_or_cut_is_found_also_quickly(storage: MemoryStorage) -> None:
+async def test_missing_and_truncated_objects_are_found_by_the_quick_check(storage: MemoryStorage) -> None:
     wheel = key(storage, "demo-1.0-py3-none-any.whl")
     metadata = key(storage, "other-1.0-py3-none-any.whl.metadata")
     size = len(storage.objects[wheel])
@@ -151,7 +151,7 @@ async def test_unreferenced_objects_are_reported_and_are_not_findings(storage: M
     assert not [each for each in found if isinstance(each, Finding)]
 
 
-async def test_a_file_that_is_deleted_meanwhile_is_no_finding(storage: MemoryStorage) -> None:
+async def test_a_file_deleted_during_the_check_is_not_a_finding(storage: MemoryStorage) -> None:
     wheel = key(storage, "demo-1.0-py3-none-any.whl")
     project = (await Documents(storage).read(DEMO)).project
 
@@ -173,7 +173,7 @@ async def test_a_storage_that_does_not_answer_is_an_error_and_not_a_finding(stor
         await findings(storage)
 
 
-async def test_the_spelling_that_is_left_after_the_other_was_deleted_is_no_finding(storage: MemoryStorage) -> None:
+async def test_the_remaining_spelling_is_not_a_finding_after_the_other_was_deleted(storage: MemoryStorage) -> None:
     project = (await Documents(storage).read(DEMO)).project
     second = spelled(project)
     both = project.replace(files=(*project.files, second))

@@ -99,7 +99,7 @@ async def test_an_answer_may_come_in_pieces(bucket: Bucket, asked: ConditionalGe
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 404 No\r\n\r\n"])
-async def test_what_has_changed_or_is_gone_is_left_to_a_read(
+async def test_a_changed_or_missing_object_is_left_to_a_read(
     bucket: Bucket, asked: ConditionalGets, answer: bytes
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
@@ -172,7 +172,7 @@ async def test_no_url_is_in_the_log(
     assert "Signature" not in caplog.text
 
 
-async def test_headers_without_end_are_no_answer(bucket: Bucket, asked: ConditionalGets) -> None:
+async def test_endless_headers_are_not_an_answer(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [b"HTTP/1.1 304 Not Modified\r\nX: " + b"x" * 20_000]
     assert not await asked.is_unchanged("a", KNOWN)
 
@@ -188,7 +188,7 @@ async def test_a_kept_connection_may_be_closed_at_any_moment(bucket: Bucket, ask
     assert len(bucket.connections) == 3
 
 
-async def test_one_that_was_idle_for_long_is_not_trusted(
+async def test_a_connection_idle_for_long_is_not_reused(
     bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "IDLE_SECONDS", -1)

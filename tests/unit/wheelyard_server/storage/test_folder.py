@@ -224,7 +224,7 @@ async def test_a_document_is_on_the_disk_before_it_has_its_name_and_its_name_bef
     assert sorted(folders) == [str(tmp_path / "data"), str(tmp_path / "data/projects")]
 
 
-async def test_what_is_removed_while_the_server_runs_is_made_again(tmp_path: Path) -> None:
+async def test_a_removed_scratch_folder_is_made_again_at_run_time(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path / "data")
     await storage.write("projects/a.json", b"{}", expected=None)
     shutil.rmtree(tmp_path / "data" / durable_writes.FOLDER)
@@ -255,7 +255,7 @@ DurableWrites(root).write(Batch({f"{root}/a": b"bytes"}, wait()))
 """
 
 
-async def test_what_a_killed_process_was_writing_is_removed_at_the_next_start_and_what_a_live_one_is_not(
+async def test_files_of_a_killed_process_are_removed_at_the_next_start_and_those_of_a_live_one_are_kept(
     tmp_path: Path,
 ) -> None:
     own = FolderStorage(tmp_path)

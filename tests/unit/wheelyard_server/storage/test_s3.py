@@ -171,7 +171,7 @@ async def test_a_server_is_known_by_its_endpoint_and_what_it_says_to_be(connect:
     assert await storage.server() == Server(first.endpoint, "x" * 200)
 
 
-async def test_a_server_that_is_away_is_no_verdict(connect: Connect) -> None:
+async def test_an_unreachable_server_gives_no_verdict(connect: Connect) -> None:
     fake = FakeS3()
     storage = await connect(fake)
     fake.product = "line\r\n"  # aiohttp refuses to send it: the connection ends without an answer

@@ -206,7 +206,7 @@ async def test_a_part_is_read_from_disk_if_the_file_is_there_and_else_fills_noth
     content.close()
 
 
-async def test_the_least_recently_used_go_when_there_is_no_room(world: World) -> None:
+async def test_the_least_recently_used_files_are_evicted_first(world: World) -> None:
     old, used, newer, newest = (put(world.storage, bytes([n]) * 30_000, f"p{n}") for n in range(4))
     for stored in (old, used, newer, used, newest):
         await world.get(stored)
@@ -272,7 +272,7 @@ async def test_a_large_file_that_is_still_being_checked_comes_from_the_storage(w
     assert await world.is_hit(stored)
 
 
-def test_what_a_crash_left_is_removed_at_start(world: World) -> None:
+def test_leftovers_of_a_crash_are_removed_at_start(world: World) -> None:
     (world.folder / "filling-abc").write_bytes(b"half")
     world.start()
     assert not world.kept

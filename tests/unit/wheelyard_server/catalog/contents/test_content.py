@@ -40,7 +40,7 @@ async def test_a_file_of_a_folder_is_opened_where_it_lies(folder: FolderStorage,
     assert await received(content) == BODY
 
 
-async def test_a_small_file_is_in_memory_once_it_was_read_and_found_right(folder: FolderStorage) -> None:
+async def test_a_small_file_is_kept_in_memory_once_it_was_read_and_verified(folder: FolderStorage) -> None:
     small, contents = put(MemoryStorage(), SMALL), Contents(folder, LocalFiles(), None)
     await folder.store({small.key: SMALL})
     assert contents.small.get(small.file.sha256) is None
@@ -98,7 +98,9 @@ async def test_a_file_from_elsewhere_is_checked_on_its_way_without_a_cache() -> 
         await received(damaged)
 
 
-async def test_a_large_file_of_a_folder_is_at_hand_once_it_was_read(folder: FolderStorage, stored: Stored) -> None:
+async def test_a_large_file_of_a_folder_counts_as_cached_once_it_was_read(
+    folder: FolderStorage, stored: Stored
+) -> None:
     contents = Contents(folder, LocalFiles(), None)
     assert not contents.is_cached(stored.key, stored.file)
     await received(await contents.open(stored.key, stored.file, 0, len(BODY)))
@@ -112,7 +114,7 @@ async def test_a_small_file_is_at_hand_only_in_memory(folder: FolderStorage) -> 
     assert not contents.is_cached(small.key, small.file)
 
 
-async def test_a_large_file_from_elsewhere_is_at_hand_once_it_is_in_the_cache(tmp_path: Path) -> None:
+async def test_a_large_file_counts_as_cached_once_it_is_in_the_cache(tmp_path: Path) -> None:
     storage, files = MemoryStorage(), LocalFiles()
     elsewhere = put(storage, BODY)
     contents = Contents(storage, files, FileCache(tmp_path, 10 * len(BODY), files, lambda: datetime.now(UTC)))
@@ -122,7 +124,7 @@ async def test_a_large_file_from_elsewhere_is_at_hand_once_it_is_in_the_cache(tm
     assert not Contents(storage, files, None).is_cached(elsewhere.key, elsewhere.file)
 
 
-async def test_of_what_the_storage_sends_itself_its_url_is_at_hand(folder: FolderStorage, stored: Stored) -> None:
+async def test_the_url_of_a_redirected_file_counts_as_cached(folder: FolderStorage, stored: Stored) -> None:
     async def presign(key: str) -> str:
         return f"https://s3.example/{key}"
 

@@ -41,9 +41,7 @@ async def opened(files: LocalFiles, path: Path, sha256: str = SHA256) -> bytes:
         return file.read()
 
 
-async def test_a_file_is_read_once_however_often_and_by_however_many_it_is_opened(
-    path: Path, hashed: list[int]
-) -> None:
+async def test_a_file_is_read_once_however_often_it_is_opened(path: Path, hashed: list[int]) -> None:
     files = LocalFiles()
     assert set(await asyncio.gather(*(opened(files, path) for _ in range(50)))) == {BODY}
     assert await opened(files, path) == BODY
@@ -79,7 +77,7 @@ async def test_only_a_verified_unchanged_file_counts_as_present(path: Path) -> N
     assert not files.has(path, SHA256)
 
 
-async def test_a_file_that_takes_long_is_refused_until_it_is_read(path: Path, hashed: list[int]) -> None:
+async def test_a_file_that_takes_long_to_check_is_refused_until_then(path: Path, hashed: list[int]) -> None:
     files = LocalFiles(patience_seconds=0)
     with pytest.raises(TimeoutError):
         await files.open(path, SHA256)

@@ -8,7 +8,7 @@ def test_the_least_recently_used_go_first_and_no_more_than_must() -> None:
     assert [key in budget for key in "abc"] == [True, False, True]
 
 
-def test_what_is_on_its_way_counts() -> None:
+def test_reserved_bytes_count() -> None:
     budget = LruBudget(100, {})
     assert [budget.can_reserve(40), budget.reserve(40), budget.can_reserve(40), budget.reserve(40)] == [
         True,
@@ -38,7 +38,7 @@ def test_a_smaller_space_than_before_is_emptied_down_to_its_size() -> None:
     assert LruBudget(50, {"a": 30, "b": 30, "c": 30}).reserve(0) == ["a", "b"]
 
 
-def test_what_is_forgotten_or_kept_twice_counts_once() -> None:
+def test_an_entry_kept_or_forgotten_twice_counts_once() -> None:
     budget = LruBudget(100, {"a": 60})
     budget.keep("a", 60)
     budget.forget("b")

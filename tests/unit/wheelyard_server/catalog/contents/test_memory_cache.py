@@ -21,7 +21,7 @@ def test_a_value_that_is_replaced_or_dropped_gives_its_bytes_back() -> None:
     assert (kept.get("a"), kept.size) == (None, 0)
 
 
-def test_the_last_one_stays_however_large_it_is() -> None:
+def test_the_most_recent_entry_stays_however_large_it_is() -> None:
     kept: MemoryCache[str, int] = MemoryCache(10)
     kept.put("a", 1, 1)
     kept.put("b", 2, 100)

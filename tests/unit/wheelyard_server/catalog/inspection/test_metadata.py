@@ -147,7 +147,7 @@ FOUND: Mapping[str, tuple[str | bytes, Rule, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "rule", "message"), FOUND.values(), ids=FOUND.keys())
-def test_what_installers_pass_over_in_metadata_is_a_finding(raw: str | bytes, rule: Rule, message: str) -> None:
+def test_metadata_errors_that_installers_ignore_are_findings(raw: str | bytes, rule: Rule, message: str) -> None:
     findings = Findings(Accept.INSTALLABLE)
     parsed = parse(raw, findings)
     assert (len(parsed.summary) <= 1000, parsed.requires_python) == (True, None)

@@ -86,7 +86,7 @@ FOUND: Mapping[str, tuple[str, Rule, str]] = {
 
 
 @pytest.mark.parametrize(("rows", "rule", "message"), FOUND.values(), ids=FOUND.keys())
-def test_what_installers_pass_over_in_a_record_is_a_finding(
+def test_record_errors_that_installers_ignore_are_findings(
     tmp_path: Path, rows: str, rule: Rule, message: str
 ) -> None:
     found = finding(tmp_path, WHEEL, wheel(rows))

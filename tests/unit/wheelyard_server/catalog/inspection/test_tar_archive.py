@@ -312,7 +312,7 @@ def test_an_archive_beyond_a_limit_is_refused(tmp_path: Path, limits: ArchiveLim
     assert reason in refusal(tmp_path, SDIST, sdist_with(member("demo-1.0/zeros", bytes(5000))), limits)
 
 
-def test_a_bomb_is_refused_while_it_is_read(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused_during_the_read(tmp_path: Path) -> None:
     bomb = sdist_with(member("demo-1.0/zeros", bytes(65 * 1024 * 1024)))
     assert len(bomb) < 200_000
     assert "more than 50 times its size" in refusal(tmp_path, SDIST, bomb)

@@ -96,7 +96,9 @@ FOUND: Mapping[str, tuple[bytes, Rule, str]] = {
 
 
 @pytest.mark.parametrize(("body", "rule", "message"), FOUND.values(), ids=FOUND.keys())
-def test_what_all_readers_read_alike_is_a_finding(tmp_path: Path, body: bytes, rule: Rule, message: str) -> None:
+def test_a_deviation_that_all_readers_read_alike_is_a_finding(
+    tmp_path: Path, body: bytes, rule: Rule, message: str
+) -> None:
     found = finding(tmp_path, WHEEL, body)
     assert found.rule == rule
     assert message in found.message

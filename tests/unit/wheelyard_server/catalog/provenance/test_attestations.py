@@ -112,11 +112,11 @@ def test_the_size_of_attestations_is_limited() -> None:
         ([attestation(statement(NAME, SHA256), certificate({}))], "or upload without attestations"),
     ],
 )
-def test_what_is_no_attestation_of_this_file_is_refused(attestations: Any, reason: str) -> None:
+def test_an_attestation_of_another_file_is_refused(attestations: Any, reason: str) -> None:
     with pytest.raises(InvalidUploadError, match=reason):
         provenance(json.dumps(attestations), SUBJECT)
 
 
-def test_what_is_not_json_is_refused() -> None:
+def test_attestations_that_are_not_json_are_refused() -> None:
     with pytest.raises(InvalidUploadError, match="PEP 740"):
         provenance("{", SUBJECT)

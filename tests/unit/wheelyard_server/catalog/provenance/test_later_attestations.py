@@ -149,6 +149,6 @@ def test_provenance_in_use_is_not_fenced() -> None:
     assert edits.with_fenced(project, frozenset("ab"), START).fenced == ()
 
 
-def test_a_file_that_changed_meanwhile_stays_as_it_is() -> None:
+def test_a_file_that_changed_in_between_is_left_unchanged() -> None:
     project = Project(name="demo", files=(FILE.replace(yanked="broken"),))
     assert edits.with_provenance(project, FILE, ATTESTED) is project
