@@ -18,18 +18,15 @@ class KnownReader:
     and signed tokens need a slow check, which `authenticate` makes.
     """
 
-    __slots__ = ("_access", "_authorization", "_principal", "_rights")
+    __slots__ = ("_access", "_authorization", "_principal", "_rights", "method")
 
     def __init__(self, authorization: str | None) -> None:
         self._authorization = authorization
         self._access: Access | None = None
         self._principal: Principal | None = None
-        self._rights: dict[tuple[NormalizedName, Listener], bool] = {}
-
-    @property
-    def method(self) -> Method:
+        self.method = Method.NONE
         """How the reader logged in, by the access file that `may_read` was last asked for."""
-        return Method.NONE if self._principal is None else self._principal.method
+        self._rights: dict[tuple[NormalizedName, Listener], bool] = {}
 
     @property
     def has_credentials(self) -> bool:
@@ -50,6 +47,7 @@ class KnownReader:
 
     def _log_in(self, access: Access) -> None:
         self._access, self._principal = access, _principal_of(self._authorization, access)
+        self.method = Method.NONE if self._principal is None else self._principal.method
         self._rights.clear()
 
     def _cache(self, project: NormalizedName, listener: Listener, *, right: bool) -> None:

@@ -17,11 +17,8 @@ class ReadableCatalog:
     def __init__(self, catalog: Catalog, access: CurrentAccess) -> None:
         self._catalog = catalog
         self._access = access
-
-    @property
-    def counts(self) -> Counts:
+        self.counts: Counts = catalog.counts
         """Counters of reads, for the metrics."""
-        return self._catalog.counts
 
     def cached_project(self, name: NormalizedName) -> "ReadableProject | None":
         """Return a project as it was last read, without asking the storage; None if it is not cached."""

@@ -20,6 +20,7 @@ from wheelyard_server.web.pages.representation import CACHE_STATUS, ReadyAnswer,
 
 log = logging.getLogger(__name__)
 
+_FOUND = HTTPStatus.FOUND  # Python 3.11 takes a while to look up a member.
 MAX_COPIED_BYTES = 64 * 1024
 """A body up to this size is copied behind its head: that is quicker than to send two pieces."""
 
@@ -47,20 +48,17 @@ class AnswerSender:
         if stale_seconds is not None and not group.target.filename:
             head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
         head += self._tail_at(time.time())
-        if isinstance(body, File):
-            for client, request_id in group.with_request_ids():
-                self._tasks.start(self._send_file(group, client, request_id, head, body))
-        else:
-            self._send_bytes(group, status, head, body)
-
-    def _send_bytes(self, group: RequestGroup, status: HTTPStatus, head: bytes, body: bytes) -> None:
         answered = group.with_request_ids()
+        if isinstance(body, File):
+            for client, request_id in answered:
+                self._tasks.start(self._send_file(group, client, request_id, head, body))
+            return
         if len(body) > MAX_COPIED_BYTES:
             answered = [each for each in answered if self._send_large(group, *each, head, body)]
         else:
             for client, request_id in answered:
                 client.send(b"".join((head, request_id, END_OF_HEADERS, body)))
-        if status == HTTPStatus.FOUND:
+        if status is _FOUND:
             self._catalog.counts.file_reads[Source.REDIRECT] += len(group.clients)
         elif body and group.target.filename:
             self._catalog.counts.file_reads[Source.MEMORY] += len(group.clients)

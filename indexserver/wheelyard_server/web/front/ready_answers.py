@@ -31,9 +31,6 @@ class ReadyAnswers:
             return None
         if target.filename:
             return self._file(view, target, headers, listener)
-        return self._page(view, headers)
-
-    def _page(self, view: ProjectView, headers: RequestHeaders) -> ReadyAnswer | None:
         page = self._pages.cached_page(view, headers.media_type, headers.encoding)
         if page is None:
             return None

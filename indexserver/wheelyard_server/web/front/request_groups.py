@@ -61,9 +61,10 @@ class RequestGroup:
 
     def with_request_ids(self) -> Sequence[tuple[LaneClient, bytes]]:
         """Return the clients with the ids of their requests: those that they sent, or new ones."""
-        sent, count = self.headers.request_id, len(self.clients)
-        ids = request_ids.fresh(count) if sent is None else [sent.encode()] * count
-        return list(zip(self.clients, ids, strict=True))
+        sent = self.headers.request_id
+        if sent is not None:
+            return [(client, sent.encode()) for client in self.clients]
+        return list(zip(self.clients, request_ids.fresh(len(self.clients)), strict=True))
 
     def pass_on(self) -> None:
         """Let aiohttp answer all the requests."""
