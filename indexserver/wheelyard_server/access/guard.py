@@ -21,8 +21,8 @@ from wheelyard_server.settings import Listener
 class GuardedCatalog:
     """The part of `catalog` that `rules` allow to `principal`; attempts are written to `record`.
 
-    Besides the catalog's own errors, every method raises `UnauthenticatedError` if a login might
-    allow this, `ForbiddenError` if the principal may know the project but not do this, and
+    Every method raises the catalog's own errors, `UnauthenticatedError` if a login might allow
+    this, `ForbiddenError` if the principal may know the project but not do this, and
     `NotFoundError` if it may not even know the project.
     """
 

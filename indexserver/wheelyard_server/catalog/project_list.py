@@ -121,7 +121,7 @@ class ProjectList:
                 # Without a listing ETag it is read again next time: one bad answer must not hide it
                 # permanently.
                 return ProjectEntry(name=name, listing_etag="")
-            # The listing ETag may be older than what was read. Then the next listing differs, and
+            # The listing ETag may be older than the document. Then the next listing differs, and
             # it is read again.
             if len(stored.project.files) <= SELECTED_AT_ONCE:
                 return entry_of(stored.project, listed.listing_etag)

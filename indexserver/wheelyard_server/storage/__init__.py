@@ -61,7 +61,7 @@ class Listed(NamedTuple):
 class Storage(Protocol):
     """Strongly consistent objects by key.
 
-    Besides the errors named below, every method raises `StorageUnavailableError` if the storage
+    In addition to the errors below, every method raises `StorageUnavailableError` if the storage
     does not answer or refuses the request. A write may then have taken effect or not.
     """
 

@@ -1,7 +1,7 @@
 """A bounded cache of the storage's files on a local disk; only files with the right digest are served.
 
 <folder>/<first two digits>/<SHA-256>     a whole file; its access time is the time of its last use
-<folder>/filling-<random>                 a file in progress; leftovers of a crash are removed at start
+<folder>/filling-<random>                 a file in progress; a start removes leftovers
 """
 
 import asyncio

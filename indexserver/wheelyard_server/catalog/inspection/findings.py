@@ -1,7 +1,7 @@
 """Findings: problems of a distribution that are not deceptive.
 
 Every check of an inspection is one of two kinds. A deception always raises `InvalidUploadError`:
-two readers see different things, or an installer installs something other than what is shown. So
+two readers see different things, or an installer installs something that is not shown. So
 does a file that no client can install. Every other problem is a finding with a `Rule`. An index
 that accepts installable files stores it with the file; an index that accepts only well-formed files
 refuses the upload.
