@@ -27,12 +27,16 @@ class StorageStage:
     """Prepares and removes storage; every method raises Problem or BusyError."""
 
     def __init__(
-        self, provisioner: StorageProvisioner, settings: Settings, clock: Callable[[], float] = time.monotonic
+        self,
+        provisioner: StorageProvisioner,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        endpoints: Endpoints | None = None,
     ) -> None:
         self._provisioner = provisioner
         self._settings = settings
         self._answers = StorageAnswers(clock)
-        self._endpoints = Endpoints(clock)
+        self._endpoints = endpoints or Endpoints(clock)
 
     def prepare(self, observed: ObservedIndex, children: Children) -> ReadyStorage:
         """Return the storage of an index once it can be used."""

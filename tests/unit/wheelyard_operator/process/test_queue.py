@@ -76,7 +76,7 @@ async def test_an_event_during_a_run_makes_another() -> None:
     def reconcile(key: Key) -> Outcome:
         calls.append(key)
         started.set()
-        go.wait(5)
+        go.wait(HANG_SECONDS)
         return Outcome()
 
     async with running(reconcile) as queue:
@@ -106,7 +106,7 @@ async def test_a_hanging_reconciliation_is_noticed(late: Callable[[float], None]
 
     def reconcile(_: Key) -> Outcome:
         started.set()
-        go.wait(5)
+        go.wait(HANG_SECONDS)
         return Outcome()
 
     async with running(reconcile) as queue:
@@ -176,7 +176,7 @@ async def test_running_reconciliations_finish_when_the_queue_ends() -> None:
 
     def reconcile(_: Key) -> Outcome:
         started.set()
-        go.wait(5)
+        go.wait(HANG_SECONDS)
         return Outcome()
 
     queue = WorkQueue(reconcile)
@@ -236,7 +236,7 @@ async def test_a_key_that_takes_too_long_holds_up_no_other(caplog: pytest.LogCap
     def reconcile(key: Key) -> Outcome:
         ran[key] += 1
         if key == A:
-            go.wait(5)
+            go.wait(HANG_SECONDS)
         return Outcome()
 
     async with running(reconcile, workers=1) as queue:
@@ -262,7 +262,7 @@ async def test_the_number_of_overrunning_reconciliations_is_limited() -> None:
 
     def reconcile(key: Key) -> Outcome:
         started[key] += 1
-        go.wait(5)
+        go.wait(HANG_SECONDS)
         return Outcome()
 
     async with running(reconcile, workers=2) as queue:

@@ -1,5 +1,5 @@
 import json
-import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -15,9 +15,11 @@ from unit.wheelyard_operator.fakes import (
 )
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator import tokens
+from wheelyard_operator.condition_types import STORAGE_READY
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.provision.iam import user_name
+from wheelyard_operator.reconcile.endpoints import MAX_AT_ONCE, Service
 from wheelyard_operator.reconcile.outcome import GONE
 from wheelyard_operator.resource import (
     BUCKET_FINALIZER,
@@ -619,16 +621,15 @@ def test_an_outage_is_named_touches_no_server_and_heals_without_an_edit(
     assert world.get("Deployment", "wheelyard-main")["metadata"]["generation"] == generation
 
 
-def test_an_index_waiting_for_a_busy_server_keeps_its_status(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_waiting_for_a_busy_server_keeps_its_status(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
     world.seconds += 100
     world.kube.writes.clear()
-    busy = threading.BoundedSemaphore(1)
-    busy.acquire()
-    monkeypatch.setattr(world.storage._endpoints, "_slots_of", lambda _: busy)
-    monkeypatch.setattr(world.storage._endpoints, "_patience", 0.01)
-    assert world.index().after == 3.0
-    assert world.kube.writes == []
-    busy.release()
+    s3 = Service(f" {world.settings.region}", STORAGE_READY, "another bucket")
+    with ExitStack() as others:
+        for _ in range(MAX_AT_ONCE):
+            others.enter_context(world.endpoints.conversation(s3))
+        assert world.index().after == 3.0
+        assert world.kube.writes == []
     assert world.index().after is None

@@ -12,6 +12,7 @@ from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
 from wheelyard_operator.provision.server_probe import Answer
+from wheelyard_operator.reconcile.endpoints import Endpoints
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -58,7 +59,8 @@ class World:
             self.clients = self._new_clients()
         users = IamUsers(self.clients, self.settings.region)
         provisioner = StorageProvisioner(self.clients, users, self.settings, lambda: self.now)
-        self.storage = StorageStage(provisioner, self.settings, lambda: self.seconds)
+        self.endpoints = Endpoints(lambda: self.seconds, patience=0)
+        self.storage = StorageStage(provisioner, self.settings, lambda: self.seconds, self.endpoints)
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
         self.issuers = TrustedIssuersStage(issuers, self.settings)
 
