@@ -1,4 +1,4 @@
-"""What aiohttp's connection knows of its requests: the one place that reads its private state.
+"""aiohttp's connection, with names for the private state that is read only here.
 
 It uses four of aiohttp's own attributes: it reads `_waiter`, `_current_request` and `_messages`,
 and ends the work of `_parser`. `test_connections.py` pins their meaning.

@@ -1,4 +1,4 @@
-"""The Python that runs the server must read requests safely."""
+"""Refuses to start on a Python that would read requests unsafely."""
 
 import sys
 

@@ -1,8 +1,7 @@
-"""What a request is for, in one reading only.
+"""The target of a request: every path has one spelling, and all others are refused.
 
-The same bytes must mean the same to a proxy, to the router and to the storage. So every path has
-one spelling, and all others are refused before the router sees them: nothing is decoded twice,
-resolved or repaired.
+The same bytes must mean the same to a proxy, to the router and to the storage. So nothing is decoded
+twice, resolved or repaired, and other spellings never reach the router.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A page as bytes: compressed once, and not sent again to clients that have it."""
+"""A page as bytes, with its ETags, its compressed forms and its 304 for clients that have it."""
 
 import gzip
 import hashlib
