@@ -1,7 +1,7 @@
 """The target of a request: every path has one spelling, and all others are refused.
 
-The same bytes must mean the same to a proxy, to the router and to the storage. So nothing is decoded
-twice, resolved or repaired, and other spellings never reach the router.
+The same bytes must mean the same to a proxy, to the router and to the storage. So nothing is
+decoded twice, resolved or repaired, and other spellings never reach the router.
 """
 
 import re
