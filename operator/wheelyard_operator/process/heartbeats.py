@@ -10,14 +10,14 @@ class Heartbeats:
     """The last progress of each thread; safe to share between threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
         self._last: dict[int, float] = {}
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Count this thread as being at work."""
         thread = threading.get_ident()
-        self._last[thread] = self._clock()
+        self._last[thread] = self.clock()
         try:
             yield
         finally:
@@ -31,7 +31,7 @@ class Heartbeats:
         """
         thread = threading.get_ident()
         if thread in self._last:
-            self._last[thread] = self._clock()
+            self._last[thread] = self.clock()
 
     def count(self) -> int:
         """Return how many threads are at work."""

@@ -39,9 +39,13 @@ class WorkQueue:
         workers: int = _WORKERS,
         resync_seconds: float = RESYNC_SECONDS,
     ) -> None:
-        """Take the function for one key, and the heartbeats that its calls record."""
+        """Take the function for one key, and the heartbeats that its calls record.
+
+        Their clock is the queue's clock, too.
+        """
         self._reconcile = reconcile
         self._heartbeats = heartbeats or Heartbeats()
+        self._clock = self._heartbeats.clock
         self._workers = workers
         self._schedule = Schedule(lambda: random.uniform(0.75, 1.25), resync_seconds)  # noqa: S311 - no secret
         self.budget_seconds = BUDGET_SECONDS
@@ -57,7 +61,7 @@ class WorkQueue:
         Raises RuntimeError outside of the event loop, where it would be a race.
         """
         asyncio.get_running_loop()
-        self._schedule.add(key, time.monotonic())
+        self._schedule.add(key, self._clock())
         self._changed.set()
 
     def known(self, kind: str) -> list[Key]:
@@ -66,7 +70,7 @@ class WorkQueue:
 
     def count_due(self) -> int:
         """Return the number of keys that wait for a worker."""
-        return self._schedule.count_due(time.monotonic())
+        return self._schedule.count_due(self._clock())
 
     def count_running(self) -> int:
         """Return the number of running reconciliations."""
@@ -74,7 +78,7 @@ class WorkQueue:
 
     def is_stuck(self) -> bool:
         """Return whether a reconciliation hangs, or overdue keys are not started."""
-        long_ago = time.monotonic() - _STUCK_SECONDS
+        long_ago = self._clock() - _STUCK_SECONDS
         if self._last_start is None:
             # It has not started to work yet.
             return False
@@ -87,7 +91,7 @@ class WorkQueue:
 
         Running reconciliations go on in their threads: see `comes_to_rest`.
         """
-        self._last_start = time.monotonic()
+        self._last_start = self._clock()
         # If as many reconciliations overrun as there are workers, each worker still has a thread.
         threads = ThreadPoolExecutor(2 * self._workers, thread_name_prefix="reconcile")
         try:
@@ -107,7 +111,7 @@ class WorkQueue:
     async def _work(self, threads: ThreadPoolExecutor, group: asyncio.TaskGroup) -> None:
         while True:
             key = await self._next()
-            self._last_start = time.monotonic()
+            self._last_start = self._clock()
             with about(key):
                 await self._watched(key, group.create_task(self._reconciled(key, threads)))
 
@@ -125,24 +129,24 @@ class WorkQueue:
         run.add_done_callback(self._overrunning.discard)
 
     async def _reconciled(self, key: Key, threads: ThreadPoolExecutor) -> None:
-        start = time.monotonic()
+        start = self._clock()
         try:
             outcome = await asyncio.get_running_loop().run_in_executor(threads, self._run, key)
         except ApiError as error:
             log.warning("%s: will be retried: %s", key, error)
-            self._schedule.failed(key, time.monotonic())
+            self._schedule.failed(key, self._clock())
         except Exception:
             log.exception("%s: failed, will be retried", key)
-            self._schedule.failed(key, time.monotonic())
+            self._schedule.failed(key, self._clock())
         else:
-            self._schedule.done(key, outcome, time.monotonic())
+            self._schedule.done(key, outcome, self._clock())
         finally:
-            self._rest(key, time.monotonic() - start)
+            self._rest(key, self._clock() - start)
             self._changed.set()
 
     def _rest(self, key: Key, took: float) -> None:
         if took > self.budget_seconds:
-            self._schedule.rest(key, min(_RESTS * took, _MAX_REST_SECONDS), time.monotonic())
+            self._schedule.rest(key, min(_RESTS * took, _MAX_REST_SECONDS), self._clock())
 
     def _run(self, key: Key) -> Outcome:
         with about(key), self._heartbeats.at_work():
@@ -150,7 +154,7 @@ class WorkQueue:
 
     async def _next(self) -> Key:
         while True:
-            now = time.monotonic()
+            now = self._clock()
             key = self._schedule.take(now)
             if key is not None:
                 return key

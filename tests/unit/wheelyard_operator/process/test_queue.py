@@ -87,21 +87,25 @@ async def test_an_event_during_a_run_makes_another() -> None:
         await until(lambda: len(calls) == 2)
 
 
+class Clock:
+    """The queue's clock, which may go forward at once."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def go_forward(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
 @pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Let time pass for the queue."""
-    past = 0.0
-    real = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: real() + past)
-
-    def pass_by(seconds: float) -> None:
-        nonlocal past
-        past += seconds
-
-    return pass_by
+def clock() -> Clock:
+    return Clock()
 
 
-async def test_a_hanging_reconciliation_is_noticed(late: Callable[[float], None]) -> None:
+async def test_a_hanging_reconciliation_is_noticed(clock: Clock) -> None:
     started, go = threading.Event(), threading.Event()
 
     def reconcile(_: Key) -> Outcome:
@@ -109,20 +113,20 @@ async def test_a_hanging_reconciliation_is_noticed(late: Callable[[float], None]
         go.wait(HANG_SECONDS)
         return Outcome()
 
-    async with running(reconcile) as queue:
+    async with running(reconcile, Heartbeats(clock)) as queue:
         queue.add(A)
         await until(started.is_set)
-        late(200)
+        clock.go_forward(200)
         assert not queue.is_stuck()
-        late(200)
+        clock.go_forward(200)
         assert queue.is_stuck()
         go.set()
         await until(lambda: not queue.is_stuck())
 
 
-async def test_waiting_for_several_dead_servers_in_a_row_is_not_a_hang(late: Callable[[float], None]) -> None:
+async def test_waiting_for_several_dead_servers_in_a_row_is_not_a_hang(clock: Clock) -> None:
     """A call that ends, by a timeout too, is progress."""
-    calls, heartbeats, made = threading.Semaphore(0), Heartbeats(time.monotonic), Counter[Key]()
+    calls, heartbeats, made = threading.Semaphore(0), Heartbeats(clock), Counter[Key]()
 
     def reconcile(key: Key) -> Outcome:
         for _ in range(3):
@@ -135,15 +139,15 @@ async def test_waiting_for_several_dead_servers_in_a_row_is_not_a_hang(late: Cal
         queue.add(A)
         await until(lambda: queue.count_running() == 1)
         for _ in range(3):
-            late(200)
+            clock.go_forward(200)
             before = made.total()
             calls.release()
             await until(lambda: made.total() != before)  # noqa: B023 - awaited here
             assert not queue.is_stuck()
 
 
-async def test_keys_that_no_worker_takes_are_noticed(late: Callable[[float], None]) -> None:
-    go, heartbeats = threading.Event(), Heartbeats(time.monotonic)
+async def test_keys_that_no_worker_takes_are_noticed(clock: Clock) -> None:
+    go, heartbeats = threading.Event(), Heartbeats(clock)
 
     def reconcile(_: Key) -> Outcome:
         while not go.wait(0.01):
@@ -155,18 +159,18 @@ async def test_keys_that_no_worker_takes_are_noticed(late: Callable[[float], Non
         queue.add(B)
         await until(lambda: queue.count_running() == 1)
         assert queue.count_due() == 1
-        late(400)
+        clock.go_forward(400)
         await until(queue.is_stuck)
         go.set()
         await until(lambda: queue.count_due() == 0)
         assert not queue.is_stuck()
 
 
-async def test_before_its_time_it_is_never_stuck(late: Callable[[float], None]) -> None:
+async def test_before_its_time_it_is_never_stuck(clock: Clock) -> None:
     """An operator that stands by has old keys and is well."""
-    queue = WorkQueue(lambda _: Outcome())
+    queue = WorkQueue(lambda _: Outcome(), Heartbeats(clock))
     queue.add(A)
-    late(1e6)
+    clock.go_forward(1e6)
     assert not queue.is_stuck()
     assert queue.count_due() == 1
 
