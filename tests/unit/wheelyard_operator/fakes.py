@@ -42,7 +42,7 @@ class Fuse:
         self.left = writes
 
     def __call__(self, model: Any = None, **_: Any) -> None:
-        """Count a write; boto3 tells of every call, with its `model`."""
+        """Count a write; boto3 reports every call, with its `model`."""
         if self.left is None or (model and model.name.startswith(("Get", "Head", "List"))):
             return
         self.left -= 1
@@ -226,7 +226,10 @@ def _merged(live: Any, patch: Any) -> Any:
 
 
 def index_body(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Return a PackageIndex as the API server has it; `s3__bucket="x"`, `access={}`, `spec={}`, `uid="u"`..."""
+    """Return a PackageIndex as the API server has it.
+
+    `s3__bucket="x"`, `access={}`, `spec={}`, `uid="u"`...
+    """
     s3: Manifest = {
         "bucket": "acme",
         "region": "",
@@ -302,7 +305,7 @@ def a_user(name: str = "jenkins", namespace: str = "packages", **changes: Any) -
 
 
 def an_accepted_user(user: IndexUser, index: PackageIndex | None = None, **credentials: Any) -> AcceptedUser:
-    """Return a user's login at an index, with a token that nobody has."""
+    """Return a user's login at an index, with a token that no client has."""
     return AcceptedUser(
         user, rights(index or an_index(), user), Credentials(**{"token": TOKEN, "issued": NOW, **credentials})
     )

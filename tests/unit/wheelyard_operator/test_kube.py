@@ -54,7 +54,7 @@ def test_an_operator_of_some_namespaces_ignores_others() -> None:
         f"/apis/wheelyard.dev/v1/namespaces/{namespace}/packageindexes" for namespace in ("packages", "ci")
     ]
     assert kube.get("PackageIndex", "other", "main") is None
-    assert len(client.paths) == 2, "nobody is asked for what it may not see"
+    assert len(client.paths) == 2, "other namespaces are never requested"
     assert kube.get("PackageIndex", "ci", "main")
     assert kube.get("Namespace", "", "ci")
 

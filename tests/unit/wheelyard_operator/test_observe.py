@@ -44,7 +44,7 @@ def test_only_an_indexs_own_users_are_read_if_the_crd_can_select_them() -> None:
 
 
 def test_a_resource_that_violates_its_schema_holds_up_no_other() -> None:
-    """Its rights end: whoever cannot be read is nobody."""
+    """Its rights end: a user that cannot be parsed does not exist."""
     odd = user_body("odd")
     odd["spec"]["grants"] = "all"
     observed = observe_index(FakeKube(index_body(), odd, user_body()), an_index())

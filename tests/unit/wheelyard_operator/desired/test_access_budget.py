@@ -104,7 +104,10 @@ def test_well_compressing_grants_are_bounded(namespace: str, budget: int, room: 
 
 
 def test_when_the_access_file_is_full_the_newest_users_of_other_namespaces_lose_first() -> None:
-    """However many namespaces there are: the file can always be written, and the owner's users are in it."""
+    """However many namespaces there are.
+
+    The file can always be written, and the owner's users are in it.
+    """
     theirs = [accepted(f"n{n}-{age}", age, f"n{n}", globs=1200) for n in range(9) for age in range(2)]
     own = accepted("own", 59)
     kept, left_out = fitting(INDEX, [*theirs, own], NONE)

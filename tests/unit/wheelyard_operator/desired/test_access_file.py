@@ -161,7 +161,7 @@ def test_no_more_is_unpacked_than_an_access_file_can_have() -> None:
 
 
 def test_the_entries_of_users_are_those_of_the_file_whatever_claims_say() -> None:
-    """Nobody's claims can pretend to be the entry of another user, or end it."""
+    """Claims can neither pretend to be the entry of another user nor end one."""
     claims = {"name": "packages.two", "groups": "x", "trustedPublishers": "y", "sub": '},{"name":"packages.two"'}
     odd = a_user("odd", trusted_publishers=[{"oidc": {"issuer": GITHUB, "claims": claims}}, PUBLISHER])
     two = a_user("two", trusted_publishers=[PUBLISHER])

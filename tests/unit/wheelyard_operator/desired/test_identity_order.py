@@ -54,7 +54,7 @@ def test_the_older_trust_stays_and_the_newer_user_is_notified() -> None:
 
 
 def test_a_user_without_rights_never_counts() -> None:
-    """Whoever is admitted can name another team's job, before that team does, too."""
+    """Any admitted user can name another team's job, even before that team does."""
     assert trusts(("squatter", {**OURS, "grants": []}), ("team", OURS))[1] == ["packages.team", ""]
 
 

@@ -31,7 +31,7 @@ def test_as_in_the_contract() -> None:
     }
 
 
-def test_the_operators_own_stand_in_for_what_is_empty() -> None:
+def test_the_operators_own_values_replace_empty_ones() -> None:
     settings = replace(SETTINGS, s3_endpoint="http://s3:7070", region="us-west-2")
     s3 = yaml.safe_load(index_file(an_index(), settings))["storage"]["s3"]
     assert (s3["endpoint"], s3["region"]) == ("http://s3:7070", "us-west-2")

@@ -28,7 +28,7 @@ def test_the_ingress_leads_to_the_external_listener() -> None:
     backend = path["backend"]["service"]
     (port,) = [each for each in service(an_index())["spec"]["ports"] if each["name"] == backend["port"]["name"]]
     assert (rule["host"], path["path"], backend["name"]) == (HOST, "/", "wheelyard-main")
-    assert port["targetPort"] == "external", "whoever comes by it comes from outside"
+    assert port["targetPort"] == "external", "its requests come from outside the cluster"
 
 
 def test_omitted_settings_are_the_clusters_defaults() -> None:

@@ -104,7 +104,7 @@ async def test_a_released_lease_is_free_at_once(cluster: Cluster) -> None:
     assert two.attempt()
     await one.release()
     assert cluster.spec()["leaseTransitions"] == 1
-    assert cluster.spec()["holderIdentity"] == "two", "one takes nothing from who has it now"
+    assert cluster.spec()["holderIdentity"] == "two", "the present holder keeps it"
 
 
 def test_one_of_two_simultaneous_attempts_gets_the_lease(cluster: Cluster) -> None:

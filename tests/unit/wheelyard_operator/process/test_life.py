@@ -22,7 +22,7 @@ A, B = Key("PackageIndex", "n", "a"), Key("IndexUser", "n", "b")
 
 
 class Leader(Alone):
-    """Leads when it is told so, and loses that when it is told so."""
+    """Leads, and loses the lead, when a test sets the events."""
 
     def __init__(self) -> None:
         self.leads = False
@@ -181,7 +181,7 @@ def end_the_work(operator: Operator, patch: pytest.MonkeyPatch) -> None:
 
 
 async def broken() -> None:
-    raise RuntimeError("nobody expects this")
+    raise RuntimeError("unexpected")
 
 
 @pytest.mark.parametrize("fault", [break_acquiring, break_keeping, break_a_worker, end_the_work])

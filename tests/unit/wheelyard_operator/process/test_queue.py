@@ -196,7 +196,7 @@ async def test_running_reconciliations_finish_when_the_queue_ends() -> None:
 
 @pytest.mark.parametrize("steps", range(6))
 async def test_the_queue_ends_though_a_key_arrives_at_the_same_moment(steps: int) -> None:
-    """A worker that is woken and cancelled within a few steps of the loop must not forget the latter."""
+    """A worker that is woken and canceled within a few steps of the loop must end."""
     queue = WorkQueue(lambda _: Outcome(), workers=1)
     task = asyncio.create_task(queue.run())
     queue.add(A)
@@ -259,7 +259,10 @@ async def test_a_key_that_takes_too_long_holds_up_no_other(caplog: pytest.LogCap
 
 
 async def test_the_number_of_overrunning_reconciliations_is_limited() -> None:
-    """Each has a thread, and there are twice as many threads as workers: the next one has to wait."""
+    """Each has a thread, and there are twice as many threads as workers.
+
+    The next one has to wait.
+    """
     go, started = threading.Event(), Counter[Key]()
     keys = [Key("PackageIndex", "n", str(number)) for number in range(5)]
     overran: list[Key] = []

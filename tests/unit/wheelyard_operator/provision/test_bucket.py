@@ -77,7 +77,7 @@ def test_a_bucket_of_another_account_is_a_condition(s3: "S3Client", call: str, c
 
 
 def test_killed_before_there_was_a_tag(s3: "S3Client") -> None:
-    """Younger than its index, empty, and without tags: nobody else has made it."""
+    """Younger than its index, empty, and without tags: the operator has created it."""
     s3.create_bucket(Bucket="acme")
     ensure_bucket(s3, an_index(created="2099-01-01T00:00:00Z"), "acme", "us-east-1")
     assert "Status" not in s3.get_bucket_versioning(Bucket="acme"), "it was there before the index"

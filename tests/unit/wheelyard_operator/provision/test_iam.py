@@ -83,7 +83,10 @@ def test_a_foreign_user_is_not_taken_over(
 
 
 def test_a_server_without_tags(users: IamUsers, iam: "IAMClient") -> None:
-    """Then the user is this index's if it is younger: an older one may be of an earlier index of this name."""
+    """Then the user is this index's if it is younger.
+
+    An older one may be of an earlier index of this name.
+    """
     iam.create_user(UserName=NAME, Path="/wheelyard/")
     users.ensure(INDEX, STORAGE)
     with pytest.raises(Problem) as caught:

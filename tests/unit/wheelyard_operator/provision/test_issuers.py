@@ -10,7 +10,7 @@ ISSUER = "https://issuer.example"
 
 
 class Web:
-    """Answers what it was told to, and counts."""
+    """Answers with given pages, and counts requests."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Manifest] = {

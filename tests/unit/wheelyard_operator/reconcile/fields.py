@@ -36,10 +36,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Case:
-    """Another value than the scene's, and all that becomes different by it.
+    """Another value than the scene's, and all that becomes different with it.
 
-    Kinds of objects; `index.yaml`, `access file`, `pods` (what replaces them), `logins` (what users' Secrets hold);
-    `index status` and `user status`, with the finalizers; `S3` and `IAM`, what they are asked.
+    Kinds of objects; `index.yaml`, `access file`, `pods` (their template), `logins` (the content of
+    users' Secrets); `index status` and `user status`, with the finalizers; `S3` and `IAM`, the
+    requests to them.
     """
 
     value: Any

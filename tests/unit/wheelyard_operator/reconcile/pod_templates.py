@@ -1,6 +1,6 @@
-"""What decides whether the pods of an index are replaced, for a set of indexes.
+"""The parts that decide whether the pods of an index are replaced, for a set of indexes.
 
-`make pod-templates` stores it anew.
+`make pod-templates` stores them again.
 """
 
 import os
@@ -21,7 +21,7 @@ from wheelyard_operator.resource import CREDENTIALS_ANNOTATION
 STORED = Path(__file__).with_name("pod_templates.yaml")
 CHANGELOG = ROOT / "CHANGELOG.md"
 COMMAND = 'make pod-templates WHY="SENTENCE OF CHANGELOG.md"'
-MADE_ANEW = "of a key that is made anew each time"
+NEW_KEY = "of a key that is created again each time"
 
 INDEXES: dict[str, dict[str, Any]] = {
     "least": {},
@@ -38,7 +38,10 @@ INDEXES: dict[str, dict[str, Any]] = {
 
 
 def rendered() -> dict[str, Any]:
-    """Reconcile each index in a world of its own; give the pod template of its Deployment, and its settings."""
+    """Reconcile each index in a world of its own.
+
+    Give the pod template of its Deployment, and its settings.
+    """
     return {name: _rendered(changes) for name, changes in INDEXES.items()}
 
 
@@ -56,7 +59,7 @@ def _rendered(changes: dict[str, Any]) -> Any:
     annotations = template["metadata"]["annotations"]
     assert annotations[CONFIG_ANNOTATION] == content_digest(settings)
     if not changes:
-        annotations[CREDENTIALS_ANNOTATION] = MADE_ANEW
+        annotations[CREDENTIALS_ANNOTATION] = NEW_KEY
     return {"template": template, "settings": yaml.safe_load(settings)}
 
 

@@ -1,4 +1,7 @@
-"""The executor alone, with a cloud in memory: `test_key_rotation` has the rules, `test_index` the whole way."""
+"""The executor alone, with a cloud in memory.
+
+`test_key_rotation` has the rules, `test_index` the whole way.
+"""
 
 from dataclasses import replace
 from typing import Any

@@ -111,7 +111,7 @@ def test_a_server_that_hangs_gets_half_of_the_workers_and_no_more(endpoints: End
         waiting = [threads.submit(hang) for _ in range(MAX_AT_ONCE)]
         hanging.wait()
         with pytest.raises(BusyError), endpoints.conversation(S3):
-            pytest.fail("nobody else asks it")
+            pytest.fail("no other conversation may begin")
         assert asked(endpoints, ELSEWHERE)
         go.set()
         for each in waiting:

@@ -64,7 +64,10 @@ OLD_NAMES = {each.old.removeprefix("spec.") for each in RENAMED_FIELDS}
 
 
 def leaves(body: Manifest, path: str = "") -> Iterator[str]:
-    """Return the paths of all fields that hold no fields of ours; `[]` are the elements of a list."""
+    """Return the paths of all fields that hold no fields of ours.
+
+    `[]` are the elements of a list.
+    """
     if "properties" in body:
         for name, below in body["properties"].items():
             yield from leaves(below, f"{path}.{name}" if path else name)
@@ -116,7 +119,10 @@ def check(name: str, *specs: Manifest) -> None:
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    """Return what checks specs by a schema, which is itself checked once: that takes longer than its use."""
+    """Return what checks specs by a schema, which is itself checked once.
+
+    That takes longer than its use.
+    """
     Draft202012Validator.check_schema(schema(name))
     return Draft202012Validator(schema(name))
 
@@ -246,7 +252,7 @@ def effects_of(world: World) -> Effects:
 
 
 def parts(kind: str, name: str, told: Manifest, status: Any) -> Iterator[tuple[str, Any]]:
-    """Return what an object tells, by the places that cases name."""
+    """Yield the parts of an object by the names in cases."""
     if kind in {INDEX, USER}:
         yield ("index" if kind == INDEX else "user") + " status", (status, told["metadata"].get("finalizers"))
     elif kind == "ConfigMap":

@@ -98,7 +98,10 @@ def test_addresses(world: World) -> None:
 
 
 def test_a_cluster_without_the_kinds_of_others(world: World) -> None:
-    """Pods inside are served; the conditions say what is missing, and once it is there everything is well."""
+    """Pods inside are served.
+
+    The conditions say what is missing, and once it is there everything is well.
+    """
     world.kube.absent_kinds = {"HTTPRoute", "ServiceMonitor"}
     put(world, httpRoute=ROUTE, monitoring={"serviceMonitor": {}})
     found = conditions(world)
@@ -201,7 +204,7 @@ def replicas(world: World) -> int:
 def test_the_autoscaler_s_number_is_never_set_back(world: World) -> None:
     put(world, replicas=3)
     put(world, replicas=3, autoscaling={"minReplicas": 2, "maxReplicas": 9})
-    assert replicas(world) == 3, "it goes on from what there is"
+    assert replicas(world) == 3, "the number stays"
     managers = [each["manager"] for each in _managers_of_replicas(world)]
     assert managers == ["wheelyard-ceded"]
     world.kube.objects["Deployment", "packages", NAME]["spec"]["replicas"] = 7  # as the autoscaler does

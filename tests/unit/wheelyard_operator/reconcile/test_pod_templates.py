@@ -20,7 +20,7 @@ def test_pods_stay_as_they_are(stored: Any, monkeypatch: pytest.MonkeyPatch, nam
     monkeypatch.setattr(pod_templates, "INDEXES", {name: INDEXES[name]})
     assert rendered()[name] == stored["templates"][name], (
         "This replaces the pods of every index when the operator is upgraded: the changelog must say why pods are"
-        f" replaced. Where that is meant, add a sentence to CHANGELOG.md and run: {COMMAND}"
+        f" replaced. If that is intended, add a sentence to CHANGELOG.md and run: {COMMAND}"
     )
 
 

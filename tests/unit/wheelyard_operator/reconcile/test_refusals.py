@@ -1,4 +1,7 @@
-"""Whatever write the API server refuses, of whatever child: the resource says so, and goes on once it is taken."""
+"""Whatever write the API server refuses, of whatever child.
+
+The resource says so, and goes on once it is taken.
+"""
 
 from typing import Any
 

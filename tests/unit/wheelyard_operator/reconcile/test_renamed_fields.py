@@ -20,7 +20,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "spec.freshness.staleSeconds": (0, "0s"),
     "spec.credentials.url": ("External", "External"),
 }
-"""Of each field a value under its old name, and the same under the new one; not the default."""
+"""A value of each field under its old name, and the same under the new one; not the default."""
 
 every_renamed_field = pytest.mark.parametrize("field", RENAMED_FIELDS, ids=lambda field: field.old)
 

@@ -68,7 +68,7 @@ def test_a_server_on_a_node_that_is_gone_is_named(leaving: World) -> None:
 
 @pytest.mark.parametrize("collected", [False, True])
 def test_with_cascade_orphan_the_servers_stay_and_the_index_goes(leaving: World, *, collected: bool) -> None:
-    """Before and after the garbage collector has made the children nobody's."""
+    """Before and after the garbage collector has removed the owner from the children."""
     leaving.kube.put(server_pod("server"))
     if collected:
         leaving.kube.objects["Deployment", "packages", "wheelyard-main"]["metadata"]["ownerReferences"] = []

@@ -26,7 +26,7 @@ def step(
 def test_a_user_without_a_token_gets_one_at_once() -> None:
     assert step(Credentials(), DAILY, NOW) == Credentials(NEW, NOW)
     lost = replace(CURRENT, token="", next_token=TOKEN, previous=(Previous("d", TOMORROW),))
-    assert step(lost, NEVER, NOW) == Credentials(NEW, NOW, password=CURRENT.password), "whoever had another is out"
+    assert step(lost, NEVER, NOW) == Credentials(NEW, NOW, password=CURRENT.password), "other tokens end at once"
 
 
 def test_nothing_happens_before_its_time() -> None:

@@ -88,7 +88,10 @@ def test_an_index_is_intact_after_the_upgrade(world: World) -> None:
 
 
 def test_what_was_claimed_of_a_copy_before_goes_on(world: World) -> None:
-    """An earlier operator took a marker that names nobody for consent: the key is out, and the servers serve."""
+    """An earlier operator took a marker without an owner for consent.
+
+    The key exists and is in use.
+    """
     world.kube.put(index_body())
     world.settle()
     world.clients.own_s3("us-east-1").put_object(Bucket="acme", Key="wheelyard.json", Body=b'{"index": null}')
@@ -134,7 +137,10 @@ def test_no_new_host_or_value_comes_with_those_that_go_on(world: World, spec: Ma
 
 
 def test_forged_status_and_children_do_not_count_as_a_running_index(world: World) -> None:
-    """A tenant may write its namespace full: status, Secret, Deployment and Ingress of an index that never was."""
+    """A tenant may write its namespace full.
+
+    Status, Secret, Deployment and Ingress of an index that never was.
+    """
     world.boot(**CLOSED)
     body = index_body(spec={"ingress": EXPOSED["ingress"]})
     body["status"] = {"conditions": [], "accessKeyIssued": "2026-01-01T00:00:00Z"}
@@ -268,7 +274,10 @@ def test_the_access_file_is_gone_through_once_for_all_users_and_publishers(
 
 
 def test_the_clusters_issuer_is_trusted_for_publishers_only_where_it_is_allowed(world: World) -> None:
-    """Its keys are known where anybody logs in as a ServiceAccount: that must not make it a CI service."""
+    """Its keys are known where anybody logs in as a ServiceAccount.
+
+    That must not make it a CI service.
+    """
     claims = {"sub": "system:serviceaccount:another-team:deployer"}
     world.kube.put(index_body())
     world.kube.put(user_body("builder", service_accounts=["agent"]))

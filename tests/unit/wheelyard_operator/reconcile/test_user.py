@@ -354,7 +354,7 @@ def test_trusted_publishers(world: World) -> None:
     world.web = {}
     world.boot()
     world.settle(MAIN, JENKINS)
-    assert access(world) == before, "an issuer that is away, and an operator that forgot, lock nobody out"
+    assert access(world) == before, "a silent issuer and a restarted operator lock no user out"
 
 
 def test_users_of_other_namespaces_stay_within_the_maximum(world: World) -> None:

@@ -41,7 +41,7 @@ class World:
         self.web: dict[str, Manifest] = {}
         self.answers: dict[str, bool] = {}
         self.known_formats: dict[str, int] = {}
-        """Of pods, when they are asked whether they can use their access file."""
+        """The answers of pods to the probe."""
         self.clients = self._new_clients()
         self._servers_s3 = self._new_servers_s3()
         self.boot()
@@ -52,7 +52,10 @@ class World:
         self._servers_s3.delete_bucket(Bucket="acme")
 
     def boot(self, fuse: Fuse | None = None, **settings: Any) -> None:
-        """Start the operator afresh: it remembers nothing. The fuse kills it after so many writes."""
+        """Start the operator afresh: it remembers nothing.
+
+        The fuse kills it after so many writes.
+        """
         self.kube.after_write = self.fuse = fuse or Fuse()
         if settings:
             self.settings = replace(self.settings, **settings)
@@ -100,7 +103,10 @@ class World:
             self.roll_out()
 
     def roll_out(self) -> None:
-        """Do what Kubernetes does with Deployments, and a server at its start: it claims its storage."""
+        """Do what Kubernetes does with Deployments, and a server at its start.
+
+        It claims its storage.
+        """
         for body in self.kube.objects.values():
             if body["kind"] == "Deployment":
                 self._claim_storage()
