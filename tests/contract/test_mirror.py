@@ -47,6 +47,12 @@ def test_a_module_is_tested_where_its_name_says_or_the_table(module: str) -> Non
         assert module in ELSEWHERE, f"write {mirror(module).relative_to(ROOT)}, or put it into {README}"
 
 
+def test_a_test_module_that_is_no_mirror_says_what_it_is_about() -> None:
+    mirrors = {mirror(module) for module in MODULES}
+    others = [each for each in (TESTS / "unit").rglob("test_*.py") if each not in mirrors]
+    assert [each for each in others if not ast.get_docstring(ast.parse(each.read_text()))] == []
+
+
 @pytest.mark.parametrize("module", ELSEWHERE)
 def test_the_table_has_modules_that_exist_and_tests_that_reach_them(module: str) -> None:
     assert module in MODULES

@@ -1,3 +1,5 @@
+"""Archives of a release: the same content gives the same bytes (release/artifacts/archives.py)."""
+
 import io
 import tarfile
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""What clients saw of faults, counted (tests/chaos/tally.py)."""
+
 from chaos.tally import Period, table, tally
 
 HISTORY = {

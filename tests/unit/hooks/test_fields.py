@@ -1,3 +1,5 @@
+"""The pages about the fields of the CRDs (docs/hooks/fields.py)."""
+
 import pytest
 import yaml
 

@@ -1,3 +1,5 @@
+"""The page about the Helm values (docs/hooks/helm_values.py)."""
+
 from pathlib import Path
 
 import pytest

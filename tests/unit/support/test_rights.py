@@ -1,3 +1,5 @@
+"""The comparison of the operator's roles with its requests (tests/support/rights.py)."""
+
 import json
 from datetime import datetime
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The custom resources as values: what each field parses to, and which resources are refused."""
+
 import pytest
 
 from unit.wheelyard_operator.fakes import a_user, an_index, given
