@@ -92,7 +92,7 @@ class FastLane:
                 cut_off(group.target.path, group.clients, error)
 
     def _answer_revalidated(self, group: RequestGroup, project: ReadableProject | None) -> None:
-        """Answer requests from the project as it is now, or pass them on; None if it cannot be had this way."""
+        """Answer requests from the revalidated project; None, if that failed, passes them on."""
         answer = None
         if project is not None and self._lifecycle.reason_not_ready is None:
             answer = self._answers.find(project, group.target, group.headers, group.listener)

@@ -40,7 +40,7 @@ class LaneConnection(LimitedConnection):
     def data_received(self, data: bytes) -> None:
         """Take what a client sends."""
         if self._lane is None or not self.is_at_a_beginning or not data:
-            self.feed(data)  # aiohttp itself calls this with nothing, to look at what it has again.
+            self.feed(data)  # aiohttp itself calls this without data, to parse what it has again.
         elif self._lane_has_request:
             self._pause()
             self._next = data

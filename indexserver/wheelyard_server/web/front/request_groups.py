@@ -78,7 +78,7 @@ def count_clients(groups: Iterable[RequestGroup]) -> int:
 
 
 def cut_off(path: str, clients: Iterable[LaneClient], error: Exception) -> None:
-    """Log a fault of ours and cut the connections whose requests it leaves without an answer."""
+    """Log an error of the lane, and cut the connections whose requests it leaves without an answer."""
     log.error("A request for %s was not answered", path, exc_info=error)
     for client in clients:
         client.cut("its request was not answered")
@@ -91,7 +91,7 @@ class RunningTasks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run the work as a task of its own."""
+        """Run the work in a separate task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

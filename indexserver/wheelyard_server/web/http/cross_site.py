@@ -13,7 +13,7 @@ from wheelyard_server.errors import ForbiddenError
 
 _SITE = "Sec-Fetch-Site"
 _OWN = {"same-origin", "none"}
-"""From a page of ours, or typed by the user."""
+"""The request comes from a page of this index, or the user typed its URL."""
 _SAFE = {hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS}
 
 

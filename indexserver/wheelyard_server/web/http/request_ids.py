@@ -18,7 +18,7 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def begin(request: web.BaseRequest) -> None:
-    """Give the request the id that its client or a proxy sent, if that is no more than a name; else a fresh one.
+    """Give the request the id that its client or a proxy sent, or a fresh one if that is not a plain name.
 
     The id is current for the rest of the task, and in tasks that it starts.
     """
@@ -26,7 +26,7 @@ def begin(request: web.BaseRequest) -> None:
 
 
 def fresh(count: int) -> Sequence[bytes]:
-    """Return so many unique ids: 128 random bits each, which the kernel is asked for in bulk."""
+    """Return `count` unique ids of 128 random bits each; the kernel is asked for many at once."""
     if count == 1 and _random:
         return [_random.pop()]
     while len(_random) < count:
@@ -39,7 +39,7 @@ def fresh(count: int) -> Sequence[bytes]:
 
 
 def parse(text: str) -> str | None:
-    """Return the id that a client sent, if it is no more than a name."""
+    """Return the id that a client sent; None if it is not a plain name."""
     return text if _NAME.fullmatch(text) else None
 
 

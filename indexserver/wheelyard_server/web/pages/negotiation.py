@@ -66,5 +66,5 @@ def choose_encoding(accept_encoding: str) -> Encoding:
     """Return the content coding that an Accept-Encoding header prefers (RFC 9110, section 12.5.3)."""
     qualities = dict(_parse(accept_encoding))
     best = max(Encoding, key=lambda encoding: qualities.get(encoding, 0))
-    # Without a coding of ours there is none, whatever the quality of identity.
+    # If no supported coding is accepted, the body is not encoded, whatever the quality of identity.
     return best if qualities.get(best, 0) > 0 else Encoding.IDENTITY

@@ -33,7 +33,7 @@ class RenderingQueue:
         self._waiting = 0
 
     async def __call__(self, work: Callable[[], T], rows: int) -> T:
-        """Return what the work returns, which covers so many rows; raise `BusyError` if too much work waits."""
+        """Return the result of work on so many rows; raise `BusyError` if too much work waits."""
         if rows <= ROWS_INLINE:
             return work()
         if self._waiting >= MAX_WAITING:
@@ -60,7 +60,7 @@ class PageCache(Generic[K]):
     async def page(
         self, key: K, encoding: Encoding, make: Callable[[], Representation], rows: int
     ) -> Representation:
-        """Return the page that `make` renders, which has so many rows; raise `BusyError` if too many wait."""
+        """Return the page of so many rows that `make` renders; raise `BusyError` if too many wait."""
         page = self.get(key, encoding)
         if page is not None:
             return page

@@ -57,7 +57,7 @@ def _outcome(record: AuditRecord, status: int) -> AuditOutcome | None:
 
 
 def _fields(request: web.Request, record: AuditRecord, status: int) -> dict[str, Any]:
-    """Return the fields that docs/operations.md describes, without those that are not known."""
+    """Return the known ones of the fields that docs/operations.md describes."""
     fields = {
         "verb": record.verb,
         "outcome": record.outcome,

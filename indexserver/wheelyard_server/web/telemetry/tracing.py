@@ -147,7 +147,7 @@ class LoggedExporter(SpanExporter):
         self._endpoint = endpoint
         self._fails = False
         self._reason = _Reason()
-        # OpenTelemetry logs every batch: our lines have what its lines say.
+        # OpenTelemetry logs each failed batch; our lines include its reason.
         library = logging.getLogger("opentelemetry")
         library.propagate = False
         library.addHandler(self._reason)
