@@ -89,7 +89,7 @@ def at_every_write(kill: Callable[[int], bool], least: int) -> None:
             return
 
 
-def test_while_everything_is_made(new_world: Callable[[], World]) -> None:
+def test_a_kill_at_any_write_of_creation_is_recovered(new_world: Callable[[], World]) -> None:
     def kill(after: int) -> bool:
         world = new_world()
         declare(world)
@@ -182,7 +182,7 @@ def test_while_the_index_gets_credentials_of_its_own_and_gives_them_back(
 
 
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])
-def test_while_everything_goes(new_world: Callable[[], World], policy: str) -> None:
+def test_a_kill_at_any_write_of_deletion_is_recovered(new_world: Callable[[], World], policy: str) -> None:
     def kill(after: int) -> bool:
         world = new_world()
         declare(world, deletionPolicy=policy)

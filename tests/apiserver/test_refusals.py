@@ -140,7 +140,9 @@ def plural(kind: str) -> str:
 
 
 @pytest.mark.parametrize(("kind", "name", "condition"), CHILDREN)
-def test_a_policy(world: World, kind: str, name: str, condition: str) -> None:
+def test_a_refusal_by_an_admission_policy_is_a_condition(
+    world: World, kind: str, name: str, condition: str
+) -> None:
     refuse(world, "configmaps/probe")
     refuse(world, f"{plural(kind)}/{name}")
     world.rest.delete(kind, world.namespace, name)
@@ -153,7 +155,7 @@ def test_a_policy(world: World, kind: str, name: str, condition: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name", "condition"), CHILDREN)
-def test_a_quota(world: World, kind: str, name: str, condition: str) -> None:
+def test_a_refusal_by_a_quota_is_a_condition(world: World, kind: str, name: str, condition: str) -> None:
     version = path_of(kind, "x").split("/")[2]
     counted = f"count/{plural(kind)}" + (f".{version}" if path_of(kind, "x").startswith("/apis") else "")
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": world.namespace}}
@@ -247,7 +249,9 @@ def settle_on_a_volume(world: World) -> None:
         run_cluster(world.rest, world.namespace)
 
 
-def test_a_limit_of_claims(kube: RealKube, rest: Rest, s3_server: S3Server, namespace: str) -> None:
+def test_a_refusal_by_a_limit_of_volume_claims_is_a_condition(
+    kube: RealKube, rest: Rest, s3_server: S3Server, namespace: str
+) -> None:
     limits = [{"type": "PersistentVolumeClaim", "min": {"storage": "10Gi"}}]
     metadata = {"name": "limits", "namespace": namespace}
     rest.create({"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": limits}})

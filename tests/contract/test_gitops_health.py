@@ -106,7 +106,7 @@ def paused(status: dict[str, Any], was: int = 1) -> dict[str, Any]:
         (paused(new("packageindexes"), was=0), "Suspended", "Failed"),
     ],
 )
-def test_an_index(status: Any, argocd: str, flux: str) -> None:
+def test_argocd_and_flux_see_the_health_of_an_index(status: Any, argocd: str, flux: str) -> None:
     assert (health("PackageIndex", status)[0], kstatus(status)) == (argocd, flux)
 
 
@@ -123,7 +123,7 @@ def test_its_message_is_what_the_condition_says() -> None:
         (UserFindings(url="http://x/", has_secret=True, problem=REFUSED), ("Degraded", "Failed")),
     ],
 )
-def test_a_user(findings: UserFindings, expected: tuple[str, str]) -> None:
+def test_argocd_and_flux_see_the_health_of_a_user(findings: UserFindings, expected: tuple[str, str]) -> None:
     status = user_status(a_user(), findings, NOW)
     assert (health("IndexUser", status)[0], kstatus(status)) == expected
 

@@ -70,7 +70,9 @@ def login(who: IndexUser, where: PackageIndex, token: str) -> AcceptedUser:
     region=st.sampled_from(["", "us-west-2"]),
     endpoint=st.sampled_from(["", "https://minio.example:9000"]),
 )
-def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoint: str) -> None:
+def test_the_server_parses_what_the_operator_writes_into_index_yaml(
+    name: str, namespace: str, prefix: str, region: str, endpoint: str
+) -> None:
     written = index_file(
         index(name, namespace, s3={"prefix": prefix, "region": region, "endpoint": endpoint}), OPERATOR
     )
@@ -94,7 +96,7 @@ def test_index_yaml(name: str, namespace: str, prefix: str, region: str, endpoin
     assert (read.shutdown.drain_seconds, read.shutdown.grace_seconds) == (5, 300)
 
 
-def test_index_yaml_of_a_volume() -> None:
+def test_the_server_parses_the_index_yaml_of_a_volume() -> None:
     spec = {"storage": {"volume": {"size": "1Gi"}}}
     made = PackageIndex.parse(resource("PackageIndex", "main", "packages", spec))
     read = server_settings.parse(index_file(made, OPERATOR).encode())
@@ -184,7 +186,7 @@ def show(authorization: str) -> PresentedCredentials:
     return PresentedCredentials(authorization, "192.0.2.1", datetime.now(UTC))
 
 
-async def test_access_yaml() -> None:
+async def test_the_server_parses_what_the_operator_writes_into_the_access_file() -> None:
     token = operator_tokens.new_token(secrets.token_bytes)
     jenkins = user("jenkins", "ci", groups=["publishers"], grants=[{"verbs": ["read", "publish", "delete"]}])
     group = {
@@ -244,7 +246,7 @@ def test_ten_thousand_users_fit_into_a_secret() -> None:
     assert len(access_of(server_access.parse(mounted)).accepted_users.by_token) == 20_000
 
 
-async def test_all_ways_to_log_in() -> None:
+async def test_every_way_to_log_in_is_in_the_access_file() -> None:
     cluster, github = TestIssuer("https://kubernetes.default.svc"), TestIssuer(GITHUB_ISSUER, number=1)
     named = {"repository": "acme/app", "workflow": "release.yml", "environment": "pypi"}
     publisher = {"github": {**named, "repositoryOwnerId": 9919}}

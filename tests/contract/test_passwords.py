@@ -55,7 +55,7 @@ def _with_rounds(handler: Any, rounds: int) -> str:
 AS_THEY_ARE = {"bcrypt", "argon2"}
 
 
-def test_a_password_itself() -> None:
+def test_the_server_accepts_a_password_that_the_operator_hashed() -> None:
     made = hashed(RIGHT)
     assert made.over == ""
     assert fits(Password(hash=made.hash), RIGHT)
@@ -63,7 +63,7 @@ def test_a_password_itself() -> None:
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_an_old_hash(name: str) -> None:
+def test_the_server_accepts_a_password_by_its_imported_hash(name: str) -> None:
     made = taken_over(OLD[name])
     stored = Password(hash=made.hash, over=made.over)
     assert fits(stored, RIGHT)

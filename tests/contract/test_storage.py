@@ -65,7 +65,7 @@ async def keys(storage: Storage, folder: str) -> list[str]:
     return [listed.key async for listed in storage.list(folder)]
 
 
-async def test_what_was_written_is_read(storage: Storage) -> None:
+async def test_a_written_object_is_read_back(storage: Storage) -> None:
     etag = await storage.write("projects/a.json", b"one", expected=None)
     assert await storage.read("projects/a.json") == (b"one", etag)
 

@@ -31,7 +31,7 @@ def shown(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_github_takes_them(shown: Path) -> None:
+def test_github_accepts_the_workflows(shown: Path) -> None:
     assert len(OURS) == 2
     actionlint = tools.built(tools.ACTIONLINT) / "actionlint"
     passes(actionlint, *OURS)
@@ -44,7 +44,7 @@ def test_nothing_in_them_can_be_attacked(shown: Path) -> None:
     passes(BIN / "zizmor", "--offline", shown / ".github/workflows/release.yml")
 
 
-def test_gitlab_takes_it(shown: Path) -> None:
+def test_gitlab_accepts_the_pipeline(shown: Path) -> None:
     check = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
     passes(BIN / "check-jsonschema", *check, shown / ".gitlab-ci.yml")
 

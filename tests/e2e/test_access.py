@@ -154,7 +154,7 @@ def test_a_ci_service_that_the_platform_team_has_not_allowed(main_job: MainJob) 
         kubectl("-n", "packages", "delete", "indexuser", "release")
 
 
-def test_a_password_and_its_change(main_job: MainJob) -> None:
+def test_a_changed_password_works_and_the_old_one_does_not(main_job: MainJob) -> None:
     kubectl = main_job.kubectl
     try:
         main_job.apply("password.yaml")

@@ -105,7 +105,7 @@ class Estate:
         return {"apiVersion": "wheelyard.dev/v1", "kind": "IndexUser", "metadata": {"name": name}, "spec": spec}
 
 
-def test_everything_from_git(estate: Estate, s3: S3Client) -> None:
+def test_argocd_applies_changes_and_prunes_from_git(estate: Estate, s3: S3Client) -> None:
     nothing_flutters_and_nothing_is_pruned(estate)
     what_is_changed_by_hand_goes_back(estate)
     what_a_commit_removes_is_gone(estate)

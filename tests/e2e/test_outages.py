@@ -42,7 +42,7 @@ class Servers:
         return items
 
 
-def test_s3(servers: Servers, here: Here, bucket: str) -> None:
+def test_an_outage_of_s3_is_a_condition_and_heals(servers: Servers, here: Here, bucket: str) -> None:
     stop_part("versitygw-s3")
     try:
         message = here.wait_for("packageindex", "main", "StorageReady", "EndpointUnreachable")

@@ -18,7 +18,7 @@ def theirs(**owner: Any) -> Manifest:
     return body
 
 
-def test_applied_once() -> None:
+def test_an_unchanged_object_is_applied_once() -> None:
     kube = FakeKube()
     applier = Applier(kube, INDEX.meta)
     first = applier.ensure(service(INDEX))
@@ -95,7 +95,7 @@ def test_a_retained_volume_claim_is_adopted_again_under_any_deletion_policy(poli
     assert bool(live["metadata"].get("ownerReferences")) == (policy == "Delete")
 
 
-def test_ours_is_removed() -> None:
+def test_an_own_object_is_removed() -> None:
     kube = FakeKube()
     Applier(kube, INDEX.meta).ensure(service(INDEX))
     Applier(kube, INDEX.meta).remove(*ID)
@@ -118,7 +118,7 @@ def test_ours_is_removed() -> None:
         ({"a": "1"}, {"a": [{"b": 1}]}, False),
     ],
 )
-def test_covers(live: Any, desired: Any, *, covered: bool) -> None:
+def test_covers_compares_a_live_object_with_the_desired_one(live: Any, desired: Any, *, covered: bool) -> None:
     assert covers(live, desired) is covered
 
 

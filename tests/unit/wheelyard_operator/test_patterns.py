@@ -39,7 +39,7 @@ def test_no_form_backtracks() -> None:
 @pytest.mark.parametrize(
     "pattern", ["acme", "acme-*", "{namespace}", "pypi-{namespace}-*", "*.{namespace}.example.com"]
 )
-def test_patterns_of_names(pattern: str) -> None:
+def test_a_pattern_of_names_is_accepted(pattern: str) -> None:
     assert name_pattern(pattern) == pattern
 
 

@@ -19,7 +19,7 @@ def test_an_unset_list_allows_nothing() -> None:
     assert settings.allowed_ingress_annotations == ()
 
 
-def test_everything_is_read() -> None:
+def test_every_environment_variable_is_read() -> None:
     settings = Settings.from_environment(
         {
             "WHEELYARD_IMAGE": "w:1",

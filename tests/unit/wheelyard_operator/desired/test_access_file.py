@@ -39,7 +39,7 @@ def read(*accepted_users: AcceptedUser, issuers: TrustedIssuers = NONE, **change
     return content
 
 
-def test_as_in_the_contract() -> None:
+def test_the_file_is_as_in_the_contract() -> None:
     user = a_user(groups=["b", "a"], grants=[{"packages": ["acme-*"], "verbs": ["publish", "read"]}])
     assert read(an_accepted_user(user), access=GRANTS) == {
         "audience": "wheelyard.dev/packages/main",
@@ -59,7 +59,7 @@ def test_as_in_the_contract() -> None:
     }
 
 
-def test_all_ways_to_log_in() -> None:
+def test_every_way_to_log_in_is_in_the_access_file() -> None:
     user = a_user(service_accounts=["agent"], trusted_publishers=[PUBLISHER])
     content = read(an_accepted_user(user, password=ChosenPassword("$argon2id$x", "$1$", "uid/1")), issuers=ISSUERS)
     (entry,) = content["users"]
@@ -128,14 +128,14 @@ def test_no_value_can_pretend_to_be_another_users_entry() -> None:
     assert not is_in_force(text, victim, NONE)
 
 
-def test_whose_keys_it_has() -> None:
+def test_the_access_file_shows_whose_keys_it_has() -> None:
     text = access_file(an_index(), [], ISSUERS)
     assert knows_issuer(text, GITHUB)
     assert not knows_issuer(text, GITHUB.removesuffix("com"))
     assert not knows_issuer("", GITHUB)
 
 
-def test_in_a_secret() -> None:
+def test_an_access_file_survives_packing_into_a_secret() -> None:
     text = access_file(an_index(), MANY, ISSUERS)
     assert packed(text) == packed(text)
     assert unpacked({"data": {ACCESS_FILE: packed(text)}}) == text

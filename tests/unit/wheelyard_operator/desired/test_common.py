@@ -12,7 +12,7 @@ def test_the_indexs_own_labels_are_never_copied() -> None:
     }
 
 
-def test_owner() -> None:
+def test_children_are_owned_by_their_index() -> None:
     (owner,) = index_metadata(an_index(), "x")["ownerReferences"]
     assert owner == {
         "apiVersion": "wheelyard.dev/v1",
@@ -35,7 +35,7 @@ def test_digest_is_of_content() -> None:
     assert content_digest({"a": 1}) != content_digest({"a": 2})
 
 
-def test_secret_data() -> None:
+def test_data_of_a_secret_is_decoded_and_damage_reads_as_empty() -> None:
     secret = {"data": {**encoded({"a": "ä"}), "broken": "%%%", "binary": "/w=="}}
     assert decoded(secret, "a") == "ä"
     assert [decoded(secret, key) for key in ("none", "broken", "binary")] == ["", "", ""]

@@ -65,7 +65,7 @@ def test_settings_that_are_read_only_at_start_roll_the_pods() -> None:
     assert template == made(replicas=5)["spec"]["template"]
 
 
-def test_replicas_and_rollout() -> None:
+def test_a_deployment_has_its_replicas_and_never_fewer_during_a_rollout() -> None:
     assert made(replicas=5)["spec"]["replicas"] == 5
     assert made()["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 

@@ -30,7 +30,7 @@ def github(**claims: str) -> TokenIdentity:
         (github(repository="acme/app"), github(sub="job"), False),
     ],
 )
-def test_whether_two_mean_some_job(one: TokenIdentity, two: TokenIdentity, *, overlap: bool) -> None:
+def test_overlapping_identities_are_recognized(one: TokenIdentity, two: TokenIdentity, *, overlap: bool) -> None:
     assert one.overlaps(two) is overlap
     assert two.overlaps(one) is overlap
 

@@ -6,7 +6,7 @@ from unit.wheelyard_operator.fakes import SETTINGS, an_index
 from wheelyard_operator.desired.index_file import index_file
 
 
-def test_as_in_the_contract() -> None:
+def test_the_file_is_as_in_the_contract() -> None:
     index = an_index(s3__prefix="team/", s3__region="eu-west-1")
     assert yaml.safe_load(index_file(index, SETTINGS)) == {
         "index": "packages/main",

@@ -39,7 +39,7 @@ def test_omitted_settings_are_the_clusters_defaults() -> None:
     assert made(annotations={"a/b": "c"})["metadata"]["annotations"] == {"a/b": "c"}
 
 
-def test_a_certificate_of_ones_own() -> None:
+def test_an_ingress_uses_a_given_certificate() -> None:
     assert made(tls={"secretName": "pypi-tls"})["spec"]["tls"] == [{"hosts": [HOST], "secretName": "pypi-tls"}]
 
 
@@ -75,7 +75,7 @@ def test_a_route_leads_to_the_external_listener() -> None:
         ({"external": {"url": "https://own.example/"}}, "https://own.example/"),
     ],
 )
-def test_the_address(spec: Manifest, url: str) -> None:
+def test_addresses_inside_and_outside_follow_the_spec(spec: Manifest, url: str) -> None:
     index = an_index(spec=spec)
     assert index.url("cluster.local") == url
     assert index.cluster_url("cluster.local") == "http://wheelyard-main.packages.svc.cluster.local/"

@@ -16,7 +16,7 @@ from wheelyard_operator.desired.volumeclaim import volumeclaim
 from wheelyard_operator.resource import VolumeStorage
 
 
-def test_access_secret() -> None:
+def test_the_access_secret_has_the_access_file() -> None:
     secret = access_secret(an_index(), '{"users":[]}', "")
     assert secret["metadata"]["name"] == "wheelyard-main-access"
     assert unpacked(secret) == '{"users":[]}'
@@ -24,7 +24,7 @@ def test_access_secret() -> None:
     assert decoded(access_secret(an_index(), "", "key"), "minting-key") == "key"
 
 
-def test_configmap() -> None:
+def test_the_configmap_has_index_yaml() -> None:
     assert configmap(an_index(), "index: x")["data"] == {"index.yaml": "index: x"}
 
 
@@ -42,7 +42,7 @@ def test_serviceaccount_has_no_token() -> None:
     assert serviceaccount(an_index(), SETTINGS)["automountServiceAccountToken"] is False
 
 
-def test_a_role_at_the_cloud() -> None:
+def test_a_cloud_role_is_annotated_on_the_serviceaccount() -> None:
     arn = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/packages"}
     index = an_index(s3__provision={}, s3__credentials={"serviceAccount": {"annotations": arn}})
     assert serviceaccount(index, SETTINGS)["metadata"]["annotations"] == arn
@@ -51,7 +51,7 @@ def test_a_role_at_the_cloud() -> None:
     assert serviceaccount(index, nothing_allowed)["metadata"]["annotations"] == {}
 
 
-def test_volume_claims() -> None:
+def test_a_volume_claim_follows_the_spec_and_the_deletion_policy() -> None:
     storage = {"volume": {"size": "20Gi", "storageClassName": "fast"}}
     kept, gone = an_index(storage=storage), an_index(storage=storage, deletion_policy="Delete")
     assert isinstance(kept.storage, VolumeStorage)
@@ -73,7 +73,7 @@ def test_budget_only_where_it_would_not_block_every_drain() -> None:
     assert poddisruptionbudget(an_index(replicas=1, spec=busy)), "replicas counts for nothing then"
 
 
-def test_autoscaler() -> None:
+def test_an_autoscaler_follows_the_spec() -> None:
     assert horizontalpodautoscaler(an_index()) is None
     wish = {"minReplicas": 3, "maxReplicas": 9, "targetCPUUtilizationPercentage": 70}
     scaler = horizontalpodautoscaler(an_index(spec={"autoscaling": wish}))

@@ -17,7 +17,7 @@ def test_a_written_storage_secret_is_read_back() -> None:
 
 
 @pytest.mark.parametrize("state", ["", "no JSON", "[]", "3", '{"issued": 5, "deactivated": "soon"}'])
-def test_a_secret_without_a_memory(state: str) -> None:
+def test_a_storage_secret_without_a_record_is_dated_by_its_creation(state: str) -> None:
     data = encoded({"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "s", "wheelyard.json": state})
     key = StorageKey.parse({"metadata": {"creationTimestamp": NOW}, "data": data})
     assert key == StorageKey("AK", "s", issued=NOW)

@@ -20,7 +20,7 @@ def values() -> dict[str, str]:
     return {key: decoded(secret, key) for key in secret["data"]}
 
 
-def test_environment(values: dict[str, str]) -> None:
+def test_the_users_secret_has_environment_variables_for_every_tool(values: dict[str, str]) -> None:
     assert {key: value for key, value in values.items() if key.isupper()} == {
         "PIP_INDEX_URL": SIMPLE,
         "PIP_TRUSTED_HOST": HOST,
@@ -35,13 +35,13 @@ def test_environment(values: dict[str, str]) -> None:
     assert (values["username"], values["password"]) == ("ci.jenkins", "wy_t")
 
 
-def test_pip_conf(values: dict[str, str]) -> None:
+def test_the_users_secret_has_a_pip_conf(values: dict[str, str]) -> None:
     parser = configparser.RawConfigParser()
     parser.read_string(values["pip.conf"])
     assert dict(parser["global"]) == {"index-url": SIMPLE, "trusted-host": HOST}
 
 
-def test_pypirc(values: dict[str, str]) -> None:
+def test_the_users_secret_has_a_pypirc(values: dict[str, str]) -> None:
     parser = configparser.RawConfigParser()
     parser.read_string(values[".pypirc"])
     assert parser["distutils"]["index-servers"].split() == ["wheelyard"]
@@ -49,7 +49,7 @@ def test_pypirc(values: dict[str, str]) -> None:
     assert dict(parser["wheelyard"]) == expected
 
 
-def test_netrc(values: dict[str, str], tmp_path: Path) -> None:
+def test_the_users_secret_has_a_netrc(values: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text(values[".netrc"])
     found = netrc.netrc(str(tmp_path / "netrc")).authenticators(HOST)
     assert found is not None

@@ -88,7 +88,7 @@ def test_login_can_use_another_address(plugin: Plugin) -> None:
     assert "is not the address of an index" in plugin("login", "ci", "--url", "pypi.example").err
 
 
-def test_a_user_without_a_login(plugin: Plugin) -> None:
+def test_login_says_why_a_user_has_no_login(plugin: Plugin) -> None:
     plugin.kube.put(seen_user(status={"secretName": ""}))
     assert "has no login yet" in plugin("login", "ci").err
     plugin.kube.put(seen_user(credentials={"token": False}))

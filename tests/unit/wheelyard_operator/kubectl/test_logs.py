@@ -87,7 +87,7 @@ def test_an_exception_is_indented(servers: Plugin) -> None:
     ]
 
 
-def test_an_index_without_servers(plugin: Plugin) -> None:
+def test_logs_says_that_an_index_has_no_servers(plugin: Plugin) -> None:
     assert "has no servers now" in plugin("logs", "main").err
 
 

@@ -27,14 +27,14 @@ def test_a_server_that_restarts_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409])
-def test_an_answer_is_an_answer(status: int) -> None:
+def test_an_http_error_is_not_retried(status: int) -> None:
     server = Server(status)
     with pytest.raises(ApiError):
         patiently(server, server.wait)
     assert server.waits == 0
 
 
-def test_patience_ends() -> None:
+def test_retries_end_after_a_bounded_number() -> None:
     server = Server(*[0] * 1000)
     with pytest.raises(ApiError):
         patiently(server, server.wait)

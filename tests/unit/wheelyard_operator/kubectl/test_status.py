@@ -9,7 +9,7 @@ from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import USER, Manifest
 
 
-def test_an_index_at_a_glance(plugin: Plugin) -> None:
+def test_status_shows_an_index_at_a_glance(plugin: Plugin) -> None:
     shown = plugin("status", "main")
     assert shown.code == 0
     lines = shown.out.splitlines()
@@ -49,7 +49,7 @@ def test_servers_are_counted_as_they_are_and_not_as_they_were_before_an_autoscal
         ({"status": {"accessKeyIssued": None}}, "no access key yet"),
     ],
 )
-def test_credentials(plugin: Plugin, changes: dict[str, Any], text: str) -> None:
+def test_status_shows_where_credentials_come_from(plugin: Plugin, changes: dict[str, Any], text: str) -> None:
     plugin.kube.put(seen_index(**changes))
     assert text in plugin("status", "main").out
 
@@ -99,7 +99,7 @@ def test_a_person_with_rights_in_one_namespace_is_shown_its_users(
     assert "Users of other namespaces than packages are not shown" in shown.err
 
 
-def test_tokens_and_their_ends(plugin: Plugin) -> None:
+def test_status_shows_tokens_and_when_they_end(plugin: Plugin) -> None:
     status = {"nextRotation": "2100-01-01T00:00:00Z", "previousTokenUntil": "2100-01-02T00:00:00Z"}
     plugin.kube.put(seen_user(status=status))
     shown = plugin("status", "main").out

@@ -19,7 +19,7 @@ def test_what_was_added_twice_runs_once() -> None:
     assert plan.take(0) is None
 
 
-def test_first_come_first_served() -> None:
+def test_keys_are_taken_in_the_order_in_which_they_became_due() -> None:
     plan = schedule()
     plan.add(B, 1)
     plan.add(A, 2)
@@ -38,7 +38,7 @@ def test_a_key_never_runs_twice_at_a_time_and_runs_again_afterwards() -> None:
     assert plan.take(2.2) == A
 
 
-def test_resync() -> None:
+def test_a_settled_key_is_due_again_after_the_resync_interval() -> None:
     plan = schedule()
     plan.add(A, 0)
     plan.take(0)
@@ -46,7 +46,7 @@ def test_resync() -> None:
     assert plan.next_due() == 61
 
 
-def test_requeue_after() -> None:
+def test_a_key_is_due_again_when_its_outcome_says() -> None:
     plan = schedule()
     plan.add(A, 0)
     plan.take(0)
@@ -96,7 +96,7 @@ def test_a_deleted_resource_is_forgotten_unless_it_came_back() -> None:
     assert plan.take(3) == A
 
 
-def test_known() -> None:
+def test_running_and_waiting_keys_are_known() -> None:
     plan = schedule()
     plan.add(A, 0)
     plan.add(B, 0)

@@ -130,7 +130,7 @@ def test_a_prefix_of_another_index_is_in_use(s3: "S3Client", content: bytes) -> 
     assert caught.value.stalled
 
 
-def test_no_bucket(s3: "S3Client") -> None:
+def test_a_missing_bucket_is_a_condition_with_advice(s3: "S3Client") -> None:
     with pytest.raises(Problem, match="create it, or set") as caught:
         check_storage(s3, INDEX, s3_of(INDEX), KEYS)
     assert caught.value.reason == "BucketNotFound"

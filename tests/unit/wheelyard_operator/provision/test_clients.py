@@ -8,7 +8,7 @@ from wheelyard_operator.provision.clients import Clients, Credentials, new_sessi
 OTHER = replace(SETTINGS, s3_endpoint="http://s3:7070", iam_endpoint="http://s3:7076")
 
 
-def test_endpoints() -> None:
+def test_the_endpoint_follows_the_settings() -> None:
     clients = Clients(OTHER)
     assert clients.own_s3("eu-west-1").meta.endpoint_url == "http://s3:7070"
     assert clients.iam.meta.endpoint_url == "http://s3:7076"

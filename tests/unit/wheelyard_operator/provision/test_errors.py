@@ -23,7 +23,9 @@ def refused(code: str) -> ClientError:
         (ReadTimeoutError(endpoint_url="http://x"), "StorageReady", "EndpointUnreachable", False),
     ],
 )
-def test_reasons(error: Exception, condition: str, reason: str, *, stalled: bool) -> None:
+def test_errors_of_aws_become_reasons_with_advice(
+    error: Exception, condition: str, reason: str, *, stalled: bool
+) -> None:
     with pytest.raises(Problem) as caught, translated("StorageReady", "Bucket acme", "The keys in Secret x"):
         raise error
     problem = caught.value

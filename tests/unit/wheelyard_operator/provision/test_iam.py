@@ -104,7 +104,7 @@ def test_reaches_is_true_only_for_the_users_own_location(users: IamUsers) -> Non
     assert not users.reaches(again, s3_of(again)), "names come again"
 
 
-def test_the_life_of_keys(users: IamUsers) -> None:
+def test_keys_are_created_deactivated_and_deleted(users: IamUsers) -> None:
     users.ensure(INDEX, STORAGE)
     first, second = users.create_key(INDEX), users.create_key(INDEX)
     assert first.secret != second.secret

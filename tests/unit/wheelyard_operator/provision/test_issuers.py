@@ -41,7 +41,7 @@ def test_keys_are_found_by_the_issuers_own_word(issuers: Issuers) -> None:
     assert issuers.of_web(ISSUER).keys == (RSA_KEY,)
 
 
-def test_the_clusters_keys(issuers: Issuers) -> None:
+def test_the_clusters_issuer_and_keys_are_read(issuers: Issuers) -> None:
     assert (issuers.of_cluster().name, issuers.of_cluster().keys) == (CLUSTER_ISSUER, (RSA_KEY,))
 
 
@@ -74,7 +74,7 @@ def test_an_issuer_cannot_speak_for_another(issuers: Issuers, web: Web) -> None:
 @pytest.mark.parametrize(
     "key_set", [{}, {"keys": []}, {"keys": "x"}, {"keys": ["x", {"kty": "oct", "k": "c2VjcmV0"}]}]
 )
-def test_keys_that_verify_nothing(key_set: dict[str, Any]) -> None:
+def test_keys_that_cannot_verify_are_refused(key_set: dict[str, Any]) -> None:
     with pytest.raises(IssuerError, match="no public keys"):
         public_keys(key_set)
 

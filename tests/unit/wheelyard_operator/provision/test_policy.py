@@ -16,7 +16,7 @@ def test_a_prefix_unlocks_nothing_outside_it() -> None:
     assert not fnmatchcase("arn:aws:s3:::acme/team2/x", resource)
 
 
-def test_the_whole_bucket() -> None:
+def test_a_policy_without_a_prefix_covers_the_bucket() -> None:
     listing, objects = storage_policy(s3_of(an_index()))["Statement"]
     assert "Condition" not in listing
     assert objects["Resource"] == ["arn:aws:s3:::acme/*"]
@@ -27,6 +27,6 @@ def test_no_wildcard_actions() -> None:
         assert not any("*" in action for action in statement["Action"])
 
 
-def test_in_another_partition() -> None:
+def test_a_policy_names_the_partition() -> None:
     for statement in storage_policy(s3_of(an_index()), "aws-cn")["Statement"]:
         assert all(each.startswith("arn:aws-cn:s3:::acme") for each in statement["Resource"])

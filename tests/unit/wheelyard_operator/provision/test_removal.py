@@ -81,7 +81,7 @@ def test_without_its_own_marker_an_index_has_stored_nothing_there(s3: "S3Client"
     assert "Contents" in s3.list_objects_v2(Bucket="acme", Prefix="projects/a.json")
 
 
-def test_what_was_never_used_goes(s3: "S3Client") -> None:
+def test_a_bucket_that_was_never_used_is_deleted(s3: "S3Client") -> None:
     ensure_bucket(s3, INDEX, "acme", "us-east-1")
     put(s3, "catalog/probe/operator")
     remove_bucket(s3, INDEX, STORAGE)

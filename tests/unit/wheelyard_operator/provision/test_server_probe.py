@@ -49,7 +49,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
         (b"[" * 10_000, None),
     ],
 )
-def test_what_a_pod_answers(
+def test_an_answer_of_a_pod_is_parsed_or_ignored(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: Answer | None
 ) -> None:
     monkeypatch.setattr(Handler, "answer", answer)

@@ -83,7 +83,7 @@ def test_no_field_is_left_out(name: str, cases: dict[str, Case]) -> None:
 
 
 @pytest.mark.parametrize("path", INDEX_CASES)
-def test_a_field_of_an_index(path: str) -> None:
+def test_each_field_of_an_index_has_exactly_its_effects(path: str) -> None:
     case, scene = INDEX_CASES[path], SCENES[INDEX_CASES[path].scene]
     other = with_value(scene.index, path, case)
     check("packageindexes", scene.index, other)
@@ -91,7 +91,7 @@ def test_a_field_of_an_index(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", USER_CASES)
-def test_a_field_of_a_user(path: str) -> None:
+def test_each_field_of_a_user_has_exactly_its_effects(path: str) -> None:
     case, scene = USER_CASES[path], SCENES[USER_CASES[path].scene]
     other = with_value(scene.jenkins, path, case)
     check("indexusers", scene.jenkins, other)

@@ -69,7 +69,7 @@ def with_keys(world: World, **changes: Any) -> None:
     world.kube.put({"kind": "Secret", "metadata": {"name": "keys", "namespace": "packages"}, "data": data})
 
 
-def test_everything_is_made(world: World) -> None:
+def test_every_child_of_an_index_is_created(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
     for child in CHILDREN:
@@ -239,7 +239,7 @@ def test_a_role_at_the_cloud_needs_no_secret(world: World) -> None:
     assert container["env"] == []
 
 
-def test_an_index_on_a_volume(world: World) -> None:
+def test_an_index_on_a_volume_waits_for_it_and_serves(world: World) -> None:
     world.kube.put(index_body(storage={"volume": {"size": "1Gi"}}, replicas=1))
     world.settle()
     assert world.reason() == "VolumePending"
@@ -318,7 +318,7 @@ def test_a_taken_name_is_a_conflict(world: World) -> None:
     assert "spec" not in world.get("Service", "wheelyard-main")
 
 
-def test_given_credentials(world: World) -> None:
+def test_an_index_with_given_credentials_serves_without_a_finalizer(world: World) -> None:
     with_keys(world)
     world.settle()
     assert world.reason() == "Serving"
@@ -330,7 +330,7 @@ def test_given_credentials(world: World) -> None:
     ("secret", "reason"),
     [(None, "SecretNotFound"), ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": ""}, "SecretKeyMissing")],
 )
-def test_missing_credentials(world: World, secret: dict[str, str] | None, reason: str) -> None:
+def test_missing_credentials_are_a_condition(world: World, secret: dict[str, str] | None, reason: str) -> None:
     with_keys(world)
     del world.kube.objects["Secret", "packages", "keys"]
     if secret:

@@ -90,7 +90,7 @@ def test_deleted_or_changed_objects_are_restored(world: World, kind: str) -> Non
     assert world.get(kind, NAME)["spec"] == before
 
 
-def test_addresses(world: World) -> None:
+def test_the_status_has_both_addresses(world: World) -> None:
     put(world, ingress=EVERYTHING["ingress"])
     status = world.get("PackageIndex", "main")["status"]
     assert status["url"] == f"https://{HOST}/"
@@ -229,7 +229,7 @@ def test_a_new_index_begins_with_the_fewest(world: World) -> None:
     assert world.has("PodDisruptionBudget", NAME)
 
 
-def test_a_user_outside(world: World) -> None:
+def test_a_user_with_the_external_address_gets_it(world: World) -> None:
     put(world, ingress=EVERYTHING["ingress"])
     world.kube.put(user_body(credentials={"listener": "External"}))
     world.settle(MAIN, JENKINS)

@@ -30,7 +30,7 @@ def reason(index: PackageIndex, **settings: Any) -> str:
         ("https://allowed.evil", "EndpointNotAllowed"),
     ],
 )
-def test_endpoints(endpoint: str, expected: str) -> None:
+def test_the_endpoint_follows_the_settings(endpoint: str, expected: str) -> None:
     index = an_index(s3__endpoint=endpoint, **given())
     settings = {"allowed_endpoints": ("https://allowed",), "s3_endpoint": "http://s3:7070"}
     assert reason(index, **settings) == expected

@@ -108,7 +108,9 @@ def test_tokens_that_still_work_are_few() -> None:
         (Credentials(), DAILY, None),
     ],
 )
-def test_when_to_come_back(credentials: Credentials, rotation: Rotation, seconds: float | None) -> None:
+def test_the_next_look_is_when_the_next_rotation_step_is_due(
+    credentials: Credentials, rotation: Rotation, seconds: float | None
+) -> None:
     assert seconds_to_next(credentials, rotation, NOW) == seconds
 
 

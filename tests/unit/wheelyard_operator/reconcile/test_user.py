@@ -35,7 +35,7 @@ def change(world: World, **credentials: Any) -> None:
     world.kube.objects["IndexUser", "packages", "jenkins"]["spec"]["credentials"] = credentials
 
 
-def test_a_login_that_is_in_force(world: World) -> None:
+def test_a_user_is_ready_once_every_server_accepts_its_login(world: World) -> None:
     world.kube.put(index_body())
     world.kube.put(user_body())
     world.index()
@@ -97,7 +97,7 @@ def test_a_foreign_secret_is_kept(world: World) -> None:
     assert '"users":[]' in access_text(world)
 
 
-def test_no_index(world: World) -> None:
+def test_a_user_of_a_missing_index_waits_for_it(world: World) -> None:
     world.kube.put(user_body())
     world.user()
     assert world.reason(JENKINS) == "IndexNotFound"
@@ -115,7 +115,9 @@ def test_no_index(world: World) -> None:
         ({"from": "Selector", "selector": {"matchLabels": {"team": "web"}}}, False),
     ],
 )
-def test_users_of_other_namespaces(world: World, namespaces: dict[str, Any], *, is_admitted: bool) -> None:
+def test_users_of_other_namespaces_need_the_indexs_consent(
+    world: World, namespaces: dict[str, Any], *, is_admitted: bool
+) -> None:
     world.kube.put(consenting(**namespaces))
     world.kube.put(user_body("far", "ci", grants=[{"verbs": ["read"]}]))
     world.settle(MAIN, FAR)
@@ -331,7 +333,7 @@ def test_a_cluster_that_hides_its_keys_is_a_condition(world: World) -> None:
     assert tokens.digest(password(world)) in access_text(world), "the token works all the same"
 
 
-def test_trusted_publishers(world: World) -> None:
+def test_a_trusted_publisher_needs_an_issuer_that_answers(world: World) -> None:
     publisher = {"oidc": {"issuer": ISSUER, "claims": {"sub": "release"}}}
     world.kube.put(index_body())
     world.kube.put(user_body(trusted_publishers=[publisher]))

@@ -99,7 +99,7 @@ def test_the_worst_globs_cost_no_more_steps_than_the_product_of_their_lengths(na
     assert outer.looks <= 2 * len(outer) * len(inner) + len(outer)
 
 
-def test_bounds() -> None:
+def test_globs_are_bounded_in_stars_and_length() -> None:
     assert is_bounded("*" * MAX_STARS)
     assert is_bounded("a" * MAX_LENGTH)
     assert not is_bounded("*" * (MAX_STARS + 1))

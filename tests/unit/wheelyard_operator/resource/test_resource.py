@@ -6,7 +6,7 @@ from unit.wheelyard_operator.fakes import a_user, an_index, given
 from wheelyard_operator.resource import Key, LabelSelector, NamespaceAdmission
 
 
-def test_index_names() -> None:
+def test_the_names_of_an_indexs_objects() -> None:
     index = an_index()
     assert index.id == "packages/main"
     assert index.child_name == "wheelyard-main"
@@ -20,7 +20,7 @@ def test_a_secret_that_the_index_names_is_used() -> None:
     assert an_index(**given("mine")).storage_secret_name == "mine"
 
 
-def test_user_names() -> None:
+def test_the_names_of_a_users_objects() -> None:
     user = a_user(namespace="ci")
     assert user.username == "ci.jenkins"
     assert user.secret_name == "jenkins-pypi"

@@ -88,7 +88,7 @@ def test_an_index_paused_before_it_is_ready_needs_to_be_resumed(status: Manifest
         (("Paused", "Ready"), "paused"),
     ],
 )
-def test_a_state_in_a_word(true: tuple[str, ...], word: str) -> None:
+def test_conditions_are_summed_up_in_one_word(true: tuple[str, ...], word: str) -> None:
     others = [{"type": "StorageReady", "status": "False"}]
     assert state({"conditions": [*({"type": each, "status": "True"} for each in true), *others]}) == word
     assert word in STATES

@@ -87,7 +87,7 @@ def test_available_is_what_serves_whatever_is_wrong_with_an_object() -> None:
         (deployment(0, generation=9), ("False", "ScaledToZero"), ("True", "RollingOut")),
     ],
 )
-def test_rollout(live: Any, ready: Any, reconciling: Any) -> None:
+def test_a_rollout_is_recognized_as_under_way_or_complete(live: Any, ready: Any, reconciling: Any) -> None:
     found = conditions(deployment=live)
     assert (found["Ready"], found["Reconciling"]) == (ready, reconciling)
 

@@ -40,12 +40,14 @@ def quota(message: str = "pods are forbidden: exceeded quota") -> Manifest:
         (deployment(availableReplicas=1), True, False),
     ],
 )
-def test_rollout(live: Manifest, *, updated: bool, rolled_out: bool) -> None:
+def test_a_rollout_is_recognized_as_under_way_or_complete(
+    live: Manifest, *, updated: bool, rolled_out: bool
+) -> None:
     assert is_updated(live) is updated
     assert is_rolled_out(live) is rolled_out
 
 
-def test_no_deployment() -> None:
+def test_without_a_deployment_nothing_is_rolled_out() -> None:
     assert not is_rolled_out(None)
     assert availability(None, []).reason == "NotDeployed"
 
@@ -77,7 +79,7 @@ def test_why_pods_do_not_start_says_more_than_that_they_are_late() -> None:
     assert availability(live, [no_image]).reason == "ImagePullFailed"
 
 
-def test_some_available() -> None:
+def test_some_available_servers_make_an_index_available() -> None:
     found = availability(deployment(availableReplicas=1), [])
     assert (found.status, found.message) == ("True", "1 of 2 index servers are available.")
 

@@ -28,7 +28,7 @@ def test_a_key_that_the_operator_made() -> None:
     assert said({}, ReadyStorage(ends_a_key=True))[1] == ("True", "KeyRotating")
 
 
-def test_a_key_of_the_teams_own() -> None:
+def test_given_credentials_are_shown_as_found() -> None:
     assert said(given(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
 
 
@@ -45,7 +45,7 @@ def test_only_the_index_servers_can_check_a_role() -> None:
         ("Lost", ("False", "VolumeLost")),
     ],
 )
-def test_a_volume(phase: str, expected: tuple[str, str]) -> None:
+def test_a_volume_is_shown_by_its_phase(phase: str, expected: tuple[str, str]) -> None:
     claim = {"status": {"phase": phase}}
     assert said(VOLUME, ReadyStorage(), claim) == [expected, ("True", "NoneNeeded")]
     assert said(VOLUME, ReadyStorage())[0] == ("Unknown", "VolumePending")

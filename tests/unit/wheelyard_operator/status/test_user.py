@@ -26,7 +26,7 @@ def test_a_user_in_force_has_its_status_and_rights() -> None:
     assert seen(status)["Stalled"][0] == seen(status)["Reconciling"][0] == "False"
 
 
-def test_times_that_there_are_not() -> None:
+def test_missing_times_are_null() -> None:
     status = user_status(a_user(), UserFindings("http://x/"), NOW)
     assert status["tokenIssued"] is status["nextRotation"] is status["previousTokenUntil"] is None
 

@@ -87,12 +87,12 @@ class BlindStorage(MemoryStorage):
         return await super().write(key, body, expected=expected)
 
 
-def test_no_compare_and_swap(tmp_path: Path) -> None:
+def test_a_storage_without_compare_and_swap_is_caught(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         run_races(tmp_path, BlindStorage)
 
 
-def test_tombstones_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dropped_tombstone_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without = edits.without
 
     def forget(project: Project, selection: Selection, now: datetime, by: str) -> Project:
@@ -103,7 +103,7 @@ def test_tombstones_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         run_machine(tmp_path)
 
 
-def test_identity_by_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identity_by_spelling_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "other_spellings", lambda _filename, _filenames: iter(()))
     with pytest.raises(AssertionError):
         run_machine(tmp_path)
@@ -144,7 +144,7 @@ def test_what_was_known_before_taken_for_what_the_storage_holds(
         run_machine(tmp_path)
 
 
-async def test_digests_not_checked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unchecked_digests_are_caught(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def believed(chunks: AsyncIterator[bytes], _sha256: str, _key: str) -> AsyncIterator[bytes]:
         return chunks
 
@@ -165,7 +165,7 @@ def test_keys_of_a_newer_release_dropped(tmp_path: Path, monkeypatch: pytest.Mon
         run_machine(tmp_path)
 
 
-def test_back_to_an_older_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_return_to_an_older_format_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "in_format", lambda project, wanted: project.replace(format=wanted % 2 + 1))
     with pytest.raises(AssertionError):
         run_machine(tmp_path)

@@ -36,7 +36,7 @@ ACCOUNTS = Accounts(
 )
 
 
-def test_a_user_and_its_password() -> None:
+def test_an_imported_user_gets_a_manifest_and_a_secret() -> None:
     files = written(ACCOUNTS)
     assert files["users/alice.yaml"] == {
         "apiVersion": "wheelyard.dev/v1",
