@@ -142,7 +142,7 @@ def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
 
 
 def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
-    every = _parsed(IndexUser.parse, _user_bodies(kube, index))
+    every = _parsed(IndexUser.parse, read_user_bodies(kube, index))
     users = [user for user in every if user.index == index.meta.key and not user.meta.deleting]
     selector = f"{INDEX_NAMESPACE_LABEL}={index.meta.namespace},{INDEX_LABEL}={index.meta.name}"
     secrets: dict[tuple[str, str], list[Manifest]] = {}
@@ -160,17 +160,20 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
     )
 
 
-def _user_bodies(kube: Kube, index: PackageIndex) -> list[Manifest]:
-    """Return at least all users of an index, without reading those of all indexes for each one."""
-    name, namespace = f"spec.indexRef.name={index.meta.name}", "spec.indexRef.namespace"
+def read_user_bodies(kube: Kube, index: PackageIndex, namespace: str = "") -> list[Manifest]:
+    """Return at least all users of an index: in one namespace, its own, or in all.
+
+    The users of other indexes are only read if the API server cannot select by field.
+    """
+    name, ref_namespace = f"spec.indexRef.name={index.meta.name}", "spec.indexRef.namespace"
     try:
-        here = kube.list(USER, index.meta.namespace, fields=f"{name},{namespace}=")
-        return [*here, *kube.list(USER, fields=f"{name},{namespace}={index.meta.namespace}")]
+        own = kube.list(USER, index.meta.namespace, fields=f"{name},{ref_namespace}=")
+        return [*own, *kube.list(USER, namespace, fields=f"{name},{ref_namespace}={index.meta.namespace}")]
     except ApiError as error:
         if error.status != 400:
             raise
         # The CRD is older than the operator (Helm never upgrades one), or Kubernetes than 1.31.
-        return kube.list(USER)
+        return kube.list(USER, namespace)
 
 
 def _parsed(parse: Callable[[Manifest], _Parsed], bodies: Iterable[Manifest]) -> Iterator[_Parsed]:

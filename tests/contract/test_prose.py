@@ -25,12 +25,7 @@ TREES = [
     "indexserver",
     "mkdocs.yml",
     "pyproject.toml",
-    "operator/wheelyard_operator/desired",
-    "operator/wheelyard_operator/process",
-    "operator/wheelyard_operator/provision",
-    "operator/wheelyard_operator/reconcile",
-    "operator/wheelyard_operator/resource",
-    *(f"operator/wheelyard_operator/{each.name}" for each in (ROOT / "operator/wheelyard_operator").glob("*.py")),
+    "operator",
     "release",
     "tests/apiserver",
     "tests/bench",
@@ -50,6 +45,7 @@ TREES = [
     "tests/unit/hooks",
     "tests/unit/support",
     "tests/unit/wheelyard_operator/desired",
+    "tests/unit/wheelyard_operator/kubectl",
     "tests/unit/wheelyard_operator/process",
     "tests/unit/wheelyard_operator/provision",
     "tests/unit/wheelyard_operator/reconcile",
@@ -67,7 +63,7 @@ WRAPPED_TREES = [
     "findings",
     "docs/hooks",
     "release",
-    *(each for each in TREES if each.startswith(("indexserver", "operator/", "tests/"))),
+    *(each for each in TREES if each.startswith(("indexserver", "operator", "tests/"))),
 ]
 """Folders whose docstrings and comments are wrapped."""
 

@@ -53,7 +53,7 @@ def test_by_a_gateway_of_another_namespace(operator: MainJob, certificate: Certi
             )
             kubectl("label", "namespace", here.namespace, "public-")
             message = here.wait_for("packageindex", "main", "Exposed", "RouteNotAccepted")
-            assert "Gateway gateways/public does not take the route" in message
+            assert "Gateway gateways/public does not accept the route" in message
             gone = [{"op": "remove", "path": "/spec/httpRoute"}]
             kubectl("-n", here.namespace, "patch", "packageindex", "main", "--type=json", "-p", json.dumps(gone))
             here.wait_for("packageindex", "main", "Ready", "Serving")

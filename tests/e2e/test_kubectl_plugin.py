@@ -1,4 +1,4 @@
-"""`kubectl wheelyard`, by somebody who has the rights of examples/kubectl-rights.yaml and no others."""
+"""`kubectl wheelyard`, used by a person with only the permissions of examples/kubectl-rights.yaml."""
 
 import json
 import os
@@ -22,7 +22,7 @@ FOLDER = "/tmp"  # noqa: S108 - in a pod of the test's own
 
 
 class Jane:
-    """Somebody at a terminal of 80 columns."""
+    """A person with a terminal of 80 columns."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster = cluster
@@ -44,7 +44,7 @@ class Jane:
 
 @pytest.fixture
 def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
-    """Return Jane her rights, in a namespace with an index, a user and a pod with pip and twine."""
+    """Return Jane with her permissions, in a namespace with an index, a user and a client pod."""
     grants = [{"subjects": [f"user:{here.namespace}.ci"], "verbs": ["read", "publish"]}]
     here.index(bucket, spec={"replicas": 2, "access": {"grants": grants}})
     here.apply("IndexUser", "ci", {"indexRef": {"name": "main"}})
@@ -67,7 +67,7 @@ def test_jane_uses_every_command_of_the_plugin(
     # A user without rights learns which right is missing, Jane which names there are.
     refused = jane.attempt("status", "main", user="nobody")
     assert refused.returncode == 1
-    assert "You (nobody) do not have the right to get packageindexes.wheelyard.dev" in refused.stderr
+    assert "You (nobody) do not have permission to get packageindexes.wheelyard.dev" in refused.stderr
     assert "Did you mean main?" in jane.attempt("status", "mani").stderr
 
     shown = jane("status", "main")
@@ -98,7 +98,7 @@ def test_jane_uses_every_command_of_the_plugin(
     assert here.kubectl("-n", here.namespace, "get", "jobs", "-o", "name") == ""
 
 
-def test_following_the_log_and_pausing(jane: Jane, here: Here, cluster: Cluster) -> None:
+def test_logs_follow_new_servers_and_pausing_stops_the_operator(jane: Jane, here: Here, cluster: Cluster) -> None:
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
     command = jane.command("logs", "main", "--follow", "-o", "json")
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
@@ -108,12 +108,12 @@ def test_following_the_log_and_pausing(jane: Jane, here: Here, cluster: Cluster)
         pods = _new_pods(json.loads(line)["pod"] for line in following.stdout)
         old = {next(pods), next(pods)}
         here.kubectl("-n", here.namespace, "delete", "pod", *old, "--wait=false")
-        assert len({next(pods), next(pods)} - old) == 2, "servers that started later are followed as well"
+        assert len({next(pods), next(pods)} - old) == 2, "servers that start later are followed, too"
         watchdog.cancel()
         following.kill()
     assert "is paused" in jane("pause", "index/main")
     here.wait_for("packageindex", "main", "Paused", "PausedByAnnotation")
-    assert "is paused: kubectl wheelyard resume" in jane.attempt("rotate", "index/main").stderr
+    assert "is paused: run kubectl wheelyard resume" in jane.attempt("rotate", "index/main").stderr
     assert "is resumed" in jane("resume", "index/main")
     eventually(lambda: "paused" not in jane("status", "main"), "it is resumed")
 
@@ -127,7 +127,7 @@ def _new_pods(names: Iterator[str]) -> Iterator[str]:
 
 
 def _publish_and_install(jane: Jane, here: Here, built: Path) -> None:
-    """Run what `login` prints, in a pod."""
+    """Run the commands that `login` prints, in a pod."""
     here.kubectl("-n", here.namespace, "cp", str(built), f"client:{FOLDER}/{built.name}")
     upload = jane("login", "ci", "--for", "twine").replace("dist/*", f"{FOLDER}/{built.name}")
     here.in_client("sh", "-euc", upload)

@@ -1,1 +1,1 @@
-"""`kubectl wheelyard`: what people want to see and do, with their own rights and never the operator's."""
+"""The kubectl plugin, `kubectl wheelyard`: it acts with the user's permissions, never with the operator's."""

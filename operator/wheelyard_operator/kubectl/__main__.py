@@ -1,4 +1,4 @@
-"""`kubectl-wheelyard`, which kubectl runs for `kubectl wheelyard`."""
+"""The program `kubectl-wheelyard`, which kubectl runs for `kubectl wheelyard`."""
 
 import os
 import sys
@@ -12,13 +12,13 @@ except ModuleNotFoundError as missing:
 
 
 def main() -> None:
-    """Run the command; exits with 1 and a line that says what to do when it fails, with 2 on wrong usage."""
+    """Run the command, and exit with its code: 1 after an error, 2 after wrong usage."""
     try:
         code = run(sys.argv[1:], sys.stdout, sys.stderr, os.environ)
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        # Whoever read has seen enough, as `head` does. Nothing may be flushed there any more.
+        # The reader has closed the pipe, as `head` does: nothing more may be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""The commands, and what all of them share: flags, the connection, and errors."""
+"""The command line: parses the arguments, connects to the cluster and reports errors."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import TextIO
 
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import connection, login, logs, pause, rotate, status, verify
-from wheelyard_operator.kubectl.errors import PluginError, explained
+from wheelyard_operator.kubectl.errors import PluginError, plugin_error
 from wheelyard_operator.kubectl.terminal import Terminal
 
 _COMMANDS = (status, login, logs, rotate, pause, verify)
-_EPILOG = "Flags of kubectl, such as -n and --context, stand behind the command."
+_EPILOG = "Flags of kubectl, such as -n and --context, come after the command."
 
 
 def run(arguments: Sequence[str], out: TextIO, err: TextIO, environment: Mapping[str, str]) -> int:
@@ -19,11 +19,11 @@ def run(arguments: Sequence[str], out: TextIO, err: TextIO, environment: Mapping
     parsed = _parser().parse_args(arguments)
     terminal = Terminal.of(out, err, environment)
     try:
-        found = connection.connect(parsed)
+        connected = connection.connect(parsed)
         try:
-            code: int = parsed.run(parsed, found, terminal)
+            code: int = parsed.run(parsed, connected, terminal)
         except ApiError as error:
-            raise explained(error, found.server) from error
+            raise plugin_error(error, connected.server) from error
     except PluginError as error:
         terminal.note(f"kubectl wheelyard: {error}")
         failure: int = parsed.failure
@@ -33,7 +33,7 @@ def run(arguments: Sequence[str], out: TextIO, err: TextIO, environment: Mapping
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kubectl wheelyard", description="Look at package indexes and their users.", epilog=_EPILOG
+        prog="kubectl wheelyard", description="Inspect and manage package indexes and their users.", epilog=_EPILOG
     )
     parser.add_argument("--version", action="version", version=f"kubectl-wheelyard {version('wheelyard')}")
     parser.set_defaults(failure=1)

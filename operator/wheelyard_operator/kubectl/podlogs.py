@@ -1,4 +1,4 @@
-"""The logs of pods, line by line, for as long as a container runs."""
+"""Reads the logs of pods, line by line, and follows them until the container ends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from wheelyard_operator.kube import ApiError, reason_of
 
 _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 60
-"""After so much silence the connection is made anew: one that died says nothing either."""
+"""After this much silence the connection is opened again: it may be dead."""
 
 
 @dataclass(frozen=True)
-class Extent:
-    """Which part of a log."""
+class LogOptions:
+    """Which part of a log to read (PodLogOptions)."""
 
     follow: bool = False
     since_seconds: int | None = None
     since_time: str = ""
     """RFC 3339."""
     tail: int | None = None
-    """How many lines at most to begin with, None for all."""
+    """Maximum number of lines to begin with, None for all."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line, and when the container wrote it."""
+    """A line, and the time when the container wrote it."""
 
     time: str
     """RFC 3339 with nanoseconds, as the kubelet gives it."""
@@ -37,23 +37,26 @@ class Line:
 
 
 class PodLogs(Protocol):
-    """Reads the log of one container; raises ApiError."""
+    """Reads the log of a container; raises ApiError."""
 
-    def __call__(self, namespace: str, pod: str, container: str, extent: Extent) -> Iterator[Line]:
-        """Return the lines until the log ends or the connection does."""
+    def __call__(self, namespace: str, pod: str, container: str, options: LogOptions) -> Iterator[Line]:
+        """Yield the lines until the log or the connection ends."""
 
 
-def followed(
-    read: Callable[[Extent], Iterator[Line]],
+def follow(
+    read: Callable[[LogOptions], Iterator[Line]],
     ended: Callable[[], bool],
     wait: Callable[[], None],
     last: str = "",
 ) -> Iterator[Line]:
-    """Yield each line after `last` once, until the container ends. Lost connections are opened again."""
+    """Yield each line after the time `last` once, until the container ends.
+
+    Lost connections are opened again.
+    """
     while True:
-        # Asked before the log is read: what is written up to the end is then in it.
+        # Checked before reading: the log then has everything that was written until the end.
         is_last = ended()
-        for line in read(Extent(follow=True, since_time=last)):
+        for line in read(LogOptions(follow=True, since_time=last)):
             if line.time > last:
                 last = line.time
                 yield line
@@ -63,14 +66,14 @@ def followed(
 
 
 class RealPodLogs:
-    """The logs of a cluster, by the official client."""
+    """Reads the logs of a cluster with the official client."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def __call__(self, namespace: str, pod: str, container: str, extent: Extent) -> Iterator[Line]:
-        """Return the lines until the log ends or the connection does."""
-        answer = self._open(namespace, pod, container, extent)
+    def __call__(self, namespace: str, pod: str, container: str, options: LogOptions) -> Iterator[Line]:
+        """Yield the lines until the log or the connection ends."""
+        answer = self._open(namespace, pod, container, options)
         rest = b""
         try:
             for chunk in answer.stream():
@@ -79,22 +82,22 @@ class RealPodLogs:
         except ReadTimeoutError:
             return
         except HTTPError:
-            # Cut off: what came of the last line comes again.
+            # The connection was cut: the incomplete last line will be read again.
             return
         finally:
             answer.close()
         if rest:
             yield _line(rest)
 
-    def _open(self, namespace: str, pod: str, container: str, extent: Extent) -> Any:
+    def _open(self, namespace: str, pod: str, container: str, options: LogOptions) -> Any:
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
         query = {
             "container": container,
             "timestamps": "true",
-            "follow": "true" if extent.follow else "",
-            "sinceSeconds": str(extent.since_seconds or ""),
-            "sinceTime": extent.since_time,
-            "tailLines": "" if extent.tail is None else str(extent.tail),
+            "follow": "true" if options.follow else "",
+            "sinceSeconds": str(options.since_seconds or ""),
+            "sinceTime": options.since_time,
+            "tailLines": "" if options.tail is None else str(options.tail),
         }
         try:
             return self._client.call_api(

@@ -1,26 +1,26 @@
-"""What takes minutes outlives a restart of the API server."""
+"""Retries calls, so that long commands survive a restart of the API server."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from wheelyard_operator.kube import ApiError
 
-_TRIES = 60
-_Answer = TypeVar("_Answer")
+_MAX_TRIES = 60
+_Result = TypeVar("_Result")
 
 
-def passes(error: ApiError) -> bool:
-    """Return whether the same request may go through a moment later."""
+def is_transient(error: ApiError) -> bool:
+    """Return whether the same request may succeed a moment later."""
     return error.status in {0, 429} or error.status >= 500
 
 
-def patiently(call: Callable[[], _Answer], wait: Callable[[], None]) -> _Answer:
-    """Call it again, some dozens of times, while the API server does not answer."""
-    for _ in range(_TRIES):
+def with_retries(call: Callable[[], _Result], wait: Callable[[], None]) -> _Result:
+    """Return the result of a call, which is retried while the API server does not answer."""
+    for _ in range(_MAX_TRIES):
         try:
             return call()
         except ApiError as error:
-            if not passes(error):
+            if not is_transient(error):
                 raise
         wait()
     return call()

@@ -1,4 +1,4 @@
-"""`kubectl wheelyard status`: an index with all that belongs to it, or a list of indexes."""
+"""`kubectl wheelyard status`: shows an index with its storage, credentials and users, or lists indexes."""
 
 import argparse
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import wording
 from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
-from wheelyard_operator.kubectl.targets import index_named
-from wheelyard_operator.kubectl.terminal import Terminal, harmless
-from wheelyard_operator.resource import INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.kubectl.targets import find_index
+from wheelyard_operator.kubectl.terminal import Terminal, printable
+from wheelyard_operator.observe import read_user_bodies
+from wheelyard_operator.resource import INDEX, IndexUser, Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.times import rfc3339, seconds_until
 
 _MAX_USERS = 20
@@ -20,35 +21,37 @@ _MAX_USERS = 20
 
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     """Add the command."""
-    parser = verbs.add_parser("status", help="an index with its storage, credentials and users; or all indexes")
-    parser.add_argument("index", nargs="?", metavar="INDEX", help="without one: a list of the indexes")
-    parser.add_argument("-A", "--all-namespaces", action="store_true", help="the list of all namespaces")
-    parser.add_argument("--all-users", action="store_true", help=f"all users, not only {_MAX_USERS}")
-    parser.add_argument("-o", "--output", choices=["json"], help="the resources, as kubectl get -o json has them")
+    parser = verbs.add_parser(
+        "status", help="show an index with its storage, credentials and users, or list indexes"
+    )
+    parser.add_argument("index", nargs="?", metavar="INDEX", help="default: list the indexes")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="list the indexes of all namespaces")
+    parser.add_argument("--all-users", action="store_true", help=f"show all users, not only {_MAX_USERS}")
+    parser.add_argument("-o", "--output", choices=["json"], help="print the resources, as kubectl get -o json does")
     parser.set_defaults(run=run)
     yield parser
 
 
 def run(arguments: argparse.Namespace, connection: Connection, terminal: Terminal) -> int:
-    """Show an index, or the list."""
+    """Show an index, or list indexes."""
     now = rfc3339(datetime.now(UTC))
     if arguments.index is None:
         _list(arguments, connection, terminal, now)
         return 0
     if arguments.all_namespaces:
-        raise PluginError("-A is for the list of indexes: leave it out, or the index.")
-    index = index_named(connection, arguments.index)
+        raise PluginError("-A lists indexes: remove -A or the index.")
+    index = find_index(connection, arguments.index)
     bodies, is_partial = _user_bodies(connection, index)
     if arguments.output:
         own = connection.kube.get(INDEX, index.meta.namespace, index.meta.name)
         terminal.json(_as_list([*([own] if own else []), *bodies]))
         return 0
     show_index(index, terminal, now)
-    most = len(bodies) if arguments.all_users else _MAX_USERS
-    show_users([IndexUser.parse(body) for body in bodies], terminal, now, most)
+    max_users = len(bodies) if arguments.all_users else _MAX_USERS
+    show_users([IndexUser.parse(body) for body in bodies], terminal, now, max_users)
     if is_partial:
         terminal.note(
-            f"Users of other namespaces than {index.meta.namespace} are not shown: you may not list them."
+            f"Only users in namespace {index.meta.namespace} are shown: you may not list those of other namespaces."
         )
     return 0
 
@@ -61,18 +64,18 @@ def _list(arguments: argparse.Namespace, connection: Connection, terminal: Termi
     elif bodies:
         show_list([PackageIndex.parse(each) for each in bodies], terminal, now, with_namespace=not namespace)
     else:
-        where = f"in namespace {namespace}; -A looks into all" if namespace else "in any namespace"
+        where = f"in namespace {namespace}; -A lists all namespaces" if namespace else "in any namespace"
         terminal.note(f"There is no PackageIndex {where}.")
 
 
 def _user_bodies(connection: Connection, index: PackageIndex) -> tuple[list[Manifest], bool]:
-    """Return the index's users, and whether that may be only those of its own namespace."""
+    """Return the index's users, and whether those of other namespaces may be missing."""
     try:
-        bodies, is_partial = connection.kube.list(USER), False
+        bodies, is_partial = read_user_bodies(connection.kube, index), False
     except ApiError as error:
         if error.status != 403:
             raise
-        bodies, is_partial = connection.kube.list(USER, index.meta.namespace), True
+        bodies, is_partial = read_user_bodies(connection.kube, index, index.meta.namespace), True
     return [each for each in bodies if IndexUser.parse(each).index == index.meta.key], is_partial
 
 
@@ -86,7 +89,7 @@ def show_list(indexes: list[PackageIndex], terminal: Terminal, now: str, *, with
             "{}/{}".format(*_servers(index)),
             str(index.status.get("users", 0)),
             wording.duration(-seconds_until(index.meta.created, now)),
-            _place(index),
+            _location(index),
         ]
         for index in indexes
     ]
@@ -97,7 +100,7 @@ def show_list(indexes: list[PackageIndex], terminal: Terminal, now: str, *, with
 
 
 def show_index(index: PackageIndex, terminal: Terminal, now: str) -> None:
-    """Print all that an index says of itself."""
+    """Print an index and its conditions."""
     ready = wording.condition(index, READY)
     terminal.line(terminal.paint(f"PackageIndex {index.id}", "bold"))
     terminal.entry("state", wording.headline(index), styles=wording.styles(index))
@@ -105,34 +108,34 @@ def show_index(index: PackageIndex, terminal: Terminal, now: str) -> None:
         terminal.entry("", str(ready["message"]))
     terminal.entry("url", index.status.get("url") or "none yet")
     terminal.entry("servers", "{} of {} ready".format(*_servers(index)))
-    terminal.entry("storage", f"{_place(index)}{_details(index)}")
+    terminal.entry("storage", f"{_location(index)}{_details(index)}")
     terminal.entry("credentials", _credentials(index, now))
     terminal.line()
     terminal.line(terminal.paint("Conditions", "bold"))
-    for each, colour in wording.told(index):
-        terminal.entry(each["type"], f"{each['reason']}. {each['message']}", column=20, styles=[colour])
+    for each, color in wording.shown_conditions(index):
+        terminal.entry(each["type"], f"{each['reason']}. {each['message']}", column=20, styles=[color])
 
 
-def show_users(users: list[IndexUser], terminal: Terminal, now: str, most: int) -> None:
-    """Print at most so many users, those in trouble first."""
+def show_users(users: list[IndexUser], terminal: Terminal, now: str, max_users: int) -> None:
+    """Print at most `max_users` users, first those that are not ready."""
     users = sorted(users, key=lambda user: (wording.is_ready(user), user.username))
     terminal.line()
     terminal.line(terminal.paint(f"Users ({len(users)})" if users else "No users", "bold"))
-    for user in users[:most]:
+    for user in users[:max_users]:
         _show_user(user, terminal, now)
-    if len(users) > most:
-        terminal.line(f"  and {len(users) - most} more: --all-users")
+    if len(users) > max_users:
+        terminal.line(f"  and {len(users) - max_users} more: --all-users")
 
 
 def _show_user(user: IndexUser, terminal: Terminal, now: str) -> None:
     ready, status = wording.condition(user, READY), user.status
     state = terminal.paint(wording.headline(user), *wording.styles(user))
-    terminal.line(f"  {harmless(user.username)}   {state}")
+    terminal.line(f"  {printable(user.username)}   {state}")
     if ready["status"] != "True":
         terminal.entry("", str(ready["message"]))
-    for each, colour in wording.told(user):
+    for each, color in wording.shown_conditions(user):
         if each["status"] == "False":
-            terminal.entry("", f"{each['type']}: {each['message']}", styles=[colour])
+            terminal.entry("", f"{each['type']}: {each['message']}", styles=[color])
     terminal.entry("rights", "; ".join(dict.fromkeys(status.get("rights", ()))) or "none", indent=4)
     terminal.entry("token", _token(user, now), indent=4)
     secret = status.get("secretName")
@@ -142,23 +145,26 @@ def _show_user(user: IndexUser, terminal: Terminal, now: str) -> None:
 def _token(user: IndexUser, now: str) -> str:
     status = user.status
     if not user.has_token:
-        return "none: it logs in by other means"
+        return "none: it logs in without one"
     if not status.get("tokenIssued"):
         return "none yet"
-    parts = [f"of {wording.ago(status['tokenIssued'], now)}"]
+    parts = [f"issued {wording.ago(status['tokenIssued'], now)}"]
     due, until = status.get("nextRotation"), status.get("previousTokenUntil")
-    parts.append(f"replaced {wording.ahead(due, now)}" if due else "never replaced by itself")
+    parts.append(f"next rotation {wording.from_now(due, now)}" if due else "no automatic rotation")
     if until and seconds_until(until, now) > 0:
-        parts.append(f"the one before works until {wording.ahead(until, now)}")
+        parts.append(f"the previous one works until {wording.from_now(until, now)}")
     return ", ".join(parts)
 
 
 def _servers(index: PackageIndex) -> tuple[int, int]:
-    """Return how many servers are ready, and how many there are: an autoscaler has more than spec.replicas."""
+    """Return how many servers are ready, and how many exist.
+
+    With an autoscaler, spec.replicas is not the number of servers.
+    """
     return index.status.get("readyReplicas", 0), index.status.get("replicas", index.min_replicas)
 
 
-def _place(index: PackageIndex) -> str:
+def _location(index: PackageIndex) -> str:
     storage = index.storage
     if isinstance(storage, VolumeStorage):
         return f"volume of {storage.size}"
@@ -175,16 +181,16 @@ def _details(index: PackageIndex) -> str:
 def _credentials(index: PackageIndex, now: str) -> str:
     storage = index.storage
     if not isinstance(storage, S3Storage):
-        return "a volume needs none"
+        return "not needed for a volume"
     if storage.cloud_role is not None:
-        return f"the role of ServiceAccount {index.child_name}"
+        return f"cloud role of ServiceAccount {index.child_name}"
     if not storage.provision_user:
-        return f"your own, in Secret {index.storage_secret_name}"
+        return f"managed by you, in Secret {index.storage_secret_name}"
     issued, due = index.status.get("accessKeyIssued"), index.status.get("nextKeyRotation")
     if not issued:
-        return "an IAM user of its own, no access key yet"
-    when = f"replaced {wording.ahead(due, now)}" if due else "never replaced by itself"
-    return f"an IAM user of its own, access key of {wording.ago(issued, now)}, {when}"
+        return "its own IAM user, no access key yet"
+    when = f"next rotation {wording.from_now(due, now)}" if due else "no automatic rotation"
+    return f"its own IAM user, access key issued {wording.ago(issued, now)}, {when}"
 
 
 def _as_list(bodies: list[Manifest]) -> Manifest:

@@ -1,4 +1,4 @@
-"""The resource that a command is about, found by what a person typed."""
+"""Finds the resource that a person typed on the command line."""
 
 import difflib
 
@@ -15,28 +15,28 @@ _KINDS = {
 _MAX_NAMES = 10
 
 
-def index_named(connection: Connection, name: str) -> PackageIndex:
-    """Return a PackageIndex of the command's namespace; raise PluginError, with the names that there are."""
+def find_index(connection: Connection, name: str) -> PackageIndex:
+    """Return a PackageIndex of the command's namespace; raise PluginError, which lists the existing names."""
     found = read_index(connection.kube, Key(INDEX, connection.namespace, _without_kind(name, INDEX)))
     if found is None:
         raise _missing(connection, INDEX, name)
     return found
 
 
-def user_named(connection: Connection, name: str) -> IndexUser:
-    """Return an IndexUser of the command's namespace; raise PluginError, with the names that there are."""
+def find_user(connection: Connection, name: str) -> IndexUser:
+    """Return an IndexUser of the command's namespace; raise PluginError, which lists the existing names."""
     found = read_user(connection.kube, Key(USER, connection.namespace, _without_kind(name, USER)))
     if found is None:
         raise _missing(connection, USER, name)
     return found
 
 
-def target(connection: Connection, text: str) -> PackageIndex | IndexUser:
-    """Return what `index/NAME` or `user/NAME` means."""
+def find_target(connection: Connection, text: str) -> PackageIndex | IndexUser:
+    """Return the resource that `index/NAME` or `user/NAME` names."""
     kind, slash, name = text.partition("/")
     if not slash or kind.lower() not in _KINDS:
-        raise PluginError(f"{text!r} does not say what it is: write index/{name or text} or user/{name or text}.")
-    return (index_named if _KINDS[kind.lower()] == INDEX else user_named)(connection, name)
+        raise PluginError(f"{text!r} does not name a kind: write index/{name or text} or user/{name or text}.")
+    return (find_index if _KINDS[kind.lower()] == INDEX else find_user)(connection, name)
 
 
 def _without_kind(text: str, kind: str) -> str:
@@ -53,17 +53,19 @@ def _missing(connection: Connection, kind: str, name: str) -> PluginError:
         return PluginError(f"{start} Did you mean {close[0]}?")
     if here:
         more = f" and {len(here) - _MAX_NAMES} more" if len(here) > _MAX_NAMES else ""
-        return PluginError(f"{start} There are: {', '.join(here[:_MAX_NAMES])}{more}.")
+        return PluginError(f"{start} Existing ones: {', '.join(here[:_MAX_NAMES])}{more}.")
     elsewhere = _elsewhere(connection, kind)
     if elsewhere:
-        return PluginError(f"{start} Other namespaces have: {', '.join(elsewhere[:_MAX_NAMES])}; choose by -n.")
-    return PluginError(f"{start} Nor is there any other.")
+        return PluginError(
+            f"{start} Other namespaces have: {', '.join(elsewhere[:_MAX_NAMES])}; choose one with -n."
+        )
+    return PluginError(f"{start} No namespace has one.")
 
 
 def _elsewhere(connection: Connection, kind: str) -> list[str]:
     try:
         bodies = connection.kube.list(kind)
     except ApiError:
-        # Who may not see all namespaces is not told of them.
+        # The user may not list all namespaces, so none is named.
         return []
     return sorted(f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in bodies)

@@ -1,4 +1,4 @@
-"""A Job that checks the storage of an index, as `wheelyard verify` does: it reads, and never writes."""
+"""The Job that runs `wheelyard verify` on the storage of an index: it reads and never writes."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ VERIFIES_LABEL = f"{GROUP}/verifies"
 CONTAINER = "verify"
 _MAX_NAME_LENGTH = 63
 _KEPT_SECONDS = 3600
-"""So long a Job stays whose command was killed before it could remove it."""
+"""How long a Job stays if its command was killed before it could remove the Job."""
 _MOUNTS = {CONFIG_FOLDER, VOLUME_FOLDER, "/tmp"}  # noqa: S108 - an emptyDir of the pod
 _OF_POD = (
     "serviceAccountName",
@@ -27,9 +27,10 @@ _OF_CONTAINER = ("image", "imagePullPolicy", "env", "resources", "securityContex
 
 
 def verify_job(index: PackageIndex, deployment: Manifest, name_end: str, options: Sequence[str]) -> Manifest:
-    """Check with the image, configuration and credentials that the servers have, as their live Deployment has them.
+    """Return a Job with the image, configuration and credentials of the servers' live Deployment.
 
-    The pod may do what theirs may and nothing else. It is none of theirs: no Service and no operator counts it.
+    Its pod has the permissions of their pods and no others. Neither the Service nor the operator
+    takes it for one of them.
     """
     labels = {
         "app.kubernetes.io/name": "wheelyard",
@@ -84,14 +85,14 @@ def _pod(index: PackageIndex, servers: Manifest, options: Sequence[str]) -> Mani
 
 
 def _mounts(server: Manifest) -> list[Manifest]:
-    """Return what a check needs: not the access file, and no cache."""
+    """Return the mounts that a check needs: not the access file, and no cache."""
     return [each for each in server["volumeMounts"] if each["mountPath"] in _MOUNTS]
 
 
 def _affinity(index: PackageIndex) -> Manifest:
     if not isinstance(index.storage, VolumeStorage):
         return {}
-    # Its volume can be had on one node at a time: where the server is, if there is one.
+    # Its volume can be mounted on one node at a time: the server's, if there is one.
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": selector_labels(index)}}
     preferred = [{"weight": 100, "podAffinityTerm": term}]
     return {"affinity": {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}}

@@ -1,4 +1,4 @@
-"""How times and conditions are told to people."""
+"""The words and colors for times and conditions, in the plugin's output."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
 from wheelyard_operator.times import seconds_until
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
-_COLOURS = {"True": "green", "False": "red"}
+_COLORS = {"True": "green", "False": "red"}
 
 
 def duration(seconds: float) -> str:
@@ -17,58 +17,63 @@ def duration(seconds: float) -> str:
 
 
 def ago(time: str, now: str) -> str:
-    """Return the time, and how long that has been."""
+    """Return the time, and how long ago it was."""
     return f"{time} ({duration(-seconds_until(time, now))} ago)"
 
 
-def ahead(time: str, now: str) -> str:
-    """Return the time, and how long it is until then."""
+def from_now(time: str, now: str) -> str:
+    """Return the time, and how far ahead it is."""
     return f"{time} (in {duration(seconds_until(time, now))})"
 
 
 def condition(resource: PackageIndex | IndexUser, kind: str) -> Manifest:
-    """Return a condition, Unknown where the operator has not seen the resource as it is now."""
+    """Return a condition; it is Unknown if the operator has not seen the current resource."""
     status = resource.status
     found = next((each for each in status.get("conditions", ()) if each["type"] == kind), None)
     if found is None:
-        message = "The operator has not looked at it yet: is it running?"
+        message = "The operator has not processed it yet: is the operator running?"
         return {"type": kind, "status": "Unknown", "reason": "NotSeen", "message": message}
     if status.get("observedGeneration", 0) != resource.meta.generation and not resource.meta.paused:
-        message = "It was changed, and the operator has not looked at it since."
+        message = "The operator has not processed the latest change yet."
         return {"type": kind, "status": "Unknown", "reason": "NotSeen", "message": message}
     return dict(found)
 
 
 def is_ready(resource: PackageIndex | IndexUser) -> bool:
-    """Return whether all is well with the resource as it is now."""
+    """Return whether the current resource is ready."""
     return bool(condition(resource, READY)["status"] == "True")
 
 
 def headline(resource: PackageIndex | IndexUser) -> str:
-    """Return its state in one word, or few."""
+    """Return the state in a few words."""
     ready = condition(resource, READY)
     state = "Ready" if ready["status"] == "True" else str(ready["reason"])
-    extra = [
-        word for word, holds in (("paused", resource.meta.paused), ("deleting", resource.meta.deleting)) if holds
+    also = [
+        word
+        for word, applies in (("paused", resource.meta.paused), ("deleting", resource.meta.deleting))
+        if applies
     ]
-    return ", ".join([state, *extra])
+    return ", ".join([state, *also])
 
 
 def styles(resource: PackageIndex | IndexUser) -> Sequence[str]:
-    """Return the colours of its state."""
-    return (_COLOURS.get(str(condition(resource, READY)["status"]), "yellow"), "bold")
+    """Return the styles of the state."""
+    return (_COLORS.get(str(condition(resource, READY)["status"]), "yellow"), "bold")
 
 
-def told(resource: PackageIndex | IndexUser) -> list[tuple[Manifest, str]]:
-    """Return the conditions worth reading, with the colour of each; Ready has been told before."""
+def shown_conditions(resource: PackageIndex | IndexUser) -> list[tuple[Manifest, str]]:
+    """Return the conditions to show, each with its color.
+
+    Ready is shown as the state, and Reconciling and Stalled only if they are true.
+    """
     return [
-        (each, _colour(each))
+        (each, _color(each))
         for each in resource.status.get("conditions", ())
         if each["type"] != READY and not (each["type"] in {RECONCILING, STALLED} and each["status"] == "False")
     ]
 
 
-def _colour(told_condition: Manifest) -> str:
-    if told_condition["type"] in {RECONCILING, STALLED, PAUSED}:
-        return "red" if told_condition["type"] == STALLED else "yellow"
-    return _COLOURS.get(told_condition["status"], "yellow")
+def _color(shown: Manifest) -> str:
+    if shown["type"] in {RECONCILING, STALLED, PAUSED}:
+        return "red" if shown["type"] == STALLED else "yellow"
+    return _COLORS.get(shown["status"], "yellow")

@@ -19,7 +19,7 @@ from wheelyard_operator.reconcile.key_rotation import (
 )
 from wheelyard_operator.reconcile.storage_target import StorageTarget
 from wheelyard_operator.resource import Manifest
-from wheelyard_operator.status.rollout import serves_with
+from wheelyard_operator.status.rollout import runs_with_credentials
 from wheelyard_operator.status.storage import ReadyStorage
 
 _MAX_STEPS = 4
@@ -57,7 +57,7 @@ class AccessKeys:
         return KeyState(
             current=StorageKey.parse(secret or {}),
             keys=self.users.keys(target.index),
-            only_current_in_use=serves_with(digest, observed.deployment, observed.pods),
+            only_current_in_use=runs_with_credentials(digest, observed.deployment, observed.pods),
             now=now,
         )
 
@@ -92,6 +92,6 @@ def _with_key(ready: ReadyStorage, target: StorageTarget, secret: Manifest | Non
         credentials_digest=credentials_digest(target.storage, secret),
         key_issued=key.issued,
         next_rotation=next_rotation(key, rotation),
-        ends_a_key=len(state.keys) > 1,
-        awaits_a_key=is_due(key, rotation, state.now),
+        has_previous_key=len(state.keys) > 1,
+        rotation_waits=is_due(key, rotation, state.now),
     )

@@ -100,4 +100,4 @@ class IndexReconciler:
 def _seconds_to_next(progress: IndexProgress) -> float | None:
     if progress.problem or progress.options.problems:
         return _RETRY_SECONDS
-    return _SOON_SECONDS if progress.storage and progress.storage.rotates else None
+    return _SOON_SECONDS if progress.storage and progress.storage.is_rotating else None

@@ -7,7 +7,7 @@ from wheelyard_operator.observe import ObservedIndex, staying
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index_children import IndexProgress
 from wheelyard_operator.status.index import IndexFindings
-from wheelyard_operator.status.options import exposed, monitored
+from wheelyard_operator.status.options import exposed_condition, monitored_condition
 
 
 def index_findings(
@@ -25,8 +25,8 @@ def index_findings(
         problem=progress.problem,
         storage=storage,
         claim=observed.volume_claim,
-        exposed=exposed(index, options.live, options.problems),
-        monitored=monitored(index, options.live, options.problems),
+        exposed=exposed_condition(index, options.live, options.problems),
+        monitored=monitored_condition(index, options.live, options.problems),
         kept=(*([storage.kept] if storage and storage.kept else []), *options.kept),
         access_answers={name: answer and answer.usable for name, answer in answers.items()},
     )

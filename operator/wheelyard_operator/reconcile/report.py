@@ -7,9 +7,9 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import API_VERSION, OPERATOR, Manifest, Meta
 from wheelyard_operator.status.conditions import (
     Condition,
-    paused,
+    merge_conditions,
+    paused_conditions,
     problem_conditions,
-    replaced,
     state,
     transitions,
 )
@@ -35,7 +35,7 @@ def report(kube: Kube, meta: Meta, old_status: Manifest, new_status: Manifest, n
 
 def report_pause(kube: Kube, meta: Meta, status: Manifest, now: str) -> str:
     """Report that the resource is paused; the rest of its status stays. Return its state."""
-    new = {"observedGeneration": meta.generation, "conditions": paused(status, meta.generation, now)}
+    new = {"observedGeneration": meta.generation, "conditions": paused_conditions(status, meta.generation, now)}
     return report(kube, meta, status, {**status, **new}, now)
 
 
@@ -43,7 +43,7 @@ def report_problem(kube: Kube, meta: Meta, status: Manifest, problem: Problem, n
     """Report a problem that blocks the whole reconciliation; the rest of the status stays."""
     new = {
         "observedGeneration": meta.generation,
-        "conditions": replaced(status, problem_conditions(problem), meta.generation, now),
+        "conditions": merge_conditions(status, problem_conditions(problem), meta.generation, now),
     }
     return report(kube, meta, status, {**status, **new}, now)
 

@@ -56,7 +56,7 @@ class StorageAnswers:
         """
         now = self._clock()
         valid = {key: each for key, each in list(self._remembered.items()) if each.until >= now}
-        settled = isinstance(answer, ReadyStorage) and not answer.rotates
+        settled = isinstance(answer, ReadyStorage) and not answer.is_rotating
         if isinstance(answer, ReadyStorage):
             question = replace(question, credentials_digest=answer.credentials_digest)
         until = now + (_READY_SECONDS if settled else _UNSETTLED_SECONDS)

@@ -6,7 +6,7 @@ from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.finalizers import Finalizers
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.resource import BUCKET_FINALIZER, FINALIZER, Manifest
-from wheelyard_operator.status.rollout import serves_with
+from wheelyard_operator.status.rollout import runs_with_credentials
 from wheelyard_operator.status.storage import ReadyStorage
 
 
@@ -23,7 +23,7 @@ def remove_unused_credentials(
         return
     if index.has_user or FINALIZER not in index.meta.finalizers:
         return
-    if serves_with(ready.credentials_digest, live, observed.pods):
+    if runs_with_credentials(ready.credentials_digest, live, observed.pods):
         storage.release(index)
         if index.storage_secret_name != index.made_secret_name:
             children.remove("Secret", index.meta.namespace, index.made_secret_name, CREDENTIALS_READY)

@@ -18,7 +18,7 @@ from wheelyard_operator.reconcile.access_files import InForce
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import is_stalled
-from wheelyard_operator.status.user import not_pinned
+from wheelyard_operator.status.user import unpinned_message
 
 
 def check_index(index: PackageIndex | None, user: IndexUser) -> PackageIndex:
@@ -73,7 +73,7 @@ def check_publishers(user: IndexUser, allowed: IndexUser, free: IndexUser, acces
     """Check that all publishers are pinned, and that servers have the keys of the free ones."""
     unpinned = [each for each in user.publishers if each not in allowed.publishers]
     if unpinned:
-        raise Problem(READY, "PublisherNotPinned", not_pinned(unpinned))
+        raise Problem(READY, "PublisherNotPinned", unpinned_message(unpinned))
     for issuer in sorted({each.issuer for each in free.publishers}):
         if not knows_issuer(access_text, issuer):
             raise _issuer_unavailable(issuer)

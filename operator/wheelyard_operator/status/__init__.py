@@ -1,1 +1,1 @@
-"""What resources say about themselves: pure functions of what was observed, never of memory."""
+"""The status of resources: pure functions of the observed state, without memory."""

@@ -1,4 +1,4 @@
-"""Whether the rights that are declared are those in force."""
+"""The condition AccessInForce: whether index servers use the declared permissions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,25 +7,29 @@ from wheelyard_operator.resource.globs import MAX_LENGTH, MAX_STARS
 from wheelyard_operator.status.conditions import Condition
 
 
-def access_in_force(answers: Mapping[str, bool | None], ignored: Sequence[str] = ()) -> Condition:
-    """Say it by what the ready pods answered, by name; None did not answer. `ignored` globs have no effect."""
+def access_condition(answers: Mapping[str, bool | None], ignored: Sequence[str] = ()) -> Condition:
+    """Return AccessInForce.
+
+    `answers` has the answer of each ready pod, by name; None did not answer. `ignored` has the
+    globs without effect.
+    """
     refusing = sorted(pod for pod, usable in answers.items() if usable is False)
     if refusing:
         message = (
-            f"Index server {refusing[0]} does not use the present access file and goes on with the one before: is"
-            f" its image as new as the operator's? See kubectl logs {refusing[0]}."
+            f"Index server {refusing[0]} does not use the current access file and keeps the previous one: is its"
+            f" image as new as the operator's? See kubectl logs {refusing[0]}."
         )
         return Condition(ACCESS_IN_FORCE, "False", "AccessFileRefused", message)
     if ignored:
         return Condition(ACCESS_IN_FORCE, "False", "GlobsIgnored", f"spec.access has {ignored_globs(ignored)}")
     if not answers or None in answers.values():
-        message = "Not every index server has said so: it is starting, or a network policy bars port 9090."
+        message = "An index server has not reported its access file: it is starting, or a policy blocks port 9090."
         return Condition(ACCESS_IN_FORCE, "Unknown", "NotKnown", message)
-    return Condition(ACCESS_IN_FORCE, "True", "InForce", "Every index server has the users and grants of now.")
+    return Condition(ACCESS_IN_FORCE, "True", "InForce", "Every index server uses the current users and grants.")
 
 
 def ignored_globs(globs: Sequence[str]) -> str:
-    """Say which globs have no effect, and what to do about it."""
+    """Return a phrase that names the globs without effect, and what to do."""
     more = f" and {len(globs) - 1} more" if len(globs) > 1 else ""
     return (
         f"the glob {globs[0][:MAX_LENGTH]}{more}, which has no effect: write globs with at most {MAX_STARS} '*' and"

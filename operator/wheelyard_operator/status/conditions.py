@@ -1,4 +1,4 @@
-"""Conditions by the conventions of Kubernetes (and of kstatus, which Argo CD and Flux read)."""
+"""Conditions that follow the conventions of Kubernetes, and of kstatus, which Argo CD and Flux use."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ _MAX_MESSAGE_LENGTH = 4096
 
 WORKING = "working"
 _STATES = ((PAUSED, "paused"), (STALLED, "stalled"), (READY, "ready"))
-"""The first that is true counts."""
+"""The first condition that is true decides."""
 STATES = (*(word for _, word in _STATES), WORKING)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition; status is True | False | Unknown."""
+    """A condition; its status is "True", "False" or "Unknown"."""
 
     type: str
     status: str
@@ -29,11 +29,13 @@ PAUSED_CONDITION = Condition(
     PAUSED,
     "True",
     "PausedByAnnotation",
-    "Nothing is changed, rights included, until the annotation wheelyard.dev/paused is removed. What runs goes on.",
+    "Nothing is changed, including permissions, until the annotation wheelyard.dev/paused is removed. Pods keep"
+    " running.",
 )
-_PAUSED_UNREADY = "Paused before it was ready as it is now: nothing happens until wheelyard.dev/paused is removed."
+NO_ACTION = "No action is needed."
+_PAUSED_UNREADY = "Paused before it was ready: nothing happens until wheelyard.dev/paused is removed."
 
-_ON_THE_WAY = {
+_ROUTINE = {
     "AccessPending",
     "NotDeployed",
     "RollingOut",
@@ -41,13 +43,13 @@ _ON_THE_WAY = {
     "WaitingForDeletion",
     "WaitingForServers",
 }
-"""Reasons that every healthy start, change and end passes: they are no news."""
+"""Reasons that every healthy start, change and deletion passes through: they get no event."""
 _STARTING = "Starting"
-"""On the way, too, but not for servers that were there."""
+"""Routine as well, except for servers that were available before."""
 
 
 def as_api(conditions: Iterable[Condition], old_status: Manifest, generation: int, now: str) -> list[Manifest]:
-    """Return the conditions as the API has them; the time changes only when a status does."""
+    """Return the conditions in the form of the API; lastTransitionTime changes only with the status."""
     old = {each["type"]: each for each in old_status.get("conditions", ())}
     return [
         {
@@ -56,25 +58,25 @@ def as_api(conditions: Iterable[Condition], old_status: Manifest, generation: in
             "observedGeneration": generation,
             "lastTransitionTime": _since(each, old.get(each.type), now),
             "reason": each.reason,
-            "message": shortened(each.message, _MAX_MESSAGE_LENGTH),
+            "message": truncate(each.message, _MAX_MESSAGE_LENGTH),
         }
         for each in conditions
     ]
 
 
-def shortened(text: str, length: int) -> str:
-    """Return a text that the schema of the status takes."""
+def truncate(text: str, length: int) -> str:
+    """Return at most `length` characters of a text: the schema of the status refuses longer ones."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def state(status: Manifest) -> str:
-    """Return a status in a word, for counting: paused, stalled (somebody has to act), ready or working."""
+    """Return the state for metrics: paused, stalled (an action is needed), ready or working."""
     true = {each["type"] for each in status["conditions"] if each["status"] == "True"}
     return next((word for condition, word in _STATES if condition in true), WORKING)
 
 
 def problem_conditions(problem: Problem) -> list[Condition]:
-    """Return what a problem that is in the way of everything makes of a resource."""
+    """Return the conditions for a problem that blocks everything."""
     return [
         Condition(READY, "False", problem.reason, problem.message),
         Condition(RECONCILING, str(not problem.stalled), problem.reason, problem.message),
@@ -83,14 +85,14 @@ def problem_conditions(problem: Problem) -> list[Condition]:
 
 
 def is_stalled(status: Manifest) -> bool:
-    """Return whether somebody has to act."""
+    """Return whether an action is needed."""
     return any((each["type"], each["status"]) == (STALLED, "True") for each in status.get("conditions", ()))
 
 
-def paused(status: Manifest, generation: int, now: str) -> list[Manifest]:
-    """Return the conditions of a resource that is paused: what was known of it stays, but nothing is under way.
+def paused_conditions(status: Manifest, generation: int, now: str) -> list[Manifest]:
+    """Return the conditions of a paused resource: the known ones stay, but nothing is in progress.
 
-    It is ready only if it was, as it is now. Else only its being resumed makes it so, which is what Stalled says.
+    It is ready only if its current generation was. Otherwise it is stalled until it is resumed.
     """
     known = {each["type"]: each for each in status.get("conditions", ())}
     ready = known.get(READY, {})
@@ -99,21 +101,23 @@ def paused(status: Manifest, generation: int, now: str) -> list[Manifest]:
     conditions = [
         *([] if is_ready else [Condition(READY, "False", reason, _PAUSED_UNREADY)]),
         Condition(RECONCILING, "False", reason, PAUSED_CONDITION.message),
-        Condition(STALLED, str(not is_ready), reason, "Nobody has to act." if is_ready else _PAUSED_UNREADY),
+        Condition(STALLED, str(not is_ready), reason, NO_ACTION if is_ready else _PAUSED_UNREADY),
         PAUSED_CONDITION,
     ]
-    return replaced(status, conditions, generation, now)
+    return merge_conditions(status, conditions, generation, now)
 
 
-def replaced(status: Manifest, conditions: Iterable[Condition], generation: int, now: str) -> list[Manifest]:
-    """Return the conditions of a status with these in the place of its own; the others stay as they were."""
+def merge_conditions(
+    status: Manifest, conditions: Iterable[Condition], generation: int, now: str
+) -> list[Manifest]:
+    """Return the conditions of a status; these replace those of the same types, and the others stay."""
     new = {each["type"]: each for each in as_api(conditions, status, generation, now)}
     old = [new.pop(each["type"], each) for each in status.get("conditions", ())]
     return [*old, *new.values()]
 
 
 def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
-    """Return the conditions that are worth an event: those whose status or reason is news."""
+    """Return the conditions that deserve an event: their status or reason is new."""
     old = {each["type"]: (each["status"], each["reason"]) for each in old_status.get("conditions", ())}
     return [
         Condition(each["type"], each["status"], each["reason"], each["message"])
@@ -122,13 +126,13 @@ def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
         and each["status"] != "Unknown"
         and not (each["type"] == ACCESS_IN_FORCE and each["status"] == "True")
         and old.get(each["type"]) != (each["status"], each["reason"])
-        and not _is_on_the_way(each, old.get(each["type"], ("", ""))[0])
+        and not _is_routine(each, old.get(each["type"], ("", ""))[0])
     ]
 
 
-def _is_on_the_way(condition: Manifest, before: str) -> bool:
+def _is_routine(condition: Manifest, before: str) -> bool:
     reason = condition["reason"]
-    return condition["status"] == "False" and (reason in _ON_THE_WAY or (reason == _STARTING and before != "True"))
+    return condition["status"] == "False" and (reason in _ROUTINE or (reason == _STARTING and before != "True"))
 
 
 def _since(condition: Condition, old: Manifest | None, now: str) -> str:

@@ -6,49 +6,49 @@ from dataclasses import dataclass, field
 from wheelyard_operator.condition_types import ACCESS_IN_FORCE, ALLOWED, AVAILABLE, READY, RECONCILING, STALLED
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex
-from wheelyard_operator.status.access import access_in_force
-from wheelyard_operator.status.conditions import Condition, as_api
+from wheelyard_operator.status.access import access_condition
+from wheelyard_operator.status.conditions import NO_ACTION, Condition, as_api
 from wheelyard_operator.status.rollout import (
     availability,
-    hindrance,
     is_rolled_out,
     is_scaled_to_zero,
     is_updated,
+    rollout_blocker,
 )
 from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
 
-_GOES_ON = "This index goes on with what it had before, and would not get it if it were new."
+_GOES_ON = "This index keeps what it had before; a new index would not get it."
 
 
 @dataclass(frozen=True)
 class IndexFindings:
-    """What a reconciliation found."""
+    """The results of a reconciliation."""
 
     url: str
-    """As most clients know it."""
+    """The URL for most clients."""
     cluster_url: str
     selector: str
-    """Of the pods, in the form of `kubectl get -l`: the scale subresource wants it."""
+    """Selects the pods, in the form of `kubectl get -l`, for the scale subresource."""
     users: int
-    """Users whose login is in force."""
+    """Number of users that the index accepts."""
     deployment: Manifest | None
     pods: tuple[Manifest, ...]
     problem: Problem | None
     storage: ReadyStorage | None = None
-    """None where it has not been found to be ready."""
+    """None if it is not known to be ready."""
     claim: Manifest | None = None
-    """Of an index on a volume: the claim."""
+    """The volume claim, None for an index in S3."""
     exposed: Condition | None = None
     monitored: Condition | None = None
-    """None where they are not asked for."""
+    """None, as `exposed`, if the index does not request it."""
     kept: tuple[Problem, ...] = ()
-    """Why what it has would not be allowed if it were new."""
+    """Why a new index would not be allowed what this one has."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
-    """Of the ready pods, by name: whether they understand their access file; None did not answer."""
+    """Whether each ready pod, by name, uses its access file; None did not answer."""
 
 
 def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Manifest:
-    """Return the whole status; a None is to go from it. `now` is RFC 3339."""
+    """Return the whole status, in which None removes a field. `now` is RFC 3339."""
     storage = findings.storage
     deployed = findings.deployment.get("status", {}) if findings.deployment else {}
     generation = index.meta.generation
@@ -60,7 +60,7 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
         "replicas": deployed.get("replicas", 0),
         "readyReplicas": deployed.get("readyReplicas", 0),
         "selector": findings.selector,
-        # While the storage cannot be asked, what was known of it stays.
+        # While the storage cannot be reached, the last known times stay.
         "accessKeyIssued": storage.key_issued or None if storage else index.status.get("accessKeyIssued"),
         "nextKeyRotation": storage.next_rotation or None if storage else index.status.get("nextKeyRotation"),
         "conditions": as_api(_conditions(index, findings), index.status, generation, now),
@@ -81,7 +81,7 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
 
 
 def _allowed(kept: tuple[Problem, ...]) -> Condition | None:
-    """Return what only goes on because it was there before, None where all is allowed."""
+    """Return Allowed for what the index only keeps because it had it before, None if all is allowed."""
     if not kept:
         return None
     messages = " ".join(dict.fromkeys(each.message for each in kept))
@@ -92,7 +92,7 @@ def _access(index: PackageIndex, findings: IndexFindings) -> Condition:
     problem = findings.problem
     if problem and problem.condition == ACCESS_IN_FORCE:
         return Condition(ACCESS_IN_FORCE, "False", problem.reason, problem.message)
-    return access_in_force(findings.access_answers, index.ignored_globs)
+    return access_condition(findings.access_answers, index.ignored_globs)
 
 
 def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -> Condition:
@@ -107,24 +107,24 @@ def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -
     if access.status == "False":
         return Condition(READY, "False", access.reason, access.message)
     if deployment is None or not is_updated(deployment):
-        kept, message = hindrance(deployment), availability(deployment, findings.pods).message
-        reason = kept[0] if kept else "RollingOut"
+        blocker, message = rollout_blocker(deployment), availability(deployment, findings.pods).message
+        reason = blocker[0] if blocker else "RollingOut"
         return Condition(READY, "False", reason, f"The index servers are being replaced. {message}")
     return Condition(READY, "True", "Serving", f"Serving at {findings.url}simple/")
 
 
 def _ready_without_servers(parts: list[Condition]) -> Condition:
-    """Say whether all is as asked for, where that is no servers: what only they could tell is not waited for."""
+    """Return Ready for zero servers: checks that only servers can make are not waited for."""
     for part in parts:
         if part.status == "False" and part.type != AVAILABLE:
             return Condition(READY, "False", part.reason, part.message)
-    return Condition(READY, "True", "ScaledToZero", "spec.replicas is 0: nothing serves, as is asked for.")
+    return Condition(READY, "True", "ScaledToZero", "spec.replicas is 0: no index servers run, as requested.")
 
 
 def _reconciling(findings: IndexFindings) -> Condition:
     problem = findings.problem
     if _stalled(findings).status == "True":
-        return Condition(RECONCILING, "False", "Stalled", "Somebody has to act: see Stalled.")
+        return Condition(RECONCILING, "False", "Stalled", "An action is needed: see Stalled.")
     if problem:
         return Condition(RECONCILING, "True", "Retrying", problem.message)
     if findings.exposed and findings.exposed.status == "Unknown":
@@ -138,9 +138,9 @@ def _stalled(findings: IndexFindings) -> Condition:
     problem = findings.problem
     if problem and problem.stalled:
         return Condition(STALLED, "True", problem.reason, problem.message)
-    if problem is None and (found := hindrance(findings.deployment)):
+    if problem is None and (found := rollout_blocker(findings.deployment)):
         why, message = found[0], availability(findings.deployment, findings.pods).message
-        return Condition(STALLED, "True", why, f"The index servers do not come up. {message}")
+        return Condition(STALLED, "True", why, f"The index servers do not start. {message}")
     if findings.exposed and findings.exposed.status == "False":
         return Condition(STALLED, "True", findings.exposed.reason, findings.exposed.message)
-    return Condition(STALLED, "False", "Progressing", "Nobody has to act.")
+    return Condition(STALLED, "False", "Progressing", NO_ACTION)

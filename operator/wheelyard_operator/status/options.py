@@ -1,4 +1,4 @@
-"""Conditions of what an index has only if it asks for it."""
+"""The conditions Exposed and Monitored, which only an index has that requests them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,15 +7,15 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.conditions import Condition
 
-_NOT_CHECKED = "Not checked: something else is in the way, see Ready."
+_NOT_CHECKED = "Not checked: another problem comes first, see Ready."
 
 
-def exposed(
+def exposed_condition(
     index: PackageIndex, live: Mapping[str, Manifest] | None, problems: Mapping[str, Problem]
 ) -> Condition | None:
-    """Say whether clients outside are led to the index, None where that is not asked for.
+    """Return whether external clients reach the index, None if that is not requested.
 
-    `live` is None where nobody has looked.
+    `live` has the live Ingress and HTTPRoute by kind, None if they were not read.
     """
     external = index.external
     if external.ingress is None and external.route is None:
@@ -28,14 +28,16 @@ def exposed(
         return Condition(EXPOSED, status, problem.reason, problem.message)
     if external.route is not None and (refusal := _refusal(live.get("HTTPRoute", {}))):
         return refusal
-    # Controllers need not say of an Ingress that they took it, and some never do.
-    return Condition(EXPOSED, "True", "Routed", f"Requests to {', '.join(external.hosts)} are to be led here.")
+    # Controllers need not report that they accept an Ingress, and some never do.
+    return Condition(
+        EXPOSED, "True", "Routed", f"The rules that route {', '.join(external.hosts)} to this index are in place."
+    )
 
 
-def monitored(
+def monitored_condition(
     index: PackageIndex, live: Mapping[str, Manifest] | None, problems: Mapping[str, Problem]
 ) -> Condition | None:
-    """Say whether Prometheus is told of the index, None where that is not asked for."""
+    """Return whether a ServiceMonitor selects the index, None if that is not requested."""
     if index.monitor is None:
         return None
     if live is None:
@@ -43,31 +45,33 @@ def monitored(
     problem = problems.get("ServiceMonitor")
     if problem:
         return Condition(MONITORED, "False", problem.reason, problem.message)
-    return Condition(MONITORED, "True", "Applied", f"ServiceMonitor {index.child_name} has every pod scraped.")
+    return Condition(
+        MONITORED, "True", "Applied", f"ServiceMonitor {index.child_name} lets Prometheus scrape every pod."
+    )
 
 
 def _refusal(route: Manifest) -> Condition | None:
-    """Return what a Gateway has against its route; each of them has to say that it takes it."""
-    answers = [each for each in route.get("status", {}).get("parents", []) if _is_about(each, route)]
+    """Return the refusal of a Gateway; each one must report that it accepts the route."""
+    answers = [each for each in route.get("status", {}).get("parents", []) if _is_current(each, route)]
     for parent in route.get("spec", {}).get("parentRefs", []):
         gateway = f"{parent.get('namespace') or route['metadata']['namespace']}/{parent['name']}"
-        said = [each for each in answers if _is_of(each["parentRef"], parent)]
-        if not said:
+        found = [each for each in answers if _is_of(each["parentRef"], parent)]
+        if not found:
             message = (
-                f"No controller has answered for Gateway {gateway} yet: see that there is this Gateway, and that"
+                f"No controller has answered for Gateway {gateway} yet: check that the Gateway exists, and that"
                 " the controller of its class runs."
             )
             return Condition(EXPOSED, "Unknown", "WaitingForGateway", message)
-        for condition in _negative(said):
+        for condition in _refusals(found):
             message = (
-                f"Gateway {gateway} does not take the route: {condition.get('message') or condition['reason']}"
+                f"Gateway {gateway} does not accept the route: {condition.get('message') or condition['reason']}"
             )
             return Condition(EXPOSED, "False", "RouteNotAccepted", message)
     return None
 
 
-def _is_about(answer: Manifest, route: Manifest) -> bool:
-    """Return whether it is about the route as it is now, not as it was before."""
+def _is_current(answer: Manifest, route: Manifest) -> bool:
+    """Return whether an answer is for the current generation of the route."""
     generation = route["metadata"].get("generation")
     return all(each.get("observedGeneration", generation) == generation for each in answer.get("conditions", ()))
 
@@ -79,7 +83,7 @@ def _is_of(answered: Manifest, parent: Manifest) -> bool:
     )
 
 
-def _negative(answers: Iterable[Manifest]) -> list[Manifest]:
+def _refusals(answers: Iterable[Manifest]) -> list[Manifest]:
     return [
         condition
         for answer in answers

@@ -1,4 +1,4 @@
-"""What the status of an index says of its storage and its credentials."""
+"""The conditions StorageReady and CredentialsReady of an index."""
 
 from dataclasses import dataclass
 
@@ -8,32 +8,32 @@ from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage, Volum
 from wheelyard_operator.status.conditions import Condition
 
 KEY_ROTATING = "KeyRotating"
-"""Reason of CredentialsReady while the access key before has not ended."""
+"""Reason of CredentialsReady while the previous access key still exists."""
 
 
 @dataclass(frozen=True)
 class ReadyStorage:
-    """Storage that can be used."""
+    """Storage that is ready to use."""
 
     credentials_digest: str = ""
-    """Of the access key, so that another key rolls the pods."""
+    """Digest of the access key: another key replaces the pods."""
     note: str = ""
-    """On what the S3 server lacks."""
+    """Names the features that the S3 server lacks."""
     kept: Problem | None = None
-    """Why this index would not get it if it were new: it goes on with what it has."""
+    """Why a new index would not get this storage, which this index keeps."""
     key_issued: str = ""
-    """Since when there is the access key that the operator made, RFC 3339; "" where it makes none."""
+    """When the operator created the access key, RFC 3339; "" if it manages no key."""
     next_rotation: str = ""
-    """When the key is replaced by itself, RFC 3339, "" for never."""
-    ends_a_key: bool = False
-    """Whether the key before is still on its way out."""
-    awaits_a_key: bool = False
-    """Whether a new key is due, and waits for the end of a roll-out."""
+    """When the key is rotated automatically, RFC 3339; "" for never."""
+    has_previous_key: bool = False
+    """Whether the previous key still exists."""
+    rotation_waits: bool = False
+    """Whether a rotation is due, and waits for the end of a rollout."""
 
     @property
-    def rotates(self) -> bool:
-        """Return whether something of the keys is to be done soon."""
-        return self.ends_a_key or self.awaits_a_key
+    def is_rotating(self) -> bool:
+        """Return whether a step of a key rotation is due soon."""
+        return self.has_previous_key or self.rotation_waits
 
 
 def storage_conditions(
@@ -46,17 +46,18 @@ def storage_conditions(
 ) -> list[Condition]:
     """Return StorageReady and CredentialsReady.
 
-    `ready` is None where the storage was not looked at, or is not well. `serves` tells that some index server
-    reaches the storage: of what the operator has no credentials for, they alone can tell.
+    `ready` is None if the storage was not checked or is not ready. `serves` is whether an index
+    server reaches the storage: only servers can check storage that the operator has no credentials
+    for.
     """
     if isinstance(index.storage, VolumeStorage):
-        fine = [
+        conditions = [
             _volume(index, index.storage, claim),
-            Condition(CREDENTIALS_READY, "True", "NoneNeeded", "A volume needs none."),
+            Condition(CREDENTIALS_READY, "True", "NoneNeeded", "A volume needs no credentials."),
         ]
     else:
-        fine = _bucket(index, index.storage, ready, serves=serves)
-    return [_part(each, ready, problem) for each in fine]
+        conditions = _bucket(index, index.storage, ready, serves=serves)
+    return [_with_problem(each, ready, problem) for each in conditions]
 
 
 def _bucket(
@@ -69,7 +70,8 @@ def _bucket(
     identity = f"ServiceAccount {index.child_name}"
     if not serves:
         waiting = (
-            f"The operator has no credentials for it: the index servers tell, once one of them runs as {identity}."
+            "The operator has no credentials for this bucket; the index servers check it once they run as"
+            f" {identity}."
         )
         return [
             Condition(STORAGE_READY, "Unknown", "NotChecked", waiting),
@@ -78,40 +80,48 @@ def _bucket(
     return [
         Condition(STORAGE_READY, "True", "BucketReady", usable),
         Condition(
-            CREDENTIALS_READY, "True", "ServiceAccountHasRole", f"{identity} has a role that reaches the bucket."
+            CREDENTIALS_READY,
+            "True",
+            "ServiceAccountHasRole",
+            f"{identity} has a cloud role that can use the bucket.",
         ),
     ]
 
 
 def _key(index: PackageIndex, storage: S3Storage, ready: ReadyStorage | None) -> Condition:
-    has = f"Secret {index.storage_secret_name} has the access key"
+    contains = f"Secret {index.storage_secret_name} contains the access key"
     if not storage.provision_user:
-        return Condition(CREDENTIALS_READY, "True", "SecretFound", f"{has}.")
-    if ready and ready.ends_a_key:
-        message = f"{has}, for this bucket and prefix alone. The key before ends once no index server uses it."
+        return Condition(CREDENTIALS_READY, "True", "SecretFound", f"{contains}.")
+    if ready and ready.has_previous_key:
+        message = (
+            f"{contains}, limited to this bucket and prefix. The previous key is deleted once no index server uses"
+            " it."
+        )
         return Condition(CREDENTIALS_READY, "True", KEY_ROTATING, message)
-    return Condition(CREDENTIALS_READY, "True", "KeyIssued", f"{has}, for this bucket and prefix alone.")
+    return Condition(CREDENTIALS_READY, "True", "KeyIssued", f"{contains}, limited to this bucket and prefix.")
 
 
 def _volume(index: PackageIndex, storage: VolumeStorage, claim: Manifest | None) -> Condition:
     phase = (claim or {}).get("status", {}).get("phase", "")
     if phase == "Bound":
         return Condition(
-            STORAGE_READY, "True", "VolumeBound", f"Volume claim {index.child_name} has {storage.size}."
+            STORAGE_READY, "True", "VolumeBound", f"Volume claim {index.child_name} is bound, with {storage.size}."
         )
     if phase == "Lost":
-        message = f"The volume of claim {index.child_name} is gone: restore it, or delete the claim to begin anew."
+        message = f"The volume of claim {index.child_name} is lost: restore it, or delete the claim to start empty."
         return Condition(STORAGE_READY, "False", "VolumeLost", message)
-    message = f"Volume claim {index.child_name} waits for a volume: see kubectl describe pvc {index.child_name}."
+    message = (
+        f"Volume claim {index.child_name} is waiting for a volume: see kubectl describe pvc {index.child_name}."
+    )
     return Condition(STORAGE_READY, "Unknown", "VolumePending", message)
 
 
-def _part(fine: Condition, ready: ReadyStorage | None, problem: Problem | None) -> Condition:
-    if problem is not None and problem.condition == fine.type:
-        return Condition(fine.type, "False", problem.reason, problem.message)
+def _with_problem(condition: Condition, ready: ReadyStorage | None, problem: Problem | None) -> Condition:
+    if problem is not None and problem.condition == condition.type:
+        return Condition(condition.type, "False", problem.reason, problem.message)
     if ready is not None:
-        return fine
+        return condition
     why = f"{problem.condition} is False" if problem else "the index is being deleted"
     if problem is not None and problem.condition not in {STORAGE_READY, CREDENTIALS_READY}:
         why = problem.message
-    return Condition(fine.type, "Unknown", "NotChecked", f"Not checked: {why}.".replace("..", "."))
+    return Condition(condition.type, "Unknown", "NotChecked", f"Not checked: {why}.".replace("..", "."))

@@ -14,43 +14,43 @@ from wheelyard_operator.condition_types import (
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Grant, IndexUser, Manifest, TokenIdentity
 from wheelyard_operator.status.access import ignored_globs
-from wheelyard_operator.status.conditions import Condition, as_api, shortened
+from wheelyard_operator.status.conditions import NO_ACTION, Condition, as_api, truncate
 
 _MAX_RIGHTS, _MAX_RIGHT_LENGTH = 100, 1024
-"""As the schema has it."""
+"""The bounds of the schema."""
 
 
 @dataclass(frozen=True)
 class UserFindings:
-    """What a reconciliation found."""
+    """The results of a reconciliation."""
 
     url: str = ""
-    """"" where there is no index for this user."""
+    """The URL of the index, "" if the user has none."""
     grants: tuple[Grant, ...] = ()
-    """All that the user may do."""
+    """Everything that the user may do."""
     refused: tuple[str, ...] = ()
-    """What the user asks for beyond what the index lets it have."""
+    """Grants and groups beyond the maximum of the index."""
     taken: tuple[str, ...] | None = None
-    """CI jobs and ServiceAccounts that log in as another user; None where that is not known."""
+    """CI jobs and ServiceAccounts that log in as another user; None if not known."""
     unpinned: Sequence[TokenIdentity] = ()
-    """Trusted publishers that are not pinned, and in force since before that was required."""
+    """Trusted publishers without a pinned owner, accepted since before that was required."""
     has_secret: bool = False
     token_issued: str = ""
-    """RFC 3339 as all times here, "" where there is none."""
+    """RFC 3339, as all times here; "" without a token."""
     next_rotation: str = ""
     previous_token_until: str = ""
     problem: Problem | None = None
 
 
 def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
-    """Return the whole status; a None is to go from it."""
+    """Return the whole status, in which None removes a field."""
     generation, problem = user.meta.generation, findings.problem
     return {
         "observedGeneration": generation,
         "username": user.username,
         "secretName": user.secret_name if findings.has_secret else "",
         "url": findings.url,
-        "rights": [shortened(str(grant), _MAX_RIGHT_LENGTH) for grant in findings.grants[:_MAX_RIGHTS]],
+        "rights": [truncate(str(grant), _MAX_RIGHT_LENGTH) for grant in findings.grants[:_MAX_RIGHTS]],
         "tokenIssued": findings.token_issued or None,
         "nextRotation": findings.next_rotation or None,
         "previousTokenUntil": findings.previous_token_until or None,
@@ -69,25 +69,25 @@ def user_status(user: IndexUser, findings: UserFindings, now: str) -> Manifest:
     }
 
 
-def not_pinned(publishers: Sequence[TokenIdentity]) -> str:
-    """Say what is wrong with trusted publishers that go by names alone, and what to do."""
+def unpinned_message(publishers: Sequence[TokenIdentity]) -> str:
+    """Return the problem with trusted publishers that are identified by names alone, and the remedy."""
     ways = " and ".join(dict.fromkeys(each.how_to_pin for each in publishers))
     return (
-        "spec.trustedPublishers has a CI job by names alone: anyone who registers such a name after it was given up"
-        f" could publish. To pin its owner, {ways}."
+        "spec.trustedPublishers identifies a CI job by names alone: once such a name is given up, anyone who"
+        f" registers it could publish. To pin its owner, {ways}."
     )
 
 
 def _pinned(findings: UserFindings) -> list[Condition]:
     if not findings.unpinned:
         return []
-    message = f"Its releases go on as before. {not_pinned(findings.unpinned)}"
+    message = f"Publishing continues as before. {unpinned_message(findings.unpinned)}"
     return [Condition(PUBLISHERS_PINNED, "False", "OwnerNotPinned", message)]
 
 
 def _ready(user: IndexUser, problem: Problem | None) -> Condition:
     if problem is None:
-        message = f"Secret {user.secret_name} has the login of {user.username}, and it is in force."
+        message = f"Secret {user.secret_name} contains the login of {user.username}, which the index accepts."
         return Condition(READY, "True", "LoginInForce", message)
     return Condition(READY, "False", problem.reason, problem.message)
 
@@ -99,11 +99,11 @@ def _accepted(user: IndexUser, findings: UserFindings) -> Condition:
         return Condition(GRANTS_ACCEPTED, "False", "GlobsIgnored", f"spec.grants has {ignored_globs(ignored)}")
     if findings.refused:
         message = (
-            f"PackageIndex {user.index.namespace}/{user.index.name} lets users of other namespaces have less; this"
-            f" counts only within its spec.access.users.maximum: {'; '.join(findings.refused)}."
+            f"PackageIndex {user.index.namespace}/{user.index.name} limits users of other namespaces. Outside its"
+            f" spec.access.users.maximum, these have no effect: {'; '.join(findings.refused)}."
         )
         return Condition(GRANTS_ACCEPTED, "False", "BeyondMaximum", message)
-    return Condition(GRANTS_ACCEPTED, "True", "Accepted", "All groups and grants count.")
+    return Condition(GRANTS_ACCEPTED, "True", "Accepted", "All groups and grants are in force.")
 
 
 def _trust(user: IndexUser, findings: UserFindings) -> list[Condition]:
@@ -113,13 +113,12 @@ def _trust(user: IndexUser, findings: UserFindings) -> list[Condition]:
         return [Condition(TRUST_ACCEPTED, "Unknown", "NotChecked", "Not checked: Ready is False.")]
     if findings.taken:
         message = (
-            "These log in as another user of this index, which had them before, is older, or has rights where this"
-            " one has none:"
-            f" {'; '.join(findings.taken)}. Remove them from spec.trustedPublishers or spec.serviceAccounts, here"
-            " or there; a ServiceAccount can also give this user's name with its token."
+            f"These log in as another user of this index: {'; '.join(findings.taken)}. That user had them first, is"
+            " older, or has rights that this one lacks. Remove them from spec.trustedPublishers or"
+            " spec.serviceAccounts of one user; a ServiceAccount can also send this user's name with its token."
         )
         return [Condition(TRUST_ACCEPTED, "False", "TrustedBefore", message)]
-    message = "All jobs and ServiceAccounts that it names log in as this user."
+    message = "All listed jobs and ServiceAccounts log in as this user."
     return [Condition(TRUST_ACCEPTED, "True", "Accepted", message)]
 
 
@@ -127,7 +126,7 @@ def _progress(problem: Problem | None) -> list[Condition]:
     if problem is None:
         return [
             Condition(RECONCILING, "False", "Settled", "Nothing is left to do."),
-            Condition(STALLED, "False", "Progressing", "Nobody has to act."),
+            Condition(STALLED, "False", "Progressing", NO_ACTION),
         ]
     return [
         Condition(RECONCILING, str(not problem.stalled), problem.reason, problem.message),

@@ -1,4 +1,4 @@
-"""The plugin on a cluster in memory: what a person typed, and what was printed."""
+"""Runs the plugin on a cluster in memory, and captures what it prints."""
 
 import io
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from wheelyard_operator.desired.common import encoded
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.kubectl import commands
 from wheelyard_operator.kubectl.connection import Connection
-from wheelyard_operator.kubectl.podlogs import Extent, Line
+from wheelyard_operator.kubectl.podlogs import Line, LogOptions
 from wheelyard_operator.resource import Manifest
 
 SERVER = "https://cluster.example:6443"
@@ -20,7 +20,7 @@ SERVER = "https://cluster.example:6443"
 
 @dataclass(frozen=True)
 class Printed:
-    """What came of a command."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -28,26 +28,26 @@ class Printed:
 
 
 class FakeLogs:
-    """The logs of pods, by name: what each reading gives."""
+    """The logs of pods, by name: the lines that a reading returns."""
 
     def __init__(self) -> None:
         self.of: dict[str, list[str]] = {}
-        self.extents: list[Extent] = []
+        self.options: list[LogOptions] = []
 
-    def __call__(self, namespace: str, pod: str, container: str, extent: Extent) -> Iterator[Line]:
+    def __call__(self, namespace: str, pod: str, container: str, options: LogOptions) -> Iterator[Line]:
         assert namespace == "packages"
         assert container in {"index", "verify"}
-        self.extents.append(extent)
+        self.options.append(options)
         if pod not in self.of:
             raise ApiError(400, "container is waiting to start")
         lines = self.of[pod]
-        for each in lines if extent.tail is None else lines[max(len(lines) - extent.tail, 0) :]:
+        for each in lines if options.tail is None else lines[max(len(lines) - options.tail, 0) :]:
             time, _, text = each.partition(" ")
             yield Line(time, text)
 
 
 class Terminal(io.StringIO):
-    """A stream that is a terminal, or says so."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -73,15 +73,15 @@ class Plugin:
 
 
 def conditions(**statuses: str) -> list[Manifest]:
-    """Return conditions of one status each, with a message."""
+    """Return a condition with a message for each type and status."""
     return [
         {"type": kind, "status": status, "reason": f"{kind}Reason", "message": f"The message of {kind}."}
         for kind, status in statuses.items()
     ]
 
 
-def seen_index(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Return an index that the operator has made so."""
+def reconciled_index(name: str = "main", namespace: str = "packages", **changes: Any) -> Manifest:
+    """Return an index with the status that the operator wrote."""
     body = index_body(name, namespace, **changes)
     body["status"] = {
         "observedGeneration": 1,
@@ -97,8 +97,8 @@ def seen_index(name: str = "main", namespace: str = "packages", **changes: Any) 
     return body
 
 
-def seen_user(name: str = "ci", namespace: str = "packages", **changes: Any) -> Manifest:
-    """Return a user that the operator has made so."""
+def reconciled_user(name: str = "ci", namespace: str = "packages", **changes: Any) -> Manifest:
+    """Return a user with the status that the operator wrote."""
     body = user_body(name, namespace, **changes)
     body["status"] = {
         "observedGeneration": 1,
@@ -113,7 +113,7 @@ def seen_user(name: str = "ci", namespace: str = "packages", **changes: Any) -> 
     return body
 
 
-def secret_of(name: str = "ci", namespace: str = "packages") -> Manifest:
+def user_secret_body(name: str = "ci", namespace: str = "packages") -> Manifest:
     """Return a user's Secret."""
     metadata = {"name": f"{name}-pypi", "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded({"password": TOKEN})}

@@ -23,7 +23,7 @@ def kubeconfig(tmp_path: Path) -> str:
     return str(file)
 
 
-def parsed(*arguments: str) -> argparse.Namespace:
+def parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     return parser.parse_args(arguments)
@@ -37,30 +37,32 @@ def parsed(*arguments: str) -> argparse.Namespace:
         (("--context", "two"), "https://b.example", "default"),
     ],
 )
-def test_cluster_and_namespace_are_those_of_kubectl(
+def test_the_cluster_and_namespace_are_the_same_as_for_kubectl(
     kubeconfig: str, flags: tuple[str, ...], server: str, namespace: str
 ) -> None:
-    found = connect(parsed("--kubeconfig", kubeconfig, *flags))
+    found = connect(parse("--kubeconfig", kubeconfig, *flags))
     assert (found.server, found.namespace) == (server, namespace)
 
 
-def test_flux_leaves_what_the_plugin_sets() -> None:
-    """It takes over all fields of managers whose name begins with kubectl (tests/apiserver/test_flux.py)."""
+def test_flux_keeps_annotations_that_the_plugin_sets() -> None:
+    """Flux removes fields of managers whose name begins with kubectl (tests/apiserver/test_flux.py)."""
     assert not FIELD_MANAGER.startswith("kubectl")
 
 
-def test_kubectl_gets_the_flags_of_the_same_cluster(kubeconfig: str) -> None:
-    found = connect(parsed("--kubeconfig", kubeconfig, "--context", "two", "--as", "jane"))
+def test_printed_kubectl_commands_get_the_flags_for_the_same_cluster(kubeconfig: str) -> None:
+    found = connect(parse("--kubeconfig", kubeconfig, "--context", "two", "--as", "jane"))
     assert found.flags == (f"--kubeconfig={kubeconfig}", "--context=two", "--as=jane")
 
 
 @pytest.mark.parametrize("flags", [("--context", "three"), ("--kubeconfig", "/does/not/exist")])
-def test_a_cluster_that_is_not_there(kubeconfig: str, flags: tuple[str, ...]) -> None:
+def test_a_missing_context_or_kubeconfig_is_reported(kubeconfig: str, flags: tuple[str, ...]) -> None:
     with pytest.raises(PluginError, match=r"No cluster: .* --kubeconfig or KUBECONFIG"):
-        connect(parsed("--kubeconfig", kubeconfig, *flags))
+        connect(parse("--kubeconfig", kubeconfig, *flags))
 
 
-def test_a_pod_without_a_kubeconfig_is_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_without_a_kubeconfig_uses_its_service_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, text in (("token", "secret"), ("ca.crt", "a certificate"), ("namespace", "ci")):
         (tmp_path / name).write_text(text)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
@@ -71,5 +73,5 @@ def test_a_pod_without_a_kubeconfig_is_its_service_account(tmp_path: Path, monke
     monkeypatch.setattr("wheelyard_operator.kubectl.connection.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     monkeypatch.setattr("kubernetes.client.ApiClient", lambda configuration: configuration)
-    found = connect(parsed())
+    found = connect(parse())
     assert (found.server, found.namespace) == ("https://10.0.0.1:443", "ci")

@@ -18,7 +18,7 @@ def line(second: int, message: str, **fields: str) -> str:
 
 @pytest.fixture
 def servers(plugin: Plugin) -> Plugin:
-    """Return two servers, and a third that has not started."""
+    """Return a plugin on a cluster with two servers, and a third that has not started."""
     plugin.logs.of = {
         "wheelyard-main-1-aaaaa": [line(1, "publish done", user="packages.ci"), line(5, "five")],
         "wheelyard-main-1-bbbbb": [line(3, "three"), "2026-11-23T12:00:06.000000000Z not JSON"],
@@ -28,7 +28,7 @@ def servers(plugin: Plugin) -> Plugin:
     return plugin
 
 
-def test_one_log_of_all_servers_in_the_order_of_time(servers: Plugin) -> None:
+def test_the_logs_of_all_servers_are_merged_in_the_order_of_time(servers: Plugin) -> None:
     assert servers("logs", "main").out.splitlines() == [
         "aaaaa 2026-11-23 12:00:01 INFO audit publish done user=packages.ci",
         "bbbbb 2026-11-23 12:00:03 INFO audit three",
@@ -37,7 +37,7 @@ def test_one_log_of_all_servers_in_the_order_of_time(servers: Plugin) -> None:
     ]
 
 
-def test_json_is_what_the_servers_wrote(servers: Plugin) -> None:
+def test_json_has_the_lines_as_the_servers_wrote_them(servers: Plugin) -> None:
     shown = [json.loads(each) for each in servers("logs", "main", "-o", "json").out.splitlines()]
     assert len(shown) == 4
     assert shown[0] == {
@@ -51,7 +51,7 @@ def test_json_is_what_the_servers_wrote(servers: Plugin) -> None:
     assert shown[-1] == {"pod": "wheelyard-main-1-bbbbb", "message": "not JSON"}
 
 
-def test_the_last_lines_of_each_server(servers: Plugin) -> None:
+def test_tail_prints_the_last_lines_of_each_server(servers: Plugin) -> None:
     servers.logs.of["wheelyard-main-1-bbbbb"] = [line(1, "one"), line(2, "two")]
     shown = servers("logs", "main", "--tail", "1").out
     assert shown.splitlines() == [
@@ -68,10 +68,10 @@ def test_the_options_select_lines_by_time_and_count(
     servers: Plugin, options: tuple[str, ...], since: int | None, tail: int | None
 ) -> None:
     assert servers("logs", "main", *options).code == 0
-    assert {(each.since_seconds, each.tail) for each in servers.logs.extents} == {(since, tail)}
+    assert {(each.since_seconds, each.tail) for each in servers.logs.options} == {(since, tail)}
 
 
-def test_a_line_moves_no_cursor(servers: Plugin) -> None:
+def test_control_characters_in_a_line_are_escaped(servers: Plugin) -> None:
     servers.logs.of["wheelyard-main-1-aaaaa"] = [line(1, "\033[2J", user="x\ny")]
     shown = servers("logs", "main").out
     assert "\033" not in shown
@@ -88,21 +88,21 @@ def test_an_exception_is_indented(servers: Plugin) -> None:
 
 
 def test_logs_says_that_an_index_has_no_servers(plugin: Plugin) -> None:
-    assert "has no servers now" in plugin("logs", "main").err
+    assert "has no servers at the moment" in plugin("logs", "main").err
 
 
-def test_following_goes_on_with_servers_that_start_later(servers: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_LOOK_SECONDS", 0.01)
+def test_following_includes_servers_that_start_later(servers: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0.01)
     arguments = argparse.Namespace(tail=None, since=None, output=None)
     connection = Connection(servers.kube, servers.logs, "packages", SERVER)
-    coming = logs._reader(arguments, connection, an_index()).follow()
-    past = {str(entry.fields["message"]) for _, entry in islice(coming, 4)}
+    lines = logs._reader(arguments, connection, an_index()).follow()
+    past = {str(entry.fields["message"]) for _, entry in islice(lines, 4)}
     assert past == {"publish done", "three", "five", "not JSON"}
     servers.logs.of["wheelyard-main-1-bbbbb"].append(line(7, "seven"))
-    assert next(coming)[1].fields["message"] == "seven"
+    assert next(lines)[1].fields["message"] == "seven"
     servers.logs.of["wheelyard-main-2-ddddd"] = [line(8, "eight")]
     servers.kube.put(running_server("wheelyard-main-2-ddddd"))
-    pod, entry = next(coming)
+    pod, entry = next(lines)
     assert (pod, entry.fields["message"]) == ("wheelyard-main-2-ddddd", "eight")
     for body in list(servers.kube.objects.values()):
         if body["kind"] == "Pod":

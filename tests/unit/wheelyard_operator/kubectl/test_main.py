@@ -1,4 +1,4 @@
-"""How the plugin exits."""
+"""The exit codes of the plugin."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_an_interrupted_command_exits_with_130(monkeypatch: pytest.MonkeyPatch) 
     assert code_of(monkeypatch, "status") == 130
 
 
-def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback() -> None:
+def test_a_closed_pipe_exits_without_a_traceback() -> None:
     broken = """
 from wheelyard_operator.kubectl import __main__ as program
 

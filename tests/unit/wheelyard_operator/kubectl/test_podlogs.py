@@ -7,11 +7,11 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ProtocolError
 
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.kubectl.podlogs import Extent, Line, RealPodLogs, followed
+from wheelyard_operator.kubectl.podlogs import Line, LogOptions, RealPodLogs, follow
 
 
 class Client:
-    """Stands in for the official client: gives these chunks, then the error."""
+    """Replaces the official client: yields these chunks, then raises the error."""
 
     def __init__(self, *chunks: bytes | Exception) -> None:
         self.chunks = chunks
@@ -31,8 +31,8 @@ class Client:
             yield each
 
 
-def read(*chunks: bytes | Exception, extent: Extent = Extent()) -> list[Line]:  # noqa: B008 - frozen
-    return list(RealPodLogs(Client(*chunks))("packages", "pod", "index", extent))
+def read(*chunks: bytes | Exception, options: LogOptions = LogOptions()) -> list[Line]:  # noqa: B008 - frozen
+    return list(RealPodLogs(Client(*chunks))("packages", "pod", "index", options))
 
 
 def test_lines_are_put_together_from_chunks() -> None:
@@ -45,7 +45,7 @@ def test_a_line_cut_off_by_a_broken_connection_is_dropped() -> None:
 
 def test_only_the_requested_part_of_a_log_is_read() -> None:
     client = Client()
-    list(RealPodLogs(client)("packages", "a/b", "index", Extent(follow=True, since_seconds=60, tail=0)))
+    list(RealPodLogs(client)("packages", "a/b", "index", LogOptions(follow=True, since_seconds=60, tail=0)))
     assert client.path == "/api/v1/namespaces/packages/pods/a%2Fb/log"
     assert client.query == {
         "container": "index",
@@ -56,20 +56,20 @@ def test_only_the_requested_part_of_a_log_is_read() -> None:
     }
 
 
-def test_a_refusal_has_its_status() -> None:
+def test_a_refusal_keeps_its_status() -> None:
     with pytest.raises(ApiError) as caught:
         read(ApiException(status=403, reason="Forbidden"))
     assert caught.value.status == 403
 
 
-def test_each_line_comes_once_however_often_the_connection_ends() -> None:
+def test_each_line_is_yielded_once_however_often_the_connection_ends() -> None:
     readings = iter([[Line("T1", "a"), Line("T2", "b")], [Line("T2", "b"), Line("T3", "c")], [Line("T3", "c")]])
     ended = iter([False, False, True])
-    extents: list[Extent] = []
+    asked: list[LogOptions] = []
 
-    def reading(extent: Extent) -> Iterator[Line]:
-        extents.append(extent)
+    def reading(options: LogOptions) -> Iterator[Line]:
+        asked.append(options)
         return iter(next(readings))
 
-    assert [each.text for each in followed(reading, lambda: next(ended), lambda: None)] == ["a", "b", "c"]
-    assert [each.since_time for each in extents] == ["", "T2", "T3"]
+    assert [each.text for each in follow(reading, lambda: next(ended), lambda: None)] == ["a", "b", "c"]
+    assert [each.since_time for each in asked] == ["", "T2", "T3"]

@@ -1,11 +1,11 @@
 import pytest
 
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.kubectl.retries import patiently
+from wheelyard_operator.kubectl.retries import with_retries
 
 
 class Server:
-    """Refuses some times, then answers."""
+    """Refuses a few times, then answers."""
 
     def __init__(self, *refusals: int) -> None:
         self.refusals = list(refusals)
@@ -20,9 +20,9 @@ class Server:
         self.waits += 1
 
 
-def test_a_server_that_restarts_is_waited_for() -> None:
+def test_a_call_is_retried_while_the_server_restarts() -> None:
     server = Server(0, 503, 429, 500)
-    assert patiently(server, server.wait) == "answer"
+    assert with_retries(server, server.wait) == "answer"
     assert server.waits == 4
 
 
@@ -30,12 +30,12 @@ def test_a_server_that_restarts_is_waited_for() -> None:
 def test_an_http_error_is_not_retried(status: int) -> None:
     server = Server(status)
     with pytest.raises(ApiError):
-        patiently(server, server.wait)
+        with_retries(server, server.wait)
     assert server.waits == 0
 
 
 def test_retries_end_after_a_bounded_number() -> None:
     server = Server(*[0] * 1000)
     with pytest.raises(ApiError):
-        patiently(server, server.wait)
+        with_retries(server, server.wait)
     assert server.waits == 60

@@ -12,7 +12,7 @@ from wheelyard_operator.resource import Manifest
 
 @pytest.fixture
 def checked(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Have each step happen to the Job when the plugin waits the next time."""
+    """Return a function that makes each step happen to the Job the next time that the plugin waits."""
     plugin.kube.put(deployment(an_index(), SETTINGS, config_digest="c", credentials_digest="k"))
 
     def happens(*steps: Callable[[Plugin, Manifest], None]) -> None:
@@ -54,13 +54,13 @@ def ended(code: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("code", "exits", "text"),
     [
-        (0, 0, "nothing is wrong"),
-        (1, 1, "something is wrong"),
-        (2, 2, "could not be checked"),
-        (137, 2, "with 137"),
+        (0, 0, "no findings"),
+        (1, 1, "there are findings"),
+        (2, 2, "could not be done"),
+        (137, 2, "with code 137"),
     ],
 )
-def test_it_shows_what_the_job_says_and_exits_as_it_did(
+def test_the_output_and_exit_code_are_those_of_the_job(
     plugin: Plugin, checked: Callable[..., None], code: int, exits: int, text: str
 ) -> None:
     checked(
@@ -70,25 +70,25 @@ def test_it_shows_what_the_job_says_and_exits_as_it_did(
     assert shown.out == "finding: a: is missing\nend\n"
     assert text in shown.err
     assert shown.code == exits
-    assert plugin.kube.list("Job") == [], "it is removed"
+    assert plugin.kube.list("Job") == [], "the Job is removed"
 
 
 def sidecar(state: dict[str, Any]) -> Manifest:
-    """Return the status of a container that somebody injects; the kubelet sorts them by name."""
+    """Return the status of an injected container; the kubelet sorts them by name."""
     return {"name": "istio-proxy", "image": "mesh", "state": state}
 
 
 @pytest.mark.parametrize("of_sidecar", [ended(0), RUNNING, {"waiting": {}}])
 @pytest.mark.parametrize("code", [0, 1])
-def test_the_result_is_that_of_the_checks_own_container(
+def test_the_result_comes_from_the_checks_own_container(
     plugin: Plugin, checked: Callable[..., None], of_sidecar: dict[str, Any], code: int
 ) -> None:
-    beside = [sidecar(of_sidecar)]
+    sidecars = [sidecar(of_sidecar)]
     checked(
         pod_is({}, sidecars=[sidecar(ended(0))]),
-        pod_is(RUNNING, "half", sidecars=beside),
-        pod_is(RUNNING, "half", sidecars=beside),
-        pod_is(ended(code), "half", "end", sidecars=beside),
+        pod_is(RUNNING, "half", sidecars=sidecars),
+        pod_is(RUNNING, "half", sidecars=sidecars),
+        pod_is(ended(code), "half", "end", sidecars=sidecars),
     )
     shown = plugin("verify", "main")
     assert (shown.code, shown.out) == (code, "half\nend\n")
@@ -101,7 +101,7 @@ def test_without_a_result_of_its_own_container_there_is_no_verdict(
     checked(pod_is(RUNNING, sidecars=[sidecar(RUNNING)]), evicted, evicted)
     shown = plugin("verify", "main")
     assert shown.code == 2
-    assert "nothing is wrong" not in shown.err
+    assert "no findings" not in shown.err
 
 
 def test_a_foreign_pod_with_the_label_is_ignored(plugin: Plugin, checked: Callable[..., None]) -> None:
@@ -125,7 +125,7 @@ def test_the_job_is_removed_even_after_an_interrupt(plugin: Plugin, checked: Cal
     assert [each.split()[0] for each in plugin.kube.writes] == ["create", "delete"]
 
 
-def test_the_reason_for_waiting_is_logged_once(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_the_reason_for_waiting_is_printed_once(plugin: Plugin, checked: Callable[..., None]) -> None:
     unschedulable = {"type": "PodScheduled", "status": "False", "message": "no room"}
     keeps = pod_is({"waiting": {}}, conditions=[unschedulable])
     checked(keeps, keeps, pod_is(ended(0), "fine"))
@@ -134,7 +134,7 @@ def test_the_reason_for_waiting_is_logged_once(plugin: Plugin, checked: Callable
     assert shown.code == 0
 
 
-def test_a_job_that_may_have_no_pod_ends_it(plugin: Plugin, checked: Callable[..., None]) -> None:
+def test_a_job_whose_pod_is_refused_ends_the_check(plugin: Plugin, checked: Callable[..., None]) -> None:
     def fail(plugin: Plugin, job: Manifest) -> None:
         conditions = [{"type": "Failed", "status": "True", "message": "pods are forbidden: quota"}]
         plugin.kube.put({**job, "status": {"conditions": conditions}})
@@ -152,7 +152,7 @@ def test_an_evicted_pod_gives_no_result(plugin: Plugin, checked: Callable[..., N
     checked(pod_is(RUNNING, "line"), remove)
     shown = plugin("verify", "main")
     assert shown.code == 2
-    assert "before it could tell a result" in shown.err
+    assert "before it had a result" in shown.err
 
 
 def test_json_goes_to_stdout_and_progress_to_stderr(plugin: Plugin, checked: Callable[..., None]) -> None:
@@ -174,7 +174,7 @@ def test_options_reach_the_job(plugin: Plugin, checked: Callable[..., None]) -> 
     assert commands[0][-2:] == ["--quick", "--json"]
 
 
-def test_an_index_that_is_not_deployed(plugin: Plugin) -> None:
+def test_an_index_that_is_not_deployed_is_not_checked(plugin: Plugin) -> None:
     shown = plugin("verify", "main")
     assert shown.code == 2
     assert "is not deployed yet" in shown.err
@@ -191,6 +191,6 @@ def test_a_person_who_may_not_create_a_job_gets_a_clear_error(
     checked()
     monkeypatch.setattr(plugin.kube, "create", refuse)
     assert (
-        "You (jane) do not have the right to create jobs.batch in namespace packages."
+        "You (jane) do not have permission to create jobs.batch in namespace packages."
         in plugin("verify", "main").err
     )

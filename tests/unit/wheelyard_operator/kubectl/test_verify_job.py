@@ -24,7 +24,7 @@ def pod(body: Manifest) -> Any:
 
 
 @pytest.mark.parametrize("changes", [{}, given(), VOLUME], ids=["made", "given", "volume"])
-def test_the_pod_may_do_what_an_index_server_may_and_has_what_it_has(changes: dict[str, Any]) -> None:
+def test_the_pod_has_the_permissions_and_settings_of_an_index_server(changes: dict[str, Any]) -> None:
     index = an_index(**changes)
     its, theirs = pod(job(index)), pod(servers(index))
     for field in ("securityContext", "serviceAccountName", "automountServiceAccountToken", "shareProcessNamespace"):
@@ -37,17 +37,17 @@ def test_the_pod_may_do_what_an_index_server_may_and_has_what_it_has(changes: di
     assert container["command"] == ["wheelyard", "verify", "--config", "/etc/wheelyard/config/index.yaml"]
 
 
-def test_options_are_those_of_the_command() -> None:
+def test_options_are_passed_to_the_command() -> None:
     assert pod(job(an_index(), None, "--quick", "--json"))["containers"][0]["command"][-2:] == ["--quick", "--json"]
 
 
-def test_it_mounts_the_configuration_and_neither_logins_nor_a_cache() -> None:
+def test_the_pod_mounts_the_configuration_but_neither_the_access_file_nor_a_cache() -> None:
     its = pod(job(an_index()))
     assert [each["name"] for each in its["volumes"]] == ["config", "tmp"]
     assert [each["name"] for each in its["containers"][0]["volumeMounts"]] == ["config", "tmp"]
 
 
-def test_a_volume_is_mounted_for_reading_alone_and_where_the_server_is() -> None:
+def test_a_volume_is_mounted_read_only_on_the_servers_node() -> None:
     index = an_index(**VOLUME)
     its = pod(job(index))
     (data,) = (each for each in its["containers"][0]["volumeMounts"] if each["name"] == "data")
@@ -57,7 +57,7 @@ def test_a_volume_is_mounted_for_reading_alone_and_where_the_server_is() -> None
     assert "affinity" not in pod(job(an_index()))
 
 
-def test_what_others_have_added_to_the_servers_does_not_keep_the_job_from_ending() -> None:
+def test_containers_that_others_injected_into_the_servers_are_left_out() -> None:
     index = an_index()
     live = servers(index)
     pod(live)["containers"].insert(0, {"name": "proxy", "image": "proxy", "volumeMounts": []})
@@ -66,10 +66,10 @@ def test_what_others_have_added_to_the_servers_does_not_keep_the_job_from_ending
     its = pod(job(index, live))
     assert [each["name"] for each in its["containers"]] == ["verify"]
     assert "proxy" not in [each["name"] for each in its["volumes"]]
-    assert its["imagePullSecrets"] == [{"name": "pull"}], "without it the image cannot be had"
+    assert its["imagePullSecrets"] == [{"name": "pull"}], "without it the image cannot be pulled"
 
 
-def test_neither_the_service_nor_the_operator_takes_its_pod_for_a_server() -> None:
+def test_neither_the_service_nor_the_operator_takes_the_pod_for_a_server() -> None:
     index = an_index()
     body = job(index)
     labels = body["spec"]["template"]["metadata"]["labels"]

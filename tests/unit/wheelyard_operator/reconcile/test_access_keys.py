@@ -117,7 +117,7 @@ def test_a_lost_key_is_deleted_only_after_the_secret_is_known_to_be_writable() -
 
 def test_nothing_ends_while_pods_have_the_previous_key() -> None:
     kube, users = FakeKube(), Users(AccessKey("old", active=True))
-    assert keep(kube, users).ends_a_key
+    assert keep(kube, users).has_previous_key
     assert [each.key_id for each in users.listed] == ["old", "new"]
     assert "deactivate old" not in users.calls
 
@@ -127,10 +127,10 @@ def test_the_previous_key_is_deactivated_which_is_recorded_and_later_deleted() -
     keep(kube, users)
     roll_out(kube)
     deactivated = later(NOW, GRACE)
-    assert keep(kube, users, deactivated).ends_a_key
+    assert keep(kube, users, deactivated).has_previous_key
     assert users.calls[-1] == "deactivate old"
     assert recorded(kube).deactivated == deactivated
-    assert not keep(kube, users, later(deactivated, GRACE)).ends_a_key
+    assert not keep(kube, users, later(deactivated, GRACE)).has_previous_key
     assert users.calls[-1] == "delete old"
 
 

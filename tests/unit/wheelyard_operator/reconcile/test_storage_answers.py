@@ -53,7 +53,12 @@ def test_any_changed_input_is_another_question(answers: StorageAnswers, changed:
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
-    [(READY, 45), (PROBLEM, 5), (replace(READY, ends_a_key=True), 5), (replace(READY, awaits_a_key=True), 5)],
+    [
+        (READY, 45),
+        (PROBLEM, 5),
+        (replace(READY, has_previous_key=True), 5),
+        (replace(READY, rotation_waits=True), 5),
+    ],
 )
 def test_a_problem_and_a_rotating_key_are_asked_about_sooner(
     answers: StorageAnswers, time: Time, answer: ReadyStorage | Problem, seconds: int

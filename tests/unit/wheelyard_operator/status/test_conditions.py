@@ -1,10 +1,10 @@
 import pytest
 
 from wheelyard_operator.resource import Manifest
-from wheelyard_operator.status.conditions import STATES, Condition, as_api, paused, state, transitions
+from wheelyard_operator.status.conditions import STATES, Condition, as_api, paused_conditions, state, transitions
 
 
-def test_time_changes_only_with_the_status() -> None:
+def test_the_transition_time_changes_only_with_the_status() -> None:
     first = as_api([Condition("Ready", "False", "A", "a")], {}, 1, "t1")
     assert first[0]["lastTransitionTime"] == "t1"
     other = as_api([Condition("Ready", "False", "B", "b")], {"conditions": first}, 2, "t2")
@@ -30,7 +30,7 @@ def test_an_event_is_posted_for_each_changed_condition() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "before", "is_news"),
+    ("reason", "before", "is_event"),
     [
         ("AccessPending", "Unknown", False),
         ("RollingOut", "True", False),
@@ -41,20 +41,20 @@ def test_an_event_is_posted_for_each_changed_condition() -> None:
         ("EndpointUnreachable", "True", True),
     ],
 )
-def test_states_of_every_healthy_start_post_no_warning(reason: str, before: str, *, is_news: bool) -> None:
+def test_states_of_every_healthy_start_post_no_warning(reason: str, before: str, *, is_event: bool) -> None:
     old = {"conditions": as_api([Condition("Available", before, "Old", "")], {}, 1, "t")}
     new = {"conditions": as_api([Condition("Available", "False", reason, "")], {}, 1, "t")}
-    assert bool(transitions(old, new)) is is_news
+    assert bool(transitions(old, new)) is is_event
 
 
 def found(conditions: list[Manifest]) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in conditions}
 
 
-def test_while_it_is_paused_nothing_is_under_way() -> None:
+def test_a_paused_resource_keeps_its_conditions_and_is_not_reconciling() -> None:
     ready = as_api([Condition("Ready", "True", "A", ""), Condition("Reconciling", "True", "B", "")], {}, 1, "t")
     status = {"observedGeneration": 1, "conditions": [*ready, {"type": "Exposed", "status": "True", "reason": "R"}]}
-    assert found(paused(status, 1, "t2")) == {
+    assert found(paused_conditions(status, 1, "t2")) == {
         "Ready": ("True", "A"),
         "Exposed": ("True", "R"),
         "Reconciling": ("False", "PausedByAnnotation"),
@@ -72,10 +72,10 @@ def test_while_it_is_paused_nothing_is_under_way() -> None:
     ],
 )
 def test_an_index_paused_before_it_is_ready_needs_to_be_resumed(status: Manifest) -> None:
-    conditions = paused(status, 2, "t2")
+    conditions = paused_conditions(status, 2, "t2")
     assert found(conditions)["Ready"] == ("False", "PausedByAnnotation")
     assert found(conditions)["Stalled"] == ("True", "PausedByAnnotation")
-    assert paused({"observedGeneration": 2, "conditions": conditions}, 2, "t3") == conditions, "at rest"
+    assert paused_conditions({"observedGeneration": 2, "conditions": conditions}, 2, "t3") == conditions, "at rest"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_healthy_index_is_ready_and_settled() -> None:
     }
 
 
-def test_a_storage_problem_while_pods_serve() -> None:
+def test_a_storage_problem_leaves_the_index_available() -> None:
     problem = Problem("StorageReady", "BucketNotFound", "make it")
     assert conditions(problem=problem) == {
         "Ready": ("False", "BucketNotFound"),
@@ -51,21 +51,21 @@ def test_a_storage_problem_while_pods_serve() -> None:
     }
 
 
-def test_a_problem_that_may_pass_by_itself_does_not_stall() -> None:
+def test_a_temporary_problem_does_not_stall() -> None:
     problem = Problem("StorageReady", "EndpointUnreachable", "wait", stalled=False)
     found = conditions(problem=problem)
     assert found["Reconciling"] == ("True", "Retrying")
     assert found["Stalled"] == ("False", "Progressing")
 
 
-def test_a_taken_name_is_a_conflict() -> None:
+def test_a_name_conflict_leaves_the_storage_unchecked() -> None:
     found = conditions(problem=Problem("Ready", "NameConflict", "rename"), deployment=None)
     assert found["Ready"] == ("False", "NameConflict")
     assert found["Available"] == ("False", "NotDeployed")
     assert found["StorageReady"] == ("Unknown", "NotChecked")
 
 
-def test_available_is_what_serves_whatever_is_wrong_with_an_object() -> None:
+def test_available_does_not_depend_on_refused_objects() -> None:
     refused = Problem("AccessInForce", "ApplyRefused", "immutable")
     found = conditions(problem=refused)
     assert found["Available"] == ("True", "Serving")
@@ -116,7 +116,7 @@ def test_refused_pods_stall_the_index(available: int) -> None:
     assert found["Available"] == (("True", "Serving") if available else ("False", "PodsRefused"))
 
 
-def test_a_paused_rollout_is_named() -> None:
+def test_a_paused_rollout_is_reported() -> None:
     live = deployment(updatedReplicas=0)
     live["spec"]["paused"] = True
     found = conditions(deployment=live)
@@ -127,7 +127,7 @@ def test_a_paused_rollout_is_named() -> None:
     assert conditions(deployment=live)["Ready"] == ("True", "Serving"), "there is nothing to roll out"
 
 
-def test_without_servers_their_checks_are_not_waited_for() -> None:
+def test_zero_servers_do_not_wait_for_checks_by_servers() -> None:
     role = {"s3__provision": {}, "s3__credentials": {"serviceAccount": {"annotations": {"a": "b"}}}}
     found = conditions(role, deployment=deployment(0), access_answers={})
     assert found["StorageReady"] == ("Unknown", "NotChecked")

@@ -26,7 +26,7 @@ def pod(container: Manifest | None = None, conditions: Any = ()) -> Manifest:
 
 
 def quota(message: str = "pods are forbidden: exceeded quota") -> Manifest:
-    """Return what a Deployment says whose pods the API server refuses."""
+    """Return the condition of a Deployment whose pods the API server refuses."""
     return {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
 
 
@@ -56,20 +56,20 @@ def test_zero_replicas_is_scaled_to_zero() -> None:
     assert availability(deployment(0), []).reason == "ScaledToZero"
 
 
-def test_servers_that_are_ending_serve_still() -> None:
+def test_terminating_servers_still_count_as_available() -> None:
     assert availability(deployment(0, availableReplicas=1), []).status == "True"
 
 
 @pytest.mark.parametrize("available", [0, 1])
-def test_what_the_deployment_says_of_its_pods(available: int) -> None:
+def test_a_refusal_of_pods_is_quoted_and_bounded(available: int) -> None:
     live = deployment(updatedReplicas=1, availableReplicas=available)
     live["status"]["conditions"] = [quota("pods are\n forbidden: " + "x" * 5000)]
     found = availability(live, [pod({"state": {"waiting": {"reason": "ContainerCreating"}}})])
-    assert "Pods may not be made or removed: pods are forbidden: xx" in found.message
+    assert "Pods cannot be created or deleted: pods are forbidden: xx" in found.message
     assert len(found.message) < 1200
 
 
-def test_why_pods_do_not_start_says_more_than_that_they_are_late() -> None:
+def test_the_reason_of_a_pod_comes_before_the_missed_deadline() -> None:
     live = deployment(updatedReplicas=1, availableReplicas=0)
     late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
     live["status"]["conditions"] = [late]
@@ -85,7 +85,7 @@ def test_some_available_servers_make_an_index_available() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "reason", "words"),
+    ("problem", "reason", "words"),
     [
         (pod({"state": {"waiting": {"reason": "ErrImagePull"}}}), "ImagePullFailed", "w:1"),
         (pod({"state": {"waiting": {"reason": "ImagePullBackOff"}}}), "ImagePullFailed", "w:1"),
@@ -113,14 +113,14 @@ def test_some_available_servers_make_an_index_available() -> None:
         (pod({"ready": True}), "Starting", "starting"),
     ],
 )
-def test_why_pods_do_not_start(trouble: Manifest, reason: str, words: str) -> None:
-    found = availability(deployment(availableReplicas=0), [trouble])
+def test_the_reason_why_a_pod_does_not_start_is_reported(problem: Manifest, reason: str, words: str) -> None:
+    found = availability(deployment(availableReplicas=0), [problem])
     assert (found.status, found.reason) == ("False", reason)
     assert words in found.message
 
 
-def test_the_words_stay_while_the_trouble_does() -> None:
-    """A kubelet alternates between the two: that must not be a write each time."""
+def test_the_message_stays_the_same_while_the_problem_does() -> None:
+    """A kubelet alternates between the two, and each change would be a write."""
     one = pod({"state": {"waiting": {"reason": "ErrImagePull", "message": "a"}}})
     two = pod({"state": {"waiting": {"reason": "ImagePullBackOff", "message": "b"}}})
     live = deployment(availableReplicas=0)

@@ -10,7 +10,7 @@ ROLE: dict[str, Any] = {"s3__provision": {}, "s3__credentials": {"serviceAccount
 VOLUME = {"storage": {"volume": {"size": "1Gi"}}, "replicas": 1}
 
 
-def said(
+def statuses(
     of: dict[str, Any],
     ready: ReadyStorage | None = None,
     claim: Any = None,
@@ -23,18 +23,18 @@ def said(
     return [(each.status, each.reason) for each in found]
 
 
-def test_a_key_that_the_operator_made() -> None:
-    assert said({}, ReadyStorage()) == [("True", "BucketReady"), ("True", "KeyIssued")]
-    assert said({}, ReadyStorage(ends_a_key=True))[1] == ("True", "KeyRotating")
+def test_a_key_of_the_operator_is_issued_and_rotating() -> None:
+    assert statuses({}, ReadyStorage()) == [("True", "BucketReady"), ("True", "KeyIssued")]
+    assert statuses({}, ReadyStorage(has_previous_key=True))[1] == ("True", "KeyRotating")
 
 
 def test_given_credentials_are_shown_as_found() -> None:
-    assert said(given(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
+    assert statuses(given(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
 
 
 def test_only_the_index_servers_can_check_a_role() -> None:
-    assert said(ROLE, ReadyStorage(), serves=False) == [("Unknown", "NotChecked")] * 2
-    assert said(ROLE, ReadyStorage()) == [("True", "BucketReady"), ("True", "ServiceAccountHasRole")]
+    assert statuses(ROLE, ReadyStorage(), serves=False) == [("Unknown", "NotChecked")] * 2
+    assert statuses(ROLE, ReadyStorage()) == [("True", "BucketReady"), ("True", "ServiceAccountHasRole")]
 
 
 @pytest.mark.parametrize(
@@ -47,17 +47,17 @@ def test_only_the_index_servers_can_check_a_role() -> None:
 )
 def test_a_volume_is_shown_by_its_phase(phase: str, expected: tuple[str, str]) -> None:
     claim = {"status": {"phase": phase}}
-    assert said(VOLUME, ReadyStorage(), claim) == [expected, ("True", "NoneNeeded")]
-    assert said(VOLUME, ReadyStorage())[0] == ("Unknown", "VolumePending")
+    assert statuses(VOLUME, ReadyStorage(), claim) == [expected, ("True", "NoneNeeded")]
+    assert statuses(VOLUME, ReadyStorage())[0] == ("Unknown", "VolumePending")
 
 
-def test_what_was_not_looked_at_is_not_said_to_be_well() -> None:
+def test_a_storage_that_was_not_checked_is_unknown() -> None:
     taken = Problem("Available", "NameConflict", "Rename it.")
-    assert said({}, None, problem=taken) == [("Unknown", "NotChecked")] * 2
+    assert statuses({}, None, problem=taken) == [("Unknown", "NotChecked")] * 2
     missing = Problem("StorageReady", "BucketNotFound", "Make it.")
-    assert said({}, None, problem=missing) == [("False", "BucketNotFound"), ("Unknown", "NotChecked")]
+    assert statuses({}, None, problem=missing) == [("False", "BucketNotFound"), ("Unknown", "NotChecked")]
 
 
-def test_trouble_after_the_storage_was_found_to_be_well() -> None:
+def test_a_later_problem_leaves_the_storage_ready() -> None:
     refused = Problem("Available", "ApplyRefused", "A quota.")
-    assert said({}, ReadyStorage(), problem=refused) == [("True", "BucketReady"), ("True", "KeyIssued")]
+    assert statuses({}, ReadyStorage(), problem=refused) == [("True", "BucketReady"), ("True", "KeyIssued")]

@@ -13,7 +13,7 @@ def seen(status: Manifest) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
 
 
-def test_a_user_in_force_has_its_status_and_rights() -> None:
+def test_an_accepted_user_has_its_status_and_rights() -> None:
     findings = UserFindings(
         "http://x/", (READ, OWN), has_secret=True, token_issued=NOW, next_rotation="later", previous_token_until="l"
     )
@@ -31,14 +31,14 @@ def test_missing_times_are_null() -> None:
     assert status["tokenIssued"] is status["nextRotation"] is status["previousTokenUntil"] is None
 
 
-def test_what_the_index_does_not_let_a_user_have() -> None:
+def test_grants_beyond_the_maximum_are_reported() -> None:
     status = user_status(a_user(), UserFindings("http://x/", refused=("group admins", "delete: *")), NOW)
     assert seen(status)["GrantsAccepted"] == ("False", "BeyondMaximum")
     assert "group admins; delete: *." in status["conditions"][1]["message"]
     assert seen(status)["Ready"][0] == "True"
 
 
-def test_a_glob_of_before_the_bounds() -> None:
+def test_a_glob_from_before_the_bounds_is_reported() -> None:
     user = a_user(grants=[{"packages": ["*a" * 9], "verbs": ["read"]}])
     status = user_status(user, UserFindings("http://x/"), NOW)
     assert seen(status)["GrantsAccepted"] == ("False", "GlobsIgnored")
@@ -73,9 +73,11 @@ def test_a_user_that_waits_is_reconciling_and_not_stalled() -> None:
         (("sub=job (as ci.a)",), ("False", "TrustedBefore")),
     ],
 )
-def test_whose_jobs_log_in_as_the_user(taken: tuple[str, ...] | None, state: tuple[str, str]) -> None:
+def test_jobs_that_log_in_as_another_user_are_reported(
+    taken: tuple[str, ...] | None, state: tuple[str, str]
+) -> None:
     status = user_status(a_user(service_accounts=["agent"]), UserFindings("http://x/", taken=taken), NOW)
     assert seen(status)["TrustAccepted"] == state
-    assert ("sub=job (as ci.a). Remove them" in str(status)) is bool(taken)
+    assert ("sub=job (as ci.a). That user" in str(status)) is bool(taken)
     assert seen(status)["Ready"][0] == "True"
     assert "TrustAccepted" not in seen(user_status(a_user(), UserFindings("http://x/", taken=taken), NOW))
