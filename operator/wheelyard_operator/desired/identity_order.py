@@ -34,10 +34,10 @@ class IdentityOrder:
             has_none = _without_rights(content)
             users = sorted(content.get("users", ()), key=has_none)
             for user in users:
-                for way in (PUBLISHERS, IDENTITIES):
-                    for each in user.get(way, ()):
+                for kind in (PUBLISHERS, IDENTITIES):
+                    for each in user.get(kind, ()):
                         identity = TokenIdentity(each["issuer"], tuple(each["claims"].items()))
-                        found.setdefault((way, identity.issuer), []).append((user["name"], identity))
+                        found.setdefault((kind, identity.issuer), []).append((user["name"], identity))
         except (ValueError, LookupError, TypeError, AttributeError):
             return cls()
         return cls(
@@ -56,9 +56,9 @@ class IdentityOrder:
         """Return how many publishers `holder` may have to compare."""
         return len(self.by_issuer.get((PUBLISHERS, publisher.issuer), ()))
 
-    def before(self, username: str, way: str, identity: TokenIdentity) -> str:
+    def preferred(self, username: str, kind: str, identity: TokenIdentity) -> str:
         """Return the user that some tokens of an identity log in as instead, "" for none."""
-        for name, other in self.by_issuer.get((way, identity.issuer), ())[:_MAX_COMPARED]:
+        for name, other in self.by_issuer.get((kind, identity.issuer), ())[:_MAX_COMPARED]:
             if name == username:
                 return ""
             if other.overlaps(identity):

@@ -27,9 +27,9 @@ def answered_in(state: Mapping[str, Any]) -> tuple[str, ...]:
 
     Older operators wrote the last value itself.
     """
-    before, found = state.get("request"), state.get("answered")
-    if isinstance(before, str) and before:
-        return (_digest(before),)
+    previous, found = state.get("request"), state.get("answered")
+    if isinstance(previous, str) and previous:
+        return (_digest(previous),)
     return tuple(each for each in found if isinstance(each, str))[:_MAX_ANSWERED] if isinstance(found, list) else ()
 
 

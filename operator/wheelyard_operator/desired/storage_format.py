@@ -22,9 +22,9 @@ def given(secret: Manifest | None) -> int:
     return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else OLDEST_FORMAT
 
 
-def allowed(before: int, known: Sequence[int | None]) -> int:
+def allowed(previous: int, known: Sequence[int | None]) -> int:
     """Return the format that servers may write, by that of each pod, None without an answer."""
     answered = [each for each in known if each is not None]
     if answered and len(answered) == len(known):
         return min(answered)
-    return min([before, *answered])
+    return min([previous, *answered])

@@ -181,9 +181,9 @@ class Leadership:
         version = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
         self._kube.apply(self._manifest(lease.get("spec", {}), holder, version))
 
-    def _manifest(self, before: Manifest, holder: str, version: Manifest) -> Manifest:
+    def _manifest(self, previous: Manifest, holder: str, version: Manifest) -> Manifest:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        goes_on, transitions = before.get("holderIdentity") == holder, before.get("leaseTransitions", 0)
+        goes_on, transitions = previous.get("holderIdentity") == holder, previous.get("leaseTransitions", 0)
         namespace, name = self._lease_key
         return {
             "apiVersion": _API_VERSION,
@@ -192,8 +192,8 @@ class Leadership:
             "spec": {
                 "holderIdentity": holder,
                 "leaseDurationSeconds": LEASE_SECONDS,
-                "acquireTime": before.get("acquireTime", now) if goes_on else now,
+                "acquireTime": previous.get("acquireTime", now) if goes_on else now,
                 "renewTime": now,
-                "leaseTransitions": transitions + 1 if before and holder and not goes_on else transitions,
+                "leaseTransitions": transitions + 1 if previous and holder and not goes_on else transitions,
             },
         }

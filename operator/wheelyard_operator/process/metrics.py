@@ -19,6 +19,7 @@ from wheelyard_operator.resource import INDEX, USER, Key
 from wheelyard_operator.status.conditions import STATES
 from wheelyard_operator.times import timestamp
 
+_PREFIX = "wheelyard_operator"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -27,80 +28,64 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.kubernetes_requests = Counter(
-            "wheelyard_operator_kubernetes_requests",
-            "Requests of reconciliations to the API server.",
-            ("verb", "kind", "status"),
-            registry=self.registry,
+        self.kubernetes_requests = self._counter(
+            "kubernetes_requests", "Requests of reconciliations to the API server.", "verb", "kind", "status"
         )
-        self.aws_requests = Counter(
-            "wheelyard_operator_aws_requests",
-            "Requests to S3 and IAM, every attempt.",
-            ("service", "operation", "status"),
-            registry=self.registry,
+        self.aws_requests = self._counter(
+            "aws_requests", "Requests to S3 and IAM, every attempt.", "service", "operation", "status"
         )
-        self.http_requests = Counter(
-            "wheelyard_operator_http_requests",
+        self.http_requests = self._counter(
+            "http_requests",
             "Requests to OIDC issuers and to the metrics port of index servers.",
-            ("service", "status"),
-            registry=self.registry,
+            "service",
+            "status",
         )
-        self._failures = Counter(
-            "wheelyard_operator_background_failures",
-            "Unexpected failures of background loops; each is retried.",
-            ("loop",),
-            registry=self.registry,
+        self._failures = self._counter(
+            "background_failures", "Unexpected failures of background loops; each is retried.", "loop"
         )
-        self._reconciliations = Counter(
-            "wheelyard_operator_reconciliations",
-            "Reconciliations that ended, by result.",
-            ("kind", "result"),
-            registry=self.registry,
+        self._last_event = self._gauge(
+            "last_event_timestamp_seconds", "When a watch last delivered an event.", "resource"
+        )
+        self._measure_reconciliations()
+        self._watch_resources()
+
+    def _measure_reconciliations(self) -> None:
+        self._reconciliations = self._counter(
+            "reconciliations", "Reconciliations that ended, by result.", "kind", "result"
         )
         self._reconcile_seconds = Histogram(
-            "wheelyard_operator_reconcile_seconds",
+            f"{_PREFIX}_reconcile_seconds",
             "Duration of reconciliations.",
             ("kind",),
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._overruns = Counter(
-            "wheelyard_operator_overruns",
-            "Reconciliations that exceeded their budget, so that others did not wait for them.",
-            ("kind",),
-            registry=self.registry,
+        self._overruns = self._counter(
+            "overruns", "Reconciliations that exceeded their budget, so that others did not wait for them.", "kind"
         )
-        self._last_reconcile = Gauge(
-            "wheelyard_operator_last_reconcile_timestamp_seconds",
-            "When a reconciliation last ended without an error.",
-            ("kind",),
-            registry=self.registry,
+        self._last_reconcile = self._gauge(
+            "last_reconcile_timestamp_seconds", "When a reconciliation last ended without an error.", "kind"
         )
-        self._last_event = Gauge(
-            "wheelyard_operator_last_event_timestamp_seconds",
-            "When a watch last delivered an event.",
-            ("resource",),
-            registry=self.registry,
-        )
-        self._resources = Gauge(
-            "wheelyard_operator_resources",
-            "Managed resources, by their last known state.",
-            ("kind", "state"),
-            registry=self.registry,
-        )
-        self._states: dict[Key, str] = {}
-        for kind, state in product((INDEX, USER), STATES):
-            self._resources.labels(kind, state).set_function(partial(self._count, kind, state))
 
+    def _watch_resources(self) -> None:
+        self._states: dict[Key, str] = {}
         self._ends: dict[Key, Mapping[str, str]] = {}
-        ends = Gauge(
-            "wheelyard_operator_next_end_timestamp_seconds",
+        resources = self._gauge("resources", "Managed resources, by their last known state.", "kind", "state")
+        for kind, state in product((INDEX, USER), STATES):
+            resources.labels(kind, state).set_function(partial(self._count, kind, state))
+        ends = self._gauge(
+            "next_end_timestamp_seconds",
             "When the first token or access key is due for rotation, and when the first certificate expires.",
-            ("of",),
-            registry=self.registry,
+            "of",
         )
         for each in ("certificate", "key", "token"):
             ends.labels(each).set_function(partial(self._first_end, each))
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
 
     def record_event(self, resource: str) -> None:
         """Record an event of a watch, of a resource such as "secrets"."""

@@ -11,7 +11,7 @@ PASSWORD_HASH = "passwordHash"  # noqa: S105 - the name of a field
 _TYPE = "kubernetes.io/basic-auth"
 
 
-def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPassword | None) -> ChosenPassword:
+def chosen_password(user: IndexUser, secret: Manifest | None, previous: ChosenPassword | None) -> ChosenPassword:
     """Return the hash of the password in `secret`; raise Problem.
 
     The team's Secret is not changed.
@@ -32,8 +32,8 @@ def chosen_password(user: IndexUser, secret: Manifest | None, before: ChosenPass
             f"Secret {name} must be of type {_TYPE}: delete it and create it with that type.",
         )
     source = f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
-    if before is not None and before.source == source and _still_counts(before, secret):
-        return before
+    if previous is not None and previous.source == source and _still_counts(previous, secret):
+        return previous
     try:
         made = _hashed(secret)
     except ValueError as error:

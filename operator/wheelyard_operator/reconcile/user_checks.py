@@ -105,7 +105,7 @@ def taken_identities(user: IndexUser, free: IndexUser, cluster_issuer: str, in_f
     held = [each for each in user.publishers if each not in free.publishers]
     found = [
         *((each, order.holder(user.username, each)) for each in held),
-        *((each, order.before(user.username, kind, each)) for kind, identities in own for each in identities),
+        *((each, order.preferred(user.username, kind, each)) for kind, identities in own for each in identities),
     ]
     home = f"{user.meta.namespace}."
     return tuple(f"{each} (as {name if name.startswith(home) else 'another user'})" for each, name in found if name)

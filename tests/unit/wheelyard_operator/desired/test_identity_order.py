@@ -42,8 +42,8 @@ def trusts(*users: tuple[str, dict[str, Any]]) -> tuple[IdentityOrder, list[str]
     ]
     found = IdentityOrder.parse(access_file(an_index(), accepted_users, ISSUERS))
     (identity,) = accepted_users[0].user.publishers or service_accounts(accepted_users[0].user, ISSUERS)
-    way = PUBLISHERS if accepted_users[0].user.publishers else IDENTITIES
-    return found, [found.before(accepted.user.username, way, identity) for accepted in accepted_users]
+    kind = PUBLISHERS if accepted_users[0].user.publishers else IDENTITIES
+    return found, [found.preferred(accepted.user.username, kind, identity) for accepted in accepted_users]
 
 
 OURS = {"trusted_publishers": [RELEASE], "grants": PUBLISH}
