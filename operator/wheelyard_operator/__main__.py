@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import kopf
-import kubernetes
 
 from wheelyard_operator import logs
 from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.handlers import CHILDREN, Handlers, label_of, register
 from wheelyard_operator.kube import Kube, RealKube
+from wheelyard_operator.process import cluster_login
 from wheelyard_operator.process.calls import Calls, GuardedKube
 from wheelyard_operator.process.heartbeats import Heartbeats
 from wheelyard_operator.process.leadership import Alone, Leader, Leadership
@@ -36,8 +36,6 @@ from wheelyard_operator.times import rfc3339
 
 _LEASE_TIMEOUT = (2, 3)
 """Two requests of this length must fit between two decisions about giving up."""
-_CONNECTIONS = 24
-"""Connections to the API server: more than there are workers."""
 
 
 def main() -> None:
@@ -47,7 +45,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"wheelyard-operator: {error}")
     logs.set_up(settings.log_format)
-    client, metrics = connect(), Metrics()
+    client, metrics = cluster_login.connect(), Metrics()
     leading = leader(client, settings, metrics.failure_counter("leadership"))
     heartbeats = Heartbeats()
     calls = Calls(leading, metrics, heartbeats.record)
@@ -55,6 +53,7 @@ def main() -> None:
     queue = WorkQueue(metrics.measured(reconcile), heartbeats)
     metrics.follow(queue, leading)
     registry = kopf.get_default_registry()
+    kopf.on.login(registry=registry)(cluster_login.log_in)
     register(Handlers(queue), registry, metrics.record_event, everywhere=not settings.namespaces)
     Life(queue, leading, metrics_app(metrics), settings.metrics_port).register(registry)
     kopf.run(
@@ -67,20 +66,6 @@ def main() -> None:
         namespaces=settings.namespaces,
         liveness_endpoint=settings.health_endpoint,
     )
-
-
-def connect() -> Any:
-    """Return an `ApiClient` that is logged in as the pod's ServiceAccount, or like kubectl."""
-    configuration = kubernetes.client.Configuration()
-    try:
-        kubernetes.config.load_incluster_config(configuration)
-    except kubernetes.config.ConfigException:
-        kubernetes.config.load_kube_config(client_configuration=configuration)
-    # The queue retries. Inside the client, a request might wait until this operator no longer
-    # leads.
-    configuration.retries = False
-    configuration.connection_pool_maxsize = _CONNECTIONS
-    return kubernetes.client.ApiClient(configuration)
 
 
 def leader(client: Any, settings: Settings, count_failure: Callable[[], object]) -> Leader:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,10 +31,10 @@ class Tls:
 
 
 @contextmanager
-def tls(url: str, folder: Path) -> Iterator[Tls]:
+def tls(url: str, folder: Path, *, in_form: bool = True) -> Iterator[Tls]:
     """End TLS in front of a server for as long as a block takes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate = certify(folder, HOST)
+    certificate = certify(folder, HOST, in_form=in_form)
     context.load_cert_chain(certificate.chain, certificate.key)
     loop, behind = asyncio.new_event_loop(), urlsplit(url)
 
@@ -72,14 +72,22 @@ class Certificate:
     key: Path
 
 
-def certify(folder: Path, *hosts: str) -> Certificate:
-    """Make an authority, and have it certify a server by its names, `*.` ones too, or addresses."""
+Form = Callable[[ec.EllipticCurvePrivateKey, ec.EllipticCurvePrivateKey], Sequence[x509.ExtensionType]]
+"""The extensions that any certificate has, of its key and its authority's."""
+
+
+def certify(folder: Path, *hosts: str, in_form: bool = True) -> Certificate:
+    """Make an authority, and have it certify a server by its names, `*.` ones too, or addresses.
+
+    Without `in_form`, certificates lack what RFC 5280 asks for: key identifiers and keyUsage.
+    """
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Wheelyard's tests")])
-    ca = _signed(name, authority, name, authority, [x509.BasicConstraints(ca=True, path_length=0)])
+    form = _form if in_form else _formless
+    ca = _signed(name, authority, name, authority, [x509.BasicConstraints(ca=True, path_length=0)], form)
     names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
     server = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A server of Wheelyard's tests")])
-    leaf = _signed(server, key, name, authority, [names, x509.BasicConstraints(ca=False, path_length=None)])
+    leaf = _signed(server, key, name, authority, [names, x509.BasicConstraints(ca=False, path_length=None)], form)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     made = Certificate(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")
     made.authority.write_bytes(ca.public_bytes(Encoding.PEM))
@@ -107,6 +115,7 @@ def _signed(
     issuer: x509.Name,
     by: ec.EllipticCurvePrivateKey,
     extensions: Sequence[x509.ExtensionType],
+    form: Form,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     is_authority = key is by
@@ -118,13 +127,24 @@ def _signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
-        .add_extension(_usage(is_authority=is_authority), critical=True)
     )
+    for each in form(key, by):
+        builder = builder.add_extension(each, critical=isinstance(each, x509.KeyUsage))
     for each in extensions:
         builder = builder.add_extension(each, critical=is_authority)
     return builder.sign(by, hashes.SHA256())
+
+
+def _form(key: ec.EllipticCurvePrivateKey, by: ec.EllipticCurvePrivateKey) -> Sequence[x509.ExtensionType]:
+    return (
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()),
+        _usage(is_authority=key is by),
+    )
+
+
+def _formless(_key: ec.EllipticCurvePrivateKey, _by: ec.EllipticCurvePrivateKey) -> Sequence[x509.ExtensionType]:
+    return ()
 
 
 def _usage(*, is_authority: bool) -> x509.KeyUsage:

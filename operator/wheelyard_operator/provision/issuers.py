@@ -13,6 +13,7 @@ import urllib3
 
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.resource import Manifest
+from wheelyard_operator.tls import without_strict_form
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class Web:
 
     def __init__(self, ca_bundle: str = "") -> None:
         """Take a bundle (PEM) of authorities to trust in addition to the public ones."""
-        trusted = ssl.create_default_context()
+        trusted = without_strict_form(ssl.create_default_context())
         if ca_bundle:
             trusted.load_verify_locations(cadata=ca_bundle)
         timeout = urllib3.Timeout(connect=3, read=5)

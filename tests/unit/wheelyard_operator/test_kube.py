@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from wheelyard_operator.__main__ import connect
 from wheelyard_operator.kube import ApiError, RealKube
+from wheelyard_operator.process.cluster_login import connect
 
 
 class Recorder:
