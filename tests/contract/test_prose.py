@@ -51,10 +51,7 @@ TREES = [
     "tests/unit/wheelyard_operator/reconcile",
     "tests/unit/wheelyard_operator/resource",
     "tests/unit/wheelyard_operator/status",
-    "tests/unit/wheelyard_server/access",
-    "tests/unit/wheelyard_server/commands",
-    "tests/unit/wheelyard_server/importing",
-    "tests/unit/wheelyard_server/web",
+    "tests/unit/wheelyard_server",
 ]
 """Files, and folders, that have none of the patterns."""
 

@@ -68,7 +68,11 @@ def test_a_person_yanks_and_deletes_with_the_variables_of_a_users_secret(server:
     [
         ("", 1, "wheelyard: Log in to delete the project demo"),
         (PUBLISHER, 1, "wheelyard: The user ci.publisher has no permission to delete the project demo"),
-        ("wy_wrong", 1, "wheelyard: Not a valid token; it starts with wy_"),
+        (
+            "wy_wrong",
+            1,
+            "wheelyard: Not a valid token: tokens of this index start with wy_ and end with a checksum",
+        ),
     ],
     ids=["anonymous", "without the right", "wrong token"],
 )
@@ -95,7 +99,7 @@ def test_a_login_is_found_in_the_netrc_file(server: Server, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["whoami"], 1, "No index was given? Give --index-url, or set PIP_INDEX_URL"),
+        (["whoami"], 1, "No index was given: use --index-url, or set PIP_INDEX_URL"),
         (["whoami", "--index-url", "ftp://x/"], 1, "must start with http"),
         (["whoami", "--index-url", "http://127.0.0.1:9/"], 1, "http://127.0.0.1:9 does not answer like an index"),
         (["yank", "demo"], 2, "the following arguments are required: VERSION|FILE"),

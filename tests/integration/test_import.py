@@ -49,7 +49,7 @@ def test_an_unknown_hash_is_reported_and_the_others_are_imported(htpasswd: Path,
         *("import", "users", "--from", f"htpasswd:{htpasswd}", "--index", "packages/main", "--output", str(output))
     )
     assert done.returncode == 1
-    assert "carol: the format of the password's hash is not known" in done.stdout
+    assert "carol: the password hash has an unknown format" in done.stdout
     assert "secret-hash" not in done.stdout + done.stderr
     assert (output / "users/carol.yaml").exists()
     assert sorted(path.name for path in (output / "passwords").iterdir()) == ["alice.yaml", "bob.yaml"]

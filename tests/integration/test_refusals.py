@@ -32,7 +32,7 @@ def publish(index: Server, token: str, path: Path) -> Done:
 @pytest.mark.parametrize(
     ("token", "project", "said"),
     [
-        ("wy_wrong", "demo", "401 Unauthorized. Server message: Unauthorized, The password is not a token of this"),
+        ("wy_wrong", "demo", "401 Unauthorized. Server message: Unauthorized, Not a valid token"),
         (
             READER,
             "demo",

@@ -33,7 +33,7 @@ LOOPS = (
     "the deadlines of clients of metrics",
     "checking conditional writes",
 )
-"""All of a server. They come and go with what is found below."""
+"""All loops of a server, which the functions below start."""
 
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
@@ -70,7 +70,7 @@ NO_LOOPS = {
     "web.http.sendfile.sendfile": "of a download",
     "web.telemetry.tracing.Tracing.close": "of the end",
 }
-"""What looks like one, and why it is none."""
+"""Functions that look like loops, and why they are not."""
 
 STARTS = frozenset(
     {"Loop", "create_task", "ensure_future", "call_soon", "call_later", "call_at", "Thread", "Timer"}
@@ -116,7 +116,7 @@ def suspects() -> set[str]:
     return found
 
 
-def test_there_is_no_other_loop_than_those_that_are_supervised() -> None:
+def test_all_loops_are_supervised() -> None:
     assert suspects() == set(SUPERVISED) | set(NO_LOOPS)
 
 
@@ -186,7 +186,7 @@ async def test_a_loop_that_fails_is_logged_counted_and_shown_and_tried_again(
     assert f'wheelyard_background_failures_total{{loop="{name}"}} ' in metrics
     assert loop.finished < loop.clock()
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert [name in record.getMessage() for record in errors] == [True], "the same is told once"
+    assert [name in record.getMessage() for record in errors] == [True], "the same is logged once"
     assert errors[0].exc_info is not None
     loop.work = work
     await until(lambda: not loop.failing)

@@ -58,7 +58,7 @@ async def running(settings: Settings, gate: Gate) -> AsyncIterator[asyncio.Task[
 
 
 async def statuses(settings: Settings) -> list[int]:
-    """Return how both ports answer, 0 where nobody listens."""
+    """Return the answers of both ports, 0 if a port is closed."""
     found = []
     for listener in (settings.listeners.cluster, settings.listeners.external):
         assert listener is not None

@@ -63,7 +63,7 @@ async def test_readers_are_served_and_writers_wait_while_the_proof_runs(settings
         loop.stop()
 
 
-async def test_what_others_find_out_closes_and_opens_the_way_of_writers(
+async def test_results_of_other_replicas_close_and_open_the_gate(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "CHECK_WRITES_SECONDS", 0)

@@ -97,7 +97,7 @@ async def test_only_one_of_two_deletes_of_the_same_file_succeeds(storage: Memory
     assert sorted(type(each).__name__ for each in deleted) == ["NotFoundError", "tuple"]
 
 
-async def test_a_cached_project_is_what_was_read_last_without_asking_the_storage(
+async def test_a_cached_project_is_the_last_read_without_asking_the_storage(
     catalog: Catalog, storage: MemoryStorage
 ) -> None:
     assert catalog.cached_project(DEMO) is None
@@ -109,7 +109,7 @@ async def test_a_cached_project_is_what_was_read_last_without_asking_the_storage
     assert storage.calls == []
 
 
-async def test_a_thing_is_used_once_also_across_replicas(catalog: Catalog, storage: MemoryStorage) -> None:
+async def test_a_token_is_used_once_across_replicas(catalog: Catalog, storage: MemoryStorage) -> None:
     until = START + timedelta(minutes=10)
     assert await catalog.use_once("token", until)
     assert not await Catalog(storage).use_once("token", until)

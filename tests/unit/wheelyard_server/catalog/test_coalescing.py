@@ -74,7 +74,7 @@ async def test_an_error_reaches_every_caller_that_shared_the_call_and_no_later_o
     assert (await shared("a"))[0] == "a"
 
 
-async def test_a_call_that_was_cancelled_before_it_began_is_not_waited_for() -> None:
+async def test_a_call_that_was_canceled_before_it_began_is_not_waited_for() -> None:
     source = Source()
     source.gate.set()
     shared = CoalescedCalls(source)

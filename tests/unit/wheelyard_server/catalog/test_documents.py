@@ -76,7 +76,7 @@ async def test_writers_on_two_replicas_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.LOST_ANSWER_THEN_CONFLICT])
-async def test_a_write_whose_answer_got_lost_is_known_by_its_operation(fault: Fault) -> None:
+async def test_a_write_whose_answer_got_lost_is_recognized_by_its_operation(fault: Fault) -> None:
     storage = MemoryStorage()
     documents = Documents(storage)
     storage.fail_at(3, fault)
@@ -104,14 +104,14 @@ async def test_a_change_that_changes_nothing_writes_nothing() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"name": 1}', b'{"name": "demo", "format": 99}'])
-async def test_a_document_that_is_not_understood_is_an_outage_not_an_empty_project(body: bytes) -> None:
+async def test_an_unreadable_document_is_an_error_not_an_empty_project(body: bytes) -> None:
     storage = MemoryStorage()
     storage.objects["projects/demo.json"] = body
     with pytest.raises(StorageUnavailableError, match=r"projects/demo\.json"):
         await Documents(storage).read(NAME)
 
 
-async def test_a_write_whose_answer_got_lost_is_known_when_others_have_written_since() -> None:
+async def test_a_write_whose_answer_got_lost_is_recognized_after_later_writes() -> None:
     storage = MemoryStorage()
     documents, other = Documents(storage), Documents(storage)
     await documents.change(NAME, adding("a"))

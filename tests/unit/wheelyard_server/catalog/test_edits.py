@@ -1,4 +1,4 @@
-"""What can happen to a project, and that a filename has one content for ever."""
+"""All changes of a project; the content of a filename never changes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -48,7 +48,7 @@ def test_a_file_is_added_once() -> None:
     assert added(once, file(upload="u2")) is once
 
 
-def test_other_bytes_are_refused_also_after_the_file_was_deleted() -> None:
+def test_other_bytes_are_refused_even_after_a_deletion() -> None:
     project = added(EMPTY, file())
     with pytest.raises(FileExistsWithOtherContentError):
         added(project, file(sha256="b"))
@@ -70,7 +70,7 @@ def test_an_upload_that_was_deleted_before_its_writer_knew_of_its_success_does_n
     assert added(deleted, file()) is deleted
 
 
-def test_a_fenced_upload_is_never_committed_but_the_next_try_is() -> None:
+def test_a_fenced_upload_is_never_committed_but_its_retry_is() -> None:
     fenced = edits.with_fenced(EMPTY, frozenset({"u1"}), NOW)
     with pytest.raises(StorageUnavailableError):
         added(fenced, file())
@@ -88,7 +88,7 @@ def test_the_number_of_files_per_project_is_limited() -> None:
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_only_open_projects_take_new_files_but_known_ones_stay_a_success(status: Status) -> None:
+def test_only_open_projects_accept_new_files_but_existing_files_stay_a_success(status: Status) -> None:
     project = edits.with_status(TWO, status, "because")
     assert added(project, file()) is project
     if status in (Status.ACTIVE, Status.DEPRECATED):
@@ -154,7 +154,7 @@ def test_the_same_bytes_in_another_spelling_are_a_success_and_the_stored_spellin
 
 
 @SPELLINGS
-def test_what_was_deleted_comes_back_in_another_spelling_with_the_same_bytes_only(first: str, other: str) -> None:
+def test_a_deleted_file_returns_in_another_spelling_with_the_same_bytes_only(first: str, other: str) -> None:
     deleted = edits.without(added(EMPTY, file(first)), Selection(), NOW)
     again = added(deleted, file(other, upload="u2"))
     assert [each.filename for each in again.files] == [other]
@@ -220,6 +220,6 @@ def test_a_deleted_file_names_its_deleter_and_returns_with_its_first_publication
         assert (back.upload_time, back.added) == (NOW, later)
 
 
-def test_a_name_that_is_an_upstream_s_takes_no_uploads() -> None:
+def test_a_mirrored_name_accepts_no_uploads() -> None:
     with pytest.raises(ProjectClosedError, match="mirrored from pypi"):
         added(EMPTY.replace(owner="pypi"), file())

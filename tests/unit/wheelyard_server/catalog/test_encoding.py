@@ -1,4 +1,4 @@
-"""Documents of both formats, with keys that nobody here knows on every level."""
+"""Documents of both formats, with unknown keys on every level."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -107,7 +107,7 @@ def with_more(value: Any, depth: int = 0) -> Any:
     return {key: with_more(each, depth + 1) for key, each in value.items()} | more
 
 
-def test_the_project_of_these_tests_has_something_in_each_field() -> None:
+def test_the_project_of_these_tests_has_a_value_in_each_field() -> None:
     def check(part: msgspec.Struct) -> None:
         for field in msgspec.structs.fields(part):
             value = getattr(part, field.name)
@@ -196,7 +196,7 @@ async def test_a_storage_of_format_1_gets_documents_of_format_1_until_its_format
     assert msgspec.json.decode(storage.objects[KEY])["format"] == FORMAT
 
 
-async def test_which_format_may_be_written_is_asked_until_it_is_the_newest() -> None:
+async def test_the_allowed_format_is_read_until_it_is_the_newest() -> None:
     storage = MemoryStorage()
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
     documents = Documents(storage)

@@ -51,7 +51,7 @@ async def test_by_default_every_answer_is_current() -> None:
         assert await world.seen() == (reason, None)
 
 
-async def test_with_freshness_a_recent_answer_serves_again_without_a_request() -> None:
+async def test_with_freshness_a_recent_document_is_served_without_a_request() -> None:
     world = World(Freshness(fresh_seconds=2))
     await world.change("one")
     assert await world.seen() == ("one", None)
@@ -64,7 +64,7 @@ async def test_with_freshness_a_recent_answer_serves_again_without_a_request() -
     assert await world.seen() == ("two", None)
 
 
-async def test_what_the_storage_still_holds_is_as_fresh_as_if_it_had_been_read() -> None:
+async def test_a_document_confirmed_by_the_storage_is_as_fresh_as_a_read_one() -> None:
     world = World(Freshness(fresh_seconds=2))
     await world.change("one")
     await world.seen()
@@ -78,12 +78,12 @@ async def test_what_the_storage_still_holds_is_as_fresh_as_if_it_had_been_read()
     assert not await world.reader.is_unchanged(world.cached())
     world.now += 10
     assert await world.seen() == ("two", None)
-    # What was known before is no news, whatever the storage says.
+    # An older cached document is not replaced, whatever the storage says.
     await world.reader.is_unchanged(cached)
     assert world.cached().checked == world.now
 
 
-async def test_while_the_storage_is_down_it_is_not_asked_what_it_holds() -> None:
+async def test_during_an_outage_there_are_no_cheap_checks() -> None:
     world = World(Freshness())
     await world.change("one")
     await world.seen()
@@ -142,7 +142,7 @@ async def test_a_damaged_document_is_an_error_and_not_served_stale() -> None:
         await world.seen()
 
 
-async def test_one_project_that_cannot_be_read_leaves_the_others_their_patience(
+async def test_one_unreadable_project_does_not_shorten_the_wait_for_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(freshness, "PATIENCE_SECONDS", HANG_SECONDS)
@@ -161,5 +161,5 @@ async def test_one_project_that_cannot_be_read_leaves_the_others_their_patience(
 
     monkeypatch.setattr(world.storage, "read", take_a_while)
     assert (await world.reader.read(slow)).stale_seconds is None
-    # What has failed before is not waited for.
+    # A project that failed before is not waited for.
     assert (await world.reader.read(NAME)).stale_seconds is not None

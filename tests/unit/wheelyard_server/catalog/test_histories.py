@@ -27,7 +27,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Uploads:
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_replicas_that_crash_and_a_storage_that_fails_keep_what_was_promised(uploads: Uploads, tell: Tell) -> None:
+def test_crashing_replicas_and_a_failing_storage_keep_all_promises(uploads: Uploads, tell: Tell) -> None:
     class Machine(IndexMachine):
         pass
 

@@ -24,7 +24,7 @@ def another_index_is_faster(storage: MemoryStorage) -> None:
     storage.before_call = write_first
 
 
-async def test_an_empty_storage_becomes_the_index_s_own() -> None:
+async def test_an_empty_storage_becomes_the_indexs_own() -> None:
     storage = MemoryStorage()
     await take_ownership(storage, "packages/main")
     assert storage.objects["wheelyard.json"] == b'{"format":2,"index":"packages/main"}'
@@ -72,7 +72,7 @@ async def test_an_outage_is_passed_on() -> None:
         await take_ownership(storage, None)
 
 
-async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage_and_no_endless_loop() -> None:
+async def test_a_storage_that_can_neither_be_read_nor_marked_is_an_outage() -> None:
     storage = MemoryStorage()
 
     def appears_and_vanishes(method: str, key: str) -> None:
@@ -139,7 +139,7 @@ async def test_an_older_format_never_comes_back_when_the_storage_is_claimed() ->
     assert msgspec.json.decode(storage.objects["wheelyard.json"])["format"] == 2
 
 
-async def test_a_format_that_can_never_be_raised_is_an_outage_and_no_endless_loop() -> None:
+async def test_a_format_that_can_never_be_raised_is_an_outage() -> None:
     storage = MemoryStorage()
     storage.objects["wheelyard.json"] = b'{"format":1,"index":null}'
     storage.fail_at(1, Fault.CONFLICT, 100)
@@ -158,7 +158,7 @@ def stored(index: str | None) -> MemoryStorage:
     ("owner", "previous"),
     [(None, None), ("packages/main", None), ("packages/main", "packages/old"), ("packages/old", "packages/old")],
 )
-async def test_the_owner_of_packages_says_whose_they_are(owner: str | None, previous: str | None) -> None:
+async def test_the_owner_of_packages_assigns_them_to_an_index(owner: str | None, previous: str | None) -> None:
     storage = stored(owner)
     assert await assign_owner(storage, "packages/main", previous) == owner
     assert storage.objects["wheelyard.json"] == b'{"format":1,"index":"packages/main","newer":{"a":1}}'
@@ -172,7 +172,7 @@ async def test_the_owner_of_packages_says_whose_they_are(owner: str | None, prev
         (None, "packages/old", "omit --from"),
     ],
 )
-async def test_nothing_is_taken_from_an_index_that_is_not_named(
+async def test_a_storage_is_only_taken_from_the_named_index(
     owner: str | None, previous: str | None, said: str
 ) -> None:
     storage = stored(owner)

@@ -29,7 +29,7 @@ from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import ETag
 
 QUICK = settings(derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
-"""The first failure will do: nobody reads the smallest one."""
+"""The first failure suffices, so shrinking it would be wasted time."""
 RACES = 300
 
 pytestmark = pytest.mark.usefixtures("no_threads")
@@ -121,7 +121,7 @@ async def test_the_operation_id_ignored(world: World, monkeypatch: pytest.Monkey
         await try_all_troubles(world, "yank")
 
 
-def test_what_was_known_before_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_document_taken_for_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Documents._revalidated
 
     async def cached(self: Documents, name: NormalizedName) -> StoredProject:
@@ -133,7 +133,7 @@ def test_what_was_known_before_taken_for_current(tmp_path: Path, monkeypatch: py
         run_machine(tmp_path)
 
 
-def test_what_was_known_before_taken_for_what_the_storage_holds(
+def test_a_cached_document_taken_for_confirmed_by_the_storage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def believed(_self: Documents, _cached: CachedDocument) -> bool:

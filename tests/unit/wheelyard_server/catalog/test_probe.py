@@ -17,7 +17,7 @@ from wheelyard_server.names import parse_project_name
 from wheelyard_server.storage import ETag
 
 Fails = Callable[[int], bool]
-"""Tells of each race, counted from 1, whether conditions are checked too early in it."""
+"""Returns whether conditions are checked too early in a race, counted from 1."""
 
 
 class Racing(MemoryStorage):
@@ -74,7 +74,7 @@ async def test_one_race_that_is_lost_is_enough(what: str, failing: int) -> None:
     assert storage.objects == {}
 
 
-async def test_a_storage_that_keeps_what_it_refused_is_unsafe() -> None:
+async def test_a_storage_that_stores_a_refused_write_is_unsafe() -> None:
     with pytest.raises(UnsafeStorageError, match="stored the bytes of a writer that it had refused to let replace"):
         await check_conditional_writes(Overwriting())
 
@@ -114,7 +114,7 @@ async def test_a_canceled_probe_leaves_nothing_behind() -> None:
     assert storage.objects == {}
 
 
-async def test_where_writing_is_unsafe_nothing_is_written() -> None:
+async def test_an_unsafe_storage_is_not_written_to() -> None:
     storage = MemoryStorage()
     catalog = Catalog(storage)
     catalog.writes.refuse(UnsafeStorageError("because"))

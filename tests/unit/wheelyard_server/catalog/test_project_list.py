@@ -32,7 +32,7 @@ def new_list(storage: MemoryStorage) -> ProjectList:
     return ProjectList(storage, Documents(storage), Freshness())
 
 
-async def test_a_project_is_listed_as_soon_as_it_is_there_and_until_its_last_file_goes() -> None:
+async def test_a_project_is_listed_from_its_first_file_to_its_last() -> None:
     storage = MemoryStorage()
     here, there = new_list(storage), new_list(storage)
     assert not list(await here.read())
@@ -49,7 +49,7 @@ async def test_a_project_is_listed_as_soon_as_it_is_there_and_until_its_last_fil
     assert [entry.name for entry in await here.read()] == ["a"]
 
 
-async def test_where_nothing_has_changed_the_list_is_the_same_object() -> None:
+async def test_an_unchanged_list_is_the_same_object() -> None:
     storage = MemoryStorage()
     projects = new_list(storage)
     await publish(storage, "a")
@@ -59,7 +59,7 @@ async def test_where_nothing_has_changed_the_list_is_the_same_object() -> None:
     assert await projects.read() is not before
 
 
-async def test_with_freshness_a_recent_list_serves_again_without_a_request() -> None:
+async def test_with_freshness_a_recent_list_is_served_without_a_request() -> None:
     storage, now = MemoryStorage(), 1000.0
     projects = ProjectList(storage, Documents(storage), Freshness(fresh_seconds=2), lambda: now)
     await publish(storage, "a")
@@ -95,7 +95,7 @@ async def test_a_folder_is_listed_only_when_something_in_it_has_changed(tmp_path
         await projects.read()
         assert calls[0] == "list projects/"
         calls.clear()
-    # As long as a document is damaged it may be mended in its place, of which the folder does not tell.
+    # While a document is damaged, it may be repaired in place, which the folder does not show.
     (tmp_path / "projects" / "b.json").write_bytes(b"{")
     await publish(other, "c")
     await asyncio.sleep(YOUNG_NS / 1e9)
@@ -105,7 +105,7 @@ async def test_a_folder_is_listed_only_when_something_in_it_has_changed(tmp_path
         calls.clear()
 
 
-async def test_a_long_list_is_asked_for_in_parts_that_are_known_from_the_last_one(
+async def test_a_long_list_is_requested_in_parts_cut_by_the_last_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(project_list, "KEYS_PER_LIST", 2)
@@ -184,7 +184,7 @@ async def test_a_new_replica_reads_the_snapshot_instead_of_all_documents(monkeyp
 
 
 @pytest.mark.parametrize("snapshot", [b"", b"{}", b'[{"name": "ghost", "tag": "1", "files": 3}]'])
-async def test_a_snapshot_is_never_believed_against_the_documents(snapshot: bytes) -> None:
+async def test_the_documents_override_a_snapshot(snapshot: bytes) -> None:
     storage = MemoryStorage()
     await publish(storage, "a")
     storage.objects["catalog/projects.json"] = snapshot
@@ -198,7 +198,7 @@ async def test_one_damaged_document_hides_no_other() -> None:
     assert [entry.name for entry in await new_list(storage).read()] == ["a"]
 
 
-async def test_a_project_whose_document_was_once_read_damaged_is_back_with_the_next_answer() -> None:
+async def test_a_project_once_read_damaged_returns_with_the_next_read() -> None:
     storage = MemoryStorage()
     await publish(storage, "a")
     projects = new_list(storage)
@@ -229,7 +229,7 @@ async def test_a_storage_that_fails_is_an_error_and_not_a_shorter_list() -> None
         (["2.0 yanked"], "2.0"),
     ],
 )
-def test_the_latest_version_is_the_one_that_an_installer_takes(versions: list[str], expected: str | None) -> None:
+def test_the_latest_version_is_the_one_that_an_installer_chooses(versions: list[str], expected: str | None) -> None:
     def made(text: str) -> File:
         version, _, yanked = text.partition(" ")
         return msgspec.structs.replace(file(version=version), yanked="" if yanked else None)
@@ -237,16 +237,16 @@ def test_the_latest_version_is_the_one_that_an_installer_takes(versions: list[st
     assert latest(Project(name="demo", files=tuple(map(made, versions)))) == expected
 
 
-class Untagged(MemoryStorage):
-    """Lists objects without anything that tells whether they have changed."""
+class WithoutListingETags(MemoryStorage):
+    """Lists objects without listing ETags."""
 
     async def list(self, folder: str, *, cuts: Sequence[str] = ()) -> AsyncIterator[Listed]:
         async for listed in super().list(folder, cuts=cuts):
             yield listed._replace(listing_etag="")
 
 
-async def test_without_tags_what_was_changed_by_others_is_seen_all_the_same() -> None:
-    storage = Untagged()
+async def test_changes_of_other_writers_are_seen_without_listing_etags() -> None:
+    storage = WithoutListingETags()
     projects = new_list(storage)
     await publish(storage, "a")
     before = await projects.read()

@@ -38,7 +38,7 @@ async def assert_invariants(storage: MemoryStorage) -> list[str]:
     return names
 
 
-async def test_an_upload_is_there_when_it_is_acknowledged_on_every_replica(tmp_path: Path) -> None:
+async def test_an_acknowledged_upload_is_visible_on_every_replica(tmp_path: Path) -> None:
     storage = MemoryStorage()
     here, there = Catalog(storage), Catalog(storage)
     path = distributions.wheel(tmp_path, extra="Requires-Python: >=3.9\n")

@@ -35,7 +35,7 @@ async def test_leftovers_of_a_crash_are_removed_at_start_and_running_uploads_of_
 
 
 @pytest.mark.parametrize("size", [0, IN_ONE_THREAD_BYTES, IN_ONE_THREAD_BYTES + 1])
-async def test_a_file_that_comes_in_one_piece_stays_in_memory(tmp_path: Path, size: int) -> None:
+async def test_a_file_that_arrives_in_one_piece_stays_in_memory(tmp_path: Path, size: int) -> None:
     body = os.urandom(size)
     with Scratch(tmp_path, size).receiver({"md5"}) as receiver:
         received = await receiver.finish(body)
@@ -64,7 +64,7 @@ async def test_chunks_of_all_sizes_are_written_and_hashed_in_their_order(tmp_pat
 
 
 @pytest.mark.parametrize("chunks", [[b"12345678"], []])
-async def test_one_byte_more_than_the_limit_is_too_much(tmp_path: Path, chunks: list[bytes]) -> None:
+async def test_a_file_of_one_byte_more_than_the_limit_is_refused(tmp_path: Path, chunks: list[bytes]) -> None:
     with Scratch(tmp_path, 8).receiver() as receiver:
         for chunk in chunks:
             await receiver.write(chunk)

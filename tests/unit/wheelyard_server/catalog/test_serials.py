@@ -23,7 +23,8 @@ STEP = st.one_of(
 )
 Step = tuple[str, int] | tuple[str, int, int]
 AHEAD = st.tuples(*[st.floats(-12, 12)] * 3)
-"""Seconds by which each clock is ahead: more than what servers of one index are asked to keep to, see ADR 33."""
+"""Seconds by which each clock is ahead: more than what servers of one index are asked to keep to,
+see ADR 33."""
 OVERTAKEN: Sequence[Step] = (
     ("begin_write", 1, 0),
     ("wait", 1),

@@ -11,7 +11,7 @@ async def test_an_open_gate_does_not_wait() -> None:
     await WriteGate().passed()
 
 
-async def test_writers_wait_for_the_answer() -> None:
+async def test_writers_wait_for_the_result() -> None:
     for safe in (True, False):
         gate = WriteGate()
         gate.hold()

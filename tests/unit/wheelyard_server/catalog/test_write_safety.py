@@ -84,7 +84,7 @@ async def test_a_replica_that_found_the_server_unsafe_overrules_the_others() -> 
         await safety(storage).check()
 
 
-async def test_a_damaged_memory_is_never_taken_for_safe() -> None:
+async def test_a_damaged_result_never_counts_as_safe() -> None:
     storage = on_a_server(MemoryStorage())
     storage.objects[layout.verdict(HERE, is_safe=True)] = b"{"
     await safety(storage).check()
@@ -94,7 +94,7 @@ async def test_a_damaged_memory_is_never_taken_for_safe() -> None:
         await safety(storage).check()
 
 
-async def test_a_part_of_the_program_is_tried_once_and_nothing_is_remembered() -> None:
+async def test_a_storage_without_a_server_is_tested_once_per_process() -> None:
     storage = MemoryStorage()
     known = safety(storage)
     for _ in range(3):

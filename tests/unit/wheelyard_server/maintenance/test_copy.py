@@ -63,7 +63,7 @@ async def verified(storage: MemoryStorage) -> list[Event]:
     return [each for each in events if isinstance(each, Finding)]
 
 
-async def test_a_copy_is_a_whole_index_that_anybody_may_claim(
+async def test_a_copy_is_a_complete_index_without_an_owner(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:
     assert copied(await copy(source, target, tmp_path)) == {"demo": 2, "other": 1}
@@ -74,7 +74,7 @@ async def test_a_copy_is_a_whole_index_that_anybody_may_claim(
     assert list((tmp_path / "copy").iterdir()) == []
 
 
-async def test_a_copy_is_for_the_index_that_is_named(
+async def test_a_copy_belongs_to_the_named_index(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:
     await Copier(source, target, Scratch(tmp_path / "copy", 10**9), lambda _: None, "restored/index").run()
@@ -160,7 +160,7 @@ async def test_bytes_that_are_damaged_in_the_source_are_not_written(
 
 @pytest.mark.parametrize("which", ["source", "target"])
 @pytest.mark.parametrize("fault", list(Fault))
-async def test_a_copy_that_was_stopped_anywhere_goes_on(
+async def test_an_interrupted_copy_can_continue(
     source: MemoryStorage, tmp_path: Path, which: str, fault: Fault
 ) -> None:
     whole = MemoryStorage()
@@ -173,7 +173,8 @@ async def test_a_copy_that_was_stopped_anywhere_goes_on(
         try:
             await copy(source, target, tmp_path)
         except (StorageError, InvalidSettingsError, UnsafeStorageError):
-            # A damaged wheelyard.json is nobody's. What is in the target is whole, however much that is.
+            # Without wheelyard.json, the target is not a storage yet. Else, its content is
+            # consistent.
             if "wheelyard.json" in target.objects:
                 assert await verified(target) == []
         assert problems(await copy(source, target, tmp_path)) == []
@@ -181,7 +182,7 @@ async def test_a_copy_that_was_stopped_anywhere_goes_on(
         assert await verified(target) == []
 
 
-async def test_a_tombstone_of_other_content_and_what_is_being_collected_stay(
+async def test_a_deletion_of_other_content_and_a_fenced_upload_stay(
     source: MemoryStorage, target: MemoryStorage, tmp_path: Path
 ) -> None:
     await publish(target, tmp_path, "1.0", module="x = 1")
@@ -270,7 +271,7 @@ async def test_an_older_backup_gets_the_format_of_the_index(tmp_path: Path) -> N
     assert encoding.decode(target.objects[KEY]).files == encoding.decode(source.objects[KEY]).files
 
 
-async def test_an_index_whose_servers_may_be_older_is_not_given_what_they_cannot_read(tmp_path: Path) -> None:
+async def test_an_index_with_older_servers_does_not_get_a_newer_format(tmp_path: Path) -> None:
     source, target = MemoryStorage(), MemoryStorage()
     await publish(source, tmp_path, "1.0")
     target.objects["wheelyard.json"] = b'{"format":1,"index":"packages/main"}'

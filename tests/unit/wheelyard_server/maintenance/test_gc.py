@@ -1,4 +1,4 @@
-"""Garbage goes, and nothing that somebody refers to, whatever fails and whoever writes at the same time."""
+"""Only garbage is removed, whatever fails, and also during other writes."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -73,7 +73,7 @@ async def test_the_youngest_object_of_an_upload_counts(storage: MemoryStorage) -
     assert {ORPHAN, beside} <= storage.objects.keys()
 
 
-async def test_an_old_file_that_was_deleted_just_now_stays_for_its_grace(storage: MemoryStorage) -> None:
+async def test_a_file_that_was_just_deleted_stays_for_the_grace_period(storage: MemoryStorage) -> None:
     await Catalog(storage, now=lambda: START + GRACE).delete(DEMO, Selection())
     await collect(storage, GRACE + HOUR)
     assert objects(storage) == KEPT
@@ -127,7 +127,7 @@ async def test_an_upload_that_commits_between_the_listing_and_the_fence_stays(
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-async def test_whatever_fails_nothing_is_lost_and_the_next_run_finishes(
+async def test_after_any_failure_nothing_is_lost_and_the_next_run_finishes(
     storage: MemoryStorage, fault: Fault
 ) -> None:
     before, calls = dict(storage.objects), len(storage.calls)
@@ -147,7 +147,7 @@ async def test_whatever_fails_nothing_is_lost_and_the_next_run_finishes(
         assert list(await listed(storage)) == ["demo-1.0-py3-none-any.whl"]
 
 
-async def test_fences_are_kept_as_long_as_any_upload_could_come_back(storage: MemoryStorage) -> None:
+async def test_fences_are_kept_as_long_as_a_paused_upload_could_continue(storage: MemoryStorage) -> None:
     await collect(storage)
 
     async def fences() -> int:
@@ -170,7 +170,7 @@ async def test_a_possibly_acknowledged_upload_is_kept_unless_removal_is_requeste
     assert ORPHAN not in storage.objects
 
 
-async def test_objects_of_a_check_that_was_killed_go_with_the_garbage(storage: MemoryStorage) -> None:
+async def test_objects_of_a_killed_test_are_collected(storage: MemoryStorage) -> None:
     old, young = layout.probe("old"), layout.probe("young")
     storage.objects |= {old: b"create", young: b"create"}
     storage.modified[young] = START + HOUR

@@ -135,7 +135,7 @@ async def test_a_document_that_contradicts_itself_is_found(
     "damage",
     [lambda objects: objects.pop("wheelyard.json"), lambda objects: objects.update({"wheelyard.json": b"x"})],
 )
-async def test_a_storage_without_its_mark_is_found(
+async def test_a_storage_without_its_marker_is_a_finding(
     storage: MemoryStorage, damage: Callable[[dict[str, bytes]], None]
 ) -> None:
     damage(storage.objects)
@@ -254,7 +254,7 @@ async def test_a_running_upload_is_not_a_finding(storage: MemoryStorage) -> None
     assert not [each for each in found if isinstance(each, Finding)]
 
 
-async def test_folders_that_a_server_lists_are_quiet(storage: MemoryStorage) -> None:
+async def test_folders_that_a_server_lists_are_ignored(storage: MemoryStorage) -> None:
     for marker in ("files/demo", "files/demo/1", "files/none"):
         storage.objects[marker] = b""
     assert not [each for each in await events(storage) if isinstance(each, Foreign | Finding)]

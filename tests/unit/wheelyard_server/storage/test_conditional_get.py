@@ -104,7 +104,7 @@ async def test_a_changed_or_missing_object_is_left_to_a_read(
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
     assert not await asked.is_unchanged("a", KNOWN)
-    # Whatever may still come of that answer comes on a connection that nobody uses any more.
+    # Further bytes of that answer arrive on a connection that is no longer used.
     assert await asked.is_unchanged("b", KNOWN)
     assert len(bucket.connections) == 2
 
@@ -120,7 +120,7 @@ async def test_a_changed_or_missing_object_is_left_to_a_read(
         NOT_MODIFIED + b"?",
     ],
 )
-async def test_a_connection_where_more_may_come_is_not_used_again(
+async def test_a_connection_with_possible_further_bytes_is_not_reused(
     bucket: Bucket, asked: ConditionalGets, answer: bytes
 ) -> None:
     bucket.answers = [answer, NOT_MODIFIED]
@@ -177,7 +177,7 @@ async def test_endless_headers_are_not_an_answer(bucket: Bucket, asked: Conditio
     assert not await asked.is_unchanged("a", KNOWN)
 
 
-async def test_a_kept_connection_may_be_closed_at_any_moment(bucket: Bucket, asked: ConditionalGets) -> None:
+async def test_a_persistent_connection_may_be_closed_at_any_moment(bucket: Bucket, asked: ConditionalGets) -> None:
     assert await asked.is_unchanged("a", KNOWN)
     bucket.connections[0].close()
     await until(lambda: not asked._open)
@@ -204,7 +204,7 @@ async def test_a_signature_is_renewed(
     assert bucket.signatures == 2
 
 
-async def test_signatures_do_not_gather_without_end(
+async def test_the_number_of_signatures_is_bounded(
     bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "_SIGNATURES", 2)
@@ -219,13 +219,13 @@ async def test_a_server_that_hangs_is_not_waited_for(
     monkeypatch.setattr(conditional_get, "ANSWER_SECONDS", 0.1)
     bucket.answers = [b"HTTP/1.1 304 Not Modif"]
     assert not await asked.is_unchanged("a", KNOWN)
-    # Its answer, should it come, finds nobody.
+    # Its answer, if it arrives, is dropped.
     await bucket.connections[0].wait_closed()
     assert not await asked.is_unchanged("a", KNOWN)
     assert len(bucket.requests) == 1
 
 
-async def test_a_canceled_question_closes_its_connection(bucket: Bucket, asked: ConditionalGets) -> None:
+async def test_a_canceled_request_closes_its_connection(bucket: Bucket, asked: ConditionalGets) -> None:
     bucket.answers = [b"HTTP/1.1", NOT_MODIFIED]
     asking = asyncio.create_task(asked.is_unchanged("a", KNOWN))
     await until(lambda: bucket.requests)
@@ -235,7 +235,7 @@ async def test_a_canceled_question_closes_its_connection(bucket: Bucket, asked: 
     assert len(bucket.connections) == 2
 
 
-async def test_simultaneous_questions_have_a_connection_each_up_to_a_bound(
+async def test_simultaneous_requests_have_a_connection_each_up_to_a_bound(
     bucket: Bucket, asked: ConditionalGets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conditional_get, "_CONNECTIONS", 2)
@@ -255,7 +255,9 @@ async def test_an_unreachable_server_or_a_failing_signer_is_not_an_error(bucket:
 
 
 @pytest.mark.parametrize("known", ['"a"\r\nX: y', '"\u00e4"', '" "', ""])
-async def test_what_would_not_be_one_header_is_not_sent(bucket: Bucket, asked: ConditionalGets, known: str) -> None:
+async def test_an_etag_that_would_not_be_one_header_is_not_sent(
+    bucket: Bucket, asked: ConditionalGets, known: str
+) -> None:
     assert not await asked.is_unchanged("a", ETag(known))
     assert not bucket.requests
 
@@ -263,7 +265,7 @@ async def test_what_would_not_be_one_header_is_not_sent(bucket: Bucket, asked: C
 @pytest.mark.parametrize(
     "url", ["ftp://h/a?b", "http:///a?b", "http://h/a b?c", "http://h/a?\u00e4", "http://h:x/a"]
 )
-async def test_only_a_plain_url_of_http_is_asked(url: str) -> None:
+async def test_only_a_plain_url_of_http_is_requested(url: str) -> None:
     async def sign(_key: str) -> str:
         return url
 

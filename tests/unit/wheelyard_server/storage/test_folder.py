@@ -22,7 +22,7 @@ KEY = "files/demo/1/demo.whl"
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the paths of what is made durable, in their order."""
+    """Return the flushed paths, in order."""
     paths: list[str] = []
 
     def sync(descriptor: int) -> None:
@@ -64,7 +64,7 @@ async def test_a_large_file_is_there_before_its_document_is_made(tmp_path: Path,
         return b"{}"
 
     await storage.commit({"files/demo/1/a": large}, "projects/demo.json", body, expected=None)
-    # What is small is durable at the same time as its document.
+    # A small object is durable at the same time as its document.
     assert was_there == [size > COMMITTED_AT_ONCE]
     assert (await storage.read("projects/demo.json")).body == b"{}"
 
@@ -199,7 +199,7 @@ async def test_a_document_that_the_system_gives_in_pieces_is_read_whole(
     assert (await storage.read("projects/demo.json")).body == b"0123456789"
 
 
-async def test_if_one_object_cannot_be_written_no_object_gets_its_name(tmp_path: Path) -> None:
+async def test_if_one_object_cannot_be_written_none_appears(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path)
     with pytest.raises(ObjectNotFoundError):
         await storage.store({KEY: b"bytes", "files/demo/1/other": tmp_path / "none"})
@@ -207,7 +207,7 @@ async def test_if_one_object_cannot_be_written_no_object_gets_its_name(tmp_path:
     assert unfinished(tmp_path) == set()
 
 
-async def test_what_is_stored_is_for_the_server_alone(tmp_path: Path) -> None:
+async def test_stored_files_are_readable_for_the_server_alone(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path)
     await storage.store({KEY: b"bytes"})
     await storage.write("projects/a.json", b"{}", expected=None)
@@ -290,7 +290,7 @@ def test_a_folder_removed_as_a_leftover_before_it_was_locked_is_made_again(
 
 
 @pytest.mark.parametrize(("age_ns", "known"), [(300_000_000, False), (1_100_000_000, True)])
-async def test_whole_seconds_of_a_file_system_say_nothing_of_the_second_that_has_just_begun(
+async def test_a_file_system_with_whole_seconds_has_no_fingerprint_within_the_last_second(
     tmp_path: Path, *, age_ns: int, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = FolderStorage(tmp_path)

@@ -1,4 +1,4 @@
-"""What is told of the calls of a storage."""
+"""The records of a storage's calls."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,7 @@ from wheelyard_server.storage.measured import MeasuredStorage, StorageOutcome
 
 
 class Told:
-    """Remembers what it is told."""
+    """Collects the recorded calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, StorageOutcome]] = []
@@ -22,7 +22,7 @@ class Told:
         self.calls.append((operation, outcome))
 
 
-async def test_every_operation_and_outcome() -> None:
+async def test_every_operation_is_recorded_with_its_outcome() -> None:
     memory, told = MemoryStorage(), Told()
     storage = MeasuredStorage(memory, told)
     etag = await storage.write("a/one", b"1", expected=None)
@@ -56,7 +56,7 @@ async def test_every_operation_and_outcome() -> None:
     ]
 
 
-async def test_a_stream_that_ends_early_was_opened_all_the_same() -> None:
+async def test_a_stream_that_ends_early_counts_as_opened() -> None:
     memory, told = MemoryStorage(), Told()
     storage = MeasuredStorage(memory, told)
     await memory.store({"a": b"1234"})

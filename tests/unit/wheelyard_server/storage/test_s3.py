@@ -42,7 +42,7 @@ def filled(fake: FakeS3) -> FakeS3:
 
 
 @pytest.mark.parametrize("page", [1, 7, 1000])
-async def test_a_server_that_ignores_start_after_shows_each_key_once_and_is_noticed(
+async def test_a_server_that_ignores_start_after_is_noticed_and_lists_each_key_once(
     connect: Connect, caplog: pytest.LogCaptureFixture, page: int
 ) -> None:
     fake = filled(FakeS3(ignores_start_after=True, page=page))
@@ -56,7 +56,7 @@ async def test_a_server_that_ignores_start_after_shows_each_key_once_and_is_noti
     assert len(fake.requests) - before == -(-len(KEYS) // page)  # in one go, from now on
 
 
-async def test_a_server_that_obeys_is_asked_for_parts_at_the_same_time(connect: Connect) -> None:
+async def test_a_server_that_honors_start_after_is_asked_for_parts_concurrently(connect: Connect) -> None:
     fake = filled(FakeS3())
     storage = await connect(fake)
     for _ in range(2):
@@ -65,13 +65,13 @@ async def test_a_server_that_obeys_is_asked_for_parts_at_the_same_time(connect: 
 
 
 @pytest.mark.parametrize("page", [1, 7])
-async def test_a_listing_that_never_goes_on_ends_with_an_error(connect: Connect, page: int) -> None:
+async def test_a_listing_that_repeats_itself_ends_with_an_error(connect: Connect, page: int) -> None:
     storage = await connect(filled(FakeS3(ignores_tokens=True, page=page)))
     with pytest.raises(StorageUnavailableError, match="does not list keys in order"):
         await keys(storage)
 
 
-async def test_a_listing_without_order_is_an_error_and_no_shorter_list(connect: Connect) -> None:
+async def test_a_listing_without_order_is_an_error_not_a_shorter_list(connect: Connect) -> None:
     storage = await connect(filled(FakeS3(order=lambda found: sorted(found, reverse=True))))
     with pytest.raises(StorageUnavailableError, match="does not list keys in order"):
         await keys(storage)
@@ -82,7 +82,7 @@ async def test_a_key_listed_twice_is_yielded_once(connect: Connect) -> None:
     assert await keys(storage) == KEYS
 
 
-async def test_what_was_not_asked_for_is_dropped(connect: Connect) -> None:
+async def test_unrequested_keys_are_dropped(connect: Connect) -> None:
     storage = await connect(filled(FakeS3(lists_folders=True)))
     assert await keys(storage) == KEYS
 
@@ -95,7 +95,9 @@ async def test_listed_folders_do_not_break_the_order(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("ignores_ranges", [True, False])
-async def test_a_part_is_that_part_whatever_the_server_answers(connect: Connect, *, ignores_ranges: bool) -> None:
+async def test_a_part_is_right_whether_the_server_answers_with_a_part_or_all(
+    connect: Connect, *, ignores_ranges: bool
+) -> None:
     body = bytes(range(256)) * 4000
     fake = FakeS3(ignores_ranges=ignores_ranges, objects={"files/a/1/a": body})
     storage = await connect(fake)
@@ -104,7 +106,7 @@ async def test_a_part_is_that_part_whatever_the_server_answers(connect: Connect,
     assert await content(storage, "files/a/1/a", 0, len(body), is_whole=True) == body
 
 
-async def test_a_whole_object_is_asked_for_without_a_range_and_has_its_size(connect: Connect) -> None:
+async def test_a_whole_object_is_requested_without_a_range_and_checked_for_its_size(connect: Connect) -> None:
     fake = FakeS3(ignores_ranges=True, objects={"files/a/1/a": b"0123456789"})
     storage = await connect(fake)
     assert await content(storage, "files/a/1/a", 0, 10, is_whole=True) == b"0123456789"
@@ -142,7 +144,7 @@ async def test_a_server_that_fails_one_race_in_twenty_is_found(connect: Connect)
     assert not [key for key in fake.objects if key.startswith(layout.PROBES)]
 
 
-async def test_a_server_that_obeys_is_proved_once(connect: Connect) -> None:
+async def test_a_safe_server_is_proved_once_for_all_starts(connect: Connect) -> None:
     fake = FakeS3()
     safety = WriteSafety(await connect(fake))
     await safety.check()
@@ -161,7 +163,7 @@ async def test_one_key_is_one_delete(connect: Connect) -> None:
     assert fake.requests == ["DELETE files/a/1/a"] * 2
 
 
-async def test_a_server_is_known_by_its_endpoint_and_what_it_says_to_be(connect: Connect) -> None:
+async def test_a_server_is_identified_by_its_endpoint_and_product(connect: Connect) -> None:
     fake = FakeS3(product="FakeS3/2.0")
     storage = await connect(fake)
     first = await storage.server()

@@ -105,13 +105,13 @@ async def test_the_first_client_reads_from_the_storage_and_the_next_from_disk(wo
     assert world.opens == 1
 
 
-async def test_fifty_clients_at_once_cost_one_read_of_the_storage(world: World) -> None:
+async def test_fifty_simultaneous_clients_cost_one_read_of_the_storage(world: World) -> None:
     stored = put(world.storage, BODY)
     assert set(await asyncio.gather(*(world.get(stored) for _ in range(50)))) == {BODY}
     assert world.opens == 1
 
 
-async def test_clients_get_what_is_there_while_the_rest_is_on_its_way(world: World) -> None:
+async def test_clients_get_the_first_bytes_while_the_rest_is_being_fetched(world: World) -> None:
     stored, gate = put(world.storage, BODY), asyncio.Event()
 
     async def wait(position: int) -> None:
@@ -129,7 +129,7 @@ async def test_clients_get_what_is_there_while_the_rest_is_on_its_way(world: Wor
     assert world.opens == 1
 
 
-async def test_a_client_that_goes_away_takes_nothing_from_the_others_nor_the_next(world: World) -> None:
+async def test_a_client_that_disconnects_takes_nothing_from_others(world: World) -> None:
     stored = put(world.storage, BODY)
     leaver = streamed(await world.open(stored))
     await anext(leaver)
@@ -149,7 +149,7 @@ async def test_a_fill_without_clients_finishes_and_serves_the_next_client(world:
 
 
 @pytest.mark.parametrize("damage", [lambda body: body[:-1], lambda body: body[:9] + b"\xff" + body[10:]])
-async def test_wrong_bytes_never_arrive_complete_and_leave_nothing(
+async def test_a_file_with_a_wrong_digest_never_arrives_completely_and_leaves_nothing(
     world: World, damage: Callable[[bytes], bytes]
 ) -> None:
     stored = put(world.storage, BODY)
@@ -184,7 +184,7 @@ async def test_a_client_gone_before_the_first_byte_leaves_no_file_open(world: Wo
     await world.idle()
     assert not isinstance(content, FileIO)
     before = len(list(Path("/proc/self/fd").iterdir()))
-    del content  # Python tells of a file that nobody closed, and the tests take that for an error.
+    del content  # Python warns about an unclosed file, which fails the tests.
     await until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before - 1)
 
 
@@ -195,7 +195,7 @@ async def test_an_error_before_the_first_byte_is_raised_before_the_stream(world:
     assert {type(each) for each in opened} == {ObjectNotFoundError}
 
 
-async def test_a_part_is_read_from_disk_if_the_file_is_there_and_else_fills_nothing(world: World) -> None:
+async def test_a_part_is_read_from_disk_if_the_file_is_cached_and_else_fills_nothing(world: World) -> None:
     stored = put(world.storage, BODY)
     part = streamed(await world.open(stored, 10, 20))
     assert await received(part) == BODY[10:20]
@@ -213,7 +213,7 @@ async def test_the_least_recently_used_files_are_evicted_first(world: World) -> 
     assert {path.name for path in world.kept} == {each.file.sha256 for each in (used, newer, newest)}
 
 
-async def test_the_space_is_never_exceeded_by_what_is_on_its_way(world: World) -> None:
+async def test_files_in_progress_never_exceed_the_budget(world: World) -> None:
     stored = [put(world.storage, bytes([n]) * 30_000, f"p{n}") for n in range(6)]
     sizes: list[int] = []
 
@@ -262,7 +262,7 @@ async def test_a_damaged_file_is_fetched_again_after_a_restart(
     assert path.read_bytes() == BODY
 
 
-async def test_a_large_file_that_is_still_being_checked_comes_from_the_storage(world: World) -> None:
+async def test_a_large_file_that_is_still_being_verified_comes_from_the_storage(world: World) -> None:
     stored = put(world.storage, BODY)
     await world.get(stored)
     world.start(patience_seconds=0)
@@ -326,7 +326,7 @@ async def test_clients_that_follow_a_fill_never_notice_a_disk_that_cannot_be_rea
     assert await world.get(stored) == BODY
 
 
-async def test_after_a_full_disk_the_bytes_are_checked_as_ever(
+async def test_after_a_full_disk_the_bytes_are_still_verified(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = put(world.storage, BODY)
@@ -336,7 +336,7 @@ async def test_after_a_full_disk_the_bytes_are_checked_as_ever(
         await world.get(stored)
 
 
-async def test_reads_are_counted_by_where_their_bytes_came_from(world: World) -> None:
+async def test_reads_are_counted_by_the_source_of_their_bytes(world: World) -> None:
     stored = put(world.storage, BODY)
     first, second = await world.open(stored), await world.open(stored)
     assert await received(first) == await received(second) == BODY

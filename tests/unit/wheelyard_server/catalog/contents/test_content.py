@@ -34,7 +34,7 @@ async def stored(folder: FolderStorage) -> Stored:
     return known
 
 
-async def test_a_file_of_a_folder_is_opened_where_it_lies(folder: FolderStorage, stored: Stored) -> None:
+async def test_a_file_of_a_folder_is_opened_in_place(folder: FolderStorage, stored: Stored) -> None:
     content = await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, 0, len(BODY))
     assert isinstance(content, FileIO)
     assert await received(content) == BODY
@@ -70,23 +70,21 @@ async def test_a_damaged_file_of_a_folder_is_refused_before_its_first_byte(
         await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, *part)
 
 
-async def test_a_file_that_is_gone_from_a_folder_is_the_storage_s_error(
-    folder: FolderStorage, stored: Stored
-) -> None:
+async def test_a_missing_file_of_a_folder_is_an_error_of_the_storage(folder: FolderStorage, stored: Stored) -> None:
     folder.path(stored.key).unlink()
     with pytest.raises(ObjectNotFoundError):
         await Contents(folder, LocalFiles(), None).open(stored.key, stored.file, 0, len(BODY))
 
 
 @pytest.mark.parametrize(("part", "body"), [((0, len(BODY)), BODY), ((3, 9), BODY[3:9])])
-async def test_a_large_file_of_a_folder_does_not_wait_until_it_is_checked(
+async def test_a_large_file_of_a_folder_is_served_while_it_is_being_verified(
     folder: FolderStorage, stored: Stored, part: tuple[int, int], body: bytes
 ) -> None:
     content = await Contents(folder, LocalFiles(patience_seconds=0), None).open(stored.key, stored.file, *part)
     assert await received(streamed(content)) == body
 
 
-async def test_a_file_from_elsewhere_is_checked_on_its_way_without_a_cache() -> None:
+async def test_a_file_from_a_bucket_is_verified_on_the_way_without_a_cache() -> None:
     storage = MemoryStorage()
     elsewhere = put(storage, BODY)
     contents = Contents(storage, LocalFiles(), None)
@@ -107,7 +105,7 @@ async def test_a_large_file_of_a_folder_counts_as_cached_once_it_was_read(
     assert contents.is_cached(stored.key, stored.file)
 
 
-async def test_a_small_file_is_at_hand_only_in_memory(folder: FolderStorage) -> None:
+async def test_a_small_file_is_cached_only_in_memory(folder: FolderStorage) -> None:
     small, contents = put(MemoryStorage(), SMALL), Contents(folder, LocalFiles(), None)
     await folder.store({small.key: SMALL})
     await contents.open(small.key, small.file, 0, len(SMALL))

@@ -109,6 +109,6 @@ async def test_no_more_than_a_bounded_number_of_files_is_remembered(
     assert len(hashed) == 4
 
 
-async def test_a_missing_file_is_the_caller_s_to_explain(tmp_path: Path) -> None:
+async def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await LocalFiles().open(tmp_path / "none", SHA256)

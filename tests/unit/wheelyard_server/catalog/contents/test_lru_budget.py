@@ -1,7 +1,7 @@
 from wheelyard_server.catalog.contents.lru_budget import LruBudget
 
 
-def test_the_least_recently_used_go_first_and_no_more_than_must() -> None:
+def test_the_least_recently_used_entries_are_evicted_and_no_more_than_needed() -> None:
     budget = LruBudget(100, {"a": 30, "b": 30, "c": 30})
     budget.use("a")
     assert budget.reserve(20) == ["b"]
@@ -21,7 +21,7 @@ def test_reserved_bytes_count() -> None:
     assert budget.can_reserve(40)
 
 
-def test_what_was_kept_after_its_reservation_makes_room_again() -> None:
+def test_an_entry_replaces_its_reservation() -> None:
     budget = LruBudget(100, {"a": 60})
     assert budget.reserve(40) == []
     budget.release(40)
@@ -29,12 +29,12 @@ def test_what_was_kept_after_its_reservation_makes_room_again() -> None:
     assert budget.reserve(50) == ["a"]
 
 
-def test_a_file_as_large_as_most_of_the_space_is_not_taken() -> None:
+def test_an_entry_larger_than_half_of_the_budget_is_refused() -> None:
     budget = LruBudget(100, {})
     assert [budget.can_reserve(50), budget.can_reserve(51)] == [True, False]
 
 
-def test_a_smaller_space_than_before_is_emptied_down_to_its_size() -> None:
+def test_a_smaller_budget_than_before_evicts_down_to_its_size() -> None:
     assert LruBudget(50, {"a": 30, "b": 30, "c": 30}).reserve(0) == ["a", "b"]
 
 

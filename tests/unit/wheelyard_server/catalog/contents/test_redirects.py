@@ -8,7 +8,7 @@ from wheelyard_server.errors import StorageUnavailableError
 
 
 class Signing:
-    """Signs with a number that is another each time, and tells the time."""
+    """Signs with a number that increases each time, and is the clock."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -50,7 +50,7 @@ async def test_all_clients_get_the_same_url_for_a_minute_after_it_was_signed(
     assert signing.signed == 2
 
 
-async def test_each_object_has_its_own(locations: PresignedUrls) -> None:
+async def test_each_object_has_its_own_url(locations: PresignedUrls) -> None:
     assert (await locations.of("a"), await locations.of("b")) == (
         "https://s3.example/a?1",
         "https://s3.example/b?2",
@@ -58,7 +58,7 @@ async def test_each_object_has_its_own(locations: PresignedUrls) -> None:
     assert locations.cached("c") is None
 
 
-async def test_where_nothing_can_be_signed_the_next_one_tries_again(
+async def test_after_a_failed_signature_the_next_client_tries_again(
     locations: PresignedUrls, signing: Signing
 ) -> None:
     signing.fails = True
@@ -68,7 +68,7 @@ async def test_where_nothing_can_be_signed_the_next_one_tries_again(
     assert await locations.of("a") == "https://s3.example/a?1"
 
 
-async def test_their_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, signing: Signing) -> None:
+async def test_the_memory_for_urls_is_bounded(monkeypatch: pytest.MonkeyPatch, signing: Signing) -> None:
     monkeypatch.setattr(redirects, "CACHED_BYTES", 2_100)
     locations = PresignedUrls(signing.presign, signing.clock)
     for key in "abcdef":

@@ -13,7 +13,7 @@ from wheelyard_server.settings import Accept
 
 
 @pytest.mark.parametrize("rule", Rule)
-def test_every_rule_is_marked_or_refused_as_the_index_accepts(tmp_path: Path, rule: Rule) -> None:
+def test_every_rule_is_a_finding_or_a_refusal_as_the_index_accepts(tmp_path: Path, rule: Rule) -> None:
     filename, body = CASES[rule]
     assert finding(tmp_path, filename, body).rule == rule
 
@@ -28,7 +28,7 @@ def test_a_rule_is_found_once_with_the_number_of_others() -> None:
     assert second.message == "x" * MAX_FINDING_LENGTH
 
 
-def test_the_number_of_others_is_seen_behind_a_long_message() -> None:
+def test_the_number_of_others_is_shown_after_a_long_message() -> None:
     findings = Findings(Accept.INSTALLABLE)
     findings.add(Rule.ZIP_COMMENT, "x" * 300)
     findings.add(Rule.ZIP_COMMENT, "x" * 300)
@@ -37,6 +37,6 @@ def test_the_number_of_others_is_seen_behind_a_long_message() -> None:
     assert found.message.endswith("x (and 1 more)")
 
 
-def test_where_only_what_is_well_formed_is_taken_the_first_is_the_last() -> None:
+def test_an_index_for_well_formed_files_refuses_at_the_first_finding() -> None:
     with pytest.raises(InvalidUploadError, match=r"a comment \(zip-comment; this index accepts only"):
         Findings(Accept.WELL_FORMED).add(Rule.ZIP_COMMENT, "a comment")

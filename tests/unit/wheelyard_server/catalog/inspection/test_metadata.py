@@ -18,12 +18,12 @@ def parse(raw: str | bytes, findings: Findings | None = None) -> CoreMetadata:
     return parse_metadata(body, parse_filename("demo-1.0.tar.gz"), findings or Findings(Accept.WELL_FORMED))
 
 
-def test_metadata_has_what_the_catalog_needs() -> None:
+def test_metadata_has_the_fields_of_the_catalog() -> None:
     text = metadata("Demo", "1.0.0", "Summary: D\u00e9mo\nRequires-Python: >=3.9,\n <4\n")
     assert parse(text) == CoreMetadata(text.encode(), "2.3", ">=3.9, <4", "D\u00e9mo")
 
 
-def test_what_metadata_need_not_say_is_empty() -> None:
+def test_optional_fields_of_metadata_may_be_missing() -> None:
     assert parse(metadata("demo", "1.0", "Requires-Python:\n")) == CoreMetadata(
         metadata("demo", "1.0", "Requires-Python:\n").encode(), "2.3", None, ""
     )
@@ -54,7 +54,7 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
     "NUL": (metadata("demo", "1.0", "Summary: a\0b\n"), "must be lines like"),
     "an empty line first": ("\n" + metadata("demo", "1.0"), "must be lines like"),
     "next major version": ("Metadata-Version: 3.0\nName: demo\nVersion: 1.0\n", "'3.0' is unknown"),
-    "version that is none": ("Metadata-Version: two\nName: demo\nVersion: 1.0\n", "'two' is unknown"),
+    "invalid version": ("Metadata-Version: two\nName: demo\nVersion: 1.0\n", "'two' is unknown"),
     "no name": ("Metadata-Version: 2.3\nVersion: 1.0\n", "required field"),
     "no version": ("Metadata-Version: 2.3\nName: demo\n", "required field"),
     "two names": (metadata("demo", "1.0", "Name: demo\n"), "must have Name exactly once"),
@@ -82,7 +82,7 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_metadata_that_deceive_are_refused(raw: str | bytes, reason: str) -> None:
+def test_deceptive_metadata_is_refused(raw: str | bytes, reason: str) -> None:
     for accept in Accept:
         with pytest.raises(InvalidUploadError) as caught:
             parse(raw, Findings(accept))
@@ -179,7 +179,7 @@ PIECES = (
 
 
 @given(st.text() | st.binary() | st.lists(st.text(alphabet="NameVrsion: \n=?utf8bq", max_size=40)).map("\n".join))
-def test_whatever_follows_the_headers_is_parsed_or_refused(rest: str | bytes) -> None:
+def test_any_text_after_the_headers_is_parsed_or_refused(rest: str | bytes) -> None:
     start = metadata("demo", "1.0").rstrip("\n").encode() + b"\n"
     try:
         found = parse(start + (rest if isinstance(rest, bytes) else rest.encode(errors="surrogatepass")))
@@ -189,14 +189,14 @@ def test_whatever_follows_the_headers_is_parsed_or_refused(rest: str | bytes) ->
 
 
 @given(st.binary() | st.lists(st.sampled_from(PIECES)).map(b"".join))
-def test_whatever_is_stored_can_be_described(rest: bytes) -> None:
+def test_all_stored_metadata_can_be_shown(rest: bytes) -> None:
     assert isinstance(fields_of(rest), dict)
     fields = fields_of(metadata("demo", "1.0", "Keywords: a,b\n").encode() + b"\n" + rest)
     assert (fields["name"], fields["keywords"]) == ("demo", ["a", "b"])
     msgspec.json.encode(fields)
 
 
-def test_a_description_is_text_and_no_mail() -> None:
+def test_a_description_is_text_not_mail() -> None:
     text = metadata("demo", "1.0", 'Content-Type: multipart/mixed; boundary="x"\n').encode()
     body = b"--x\nContent-Type: message/rfc822\n\n" * 20_000
     assert fields_of(text + body)["description"] == body.decode()

@@ -13,7 +13,7 @@ from wheelyard_server.errors import InvalidUploadError
 @example("a/./b")
 @example("a\n")
 @example("C:a")
-def test_no_path_that_is_taken_at_the_first_look_has_anything_forbidden(path: str) -> None:
+def test_no_path_that_passes_the_quick_check_is_forbidden(path: str) -> None:
     if paths._PLAIN.fullmatch(path):
         assert not [complaint for pattern, complaint in paths._FORBIDDEN if pattern.search(path)]
 
@@ -37,7 +37,7 @@ def test_no_path_that_is_taken_at_the_first_look_has_anything_forbidden(path: st
         ("demo/a\x9bb.py", "control character"),
     ],
 )
-def test_what_names_another_file_on_windows_or_to_the_eye_is_refused(path: str, reason: str) -> None:
+def test_a_name_that_means_another_file_on_windows_or_looks_like_one_is_refused(path: str, reason: str) -> None:
     with pytest.raises(InvalidUploadError, match=reason):
         check_path(path)
 
@@ -45,10 +45,10 @@ def test_what_names_another_file_on_windows_or_to_the_eye_is_refused(path: str, 
 @pytest.mark.parametrize(
     "path", ["demo/.hidden", "demo/..a", "demo/a b.py", "demo/ a", "d\u00e9mo/\u65e5\u672c.txt"]
 )
-def test_what_only_looks_like_it_is_taken(path: str) -> None:
+def test_a_harmless_name_that_looks_forbidden_is_accepted(path: str) -> None:
     check_path(path)
 
 
-def test_paths_of_real_projects_are_taken_at_the_first_look() -> None:
+def test_paths_of_real_projects_pass_the_quick_check() -> None:
     for path in ("demo/__init__.py", "demo-1.0.dist-info/METADATA", "numpy.libs/libopenblas-r0-f650aae0.so"):
         assert paths._PLAIN.fullmatch(path)

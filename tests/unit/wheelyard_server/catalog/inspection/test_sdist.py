@@ -71,7 +71,7 @@ def test_spellings_of_old_and_new_sdists_are_accepted(
 @pytest.mark.parametrize(
     "filename", ["Demo_Project-1.0.tar.gz", "demo.project-1.0.tar.gz", "demo-project-1.tar.gz"]
 )
-def test_tools_that_know_the_standard_filename_must_use_it(tmp_path: Path, filename: str) -> None:
+def test_newer_tools_must_use_the_standard_filename(tmp_path: Path, filename: str) -> None:
     body = sdist(filename, filename.removesuffix(".tar.gz"), "demo-project", "1.0", "2.4")
     version = "1" if filename.endswith("-1.tar.gz") else "1.0"
     found = finding(tmp_path, filename, body)

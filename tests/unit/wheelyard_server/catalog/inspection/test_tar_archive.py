@@ -208,7 +208,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "file below a file": (sdist_with(member(f"{PKG_INFO}/x")), "is below something that is not a folder"),
     "file below a link": (sdist_with(symlink("demo-1.0/a", "."), member("demo-1.0/a/x")), "is below something"),
     "link over a folder": (sdist_with(member("demo-1.0/a/x"), symlink("demo-1.0/a", ".")), "more than once"),
-    "member beside the folder": (sdist_with(member("other/x")), "one top folder, but this has 2"),
+    "member outside the folder": (sdist_with(member("other/x")), "one top folder, but this has 2"),
     "member that leads out": (sdist_with(member("demo-1.0/../../x")), "leads out"),
     "absolute path": (sdist_with(member("/etc/x")), "absolute path"),
     "absolute path of pax": (sdist_with(member("demo-1.0/x", pax={"path": "/etc/x"})), "absolute path"),
@@ -228,7 +228,7 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     ),
     "symbolic link to an absolute path": (sdist_with(symlink("demo-1.0/a", "/etc/passwd")), "link that leads out"),
     "symbolic link out": (sdist_with(symlink("demo-1.0/a", "../../x")), "link that leads out"),
-    "symbolic link to beside the folder": (sdist_with(symlink("demo-1.0/a", "..")), "link that leads out"),
+    "symbolic link out of the folder": (sdist_with(symlink("demo-1.0/a", "..")), "link that leads out"),
     "symbolic link through a link": (
         sdist_with(symlink("demo-1.0/a/b/up", "../.."), symlink("demo-1.0/x", "a/b/up/../..")),
         "link that leads out",

@@ -303,7 +303,7 @@ def test_an_archive_beyond_a_limit_is_refused(tmp_path: Path, limits: ArchiveLim
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(position=st.integers(0, len(GOOD) - 1), value=st.integers(1, 255))
-def test_a_changed_byte_never_changes_what_a_wheel_says(tmp_path: Path, position: int, value: int) -> None:
+def test_a_changed_byte_never_changes_the_metadata_of_a_wheel(tmp_path: Path, position: int, value: int) -> None:
     body = bytearray(GOOD)
     body[position] ^= value
     try:

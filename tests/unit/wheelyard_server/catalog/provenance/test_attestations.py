@@ -33,7 +33,7 @@ def bundles(
     return [(bundle["publisher"], bundle["attestations"]) for bundle in shown["attestation_bundles"]]
 
 
-def test_attestations_are_shown_as_they_came_by_the_job_that_signed_them() -> None:
+def test_attestations_are_shown_unchanged_with_the_job_that_signed_them() -> None:
     assert bundles(GOOD, BUILD) == [(GITHUB_PUBLISHER, [GOOD, BUILD])]
 
 

@@ -44,7 +44,7 @@ ON_GITLAB = GitLab(repository="acme/team/app", workflow_filepath="ci/release.yml
         (GITLAB_ISSUER, GITLAB_CLAIMS, ON_GITLAB),
     ],
 )
-def test_the_job_of_a_ci_token(issuer: str, claims: dict[str, Any], job: CIJob) -> None:
+def test_a_ci_token_names_its_job(issuer: str, claims: dict[str, Any], job: CIJob) -> None:
     assert of_claims(issuer, claims) == job
 
 
@@ -63,7 +63,7 @@ def test_the_job_of_a_ci_token(issuer: str, claims: dict[str, Any], job: CIJob) 
         (GITLAB_ISSUER, {**GITLAB_CLAIMS, "project_path": "acme/other"}),
     ],
 )
-def test_a_token_that_names_no_job_that_verifiers_know(issuer: str, claims: dict[str, Any]) -> None:
+def test_a_token_of_an_unsupported_kind_of_job_names_no_job(issuer: str, claims: dict[str, Any]) -> None:
     assert of_claims(issuer, claims) is None
 
 
@@ -97,17 +97,17 @@ def test_a_token_that_names_no_job_that_verifiers_know(issuer: str, claims: dict
         ({**GITHUB, 18: f"https://github.com/acme/app/.github/workflows/{'w' * 513}.yml@v1"}, None, None),
     ],
 )
-def test_the_job_of_a_certificate(extensions: dict[int, str], email: str | None, job: CIJob | None) -> None:
+def test_a_certificate_names_its_job(extensions: dict[int, str], email: str | None, job: CIJob | None) -> None:
     assert of_certificate(certificate(extensions, email)) == job
 
 
-def test_a_job_of_a_newer_release_is_not_known_here() -> None:
+def test_a_kind_of_job_of_a_newer_release_is_unknown() -> None:
     assert parse({"kind": "GitHub", "repository": "acme/app", "workflow": "release.yml"}) == RELEASE
     for value in (None, {}, {"kind": "Jenkins", "url": "x"}, {"kind": "GitHub"}, "GitHub", 1):
         assert parse(value) is None
 
 
-def test_a_certificate_that_cannot_be_parsed() -> None:
+def test_a_certificate_that_cannot_be_parsed_is_an_error() -> None:
     with pytest.raises(ValueError, match="parsing"):
         of_certificate(b"not DER")
 
@@ -120,7 +120,7 @@ def test_a_certificate_that_cannot_be_parsed() -> None:
         pytest.param(b"\x30\x05\x81\x03a@b", b"\x30\x05\xa3\x03\x30\x01\x00", id="an X.400 address"),
     ],
 )
-def test_a_certificate_that_breaks_a_rule(original: bytes, changed: bytes) -> None:
+def test_a_certificate_that_breaks_a_rule_is_an_error(original: bytes, changed: bytes) -> None:
     sound = certificate(GITHUB, "a@b")
     assert of_certificate(sound) is not None
     assert sound.count(original) == 1

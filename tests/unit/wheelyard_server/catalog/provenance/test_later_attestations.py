@@ -87,7 +87,7 @@ async def test_attestations_of_a_later_upload_are_added_once(
     await listed(storage)
 
 
-async def test_attestations_that_come_at_once_are_all_added(
+async def test_simultaneous_attestations_are_all_added(
     catalog: Catalog, storage: MemoryStorage, published: Upload
 ) -> None:
     replicas = (catalog, Catalog(storage), Catalog(storage))
