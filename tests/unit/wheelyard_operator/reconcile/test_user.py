@@ -107,7 +107,7 @@ def test_a_user_of_a_missing_index_waits_for_it(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("namespaces", "admitted"),
+    ("namespaces", "is_admitted"),
     [
         ({"from": "Same"}, False),
         ({"from": "All"}, True),
