@@ -67,6 +67,10 @@ unit-in-image: $(READY) ## The same on the Python of the image, in a root made f
 apiserver: $(READY) ## The operator and the schemas on a real API server, without a cluster
 	$(BIN)/pytest $(PARALLEL) tests/apiserver
 
+.PHONY: apiserver-oldest
+apiserver-oldest: $(READY) ## The same on the oldest Kubernetes that is supported; not part of `make test`
+	KUBERNETES=oldest $(BIN)/pytest $(PARALLEL) tests/apiserver
+
 .PHONY: chart
 chart: $(READY) ## The chart and its alerts, without a cluster: helm lint, kubeconform, kube-score, checkov, promtool
 	$(BIN)/pytest $(PARALLEL) tests/chart
@@ -117,7 +121,7 @@ pod-templates: $(READY) ## The pods of indexes are replaced: make pod-templates 
 	@PYTHONPATH=tests $(BIN)/python -m unit.wheelyard_operator.reconcile.pod_templates "$(WHY)"
 
 .PHONY: cluster-up
-cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 12 minutes)
+cluster-up: $(READY) ## Bring up a local Kubernetes with S3 and IAM (the first time about 6 minutes)
 	@$(CLUSTER_CLI) up
 	@$(CLUSTER_CLI) images
 

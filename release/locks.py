@@ -17,6 +17,8 @@ OLDEST_PYTHON = "3.11"
 DEVELOPMENT = "requirements-dev.txt"
 IMAGE = "requirements.txt"
 _WHEELS_ONLY = ("--only-binary", ":all:")
+# Its packages are programs: what else they require is for other uses of them.
+_PROGRAMS = "tests/cluster/locks/programs.in"
 # A test resolves this application again and compares: its lock is data, and nothing is installed
 # from it.
 _DATA = "tests/integration/distributions/application.in"
@@ -39,7 +41,8 @@ def locks() -> Iterator[Lock]:
     yield Lock("pyproject.toml", IMAGE, (hashes, *image, *_WHEELS_ONLY))
     for source in sorted(ROOT.glob("tests/*/locks/*.in")):
         path = source.relative_to(ROOT)
-        yield Lock(str(path), str(path.with_suffix(".txt")))
+        alone = ("--no-deps", *_WHEELS_ONLY) if str(path) == _PROGRAMS else ()
+        yield Lock(str(path), str(path.with_suffix(".txt")), (hashes, *alone))
     yield Lock(_DATA, str(Path(_DATA).with_suffix(".txt")), ())
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster import tools
+from cluster import pypi
 
 from .archives import normalise
 from .commands import run
@@ -42,4 +42,4 @@ def manifest(target: Path, repository: str) -> Path:
 
 
 def _helm() -> str:
-    return str(tools.built(tools.HELM) / "helm")
+    return str(pypi.helm())

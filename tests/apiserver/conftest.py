@@ -1,5 +1,6 @@
 """A real API server for all tests of this folder: no kubelet, no containers, no root."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,14 +9,19 @@ import pytest
 from kubernetes.config import new_client_from_config
 
 from apiserver.world import Cloud, World
-from cluster import ApiServer, S3Server, apiserver
+from cluster import ApiServer, S3Server, apiserver, tools
 from support.rest import Rest
 from wheelyard_operator.kube import RealKube
+
+KUBERNETES = {"newest": tools.KUBERNETES, "oldest": tools.OLDEST_API_SERVER}
+"""The ends of the range that Wheelyard supports."""
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with apiserver.running(tmp_path_factory.mktemp("apiserver")) as server:
+    """Run the API server that the environment variable KUBERNETES names; the newest if it is unset."""
+    kubernetes = KUBERNETES[os.environ.get("KUBERNETES", "newest")]
+    with apiserver.running(tmp_path_factory.mktemp("apiserver"), kubernetes) as server:
         yield server
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from cluster import tools
+from cluster import pypi
 from support.mainjob import CHART
 
 EVERYTHING = Path(__file__).with_name("everything.yaml")
@@ -15,7 +15,7 @@ EVERYTHING = Path(__file__).with_name("everything.yaml")
 
 def helm(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run helm; it may fail."""
-    command = [str(tools.built(tools.HELM) / "helm"), *map(str, arguments)]
+    command = [str(pypi.helm()), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -11,6 +11,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from chart.rendering import rendered
+from cluster import debian
 from support.mainjob import CHART, ROOT
 from support.metrics import operator_registry, server_registry
 
@@ -24,6 +25,7 @@ NAME = re.compile(r"\bwheelyard_[a-z_]+")
 
 
 def promtool(*arguments: object) -> str:
+    debian.provide("promtool", debian.OF_TESTS["promtool"])
     done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

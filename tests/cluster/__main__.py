@@ -10,8 +10,8 @@ from .kinds import ClusterKind, chosen
 from .progress import ClusterError, say
 
 _COMMANDS = {
-    "build": "get everything that takes long (the first time about 15 minutes)",
-    "tools": "build what tests need besides (the first time about 10 minutes)",
+    "build": "get everything that takes long (the first time about 5 minutes)",
+    "tools": "build what only some tests need (the first time about 10 minutes)",
     "up": "bring up Kubernetes and S3, or repair what has died",
     "down": "take everything down; only the build cache stays",
     "s3": "bring up S3 and IAM alone",

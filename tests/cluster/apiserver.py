@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import tools
+from . import debian, pypi, tools
 from .paths import REPOSITORY
 from .processes import Program, Supervisor, local_environment
 from .versitygw import free_port
@@ -32,7 +32,7 @@ class ApiServer:
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator; the command may fail."""
-        command = [str(tools.kubectl()), "--kubeconfig", str(self.kubeconfig), *arguments]
+        command = [str(pypi.kubectl()), "--kubeconfig", str(self.kubeconfig), *arguments]
         environment = local_environment()
         return subprocess.run(
             command, env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
@@ -40,16 +40,17 @@ class ApiServer:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[ApiServer]:
+def running(directory: Path, kubernetes: tools.Tool = tools.KUBERNETES) -> Iterator[ApiServer]:
     """Run one on free ports of 127.0.0.1, with everything in `directory`; on exit it has stopped.
 
     It needs no root and no cluster; the binaries come from the cache (the first time they take some minutes).
     """
+    debian.provide("etcd", "etcd-server")
     supervisor = Supervisor(directory)
     etcd, server, handle = _etcd(directory), None, None
     try:
         supervisor.start(etcd)
-        server, handle = _api_server(directory, etcd.ready.removesuffix("/health"))
+        server, handle = _api_server(directory, etcd.ready.removesuffix("/health"), kubernetes)
         supervisor.wait(etcd)
         supervisor.start(server)
         supervisor.wait(server)
@@ -75,7 +76,7 @@ def _etcd(directory: Path) -> Program:
     return Program("etcd", ("etcd", *_flags(flags)), ready=f"{clients}/health")
 
 
-def _api_server(directory: Path, etcd: str) -> tuple[Program, ApiServer]:
+def _api_server(directory: Path, etcd: str, kubernetes: tools.Tool) -> tuple[Program, ApiServer]:
     port, token, files = free_port(), secrets.token_urlsafe(24), directory / "files"
     files.mkdir(parents=True, exist_ok=True)
     handle = ApiServer(
@@ -96,7 +97,8 @@ def _api_server(directory: Path, etcd: str) -> tuple[Program, ApiServer]:
     )
     flags = {
         "bind-address": "127.0.0.1",
-        "advertise-address": "127.0.0.1",
+        # Nothing here reaches it by the Service `kubernetes`, which takes no address of 127.0.0.0/8.
+        "endpoint-reconciler-type": "none",
         "secure-port": port,
         "cert-dir": files,
         "etcd-servers": etcd,
@@ -111,7 +113,7 @@ def _api_server(directory: Path, etcd: str) -> tuple[Program, ApiServer]:
         "audit-policy-file": files / "audit.yaml",
         "audit-log-path": handle.audit_log,
     }
-    binary = tools.built(tools.KUBERNETES) / "kube-apiserver"
+    binary = tools.built(kubernetes) / "kube-apiserver"
     return Program("kube-apiserver", (str(binary), *_flags(flags)), ready=f"{handle.url}/readyz"), handle
 
 

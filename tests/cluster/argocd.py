@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from . import tools
+from . import debian, tools
 from .handle import Cluster
 from .processes import Program, Supervisor
 from .progress import ClusterError
@@ -55,7 +55,7 @@ def configure(cluster: Cluster, settings: dict[str, str]) -> None:
 
 def _programs(cluster: Cluster, directory: Path) -> tuple[Program, ...]:
     redis, repo, repo_metrics, controller, sets, sets_health = (free_port() for _ in range(6))
-    programs = _links(directory)
+    programs = tools.built(tools.ARGOCD)
     environment = {
         "ARGOCD_FAKE_IN_CLUSTER": "true",
         "ARGOCD_GPG_ENABLED": "false",
@@ -73,6 +73,7 @@ def _programs(cluster: Cluster, directory: Path) -> tuple[Program, ...]:
         command = (str(programs / name), "--namespace", NAMESPACE, "--loglevel", "info", *options)
         return Program(name, command, f"http://127.0.0.1:{ready}/metrics", environment)
 
+    debian.provide("redis-server", debian.OF_TESTS["redis-server"])
     redis_server = (
         "redis-server",
         "--port",
@@ -110,17 +111,9 @@ def _programs(cluster: Cluster, directory: Path) -> tuple[Program, ...]:
     )
 
 
-def _links(directory: Path) -> Path:
-    """Argo CD is one program that goes by the name that it is called by."""
-    folder = _made(directory / "bin")
-    for part in ("repo-server", "application-controller", "applicationset-controller"):
-        (folder / f"argocd-{part}").symlink_to(tools.built(tools.ARGOCD) / "cmd")
-    return folder
-
-
 def _custom_resources() -> list[dict[str, object]]:
     """Take its kinds from its module, as they belong to the version that is built."""
-    folder = tools.module_folder(tools.ARGOCD, tools.ARGOCD.requires) / "manifests/crds"
+    folder = tools.module_folder(tools.ARGOCD.folder, tools.ARGOCD.requires) / "manifests/crds"
     return [yaml.safe_load((folder / f"{kind}-crd.yaml").read_text()) for kind in _KINDS]
 
 

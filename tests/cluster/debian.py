@@ -22,11 +22,12 @@ PACKAGES = (
     "iproute2",
     "iptables",
     "openssl",
-    "prometheus",
     "python3-pip",
-    "redis-server",
     "runc",
 )
+"""What the cluster needs."""
+OF_TESTS = {"promtool": "prometheus", "redis-server": "redis-server"}
+"""Programs that only some tests need, and the packages that have them."""
 _SERVICES = {
     "containerd": "containerd",
     "etcd-server": "etcd",
@@ -71,6 +72,12 @@ def install_packages(packages: tuple[str, ...] = PACKAGES) -> None:
     if services and shutil.which("systemctl"):
         # Nor shall they start with the machine: the cluster runs its own.
         subprocess.run(["systemctl", "disable", *services], capture_output=True, check=False)
+
+
+def provide(program: str, package: str) -> None:
+    """Install a package if its program is not on PATH, wherever that may come from."""
+    if not shutil.which(program):
+        install_packages((package,))
 
 
 def base_root(architecture: str = HOST_ARCHITECTURE) -> Path:

@@ -87,7 +87,7 @@ def _controller(server: ApiServer, directory: Path) -> Program:
 
 
 def _serve_kinds(server: ApiServer) -> None:
-    folder = tools.module_folder(tools.FLUX, tools.FLUX.requires) / "config/crd/bases"
+    folder = tools.module_folder(tools.FLUX.folder, tools.FLUX.requires) / "config/crd/bases"
     own = [yaml.safe_load(each.read_text()) for each in folder.glob("*.yaml")]
     crds = [*own, *(_source_kind(kind, plural) for kind, plural in _SOURCES)]
     body = json.dumps({"apiVersion": "v1", "kind": "List", "items": crds})

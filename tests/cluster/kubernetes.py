@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import certificates, containerd, network, tools
+from . import certificates, containerd, network, pypi, tools
 from .network import HOST, PRIVATE
 from .processes import Program, local_environment
 from .templates import render
@@ -155,7 +155,7 @@ def dns(state: Path) -> Program:
     config = state / "config/Corefile"
     return Program(
         name="coredns",
-        command=(str(tools.built(tools.COREDNS) / "coredns"), "-conf", str(config)),
+        command=(str(tools.built(tools.KUBERNETES) / "coredns"), "-conf", str(config)),
         files=(config,),
         ready=f"http://{PRIVATE}:8181/ready",
     )
@@ -179,7 +179,7 @@ def node_ready(state: Path) -> bool:
 
 def kubectl(state: Path, *arguments: str) -> str:
     """Run kubectl as the cluster's administrator and return what it prints."""
-    command = [str(tools.kubectl()), "--kubeconfig", str(state / "kubeconfig"), *arguments]
+    command = [str(pypi.kubectl()), "--kubeconfig", str(state / "kubeconfig"), *arguments]
     done = subprocess.run(command, env=local_environment(), check=True, capture_output=True, text=True, timeout=60)
     return done.stdout
 

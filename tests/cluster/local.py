@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
-from . import containerd, debian, host, images, kubernetes, network, tools, versitygw
+from . import containerd, debian, host, images, kubernetes, network, pypi, tools, versitygw
 from .handle import Cluster
 from .paths import locked, state
 from .processes import Supervisor, boot_id
@@ -29,8 +29,8 @@ def build() -> None:
     debian.install_packages()
     # Two at a time: a Go build that starts, loads or links leaves a core to another one.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        steps = [pool.submit(tools.built, tool) for tool in (tools.KUBERNETES, tools.COREDNS, tools.VERSITYGW)]
-        steps += [pool.submit(tools.built, tools.HELM), pool.submit(tools.kubectl), pool.submit(debian.base_root)]
+        steps = [pool.submit(tools.built, tool) for tool in (tools.KUBERNETES, tools.VERSITYGW)]
+        steps += [pool.submit(get) for get in (debian.base_root, pypi.kubectl, pypi.helm)]
         for step in steps:
             step.result()
 
@@ -61,9 +61,8 @@ def connect(*, with_images: bool) -> Cluster:
     config, names = kubeconfig(), images.names()
     if with_images and not {names.wheelyard, names.client} <= set(containerd.images(state())):
         raise ClusterError("the images are not those of this working tree: run `python -m cluster images` first")
-    helm = tools.built(tools.HELM) / "helm"
     audit_log = kubernetes.audit_log(state())
-    return Cluster(config, s3(), names, kubectl=tools.kubectl(), helm=helm, audit_log=audit_log)
+    return Cluster(config, s3(), names, kubectl=pypi.kubectl(), helm=pypi.helm(), audit_log=audit_log)
 
 
 def up_s3() -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import kinds, local, network, tools
+from . import kinds, local, network, pypi, tools
 from .handle import Cluster
+from .paths import HERE
 from .processes import Program, Supervisor
 from .progress import ClusterError
 
@@ -29,7 +30,7 @@ def check() -> None:
 
 def gateway_crds() -> Path:
     """Return the folder with the CRDs of the Gateway API, in the version that this Traefik knows."""
-    return tools.module_folder(tools.TRAEFIK, "sigs.k8s.io/gateway-api") / "config/crd/standard"
+    return tools.module_folder(HERE / "tools/gateway-api", "sigs.k8s.io/gateway-api") / "config/crd/standard"
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def _program(cluster: Cluster, provider: str) -> Program:
     )
     return Program(
         name=_NAME,
-        command=(str(tools.built(tools.TRAEFIK) / "traefik"), *options),
+        command=(str(pypi.traefik()), *options),
         ready=f"http://{_PING}/ping",
         environment={"KUBECONFIG": str(cluster.kubeconfig)},
     )

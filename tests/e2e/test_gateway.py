@@ -35,7 +35,7 @@ def test_by_a_gateway_of_another_namespace(operator: MainJob, certificate: Certi
         assert "have the Gateway API's CRDs installed" in message
         here.wait_for("packageindex", "main", "Available", "Serving")
         kubectl("apply", "--server-side", "-f", crds)
-        kubectl("wait", "--for=condition=Established", "-f", crds, "--timeout=30s")
+        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         kubectl("apply", "-f", "-", stdin=json.dumps(gateway_class))
         namespace_with(kubectl, "gateways", certificate, "example-com-tls")
         operator.apply("gateway.yaml")

@@ -17,7 +17,7 @@ import boto3
 import pytest
 from passlib.apache import HtpasswdFile
 
-from cluster import images, tools
+from cluster import images, pypi
 from cluster.paths import cache
 from cluster.versitygw import S3Server, free_port
 from support import distributions, documents, server
@@ -132,7 +132,7 @@ def bucketed(s3_server: S3Server) -> Iterator[None]:
 
 def environment(folder: Path, running: Server, variables: dict[str, str], *, own: bool) -> dict[str, str]:
     """Return the variables of the shell; with `own`, those of an IndexUser's Secret too."""
-    programs = [Path(sys.executable).parent, tools.built(tools.HELM)]
+    programs = [Path(sys.executable).parent, pypi.helm().parent]
     login = {
         "PIP_INDEX_URL": f"{running.url_of(TOKEN)}/simple/",
         "UV_DEFAULT_INDEX": f"{running.url_of(TOKEN)}/simple/",

@@ -155,10 +155,11 @@ class MainJob:
 
     def collect_distributions(self, folder: Path) -> list[Path]:
         """Build hello-wheelyard and download what it needs, fit for the publisher's Python; return all files."""
-        ours, theirs = folder / "ours", folder / "theirs"
-        if not (folder / "complete").exists():
+        version, machine = self._publisher_s_python()
+        fit = folder / f"{version}-{machine}"
+        ours, theirs = fit / "ours", fit / "theirs"
+        if not (fit / "complete").exists():
             _python("-m", "build", "--outdir", str(ours), str(EXAMPLES / "hello-wheelyard"))
-            version, machine = self._publisher_s_python()
             platforms = [f"--platform={each}_{machine}" for each in ("manylinux_2_17", "manylinux2014")]
             download = ("-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(theirs))
             binary = ("--only-binary=:all:", f"--python-version={version}", "--implementation=cp", *platforms)
@@ -167,7 +168,7 @@ class MainJob:
                 for wheel in theirs.glob(f"{sdist}-*.whl"):
                     wheel.unlink()
                 _python(*download, "--no-deps", f"--no-binary={sdist}", sdist)
-            (folder / "complete").touch()
+            (fit / "complete").touch()
         return sorted([*ours.iterdir(), *theirs.iterdir()])
 
     def publish(self, files: Sequence[Path]) -> None:
