@@ -39,19 +39,8 @@ TREES = [
     "tests/integration",
     "tests/s3_servers",
     "tests/support",
-    "tests/unit/artifacts",
-    "tests/unit/bench",
-    "tests/unit/chaos",
-    "tests/unit/hooks",
-    "tests/unit/support",
-    "tests/unit/wheelyard_operator/desired",
-    "tests/unit/wheelyard_operator/kubectl",
-    "tests/unit/wheelyard_operator/process",
-    "tests/unit/wheelyard_operator/provision",
-    "tests/unit/wheelyard_operator/reconcile",
-    "tests/unit/wheelyard_operator/resource",
-    "tests/unit/wheelyard_operator/status",
-    "tests/unit/wheelyard_server",
+    "tests/conftest.py",
+    "tests/unit",
 ]
 """Files, and folders, that have none of the patterns."""
 
