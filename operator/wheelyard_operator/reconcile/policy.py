@@ -39,7 +39,7 @@ def external_problems(
 ) -> tuple[Problem | None, tuple[Problem, ...]]:
     """Return why an index may not be external in this way (None if it may), and what is tolerated.
 
-    Someone who may create an index need not have the right to create an Ingress. `live` is the
+    Permission to create an index does not imply permission to create an Ingress. `live` is the
     object of this kind that was made for the index, None if there is none: a host or annotation
     that it has already is tolerated.
     """
