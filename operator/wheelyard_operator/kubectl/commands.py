@@ -35,7 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kubectl wheelyard", description="Inspect and manage package indexes and their users.", epilog=_EPILOG
     )
-    parser.add_argument("--version", action="version", version=f"kubectl-wheelyard {version('wheelyard')}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        help="print the version and exit",
+        version=f"kubectl-wheelyard {version('wheelyard')}",
+    )
     parser.set_defaults(failure=1)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     for each in _COMMANDS:

@@ -32,10 +32,10 @@ class Connection:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of kubectl that choose cluster, namespace and user."""
-    parser.add_argument("-n", "--namespace", metavar="NS", help="default: the namespace of the context")
+    parser.add_argument("-n", "--namespace", metavar="NAME", help="default: the namespace of the context")
     parser.add_argument("--context", metavar="NAME", help="default: the current context of the kubeconfig")
     parser.add_argument("--kubeconfig", metavar="FILE", help="default: KUBECONFIG, or ~/.kube/config")
-    parser.add_argument("--as", dest="impersonated", metavar="USER", help="act as this user")
+    parser.add_argument("--as", dest="impersonated", metavar="USER", help="act as this Kubernetes user")
 
 
 def connect(arguments: argparse.Namespace) -> Connection:

@@ -36,12 +36,16 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     parser = verbs.add_parser(
         "login",
         help="print commands of pip, uv and twine that use an index as a user",
-        description="Print commands that use an index as a user. They contain the user's token, except with"
-        " --hide-token.",
+        description="Print commands of pip, uv and twine that use an index as a user. They contain the user's"
+        " token, except with --hide-token.",
     )
-    parser.add_argument("user", metavar="USER", help="the IndexUser")
+    parser.add_argument("user", metavar="USER", help="the name of the IndexUser")
     parser.add_argument(
-        "--for", dest="tool", choices=["all", *_COMMANDS, "env"], default="all", help="default: all"
+        "--for",
+        dest="tool",
+        choices=["all", *_COMMANDS, "env"],
+        default="all",
+        help="a tool, or env for exports (default: all tools)",
     )
     parser.add_argument(
         "--url", metavar="URL", help="the URL at which you reach the index (default: within the cluster)"

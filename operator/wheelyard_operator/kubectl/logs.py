@@ -31,17 +31,24 @@ _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     """Add the command."""
-    parser = verbs.add_parser("logs", help="print the logs of all servers of an index as one log")
-    parser.add_argument("index", metavar="INDEX")
+    parser = verbs.add_parser(
+        "logs",
+        help="print the logs of all servers of an index as one log",
+        description="Print the logs of all servers of an index as one log, in the order of time. Each line begins"
+        " with the end of its pod's name.",
+    )
+    parser.add_argument("index", metavar="INDEX", help="the name of the PackageIndex")
     parser.add_argument(
         "-f", "--follow", action="store_true", help="keep printing, also from servers that start later"
     )
-    parser.add_argument("--since", metavar="TIME", help="only lines that are younger, such as 90s, 10m, 2h")
+    parser.add_argument(
+        "--since", metavar="TIME", help="only lines that are at most this old, such as 90s, 10m, 2h"
+    )
     parser.add_argument(
         "--tail",
         type=int,
         metavar="LINES",
-        help=f"maximum per server (default: {_TAIL}; all with --since); -1 means all",
+        help=f"at most this many lines of each server; -1 means all (default: {_TAIL}, with --since all)",
     )
     parser.add_argument(
         "-o",

@@ -14,11 +14,11 @@ from wheelyard_operator.resource import PAUSED_ANNOTATION
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     """Add the commands."""
     for verb, run, purpose in (
-        ("pause", pause, "stop the operator from changing an index or a user, until it is resumed"),
-        ("resume", resume, "let the operator change it again"),
+        ("pause", pause, "stop the operator from changing an index or a user until it is resumed"),
+        ("resume", resume, "let the operator change a paused index or user again"),
     ):
-        parser = verbs.add_parser(verb, help=purpose)
-        parser.add_argument("target", metavar="index/NAME|user/NAME")
+        parser = verbs.add_parser(verb, help=purpose, description=f"{purpose.capitalize()}.")
+        parser.add_argument("target", metavar="index/NAME|user/NAME", help="the PackageIndex or IndexUser")
         parser.set_defaults(run=run)
         yield parser
 

@@ -24,10 +24,17 @@ _POLL_SECONDS = 1.0
 
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     """Add the command."""
-    parser = verbs.add_parser("rotate", help="replace a user's token, or an index's access key")
-    parser.add_argument("target", metavar="index/NAME|user/NAME")
+    parser = verbs.add_parser(
+        "rotate",
+        help="replace a user's token, or an index's access key",
+        description="Request a new token for an IndexUser, or a new access key for a PackageIndex. The previous"
+        " token works for spec.credentials.overlap, the previous key until no server uses it.",
+    )
+    parser.add_argument("target", metavar="index/NAME|user/NAME", help="the PackageIndex or IndexUser")
     parser.add_argument("--wait", action="store_true", help="wait until the new one is in use everywhere")
-    parser.add_argument("--timeout", default="10m", metavar="TIME", help="limit of --wait (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", default="10m", metavar="TIME", help="how long --wait waits at most (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
     yield parser
 

@@ -22,9 +22,12 @@ _MAX_USERS = 20
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
     """Add the command."""
     parser = verbs.add_parser(
-        "status", help="show an index with its storage, credentials and users, or list indexes"
+        "status",
+        help="show an index with its storage, credentials and users, or list indexes",
+        description="Show a PackageIndex with its storage, credentials, conditions and users. Without INDEX, list"
+        " the indexes of the namespace.",
     )
-    parser.add_argument("index", nargs="?", metavar="INDEX", help="default: list the indexes")
+    parser.add_argument("index", nargs="?", metavar="INDEX", help="the name of the PackageIndex")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="list the indexes of all namespaces")
     parser.add_argument("--all-users", action="store_true", help=f"show all users, not only {_MAX_USERS}")
     parser.add_argument("-o", "--output", choices=["json"], help="print the resources, as kubectl get -o json does")

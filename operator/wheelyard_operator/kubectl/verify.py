@@ -35,7 +35,7 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
         description="Check every document and file of an index, with a Job in the cluster. The exit code is 0"
         " without findings, 1 with findings, and 2 if the check could not be done.",
     )
-    parser.add_argument("index", metavar="INDEX")
+    parser.add_argument("index", metavar="INDEX", help="the name of the PackageIndex")
     parser.add_argument("--quick", action="store_true", help="check only the sizes of files, not their content")
     parser.add_argument(
         "-o", "--output", choices=["json"], help="print a JSON object for each finding, and a summary"

@@ -105,9 +105,9 @@ def _check_empty(s3: "S3Client", storage: S3Storage, credentials: str) -> None:
             raise Problem(
                 STORAGE_READY,
                 "StorageNotEmpty",
-                f"{_location(storage)}, or a location around it, holds data that is not this index's, and a key for"
-                " it would unlock that data. Use an empty bucket or prefix, or give the index credentials of its"
-                " own (credentials.secretRef).",
+                f"{_location(storage)}, or a location that contains it, holds data that does not belong to this"
+                " index, and a key for it would unlock that data. Use an empty bucket or prefix, or give the index"
+                " credentials of its own (credentials.secretRef).",
             )
 
 

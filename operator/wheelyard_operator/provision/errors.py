@@ -99,8 +99,8 @@ def _refused(condition: str, what: str, credentials: str, code: str) -> Problem:
             condition,
             "AccessDenied",
             f"{credentials} may not use {what} ({code}): allow s3:ListBucket on the bucket and"
-            " s3:GetObject, s3:PutObject, s3:DeleteObject below its prefix; the operator's own also"
-            " need what the chart's README lists.",
+            " s3:GetObject, s3:PutObject, s3:DeleteObject below its prefix; the operator's own"
+            " credentials also need the permissions in the chart's README.",
         )
     if code in _NO_BUCKET:
         return Problem(

@@ -82,7 +82,7 @@ def _refusal(storage: S3Storage, why: str) -> Problem:
         STORAGE_READY,
         "BucketNotDeletable",
         f"Bucket {storage.bucket} is not deleted: {why}. Remove that, or set spec.deletionPolicy to Retain to keep"
-        " the bucket and let the index go.",
+        " the bucket and delete only the index.",
     )
 
 

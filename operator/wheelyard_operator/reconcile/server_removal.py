@@ -49,13 +49,13 @@ def _remedy(stuck: Sequence[Manifest]) -> str:
     if orphans:
         owner = orphans[0]["metadata"]["ownerReferences"][0]["name"]
         return (
-            f"{_named(orphans)} without the Deployment that created them, as after kubectl delete deployment"
-            f" --cascade=orphan: kubectl delete replicaset {owner}."
+            f"{_named(orphans)} exist without the Deployment that created them, as after kubectl delete deployment"
+            f" --cascade=orphan: run kubectl delete replicaset {owner}."
         )
     name = stuck[0]["metadata"]["name"]
     return (
-        f"{_named(stuck)}, which should have ended long ago: if their node is gone for good, kubectl delete pod"
-        f" {name} --force."
+        f"{_named(stuck)} should have terminated long ago: if their node is gone for good, run kubectl delete"
+        f" pod {name} --force."
     )
 
 
