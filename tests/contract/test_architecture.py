@@ -76,3 +76,12 @@ def _names(part: ast.stmt) -> list[str]:
 
 def test_the_site_has_the_file_map() -> None:
     assert (ROOT / "docs/architecture.md").read_text().count(MARKER) == 1
+
+
+def test_every_decision_is_in_the_list_and_unused_numbers_are_named() -> None:
+    readme = (ROOT / "docs/adr/README.md").read_text()
+    used = {each.name for each in (ROOT / "docs/adr").glob("0*.md")}
+    assert used == set(re.findall(r"\]\((0\d{3}-[\w.-]+)\)", readme))
+    numbers = {int(each[:4]) for each in used}
+    unused = set(range(1, max(numbers) + 1)) - numbers
+    assert unused == {int(each) for each in re.findall(r"\b0\d{3}\b", readme.partition("| | decision")[0])}
