@@ -30,8 +30,8 @@ WRITERS = {
 }
 CLIENTS = {
     "boto3": {"provision/clients.py"},
-    "kubernetes": {"__main__.py", "kube.py"},
-    "urllib3": {"kube.py", "provision/issuers.py"},
+    "kubernetes": {"kube.py", "process/cluster_login.py"},
+    "urllib3": {"kube.py", "process/cluster_login.py", "provision/issuers.py"},
     "http": {"provision/server_probe.py"},
     "socket": {"provision/server_probe.py"},
     "requests": set[str](),
