@@ -62,7 +62,7 @@ from wheelyard_server.web.telemetry.sampling import Sampling
 PROJECTS = ("demo", "secret-x")
 LARGE = parse_project_name("open-large")
 JSON = "application/vnd.pypi.simple.v1+json"
-LIMITS = Limits(header_seconds=1, file_bytes=200_000)
+LIMITS = Limits(header_seconds=HANG_SECONDS, file_bytes=200_000)
 COUNTED = r"^(wheelyard_(?!revalidations|storage_)\w+_(?:total|count)(?:\{.*\})?) (\S+)"
 """How often the storage is asked depends on how young its files are, not on the lane."""
 END = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
