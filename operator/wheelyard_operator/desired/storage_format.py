@@ -16,13 +16,13 @@ _MAX_DIGITS = 4
 """Others may have written the Secret, and Python refuses numbers with thousands of digits."""
 
 
-def given(secret: Manifest | None) -> int:
+def read_format(secret: Manifest | None) -> int:
     """Return the format that an access Secret allows its servers to write."""
     text = decoded(secret, STORAGE_FORMAT).strip() if secret else ""
     return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else OLDEST_FORMAT
 
 
-def allowed(previous: int, known: Sequence[int | None]) -> int:
+def allowed_format(previous: int, known: Sequence[int | None]) -> int:
     """Return the format that servers may write, by that of each pod, None without an answer."""
     answered = [each for each in known if each is not None]
     if answered and len(answered) == len(known):

@@ -9,7 +9,7 @@ from wheelyard_operator.desired.access_budget import LeftOut, fitting
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest
-from wheelyard_operator.desired.storage_format import allowed, given
+from wheelyard_operator.desired.storage_format import allowed_format, read_format
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
@@ -38,7 +38,7 @@ class ServerAccess:
         index = observed.index
         fits, left_out = fitting(index, accepted, issuers)
         text = access_file(index, fits, issuers)
-        storage_format = given(own_access_secret(observed))
+        storage_format = read_format(own_access_secret(observed))
         return cls(observed, text, issuers.minting_key, left_out, len(fits), storage_format)
 
     def deliver(self, children: Children) -> Problem | None:
@@ -58,7 +58,7 @@ class ServerAccess:
         """
         running = [pod["metadata"]["name"] for pod in self.observed.pods if not has_ended(pod)]
         answered = [answers.get(name) for name in running]
-        storage_format = allowed(self.storage_format, [each and each.known_format for each in answered])
+        storage_format = allowed_format(self.storage_format, [each and each.known_format for each in answered])
         if storage_format == self.storage_format:
             return None
         try:

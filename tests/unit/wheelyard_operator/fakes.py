@@ -262,7 +262,7 @@ def index_body(name: str = "main", namespace: str = "packages", **changes: Any) 
     }
 
 
-def given(name: str = "keys") -> Manifest:
+def own_credentials(name: str = "keys") -> Manifest:
     """Return the s3 changes of an index with its own credentials."""
     return {"s3__provision": {}, "s3__credentials": {"secretRef": {"name": name}}}
 

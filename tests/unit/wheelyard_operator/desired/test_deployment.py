@@ -1,6 +1,6 @@
 from typing import Any
 
-from unit.wheelyard_operator.fakes import SETTINGS, an_index, given
+from unit.wheelyard_operator.fakes import SETTINGS, an_index, own_credentials
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.resource import Manifest
 
@@ -47,7 +47,7 @@ def test_time_to_end_is_longer_than_the_servers_own() -> None:
 
 
 def test_keys_come_one_by_one_from_the_secret_that_counts() -> None:
-    references = [each["valueFrom"]["secretKeyRef"] for each in container(**given("mine"))["env"]]
+    references = [each["valueFrom"]["secretKeyRef"] for each in container(**own_credentials("mine"))["env"]]
     assert {each["name"] for each in references} == {"mine"}
     assert [each["key"] for each in references] == [
         "AWS_ACCESS_KEY_ID",

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import given
+from unit.wheelyard_operator.fakes import own_credentials
 from unit.wheelyard_operator.kubectl.plugin import Plugin, conditions, reconciled_index, reconciled_user
 from wheelyard_operator.resource import Manifest
 
@@ -27,7 +27,7 @@ def test_each_request_for_a_rotation_has_a_new_value(plugin: Plugin, target: str
 @pytest.mark.parametrize(
     ("target", "body", "text"),
     [
-        ("index/main", reconciled_index(**given()), "write a new one into Secret keys"),
+        ("index/main", reconciled_index(**own_credentials()), "write a new one into Secret keys"),
         ("index/main", reconciled_index(storage={"volume": {"size": "1Gi"}}), "nothing to rotate"),
         (
             "index/main",

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import given
+from unit.wheelyard_operator.fakes import own_credentials
 from unit.wheelyard_operator.kubectl.plugin import Plugin, conditions, reconciled_index, reconciled_user
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.resource import USER, Manifest
@@ -40,7 +40,7 @@ def test_with_an_autoscaler_the_existing_servers_are_counted(plugin: Plugin) -> 
     [
         ({}, "its own IAM user, access key issued 2026-11-23T12:00:00Z"),
         ({"status": {"nextKeyRotation": "2030-01-01T00:00:00Z"}}, "next rotation 2030-01-01T00:00:00Z (in"),
-        (given(), "managed by you, in Secret keys"),
+        (own_credentials(), "managed by you, in Secret keys"),
         (
             {"s3__provision": {}, "s3__credentials": {"serviceAccount": {}}},
             "cloud role of ServiceAccount wheelyard-main",

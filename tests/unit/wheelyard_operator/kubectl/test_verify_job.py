@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import SETTINGS, an_index, given
+from unit.wheelyard_operator.fakes import SETTINGS, an_index, own_credentials
 from wheelyard_operator.desired.common import selector_labels
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.kubectl.verify_job import verify_job
@@ -23,7 +23,7 @@ def pod(body: Manifest) -> Any:
     return body["spec"]["template"]["spec"]
 
 
-@pytest.mark.parametrize("changes", [{}, given(), VOLUME], ids=["made", "given", "volume"])
+@pytest.mark.parametrize("changes", [{}, own_credentials(), VOLUME], ids=["made", "given", "volume"])
 def test_the_pod_has_the_permissions_and_settings_of_an_index_server(changes: dict[str, Any]) -> None:
     index = an_index(**changes)
     its, theirs = pod(job(index)), pod(servers(index))

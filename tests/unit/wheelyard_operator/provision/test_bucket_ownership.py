@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import an_index, given, s3_of
+from unit.wheelyard_operator.fakes import an_index, own_credentials, s3_of
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision import bucket_ownership
 from wheelyard_operator.provision.bucket_ownership import check_conditional_writes
@@ -51,7 +51,7 @@ def test_a_marker_without_an_owner_does_not_permit_a_key(s3: "S3Client") -> None
 def test_an_index_with_its_own_credentials_or_existing_rights_may_claim_the_storage(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     marker(s3, b'{"format": 1, "index": null}')
-    own = an_index(s3__prefix="team/", **given())
+    own = an_index(s3__prefix="team/", **own_credentials())
     check_storage(s3, own, s3_of(own), KEYS)
     check_storage(s3, INDEX, s3_of(INDEX), KEYS, granted=True)
 
@@ -70,7 +70,7 @@ def test_a_place_is_claimed_before_there_is_a_key_and_the_first_keeps_it(s3: "S3
 
 def test_an_index_with_its_own_credentials_is_claimed_by_its_servers(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
-    own = an_index(s3__prefix="team/", **given())
+    own = an_index(s3__prefix="team/", **own_credentials())
     check_storage(s3, own, s3_of(own), KEYS)
     assert "Contents" not in s3.list_objects_v2(Bucket="acme")
 
@@ -141,7 +141,7 @@ def test_nothing_but_the_prefix_is_asked_for(s3: "S3Client") -> None:
     s3.create_bucket(Bucket="acme")
     asked: list[Any] = []
     s3.meta.events.register("before-parameter-build.s3", lambda params, **_: asked.append(params))
-    index = an_index(s3__prefix="team/", **given())
+    index = an_index(s3__prefix="team/", **own_credentials())
     check_storage(s3, index, s3_of(index), KEYS)
     assert all(params.get("Prefix", params.get("Key")).startswith("team/") for params in asked)
 
@@ -165,7 +165,7 @@ def test_the_operators_rights_unlock_nothing_that_is_there_already(s3: "S3Client
     assert caught.value.stalled
     assert "other" not in caught.value.message.replace("another", "")
     if "wheelyard.json" not in key:
-        index = an_index(s3__prefix=prefix, **given())
+        index = an_index(s3__prefix=prefix, **own_credentials())
         check_storage(s3, index, s3_of(index), KEYS)
 
 

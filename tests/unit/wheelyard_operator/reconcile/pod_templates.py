@@ -13,7 +13,7 @@ import yaml
 from moto import mock_aws
 
 from support.mainjob import ROOT
-from unit.wheelyard_operator.fakes import given, index_body
+from unit.wheelyard_operator.fakes import index_body, own_credentials
 from unit.wheelyard_operator.reconcile.world import World
 from wheelyard_operator.desired.common import CONFIG_ANNOTATION, content_digest, encoded
 from wheelyard_operator.resource import CREDENTIALS_ANNOTATION
@@ -25,7 +25,7 @@ NEW_KEY = "of a key that is created again each time"
 
 INDEXES: dict[str, dict[str, Any]] = {
     "least": {},
-    "own-credentials": given("keys"),
+    "own-credentials": own_credentials("keys"),
     "role": {
         "s3__provision": {},
         "s3__credentials": {

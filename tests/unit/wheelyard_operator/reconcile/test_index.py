@@ -7,9 +7,9 @@ import pytest
 from unit.wheelyard_operator.fakes import (
     Fuse,
     condition,
-    given,
     index_body,
     namespace_body,
+    own_credentials,
     server_pod,
     user_body,
 )
@@ -63,7 +63,7 @@ def access(world: World) -> Any:
 
 def with_keys(world: World, **changes: Any) -> None:
     """Put an index with credentials of its own, a bucket, and the Secret."""
-    world.kube.put(index_body(**given(), **changes))
+    world.kube.put(index_body(**own_credentials(), **changes))
     world.clients.own_s3("us-east-1").create_bucket(Bucket="acme")
     data = encoded({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
     world.kube.put({"kind": "Secret", "metadata": {"name": "keys", "namespace": "packages"}, "data": data})
@@ -358,7 +358,7 @@ def test_a_failing_check_never_hurts_serving_pods(world: World) -> None:
 
 
 def test_an_older_index_that_never_worked_is_in_nobodys_way(world: World) -> None:
-    world.kube.put(index_body("old", "else", created="2020-01-01T00:00:00Z", **given("no-such-keys")))
+    world.kube.put(index_body("old", "else", created="2020-01-01T00:00:00Z", **own_credentials("no-such-keys")))
     world.kube.put(index_body())
     world.settle(Key(INDEX, "else", "old"), MAIN)
     assert world.reason() == "Serving"
@@ -376,7 +376,7 @@ def test_an_index_with_a_location_keeps_it_and_is_not_reported(world: World) -> 
 
 
 def test_each_changed_condition_posts_one_event_and_a_retry_posts_none(world: World) -> None:
-    world.kube.put(index_body(**given()))
+    world.kube.put(index_body(**own_credentials()))
     for _ in range(5):
         world.seconds += 100
         world.index()

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import SETTINGS, an_index, given, s3_of
+from unit.wheelyard_operator.fakes import SETTINGS, an_index, own_credentials, s3_of
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.policy import bucket_problem, check_policy
 from wheelyard_operator.resource import PackageIndex
@@ -31,7 +31,7 @@ def reason(index: PackageIndex, **settings: Any) -> str:
     ],
 )
 def test_the_endpoint_follows_the_settings(endpoint: str, expected: str) -> None:
-    index = an_index(s3__endpoint=endpoint, **given())
+    index = an_index(s3__endpoint=endpoint, **own_credentials())
     settings = {"allowed_endpoints": ("https://allowed",), "s3_endpoint": "http://s3:7070"}
     assert reason(index, **settings) == expected
 
@@ -43,7 +43,7 @@ def test_nothing_is_provisioned_elsewhere() -> None:
 def test_only_allowed_buckets_are_unlocked() -> None:
     assert reason(an_index(), allowed_buckets=("pypi-*",)) == "BucketNotAllowed"
     assert reason(an_index(s3__bucket="pypi-a"), allowed_buckets=("pypi-*",)) == ""
-    assert reason(an_index(**given()), allowed_buckets=("pypi-*",)) == ""
+    assert reason(an_index(**own_credentials()), allowed_buckets=("pypi-*",)) == ""
     assert reason(an_index(), allowed_buckets=()) == "BucketNotAllowed"
     assert reason(an_index(s3__provision={"bucket": True}, s3__credentials={}), allowed_buckets=()) != ""
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from moto import mock_aws
 
-from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, given, index_body, s3_of
+from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, index_body, own_credentials, s3_of
 from wheelyard_operator.desired.common import encoded
 from wheelyard_operator.observe import observe_index
 from wheelyard_operator.problems import Problem
@@ -75,7 +75,7 @@ def test_a_bucket_is_created_and_its_location_checked() -> None:
 def test_a_location_of_another_index_is_refused_with_the_teams_own_keys() -> None:
     mark(b"else/other")
     with pytest.raises(Problem) as caught:
-        provisioner().provide(target(**given()))
+        provisioner().provide(target(**own_credentials()))
     assert caught.value.reason == "StorageInUse"
 
 

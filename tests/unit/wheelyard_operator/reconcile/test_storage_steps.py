@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import SETTINGS, an_index, given, s3_of
+from unit.wheelyard_operator.fakes import SETTINGS, an_index, own_credentials, s3_of
 from wheelyard_operator.reconcile.storage_steps import (
     CheckLocation,
     CreateBucket,
@@ -27,7 +27,7 @@ def steps(settings: Settings = SETTINGS, **changes: Any) -> tuple[Any, ...]:
         ({}, (CreateBucket(), CheckLocation(), KeepAccessKey())),
         ({"s3__provision": USER}, (CheckLocation(), KeepAccessKey())),
         ({"s3__provision": BUCKET, **ROLE}, (CreateBucket(), CheckLocation())),
-        (given(), (CheckLocation(),)),
+        (own_credentials(), (CheckLocation(),)),
         ({"s3__provision": {}, **ROLE}, ()),
     ],
 )

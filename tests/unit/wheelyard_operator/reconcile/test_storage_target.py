@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import FakeKube, given, index_body, s3_of
+from unit.wheelyard_operator.fakes import FakeKube, index_body, own_credentials, s3_of
 from wheelyard_operator.desired.common import encoded
 from wheelyard_operator.desired.storage_secret import StorageKey, storage_secret
 from wheelyard_operator.observe import observe_index
@@ -34,13 +34,15 @@ def secret(name: str, **data: str) -> Manifest:
 def test_a_secret_without_credentials_is_named(data: dict[str, str] | None, reason: str, says: str) -> None:
     kube = FakeKube(*([secret("keys", **data)] if data is not None else []))
     with pytest.raises(Problem, match=says) as caught:
-        target(kube, **given()).given_credentials()
+        target(kube, **own_credentials()).given_credentials()
     assert caught.value.reason == reason
 
 
 def test_the_credentials_that_the_index_names_are_used() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "t"}
-    assert target(FakeKube(secret("keys", **keys)), **given()).given_credentials() == Credentials("a", "b", "t")
+    assert target(FakeKube(secret("keys", **keys)), **own_credentials()).given_credentials() == Credentials(
+        "a", "b", "t"
+    )
 
 
 def test_a_manual_change_of_the_secret_is_undone() -> None:
@@ -62,7 +64,7 @@ def test_the_secret_of_someone_else_is_never_overwritten() -> None:
 
 def test_a_secret_that_the_index_names_is_left_alone() -> None:
     kube = FakeKube(secret("keys", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b"))
-    target(kube, **given()).restore_secret()
+    target(kube, **own_credentials()).restore_secret()
     assert kube.writes == []
 
 

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, condition, given, index_body, user_body
+from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, condition, index_body, own_credentials, user_body
 from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
@@ -167,7 +167,7 @@ def test_forged_status_and_children_do_not_count_as_a_running_index(world: World
 def test_an_index_with_keys_of_its_own_needs_no_leave(world: World) -> None:
     data = encoded({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
     world.kube.put({"kind": "Secret", "metadata": {"name": "keys", "namespace": "packages"}, "data": data})
-    world.kube.put(index_body(**{**given(), "s3__provision": {"bucket": True}}))
+    world.kube.put(index_body(**{**own_credentials(), "s3__provision": {"bucket": True}}))
     world.boot(**CLOSED)
     world.settle()
     assert world.reason() == "BucketNotAllowed", "the operator is to make a bucket"
@@ -176,7 +176,7 @@ def test_an_index_with_keys_of_its_own_needs_no_leave(world: World) -> None:
     assert world.reason() == "Serving"
     upgrade(world)
     assert (world.reason(), allowed(world)["reason"]) == ("Serving", "BucketNotAllowed")
-    change(world, **given())
+    change(world, **own_credentials())
     world.settle()
     assert (world.reason(), has_allowed(world)) == ("Serving", False)
 

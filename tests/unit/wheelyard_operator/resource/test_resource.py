@@ -2,7 +2,7 @@
 
 import pytest
 
-from unit.wheelyard_operator.fakes import a_user, an_index, given
+from unit.wheelyard_operator.fakes import a_user, an_index, own_credentials
 from wheelyard_operator.resource import Key, LabelSelector, NamespaceAdmission
 
 
@@ -17,7 +17,7 @@ def test_the_names_of_an_indexs_objects() -> None:
 
 
 def test_a_secret_that_the_index_names_is_used() -> None:
-    assert an_index(**given("mine")).storage_secret_name == "mine"
+    assert an_index(**own_credentials("mine")).storage_secret_name == "mine"
 
 
 def test_the_names_of_a_users_objects() -> None:

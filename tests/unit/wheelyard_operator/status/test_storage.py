@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from unit.wheelyard_operator.fakes import an_index, given
+from unit.wheelyard_operator.fakes import an_index, own_credentials
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.status.storage import ReadyStorage, storage_conditions
 
@@ -29,7 +29,7 @@ def test_a_key_of_the_operator_is_issued_and_rotating() -> None:
 
 
 def test_given_credentials_are_shown_as_found() -> None:
-    assert statuses(given(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
+    assert statuses(own_credentials(), ReadyStorage()) == [("True", "BucketReady"), ("True", "SecretFound")]
 
 
 def test_only_the_index_servers_can_check_a_role() -> None:
