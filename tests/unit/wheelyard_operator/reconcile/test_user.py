@@ -402,7 +402,8 @@ def test_only_the_client_over_its_budget_is_cut_off(world: World) -> None:
     world.settle(MAIN, JENKINS, HUGE)
     assert world.reason(JENKINS) == "LoginInForce"
     assert world.reason(HUGE) == "OverBudget"
-    assert "and may take 163840: write fewer" in condition(world.get("IndexUser", "huge"), "Ready")["message"]
+    message = condition(world.get("IndexUser", "huge"), "Ready")["message"]
+    assert "and may take at most 163840: write fewer" in message
     assert "packages.huge" not in access_text(world)
     assert world.get("PackageIndex", "main")["status"]["users"] == 1
     world.kube.objects["IndexUser", "packages", "huge"]["spec"]["grants"] = []
