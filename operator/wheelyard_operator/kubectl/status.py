@@ -114,8 +114,9 @@ def show_index(index: PackageIndex, terminal: Terminal, now: str) -> None:
     terminal.entry("storage", f"{_location(index)}{_details(index)}")
     terminal.entry("credentials", _credentials(index, now))
     terminal.line()
-    terminal.line(terminal.paint("Conditions", "bold"))
-    for each, color in wording.shown_conditions(index):
+    conditions = wording.shown_conditions(index)
+    terminal.line(terminal.paint("Conditions" if conditions else "No conditions", "bold"))
+    for each, color in conditions:
         terminal.entry(each["type"], f"{each['reason']}. {each['message']}", column=20, styles=[color])
 
 
