@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from suites import Result, Suite, run, screen
+from cluster.paths import REPOSITORY
+from suites import LANES, PREPARATION, Result, Suite, run, screen
 
 MAKEFILE = """\
 .PHONY: prepare good red broken slow
@@ -80,3 +81,9 @@ def test_a_screen_stays_a_screen(folder: Path) -> None:
 def test_suites_do_not_inherit_the_flags_of_the_make_above(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAKEFLAGS", "n")
     assert run_lanes(folder, ("flags",))[1].log.read_text().split() == ["flags=", "--no-print-directory"]
+
+
+def test_every_suite_is_a_target_of_the_makefile() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for suite in (PREPARATION, *(suite for lane in LANES for suite in lane)):
+        assert f"\n{suite.target}: " in makefile
