@@ -16,8 +16,8 @@ from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
-from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
+from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.ownership import permission
 from wheelyard_server.catalog.publish import UploadLimits
@@ -165,7 +165,7 @@ def _locations(bucket: S3, wanted: Redirect | None) -> PresignedUrls | None:
 def _cache(settings: Settings) -> FileCache | None:
     if settings.cache is None:
         return None
-    return FileCache(settings.cache.folder, settings.cache.max_bytes, LocalFiles(), lambda: datetime.now(UTC))
+    return FileCache(settings.cache.folder, settings.cache.max_bytes, VerifiedFiles(), lambda: datetime.now(UTC))
 
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:

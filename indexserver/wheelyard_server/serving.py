@@ -23,7 +23,7 @@ from wheelyard_server.settings import Settings, Shutdown, StorageSettings
 from wheelyard_server.storage import Storage
 from wheelyard_server.storage.opening import open_storage
 from wheelyard_server.web.context import BACKGROUND
-from wheelyard_server.web.front.connections import Runner
+from wheelyard_server.web.front.connection_server import Runner
 from wheelyard_server.web.http.interpreter import require_safe_interpreter
 from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.http.proxies import Proxies

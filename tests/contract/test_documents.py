@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from support import documents
 from support.documents import NOT_TRIED, PAGES, ROOT, Block
-from wheelyard_operator.provision.policy import storage_policy
+from wheelyard_operator.provision.iam_policy import storage_policy
 from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_server import settings
 from wheelyard_server.access import access_file

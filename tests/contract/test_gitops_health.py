@@ -10,7 +10,7 @@ import yaml
 from unit.wheelyard_operator.fakes import NOW, a_user, an_index
 from unit.wheelyard_operator.status.test_rollout import deployment, quota
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.refusals import namespace_terminates
+from wheelyard_operator.reconcile.api_refusals import namespace_terminates
 from wheelyard_operator.status.conditions import paused_conditions
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.storage import ReadyStorage

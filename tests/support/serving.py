@@ -12,7 +12,7 @@ from support.patience import HANG_SECONDS
 from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.settings import Limits, ListenAddress, Listener
 from wheelyard_server.web.context import LISTENER_PORTS
-from wheelyard_server.web.front.connections import Runner, Server
+from wheelyard_server.web.front.connection_server import Runner, Server
 from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.http.proxies import Proxies
 

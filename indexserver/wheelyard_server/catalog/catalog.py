@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import Content, Contents
-from wheelyard_server.catalog.contents.digests import verify_bytes
-from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.redirects import FileRedirects
+from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
+from wheelyard_server.catalog.contents.verified_streams import verify_bytes
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
@@ -59,7 +59,7 @@ class Catalog:
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
         self._publisher = Publisher(self._documents, attestations, policy.uploads, now)
-        self._contents = Contents(storage, LocalFiles(), cache, self.counts)
+        self._contents = Contents(storage, VerifiedFiles(), cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness, now=now)
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)

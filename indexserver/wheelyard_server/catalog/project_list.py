@@ -16,9 +16,9 @@ import msgspec
 
 from wheelyard_server.catalog.coalescing import CoalescedCalls
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.projects import SELECTED_AT_ONCE, ProjectEntry, Projects, SerialListing, entry_of
 from wheelyard_server.catalog.serials import horizon
-from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.names import NormalizedName

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wheelyard_server.catalog import ownership
-from wheelyard_server.catalog.contents.digests import verify_bytes, verify_stream
+from wheelyard_server.catalog.contents.verified_streams import verify_bytes, verify_stream
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.scratch import Scratch

@@ -13,7 +13,7 @@ from wheelyard_operator.condition_types import CREDENTIALS_READY
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.errors import OPERATOR_CREDENTIALS, error_code, translated
-from wheelyard_operator.provision.policy import resources, storage_policy
+from wheelyard_operator.provision.iam_policy import resources, storage_policy
 from wheelyard_operator.provision.storage_users import AccessKey, Capabilities, NewKey
 from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_operator.times import rfc3339

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from wheelyard_operator.desired.requests import with_answer
 from wheelyard_operator.desired.storage_secret import StorageKey, credentials_digest
 from wheelyard_operator.provision.storage_users import StorageUsers, check_capabilities
-from wheelyard_operator.reconcile.key_rotation import (
+from wheelyard_operator.reconcile.access_key_rotation import (
     CreateKey,
     DeactivateKey,
     DeleteKey,

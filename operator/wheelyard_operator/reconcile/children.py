@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from wheelyard_operator.apply import Applier, LeavingError, NotOursError
 from wheelyard_operator.condition_types import READY
 from wheelyard_operator.kube import ApiError, Kube
-from wheelyard_operator.reconcile.refusals import as_problem
+from wheelyard_operator.reconcile.api_refusals import as_problem
 from wheelyard_operator.resource import Manifest, Meta
 
 

@@ -7,6 +7,7 @@ from wheelyard_operator.desired.certificates import certificate_expiry
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedIndex, is_terminating, observe_index, read_index, staying
 from wheelyard_operator.provision.server_probe import Answer, AskServer
+from wheelyard_operator.reconcile.api_refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.finalizers import Finalizers, missing_finalizers
@@ -14,7 +15,6 @@ from wheelyard_operator.reconcile.index_children import IndexChildren, IndexProg
 from wheelyard_operator.reconcile.index_findings import index_findings
 from wheelyard_operator.reconcile.index_removal import IndexRemoval
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
-from wheelyard_operator.reconcile.refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage

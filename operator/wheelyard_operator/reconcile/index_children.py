@@ -13,7 +13,7 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.accepted_users import accepted_users
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.optional_children import OptionalChildren, apply_optional_children
-from wheelyard_operator.reconcile.refusals import check_field_names
+from wheelyard_operator.reconcile.renamed_fields import check_field_names
 from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_secret
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage

@@ -13,7 +13,7 @@ from wheelyard_operator.desired.servicemonitor import servicemonitor
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.children import Children
-from wheelyard_operator.reconcile.policy import external_problems
+from wheelyard_operator.reconcile.platform_policy import external_problems
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
 

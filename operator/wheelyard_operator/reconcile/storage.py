@@ -12,7 +12,7 @@ from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import Endpoints, Service
-from wheelyard_operator.reconcile.policy import check_policy
+from wheelyard_operator.reconcile.platform_policy import check_policy
 from wheelyard_operator.reconcile.storage_answers import StorageAnswers, StorageQuestion
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.storage_target import StorageTarget

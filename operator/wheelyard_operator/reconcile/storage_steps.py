@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.policy import bucket_problem
+from wheelyard_operator.reconcile.platform_policy import bucket_problem
 from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_operator.settings import Settings
 

@@ -16,9 +16,9 @@ from wheelyard_operator.reconcile.accepted_users import (
     without_held_publishers,
 )
 from wheelyard_operator.reconcile.access_files import AccessFiles, InForce
+from wheelyard_operator.reconcile.api_refusals import TERMINATING, as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
-from wheelyard_operator.reconcile.refusals import TERMINATING, as_problem, namespace_terminates
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.token_rotation import next_rotation, seconds_to_next
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage

@@ -12,7 +12,7 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.accepted_users import live_credentials, live_secret
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.password import chosen_password
-from wheelyard_operator.reconcile.refusals import check_field_names
+from wheelyard_operator.reconcile.renamed_fields import check_field_names
 from wheelyard_operator.reconcile.token_rotation import next_step
 from wheelyard_operator.reconcile.user_checks import check_address
 from wheelyard_operator.resource import PackageIndex

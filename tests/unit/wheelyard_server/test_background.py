@@ -38,7 +38,7 @@ LOOPS = (
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
     "serving.check_writes": LOOPS[3:],
-    "web.front.connections.Server.__init__": LOOPS[1:3],
+    "web.front.connection_server.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
 
@@ -52,7 +52,7 @@ NO_LOOPS = {
     "serving.serve": "it waits for `_started_or_stopped`: an error ends the process",
     "catalog.contents.cache.FileCache._begin": "of a download",
     "catalog.contents.fill.Fill._read": "of a download",
-    "catalog.contents.local_files.LocalFiles._digest": "of a download",
+    "catalog.contents.verified_files.VerifiedFiles._digest": "of a download",
     "catalog.projects.Projects._select": "of a request",
     "catalog.scratch._watched": "of an upload",
     "catalog.coalescing.CoalescedCalls.next_call": "of a request",

@@ -15,8 +15,8 @@ from tempfile import NamedTemporaryFile
 from typing import IO, NamedTuple
 
 from wheelyard_server.catalog.contents.fill import Fill, Stored
-from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.lru_budget import LruBudget
+from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import StorageError, WrongBytesError
 
@@ -35,7 +35,7 @@ class _Filling(NamedTuple):
 class FileCache:
     """A cache folder that this process uses alone. A failing disk costs speed, never a download."""
 
-    def __init__(self, folder: Path, max_bytes: int, files: LocalFiles, now: WallClock) -> None:
+    def __init__(self, folder: Path, max_bytes: int, files: VerifiedFiles, now: WallClock) -> None:
         """Use `folder` for up to `max_bytes` bytes, including the files in it."""
         self._folder = folder
         self._files = files

@@ -7,8 +7,8 @@ from io import FileIO
 
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.fill import Stored
-from wheelyard_server.catalog.contents.local_files import LocalFiles
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.errors import DamagedObjectError, WrongBytesError
 from wheelyard_server.model import File
@@ -47,7 +47,7 @@ class Contents:
     """Opens files: from memory, from the local disk or the cache, or else from the storage."""
 
     def __init__(
-        self, storage: Storage, files: LocalFiles, cache: FileCache | None, counts: Counts | None = None
+        self, storage: Storage, files: VerifiedFiles, cache: FileCache | None, counts: Counts | None = None
     ) -> None:
         self.small = SmallObjects()
         """Small objects, which need no disk access."""

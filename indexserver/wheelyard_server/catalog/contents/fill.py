@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import IO
 
-from wheelyard_server.catalog.contents.digests import verify_stream
+from wheelyard_server.catalog.contents.verified_streams import verify_stream
 from wheelyard_server.model import File
 from wheelyard_server.storage import Storage
 

@@ -6,7 +6,7 @@ import uuid
 from functools import partial
 
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.contents.digests import verify_bytes
+from wheelyard_server.catalog.contents.verified_streams import verify_bytes
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.provenance.attestations import Subject, provenance
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob

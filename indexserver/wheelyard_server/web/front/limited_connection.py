@@ -11,7 +11,7 @@ from aiohttp import web
 from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.settings import Limits, Listener
 from wheelyard_server.web.front.aiohttp_connection import AiohttpConnection
-from wheelyard_server.web.front.connection_limits import ConnectionCounter, address_group
+from wheelyard_server.web.front.connection_counter import ConnectionCounter, address_group
 from wheelyard_server.web.front.deadlines import MAX_KEEPALIVE_SECONDS, BodyRate, HeaderDeadline, IdleTime
 from wheelyard_server.web.http.proxies import Proxies
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.projects import ProjectEntry
-from wheelyard_server.catalog.turns import in_turns
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version

@@ -7,7 +7,7 @@ from unit.wheelyard_operator.fakes import an_index, s3_of
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers, user_name
-from wheelyard_operator.provision.policy import storage_policy
+from wheelyard_operator.provision.iam_policy import storage_policy
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

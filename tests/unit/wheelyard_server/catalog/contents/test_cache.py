@@ -17,7 +17,7 @@ from wheelyard_server.catalog.contents import fill
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import Content, Contents
 from wheelyard_server.catalog.contents.fill import Stored
-from wheelyard_server.catalog.contents.local_files import LocalFiles
+from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.errors import ObjectNotFoundError, StorageError, StorageUnavailableError
 
@@ -36,9 +36,9 @@ class World:
         self.start()
 
     def start(self, max_bytes: int = MAX_BYTES, patience_seconds: float = 10) -> None:
-        self.cache = FileCache(self.folder, max_bytes, LocalFiles(patience_seconds), lambda: self.now)
+        self.cache = FileCache(self.folder, max_bytes, VerifiedFiles(patience_seconds), lambda: self.now)
         self.counts = Counts()
-        self.contents = Contents(self.storage, LocalFiles(), self.cache, self.counts)
+        self.contents = Contents(self.storage, VerifiedFiles(), self.cache, self.counts)
 
     async def open(self, stored: Stored, start: int = 0, end: int | None = None) -> Content:
         return await self.contents.open(stored.key, stored.file, start, stored.file.size if end is None else end)

@@ -16,8 +16,8 @@ from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.catalog import encoding
+from wheelyard_server.catalog.event_loop_turns import ITEMS_AT_ONCE
 from wheelyard_server.catalog.projects import ProjectEntry, Projects
-from wheelyard_server.catalog.turns import ITEMS_AT_ONCE
 from wheelyard_server.web.handlers import management
 from wheelyard_server.web.handlers.management import OPERATIONS
 from wheelyard_server.web.handlers.openapi import document

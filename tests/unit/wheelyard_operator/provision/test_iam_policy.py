@@ -1,7 +1,7 @@
 from fnmatch import fnmatchcase
 
 from unit.wheelyard_operator.fakes import an_index, s3_of
-from wheelyard_operator.provision.policy import storage_policy
+from wheelyard_operator.provision.iam_policy import storage_policy
 
 
 def test_a_prefix_unlocks_nothing_outside_it() -> None:

@@ -1,4 +1,4 @@
-"""The server of connections: how many there may be, and a check of each every second."""
+"""Accepts connections, and checks each of them every second."""
 
 import resource
 import time
@@ -10,7 +10,7 @@ from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.background import Background
 from wheelyard_server.settings import Limits
 from wheelyard_server.web.context import BACKGROUND, LISTENER_PORTS, SENDERS
-from wheelyard_server.web.front.connection_limits import ConnectionCounter
+from wheelyard_server.web.front.connection_counter import ConnectionCounter
 from wheelyard_server.web.front.fast_lane import LANE
 from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.front.limited_connection import ConnectionLimits

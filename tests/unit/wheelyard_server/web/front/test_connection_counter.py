@@ -1,6 +1,6 @@
 import pytest
 
-from wheelyard_server.web.front.connection_limits import ConnectionCounter, address_group
+from wheelyard_server.web.front.connection_counter import ConnectionCounter, address_group
 
 
 def test_the_number_of_connections_is_limited_and_each_that_closes_makes_room() -> None:

@@ -1,11 +1,11 @@
-"""Decides what an index may ask for: the policy of the platform team, as pure rules."""
+"""The platform team's policy: refuses buckets, hosts and annotations that it does not allow."""
 
 from collections.abc import Iterator
 
 from wheelyard_operator.condition_types import CREDENTIALS_READY, EXPOSED, STORAGE_READY
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex, S3Storage
-from wheelyard_operator.resource.allowed import allows, examples
+from wheelyard_operator.resource.allowed_names import allows, examples
 from wheelyard_operator.resource.globs import includes
 from wheelyard_operator.settings import Settings, plain_endpoint
 

@@ -5,7 +5,7 @@ import pytest
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index, own_credentials, s3_of
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.policy import bucket_problem, check_policy
+from wheelyard_operator.reconcile.platform_policy import bucket_problem, check_policy
 from wheelyard_operator.resource import PackageIndex
 
 

@@ -30,7 +30,7 @@ class _Fingerprint(NamedTuple):
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-class LocalFiles:
+class VerifiedFiles:
     """Opens files by path and SHA-256, and remembers verified ones until they are written to."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:

@@ -6,11 +6,10 @@ from wheelyard_operator.apply import LeavingError, NotOursError
 from wheelyard_operator.condition_types import READY
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.resource import INDEX, USER, IndexUser, Meta, PackageIndex
+from wheelyard_operator.resource import INDEX, USER, Meta
 
 REFUSED = "ApplyRefused"
 TERMINATING = "NamespaceTerminating"
-FIELD_RENAMED = "FieldRenamed"
 _STATUSES = {400, 403, 413, 422}
 """Refusals by a quota, a policy, a webhook, a size limit or an immutable field: they need an
 action."""
@@ -56,20 +55,6 @@ def namespace_terminates(owner: Meta) -> Problem:
     """Return the problem that nothing can be created in this namespace any more."""
     message = f"Namespace {owner.namespace} is being deleted: nothing is created in it any more."
     return Problem(READY, TERMINATING, message, stalled=False)
-
-
-def check_field_names(owner: PackageIndex | IndexUser) -> None:
-    """Raise Problem if a resource still has a field under its old name.
-
-    The schema refuses a new value, but not one that was stored before and stays the same
-    (ratcheting). The old field is not read, so going on with the new field's default could give
-    more than was asked for.
-    """
-    if owner.renamed:
-        message = " ".join(f"{each.message}." for each in owner.renamed)
-        raise Problem(
-            READY, FIELD_RENAMED, f"{message} Until then nothing else changes; users and rights are kept current."
-        )
 
 
 def shortened(text: str) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import strategies as st
 
 from support.properties import given
-from wheelyard_operator.resource.allowed import allows, examples
+from wheelyard_operator.resource.allowed_names import allows, examples
 
 NAMESPACES = st.from_regex(r"[ab]([ab-]{0,4}[ab])?", fullmatch=True)
 NAMES = st.from_regex(r"[ab.-]{0,12}", fullmatch=True)

@@ -1,4 +1,4 @@
-"""How many connections there may be, in all and from one address."""
+"""Counts connections, and refuses too many: in all, and from one address."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -6,7 +6,7 @@ from unit.wheelyard_operator.fakes import NOW
 from wheelyard_operator.desired.requests import with_answer
 from wheelyard_operator.desired.storage_secret import StorageKey
 from wheelyard_operator.provision.storage_users import AccessKey
-from wheelyard_operator.reconcile.key_rotation import (
+from wheelyard_operator.reconcile.access_key_rotation import (
     CreateKey,
     DeactivateKey,
     DeleteKey,

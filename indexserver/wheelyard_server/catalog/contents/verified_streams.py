@@ -1,4 +1,4 @@
-"""Verification of digests: bytes are served only if their SHA-256 is right."""
+"""Downloads that are verified on the way: bytes are served only if their SHA-256 is right."""
 
 import hashlib
 from collections.abc import AsyncIterator
