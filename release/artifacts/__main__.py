@@ -24,7 +24,7 @@ def build(target: Path, repository: str, *, with_image: bool = True) -> None:
     chart.package(target, epoch)
     chart.manifest(target, repository)
     if with_image:
-        say("building the images and their SBOMs (about 2 minutes; arm64 is emulated)")
+        say("building the images and their SBOMs (about a minute)")
         materials.bills_of_materials(image.build(target, wheel, epoch), epoch)
     _sum(target)
 

@@ -9,17 +9,15 @@ from cluster import buildah, debian, emulation, images, wheels
 from .archives import normalise
 from .project import ROOT, version
 
-ARCHITECTURES = tuple(wheels.MACHINES)
 
-
-def build(target: Path, wheel: Path, epoch: int, architectures: tuple[str, ...] = ARCHITECTURES) -> Path:
+def build(target: Path, wheel: Path, epoch: int) -> Path:
     """Build the images from the released wheel, on the same base as the tests' images.
 
     Layers have the time of the commit and no caches, so the same base gives the same image. The
     base consists of Debian's packages of the day: it is the one part that another machine, or
     another day, builds differently.
     """
-    built = [_of_architecture(each, wheel, epoch) for each in architectures]
+    built = [_of_architecture(each, wheel, epoch) for each in wheels.MACHINES]
     archive = target / f"wheelyard-{version()}-image.tar"
     buildah.save_index(f"wheelyard:{version()}", built, archive)
     normalise(archive, epoch)
@@ -33,6 +31,13 @@ def _of_architecture(architecture: str, wheel: Path, epoch: int) -> str:
     with tempfile.TemporaryDirectory(prefix="wheelyard-release-") as context:
         shutil.copytree(wheels.of_project(architecture), Path(context) / "wheels")
         shutil.copy(wheel, Path(context) / "wheels")
-        base = images.base(architecture)
-        buildah.build(name, ROOT / "Dockerfile", Path(context), base, architecture=architecture, epoch=epoch)
+        buildah.build(
+            name,
+            ROOT / "Dockerfile",
+            Path(context),
+            images.base(architecture),
+            builder=images.base(),
+            architecture=architecture,
+            epoch=epoch,
+        )
     return name

@@ -29,7 +29,7 @@ def bills_of_materials(image: Path, epoch: int) -> list[Path]:
     with tarfile.open(image) as archive:
         return [
             _write(image, architecture, _package_files(_layers(archive, manifest)), epoch)
-            for architecture, manifest in manifests(archive)
+            for architecture, manifest in _manifests(archive)
         ]
 
 
@@ -59,7 +59,7 @@ def _package_files(layers: Iterable[tarfile.TarFile]) -> dict[str, bytes]:
     return found
 
 
-def manifests(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, Any]]]:
+def _manifests(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, Any]]]:
     """Return each architecture with its image's manifest.
 
     index.json names one image index, and that names the manifests (OCI image specification).

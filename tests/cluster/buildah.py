@@ -16,16 +16,19 @@ def build(
     context: Path,
     base: str = "",
     *,
+    builder: str = "",
     architecture: str = HOST_ARCHITECTURE,
     epoch: int | None = None,
 ) -> None:
-    """Build an image under this name; `base` is the Dockerfile's argument BASE.
+    """Build an image under this name; `base` is the Dockerfile's argument BASE, `builder` its BUILDER.
 
     With `epoch`, everything in the new layer has that time, so that the same context gives the same image.
     """
     arguments = ["--arch", architecture]
     if base:
         arguments += ["--build-arg", f"BASE={base}"]
+    if builder:
+        arguments += ["--build-arg", f"BUILDER={builder}"]
     if epoch is not None:
         arguments += ["--timestamp", str(epoch), "--build-arg", f"SOURCE_DATE_EPOCH={epoch}"]
     options = ["--isolation", "chroot", "--layers=false", "--pull-never", "--quiet"]

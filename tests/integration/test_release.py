@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from artifacts import __main__ as artifacts
-from artifacts import materials, project
+from artifacts import project
 from artifacts.commands import run
 from artifacts.image import build as build_image
 from cluster import wheels
@@ -109,21 +109,10 @@ def archive_of(folder: Path) -> Path:
     return folder / f"wheelyard-{project.version()}-image.tar"
 
 
-def digests(archive: Path) -> dict[str, str]:
-    """Return the digest of each architecture's image in an OCI archive."""
-    with tarfile.open(archive) as opened:
-        return {
-            architecture: hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
-            for architecture, manifest in materials.manifests(opened)
-        }
-
-
 def test_two_builds_of_the_image_are_the_same(release: Path, tmp_path: Path) -> None:
-    """Only of the host's architecture: a second emulated build would cost a minute, and differs in nothing else."""
-    assert digests(archive_of(release)).keys() == {"amd64", "arm64"}
     (wheel,) = release.glob("*.whl")
-    again = build_image(tmp_path, wheel, project.epoch(), ("amd64",))
-    assert digests(again)["amd64"] == digests(archive_of(release))["amd64"]
+    again = build_image(tmp_path, wheel, project.epoch())
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(archive_of(release).read_bytes()).digest()
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
