@@ -1,4 +1,4 @@
-"""A real Kubernetes and a real S3 with IAM for tests and demos; README.md tells how to use it."""
+"""A real Kubernetes and a real S3 with IAM for tests and demos; README.md says how to use it."""
 
 from . import apiserver, versitygw
 from .apiserver import ApiServer
@@ -26,7 +26,7 @@ __all__ = [
 def connect() -> Cluster:
     """Describe the cluster that is up, with this working tree's images in it.
 
-    The environment variable CLUSTER says which kind of cluster. A ClusterError says what to run if it
-    is not up, or if its images are older than the working tree.
+    The environment variable CLUSTER says which kind of cluster. A ClusterError says what to run if
+    it is not up, or if its images are older than the working tree.
     """
     return chosen().connect(with_images=True)

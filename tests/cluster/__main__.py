@@ -23,7 +23,7 @@ _COMMANDS = {
 
 
 def main() -> int:
-    """Run the command and return the exit status; what goes wrong is told in a sentence."""
+    """Run the command and return the exit status; an error is one sentence."""
     parser = argparse.ArgumentParser(prog="python -m cluster", formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _COMMANDS.items():

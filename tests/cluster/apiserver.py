@@ -1,6 +1,7 @@
 """A real API server without a cluster: etcd, kube-apiserver and the project's CRDs, private to a test.
 
-No controllers and no kubelet: objects stay as they were written, and what those would do the test does itself.
+No controllers and no kubelet: objects stay as they were written, and what those would do the test
+does itself.
 """
 
 import base64
@@ -43,7 +44,8 @@ class ApiServer:
 def running(directory: Path, kubernetes: tools.Tool = tools.KUBERNETES) -> Iterator[ApiServer]:
     """Run one on free ports of 127.0.0.1, with everything in `directory`; on exit it has stopped.
 
-    It needs no root and no cluster; the binaries come from the cache (the first time they take some minutes).
+    It needs no root and no cluster; the binaries come from the cache (the first time they take some
+    minutes).
     """
     debian.provide("etcd", "etcd-server")
     supervisor = Supervisor(directory)
@@ -97,7 +99,8 @@ def _api_server(directory: Path, etcd: str, kubernetes: tools.Tool) -> tuple[Pro
     )
     flags = {
         "bind-address": "127.0.0.1",
-        # Nothing here reaches it by the Service `kubernetes`, which takes no address of 127.0.0.0/8.
+        # Nothing here reaches it by the Service `kubernetes`, which takes no address of
+        # 127.0.0.0/8.
         "endpoint-reconciler-type": "none",
         "secure-port": port,
         "cert-dir": files,

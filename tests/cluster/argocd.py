@@ -1,7 +1,7 @@
 """Argo CD's application controller, ApplicationSet controller and repo server, for a test of the GitOps examples.
 
-They run on this machine and sync to a cluster that is up. Its web server, single sign-on and notifications are left
-out.
+They run on this machine and sync to a cluster that is up. Its web server, single sign-on and
+notifications are left out.
 """
 
 import json
@@ -32,7 +32,8 @@ _KINDS = ("application", "applicationset", "appproject")
 def running(cluster: Cluster, directory: Path, settings: dict[str, str]) -> Iterator[None]:
     """Run Argo CD with these keys in its ConfigMap argocd-cm; on exit it has stopped and its namespace is gone.
 
-    Applications are removed before without what they manage. `directory` gets logs, caches and clones.
+    Applications are removed before without what they manage. `directory` gets logs, caches and
+    clones.
     """
     supervisor = Supervisor(directory)
     _serve_kinds(cluster)

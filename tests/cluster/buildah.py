@@ -22,7 +22,8 @@ def build(
 ) -> None:
     """Build an image under this name; `base` is the Dockerfile's argument BASE, `builder` its BUILDER.
 
-    With `epoch`, everything in the new layer has that time, so that the same context gives the same image.
+    With `epoch`, everything in the new layer has that time, so that the same context gives the same
+    image.
     """
     arguments = ["--arch", architecture]
     if base:
@@ -88,7 +89,7 @@ def run_in(name: str, command: list[str], shared: Iterable[Path], folder: Path) 
 
 
 def _buildah() -> list[str]:
-    # A storage of our own, so that nobody's images are touched.
+    # A storage of our own, so that no other images are touched.
     storage = cache() / "buildah"
     places = ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
     return ["buildah", *places, "--storage-driver", "overlay"]

@@ -13,7 +13,7 @@ from .templates import render
 
 PAUSE_NAME = "wheelyard.dev/pause"
 _NAMESPACE = "k8s.io"
-# Where the CNI library notes what it has made, whatever its configuration says.
+# The CNI library records its results here, whatever its configuration says.
 _CNI_RESULTS = Path("/var/lib/cni/results")
 
 

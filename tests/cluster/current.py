@@ -1,8 +1,9 @@
 """CLUSTER=current: the cluster of the current kubectl context, with images and S3 that you bring.
 
-Untested on the machine that this was written on. It builds nothing and removes nothing. It needs these
-environment variables: WHEELYARD_IMAGE and CLIENT_IMAGE (pullable by the cluster), S3_ENDPOINT and
-IAM_ENDPOINT (reachable from pods and from here), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION.
+Untested on the machine that this was written on. It builds nothing and removes nothing. It needs
+these environment variables: WHEELYARD_IMAGE and CLIENT_IMAGE (pullable by the cluster), S3_ENDPOINT
+and IAM_ENDPOINT (reachable from pods and from here), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+AWS_REGION.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What comes from Debian: packages of the host, and the root file system that images start from."""
+"""Debian: packages of the host, and the root file system that images start from."""
 
 import hashlib
 import os
@@ -38,7 +38,8 @@ _SERVICES = {
 RELEASE = "trixie"
 """The release that images are made of, whatever the host's. It decides their Python: see `wheels.PYTHON`."""
 HOST_ARCHITECTURE = "amd64"
-# Of pip the wheel alone: Debian's own pip brings libraries that pip cannot replace by those of a lock file.
+# Of pip the wheel alone: Debian's own pip brings libraries that pip cannot replace by those of a
+# lock file.
 ROOT_PACKAGES = ("ca-certificates", "python3", "python3-pip-whl")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 # Of the root, what no image needs at run time.
@@ -83,7 +84,8 @@ def provide(program: str, package: str) -> None:
 def base_root(architecture: str = HOST_ARCHITECTURE) -> Path:
     """Return a directory with `root.tar`, a minimal Debian with Python and pip's wheel, made if the cache has none.
 
-    Programs of another architecture than the host's are emulated while it is made: `emulation.enable` comes first.
+    Programs of another architecture than the host's are emulated while it is made:
+    `emulation.enable` comes first.
     """
     target = cache() / "base" / f"{RELEASE}-{architecture}-{base_key()}"
     if target.is_dir():
@@ -95,7 +97,7 @@ def base_root(architecture: str = HOST_ARCHITECTURE) -> Path:
 
 
 def base_key() -> str:
-    """Return what tells these roots from others: a digest of their recipe."""
+    """Return a digest of the recipe, which differs for every other root."""
     return hashlib.sha256(repr((RELEASE, ROOT_PACKAGES, _DISPENSABLE)).encode()).hexdigest()[:12]
 
 

@@ -8,7 +8,8 @@ from .progress import ClusterError
 
 _PACKAGE = "qemu-user-static"
 _NAME = "qemu-aarch64"
-# What the package has for systemd, which a container lacks; its flag F makes it work in other roots.
+# What the package has for systemd, which a container lacks; its flag F makes it work in other
+# roots.
 _RULE = Path(f"/usr/lib/binfmt.d/{_NAME}.conf")
 _RULES = Path("/proc/sys/fs/binfmt_misc")
 

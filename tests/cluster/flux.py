@@ -1,7 +1,7 @@
 """Flux's kustomize-controller, and something that stands in for its source-controller, at a real API server.
 
-What is in Git is what the test says: an archive that a small HTTP server has, as the status of a GitRepository
-names it.
+The test decides the content of the repository: an archive that a small HTTP server has, as the
+status of a GitRepository names it.
 """
 
 import gzip

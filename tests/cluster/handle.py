@@ -18,7 +18,7 @@ class Cluster:
     kubectl: Path
     helm: Path
     audit_log: Path | None = None
-    """What the operator asked of the API server, a JSON object a line; None where that cannot be read."""
+    """What the operator asked of the API server, a JSON object a line; None if that cannot be read."""
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables, for a child process or a shell."""

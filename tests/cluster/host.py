@@ -1,4 +1,4 @@
-"""What the cluster's programs change on the host whatever they are told: noted before, put back after."""
+"""Host settings that the cluster's programs always change: recorded before, restored after."""
 
 import json
 from contextlib import suppress

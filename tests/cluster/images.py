@@ -12,7 +12,7 @@ from . import buildah, containerd, debian, wheels
 from .paths import HERE, REPOSITORY, cache, locked
 from .progress import ClusterError, step
 
-# What decides the project's wheel and image; a change elsewhere (tests, docs) builds nothing anew.
+# The inputs of the project's wheel and image; a change elsewhere (tests, docs) builds nothing.
 PROJECT_INPUTS = (
     "Dockerfile",
     "pyproject.toml",

@@ -1,7 +1,7 @@
 """`python -m cluster.inside COMMAND...`: run a command of this working tree in a root made from the image's base.
 
-The command sees the working tree and the cache under their own paths, the network of the host, and the Python that
-the image has.
+The command sees the working tree and the cache under their own paths, the network of the host, and
+the Python that the image has.
 """
 
 import os
@@ -13,7 +13,8 @@ from . import buildah, images
 from .paths import REPOSITORY, cache
 from .progress import ClusterError
 
-# What programs of the host need to reach package indexes; a company's own authority is among the certificates.
+# What programs of the host need to reach package indexes; a company's own authority is among the
+# certificates.
 _CERTIFICATES = Path("/etc/ssl/certs")
 _PASSED = ("PIP_", "UV_", "SSL_CERT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SOURCE_DATE_EPOCH", "CI")
 

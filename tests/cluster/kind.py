@@ -1,8 +1,8 @@
 """CLUSTER=kind: a cluster made by kind, images by docker, and S3 as a process of this machine.
 
-Untested on the machine that this was written on. It needs `kind`, `docker`, `kubectl`, `helm` and Go (for
-versitygw) on PATH, and Linux: S3 listens at the gateway of kind's network, an address of this machine
-only where docker runs without a virtual machine.
+Untested on the machine that this was written on. It needs `kind`, `docker`, `kubectl`, `helm` and
+Go (for versitygw) on PATH, and Linux: S3 listens at the gateway of kind's network, an address of
+this machine only where docker runs without a virtual machine.
 """
 
 import shutil
@@ -28,7 +28,7 @@ def build() -> None:
 
 
 def up() -> None:
-    """Create the cluster, unless it is there, and start S3 beside it."""
+    """Create the cluster, unless it exists, and start S3 on the host."""
     build()
     if _NAME not in _run("kind", "get", "clusters").split():
         say("creating the kind cluster (about a minute)")

@@ -17,7 +17,7 @@ from .versitygw import S3Server
 
 _ELSEWHERE = "use CLUSTER=kind or CLUSTER=current"
 _KUBERNETES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "coredns", "containerd")
-# Who would start containers or write rules again while `down` removes them.
+# These would start containers or write rules again while `down` removes them.
 _RESTARTERS = ("kubelet", "kube-proxy")
 _S3 = ("versitygw-s3", "versitygw-iam")
 _CONTAINER_LOGS = Path("/var/log/containers")
@@ -187,7 +187,7 @@ def _start_kubernetes(directory: Path) -> None:
 
 def _clear(directory: Path) -> None:
     supervisor = Supervisor(directory)
-    # No patience: nothing of what they would save in a graceful end is kept.
+    # No grace period: nothing that they could save in it is kept.
     supervisor.stop(*_RESTARTERS, limit=0)
     containerd.kill_containers(directory)
     supervisor.stop(*supervisor.names(), limit=0)

@@ -31,13 +31,13 @@ class Program:
     """A URL that must answer with a status below 400, or `unix:PATH` or `tcp:HOST:PORT`, which must let connect."""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
-    """Files that it reads at its start; when one of them has changed it is started anew."""
+    """Files that it reads at its start; it is restarted if one of them has changed."""
     limit: float = 60
     """Seconds until it must be ready."""
 
     @property
     def fingerprint(self) -> str:
-        """Return a digest of everything that this program's behaviour is decided by."""
+        """Return a digest of everything that decides this program's behavior."""
         digest = hashlib.sha256(repr((self.command, sorted(self.environment.items()))).encode())
         for file in self.files:
             digest.update(file.read_bytes())
@@ -50,7 +50,7 @@ class Record:
 
     pid: int
     started: str
-    """Clock ticks since boot, as the kernel tells it."""
+    """Clock ticks since boot, as the kernel reports them."""
     boot: str
     fingerprint: str
 
@@ -68,7 +68,7 @@ class Supervisor:
         self._logs = directory / "logs"
 
     def log(self, name: str) -> Path:
-        """Return where the program writes; the log of its run before lies beside it as `.previous`."""
+        """Return where the program writes; the log of its previous run has the suffix `.previous`."""
         return self._logs / f"{name}.log"
 
     def alive(self, name: str) -> bool:
@@ -148,19 +148,20 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
             )
-        # From here on the record stands for it: it may well outlive us, and Popen must not complain of that.
+        # From here on the record stands for it: it may well outlive us, and Popen must not complain
+        # of that.
         process.returncode = 0
         record = Record(process.pid, _start_time(process.pid) or "", boot_id(), program.fingerprint)
         (self._records / f"{program.name}.json").write_text(json.dumps(record.__dict__))
 
 
 def boot_id() -> str:
-    """Return what tells this boot of the machine from all others."""
+    """Return the ID of this boot of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def local_environment() -> dict[str, str]:
-    """Return our environment without proxies: these programs talk to nobody but each other."""
+    """Return our environment without proxies: these programs talk only to each other."""
     return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 

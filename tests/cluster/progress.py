@@ -11,7 +11,7 @@ from pathlib import Path
 _STARTED = time.monotonic()
 _REMINDER_SECONDS = 20
 _running: dict[object, tuple[str, str, float]] = {}
-"""What is being done, how long it usually takes, and when it began."""
+"""The present step, how long it usually takes, and when it began."""
 
 
 class ClusterError(Exception):

@@ -14,8 +14,9 @@ from . import debian, pypi
 from .paths import HERE, cache, locked
 from .progress import ClusterError, log_tail, step
 
-# A build takes a third less processor time (k8s.io/api/core/v1: 55 s, 46 s, 38 s) if the compiler collects its
-# garbage less often and writes nothing for debuggers, which -w would only leave out after it was written.
+# A build takes a third less processor time (k8s.io/api/core/v1: 55 s, 46 s, 38 s) if the compiler
+# collects its garbage less often and writes nothing for debuggers, which -w would only leave out
+# after it was written.
 _COMPILER_MEMORY = {"GOGC": "400"}
 _COMPILER = "-gcflags=all=-dwarf=false"
 
@@ -139,7 +140,7 @@ OF_TESTS = (ARGOCD, FLUX, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
 def built(tool: Tool) -> Path:
     """Return the directory with the tool's programs, building them if the cache has none.
 
-    What is in the cache is named by the content of everything that decides the result, so clones
+    Each entry of the cache is named by the content of everything that decides the result, so clones
     that want different versions do not disturb each other.
     """
     target = cache() / "tools" / f"{tool.name}-{tool.version}-{_key(tool)}"

@@ -11,9 +11,9 @@ from .processes import Program, Supervisor
 from .progress import ClusterError
 
 ADDRESS = network.HOST
-"""Where it listens at port 443, for pods and for this machine."""
+"""The address of its port 443, for pods and for this machine."""
 CLASS = "traefik"
-"""Of the Ingresses and Gateways that it looks after, by its controllers' names below."""
+"""The class of its Ingresses and Gateways; its controllers have the names below."""
 INGRESS_CONTROLLER = "traefik.io/ingress-controller"
 GATEWAY_CONTROLLER = "traefik.io/gateway-controller"
 INGRESSES = "kubernetesingress"
@@ -49,7 +49,8 @@ def running(cluster: Cluster, directory: Path, provider: str) -> Iterator[None]:
 def _program(cluster: Cluster, provider: str) -> Program:
     options = (
         f"--entrypoints.websecure.address={ADDRESS}:443",
-        # As its Helm chart has it: otherwise each Ingress needs an annotation of Traefik's own besides its `tls`.
+        # As its Helm chart has it: otherwise each Ingress needs an annotation of Traefik's own in
+        # addition to its `tls`.
         "--entrypoints.websecure.http.tls=true",
         # By itself Traefik cuts an upload that takes more than a minute.
         "--entrypoints.websecure.transport.respondingtimeouts.readtimeout=0",

@@ -46,8 +46,9 @@ def running(
 ) -> Iterator[S3Server]:
     """Run a private S3 server with IAM on free ports of 127.0.0.1, for a test.
 
-    Data and logs go to `directory`. It needs no cluster and no root; without a given binary it takes
-    the one of the cache, building it (about 2 minutes) if there is none. On exit it has stopped.
+    Data and logs go to `directory`. It needs no cluster and no root; without a given binary it
+    takes the one of the cache, building it (about 2 minutes) if there is none. On exit it has
+    stopped.
     """
     supervisor = Supervisor(directory)
     server = new_server("127.0.0.1", free_port(), free_port())
@@ -80,8 +81,8 @@ def programs(
 ) -> tuple[Program, Program]:
     """Describe the IAM and the S3 program of a server that keeps its data under a directory.
 
-    The access log, where one is wanted, gets a line for each request to S3. Unless it keeps connections, as AWS
-    does, each request to S3 is the only one of its connection.
+    The access log, where one is wanted, gets a line for each request to S3. Unless it keeps
+    connections, as AWS does, each request to S3 is the only one of its connection.
     """
     binary = binary or tools.built(tools.VERSITYGW) / "versitygw"
     private = sockets / "iam.sock"
@@ -140,8 +141,8 @@ def load(file: Path) -> S3Server:
 def free_port() -> int:
     """Return a port of 127.0.0.1 that the kernel gives to nothing else for a minute.
 
-    A connection that has just ended there keeps it (TIME_WAIT). A program that asks for this very port gets it
-    nevertheless, if it sets SO_REUSEADDR, as servers do.
+    A connection that has just ended there keeps it (TIME_WAIT). A program that asks for this very
+    port gets it nevertheless, if it sets SO_REUSEADDR, as servers do.
     """
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         server.accept()[0].close()

@@ -12,7 +12,7 @@ from .paths import HERE, REPOSITORY, cache, locked
 from .progress import ClusterError, log_tail, step
 
 LOCK = REPOSITORY / "requirements.txt"
-"""What the project's image installs besides the project's own wheel: versions, each with its hashes."""
+"""What the project's image installs in addition to the project's own wheel: versions, each with its hashes."""
 CLIENT_LOCK = HERE / "locks/client.txt"
 """The tools of the client image: twine and uv."""
 PYTHON = "3.13"
@@ -41,7 +41,7 @@ def of_client() -> Path:
 
 
 def build_project(target: Path) -> None:
-    """Build the project's own wheel, of this working tree, into a directory, beside the lock file of its image."""
+    """Build the project's own wheel, of this working tree, into a directory, next to the lock file of its image."""
     _pip("wheelyard", target, "wheel", "--wheel-dir", str(target), "--no-deps", str(REPOSITORY))
     shutil.copy(LOCK, target / "requirements.txt")
 

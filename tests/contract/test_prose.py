@@ -32,6 +32,7 @@ TREES = [
     "tests/chaos",
     "tests/chart",
     "tests/clients",
+    "tests/cluster",
     "tests/contract",
     "tests/demo",
     "tests/e2e",
