@@ -29,7 +29,7 @@ from wheelyard_server.storage.measured import MeasuredStorage
 from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.context import ADMISSION, BACKGROUND, CATALOG_ACCESS, LISTENER_PORTS, SCRATCH
 from wheelyard_server.web.cors import AllowedOrigins
-from wheelyard_server.web.errors import errors_as_responses
+from wheelyard_server.web.error_statuses import errors_as_responses
 from wheelyard_server.web.front.answer_sender import AnswerSender
 from wheelyard_server.web.front.fast_lane import LANE, FastLane
 from wheelyard_server.web.front.fast_requests import FastRequestParser

@@ -22,7 +22,7 @@ def has_code(module: Path) -> bool:
 
 
 def modules() -> Iterator[str]:
-    """Yield the modules as paths without suffix, such as wheelyard_server/web/errors."""
+    """Yield the modules as paths without suffix, such as wheelyard_server/web/error_statuses."""
     for root in PACKAGES.values():
         for each in sorted(root.rglob("*.py")):
             if has_code(each):

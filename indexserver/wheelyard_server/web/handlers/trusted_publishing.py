@@ -13,7 +13,7 @@ from wheelyard_server.access.rules import Method
 from wheelyard_server.access.token_exchange import MAX_BODY_BYTES, TokenExchange
 from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.web.context import RECORD
-from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http.problem_details import problem
 
 TOKEN_EXCHANGE = web.AppKey("token_exchange", TokenExchange)

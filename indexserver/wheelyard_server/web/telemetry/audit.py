@@ -10,7 +10,7 @@ from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.rules import ANONYMOUS, Method
 from wheelyard_server.errors import LoginError
 from wheelyard_server.web.context import RECORD, listener_of
-from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http.proxies import client_of
 
 log = logging.getLogger("audit")

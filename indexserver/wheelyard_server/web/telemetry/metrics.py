@@ -17,7 +17,7 @@ from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.model import FORMAT
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
-from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http.headers import add_headers
 from wheelyard_server.web.http.sending import SENT
 from wheelyard_server.web.telemetry import client_families

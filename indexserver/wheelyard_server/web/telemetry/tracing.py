@@ -28,7 +28,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from wheelyard_server import settings, spans
 from wheelyard_server.web.context import origin
-from wheelyard_server.web.errors import status_of
+from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http import request_ids
 from wheelyard_server.web.http.lifecycle import PROBES
 from wheelyard_server.web.telemetry.logs import MAX_PATH_LENGTH, has_secret, hide_secrets

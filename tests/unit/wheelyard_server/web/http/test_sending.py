@@ -8,7 +8,7 @@ from aiohttp import ClientError, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from support.http import Client
-from wheelyard_server.web.errors import errors_as_responses
+from wheelyard_server.web.error_statuses import errors_as_responses
 from wheelyard_server.web.http.sending import MAX_SMALL_BYTES, send
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from wheelyard_server import errors
-from wheelyard_server.web.errors import errors_as_responses, status_of
+from wheelyard_server.web.error_statuses import errors_as_responses, status_of
 
 Kind = type[errors.WheelyardError]
 
