@@ -1,8 +1,8 @@
 """The errors of the index server, worded for the person who sees them.
 
 Every error that the server raises on purpose is one of these. They know nothing of HTTP:
-`web/error_statuses.py` is the one place that maps each to a status. The text of an error that reaches a
-client becomes the reason phrase, which twine and poetry show.
+`web/error_statuses.py` is the one place that maps each to a status. The text of an error that
+reaches a client becomes the reason phrase, which twine and poetry show.
 """
 
 
