@@ -1,6 +1,8 @@
-"""When the ports of a server open."""
+"""When the ports of a server open, and how it stops."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from aiohttp import ClientSession
 
 from cluster.versitygw import free_port
 from support.access import ACCESS
+from support.patience import HANG_SECONDS
 from wheelyard_server import serving
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import Folder, ListenAddress, Listeners, Settings, Shutdown, StorageSettings
@@ -103,5 +106,20 @@ async def test_the_ports_stay_closed_on_another_indexs_storage(
     gate.error = InvalidSettingsError("it is another index's")
     gate.may_pass.set()
     with pytest.raises(InvalidSettingsError):
+        await running
+    assert await statuses(settings) == [0, 0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_the_drain(settings: Settings, number: signal.Signals) -> None:
+    settings = msgspec.structs.replace(settings, shutdown=Shutdown(drain_seconds=10 * HANG_SECONDS))
+    async with asyncio.timeout(HANG_SECONDS):
+        running = asyncio.create_task(serving.serve(settings))
+        assert await opened(settings) == [200, 200]
+        os.kill(os.getpid(), number)
+        while await statuses(settings) != [503, 503]:  # It drains: it still answers, but is not ready.
+            await asyncio.sleep(0)
+        assert not running.done()
+        os.kill(os.getpid(), number)
         await running
     assert await statuses(settings) == [0, 0]

@@ -1,7 +1,7 @@
 """aiohttp's connection, with names for the private state that is read only here.
 
 It uses four of aiohttp's own attributes: it reads `_waiter`, `_current_request` and `_messages`,
-and ends the work of `_parser`. `test_connections.py` pins their meaning.
+and ends the work of `_parser`. `test_connection_server.py` pins their meaning.
 """
 
 import logging

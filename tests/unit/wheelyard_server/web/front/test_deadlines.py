@@ -1,4 +1,4 @@
-"""What deadlines measure, with the clock in the test's hand; `test_connections.py` has what follows from it."""
+"""What deadlines measure, with the clock in the test's hand; `test_connection_server.py` has what follows."""
 
 import pytest
 
