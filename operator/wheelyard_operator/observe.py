@@ -70,7 +70,10 @@ def read_user(kube: Kube, key: Key) -> IndexUser | None:
 
 
 def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
-    """Read everything that decides what an index should be, each object once."""
+    """Read everything that decides what an index should be, each object once.
+
+    Its pods are read again when their access file was written: see `reconcile.server_access`.
+    """
     namespace = index.meta.namespace
     on_volume = isinstance(index.storage, VolumeStorage)
     return ObservedIndex(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from wheelyard_operator.desired.certificates import certificate_expiry
 from wheelyard_operator.kube import ApiError, Kube
-from wheelyard_operator.observe import ObservedIndex, is_terminating, observe_index, read_index, staying
+from wheelyard_operator.observe import ObservedIndex, is_terminating, observe_index, read_index, read_pods, staying
 from wheelyard_operator.provision.server_probe import Answer, AskServer
 from wheelyard_operator.reconcile.api_refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
@@ -18,7 +18,7 @@ from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
-from wheelyard_operator.resource import Key, PackageIndex
+from wheelyard_operator.resource import Key, Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import is_stalled
 from wheelyard_operator.status.index import index_status
@@ -73,23 +73,31 @@ class IndexReconciler:
     def _apply(self, observed: ObservedIndex) -> Outcome:
         children = Children(self.kube, observed.index.meta)
         progress = IndexChildren(self.storage, self.issuers, self.settings).apply(observed, children)
-        answers = self._ask_servers(observed)
+        # Only now: a pod that came since the access file was written must be asked, too.
+        pods = read_pods(self.kube, observed.index)
+        answers = self._ask_servers(pods)
         if progress.access is not None and progress.problem is None:
-            progress.problem = progress.access.follow_formats(answers, children)
-        state = self._report(observed, progress, answers)
+            progress.problem = progress.access.follow_formats(pods, answers, children)
+        state = self._report(observed, progress, pods, answers)
         expiries = {
             "key": progress.storage.next_rotation if progress.storage else "",
             "certificate": certificate_expiry(observed.certificate_secret),
         }
         return Outcome(after=_seconds_to_next(progress), state=state, ends=expiries)
 
-    def _ask_servers(self, observed: ObservedIndex) -> dict[str, Answer | None]:
-        ready = (pod for pod in staying(observed.pods) if is_ready(pod))
+    def _ask_servers(self, pods: tuple[Manifest, ...]) -> dict[str, Answer | None]:
+        ready = (pod for pod in staying(pods) if is_ready(pod))
         return {pod["metadata"]["name"]: self.ask_server(pod) for pod in ready}
 
-    def _report(self, observed: ObservedIndex, progress: IndexProgress, answers: dict[str, Answer | None]) -> str:
+    def _report(
+        self,
+        observed: ObservedIndex,
+        progress: IndexProgress,
+        pods: tuple[Manifest, ...],
+        answers: dict[str, Answer | None],
+    ) -> str:
         index, now = observed.index, self.now()
-        findings = index_findings(observed, progress, answers, self.settings.cluster_domain)
+        findings = index_findings(observed, progress, pods, answers, self.settings.cluster_domain)
         status = index_status(index, findings, now)
         if is_stalled(status) and is_terminating(self.kube, index.meta.namespace):
             findings = replace(findings, problem=namespace_terminates(index.meta), exposed=None)

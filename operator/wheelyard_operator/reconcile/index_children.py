@@ -64,7 +64,7 @@ class IndexChildren:
 
         Return what keeps rights from being in force at once: the rest may go on.
         """
-        problem, index = access.deliver(children), access.observed.index
+        problem, index = access.deliver(children), access.index
         children.ensure(serviceaccount(index, self.settings))
         children.ensure(service(index))
         return problem

@@ -6,14 +6,19 @@ from wheelyard_operator.desired.common import selector_labels
 from wheelyard_operator.observe import ObservedIndex, staying
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index_children import IndexProgress
+from wheelyard_operator.resource import Manifest
 from wheelyard_operator.status.index import IndexFindings
 from wheelyard_operator.status.options import exposed_condition, monitored_condition
 
 
 def index_findings(
-    observed: ObservedIndex, progress: IndexProgress, answers: Mapping[str, Answer | None], cluster_domain: str
+    observed: ObservedIndex,
+    progress: IndexProgress,
+    pods: tuple[Manifest, ...],
+    answers: Mapping[str, Answer | None],
+    cluster_domain: str,
 ) -> IndexFindings:
-    """Return the findings; `answers` are those of ready pods, by name."""
+    """Return the findings; `answers` are those of the ready ones among the pods, by name."""
     index, storage, options = observed.index, progress.storage, progress.options
     return IndexFindings(
         url=index.url(cluster_domain),
@@ -21,7 +26,7 @@ def index_findings(
         selector=",".join(f"{key}={value}" for key, value in selector_labels(index).items()),
         users=progress.users,
         deployment=progress.deployment,
-        pods=staying(observed.pods),
+        pods=staying(pods),
         problem=progress.problem,
         storage=storage,
         claim=observed.volume_claim,

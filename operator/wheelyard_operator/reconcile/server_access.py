@@ -1,6 +1,6 @@
 """Gives running index servers their access file and storage format, without a restart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wheelyard_operator.apply import is_owned
@@ -10,19 +10,19 @@ from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers,
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest
 from wheelyard_operator.desired.storage_format import allowed_format, read_format
-from wheelyard_operator.observe import ObservedIndex
+from wheelyard_operator.observe import ObservedIndex, read_pods
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.children import Children
-from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
+from wheelyard_operator.resource import OLDEST_FORMAT, Manifest, PackageIndex
 from wheelyard_operator.status.rollout import has_ended
 
 
 @dataclass(frozen=True)
 class ServerAccess:
-    """The content of an index's access Secret, and the pods that mount it."""
+    """The content of an index's access Secret, which its pods mount."""
 
-    observed: ObservedIndex
+    index: PackageIndex
     access_text: str
     minting_key: str
     left_out: LeftOut
@@ -39,24 +39,25 @@ class ServerAccess:
         fits, left_out = fitting(index, accepted, issuers)
         text = access_file(index, fits, issuers)
         storage_format = read_format(own_access_secret(observed))
-        return cls(observed, text, issuers.minting_key, left_out, len(fits), storage_format)
+        return cls(index, text, issuers.minting_key, left_out, len(fits), storage_format)
 
     def deliver(self, children: Children) -> Problem | None:
         """Write the Secret and have the kubelets sync it.
 
         Return what keeps it from being in force at once.
         """
-        index = self.observed.index
-        secret = access_secret(index, self.access_text, self.minting_key, self.left_out, self.storage_format)
+        secret = access_secret(self.index, self.access_text, self.minting_key, self.left_out, self.storage_format)
         children.ensure(secret, ACCESS_IN_FORCE)
         return self._annotate_pods(children)
 
-    def follow_formats(self, answers: Mapping[str, Answer | None], children: Children) -> Problem | None:
+    def follow_formats(
+        self, pods: Sequence[Manifest], answers: Mapping[str, Answer | None], children: Children
+    ) -> Problem | None:
         """Let the servers write the newest format that all know.
 
         `answers` are those of ready pods.
         """
-        running = [pod["metadata"]["name"] for pod in self.observed.pods if not has_ended(pod)]
+        running = [pod["metadata"]["name"] for pod in pods if not has_ended(pod)]
         answered = [answers.get(name) for name in running]
         storage_format = allowed_format(self.storage_format, [each and each.known_format for each in answered])
         if storage_format == self.storage_format:
@@ -75,7 +76,8 @@ class ServerAccess:
     def _annotate_pods(self, children: Children) -> Problem | None:
         """Have the kubelets sync the Secret now: otherwise they take a minute or more."""
         patch, problem = {"metadata": {"annotations": {ACCESS_ANNOTATION: self._digest}}}, None
-        for pod in self.observed.pods:
+        # Only now: a pod that started before the Secret was written has the previous access file.
+        for pod in read_pods(children.kube, self.index):
             if pod["metadata"].get("annotations", {}).get(ACCESS_ANNOTATION) == self._digest:
                 continue
             try:

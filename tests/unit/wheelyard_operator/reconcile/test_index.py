@@ -555,6 +555,28 @@ def a_pod(name: str, *, ready: bool = True, **metadata: str) -> Manifest:
     return {**pod, "metadata": {**pod["metadata"], **metadata}, "status": status}
 
 
+def test_a_pod_that_started_just_before_a_revocation_is_not_taken_for_current(world: World) -> None:
+    """It comes after the pods were observed, and mounts the access file of before."""
+    world.kube.put(index_body())
+    world.kube.put(user_body())
+    world.settle(MAIN, JENKINS)
+    world.kube.put(a_pod("one"))
+    world.answers = {"one": True}
+    world.settle()
+    assert world.reason(kind="AccessInForce") == "InForce"
+    del world.kube.objects["Secret", "packages", "jenkins-pypi"]
+
+    def start() -> None:
+        if not world.has("Pod", "late"):
+            world.kube.put(a_pod("late"))
+
+    world.kube.before_apply = start
+    world.index()
+    current = world.get("Pod", "one")["metadata"]["annotations"]
+    assert world.get("Pod", "late")["metadata"].get("annotations") == current
+    assert world.reason(kind="AccessInForce") == "NotKnown"
+
+
 def storage_format(world: World) -> str:
     return decoded(world.get("Secret", "wheelyard-main-access"), "storage-format")
 
