@@ -167,7 +167,7 @@ def serving(container: str) -> Iterator[str]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
         assert process.stderr
         try:
-            ready = any(b"wheelyard_server.app: Ready" in line for line in process.stderr)
+            ready = any(b"wheelyard_server.serving: Ready" in line for line in process.stderr)
             assert ready, "the server ended before it was ready"
             yield f"http://{listen}"
         finally:
