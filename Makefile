@@ -21,7 +21,7 @@ $(READY): pyproject.toml requirements-dev.txt
 	@touch $@
 
 .PHONY: setup
-setup: $(READY) ## Make the Python environment
+setup: $(READY) ## Make the Python environment, .venv
 
 .PHONY: lock
 lock: $(READY) ## Write all lock files from their requirements: make lock [UPGRADE=1]
@@ -60,7 +60,7 @@ coverage: $(READY) ## What the unit and contract tests run of both programs, by 
 	$(BIN)/pytest $(PARALLEL) --cov --cov-report=html --cov-report=term tests/unit tests/contract
 
 .PHONY: unit-in-image
-unit-in-image: $(READY) ## The same on the Python of the image, in a root made from its base (root, Debian)
+unit-in-image: $(READY) ## The unit and contract tests on the Python of the image, in a root made from its base (root, Debian)
 	@PYTHONPATH=tests $(BIN)/python -m cluster.inside make unit VENV=.venv-image PYTHON=python3
 
 .PHONY: apiserver
@@ -68,7 +68,7 @@ apiserver: $(READY) ## The operator and the schemas on a real API server, withou
 	$(BIN)/pytest $(PARALLEL) tests/apiserver
 
 .PHONY: apiserver-oldest
-apiserver-oldest: $(READY) ## The same on the oldest Kubernetes that is supported; not part of `make test`
+apiserver-oldest: $(READY) ## `apiserver` on the oldest supported Kubernetes; not part of `make test`
 	KUBERNETES=oldest $(BIN)/pytest $(PARALLEL) tests/apiserver
 
 .PHONY: chart
@@ -84,7 +84,7 @@ integration: $(READY) ## The real server and S3 with the real clients
 	$(BIN)/pytest $(PARALLEL) -m "not matrix and not browser" tests/integration
 
 .PHONY: matrix
-matrix: $(READY) ## What `integration` tries with pip, uv and twine, with all other clients; not part of `make test`
+matrix: $(READY) ## The tests of `integration` with all other clients instead of pip, uv and twine; not part of `make test`
 	$(BIN)/pytest $(PARALLEL) -m matrix tests/integration
 
 .PHONY: browser
@@ -92,7 +92,7 @@ browser: $(READY) ## Pages of other sites, and pip in the browser, in a real Chr
 	$(BIN)/pytest -m browser tests/integration
 
 .PHONY: s3-servers
-s3-servers: $(READY) ## The server on the S3 servers that people have (needs Go, Java and Maven); not part of `make test`
+s3-servers: $(READY) ## An index on eight S3 servers (needs Go, Java 17 and Maven); not part of `make test`
 	$(BIN)/pytest tests/s3_servers
 
 .PHONY: fuzz
@@ -103,7 +103,7 @@ fuzz: $(READY) ## Feed damaged uploads and requests to what reads them: make fuz
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m fuzz.readers --seconds $(SECONDS)
 
 .PHONY: real-wheels
-real-wheels: $(READY) ## Fetch 425 real wheels (1.6 GB) and see that an index takes them: make real-wheels [FOLDER=keep/them]
+real-wheels: $(READY) ## Fetch 425 real wheels (1.6 GB) and check that an index accepts them: make real-wheels [FOLDER=keep/them]
 	@PYTHONPATH=tests:indexserver $(BIN)/python -m support.real_wheels $(FOLDER)
 
 .PHONY: proof
@@ -117,7 +117,7 @@ bench: $(READY) ## Speed next to other servers: make bench [QUICK=1] [ONLY=pages
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.users
 
 .PHONY: pod-templates
-pod-templates: $(READY) ## The pods of indexes are replaced: make pod-templates WHY="SENTENCE OF CHANGELOG.md"
+pod-templates: $(READY) ## Accept that a change replaces the pods of indexes: make pod-templates WHY="SENTENCE OF CHANGELOG.md"
 	@PYTHONPATH=tests $(BIN)/python -m unit.wheelyard_operator.reconcile.pod_templates "$(WHY)"
 
 .PHONY: cluster-up
@@ -130,11 +130,11 @@ cluster-down: ## Take the local cluster down; nothing is left but the build cach
 	@$(CLUSTER_CLI) down
 
 .PHONY: e2e
-e2e: cluster-up ## The main job on a real Kubernetes
+e2e: cluster-up ## The end-to-end tests, on a real Kubernetes
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test
-test: $(READY) ## All set-up, then every test; logs are in dist/test
+test: $(READY) ## All set-up, then every suite that CI runs; logs are in dist/test
 	@PYTHONPATH=tests $(BIN)/python -m suites
 
 .PHONY: test-programs
@@ -147,11 +147,11 @@ chaos: cluster-up ## 4 minutes of kills and outages under load, on the local clu
 	@PYTHONPATH=tests $(BIN)/python -m chaos
 
 .PHONY: demo
-demo: cluster-up ## The main job as a story: apply, publish, install in a pod
+demo: cluster-up ## Watch it work: apply an index, publish packages, install them in pods
 	@PYTHONPATH=tests $(BIN)/python -m demo up
 
 .PHONY: demo-down
-demo-down: ## Take away what `make demo` made
+demo-down: ## Remove what `make demo` made, with the local cluster
 	@PYTHONPATH=tests $(PYTHON) -m demo down
 
 REPOSITORY ?= wheelyard

@@ -8,3 +8,8 @@ import argparse
 from typing import TypeAlias
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+
+
+def sentence(purpose: str) -> str:
+    """Return the purpose of a command as a sentence, for the head of its help."""
+    return f"{purpose[0].upper()}{purpose[1:]}."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from passlib.context import CryptContext
 
-from wheelyard_server.commands import Subparsers
+from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.importing import htpasswd, pypicloud
 from wheelyard_server.importing.accounts import Accounts
@@ -28,12 +28,13 @@ _KNOWN = CryptContext(
 
 def add_to(commands: Subparsers) -> None:
     """Add the command."""
-    importing = commands.add_parser("import", help="import from another package index")
+    purpose = "import from another package index"
+    importing = commands.add_parser("import", help=purpose, description=sentence(purpose))
     kinds = importing.add_subparsers(required=True, metavar="WHAT")
     parser = kinds.add_parser(
         "users",
         help="write IndexUsers, their passwords and permissions to a folder for Git",
-        description="Writes users/ (IndexUsers), passwords/ (Secrets with hashes: seal them before they go to Git),"
+        description="Write users/ (IndexUsers), passwords/ (Secrets with hashes: seal them before they go to Git),"
         " packageindex-access.yaml (a merge patch) and kustomization.yaml.",
     )
     parser.add_argument(

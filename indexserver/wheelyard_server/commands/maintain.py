@@ -19,7 +19,7 @@ from wheelyard_server import settings, standalone
 from wheelyard_server.catalog import ownership
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_safety import WriteSafety
-from wheelyard_server.commands import Subparsers
+from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.errors import InvalidSettingsError, UnsafeStorageError, WheelyardError
 from wheelyard_server.maintenance.copy import Copier
 from wheelyard_server.maintenance.events import Assigned, Event, Finding, Proved, Report, Visited
@@ -154,7 +154,7 @@ class _Printer:
 
 
 def _add(commands: Subparsers, name: str, work: Work, purpose: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}. {_EXIT_CODES}")
+    parser = commands.add_parser(name, help=purpose, description=f"{sentence(purpose)} {_EXIT_CODES}")
     parser.add_argument("--json", action="store_true", help="print a JSON object for each finding or action")
 
     def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from wheelyard_server.commands import Subparsers
+from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.commands.client import Client, connect
 from wheelyard_server.model import Status
 
@@ -26,7 +26,7 @@ def add_to(commands: Subparsers) -> None:
         commands, "yank", yank, "yank a version or file: installers skip it unless it is pinned exactly"
     )
     _add_selection(yank_parser)
-    yank_parser.add_argument("--reason", default="", help="is shown by installers")
+    yank_parser.add_argument("--reason", default="", help="installers show it")
     _add_selection(_add(commands, "unyank", unyank, "undo a yank"))
     delete_parser = _add(commands, "delete", delete, "permanently delete a file, a version or a whole project")
     _add_selection(delete_parser, or_all=True)
@@ -34,7 +34,7 @@ def add_to(commands: Subparsers) -> None:
     status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)")
     status_parser.add_argument("project", metavar="PROJECT")
     status_parser.add_argument("status", choices=[str(each) for each in Status])
-    status_parser.add_argument("--reason", default="", help="is shown by tools")
+    status_parser.add_argument("--reason", default="", help="tools show it")
 
 
 def whoami(client: Client, _arguments: argparse.Namespace) -> Any:
@@ -88,7 +88,7 @@ def status(client: Client, arguments: argparse.Namespace) -> Any:
 
 
 def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose)
+    parser = commands.add_parser(name, help=purpose, description=sentence(purpose))
     parser.add_argument(
         "--index-url",
         metavar="URL",

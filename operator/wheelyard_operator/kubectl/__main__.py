@@ -8,7 +8,9 @@ try:
 except ModuleNotFoundError as missing:
     if missing.name != "kubernetes":
         raise
-    sys.exit("kubectl wheelyard needs the Kubernetes client: pip install 'wheelyard[kubectl]'")
+    sys.exit(
+        "kubectl wheelyard needs the Kubernetes client. In a checkout, install it with: pip install '.[kubectl]'"
+    )
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
         ("pause", pause, "stop the operator from changing an index or a user until it is resumed"),
         ("resume", resume, "let the operator change a paused index or user again"),
     ):
-        parser = verbs.add_parser(verb, help=purpose, description=f"{purpose.capitalize()}.")
+        parser = verbs.add_parser(verb, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
         parser.add_argument("target", metavar="index/NAME|user/NAME", help="the PackageIndex or IndexUser")
         parser.set_defaults(run=run)
         yield parser
