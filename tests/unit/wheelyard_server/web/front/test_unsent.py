@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -147,6 +149,18 @@ async def test_a_body_is_counted_once_if_the_head_before_it_was_too_much(server:
     await until(lambda: not server.connections)
     assert unsent.size == 0
     assert not unsent._of_address
+
+
+async def test_a_connection_keeps_no_body_that_its_client_has_taken(server: LimitedServer) -> None:
+    body = os.urandom(1000)
+    with connected(server):
+        await until(lambda: server.connections)
+        (connection,) = server.connections
+        before = sys.getrefcount(body)
+        connection.send(b"head", body, "192.0.2.1")
+        assert sys.getrefcount(body) == before + 1, "it would be counted if the client did not take it"
+        connection.check(asyncio.get_running_loop().time())
+        assert sys.getrefcount(body) == before
 
 
 def test_a_body_is_written_at_once_only_if_it_is_small_and_the_only_one_of_its_address() -> None:
