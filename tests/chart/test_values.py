@@ -235,6 +235,8 @@ def test_index_servers_have_the_operators_image_unless_another_is_set() -> None:
         ("monitoring.serviceMonitor.interval=1h30m", "interval"),
         ("aws.keyOverlap=soon", "keyOverlap"),
         ("aws.keyOverlap=60", "keyOverlap"),
+        ("aws.keyOverlap=2d", "aws.keyOverlap is 2d: it must be from 0s to 1d"),
+        ("aws.keyOverlap=86401s", "aws.keyOverlap is 86401s: it must be from 0s to 1d"),
         ("networkPolicy.egressPorts[0]=https", "egressPorts"),
         ("aws.allowedBuckets[0]=pypi{namespace}", "allowedBuckets"),
         ("aws.allowedBuckets[0]=pypi-{namespace}x", "allowedBuckets"),

@@ -17,6 +17,16 @@
 {{- end }}
 {{- end }}
 
+{{- /* The schema has the form alone. An operator with a longer one would not start. */ -}}
+{{- define "wheelyard.keyOverlap" -}}
+{{- $text := .Values.aws.keyOverlap }}
+{{- $unit := regexFind "[smhd]$" $text }}
+{{- if gt (mul (atoi (trimSuffix $unit $text)) (get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) $unit)) 86400 }}
+{{- fail (printf "aws.keyOverlap is %s: it must be from 0s to 1d" $text) }}
+{{- end }}
+{{- $text }}
+{{- end }}
+
 {{- define "wheelyard.selectorLabels" -}}
 app.kubernetes.io/name: wheelyard
 app.kubernetes.io/component: operator
