@@ -108,7 +108,9 @@ def _run_lane(lane: Iterable[Suite], folder: Path, logs: Path) -> list[Result]:
 def _run(suite: Suite, folder: Path, logs: Path) -> Result:
     log, began = logs / f"{suite.target}.log", time.monotonic()
     # The jobs and flags of the make that runs all of this are not for this one.
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
     command = [*(("nice",) if suite.gives_way else ()), "make", "--no-print-directory", suite.target]
     with step(f"make {suite.target}", suite.usual_time), log.open("w") as output:
         done = subprocess.run(

@@ -36,7 +36,7 @@ def _of_architecture(architecture: str, wheel: Path, epoch: int) -> str:
             ROOT / "Dockerfile",
             Path(context),
             images.base(architecture),
-            builder=images.base(),
+            builder=images.builder(architecture),
             architecture=architecture,
             epoch=epoch,
         )

@@ -29,7 +29,8 @@ def build(
     if base:
         arguments += ["--build-arg", f"BASE={base}"]
     if builder:
-        arguments += ["--build-arg", f"BUILDER={builder}"]
+        # Buildah 1.28 by itself sets TARGETARCH to the architecture of the host.
+        arguments += ["--build-arg", f"BUILDER={builder}", "--build-arg", f"TARGETARCH={architecture}"]
     if epoch is not None:
         arguments += ["--timestamp", str(epoch), "--build-arg", f"SOURCE_DATE_EPOCH={epoch}"]
     options = ["--isolation", "chroot", "--layers=false", "--pull-never", "--quiet"]

@@ -149,10 +149,24 @@ def of_tests() -> str:
 
 def base(architecture: str = debian.HOST_ARCHITECTURE) -> str:
     """Return the name of the local base image, made from the Debian root if it is not there."""
-    name = _base_name(architecture)
-    with locked(f"base-image-{architecture}"):
+    return _built_base(_base_name(architecture), architecture, architecture)
+
+
+def builder(architecture: str) -> str:
+    """Return the name of an image that runs on the host and that builds for an architecture can use.
+
+    Buildah 1.28 finds an image for a stage only if it is marked as one of the target's architecture.
+    """
+    if architecture == debian.HOST_ARCHITECTURE:
+        return base()
+    name = _base_name(f"{debian.HOST_ARCHITECTURE}-for-{architecture}")
+    return _built_base(name, debian.HOST_ARCHITECTURE, architecture)
+
+
+def _built_base(name: str, architecture: str, marked: str) -> str:
+    with locked(f"base-image-{architecture}-{marked}"):
         if name not in buildah.images():
-            buildah.build(name, _BASE_DOCKERFILE, debian.base_root(architecture), architecture=architecture)
+            buildah.build(name, _BASE_DOCKERFILE, debian.base_root(architecture), architecture=marked)
     return name
 
 
