@@ -38,6 +38,7 @@ from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import SMALL_BYTES
 from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView
+from wheelyard_server.model import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import (
     Cache,
@@ -472,6 +473,19 @@ async def test_rights_count_from_the_moment_that_they_change(pair: Pair, tmp_pat
         server.app[CURRENT_ACCESS].reload()
     assert await taken_after(pair, health, secret.encode()) == 0
     assert statuses(await converse(pair.fast, [secret.encode()])) == [401]
+
+
+async def test_files_of_another_digest_or_of_a_quarantined_project_are_not_sent(pair: Pair) -> None:
+    health, files = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\n\r\n", [pair.file, pair.file + b".metadata", pair.large]
+    for path in files:
+        digest = path.split(b"/")[3]
+        assert await taken_after(pair, health, get(path)) == 1
+        assert await taken_after(pair, health, get(path.replace(digest, b"0" * 64))) == 0
+    for storage in pair.storages:
+        for name in (DEMO, LARGE):
+            await Catalog(storage).set_status(name, Status.QUARANTINED, "", "an admin")
+    fast, slow = await pair.send([health, *map(get, files)], in_turn=True)
+    assert statuses(fast) == statuses(slow) == [200, 404, 404, 404, 200]
 
 
 async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pair) -> None:
