@@ -155,7 +155,8 @@ def base(architecture: str = debian.HOST_ARCHITECTURE) -> str:
 def builder(architecture: str) -> str:
     """Return the name of an image that runs on the host and that builds for an architecture can use.
 
-    Buildah 1.28 finds an image for a stage only if it is marked as one of the target's architecture.
+    Buildah 1.28 finds an image for a stage only if it is marked as one of the target's
+    architecture.
     """
     if architecture == debian.HOST_ARCHITECTURE:
         return base()
