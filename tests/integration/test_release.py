@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tarfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,19 +139,19 @@ def container(release: Path, request: pytest.FixtureRequest) -> Iterator[str]:
         run(*BUILDAH, "rm", name)
 
 
-def test_the_image_imports_all_that_it_has_and_answers_requests(container: str) -> None:
+def test_the_image_imports_all_that_it_has_and_answers_requests(container: str, tmp_path: Path) -> None:
     version = run(*IN_CONTAINER, container, "--", "wheelyard", "--version")
     assert version == f"wheelyard {project.version()}\n"
     imported = json.loads(run(*IN_CONTAINER, container, "--", "python3", "-c", IMPORT_ALL))
     assert len(imported) > 100
     assert {"aiohttp._http_parser", "msgspec._core", "obstore._obstore", "uvloop.loop"} <= set(imported)
-    with serving(container) as url, urllib.request.urlopen(f"{url}/simple/") as answer:
+    with serving(container, tmp_path / "log") as url, urllib.request.urlopen(f"{url}/simple/") as answer:
         assert answer.headers.get_content_type() == "text/html"
         assert b"Simple index" in answer.read()
 
 
 @contextmanager
-def serving(container: str) -> Iterator[str]:
+def serving(container: str, log: Path) -> Iterator[str]:
     """Run `wheelyard serve` in the container, which has the network of the host."""
     listen = f"127.0.0.1:{free_port()}"
     command = [
@@ -164,11 +165,23 @@ def serving(container: str) -> Iterator[str]:
         "--listen",
         listen,
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
-        assert process.stderr
-        try:
-            ready = any(b"wheelyard_server.serving: Ready" in line for line in process.stderr)
-            assert ready, "the server ended before it was ready"
-            yield f"http://{listen}"
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        url = f"http://{listen}"
+        while not answers(url):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    """Return whether a server is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/-/readyz"):
+            return True
+    except OSError:
+        return False
