@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import tools
 from .processes import Program, Supervisor
+from .progress import ClusterError
 
 _REGION = "us-east-1"
 
@@ -138,13 +139,30 @@ def load(file: Path) -> S3Server:
     return S3Server(**json.loads(file.read_text()))
 
 
-def free_port() -> int:
+def free_port(following: int = 0) -> int:
     """Return a port of 127.0.0.1 that the kernel gives to nothing else for a minute.
 
     A connection that has just ended there keeps it (TIME_WAIT). A program that asks for this very
-    port gets it nevertheless, if it sets SO_REUSEADDR, as servers do.
+    port gets it nevertheless, if it sets SO_REUSEADDR, as servers do. The `following` ports after
+    it are kept in the same way.
     """
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        server.accept()[0].close()
-        port: int = server.getsockname()[1]
-        return port
+    for _ in range(100):
+        first = _reserve(0)
+        try:
+            for port in range(first + 1, first + 1 + following):
+                _reserve(port)
+        except (OSError, OverflowError):
+            continue
+        return first
+    raise ClusterError("the kernel has no free ports that follow each other")
+
+
+def _reserve(port: int) -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", port))  # Without SO_REUSEADDR: a port that is reserved already is an error.
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.listen()
+        with socket.create_connection(server.getsockname()):
+            server.accept()[0].close()
+            reserved: int = server.getsockname()[1]
+            return reserved

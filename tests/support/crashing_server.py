@@ -16,6 +16,9 @@ from wheelyard_server.settings import StorageSettings, parse
 from wheelyard_server.storage import Storage, layout
 from wheelyard_server.storage.opening import open_storage
 
+_OF_THE_START = (layout.INDEX, layout.PROBES, layout.CONDITIONAL_WRITES)
+"""Keys that a server reads and writes when it starts. They belong to no upload."""
+
 
 class Killer:
     """Hooks that kill the process."""
@@ -30,7 +33,7 @@ class Killer:
         self._passed("after", method, key)
 
     def _passed(self, moment: str, method: str, key: str) -> None:
-        if key == layout.INDEX:  # It is read at the start, and no part of any upload.
+        if key.startswith(_OF_THE_START):
             return
         # Calls may run at the same time: each moment is counted by itself.
         self._left -= (moment, method) == (self._moment, self._method)

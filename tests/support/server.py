@@ -59,6 +59,9 @@ class Server:
         return self.process.wait(HANG_SECONDS)
 
 
+MAX_PROCESSES = 2
+"""Each process of a server has a metrics port: the first one's, and those that follow it."""
+
 StartServer = Callable[[str], Server]
 
 
@@ -87,7 +90,7 @@ def start(
     this order.
     """
     home.mkdir(exist_ok=True)
-    port, external_port, metrics_port = (free_port() for _ in range(3))
+    port, external_port, metrics_port = free_port(), free_port(), free_port(following=MAX_PROCESSES - 1)
     access_file, config, log = home / "access.yaml", home / "index.yaml", home / "log"
     access_file.write_bytes(msgspec.yaml.encode(access))
     settings: dict[str, object] = {
