@@ -154,7 +154,7 @@ def test_a_reader_may_not_publish(main_job: MainJob) -> None:
         "twine upload --non-interactive --disable-progress-bar /tmp/dist/ours/*",
     )
     assert refused.returncode != 0
-    assert "no right to publish" in " ".join((refused.stdout + refused.stderr).split())
+    assert "no permission to publish" in " ".join((refused.stdout + refused.stderr).split())
 
 
 def test_deleting_the_index_keeps_the_packages_and_applying_it_again_serves_them(main_job: MainJob) -> None:
