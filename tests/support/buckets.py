@@ -20,6 +20,15 @@ def remember_as_safe(s3: S3Client, bucket: str, prefix: str, endpoint: str) -> N
     s3.put_object(Bucket=bucket, Key=f"{prefix}{key}", Body=msgspec.json.encode(verdict))
 
 
+def is_empty(s3: S3Client, bucket: str) -> bool:
+    """Return whether the server lists no version and no marker of deletion."""
+    try:
+        found = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+    except s3.exceptions.NoSuchBucket:
+        return True
+    return not found.get("Versions") and not found.get("DeleteMarkers")
+
+
 def empty(s3: S3Client, bucket: str, prefix: str = "") -> None:
     """Remove everything below a prefix from a bucket, if there is one: every version, and the markers of deletion.
 
