@@ -1,6 +1,5 @@
 """The users of an index, as the plugin and the operator read them from a real API server."""
 
-import os
 import uuid
 
 from support.rest import Rest
@@ -8,9 +7,6 @@ from unit.wheelyard_operator.fakes import index_body
 from wheelyard_operator.kube import Kube
 from wheelyard_operator.observe import read_user_bodies
 from wheelyard_operator.resource import API_VERSION, USER, Manifest, PackageIndex
-
-SELECTS_FIELDS = os.environ.get("KUBERNETES", "newest") == "newest"
-"""Kubernetes 1.30 does not have selectableFields: all users are read."""
 
 
 def user(name: str, namespace: str, index: str, index_namespace: str | None = None) -> Manifest:
@@ -25,9 +21,7 @@ def names(bodies: list[Manifest], *namespaces: str) -> set[str]:
     return {each["metadata"]["name"] for each in bodies if each["metadata"]["namespace"] in namespaces}
 
 
-def test_only_the_users_of_an_index_are_read_if_the_api_server_can_select_them(
-    kube: Kube, rest: Rest, namespace: str
-) -> None:
+def test_only_the_users_of_an_index_are_read(kube: Kube, rest: Rest, namespace: str) -> None:
     far = f"t-{uuid.uuid4().hex[:8]}"
     rest.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": far}})
     kube.create(user("short", namespace, "main"))
@@ -36,10 +30,5 @@ def test_only_the_users_of_an_index_are_read_if_the_api_server_can_select_them(
     kube.create(user("far", far, "main", namespace))
     kube.create(user("stranger", far, "main"))
     index = PackageIndex.parse(index_body("main", namespace))
-    own, others = {"short", "long"}, {"other"}
-    assert names(read_user_bodies(kube, index, namespace), namespace, far) == (
-        own if SELECTS_FIELDS else own | others
-    )
-    assert names(read_user_bodies(kube, index), namespace, far) == (
-        own | {"far"} if SELECTS_FIELDS else own | others | {"far", "stranger"}
-    )
+    assert names(read_user_bodies(kube, index, namespace), namespace, far) == {"short", "long"}
+    assert names(read_user_bodies(kube, index), namespace, far) == {"short", "long", "far"}

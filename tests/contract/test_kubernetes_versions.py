@@ -14,7 +14,7 @@ CHART = REPOSITORY / "charts/wheelyard"
 
 
 def minor(version: str) -> str:
-    """Return `1.31` for `v1.31.14`."""
+    """Return `1.34` for `v1.34.4`."""
     return ".".join(version.removeprefix("v").split(".")[:2])
 
 
