@@ -175,7 +175,7 @@ def read_user_bodies(kube: Kube, index: PackageIndex, namespace: str = "") -> li
     except ApiError as error:
         if error.status != 400:
             raise
-        # The CRD is older than the operator (Helm never upgrades one), or Kubernetes than 1.31.
+        # The CRD is older than the operator: Helm never upgrades one.
         return kube.list(USER, namespace)
 
 

@@ -17,6 +17,7 @@ SECONDS = 120
 """Within which all of a namespace or a bucket is gone: servers end what they do, and the machine may be busy."""
 
 EMPTY_LOOKS = 40
+"""Times that a bucket is seen empty before it counts as removed."""
 
 
 class Removals:
