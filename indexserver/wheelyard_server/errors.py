@@ -109,6 +109,51 @@ class ProjectClosedError(WheelyardError):
     """The project's status (PEP 792) or owner does not allow this."""
 
 
+class NameOwnedError(WheelyardError):
+    """The name belongs to an upstream, or to this index, so that what was asked for would mix two owners."""
+
+
+class RefusedFileError(WheelyardError):
+    """A policy refuses the file; the text says which rule, and who can change that."""
+
+
+class TooManyNewNamesError(WheelyardError):
+    """A client asks for more names than it may be the first to ask for."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many projects that nobody asked for before: try again in {seconds} seconds")
+        self.seconds = seconds
+
+
+class UpstreamError(WheelyardError):
+    """The base of all failures of an upstream. None of them means that something does not exist."""
+
+    def __init__(self, upstream: str, reason: str) -> None:
+        super().__init__(f"The upstream {upstream} {reason}")
+        self.upstream = upstream
+
+
+class UpstreamUnavailableError(UpstreamError):
+    """The upstream does not answer, is overloaded, or must not be asked now."""
+
+    def __init__(self, upstream: str, reason: str, seconds: int = 5) -> None:
+        super().__init__(upstream, reason)
+        self.seconds = seconds
+        """When a client may try again."""
+
+
+class UpstreamAnswerError(UpstreamError):
+    """The upstream answered, but with nothing that can be used: another type, other bytes, or a refusal."""
+
+
+class UpstreamCredentialsError(UpstreamAnswerError):
+    """The upstream refuses the credentials (401 or 403)."""
+
+
+class UpstreamFileMissingError(UpstreamAnswerError):
+    """The upstream has no file at this URL (404 or 410)."""
+
+
 class UnsafeStorageError(WheelyardError):
     """The storage has no atomic compare-and-swap, so a write could lose what others wrote."""
 

@@ -126,6 +126,104 @@ class File(_Part, frozen=True, gc=False):
         return _object_ids(self.upload_id, self.provenance_id)
 
 
+class Status(StrEnum):
+    """The status markers of PEP 792.
+
+    https://packaging.python.org/en/latest/specifications/project-status-markers/
+    """
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    """Accepts no uploads; installs as usual."""
+    QUARANTINED = "quarantined"
+    """Accepts no uploads and offers no files."""
+    DEPRECATED = "deprecated"
+    """Accepts uploads and installs as usual; tools may warn."""
+
+    @property
+    def takes_uploads(self) -> bool:
+        """Return whether files may be added."""
+        return self in (Status.ACTIVE, Status.DEPRECATED)
+
+    @property
+    def offers_files(self) -> bool:
+        """Return whether files may be listed and downloaded."""
+        return self is not Status.QUARANTINED
+
+
+class MirroredFile(_Part, frozen=True, gc=False):
+    """One distribution file of an upstream. Digests are in lower-case hex; "" and None mean unknown."""
+
+    filename: str
+    version: str
+    """Canonical version (PEP 440); "" if the filename has none, such as a file of an unknown type."""
+    path: str
+    """Path of its URL at the upstream, byte for byte, with its percent encoding and without a query."""
+    origin: str = ""
+    """Scheme, host and port of its URL; "" means `Mirror.file_origin`."""
+    query: str = ""
+    """Query of its URL, without the question mark. No client sees it."""
+    sha256: str = ""
+    """Digest of the whole file: as the upstream lists it, or else of the bytes that were fetched first."""
+    pinned: bool = False
+    """Whether `sha256` is that of the bytes that were fetched first."""
+    other_hash: str = ""
+    """Another digest that the upstream lists, as `<algorithm>=<hex>`, if it lists no SHA-256."""
+    size: int | None = None
+    """In bytes."""
+    upload_time: datetime | None = None
+    """In UTC."""
+    first_seen: datetime | None = None
+    """When this index first saw the file, in UTC, if the upstream has no upload time."""
+    requires_python: str | None = None
+    yanked: str | None = None
+    """Reason why it is yanked, possibly empty (PEP 592); None if it is not yanked."""
+    core_metadata_sha256: str | None = None
+    """Digest of its core metadata; "" if the upstream has it and lists no digest; None if there is none."""
+    extracted: bool = False
+    """Whether the core metadata was read from the file by this index."""
+    provenance_url: str = ""
+    """URL of its provenance object at the upstream (PEP 740)."""
+    provenance_sha256: str | None = None
+    """Digest of its provenance object; None until it was fetched first."""
+    gone: datetime | None = None
+    """When a page of the upstream first lacked it, in UTC."""
+    conflict: str = ""
+    """Another SHA-256 that the upstream lists by now for this filename, which is refused."""
+
+    @property
+    def is_wheel(self) -> bool:
+        """Return whether this is a wheel."""
+        return self.filename.endswith(".whl")
+
+
+class Mirror(_Part, frozen=True):
+    """What an upstream has of a project, as of its last page that differed."""
+
+    url: str
+    """URL of the upstream's simple API. Another URL is another mirror."""
+    made: datetime
+    """When this index first saw the project, in UTC."""
+    fetched: datetime
+    """When the page was fetched, in UTC."""
+    etag: str = ""
+    """ETag of the page at the upstream."""
+    serial: int = 0
+    """`_last-serial` of the page; 0 if it has none. An older page never replaces a newer one."""
+    file_origin: str = ""
+    """Scheme, host and port of most of the files."""
+    files: tuple[MirroredFile, ...] = ()
+    """In the order of the page."""
+    versions: tuple[str, ...] = ()
+    """As the page lists them; empty if it lists none."""
+    status: str = Status.ACTIVE
+    """The upstream's status marker (PEP 792), possibly one that is not known here."""
+    status_reason: str = ""
+    missing: datetime | None = None
+    """When the upstream first said that the project does not exist or has no files, in UTC, until that
+    is confirmed."""
+
+
 class DeletedFile(_Part, frozen=True, gc=False):
     """The record of a deleted file, which prevents that any spelling of its name returns with other bytes."""
 
@@ -159,31 +257,6 @@ class FencedUpload(_Part, frozen=True):
     """When collecting began, in UTC."""
 
 
-class Status(StrEnum):
-    """The status markers of PEP 792.
-
-    https://packaging.python.org/en/latest/specifications/project-status-markers/
-    """
-
-    ACTIVE = "active"
-    ARCHIVED = "archived"
-    """Accepts no uploads; installs as usual."""
-    QUARANTINED = "quarantined"
-    """Accepts no uploads and offers no files."""
-    DEPRECATED = "deprecated"
-    """Accepts uploads and installs as usual; tools may warn."""
-
-    @property
-    def takes_uploads(self) -> bool:
-        """Return whether files may be added."""
-        return self in (Status.ACTIVE, Status.DEPRECATED)
-
-    @property
-    def offers_files(self) -> bool:
-        """Return whether files may be listed and downloaded."""
-        return self is not Status.QUARANTINED
-
-
 class Project(_Part, frozen=True, dict=True):
     """A project's document. `name` is normalized. No filename occurs twice, including deleted ones.
 
@@ -209,6 +282,10 @@ class Project(_Part, frozen=True, dict=True):
     status_reason: str = ""
     status_changed: Change | None = None
     """When the status was last set. Format 2."""
+    mirror: Mirror | None = None
+    """The files of the upstream `owner`; then `files` is empty. Format 2."""
+    claimed: Change | None = None
+    """When the name was claimed from an upstream. Format 2."""
 
     def file(self, filename: str) -> File | None:
         """Return the file of that name; None if there is none."""

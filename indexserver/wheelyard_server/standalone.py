@@ -20,7 +20,6 @@ from wheelyard_server.catalog.ownership import FORMAT_FILE
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.model import FORMAT
 from wheelyard_server.settings import (
-    GIB,
     S3,
     Cache,
     Folder,
@@ -31,6 +30,7 @@ from wheelyard_server.settings import (
     Shutdown,
     StorageSettings,
 )
+from wheelyard_server.settings.part import GIB
 
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"

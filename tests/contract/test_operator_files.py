@@ -35,6 +35,7 @@ from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
 from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings.part import GIB
 
 OPERATOR = Settings(image="image", region="eu-west-1", s3_endpoint="http://s3.example")
 PASSWORDS = PasswordChecker(time.monotonic)
@@ -90,7 +91,7 @@ def test_the_server_parses_what_the_operator_writes_into_index_yaml(
         Path("/etc/wheelyard/access/access.json.gz"),
         Path("/scratch"),
     )
-    assert read.cache == server_settings.Cache(folder=Path("/cache"), max_bytes=5 * server_settings.GIB)
+    assert read.cache == server_settings.Cache(folder=Path("/cache"), max_bytes=5 * GIB)
     assert read.limits == server_settings.Limits()
     assert read.freshness == server_settings.Freshness()
     assert (read.shutdown.drain_seconds, read.shutdown.grace_seconds) == (5, 300)

@@ -15,7 +15,7 @@ from wheelyard_server.model import FORMAT, OLDEST_FORMAT, UNKNOWN, DeletedFile, 
 Part = TypeVar("Part", Project, File, DeletedFile)
 
 _SINCE_FORMAT_2: dict[type, dict[str, Any]] = {
-    Project: {"serial": 0, "owner": "", "status_changed": None},
+    Project: {"serial": 0, "owner": "", "status_changed": None, "mirror": None, "claimed": None},
     File: {"provenance_id": None, "yank_changed": None, "added": None, "promoted": None, "findings": ()},
     DeletedFile: {"deleted_by": "", "upload_time": None, "provenance_id": None},
 }

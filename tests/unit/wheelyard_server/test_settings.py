@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import GIB, MIB, Cache, Redirect, Redirects, parse
+from wheelyard_server.settings import Cache, Redirect, Redirects, parse
+from wheelyard_server.settings.part import GIB, MIB
 
 S3 = b"storage: {s3: {bucket: acme}}\naccessFile: /a.yaml\nscratchFolder: /scratch\n"
 FOLDER = b"storage: {folder: {path: /data}}\naccessFile: /a.yaml\nscratchFolder: /scratch\n"

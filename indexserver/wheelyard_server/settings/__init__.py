@@ -9,14 +9,12 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
-
-MIB = 1024**2
-GIB = 1024**3
+from wheelyard_server.settings.part import GIB, MIB, SettingsPart, is_plain_url
+from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
 
 _MAX_PATH_LENGTH = 200
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
@@ -33,11 +31,7 @@ def is_public_path(path: str) -> bool:
     return len(path) <= _MAX_PATH_LENGTH and _PUBLIC_PATH.fullmatch(path) is not None
 
 
-class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    pass
-
-
-class S3(_Settings, frozen=True):
+class S3(SettingsPart, frozen=True):
     """A bucket, or the part of it under `prefix`."""
 
     bucket: str
@@ -60,13 +54,13 @@ class S3(_Settings, frozen=True):
                 raise ValueError(f"`caBundle` must be certificates in PEM: {error}") from error
 
 
-class Folder(_Settings, frozen=True):
+class Folder(SettingsPart, frozen=True):
     """A local folder, for any number of server processes on the same machine."""
 
     path: Path
 
 
-class StorageSettings(_Settings, frozen=True):
+class StorageSettings(SettingsPart, frozen=True):
     """The place of all data: exactly one of the fields."""
 
     s3: S3 | None = None
@@ -77,7 +71,7 @@ class StorageSettings(_Settings, frozen=True):
             raise ValueError("set exactly one of `s3` and `folder`")
 
 
-class Cache(_Settings, frozen=True):
+class Cache(SettingsPart, frozen=True):
     """A cache of files from S3 on a local disk."""
 
     folder: Path
@@ -94,7 +88,7 @@ class Listener(StrEnum):
     """Clients that come through an Ingress or HTTPRoute."""
 
 
-class ListenAddress(_Settings, frozen=True):
+class ListenAddress(SettingsPart, frozen=True):
     """An address that accepts connections."""
 
     host: str = "127.0.0.1"
@@ -123,7 +117,7 @@ class ListenAddress(_Settings, frozen=True):
         return tuple(ip_network(each, strict=False) for each in self.trusted_proxies)
 
 
-class Listeners(_Settings, frozen=True):
+class Listeners(SettingsPart, frozen=True):
     """The addresses of the server's listeners. See `Listener`."""
 
     cluster: ListenAddress = ListenAddress()
@@ -134,7 +128,7 @@ class Listeners(_Settings, frozen=True):
     """For Prometheus and the operator; None serves no metrics."""
 
 
-class Shutdown(_Settings, frozen=True):
+class Shutdown(SettingsPart, frozen=True):
     """The shutdown after SIGTERM, in seconds."""
 
     drain_seconds: float = 5
@@ -144,7 +138,7 @@ class Shutdown(_Settings, frozen=True):
     """How long running requests may take to finish."""
 
 
-class Limits(_Settings, frozen=True):
+class Limits(SettingsPart, frozen=True):
     """Upper limits."""
 
     file_bytes: int = 5 * GIB
@@ -153,6 +147,11 @@ class Limits(_Settings, frozen=True):
     """Size of the METADATA or PKG-INFO of a distribution file."""
     project_files: int = 20_000
     """Number of files of one project."""
+    mirrored_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Size of all files of upstreams that the index keeps; None is unlimited. Files beyond it are
+    served without being kept."""
+    new_mirrors_per_hour: Annotated[int, msgspec.Meta(gt=0)] = 2_000
+    """Number of projects of upstreams that one client may be the first to ask for."""
     uploads: Annotated[int, msgspec.Meta(gt=0)] = 100
     """Number of uploads that one server receives concurrently; more get a 503 and retry."""
     scratch_bytes: Annotated[int, msgspec.Meta(gt=0)] = 20 * GIB
@@ -191,13 +190,13 @@ class Accept(StrEnum):
     """Only files that follow the packaging specifications."""
 
 
-class Uploads(_Settings, frozen=True):
+class Uploads(SettingsPart, frozen=True):
     """Rules for uploads."""
 
     accept: Accept = Accept.INSTALLABLE
 
 
-class Freshness(_Settings, frozen=True):
+class Freshness(SettingsPart, frozen=True):
     """The maximum age of what readers see, in seconds. Writers always see the current state."""
 
     fresh_seconds: float = 0
@@ -214,7 +213,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Logs(_Settings, frozen=True):
+class Logs(SettingsPart, frozen=True):
     """The log, on stderr."""
 
     format: LogFormat = LogFormat.TEXT
@@ -222,7 +221,7 @@ class Logs(_Settings, frozen=True):
     """Whether every request is logged. The audit log always contains refusals and writes."""
 
 
-class TracingSettings(_Settings, frozen=True):
+class TracingSettings(SettingsPart, frozen=True):
     """Traces of requests, sent to an OpenTelemetry collector by OTLP over HTTP. Needs `wheelyard[tracing]`."""
 
     endpoint: str
@@ -232,22 +231,22 @@ class TracingSettings(_Settings, frozen=True):
     """The share of requests that are traced, among those without a `traceparent` header."""
 
     def __post_init__(self) -> None:
-        if not _is_plain(self.endpoint):
+        if not is_plain_url(self.endpoint):
             raise ValueError("`tracing.endpoint` must be a URL such as https://collector:4318")
 
 
-class Redirect(_Settings, frozen=True):
+class Redirect(SettingsPart, frozen=True):
     """How the clients of one listener reach S3."""
 
     endpoint: str = ""
     """URL of the S3 server for these clients; empty: that of `storage.s3`."""
 
     def __post_init__(self) -> None:
-        if self.endpoint and not _is_plain(self.endpoint):
+        if self.endpoint and not is_plain_url(self.endpoint):
             raise ValueError("`endpoint` must be empty or a URL such as https://s3.example.com")
 
 
-class Redirects(_Settings, frozen=True):
+class Redirects(SettingsPart, frozen=True):
     """Downloads of large files are redirected to S3, with presigned URLs."""
 
     min_bytes: Annotated[int, msgspec.Meta(ge=0)] = 100 * MIB
@@ -263,7 +262,7 @@ class Redirects(_Settings, frozen=True):
             )
 
 
-class Performance(_Settings, frozen=True):
+class Performance(SettingsPart, frozen=True):
     """Settings that change the speed, never the answers."""
 
     fast_lane: bool = True
@@ -274,7 +273,7 @@ class Performance(_Settings, frozen=True):
     upward."""
 
 
-class Settings(_Settings, frozen=True):
+class Settings(SettingsPart, frozen=True):
     """The whole `index.yaml`."""
 
     storage: StorageSettings
@@ -298,8 +297,15 @@ class Settings(_Settings, frozen=True):
     redirects: Redirects | None = None
     """None disables redirects."""
     performance: Performance = Performance()
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    """Other indexes, in order: the first that has a name owns it."""
+    names: Names = Names()
+    egress: Egress = Egress()
 
     def __post_init__(self) -> None:
+        names = [upstream.name for upstream in self.upstreams]
+        if len(set(names)) < len(names):
+            raise ValueError("the names of `upstreams` must differ")
         if self.redirects is None:
             return
         if self.storage.s3 is None:
@@ -322,16 +328,6 @@ def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # The YAML library raises plain errors for scalars such as an impossible date.
         raise InvalidSettingsError(f"{filename}: {error}") from error
-
-
-def _is_plain(url: str) -> bool:
-    """Return whether this is the URL of a server, with at most a path."""
-    try:
-        parts = urlsplit(url)
-        has_server = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return has_server and parts.scheme in {"http", "https"} and not set("@?#") & set(url)
 
 
 def _to_path(wanted: type, value: object) -> Path:

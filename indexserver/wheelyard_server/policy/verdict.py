@@ -1,0 +1,37 @@
+"""The result of a decision about a file."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Rule(StrEnum):
+    """What a verdict is based on. The names never change: people write them into exceptions."""
+
+    OWNER = "owner"
+    """The name belongs to another owner: an upstream that is no longer asked for it."""
+    PRIVATE = "private"
+    """The name is private, so nothing of an upstream is offered under it."""
+    STATUS = "status"
+    """The project's status (PEP 792) offers no files."""
+    GONE = "gone"
+    """The upstream no longer lists the file."""
+    DIGEST = "digest"
+    """The upstream lists other bytes under this filename than before."""
+
+
+class Verdict(NamedTuple):
+    """Whether a file is offered, and why not."""
+
+    is_listed: bool = True
+    """Whether pages list the file."""
+    is_served: bool = True
+    """Whether the file can be downloaded. A file that is gone is served, but not listed."""
+    rule: Rule | None = None
+    reason: str = ""
+    """One sentence for the person who asks for the file; "" if it is listed and served."""
+    until: datetime | None = None
+    """When the verdict changes without anybody's doing, in UTC."""
+
+
+PERMITTED = Verdict()

@@ -1,0 +1,22 @@
+"""The base of every part of `index.yaml`, and the checks that several parts share."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+MIB = 1024**2
+GIB = 1024**3
+
+
+class SettingsPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A mapping in `index.yaml`. Its keys are the names of the fields in camel case."""
+
+
+def is_plain_url(url: str) -> bool:
+    """Return whether this is the URL of a server, with at most a path."""
+    try:
+        parts = urlsplit(url)
+        has_server = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_server and parts.scheme in {"http", "https"} and not set("@?#") & set(url)
