@@ -17,16 +17,26 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.UnauthenticatedError: 401,
     errors.ForbiddenError: 403,
     errors.ProjectClosedError: 403,
+    errors.RefusedFileError: 403,
     errors.NotFoundError: 404,
+    errors.UpstreamFileMissingError: 404,
     errors.FileExistsWithOtherContentError: 409,
+    errors.NameOwnedError: 409,
     errors.RegistrationError: 410,
     errors.FileTooLargeError: 413,
     errors.InvalidPublisherError: 422,
     errors.TooManyAttemptsError: 429,
+    errors.TooManyNewNamesError: 429,
+    errors.UpstreamAnswerError: 502,
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
+    errors.UpstreamUnavailableError: 503,
 }
+"""By type: the first that fits counts. No failure of an upstream but a missing file is a 404: pip and uv
+take a 404 for "not here" and ask their next index."""
 _RETRY_AFTER_SECONDS = 5
+_WithSeconds = errors.TooManyAttemptsError | errors.TooManyNewNamesError | errors.UpstreamUnavailableError
+"""Errors that say when a client may try again."""
 
 
 @web.middleware
@@ -44,7 +54,7 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
     except errors.WheelyardError as error:
         status = status_of(error)
         log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
-        wait = error.seconds if isinstance(error, errors.TooManyAttemptsError) else _RETRY_AFTER_SECONDS
+        wait = error.seconds if isinstance(error, _WithSeconds) else _RETRY_AFTER_SECONDS
         return _response(status, str(error), wait)
 
 

@@ -30,6 +30,7 @@ NO_ANSWER = {
     errors.LoopEndedError,
     errors.UnsafeInterpreterError,
     errors.LoginError,  # the base of those that are raised
+    errors.UpstreamError,  # another base
     errors.WrongBytesError,  # the catalog catches it and reads the bytes elsewhere
 }
 """Errors that end no request."""
@@ -73,6 +74,30 @@ async def test_an_outage_is_503_with_a_time_to_retry_and_without_its_cause() -> 
 async def test_a_throttled_client_gets_the_time_to_wait() -> None:
     response = await answer(errors.TooManyAttemptsError(42))
     assert (response.status, response.headers["Retry-After"]) == (429, "42")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.UpstreamUnavailableError("pypi", "does not answer", 30), 503),
+        (errors.UpstreamAnswerError("pypi", "sent no page"), 502),
+        (errors.UpstreamCredentialsError("pypi", "refuses the credentials"), 502),
+        (errors.UpstreamFileMissingError("pypi", "no longer has this file"), 404),
+        (errors.NameOwnedError("The name numpy belongs to the upstream pypi"), 409),
+        (errors.RefusedFileError("The upstream pypi lists other bytes under this name"), 403),
+        (errors.TooManyNewNamesError(600), 429),
+    ],
+)
+async def test_errors_of_upstreams_have_statuses_that_clients_understand(
+    error: errors.WheelyardError, status: int
+) -> None:
+    """T2 and T37: what is not an absence is no 404, and a body never parses as a page."""
+    response = await answer(error)
+    assert (response.status, detail(response), response.reason) == (status, str(error), str(error))
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers.get("Retry-After") == {429: "600", 503: "30"}.get(status)
+    assert response.text is not None
+    assert not {"files", "projects", "name"} & json.loads(response.text).keys()
 
 
 async def test_a_client_that_disconnects_is_no_failure_of_the_server() -> None:
