@@ -146,6 +146,10 @@ class UpstreamAnswerError(UpstreamError):
     """The upstream answered, but with nothing that can be used: another type, other bytes, or a refusal."""
 
 
+class UpstreamBytesError(UpstreamAnswerError):
+    """The upstream sends other bytes of a file than it lists, or than were fetched first."""
+
+
 class UpstreamCredentialsError(UpstreamAnswerError):
     """The upstream refuses the credentials (401 or 403)."""
 

@@ -93,10 +93,13 @@ class Upstream(Protocol):
         """Return the page of a project, unless its ETag is still `etag`; raise `UpstreamError`."""
         ...
 
-    async def open(self, url: str, start: int = 0, end: int | None = None, validator: str = "") -> FileStream:
+    async def open(
+        self, url: str, start: int = 0, end: int | None = None, validator: str = "", *, is_retry: bool = False
+    ) -> FileStream:
         """Open a file from `start` up to, but not including, `end`; raise `UpstreamError`.
 
-        A position is only kept if the file is still the one with this `validator`. Raises
+        A position is only kept if the file is still the one with this `validator`. `is_retry`: over
+        a new connection, since the bytes of an earlier one were wrong. Raises
         `UpstreamFileMissingError` for 404 and 410.
         """
         ...
