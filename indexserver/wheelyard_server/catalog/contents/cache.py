@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Iterable
@@ -12,24 +13,19 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, NamedTuple
+from typing import IO
 
-from wheelyard_server.catalog.contents.fill import Fill, Stored
+from wheelyard_server.catalog.contents.fill import Fills, Room, Stored
 from wheelyard_server.catalog.contents.lru_budget import LruBudget
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.clock import WallClock
-from wheelyard_server.errors import StorageError, WrongBytesError
+from wheelyard_server.errors import WrongBytesError
 
 log = logging.getLogger(__name__)
 
 COARSE_SECONDS = 60
 """Precision of the time of last use that a later process sees."""
 _FILLING = "filling-"
-
-
-class _Filling(NamedTuple):
-    fill: Fill
-    task: asyncio.Task[None]
 
 
 class FileCache:
@@ -41,8 +37,8 @@ class FileCache:
         self._files = files
         self._now = now
         self._budget = LruBudget(max_bytes, _found(folder))
-        self._filling: dict[str, _Filling] = {}
-        self._remove(self._budget.reserve(0))
+        self._fills = Fills(self.room)
+        self.remove(self._budget.reserve(0))
 
     async def find(self, sha256: str) -> FileIO | None:
         """Open a cached file whose digest is right; None: it must come from the storage."""
@@ -64,15 +60,30 @@ class FileCache:
 
     def is_bringing(self, sha256: str) -> bool:
         """Return whether a file is being brought into the cache."""
-        return sha256 in self._filling
+        return sha256 in self._fills.running
 
     async def follow(self, stored: Stored) -> AsyncIterator[bytes] | None:
         """Stream a whole file while it is brought into the cache, once for all clients; None: it is not cached.
 
         Raises `StorageError` as `Fill.follow` does.
         """
-        filling = self._filling.get(stored.file.sha256) or self._begin(stored)
-        return await filling.fill.follow() if filling else None
+        # A cached file that `find` did not return is large and still being verified.
+        if stored.sha256 in self._budget and not self.is_bringing(stored.sha256):
+            return None
+        opened = await self._fills.follow(stored)
+        return None if opened is None else opened.chunks
+
+    def room(self, size: int | None) -> Room | None:
+        """Return room for a file of this size that will be cached; None if it does not fit."""
+        # Fills of files of unknown size could evict everything without ever fitting.
+        if size is None or not self._budget.can_reserve(size):
+            return None
+        try:
+            part = NamedTemporaryFile(dir=self._folder, prefix=_FILLING)  # noqa: SIM115 - its room closes it
+        except OSError as error:
+            log.warning("The cache cannot be written to: %s", error)
+            return None
+        return _CacheRoom(self, part, size, self._budget.reserve(size))
 
     def _drop(self, sha256: str, reason: Exception) -> None:
         # Only the first of all waiting callers drops the file: a new copy may already be in
@@ -80,7 +91,7 @@ class FileCache:
         if sha256 in self._budget:
             log.warning("A file of the cache was lost or damaged and will be fetched again: %s", reason)
             self._budget.forget(sha256)
-            self._remove([sha256])
+            self.remove([sha256])
 
     def _use(self, file: FileIO, sha256: str) -> None:
         self._budget.use(sha256)
@@ -89,50 +100,55 @@ class FileCache:
             with suppress(OSError):
                 os.utime(file.fileno(), ns=(int(now * 1e9), state.st_mtime_ns))
 
-    def _begin(self, stored: Stored) -> _Filling | None:
-        # A cached file that `find` did not return is large and still being verified.
-        if stored.file.sha256 in self._budget or not self._budget.can_reserve(stored.file.size):
-            return None
-        try:
-            part = NamedTemporaryFile(dir=self._folder, prefix=_FILLING)  # noqa: SIM115 - _run closes it
-        except OSError as error:
-            log.warning("The cache cannot be written to: %s", error)
-            return None
-        fill = Fill(stored, part)
-        task = asyncio.create_task(self._run(fill, stored, part, self._budget.reserve(stored.file.size)))
-        filling = self._filling[stored.file.sha256] = _Filling(fill, task)
-        return filling
-
-    async def _run(self, fill: Fill, stored: Stored, part: IO[bytes], evicted: Iterable[str]) -> None:
-        try:
-            await asyncio.to_thread(self._remove, evicted)
-            await fill.run()
-            self._keep(stored, part)
-        except OSError as error:
-            log.warning("The cache could not store %s: %s", stored.key, error)
-        except StorageError as error:
-            log.warning("The cache could not get the whole of %s: %s", stored.key, error)
-        finally:
-            del self._filling[stored.file.sha256]
-            self._budget.release(stored.file.size)
-            # Removes the file if it still has its temporary name; if not, raises.
-            with suppress(OSError):
-                part.close()
-
-    def _keep(self, stored: Stored, part: IO[bytes]) -> None:
-        path = self._path(stored.file.sha256)
+    def keep(self, part: IO[bytes], sha256: str, size: int) -> None:
+        """Make a complete file of a room a cached file; raise `OSError`."""
+        path = self._path(sha256)
         path.parent.mkdir(exist_ok=True)
         Path(part.name).rename(path)
-        self._files.remember(part.fileno(), stored.file.sha256)
-        self._budget.keep(stored.file.sha256, stored.file.size)
+        self._files.remember(part.fileno(), sha256)
+        self._budget.keep(sha256, size)
+
+    def release(self, size: int) -> None:
+        """Give back the reservation of a room."""
+        self._budget.release(size)
+
+    def remove(self, evicted: Iterable[str]) -> None:
+        """Remove evicted files; blocks."""
+        for sha256 in evicted:
+            with suppress(OSError):
+                self._path(sha256).unlink()
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
-    def _remove(self, evicted: Iterable[str]) -> None:
-        for sha256 in evicted:
-            with suppress(OSError):
-                self._path(sha256).unlink()
+
+class _CacheRoom:
+    """Room in the cache for one file, whose size is known."""
+
+    def __init__(self, cache: FileCache, file: IO[bytes], size: int, evicted: list[str]) -> None:
+        self.file = file
+        self._cache = cache
+        self._size = size
+        self._evicted = evicted
+
+    async def reserve(self, size: int) -> None:
+        """See `Room.reserve`: all of it is reserved from the beginning."""
+        evicted, self._evicted = self._evicted, []
+        if evicted:
+            await asyncio.to_thread(self._cache.remove, evicted)
+        if size > self._size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def keep(self, sha256: str, size: int) -> None:
+        """See `Room.keep`."""
+        self._cache.keep(self.file, sha256, size)
+
+    def close(self) -> None:
+        """See `Room.close`."""
+        self._cache.release(self._size)
+        self._cache.remove(self._evicted)
+        # Removes the file if it still has its temporary name; if not, raises.
+        self.file.close()
 
 
 def _found(folder: Path) -> dict[str, int]:

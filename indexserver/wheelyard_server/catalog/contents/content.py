@@ -6,12 +6,11 @@ from hashlib import sha256
 from io import FileIO
 
 from wheelyard_server.catalog.contents.cache import FileCache
-from wheelyard_server.catalog.contents.fill import Stored
+from wheelyard_server.catalog.contents.fill import Digested, Stored
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.errors import DamagedObjectError, WrongBytesError
-from wheelyard_server.model import File
 from wheelyard_server.storage import Storage, local_paths
 
 Content = bytes | FileIO | AsyncIterator[bytes]
@@ -57,7 +56,7 @@ class Contents:
         self._cache = cache
         self._reads = (counts or Counts()).file_reads
 
-    async def open(self, key: str, file: File, start: int, end: int) -> Content:
+    async def open(self, key: str, file: Digested, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to, but not including, `end`.
 
         A whole file with a wrong digest never arrives completely: this raises `StorageError`, or
@@ -78,7 +77,7 @@ class Contents:
             return await self._storage.open(key, start, end)
         return await self._whole(Stored(self._storage, key, file))
 
-    def is_cached(self, key: str, file: File) -> bool:
+    def is_cached(self, key: str, file: Digested) -> bool:
         """Return whether `open` would return a large file from local disk without verifying it first."""
         if file.size <= SMALL_BYTES:
             return False
@@ -92,7 +91,7 @@ class Contents:
         followed = await self._cache.follow(stored) if self._cache is not None else None
         return followed if followed is not None else await stored.chunks()
 
-    async def _local(self, key: str, file: File) -> FileIO | None:
+    async def _local(self, key: str, file: Digested) -> FileIO | None:
         if self._local_paths is None:
             return await self._cache.find(file.sha256) if self._cache is not None else None
         try:
@@ -102,7 +101,7 @@ class Contents:
         except OSError:
             return None  # It is large and still being verified, or the storage knows what is wrong.
 
-    def _small(self, local: FileIO, file: File) -> bytes | None:
+    def _small(self, local: FileIO, file: Digested) -> bytes | None:
         """Read a small file and keep it in memory; None if it is large, or was just changed."""
         if file.size > SMALL_BYTES:
             return None

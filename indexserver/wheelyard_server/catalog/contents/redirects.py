@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wheelyard_server.catalog.contents.fill import Digested
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
-from wheelyard_server.model import File
 from wheelyard_server.settings import Listener
 
 SHARED_SECONDS = 60
@@ -62,7 +62,7 @@ class FileRedirects:
     cluster: PresignedUrls | None = None
     external: PresignedUrls | None = None
 
-    def of(self, file: File, listener: Listener) -> PresignedUrls | None:
+    def of(self, file: Digested, listener: Listener) -> PresignedUrls | None:
         """Return where a client of this listener finds a file; None if this server sends it."""
         if file.size < self.min_bytes:
             return None

@@ -1,7 +1,8 @@
 """Downloads that are verified on the way: bytes are served only if their SHA-256 is right."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from wheelyard_server.errors import DamagedObjectError
 
@@ -30,3 +31,13 @@ def verify_bytes(body: bytes, sha256: str, key: str) -> bytes:
     if digest != sha256:
         raise DamagedObjectError(key, f"the stored bytes have the SHA-256 {digest}")
     return body
+
+
+@asynccontextmanager
+async def closed(chunks: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Close a stream at the end, so that its connection ends now and not when Python collects it."""
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()

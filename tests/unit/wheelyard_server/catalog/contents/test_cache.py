@@ -56,7 +56,7 @@ class World:
 
     async def idle(self) -> None:
         """Wait until every fill has ended."""
-        await asyncio.gather(*(filling.task for filling in self.cache._filling.values()))
+        await asyncio.gather(*(running.task for running in self.cache._fills.running.values()))
 
     @property
     def opens(self) -> int:
