@@ -12,6 +12,7 @@ import msgspec
 
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings.part import Glob
 
 
 class Verb(StrEnum):
@@ -70,11 +71,6 @@ _ANYBODY = "anonymous"
 ANONYMOUS = Principal(None, frozenset({_ANYBODY}))
 
 
-MAX_STARS = 8
-MAX_GLOB_LENGTH = 128
-
-Glob = Annotated[str, msgspec.Meta(pattern=rf"^[^*]*(?:\*[^*]*){{0,{MAX_STARS}}}$", max_length=MAX_GLOB_LENGTH)]
-"""A glob for normalized names, with the bounds of the CRDs."""
 Subject = Annotated[str, msgspec.Meta(pattern=r"^(anonymous|authenticated|user:.+|group:.+)$")]
 
 

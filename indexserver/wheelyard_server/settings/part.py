@@ -1,11 +1,18 @@
 """The base of every part of `index.yaml`, and the checks that several parts share."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 
 MIB = 1024**2
 GIB = 1024**3
+
+MAX_STARS = 8
+MAX_GLOB_LENGTH = 128
+
+Glob = Annotated[str, msgspec.Meta(pattern=rf"^[^*]*(?:\*[^*]*){{0,{MAX_STARS}}}$", max_length=MAX_GLOB_LENGTH)]
+"""A glob for normalized names, with the bounds of the CRDs."""
 
 
 class SettingsPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

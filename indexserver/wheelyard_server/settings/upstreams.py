@@ -1,8 +1,12 @@
 """The settings of upstreams: other indexes whose projects this one serves, too."""
 
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated
 
-from wheelyard_server.settings.part import SettingsPart, is_plain_url
+import msgspec
+
+from wheelyard_server.settings.part import Glob, SettingsPart, is_plain_url
 
 PYPI = "pypi"
 """The word for PyPI in `allowedHosts`, and the usual name of its upstream."""
@@ -15,23 +19,29 @@ class PyPI(SettingsPart, frozen=True):
 class UpstreamFreshness(SettingsPart, frozen=True):
     """The maximum age of an upstream's pages, in seconds."""
 
-    fresh_seconds: float = 600
+    fresh_seconds: Annotated[float, msgspec.Meta(ge=0)] = 600
     """A page is asked for again after this time, or earlier if the upstream says so."""
-    stale_seconds: float = 86_400
+    stale_seconds: Annotated[float, msgspec.Meta(ge=0)] = 86_400
     """How long a page is served while the upstream does not answer."""
+
+
+UpstreamName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\Z")]
+"""A DNS label: a segment of URLs, and a label of metrics."""
+Host = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")]
+"""`host` or `host:port`."""
 
 
 class UpstreamSettings(SettingsPart, frozen=True):
     """Another index: exactly one of `pypi` and `url`."""
 
-    name: str
+    name: UpstreamName
     """Part of the URLs of its files: `/mirror/<name>/...`."""
     pypi: PyPI | None = None
     url: str = ""
     """URL of its simple API, such as https://download.pytorch.org/whl/cu124/."""
-    packages: tuple[str, ...] = ("*",)
+    packages: tuple[Glob, ...] = ("*",)
     """Globs on normalized names: the names that it is asked for."""
-    file_hosts: tuple[str, ...] = ()
+    file_hosts: tuple[Host, ...] = ()
     """Hosts of its files, `host` or `host:port`, in addition to the host of `url`. PyPI's need not be
     listed."""
     credentials_folder: Path | None = None
@@ -60,14 +70,14 @@ class UpstreamSettings(SettingsPart, frozen=True):
 class Names(SettingsPart, frozen=True):
     """Rules for names of projects."""
 
-    private: tuple[str, ...] = ()
+    private: tuple[Glob, ...] = ()
     """Globs on normalized names that no upstream is ever asked for, whether they exist here or not."""
 
 
 class Egress(SettingsPart, frozen=True):
     """The limits of connections to upstreams."""
 
-    allowed_hosts: tuple[str, ...] = (PYPI,)
+    allowed_hosts: tuple[Host, ...] = (PYPI,)
     """Hosts, `host` or `host:port`, and the word `pypi`. It counts for pages, files, redirects and
     proxies. A host that is listed may have private addresses."""
     proxy: str = ""
@@ -77,3 +87,9 @@ class Egress(SettingsPart, frozen=True):
     denied_networks: tuple[str, ...] = ()
     """Networks, such as those of the cluster, that hosts which are not listed must not resolve to, in
     addition to the private ones."""
+
+    def __post_init__(self) -> None:
+        if self.proxy and not is_plain_url(self.proxy):
+            raise ValueError("`egress.proxy` must be a URL such as http://proxy.example.com:3128")
+        for network in self.denied_networks:
+            ip_network(network)

@@ -79,3 +79,29 @@ def test_clients_are_redirected_for_files_of_100_mib_or_more_by_default() -> Non
 def test_an_error_names_the_key(text: bytes, named: str) -> None:
     with pytest.raises(InvalidSettingsError, match=named):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("upstreams: [{name: A, pypi: {}}]", r"upstreams\[0\].name"),
+        ("upstreams: [{name: a/b, pypi: {}}]", r"upstreams\[0\].name"),
+        ("upstreams: [{name: a, pypi: {}}, {name: a, url: 'https://a.example.com/'}]", "must differ"),
+        ("upstreams: [{name: a}]", "exactly one of `pypi` and `url`"),
+        ("upstreams: [{name: a, pypi: {}, url: 'https://a.example.com/'}]", "exactly one of `pypi` and `url`"),
+        ("upstreams: [{name: a, url: 'https://me:secret@a.example.com/'}]", "must be a URL such as"),
+        ("upstreams: [{name: a, url: 'ftp://a.example.com/'}]", "must be a URL such as"),
+        ("upstreams: [{name: a, pypi: {}, packages: ['*********']}]", r"packages\[0\]"),
+        ("upstreams: [{name: a, pypi: {}, fileHosts: ['https://a.example.com']}]", r"fileHosts\[0\]"),
+        ("upstreams: [{name: a, pypi: {}, freshness: {freshSeconds: -1}}]", "freshSeconds"),
+        ("upstreams: [{name: a, pypi: {}, absentOn: [500]}]", "401 and 403"),
+        ("names: {private: ['*********']}", r"private\[0\]"),
+        ("egress: {allowedHosts: ['a.example.com/simple']}", r"allowedHosts\[0\]"),
+        ("egress: {proxy: 'proxy.example.com'}", "egress.proxy"),
+        ("egress: {deniedNetworks: ['10.0.0.1/8']}", "host bits"),
+        ("limits: {mirroredBytes: -1}", "mirroredBytes"),
+    ],
+)
+def test_settings_of_upstreams_that_cannot_be_meant_are_refused(text: str, key: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=key):
+        parse(S3 + text.encode())
