@@ -1,0 +1,34 @@
+"""Run an upstream with the sample's packages until it is ended: `python -m support.upstreams --kind pypi`."""
+
+import argparse
+import signal
+import sys
+import threading
+
+from support.upstreams.kinds import KINDS
+from support.upstreams.running import make
+
+
+def main() -> None:
+    """Run it, and print its URL and its requests."""
+    parser = argparse.ArgumentParser(prog="python -m support.upstreams", description=__doc__)
+    parser.add_argument("--kind", choices=KINDS, default="pypi")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--files-port", type=int, default=0)
+    parser.add_argument("--password", default="", help="what a kind with a login accepts")
+    arguments = parser.parse_args()
+    upstream = make(arguments.kind, host=arguments.host, ports=(arguments.port, arguments.files_port))
+    upstream.kind.password = arguments.password or upstream.kind.password
+    upstream.start()
+    sys.stdout.write(f"{upstream.login_url}\n")
+    sys.stdout.flush()
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    ended.wait()
+    upstream.stop()
+
+
+if __name__ == "__main__":
+    main()
