@@ -11,7 +11,7 @@ from support.upstreams.stock import MadeFile, MadeProject, Stock
 
 
 class Sidecar(NamedTuple):
-    """What lies at a path below a file: the file itself has none."""
+    """A file at a path, or its `.metadata`: then that is the suffix."""
 
     project: MadeProject
     file: MadeFile
@@ -38,7 +38,7 @@ class Kind(ABC):
     def __init__(self, stock: Stock) -> None:
         self.stock = stock
         self.password = f"token-{secrets.token_hex(4)}" if self.user else ""
-        """What it accepts now; another one than before is an expired token."""
+        """The password that it accepts now. To change it is to let a token expire."""
         self._paths: dict[tuple[Host, str], Sidecar] = {}
         self._serial = -1
 
@@ -88,7 +88,7 @@ class Kind(ABC):
         return request.origins[self.host_of_files] + encoded(self.path(project, file))
 
     def below_files(self, request: Request) -> Answer:
-        """Return a file, or what lies beside it."""
+        """Return a file or its metadata."""
         found = self.found(request.host, request.path)
         if found is None:
             return self.nothing(request)

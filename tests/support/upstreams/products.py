@@ -47,7 +47,7 @@ class Artifactory(Kind):
 
 
 class Nexus(Kind):
-    """HTML with relative URLs; a group answers 200 without links for what it lacks."""
+    """HTML with relative URLs; a group answers 200 without links for unknown names."""
 
     name = "nexus"
     root = "/repository/pypi-all/simple/"
@@ -61,7 +61,7 @@ class Nexus(Kind):
         return f"/repository/pypi-all/packages/{project.name}/{file.version}/{file.filename}"
 
     def simple(self, name: str, request: Request) -> Answer:
-        """Return a page, of a group also for what it lacks."""
+        """Return a page; a group has one for every name."""
         if self.is_group and name and name.removesuffix("/") not in self.stock.projects:
             return self.page(MadeProject(name.removesuffix("/")), request)
         return super().simple(name, request)
@@ -87,7 +87,7 @@ class GitLab(Kind):
     def __init__(self, stock: Stock) -> None:
         super().__init__(stock)
         self.forwards_to = ""
-        """URL of the simple API to which it redirects for what it lacks; "": it does not."""
+        """URL of the simple API to which it redirects for unknown names; "": it does not."""
 
     def path(self, project: MadeProject, file: MadeFile) -> str:  # noqa: ARG002
         """Return a path with the digest."""

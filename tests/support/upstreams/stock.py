@@ -163,8 +163,9 @@ APP, NEEDED, TENSOR = "public-app", "public-needed", "public-tensor"
 def sample() -> Stock:
     """Return what all kinds have in the tests of clients.
 
-    `public-app` 1.0 requires `public-needed`; its 2.0 needs a Python that does not exist. `public-needed`
-    has 1.0, and 1.1 which is yanked. `public-tensor` has a local version, whose plus sign must survive URLs.
+    `public-app` 1.0 requires `public-needed`; its 2.0 needs a Python that does not exist.
+    `public-needed` has 1.0, and 1.1 which is yanked. `public-tensor` has a local version, whose
+    plus sign must survive URLs.
     """
     stock = Stock()
     stock.wheel(NEEDED, "1.0", module="answer = 42\n")
