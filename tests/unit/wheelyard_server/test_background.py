@@ -50,7 +50,7 @@ NO_LOOPS = {
     "serving._started_or_stopped": "`serve` waits for it: an error ends the process",
     "serving._unless": "of the end",
     "serving.serve": "it waits for `_started_or_stopped`: an error ends the process",
-    "catalog.contents.cache.FileCache._begin": "of a download",
+    "catalog.contents.fill.Fills._begin": "of a download",
     "catalog.contents.fill.Fill._read": "of a download",
     "catalog.contents.verified_files.VerifiedFiles._digest": "of a download",
     "catalog.projects.Projects._select": "of a request",
