@@ -114,14 +114,14 @@ class NameOwnedError(WheelyardError):
 
 
 class RefusedFileError(WheelyardError):
-    """A policy refuses the file; the text says which rule, and who can change that."""
+    """A policy refuses the file; the text says which rule, and what would change that."""
 
 
 class TooManyNewNamesError(WheelyardError):
     """A client asks for more names than it may be the first to ask for."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many projects that nobody asked for before: try again in {seconds} seconds")
+        super().__init__(f"Too many projects that were never asked for before: try again in {seconds} seconds")
         self.seconds = seconds
 
 

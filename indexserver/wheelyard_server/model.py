@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import islice
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -75,6 +75,60 @@ def findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(each.replace(message=each.message[:MAX_FINDING_LENGTH]) for each in kept)
 
 
+class OfferedFile(Protocol):
+    """The fields that pages need of a file, uploaded here (`File`) or mirrored (`MirroredFile`)."""
+
+    @property
+    def filename(self) -> str:
+        """Return its name, which is unique in the project."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Return the canonical version; "" if the filename has none."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the whole file; "" if it is unknown."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """Return the size in bytes; None if it is unknown."""
+        ...
+
+    @property
+    def requires_python(self) -> str | None:
+        """Return the Python versions that it is for (PEP 503)."""
+        ...
+
+    @property
+    def yanked(self) -> str | None:
+        """Return the reason why it is yanked, possibly empty; None if it is not yanked."""
+        ...
+
+    @property
+    def core_metadata_sha256(self) -> str | None:
+        """Return the digest of the core metadata; "" if it is unknown, None if there is no core metadata."""
+        ...
+
+    @property
+    def is_wheel(self) -> bool:
+        """Return whether this is a wheel."""
+        ...
+
+    @property
+    def has_provenance(self) -> bool:
+        """Return whether there is a provenance object (PEP 740)."""
+        ...
+
+    @property
+    def published(self) -> datetime | None:
+        """Return when it was published, or else first seen by this index, in UTC."""
+        ...
+
+
 class File(_Part, frozen=True, gc=False):
     """One distribution file of a project. In a document, only its yanked state and its provenance ever change."""
 
@@ -119,6 +173,16 @@ class File(_Part, frozen=True, gc=False):
     def is_wheel(self) -> bool:
         """Return whether this is a wheel, not an sdist."""
         return self.filename.endswith(".whl")
+
+    @property
+    def has_provenance(self) -> bool:
+        """Return whether the file has a provenance object (PEP 740)."""
+        return self.provenance_sha256 is not None
+
+    @property
+    def published(self) -> datetime:
+        """Return when the file was first published, in UTC."""
+        return self.upload_time
 
     @property
     def object_ids(self) -> frozenset[str]:
@@ -189,12 +253,23 @@ class MirroredFile(_Part, frozen=True, gc=False):
     gone: datetime | None = None
     """When a page of the upstream first lacked it, in UTC."""
     conflict: str = ""
-    """Another SHA-256 that the upstream lists by now for this filename, which is refused."""
+    """Another digest that the upstream lists by now for this filename, which is refused: a SHA-256, or as
+    in `other_hash`."""
 
     @property
     def is_wheel(self) -> bool:
         """Return whether this is a wheel."""
         return self.filename.endswith(".whl")
+
+    @property
+    def has_provenance(self) -> bool:
+        """Return whether the upstream has a provenance object (PEP 740)."""
+        return bool(self.provenance_url)
+
+    @property
+    def published(self) -> datetime | None:
+        """Return when the upstream published the file, or else when this index first saw it, in UTC."""
+        return self.upload_time or self.first_seen
 
 
 class Mirror(_Part, frozen=True):
@@ -205,7 +280,7 @@ class Mirror(_Part, frozen=True):
     made: datetime
     """When this index first saw the project, in UTC."""
     fetched: datetime
-    """When the page was fetched, in UTC."""
+    """When the page that this was last changed for was fetched, in UTC."""
     etag: str = ""
     """ETag of the page at the upstream."""
     serial: int = 0
@@ -220,8 +295,10 @@ class Mirror(_Part, frozen=True):
     """The upstream's status marker (PEP 792), possibly one that is not known here."""
     status_reason: str = ""
     missing: datetime | None = None
-    """When the upstream first said that the project does not exist or has no files, in UTC, until that
-    is confirmed."""
+    """When the upstream first said that the project does not exist or has no files, in UTC, until it
+    lists files again."""
+    outdated: datetime | None = None
+    """When the upstream first sent a page with a lower serial, in UTC, until it sends a newer one."""
 
 
 class DeletedFile(_Part, frozen=True, gc=False):
@@ -283,7 +360,8 @@ class Project(_Part, frozen=True, dict=True):
     status_changed: Change | None = None
     """When the status was last set. Format 2."""
     mirror: Mirror | None = None
-    """The files of the upstream `owner`; then `files` is empty. Format 2."""
+    """The files of the upstream `owner`; then `files` is empty. `deleted` need not be: files that were
+    published here before never return with other bytes. Format 2."""
     claimed: Change | None = None
     """When the name was claimed from an upstream. Format 2."""
 

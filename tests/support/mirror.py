@@ -10,6 +10,7 @@ from support.memory_storage import MemoryStorage, etag_of
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.serials import last_serial
+from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import Freshness
@@ -60,7 +61,7 @@ class Replica:
     """What a server knows of a storage."""
 
     def __init__(self, storage: MemoryStorage, clock: Callable[[], datetime]) -> None:
-        self.documents = Documents(storage, now=clock)
+        self.documents = Documents(storage, views=Views(now=clock))
         self.projects = ProjectList(storage, self.documents, Freshness(), now=clock)
 
 

@@ -1,7 +1,7 @@
 """The catalog: all operations on projects and files, for the layers above."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from wheelyard_server.catalog import edits
@@ -20,7 +20,7 @@ from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.single_use import SingleUse
-from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, view_of
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
@@ -54,7 +54,10 @@ class Catalog:
         self._storage = storage
         self._now = now
         self._documents = Documents(
-            storage, counts=self.counts, now=now, storage_format=StorageFormat(storage, may_raise_format)
+            storage,
+            counts=self.counts,
+            storage_format=StorageFormat(storage, may_raise_format),
+            views=Views(now=now),
         )
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
@@ -87,10 +90,10 @@ class Catalog:
         """Return a project; raise `NotFoundError` if it does not exist or has no files."""
         self.counts.page_reads += 1
         seen = await self._reader.read(name)
-        view = view_of(seen.stored, seen.stale_seconds)
+        view = self._documents.view(seen.stored)
         if view is None:
             raise NotFoundError("No such project in this index")
-        return view
+        return view if seen.stale_seconds is None else replace(view, stale_seconds=seen.stale_seconds)
 
     async def revalidated_project(self, name: NormalizedName) -> ProjectView:
         """Do as `project`, with less work if nothing has changed, for a caller that asks for many clients.

@@ -8,7 +8,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,8 +17,8 @@ from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.serials import last_serial, next_serial
-from wheelyard_server.catalog.stored_project import CachedDocument, StoredProject, parse, view_of
-from wheelyard_server.clock import MonotonicClock, WallClock
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, StoredProject, Views, parse
+from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import (
     ObjectNotFoundError,
     ObjectUnchangedError,
@@ -53,13 +52,14 @@ class Documents:
         storage: Storage,
         clock: MonotonicClock = time.monotonic,
         counts: Counts | None = None,
-        now: WallClock = lambda: datetime.now(UTC),
         storage_format: StorageFormat | None = None,
+        views: Views | None = None,
     ) -> None:
         self._storage = storage
         self._local, self._checks = local_paths(storage), cheap_checks(storage)
         self._format = storage_format or StorageFormat(storage)
-        self._now = now
+        self._views = views or Views()
+        self._now = self._views.now
         self._counts = counts or Counts()
         self._clock = clock
         self._cache: MemoryCache[str, CachedDocument] = MemoryCache(CACHED_BYTES)
@@ -76,6 +76,18 @@ class Documents:
     def cached(self, name: NormalizedName) -> CachedDocument | None:
         """Return the last read of a document, without asking the storage."""
         return self._cache.get(name)
+
+    def view(self, stored: StoredProject) -> ProjectView | None:
+        """Return what was read as readers see it, made once; None if it does not exist for them."""
+        cached = self._cache.get(stored.project.name)
+        view = cached.view if cached is not None and cached.stored is stored else self._views.of(stored)
+        if view is None or self._views.is_current(view):
+            return view
+        # The time has changed a verdict.
+        view = self._views.of(stored)
+        if cached is not None and cached.stored is stored:
+            self._cache.put(stored.project.name, cached._replace(view=view), cached.size * MEMORY_PER_BYTE)
+        return view
 
     def fingerprint_matches(self, cached: CachedDocument) -> bool:
         """Return whether the fingerprint shows that this is current; False: only a read shows it."""
@@ -179,7 +191,9 @@ class Documents:
         return self._remember(StoredProject(parse(body, name), etag), len(body), fingerprint)
 
     def _remember(self, stored: StoredProject, size: int, fingerprint: Fingerprint | None = None) -> StoredProject:
-        cached = CachedDocument(stored, self._clock(), size, fingerprint, view_of(stored))
+        known = self._cache.get(stored.project.name)
+        view = known.view if known is not None and known.stored is stored else self._views.of(stored)
+        cached = CachedDocument(stored, self._clock(), size, fingerprint, view)
         self._cache.put(stored.project.name, cached, size * MEMORY_PER_BYTE)
         return stored
 

@@ -1,12 +1,19 @@
 """A project as the storage, the cache and readers have it: the values that pass between them."""
 
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 from wheelyard_server.catalog import encoding
+from wheelyard_server.catalog.offers import Offers, status_of
+from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import DamagedObjectError
-from wheelyard_server.model import FORMAT, Project
+from wheelyard_server.model import FORMAT, File, MirroredFile, OfferedFile, Project
+from wheelyard_server.policy.decide import is_confirmed
+from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
+from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.storage import ETag, Fingerprint, layout
 
 
@@ -17,14 +24,72 @@ class StoredProject(NamedTuple):
     etag: ETag | None
 
 
-class ProjectView(NamedTuple):
-    """A project that is there, as readers see it."""
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project that is there, as readers see it: local or mirrored, with the files that a policy offers."""
 
     project: Project
     etag: ETag
     """ETag of its document, so the same on every replica."""
+    offers: Offers = field(compare=False, repr=False)
     stale_seconds: float | None = None
-    """Age in seconds while the storage does not answer; None if current."""
+    """Age in seconds while the storage or the upstream does not answer; None if current."""
+
+    @property
+    def revision(self) -> str:
+        """Return what pages depend on in addition to the document: part of the keys of page caches and of ETags.
+
+        It is "" for a local project.
+        """
+        return self.offers.revision
+
+    @property
+    def files(self) -> tuple[OfferedFile, ...]:
+        """Return the files that pages list, in the document's order."""
+        return self.offers.listed
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Return all versions (PEP 700), also those of an upstream that have no files."""
+        mirror = self.project.mirror
+        if mirror is None:
+            return self.project.versions
+        return mirror.versions or tuple(dict.fromkeys(file.version for file in self.files if file.version))
+
+    @property
+    def by_version(self) -> dict[str, tuple[OfferedFile, ...]]:
+        """Return the listed files of each version by its `version_key`, in the document's order."""
+        return self.offers.by_version
+
+    @property
+    def has_provenance(self) -> bool:
+        """Return whether any listed file has a provenance object (PEP 740)."""
+        return self.offers.has_provenance
+
+    @property
+    def status(self) -> str:
+        """Return the status marker (PEP 792): this index's own unless it is active, else the upstream's."""
+        return status_of(self.project)[0]
+
+    @property
+    def status_reason(self) -> str:
+        """Return the reason of the status."""
+        return status_of(self.project)[1]
+
+    def file(self, filename: str) -> File | MirroredFile | None:
+        """Return the file of that name, whether it is listed or not: ask for the `verdict` on it."""
+        return self.offers.file(filename)
+
+    async def at_path(self, path: str) -> MirroredFile | None:
+        """Return the mirrored file whose URL at the upstream has this decoded path, without the first slash.
+
+        It may not be listed: ask for the `verdict` on it.
+        """
+        return await self.offers.at_path(path)
+
+    def verdict(self, file: File | MirroredFile) -> Verdict:
+        """Return whether a file of this project is listed and served, and why not."""
+        return self.offers.verdict(file)
 
 
 class CachedDocument(NamedTuple):
@@ -37,14 +102,36 @@ class CachedDocument(NamedTuple):
     fingerprint: Fingerprint | None
     """Fingerprint of the stored document, from before it was read."""
     view: ProjectView | None
-    """The project as readers see it; None if it has no files."""
+    """The project as readers see it; None if it does not exist for them."""
 
 
-def view_of(stored: StoredProject, stale_seconds: float | None = None) -> ProjectView | None:
-    """Return the project as readers see it; None if it has no files."""
-    if stored.etag is None or not stored.project.files:
-        return None
-    return ProjectView(stored.project, stored.etag, stale_seconds)
+class Views:
+    """Makes views of projects by one policy."""
+
+    def __init__(self, policy: FilePolicy = NO_UPSTREAMS, now: WallClock = lambda: datetime.now(UTC)) -> None:
+        self.policy = policy
+        self.now = now
+
+    def of(self, stored: StoredProject) -> ProjectView | None:
+        """Return the project as readers see it; None if it does not exist for them.
+
+        That is a project without files, and one whose upstream no longer has it or is no longer asked.
+        """
+        project, etag = stored
+        if etag is None or not (project.files or self._shows(project)):
+            return None
+        return ProjectView(project, etag, Offers(project, self.policy, self.now()))
+
+    def is_current(self, view: ProjectView) -> bool:
+        """Return whether the verdicts in a view still hold."""
+        return view.offers.is_current(self.now())
+
+    def _shows(self, project: Project) -> bool:
+        """Return whether there is a mirror that its upstream still has."""
+        mirror = project.mirror
+        if mirror is None or not self.policy.upholds(project.owner, mirror, project.name):
+            return False
+        return not is_confirmed(mirror, mirror.missing)
 
 
 def parse(body: bytes, name: str) -> Project:

@@ -53,7 +53,7 @@ class UpstreamSettings(SettingsPart, frozen=True):
     """Certificates (PEM) of authorities that are trusted in addition to the public ones."""
     freshness: UpstreamFreshness = UpstreamFreshness()
     absent_on: tuple[int, ...] = ()
-    """Statuses besides 404 and 410 that mean that the upstream has no such project: 403 at indexes
+    """Statuses other than 404 and 410 that mean that the upstream has no such project: 403 at indexes
     that are S3 buckets."""
     offline: bool = False
     """Whether the upstream is never asked: what is kept is served."""

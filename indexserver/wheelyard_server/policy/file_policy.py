@@ -1,0 +1,77 @@
+"""The rules of an index about names and files of upstreams, as a value."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property
+from typing import NamedTuple
+
+from wheelyard_server.model import Mirror
+from wheelyard_server.names import NormalizedName
+
+_NOTHING = r"(?!)"
+
+
+class AllowedUpstream(NamedTuple):
+    """An upstream that is configured, and the names that it is asked for."""
+
+    name: str
+    url: str
+    """URL of its simple API, with a slash at the end."""
+    packages: tuple[str, ...] = ("*",)
+    """Globs on normalized names."""
+
+
+@dataclass(frozen=True)
+class FilePolicy:
+    """Decides about names. `decide` decides about files."""
+
+    upstreams: tuple[AllowedUpstream, ...] = ()
+    """In order: the first that has a name owns it."""
+    private: tuple[str, ...] = ()
+    """Globs on normalized names that no upstream is asked for."""
+
+    @cached_property
+    def revision(self) -> str:
+        """Return a digest that differs for each policy: part of the keys of everything that depends on one."""
+        return hashlib.sha256(repr((self.upstreams, self.private)).encode()).hexdigest()[:16]
+
+    def is_private(self, name: str) -> bool:
+        """Return whether no upstream is ever asked for this name, whether it exists here or not."""
+        return self._private.fullmatch(name) is not None
+
+    def allows(self, upstream: str, name: str) -> bool:
+        """Return whether an upstream may be asked for a name."""
+        allowed = self._by_name.get(upstream)
+        return allowed is not None and allowed.names.fullmatch(name) is not None and not self.is_private(name)
+
+    def upholds(self, owner: str, mirror: Mirror, name: str) -> bool:
+        """Return whether the owner of a mirror is still an upstream for this name, at the same URL."""
+        allowed = self._by_name.get(owner)
+        return allowed is not None and allowed.url == mirror.url and self.allows(owner, name)
+
+    def order(self, name: NormalizedName) -> tuple[str, ...]:
+        """Return the upstreams that are asked for a name, in order."""
+        return tuple(each.name for each in self.upstreams if self.allows(each.name, name))
+
+    @cached_property
+    def _private(self) -> re.Pattern[str]:
+        return _pattern(self.private)
+
+    @cached_property
+    def _by_name(self) -> "dict[str, _Allowed]":
+        return {each.name: _Allowed(each.url, _pattern(each.packages)) for each in self.upstreams}
+
+
+class _Allowed(NamedTuple):
+    url: str
+    names: re.Pattern[str]
+
+
+def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, globs)) or _NOTHING)
+
+
+NO_UPSTREAMS = FilePolicy()
