@@ -1,0 +1,40 @@
+"""Reads an upstream's page of a project, in the form that it has."""
+
+from wheelyard_server.sliced import at_once, in_slices
+from wheelyard_server.upstream import Page
+from wheelyard_server.upstream.pages import html_form, json_form
+from wheelyard_server.upstream.pages.bounds import MAX_PAGE_BYTES, UnreadablePageError
+
+MAX_INLINE_BYTES = 16 * 1024
+"""A page of this size takes about a millisecond."""
+_BOM = b"\xef\xbb\xbf"
+
+
+async def read_page(body: bytes, content_type: str, url: str) -> Page:
+    """Return the page of a project without `etag` and `max_age`, which are of HTTP.
+
+    `content_type` is the header's value, "" if it is missing; `url` is the final one, after all
+    redirects. Raises `UnreadablePageError`, also for what is no page at all: that is never a page
+    without files.
+    """
+    if len(body) > MAX_PAGE_BYTES:
+        raise UnreadablePageError(f"answered with a page of more than {MAX_PAGE_BYTES // 1024**2} MiB")
+    body = body.removeprefix(_BOM)
+    form = html_form if _is_html(body, content_type) else json_form
+    work = form.read(body, url)
+    return at_once(work) if len(body) <= MAX_INLINE_BYTES else await in_slices(work)
+
+
+def _is_html(body: bytes, content_type: str) -> bool:
+    """Return whether it is HTML, not JSON.
+
+    The first character decides: proxies rewrite types (T21), and a page of either form begins in
+    one way. An error page in HTML is none, whatever its type: see `html_form`.
+    """
+    match body[:1024].lstrip()[:1]:
+        case b"{":
+            return False
+        case b"<":
+            return True
+    kind = content_type.partition(";")[0].strip()[:100] or "no type"
+    raise UnreadablePageError(f"answered with {kind}, which is neither the JSON nor the HTML form of a page")
