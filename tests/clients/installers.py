@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from clients.command import Done, run, succeed
-from clients.environments import UV, program
+from clients.environments import UV, environment, program
 
 Install = Callable[..., Done]
 """Called with a folder, which gets the environment `.venv`, the index's URL, and requirements."""
@@ -107,6 +107,43 @@ def pipenv(folder: Path, index: str, *requirements: str) -> Done:
     return run(program("pipenv"), "install", cwd=folder, variables={"PIPENV_VENV_IN_PROJECT": "1"})
 
 
+def pip_compile(folder: Path, index: str, *requirements: str) -> Done:
+    """Lock with pip-compile, digests included, and install with pip what the lock says."""
+    source = _write_requirements(folder, requirements)
+    options = ("--quiet", "--generate-hashes", "--cache-dir", folder / "cache", "--output-file", "requirements.txt")
+    compiler = environment("pip-tools") / "bin/pip-compile"
+    locked = run(compiler, *options, source, cwd=folder, variables={"PIP_INDEX_URL": index})
+    return locked if locked.returncode else pip(folder, index, "--require-hashes", "-r", "requirements.txt")
+
+
+def uv_compile(folder: Path, index: str, *requirements: str) -> Done:
+    """Lock with `uv pip compile`, digests included, and sync what the lock says."""
+    source = _write_requirements(folder, requirements)
+    variables = {"UV_DEFAULT_INDEX": index}
+    options = ("--quiet", "--generate-hashes", "--output-file", "requirements.txt")
+    python = ("--python", new_environment(folder))
+    locked = run(UV, "pip", "compile", *python, *options, source, cwd=folder, variables=variables)
+    if locked.returncode:
+        return locked
+    return run(UV, "pip", "sync", *python, "--require-hashes", "requirements.txt", cwd=folder, variables=variables)
+
+
+def pex(folder: Path, index: str, *requirements: str) -> Done:
+    """Build one file with pex, and make the environment of it."""
+    variables = {"PEX_ROOT": str(folder / "pex-root"), "PEX_PYTHON": str(new_environment(folder))}
+    options = ("--index-url", index, "--include-tools", "--output-file", "application.pex")
+    built = run(program("pex"), *options, *requirements, cwd=folder, variables=variables)
+    if built.returncode:
+        return built
+    unpack = (new_environment(folder), "application.pex", "venv", "--force", ".venv")
+    return run(*unpack, cwd=folder, variables={**variables, "PEX_TOOLS": "1"})
+
+
+def _write_requirements(folder: Path, requirements: tuple[str, ...]) -> str:
+    (folder / "requirements.in").write_text("".join(f"{each}\n" for each in requirements))
+    return "requirements.in"
+
+
 def _split(requirement: str) -> tuple[str, str]:
     name, pinned, version = requirement.partition("==")
     return name, f"=={version}" if pinned else "*"
@@ -125,3 +162,6 @@ _UV_PROJECT = {"UV_NO_CONFIG": "false"}
 INSTALLERS: Mapping[str, Install] = {
     each.__name__: each for each in (pip, uv, uv_project, poetry, pdm, hatch, pipenv)
 }
+
+LOCKERS: Mapping[str, Install] = {each.__name__: each for each in (uv_compile, pip_compile, pex)}
+"""Clients that write down what they chose, in files of their own."""
