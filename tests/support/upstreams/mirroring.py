@@ -1,9 +1,16 @@
-"""The settings of an index that mirrors upstreams of the tests."""
+"""An index that mirrors upstreams of the tests, and its settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
 
 from support.access import USERS
+from support.fetching import Fetched, fetch
+from support.server import Server, start
+from support.upstreams.pages import JSON
 from support.upstreams.running import Upstream
 from wheelyard_server.access.access_file import AccessFile
 from wheelyard_server.access.rules import Grant, Verb
@@ -21,40 +28,31 @@ EVERYTHING = AccessFile(
 Settings = dict[str, object]
 
 
-def mirror_settings(
-    folder: Path,
-    *others: Upstream,
-    packages: Sequence[str] = ("*",),
-    private: Sequence[str] = (),
-    **freshness: float,
-) -> Settings:
+def mirror_settings(folder: Path, *others: Upstream, private: Sequence[str] = (), **more: object) -> Settings:
     """Return the settings of these upstreams, in this order, each under the name of its kind.
 
-    `freshness` holds `freshSeconds` and `staleSeconds`.
+    `more` are other settings of all of them.
     """
+    return mirrors([(each, upstream_settings(folder, each, **more)) for each in others], private)
+
+
+def mirrors(others: Sequence[tuple[Upstream, Settings]], private: Sequence[str] = ()) -> Settings:
+    """Return the settings of an index with these upstreams, whose hosts it may reach."""
     return {
-        "upstreams": [upstream_settings(folder, each, packages, freshness) for each in others],
-        "egress": {"allowedHosts": [host for each in others for host in each.hosts]},
+        "upstreams": [settings for _, settings in others],
+        "egress": {"allowedHosts": [host for other, _ in others for host in other.hosts]},
         "names": {"private": list(private)},
     }
 
 
-def upstream_settings(
-    folder: Path, other: Upstream, packages: Sequence[str], freshness: dict[str, float]
-) -> Settings:
+def upstream_settings(folder: Path, other: Upstream, **more: object) -> Settings:
     """Return the settings of one upstream; its login is written into a folder, as the operator mounts it."""
-    made: Settings = {
-        "name": other.kind.name,
-        "url": other.url,
-        "packages": list(packages),
-        "fileHosts": other.hosts[1:],
-        "freshness": freshness,
-    }
+    made: Settings = {"name": other.kind.name, "url": other.url, "fileHosts": other.hosts[1:]}
     if other.kind.absent != 404:
         made["absentOn"] = [other.kind.absent]
     if other.kind.user:
         made["credentialsFolder"] = str(write_login(folder / f"login-{other.kind.name}", other))
-    return made
+    return {**made, **more}
 
 
 def write_login(folder: Path, other: Upstream) -> Path:
@@ -63,3 +61,33 @@ def write_login(folder: Path, other: Upstream) -> Path:
     (folder / "username").write_text(other.kind.user)
     (folder / "password").write_text(other.kind.password)
     return folder
+
+
+@dataclass(frozen=True)
+class Index:
+    """A running index that mirrors."""
+
+    server: Server
+
+    def page(self, project: str, **headers: str) -> Fetched:
+        """Return the answer for the page of a project, as JSON."""
+        return fetch(f"{self.server.url}/simple/{project}/", Accept=JSON, **headers)
+
+    def files(self, project: str) -> dict[str, dict[str, Any]]:
+        """Return the files of a page by their names."""
+        answer = self.page(project)
+        assert answer.status == 200, answer
+        return {file["filename"]: file for file in answer.json()["files"]}
+
+    def url(self, project: str, filename: str) -> str:
+        """Return the absolute URL of a file."""
+        return str(urljoin(f"{self.server.url}/simple/{project}/", self.files(project)[filename]["url"]))
+
+
+@contextmanager
+def index(home: Path, settings: Settings, storage: Path | None = None) -> Iterator[Index]:
+    """Run an index on a folder for as long as a block takes."""
+    data = {"folder": {"path": str(storage or home / "data")}}
+    server = start(home / "server", data, access=EVERYTHING, more=settings)
+    yield Index(server)
+    assert server.stop() == 0, server.log.read_text()
