@@ -131,6 +131,8 @@ class UpstreamError(WheelyardError):
     def __init__(self, upstream: str, reason: str) -> None:
         super().__init__(f"The upstream {upstream} {reason}")
         self.upstream = upstream
+        self.reason = reason
+        """Continues "The upstream NAME ..."."""
 
 
 class UpstreamUnavailableError(UpstreamError):

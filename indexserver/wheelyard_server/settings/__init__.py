@@ -4,7 +4,6 @@ Unknown keys are refused, so that a typo, or a file for a newer server, is notic
 """
 
 import re
-import ssl
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +14,7 @@ import msgspec
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings.part import GIB, MIB, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
+from wheelyard_server.tls import check_authorities
 
 _MAX_PATH_LENGTH = 200
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
@@ -45,13 +45,7 @@ class S3(SettingsPart, frozen=True):
     """Certificates (PEM) of authorities that are trusted in addition to the public ones."""
 
     def __post_init__(self) -> None:
-        if self.ca_bundle:
-            try:
-                # Comments between the certificates may contain any characters.
-                text = self.ca_bundle.encode("ascii", "replace").decode()
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
-            except ssl.SSLError as error:
-                raise ValueError(f"`caBundle` must be certificates in PEM: {error}") from error
+        check_authorities(self.ca_bundle)
 
 
 class Folder(SettingsPart, frozen=True):

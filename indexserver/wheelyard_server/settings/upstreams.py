@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from wheelyard_server.settings.part import Glob, SettingsPart, is_plain_url
+from wheelyard_server.tls import check_authorities
 
 PYPI = "pypi"
 """The word for PyPI in `allowedHosts`, and the usual name of its upstream."""
@@ -65,6 +66,7 @@ class UpstreamSettings(SettingsPart, frozen=True):
             raise ValueError("`url` of an upstream must be a URL such as https://packages.example.com/simple/")
         if not set(self.absent_on) <= {401, 403}:
             raise ValueError("`absentOn` may contain 401 and 403")
+        check_authorities(self.ca_bundle)
 
 
 class Names(SettingsPart, frozen=True):
@@ -78,8 +80,9 @@ class Egress(SettingsPart, frozen=True):
     """The limits of connections to upstreams."""
 
     allowed_hosts: tuple[Host, ...] = (PYPI,)
-    """Hosts, `host` or `host:port`, and the word `pypi`. It counts for pages, files, redirects and
-    proxies. A host that is listed may have private addresses."""
+    """Hosts and the word `pypi`. `host` is that host at the port of the scheme, `host:port` at
+    another. It counts for pages, files, redirects and proxies. A host that is listed may have
+    private addresses and speak plain HTTP."""
     proxy: str = ""
     """URL of the HTTP proxy for all upstreams; empty: `HTTPS_PROXY` and `HTTP_PROXY`."""
     no_proxy: tuple[str, ...] = ()
@@ -89,7 +92,10 @@ class Egress(SettingsPart, frozen=True):
     addition to the private ones."""
 
     def __post_init__(self) -> None:
-        if self.proxy and not is_plain_url(self.proxy):
-            raise ValueError("`egress.proxy` must be a URL such as http://proxy.example.com:3128")
+        if self.proxy and not (is_plain_url(self.proxy) and self.proxy.startswith("http://")):
+            raise ValueError(
+                "`egress.proxy` must be a URL such as http://proxy.example.com:3128; a user and password belong in "
+                "the variable HTTPS_PROXY"
+            )
         for network in self.denied_networks:
             ip_network(network)

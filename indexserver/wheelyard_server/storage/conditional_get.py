@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.storage import ETag
+from wheelyard_server.tls import client_context
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +233,7 @@ class ConditionalGets:
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:
-        self._tls = self._tls or tls_context(self._authorities)
+        self._tls = self._tls or client_context(self._authorities)
         return self._tls
 
     def _lost(self, connection: _Connection) -> None:
@@ -245,18 +246,6 @@ class ConditionalGets:
         self._paused_until = now + PAUSE_SECONDS
         # They may have been signed with credentials that have changed since.
         self._requests.clear()
-
-
-def tls_context(authorities: str) -> ssl.SSLContext:
-    """Return a TLS context that trusts the public authorities and these (PEM)."""
-    context = ssl.create_default_context()
-    # Python 3.13 turned this on. Authorities of companies lack what it asks for, such as keyUsage;
-    # chain, host name and dates are checked without it.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if authorities:
-        # Comments between the certificates may contain any characters.
-        context.load_verify_locations(cadata=authorities.encode("ascii", "replace").decode())
-    return context
 
 
 def _signed_request(url: str, until: float) -> _SignedRequest:

@@ -24,10 +24,11 @@ from yarl import URL
 from wheelyard_server import settings
 from wheelyard_server.errors import ObjectNotFoundError, ObjectUnchangedError, StorageUnavailableError
 from wheelyard_server.storage import KEYS_PER_LIST, Document, ETag, Listed, Server, layout
-from wheelyard_server.storage.conditional_get import ConditionalGets, tls_context
+from wheelyard_server.storage.conditional_get import ConditionalGets
 from wheelyard_server.storage.listing import Ordered
 from wheelyard_server.storage.s3_errors import first_line, is_whole_instead_of_range, translated
 from wheelyard_server.storage.s3_streams import as_bytes, empty, of_length, part_of
+from wheelyard_server.tls import client_context
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class S3Storage:
     async def server(self) -> Server:
         """See `RemoteServer.server`."""
         url = await self.presigned(layout.INDEX)
-        tls = tls_context(self._authorities) if url.startswith("https:") else True
+        tls = client_context(self._authorities) if url.startswith("https:") else True
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
         try:
             async with (

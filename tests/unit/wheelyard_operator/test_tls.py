@@ -15,7 +15,7 @@ import pytest
 from support.tls import Tls, certify, tls
 from wheelyard_operator.process.cluster_login import ClusterConnection, client_of
 from wheelyard_operator.provision.issuers import Web
-from wheelyard_server.storage.conditional_get import tls_context
+from wheelyard_server.tls import client_context
 
 PYTHON_WITH_STRICT_FORM = (3, 13)
 
@@ -63,7 +63,7 @@ def of_issuers(server: Tls) -> None:
 
 
 def of_the_index_server(server: Tls) -> None:
-    of_urllib(server, tls_context(server.certificate.read_text()))
+    of_urllib(server, client_context(server.certificate.read_text()))
 
 
 @pytest.mark.parametrize("ask", [of_the_official_client, of_kopf, of_issuers, of_the_index_server])

@@ -1,0 +1,46 @@
+"""Whether an upstream can be used, since when, and if not, why: for people who read `kubectl describe`."""
+
+from wheelyard_server.clock import WallClock
+from wheelyard_server.upstream import Health
+from wheelyard_server.upstream.urls import Origin
+
+ODD_ANSWERS = 3
+"""Unusable answers in a row that are a problem of the upstream, not of one project or file."""
+_MAX_HOSTS = 64
+
+
+class HealthRecord:
+    """The health of one upstream, which starts as reachable. One host that fails is enough to end that."""
+
+    def __init__(self, name: str, clock: WallClock) -> None:
+        self._clock = clock
+        self._problems: dict[Origin, str] = {}
+        self._odd: dict[Origin, int] = {}
+        """Unusable answers in a row."""
+        self.health = Health(name, is_reachable=True, since=clock(), reason="")
+        """The present state."""
+
+    def works(self, origin: Origin) -> None:
+        """Record a good answer of a host."""
+        self._odd.pop(origin, None)
+        if self._problems.pop(origin, None) is not None:
+            self._changed()
+
+    def fails(self, origin: Origin, reason: str) -> None:
+        """Record what is wrong with a host, in words that continue "The upstream NAME ..."."""
+        if len(self._problems) < _MAX_HOSTS:
+            self._problems[origin] = reason
+            self._changed()
+
+    def is_odd(self, origin: Origin, reason: str) -> None:
+        """Record an unusable answer, which may concern one project or file only."""
+        if len(self._odd) < _MAX_HOSTS:
+            self._odd[origin] = self._odd.get(origin, 0) + 1
+        if self._odd.get(origin, 0) >= ODD_ANSWERS:
+            self.fails(origin, reason)
+
+    def _changed(self) -> None:
+        reason = next(iter(self._problems.values()), "")
+        is_same = self.health.is_reachable == (not reason)
+        since = self.health.since if is_same else self._clock()
+        self.health = self.health._replace(is_reachable=not reason, since=since, reason=reason)

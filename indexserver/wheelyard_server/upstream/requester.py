@@ -1,0 +1,147 @@
+"""Sends a request of one upstream: redirects, credentials, proxies, and answers that are failures."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import aiohttp
+from yarl import URL
+
+from wheelyard_server.clock import WallClock
+from wheelyard_server.settings.upstreams import UpstreamSettings
+from wheelyard_server.tls import client_context
+from wheelyard_server.upstream import urls
+from wheelyard_server.upstream.bodies import discard
+from wheelyard_server.upstream.connections import Connections
+from wheelyard_server.upstream.credentials import NO_CREDENTIALS, Credentials, CredentialsFolder
+from wheelyard_server.upstream.failures import (
+    NETWORK_ERRORS,
+    AskedToWaitError,
+    ForbiddenTargetError,
+    HiccupError,
+    in_words,
+)
+from wheelyard_server.upstream.http_times import retry_after
+from wheelyard_server.upstream.targets import Targets
+from wheelyard_server.upstream.urls import Origin
+
+MAX_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REFUSALS = frozenset({401, 403})
+
+Check = Callable[[Origin], None]
+"""Raises `ForbiddenTargetError` for a host that a request must not go to."""
+
+
+class Answer(NamedTuple):
+    """The last answer, after all redirects. Its body is not read yet, and it must be closed."""
+
+    http: aiohttp.ClientResponse
+    url: URL
+
+    @property
+    def status(self) -> int:
+        """Return the status."""
+        return self.http.status
+
+    def header(self, name: str) -> str:
+        """Return a header's value, "" if there is none."""
+        return self.http.headers.get(name, "")
+
+
+class Requester:
+    """Requests of one upstream."""
+
+    def __init__(
+        self, settings: UpstreamSettings, targets: Targets, connections: Connections, clock: WallClock
+    ) -> None:
+        self._targets = targets
+        self._connections = connections
+        self._clock = clock
+        self._folder = CredentialsFolder(settings.credentials_folder)
+        self._authorities = settings.ca_bundle
+        self._contexts: dict[Credentials, ssl.SSLContext] = {}
+
+    async def get(self, url: URL, headers: Mapping[str, str], check: Check, *, is_again: bool) -> Answer:
+        """Send a GET; if `is_again`, over a new connection.
+
+        Raises `HiccupError`, `AskedToWaitError`, `ForbiddenTargetError` or
+        `UnusableCredentialsError`.
+        """
+        for _ in range(MAX_REDIRECTS + 1):
+            check(urls.origin(url))
+            answer = await self._accepted(url, headers, is_again=is_again)
+            if answer.status not in _REDIRECTS:
+                return await self._checked(Answer(answer, url))
+            location = answer.headers.get("Location", "")
+            await discard(answer)
+            url = _joined(url, location)
+        raise ForbiddenTargetError(f"redirects more than {MAX_REDIRECTS} times")
+
+    async def _accepted(self, url: URL, headers: Mapping[str, str], *, is_again: bool) -> aiohttp.ClientResponse:
+        """Return the answer. Credentials that are refused are read again, and if they changed, sent."""
+        credentials = self._credentials(urls.origin(url))
+        answer = await self._sent(url, headers, credentials, is_again=is_again)
+        if answer.status not in _REFUSALS or credentials is NO_CREDENTIALS:
+            return answer
+        renewed = self._folder.reread()
+        if renewed == credentials:
+            return answer
+        await discard(answer)
+        return await self._sent(url, headers, renewed, is_again=is_again)
+
+    def _credentials(self, origin: Origin) -> Credentials:
+        return self._folder.current() if self._targets.gets_credentials(origin) else NO_CREDENTIALS
+
+    async def _sent(
+        self, url: URL, headers: Mapping[str, str], credentials: Credentials, *, is_again: bool
+    ) -> aiohttp.ClientResponse:
+        origin = urls.origin(url)
+        through = self._targets.proxy(origin)
+        authorization = {"Authorization": credentials.authorization} if credentials.authorization else {}
+        try:
+            return await self._connections.send(
+                url,
+                origin,
+                {**headers, **authorization},
+                tls=await self._context(credentials),
+                through=through,
+                is_again=is_again,
+            )
+        except NETWORK_ERRORS as error:
+            raise HiccupError(in_words(error, origin), is_down=True) from error
+
+    async def _checked(self, answer: Answer) -> Answer:
+        """Return an answer unless it is a failure of the server."""
+        wait = answer.header("Retry-After")
+        if answer.status == 429 or (answer.status == 503 and wait):
+            answer.http.close()
+            raise AskedToWaitError(f"answers {answer.status} and asks to wait", retry_after(wait, self._clock))
+        if answer.status >= 500 or answer.status == 407:
+            answer.http.close()
+            by = "the proxy" if answer.status == 407 else urls.origin(answer.url).name
+            raise HiccupError(f"answers {answer.status} ({by})")
+        return answer
+
+    async def _context(self, credentials: Credentials) -> ssl.SSLContext:
+        """Return the TLS context for these credentials; a client certificate is a credential, too."""
+        key = credentials if credentials.certificate else NO_CREDENTIALS
+        if key not in self._contexts:
+            made = await asyncio.to_thread(_context, self._authorities, key)
+            self._contexts = {each: kept for each, kept in self._contexts.items() if each is NO_CREDENTIALS}
+            self._contexts[key] = made
+        return self._contexts[key]
+
+
+def _context(authorities: str, credentials: Credentials) -> ssl.SSLContext:
+    context = client_context(authorities)
+    credentials.identify(context)
+    return context
+
+
+def _joined(url: URL, location: str) -> URL:
+    try:
+        return urls.joined(url, location)
+    except ValueError:
+        raise ForbiddenTargetError("redirects to something that is not a URL of HTTP") from None

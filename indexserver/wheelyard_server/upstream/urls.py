@@ -1,0 +1,64 @@
+"""URLs as requests are sent to them: the bytes of the path stay those of the upstream's page (T18)."""
+
+import re
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import quote, urljoin
+
+from yarl import URL
+
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
+_LIKE_AN_ADDRESS = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*|[0-9.]*|(?:.*\.)?0x[0-9a-f]*")
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """A scheme, a host in lower case, and a port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def name(self) -> str:
+        """Return the host as `allowedHosts` has it: with the port, if it is not the scheme's."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse(text: str) -> URL:
+    """Return a URL of HTTP without user, password and fragment; raise a `ValueError` for any other."""
+    # Not requoted: some servers sign the path, or compare it byte for byte.
+    url = URL(quote(text, safe=_VISIBLE), encoded=True)
+    if url.scheme not in _PORTS or url.host is None or not _is_host(url.host):
+        raise ValueError("not a URL of HTTP")
+    return URL.build(
+        scheme=url.scheme,
+        host=url.host,
+        port=url.port,
+        path=url.raw_path,
+        query_string=url.raw_query_string,
+        encoded=True,
+    )
+
+
+def joined(url: URL, reference: str) -> URL:
+    """Return the URL that a redirect names; raise a `ValueError` as `parse`."""
+    return parse(urljoin(str(url), reference.strip()))
+
+
+def origin(url: URL) -> Origin:
+    """Return the origin of a URL that `parse` returned."""
+    assert url.host is not None and url.port is not None  # noqa: S101, PT018 - `parse` checks it
+    return Origin(url.scheme, url.host, url.port)
+
+
+def _is_host(host: str) -> bool:
+    """Return whether this is the name of a host or an address in its usual form, unlike 127.1 or 0x7f000001."""
+    if not _LIKE_AN_ADDRESS.fullmatch(host):
+        return _NAME.fullmatch(host) is not None
+    try:
+        return str(ip_address(host)) == host
+    except ValueError:
+        return False
