@@ -16,6 +16,27 @@ class Source(StrEnum):
     """Another client's read of the storage, on its way to the cache."""
     REDIRECT = "redirect"
     """None: the client was redirected to the storage."""
+    UPSTREAM = "upstream"
+    """An upstream."""
+
+
+class MirrorEvent(StrEnum):
+    """What happened to the bytes of upstreams."""
+
+    FETCHED = "fetched"
+    """A whole file came from an upstream, and was right."""
+    WRONG_BYTES = "wrong_bytes"
+    """A whole file came, and was not the one that the upstream lists."""
+    KEPT = "kept"
+    """A file or a small object was stored."""
+    BOUND_REACHED = "bound_reached"
+    """It was not stored: `limits.mirroredBytes` is reached."""
+    NOT_STORED = "not_stored"
+    """It was not stored: the storage failed, or refuses writes."""
+    METADATA_EXTRACTED = "metadata_extracted"
+    """The core metadata of a wheel was read from the wheel, since the upstream has none."""
+    METADATA_REPLACED = "metadata_replaced"
+    """The upstream's core metadata differs from that in the wheel, or from its own digest."""
 
 
 @dataclass(slots=True)
@@ -29,3 +50,4 @@ class Counts:
     conflicts: int = 0
     """Changes of a document that were repeated because another writer was faster."""
     file_reads: Counter[Source] = field(default_factory=Counter)
+    mirrored: Counter[MirrorEvent] = field(default_factory=Counter)

@@ -171,9 +171,9 @@ class Scratch:
 
     def receiver(self, algorithms: Collection[str] = ()) -> AbstractContextManager[Receiver]:
         """Return a receiver for one file, which computes these digests and sha256, and finally removes the file."""
-        return closing(Receiver(self._new_file, self._limit, algorithms))
+        return closing(Receiver(self.new_file, self._limit, algorithms))
 
-    def _new_file(self) -> IO[bytes]:
+    def new_file(self) -> IO[bytes]:
         """Create a file that is removed when it is closed."""
         file = NamedTemporaryFile(dir=self._folder, prefix=_PREFIX, buffering=0)  # noqa: SIM115 - its receiver closes it
         fcntl.flock(file, fcntl.LOCK_EX)

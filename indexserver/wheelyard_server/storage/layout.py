@@ -14,12 +14,17 @@ DOCUMENTS = "projects/"
 """Prefix of all project documents."""
 FILES = "files/"
 """Prefix of all files and of the small objects that belong to them."""
+MIRRORED = "mirrored/"
+"""Prefix of the bytes that were fetched from upstreams: files and the small objects that belong to
+them, by digest."""
 CATALOG = "catalog/"
 """Prefix of derived objects, which are safe to delete."""
 PROBES = f"{CATALOG}probe/"
 """Prefix of the short-lived objects that test whether conditional writes are safe."""
 SNAPSHOT = f"{CATALOG}projects.json"
 """A snapshot of the project list."""
+MIRRORED_SIZE = f"{CATALOG}mirrored.json"
+"""The size of all objects below `MIRRORED`, and who may add how much."""
 SPENT = "spent/"
 """Prefix of the marks of CI tokens that were used, by the day after which a mark is no longer
 needed."""
@@ -87,6 +92,11 @@ def parse_file_key(key: str) -> FileKey | None:
     """Return the parts of a key under `FILES`; None if it is not one of Wheelyard's keys."""
     parts = key.removeprefix(FILES).split("/")
     return FileKey(*parts) if len(parts) == 3 else None
+
+
+def mirrored(sha256: str) -> str:
+    """Return the key of the bytes with this digest, which were fetched from an upstream."""
+    return f"{MIRRORED}{sha256[:2]}/{sha256}"
 
 
 def spent(last_day: date, digest: str) -> str:

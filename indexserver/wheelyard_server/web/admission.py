@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.errors import BusyError, FileTooLargeError
 from wheelyard_server.settings import Limits
 
@@ -13,11 +14,12 @@ FORM_BYTES = 16 * 1024 * 1024
 class Admission:
     """Reserves space before a byte of an upload is read, so the disk never fills up halfway."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, space: ScratchBudget | None = None) -> None:
+        """`space` is the scratch space, if files of upstreams share it."""
         self._limits = limits
+        self._space = space or ScratchBudget(limits.scratch_bytes)
         self._max_body_bytes = limits.file_bytes + FORM_BYTES
         self._uploads = 0
-        self._reserved = 0
 
     @contextmanager
     def admit(self, content_length: int | None) -> Iterator[None]:
@@ -33,13 +35,13 @@ class Admission:
             )
         if self._uploads >= self._limits.uploads or (
             # The only upload always fits, however small the space is.
-            self._uploads and self._reserved + size > self._limits.scratch_bytes
+            self._uploads and not self._space.has_for_upload(size)
         ):
             raise BusyError("Too many uploads at a time: try again")
         self._uploads += 1
-        self._reserved += size
+        self._space.reserve_for_upload(size)
         try:
             yield
         finally:
             self._uploads -= 1
-            self._reserved -= size
+            self._space.release_upload(size)

@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
-from wheelyard_server.catalog.contents.verified_streams import closed, verify_stream
+from wheelyard_server.catalog.contents.verified_streams import closed, started, verify_stream
 from wheelyard_server.errors import WheelyardError
 from wheelyard_server.storage import Storage
 
@@ -172,7 +172,7 @@ class Fill:
         """
         chunks = self._read(FileIO(os.dup(self._room.file.fileno())))
         # Started here, the generator closes its file even if it is never resumed.
-        return _resumed(await anext(chunks, b""), chunks)
+        return await started(chunks)
 
     def _append(self, chunk: bytes) -> None:
         self._room.file.write(chunk)
@@ -263,12 +263,6 @@ class Fills:
             del self.running[identity]
             with suppress(OSError):
                 room.close()
-
-
-async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
 
 
 def _read_at(file: FileIO, start: int, end: int) -> bytes:

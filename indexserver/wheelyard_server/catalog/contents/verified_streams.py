@@ -41,3 +41,15 @@ async def closed(chunks: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[by
     finally:
         if isinstance(chunks, AsyncGenerator):
             await chunks.aclose()
+
+
+async def started(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return the stream once its first bytes are there; raise its error if they never come."""
+    return _resumed(await anext(chunks, b""), chunks)
+
+
+async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async with closed(rest):
+        yield first
+        async for chunk in rest:
+            yield chunk

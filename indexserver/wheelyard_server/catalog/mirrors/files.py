@@ -1,0 +1,178 @@
+"""The bytes of mirrored files: from memory, the local disk or the storage if they are kept, else from upstream."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import NamedTuple
+
+from wheelyard_server.catalog.contents.content import Content, Contents
+from wheelyard_server.catalog.contents.fill import Fills, Opened
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.catalog.contents.verified_streams import closed, started
+from wheelyard_server.catalog.counts import Counts, MirrorEvent, Source
+from wheelyard_server.catalog.mirrors.doubts import Doubts
+from wheelyard_server.catalog.mirrors.listed_file import ListedFile
+from wheelyard_server.catalog.mirrors.transfers import Arrivals, Handling, Transfer
+from wheelyard_server.clock import MonotonicClock
+from wheelyard_server.errors import (
+    StorageError,
+    UpstreamAnswerError,
+    UpstreamBytesError,
+    UpstreamFileMissingError,
+    UpstreamUnavailableError,
+)
+from wheelyard_server.storage import layout
+from wheelyard_server.upstream import FileStream, Upstream
+
+SIZES_BYTES = 1024**2
+"""Memory for sizes that only the upstream knows."""
+_SIZE_BYTES = 300
+
+
+class MirroredContent(NamedTuple):
+    """A whole file of an upstream, or a part of it."""
+
+    content: Content
+    size: int | None
+    """Size of the whole file in bytes; None if only the end of the stream shows it."""
+
+
+class Fetching(NamedTuple):
+    """How files are fetched from upstreams."""
+
+    upstreams: Mapping[str, Upstream]
+    """By their names."""
+    arrivals: Arrivals
+    max_bytes: int
+    """Maximum size of a file."""
+    on_missing: Callable[[ListedFile], None] = lambda _: None
+    """Is called if an upstream lacks a file that it lists."""
+
+
+class MirroredFiles:
+    """Opens files of upstreams. One transfer serves all clients of a file that is not kept."""
+
+    def __init__(
+        self,
+        contents: Contents,
+        fills: Fills,
+        fetching: Fetching,
+        counts: Counts,
+        clock: MonotonicClock = time.monotonic,
+    ) -> None:
+        self._contents = contents
+        self._fills = fills
+        self._fetching = fetching
+        self._counts = counts
+        self._doubts = Doubts(clock)
+        self._handling = Handling(fetching.arrivals, fetching.max_bytes, self._record)
+        self._sizes: MemoryCache[str, int] = MemoryCache(SIZES_BYTES)
+
+    async def open(self, listed: ListedFile) -> MirroredContent:
+        """Open a whole file.
+
+        The last 64 KiB of a stream arrive only after all bytes were verified, and the digest of a
+        file without one was written into its document. Raises `UpstreamError`.
+        """
+        kept = None if listed.identity in self._fills.running else await self._kept(listed, 0, listed.file.size)
+        if kept is not None:
+            return MirroredContent(kept, listed.file.size)
+        opened = await self._fetched(listed)
+        return MirroredContent(opened.chunks, opened.size)
+
+    async def open_part(self, listed: ListedFile, start: int, end: int) -> Content:
+        """Open a file's bytes from `start` up to, but not including, `end`.
+
+        Parts of files that are not kept come from the upstream as they are: they fill nothing, and
+        nobody can verify them. Raises `UpstreamError`.
+        """
+        kept = await self._kept(listed, start, end)
+        if kept is not None:
+            return kept
+        self._counts.file_reads[Source.UPSTREAM] += 1
+        stream = await self._asked(listed, start, end)
+        if stream.start == start:
+            return _part(stream.chunks, 0, end - start, listed)
+        async with closed(stream.chunks):
+            pass
+        # An upstream without ranges: one whole transfer serves all parts.
+        return _part((await self._fetched(listed)).chunks, start, end, listed)
+
+    async def size(self, listed: ListedFile) -> int | None:
+        """Return a file's size in bytes, asking its upstream if need be; None if that does not know it either."""
+        if listed.file.size is not None:
+            return listed.file.size
+        size = self._sizes.get(listed.url)
+        if size is not None:
+            return size
+        stream = await self._asked(listed, 0, 1)
+        async with closed(stream.chunks):
+            if stream.size is not None:
+                self._sizes.put(listed.url, stream.size, len(listed.url) + _SIZE_BYTES)
+            return stream.size
+
+    async def _kept(self, listed: ListedFile, start: int, end: int | None) -> Content | None:
+        """Open bytes that are kept; None if they are not, or cannot be read now."""
+        kept = listed.kept
+        if kept is None:
+            return None
+        try:
+            return await self._contents.open(
+                layout.mirrored(kept.sha256), kept, start, kept.size if end is None else end
+            )
+        except StorageError:
+            return None  # Also if the storage fails: the upstream has the bytes, too.
+
+    async def _fetched(self, listed: ListedFile) -> Opened:
+        """Fetch a file; if its bytes were wrong before a client got any, once more over a new connection."""
+        self._doubts.check(listed)
+        is_retry = listed.identity in self._doubts
+        try:
+            return await self._transferred(listed)
+        except UpstreamBytesError:
+            if is_retry:
+                raise
+        return await self._transferred(listed)
+
+    async def _transferred(self, listed: ListedFile) -> Opened:
+        is_shared = listed.identity in self._fills.running
+        self._counts.file_reads[Source.SHARED if is_shared else Source.UPSTREAM] += 1
+        transfer = Transfer(
+            listed, self._upstream(listed), self._handling, is_retry=listed.identity in self._doubts
+        )
+        try:
+            followed = await self._fills.follow(transfer)
+            return followed or Opened(await started(await transfer.chunks()), transfer.size)
+        except UpstreamFileMissingError:
+            self._fetching.on_missing(listed)
+            raise
+
+    def _record(self, listed: ListedFile, is_right: bool) -> None:  # noqa: FBT001 - what it records
+        self._doubts.record(listed.identity, is_right=is_right)
+        self._counts.mirrored[MirrorEvent.FETCHED if is_right else MirrorEvent.WRONG_BYTES] += 1
+
+    async def _asked(self, listed: ListedFile, start: int, end: int) -> FileStream:
+        try:
+            return await self._upstream(listed).open(listed.url, start, end)
+        except UpstreamFileMissingError:
+            self._fetching.on_missing(listed)
+            raise
+
+    def _upstream(self, listed: ListedFile) -> Upstream:
+        upstream = self._fetching.upstreams.get(listed.upstream)
+        if upstream is None:
+            raise UpstreamUnavailableError(listed.upstream, "is not configured any more, and this file is not kept")
+        return upstream
+
+
+async def _part(chunks: AsyncIterator[bytes], start: int, end: int, listed: ListedFile) -> AsyncIterator[bytes]:
+    """Yield the bytes of a stream from `start` up to, but not including, `end`."""
+    position = 0
+    async with closed(chunks):
+        async for chunk in chunks:
+            wanted = chunk[max(0, start - position) : end - position]
+            position += len(chunk)
+            if wanted:
+                yield wanted
+            if position >= end:
+                return
+    raise UpstreamAnswerError(listed.upstream, f"sent less of {listed.file.filename} than was asked for")

@@ -1,0 +1,72 @@
+"""A file of an upstream, as the document of its project lists it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wheelyard_server.model import Mirror, MirroredFile, Project
+from wheelyard_server.names import NormalizedName
+
+METADATA_SUFFIX = ".metadata"
+
+
+class Kept(NamedTuple):
+    """The bytes of an object below `layout.mirrored`."""
+
+    sha256: str
+    size: int
+
+
+class ListedFile(NamedTuple):
+    """A file of an upstream, and the project whose document lists it."""
+
+    project: NormalizedName
+    upstream: str
+    """Name of the upstream."""
+    url: str
+    file: MirroredFile
+
+    @property
+    def identity(self) -> str:
+        """Return a key that all documents share which list these bytes."""
+        return self.file.sha256 or f"{self.upstream} {self.url}"
+
+    @property
+    def kept(self) -> Kept | None:
+        """Return which object has the bytes, if they are kept; None if digest or size are not known yet."""
+        file = self.file
+        return Kept(file.sha256, file.size) if file.sha256 and file.size is not None else None
+
+    @property
+    def metadata_url(self) -> str:
+        """Return the URL of the core metadata at the upstream (PEP 658)."""
+        address, mark, query = self.url.partition("?")
+        return f"{address}{METADATA_SUFFIX}{mark}{query}"
+
+    def of(self, project: Project) -> MirroredFile | None:
+        """Return this file in another version of the document; None if it is not listed there any more."""
+        if project.owner != self.upstream or project.mirror is None:
+            return None
+        return next((each for each in project.mirror.files if each.filename == self.file.filename), None)
+
+
+def listed_file(project: Project, mirror: Mirror, file: MirroredFile) -> ListedFile:
+    """Return a file with its URL."""
+    query = f"?{file.query}" if file.query else ""
+    url = f"{file.origin or mirror.file_origin}{file.path}{query}"
+    return ListedFile(NormalizedName(project.name), project.owner, url, file)
+
+
+MAX_CANDIDATES = 16
+"""Each may cost a read of the storage."""
+
+
+def candidates(filename: str) -> Iterator[str]:
+    """Yield the names of the projects that a file may belong to: each beginning that a dash ends.
+
+    The likely ones come first, those that are followed by a version. They are not normalized.
+    """
+    parts = filename.split("-")[: MAX_CANDIDATES + 1]
+    splits = [("-".join(parts[:end]), parts[end]) for end in range(1, len(parts))]
+    for name, rest in sorted(splits, key=lambda split: not split[1][:1].isdigit()):
+        if name and rest:
+            yield name

@@ -1,0 +1,45 @@
+"""Edits of a mirror's document: what this index learned of a file when it fetched it. Pure functions."""
+
+from collections.abc import Callable
+
+from wheelyard_server.catalog.mirrors.listed_file import ListedFile
+from wheelyard_server.errors import UpstreamBytesError
+from wheelyard_server.model import MirroredFile, Project
+
+
+def with_bytes(project: Project, listed: ListedFile, sha256: str, size: int) -> Project:
+    """Return the project with the digest and the size of a file.
+
+    Raises `UpstreamBytesError` if the document has another digest: other bytes were fetched first.
+    """
+
+    def pinned(file: MirroredFile) -> MirroredFile:
+        if file.sha256 and file.sha256 != sha256:
+            raise UpstreamBytesError(
+                listed.upstream, f"sent other bytes of {file.filename} than those that were fetched first"
+            )
+        return file.replace(sha256=sha256, pinned=file.pinned or not file.sha256, size=size)
+
+    return _changed(project, listed, pinned)
+
+
+def with_metadata(project: Project, listed: ListedFile, sha256: str, *, extracted: bool) -> Project:
+    """Return the project with the digest of a file's core metadata."""
+    return _changed(project, listed, lambda file: file.replace(core_metadata_sha256=sha256, extracted=extracted))
+
+
+def with_provenance(project: Project, listed: ListedFile, sha256: str) -> Project:
+    """Return the project with the digest of a file's provenance object."""
+    return _changed(project, listed, lambda file: file.replace(provenance_sha256=sha256))
+
+
+def _changed(project: Project, listed: ListedFile, change: Callable[[MirroredFile], MirroredFile]) -> Project:
+    file = listed.of(project)
+    # By now the name may have another owner, or the page no longer lists this file.
+    if file is None or project.mirror is None:
+        return project
+    changed = change(file)
+    if changed == file:
+        return project
+    files = tuple(changed if each is file else each for each in project.mirror.files)
+    return project.replace(mirror=project.mirror.replace(files=files))
