@@ -9,6 +9,7 @@ import pytest
 from support import distributions
 from support.catalogs import upload
 from support.memory_storage import MemoryStorage
+from support.mirrored_files import World
 from wheelyard_operator.provision import bucket_ownership, removal
 from wheelyard_server.catalog import project_list
 from wheelyard_server.catalog.catalog import Catalog
@@ -72,6 +73,10 @@ async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monke
     await catalog.publish(upload(distributions.wheel(tmp_path)))
     await catalog.projects()
     await catalog.use_once("a token", datetime(2026, 11, 30, tzinfo=UTC))
+    world = World(tmp_path, storage)
+    replica = world.replica()
+    await world.list(replica, b"a file of an upstream")
+    await replica.get()
     others = {
         layout.verdict(Server("", ""), is_safe=False),
         layout.probe("a"),

@@ -29,6 +29,12 @@ def put(storage: MemoryStorage, body: bytes, name: str = "demo") -> Stored:
     return Stored(storage, key, file)
 
 
+def file_of(stored: Stored) -> File:
+    """Return the file as its project has it."""
+    assert isinstance(stored.file, File)
+    return stored.file
+
+
 async def received(content: Content) -> bytes:
     """Return all of a file, or of a stream."""
     if isinstance(content, bytes):

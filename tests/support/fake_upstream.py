@@ -43,7 +43,13 @@ class FakeUpstream:
         return Unchanged(page.max_age) if etag and etag == page.etag else page
 
     async def open(
-        self, url: str, start: int = 0, end: int | None = None, validator: str = "", *, is_retry: bool = False
+        self,
+        url: str,
+        start: int = 0,
+        end: int | None = None,
+        validator: str = "",  # noqa: ARG002 - its files never change in a stream
+        *,
+        is_retry: bool = False,
     ) -> FileStream:
         is_part = start > 0 or end is not None
         self._called(f"part {url} {start}-{end}" if is_part else f"{'retry' if is_retry else 'open'} {url}")

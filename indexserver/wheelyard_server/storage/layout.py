@@ -24,7 +24,7 @@ PROBES = f"{CATALOG}probe/"
 SNAPSHOT = f"{CATALOG}projects.json"
 """A snapshot of the project list."""
 MIRRORED_SIZE = f"{CATALOG}mirrored.json"
-"""The size of all objects below `MIRRORED`, and who may add how much."""
+"""The size of all objects below `MIRRORED`, and how much each server may add."""
 SPENT = "spent/"
 """Prefix of the marks of CI tokens that were used, by the day after which a mark is no longer
 needed."""

@@ -37,7 +37,7 @@ class FileCache:
         self._files = files
         self._now = now
         self._budget = LruBudget(max_bytes, _found(folder))
-        self._fills = Fills(self.room)
+        self._fills = Fills([self.room])
         self.remove(self._budget.reserve(0))
 
     async def find(self, sha256: str) -> FileIO | None:

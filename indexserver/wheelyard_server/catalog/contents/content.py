@@ -69,12 +69,14 @@ class Contents:
         local = await self._local(key, file)
         if local is not None:
             self._reads[Source.DISK] += 1
-            return self._small(local, file) or local
+            small = self._small(local, file)
+            return local if small is None else small
         # A part does not fill the cache: clients read the end of a wheel to decide whether they
         # want it.
         if (start, end) != (0, file.size):
+            part = await self._storage.open(key, start, end)
             self._reads[Source.STORAGE] += 1
-            return await self._storage.open(key, start, end)
+            return part
         return await self._whole(Stored(self._storage, key, file))
 
     def is_cached(self, key: str, file: Digested) -> bool:
@@ -87,9 +89,10 @@ class Contents:
 
     async def _whole(self, stored: Stored) -> AsyncIterator[bytes]:
         is_shared = self._cache is not None and self._cache.is_bringing(stored.file.sha256)
-        self._reads[Source.SHARED if is_shared else Source.STORAGE] += 1
         followed = await self._cache.follow(stored) if self._cache is not None else None
-        return followed if followed is not None else await stored.chunks()
+        chunks = followed if followed is not None else await stored.chunks()
+        self._reads[Source.SHARED if is_shared else Source.STORAGE] += 1
+        return chunks
 
     async def _local(self, key: str, file: Digested) -> FileIO | None:
         if self._local_paths is None:

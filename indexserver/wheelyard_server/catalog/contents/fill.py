@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from wheelyard_server.catalog.contents.verified_streams import closed, started, verify_stream
-from wheelyard_server.errors import WheelyardError
+from wheelyard_server.errors import ObjectNotFoundError, WheelyardError
 from wheelyard_server.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -225,8 +225,9 @@ class Running(NamedTuple):
 class Fills:
     """Fills in progress: one for all clients of the same bytes."""
 
-    def __init__(self, new_room: NewRoom) -> None:
-        self._new_room = new_room
+    def __init__(self, places: Sequence[NewRoom]) -> None:
+        """`places` are asked for room in this order."""
+        self._places = places
         self.running: dict[str, Running] = {}
         """By the identity of the source."""
 
@@ -242,7 +243,7 @@ class Fills:
         return Opened(chunks, running.fill.source.size)
 
     def _begin(self, source: Source) -> Running | None:
-        room = self._new_room(source.size)
+        room = next((room for place in self._places if (room := place(source.size)) is not None), None)
         if room is None:
             return None
         fill = Fill(source, room)
@@ -257,6 +258,8 @@ class Fills:
             room.keep(source.sha256, source.size or 0)
         except OSError as error:
             log.warning("The local disk could not store %s: %s", source.name, error)
+        except ObjectNotFoundError:
+            log.debug("There is no %s", source.name)  # Each reader learns it.
         except WheelyardError as error:
             log.warning("The whole of %s did not arrive: %s", source.name, error)
         finally:

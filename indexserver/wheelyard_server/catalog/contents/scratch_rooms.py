@@ -2,10 +2,9 @@
 
 import errno
 import logging
-from collections.abc import Sequence
 from typing import IO
 
-from wheelyard_server.catalog.contents.fill import NewRoom, Room
+from wheelyard_server.catalog.contents.fill import Room
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
@@ -62,8 +61,3 @@ class _ScratchRoom:
         """See `Room.close`."""
         self._budget.release_fetched(self._reserved)
         self.file.close()
-
-
-def first_room(places: Sequence[NewRoom], size: int | None) -> Room | None:
-    """Return room at the first place that has some."""
-    return next((room for place in places if (room := place(size)) is not None), None)

@@ -1,8 +1,9 @@
 """The size of all kept bytes of upstreams: a hard bound over all replicas.
 
-`catalog/mirrored.json` has the size of the kept bytes, and what each server may add to them. A server
-reserves space for many files at once, so that few files cost a write of it. The number is never too
-low: a repeated LIST corrects it downward. The object is derived: without it, a LIST makes it again.
+`catalog/mirrored.json` has the size of the kept bytes, and how much each server may add to them. A
+server reserves space for many files at once, so that few files cost a write of it. The number is
+never too low: a repeated LIST corrects it downward. The object is derived: without it, a LIST makes
+it again.
 """
 
 import asyncio
@@ -156,8 +157,9 @@ class MirrorBudget:
     async def _counted(self, known: MirroredSize) -> MirroredSize:
         """Return the numbers with the counted size.
 
-        What was stored by a reservation that is still there may be counted twice, never less than
-        once: this is only written if no reservation has changed since `known` was read.
+        Objects that were stored by a reservation that is still there may be counted twice, never
+        less than once: this is only written if no reservation has changed since `known` was
+        read.
         """
         now = self._now()
         size = 0

@@ -82,8 +82,8 @@ class MirroredFiles:
     async def open_part(self, listed: ListedFile, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to, but not including, `end`.
 
-        Parts of files that are not kept come from the upstream as they are: they fill nothing, and
-        nobody can verify them. Raises `UpstreamError`.
+        Parts of files that are not kept come from the upstream as they are: they fill nothing and
+        cannot be verified. Raises `UpstreamError`.
         """
         kept = await self._kept(listed, start, end)
         if kept is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.contents import put, received, streamed
+from support.contents import file_of, put, received, streamed
 from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
@@ -127,11 +127,12 @@ async def test_the_url_of_a_redirected_file_counts_as_cached(folder: FolderStora
         return f"https://s3.example/{key}"
 
     redirects = FileRedirects(external=PresignedUrls(presign))
+    file = file_of(stored)
     name, catalog = NormalizedName("demo"), Catalog(folder, Policy(redirects=redirects))
-    await received(await catalog.open(name, stored.file, 0, len(BODY)))
-    assert catalog.cached_answer(name, stored.file, Listener.CLUSTER) is stored.file
-    assert catalog.cached_answer(name, stored.file, Listener.EXTERNAL) is None
-    url = await catalog.location(name, stored.file, Listener.EXTERNAL)
-    assert catalog.cached_answer(name, stored.file, Listener.EXTERNAL) == url == f"https://s3.example/{stored.key}"
-    catalog._contents.small.keep(stored.file.sha256, SMALL)
-    assert catalog.cached_answer(name, stored.file, Listener.EXTERNAL) == SMALL
+    await received(await catalog.open(name, file, 0, len(BODY)))
+    assert catalog.cached_answer(name, file, Listener.CLUSTER) is file
+    assert catalog.cached_answer(name, file, Listener.EXTERNAL) is None
+    url = await catalog.location(name, file, Listener.EXTERNAL)
+    assert catalog.cached_answer(name, file, Listener.EXTERNAL) == url == f"https://s3.example/{stored.key}"
+    catalog._contents.small.keep(file.sha256, SMALL)
+    assert catalog.cached_answer(name, file, Listener.EXTERNAL) == SMALL
