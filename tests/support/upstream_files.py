@@ -11,7 +11,7 @@ CHUNK_BYTES = 1000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class FakeUpstream:
+class UpstreamFiles:
     """See `Upstream`. `failure` is raised by every call while it is set."""
 
     def __init__(self, name: str = "public", url: str = "https://upstream.example.com/simple/") -> None:
