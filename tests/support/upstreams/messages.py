@@ -77,7 +77,7 @@ class Answer:
     def _part(self, request: Request, etag: str) -> "Answer":
         found = re.fullmatch(r"bytes=(\d*)-(\d*)", request.header("Range"))
         if found is None or found[0] == "bytes=-" or request.header("If-Range") not in {"", etag}:
-            return Answer(200, self.body, {**self.headers, "Accept-Ranges": "bytes"})
+            return Answer(200, self.body, {**self.headers, "Accept-Ranges": "bytes"}, has_ranges=True)
         size = len(self.body)
         start = int(found[1]) if found[1] else max(0, size - int(found[2]))
         end = min(int(found[2]) + 1, size) if found[1] and found[2] else size

@@ -83,6 +83,7 @@ def test_a_file_has_ranges(pypi: Upstream) -> None:
     whole = fetch(url).body
     status, headers, body, _ = fetch(url, Range="bytes=10-19")
     assert (status, body, headers["Content-Range"]) == (206, whole[10:20], f"bytes 10-19/{len(whole)}")
+    assert fetch(url, Accept_Encoding="gzip").body == whole
     assert fetch(url, Range="bytes=-5").body == whole[-5:]
     assert fetch(url, Range="bytes=10-", If_Range='"other"').body == whole
     assert fetch(url, Range=f"bytes={len(whole)}-").status == 416
