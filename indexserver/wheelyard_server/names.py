@@ -30,6 +30,7 @@ from packaging.version import InvalidVersion, Version
 from wheelyard_server.errors import InvalidUploadError, NotFoundError
 
 __all__ = [
+    "SDIST_SUFFIXES",
     "DistributionFilename",
     "DistributionIdentity",
     "FileType",
@@ -52,7 +53,7 @@ _WHEEL_TAGS = re.compile(r"(-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*){3}\.whl\Z")
 _TAGS = 500
 """Maximum number of tags, more than any real wheel has: a compressed tag set is the product of its
 parts."""
-_SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
+SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
 """All suffixes that sdists ever had; uploads have one of the first two."""
 _PYTHON_TAG = re.compile(r"[A-Za-z]+\d")
 _TRAILING_ZEROS = re.compile(r"((?:\d+!)?\d+(?:\.\d+)*?)(?:\.0)+(?=\Z|[^.\d]|\.[a-z])")
@@ -190,7 +191,7 @@ def _spelled_version(filename: str) -> str:
     if filename.endswith(".whl"):
         return "".join(filename.split("-")[1:2])
     last = filename.rpartition("-")[2]
-    return next((last.removesuffix(suffix) for suffix in _SDIST_SUFFIXES if last.endswith(suffix)), "")
+    return next((last.removesuffix(suffix) for suffix in SDIST_SUFFIXES if last.endswith(suffix)), "")
 
 
 def _version(spelled: str) -> Version | None:

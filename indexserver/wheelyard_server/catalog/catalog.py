@@ -13,17 +13,27 @@ from wheelyard_server.catalog.contents.verified_streams import verify_bytes
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.catalog.freshness import FreshReader
+from wheelyard_server.catalog.freshness import FreshProject, FreshReader
+from wheelyard_server.catalog.mirrors import claims
+from wheelyard_server.catalog.mirrors.mirrors import Mirrors, Upstreams
+from wheelyard_server.catalog.mirrors.new_names import Asker
+from wheelyard_server.catalog.mirrors.sources import policy_of
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.single_use import SingleUse
-from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, Views
+from wheelyard_server.catalog.stored_project import (
+    CachedDocument,
+    MirroredSource,
+    ProjectView,
+    StoredProject,
+    Views,
+)
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
-from wheelyard_server.errors import NotFoundError
+from wheelyard_server.errors import NotFoundError, RefusedFileError
 from wheelyard_server.model import FORMAT, Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Freshness, Listener
@@ -37,6 +47,7 @@ class Policy:
     freshness: Freshness = field(default_factory=Freshness)
     uploads: UploadLimits = field(default_factory=UploadLimits)
     redirects: FileRedirects = field(default_factory=FileRedirects)
+    upstreams: Upstreams = field(default_factory=Upstreams)
 
 
 class Catalog:
@@ -51,23 +62,25 @@ class Catalog:
         may_raise_format: Callable[[], bool] = lambda: False,
     ) -> None:
         self.counts = Counts()
+        views = Views(policy_of(policy.upstreams.configured, policy.upstreams.private), now)
         self._storage = storage
         self._now = now
         self._documents = Documents(
             storage,
             counts=self.counts,
             storage_format=StorageFormat(storage, may_raise_format),
-            views=Views(now=now),
+            views=views,
         )
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
-        self._publisher = Publisher(self._documents, attestations, policy.uploads, now)
+        self._publisher = Publisher(self._documents, attestations, policy.uploads, views)
         self._contents = Contents(storage, VerifiedFiles(), cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness, now=now)
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self.writes = WriteGate()
         """The gate that every change passes."""
+        self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
 
     async def format(self) -> int:
         """Return the format of new documents, after raising it if that is allowed; see `ownership`."""
@@ -86,14 +99,59 @@ class Catalog:
             return SerialListing(await self.projects(), 0)
         return await self._projects.listing()
 
-    async def project(self, name: NormalizedName) -> ProjectView:
-        """Return a project; raise `NotFoundError` if it does not exist or has no files."""
+    async def project(self, name: NormalizedName, asker: Asker | None = None) -> ProjectView:
+        """Return a project of this index or of an upstream.
+
+        Raises `NotFoundError` if it does not exist or has no files, `UpstreamError` if an upstream
+        had to be asked and cannot be, and `TooManyNewNamesError` if the asker asked first for too
+        many.
+        """
         self.counts.page_reads += 1
-        seen = await self._reader.read(name)
+        seen = await self._mirrors.current(await self._reader.read(name), asker)
+        return await self._view(seen)
+
+    async def _view(self, seen: FreshProject) -> ProjectView:
         view = self._documents.view(seen.stored)
         if view is None:
             raise NotFoundError("No such project in this index")
-        return view if seen.stale_seconds is None else replace(view, stale_seconds=seen.stale_seconds)
+        await view.offers.prepare()
+        if seen.stale_seconds is None:
+            return view
+        return replace(view, stale_seconds=seen.stale_seconds, waiting_for=seen.waiting_for)
+
+    async def mirrored_file(
+        self, name: NormalizedName, upstream: str, path: str, asker: Asker | None = None
+    ) -> MirroredSource:
+        """Return the file whose URL at an upstream has this decoded path, without the slash at its beginning.
+
+        A page is asked for only if it is not known, or does not list the file and is no longer
+        fresh: a lock file's URL works before its page was read, and a file that is kept needs no
+        upstream. Raises as `project`, and `RefusedFileError` if a rule refuses the file.
+        """
+        seen = await self._reader.read(name)
+        found = await self._at_path(seen.stored, upstream, path)
+        if found is None:
+            seen = await self._mirrors.current(seen, asker)
+            found = await self._at_path(seen.stored, upstream, path)
+        else:
+            self._mirrors.renew(found.project)
+        if found is None:
+            raise NotFoundError("No such file in this index")
+        if not found.verdict.is_served:
+            raise RefusedFileError(found.verdict.reason)
+        return found
+
+    async def _at_path(self, stored: StoredProject, upstream: str, path: str) -> MirroredSource | None:
+        project = stored.project
+        if project.claimed is not None and project.mirror is None:
+            raise RefusedFileError(
+                f"The name {project.name} was claimed for this index: files of {upstream} are no longer offered"
+            )
+        if project.owner != upstream or self._mirrors.owner(project) is None:
+            return None
+        offers = self._documents.offers(stored)
+        file = await offers.at_path(path)
+        return None if file is None else MirroredSource(project, file, offers.verdict(file))
 
     async def revalidated_project(self, name: NormalizedName) -> ProjectView:
         """Do as `project`, with less work if nothing has changed, for a caller that asks for many clients.
@@ -102,6 +160,8 @@ class Catalog:
         """
         cached = self.cached_project(name)
         if cached is None or cached.view is None or not await self._reader.is_unchanged(cached):
+            return await self.project(name)
+        if not self._is_decided(cached):
             return await self.project(name)
         self.counts.page_reads += 1
         return cached.view
@@ -112,7 +172,15 @@ class Catalog:
 
     def is_fresh(self, cached: CachedDocument) -> bool:
         """Return whether `project` would return this cached document now."""
-        return self._reader.is_fresh(cached)
+        return self._reader.is_fresh(cached) and self._is_decided(cached)
+
+    def _is_decided(self, cached: CachedDocument) -> bool:
+        """Return whether neither its upstream nor the time may have changed a project."""
+        project = cached.stored.project
+        if project.mirror is None:
+            return True
+        is_current = cached.view is not None and cached.view.offers.is_current(self._now())
+        return is_current and self._mirrors.is_fresh(project)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest; raise `NotFoundError` if it is not offered."""
@@ -180,6 +248,7 @@ class Catalog:
     async def publish(self, upload: Upload) -> None:
         """Add a file; see `Publisher.publish`."""
         await self.writes.passed()
+        await self._mirrors.check_publishable(upload.filename.project)
         await self._publisher.publish(upload)
 
     async def yank(self, name: NormalizedName, selection: Selection, reason: str, by: str = "") -> tuple[File, ...]:
@@ -211,10 +280,30 @@ class Catalog:
         changed = self._change(by)
 
         def change(project: Project) -> Project:
-            self._selected(project, Selection())
+            if project.mirror is None:
+                self._selected(project, Selection())
             return edits.with_status(project, status, reason, changed)
 
         return await self._documents.change(name, change)
+
+    async def claim(self, name: NormalizedName, by: str = "") -> Project:
+        """Make a name this index's own and return the project: upstreams' files are no longer offered."""
+        await self.writes.passed()
+        return await self._mirrors.claim(name, self._change(by))
+
+    async def release(self, name: NormalizedName) -> Project:
+        """Give a name without files of its own to the upstream that has it, and return the project.
+
+        Raises `NameOwnedError` if it has files, or had some and no upstream has the name, and
+        `UpstreamError` if an upstream cannot be asked.
+        """
+        await self.writes.passed()
+        return await self._mirrors.release(name)
+
+    async def refresh(self, name: NormalizedName) -> ProjectView:
+        """Ask the upstream for a project's page now, at most once a minute, and return the project."""
+        await self._mirrors.refresh(await self._reader.read(name))
+        return await self.project(name)
 
     def _change(self, by: str) -> Change:
         return Change(at=self._now(), by=by)
@@ -242,6 +331,8 @@ class Catalog:
 
     @staticmethod
     def _selected(project: Project, selection: Selection) -> tuple[File, ...]:
+        if project.owner:
+            raise claims.mirrored(project)
         selected = selection.of(project)
         if not selected:
             what = "project in this index" if selection == Selection() else "file in this project"

@@ -40,6 +40,24 @@ class MirrorEvent(StrEnum):
 
 
 @dataclass(slots=True)
+class MirrorCounts:
+    """Counts of mirrors, by the name of the upstream, since the process started."""
+
+    made: Counter[str] = field(default_factory=Counter)
+    """Mirrors that this replica has made."""
+    owners_changed: Counter[str] = field(default_factory=Counter)
+    """Mirrors whose name belonged to another upstream before, by the new one."""
+    conflicts: Counter[str] = field(default_factory=Counter)
+    """Files for which an upstream lists other bytes than before."""
+    gone: Counter[str] = field(default_factory=Counter)
+    """Files that an upstream no longer lists."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Entries of pages that are no files of their project, or cannot be used."""
+    stale_reads: int = 0
+    """Pages that were served although their upstream does not answer."""
+
+
+@dataclass(slots=True)
 class Counts:
     """Counts since the process started."""
 
@@ -49,5 +67,6 @@ class Counts:
     """Reads of a document from the storage, for requests or changes."""
     conflicts: int = 0
     """Changes of a document that were repeated because another writer was faster."""
+    mirrors: MirrorCounts = field(default_factory=MirrorCounts)
     file_reads: Counter[Source] = field(default_factory=Counter)
     mirrored: Counter[MirrorEvent] = field(default_factory=Counter)

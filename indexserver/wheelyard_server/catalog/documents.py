@@ -15,6 +15,7 @@ from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.coalescing import CoalescedCalls
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.offers import Offers
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.serials import last_serial, next_serial
 from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, StoredProject, Views, parse
@@ -73,6 +74,11 @@ class Documents:
         """Return the task that `read` waits for. It is shared, so it must not be canceled."""
         return self._revalidate.next_call(name)
 
+    async def latest(self, name: NormalizedName) -> StoredProject:
+        """Return what was last read or written, for a caller that has just done so."""
+        cached = self._cache.get(name)
+        return await self.read(name) if cached is None else cached.stored
+
     def cached(self, name: NormalizedName) -> CachedDocument | None:
         """Return the last read of a document, without asking the storage."""
         return self._cache.get(name)
@@ -88,6 +94,11 @@ class Documents:
         if cached is not None and cached.stored is stored:
             self._cache.put(stored.project.name, cached._replace(view=view), cached.size * MEMORY_PER_BYTE)
         return view
+
+    def offers(self, stored: StoredProject) -> Offers:
+        """Return the verdicts on all files of a project, also of one that pages do not show."""
+        view = self.view(stored)
+        return self._views.offers(stored.project) if view is None else view.offers
 
     def fingerprint_matches(self, cached: CachedDocument) -> bool:
         """Return whether the fingerprint shows that this is current; False: only a read shows it."""
@@ -117,14 +128,16 @@ class Documents:
         name: NormalizedName,
         change: Callable[[Project], Project],
         objects: Mapping[str, Path | bytes] = MappingProxyType({}),
+        *,
+        in_thread: bool = False,
     ) -> Project:
         """Apply `change` to the project; return the result once it is in the storage.
 
         `change` is a pure function. It may be applied several times, to newer and newer versions.
         If it returns its argument, nothing is written. `objects` are the objects that the changed
         project names for the first time. They are stored before the change is visible, and only if
-        there is something to write. Raises `StorageUnavailableError` if it remains unknown whether
-        the change took effect.
+        there is something to write. `in_thread` says that the change takes long. Raises
+        `StorageUnavailableError` if it remains unknown whether the change took effect.
         """
         operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
@@ -133,7 +146,7 @@ class Documents:
                 # Our own write of an earlier round took effect, although its answer was lost or
                 # reported a conflict. Others may have written since, or even undone it.
                 return stored.project
-            changed = await _changed(stored.project, change, operation)
+            changed = await _changed(stored.project, change, operation, in_thread=in_thread)
             if changed is stored.project:
                 return changed
             if await self._swapped(changed, stored.etag, objects):
@@ -198,9 +211,12 @@ class Documents:
         return stored
 
 
-async def _changed(project: Project, change: Callable[[Project], Project], operation: str) -> Project:
+async def _changed(
+    project: Project, change: Callable[[Project], Project], operation: str, *, in_thread: bool
+) -> Project:
     """Return the result of `_next`, computed in another thread for a large project."""
-    if len(project.files) + len(project.deleted) <= CHANGED_AT_ONCE:
+    mirrored = 0 if project.mirror is None else len(project.mirror.files)
+    if not in_thread and len(project.files) + len(project.deleted) + mirrored <= CHANGED_AT_ONCE:
         return _next(project, change, operation)
     return await asyncio.to_thread(_next, project, change, operation)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from packaging.version import Version
 
+from wheelyard_server.catalog.mirrors import claims
 from wheelyard_server.errors import (
     FileExistsWithOtherContentError,
     FilenameDeletedError,
@@ -79,7 +80,7 @@ def with_file(project: Project, file: File, max_files: int) -> Project:
 
 def _check_takes_uploads(project: Project) -> None:
     if project.owner:
-        raise ProjectClosedError(f"The name {project.name} is mirrored from {project.owner}: choose another name")
+        raise claims.taken(project.name, project.owner)
     if not project.status.takes_uploads:
         raise ProjectClosedError(f"The project {project.name} is {project.status} and accepts no uploads")
 

@@ -28,6 +28,8 @@ class FreshProject:
     stored: StoredProject
     stale_seconds: float | None = None
     """Seconds since it was known to be current; None if it is current."""
+    waiting_for: str = "the storage"
+    """What does not answer while it is not current, for people."""
 
 
 class _Outage:

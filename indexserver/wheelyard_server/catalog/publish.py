@@ -9,7 +9,6 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,11 +16,12 @@ from wheelyard_server import spans
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
+from wheelyard_server.catalog.mirrors.claims import upheld
 from wheelyard_server.catalog.provenance.attestations import Subject, provenance
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.scratch import Received
-from wheelyard_server.clock import WallClock
+from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.model import File, Finding, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
@@ -71,13 +71,13 @@ class Publisher:
         documents: Documents,
         attestations: LaterAttestations,
         limits: UploadLimits,
-        now: WallClock = lambda: datetime.now(UTC),
+        views: Views,
     ) -> None:
         self._documents = documents
         self._attestations = attestations
         self._limits = limits
         self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
-        self._now = now
+        self._policy, self._now = views.policy, views.now
 
     async def publish(self, upload: Upload) -> None:
         """Return when the file is visible on every replica. Publishing the same bytes again is a success.
@@ -93,7 +93,7 @@ class Publisher:
         with spans.step("upload.commit"):
             project = await self._documents.change(
                 name,
-                lambda project: edits.with_file(project, file, self._limits.project_files),
+                lambda project: edits.with_file(upheld(project, self._policy), file, self._limits.project_files),
                 _objects(name, file, upload, inspected),
             )
         stored = project.same_file(file.filename)

@@ -34,6 +34,8 @@ class ProjectView:
     offers: Offers = field(compare=False, repr=False)
     stale_seconds: float | None = None
     """Age in seconds while the storage or the upstream does not answer; None if current."""
+    waiting_for: str = "the storage"
+    """What does not answer while it is stale, for people."""
 
     @property
     def revision(self) -> str:
@@ -92,6 +94,14 @@ class ProjectView:
         return self.offers.verdict(file)
 
 
+class MirroredSource(NamedTuple):
+    """A mirrored file that may be served, with the project that lists it."""
+
+    project: Project
+    file: MirroredFile
+    verdict: Verdict
+
+
 class CachedDocument(NamedTuple):
     """The last read of a document, and when it was known to be current."""
 
@@ -115,12 +125,17 @@ class Views:
     def of(self, stored: StoredProject) -> ProjectView | None:
         """Return the project as readers see it; None if it does not exist for them.
 
-        That is a project without files, and one whose upstream no longer has it or is no longer asked.
+        That is a project without files, and one whose upstream no longer has it or is no longer
+        asked.
         """
         project, etag = stored
         if etag is None or not (project.files or self._shows(project)):
             return None
-        return ProjectView(project, etag, Offers(project, self.policy, self.now()))
+        return ProjectView(project, etag, self.offers(project))
+
+    def offers(self, project: Project) -> Offers:
+        """Return the verdicts on the files of a project, also of one that pages do not show."""
+        return Offers(project, self.policy, self.now())
 
     def is_current(self, view: ProjectView) -> bool:
         """Return whether the verdicts in a view still hold."""

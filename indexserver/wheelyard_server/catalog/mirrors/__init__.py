@@ -1,1 +1,1 @@
-"""Projects of upstreams: who owns a name, what is fresh, and which of their bytes are kept."""
+"""Mirrors of other indexes' projects: who owns a name, what is fresh, and what a page may change."""

@@ -11,6 +11,7 @@ from wheelyard_server.errors import (
     FileExistsWithOtherContentError,
     FilenameDeletedError,
     InvalidUploadError,
+    NameOwnedError,
     ProjectClosedError,
     StorageUnavailableError,
 )
@@ -221,5 +222,5 @@ def test_a_deleted_file_names_its_deleter_and_returns_with_its_first_publication
 
 
 def test_a_mirrored_name_accepts_no_uploads() -> None:
-    with pytest.raises(ProjectClosedError, match="mirrored from pypi"):
+    with pytest.raises(NameOwnedError, match="wheelyard claim demo"):
         added(EMPTY.replace(owner="pypi"), file())

@@ -109,6 +109,7 @@ FULL = Project(
         status="archived",
         status_reason="done",
         missing=NOW,
+        outdated=NOW,
     ),
     claimed=CHANGE,
 )

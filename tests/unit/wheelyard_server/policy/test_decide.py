@@ -72,7 +72,7 @@ def test_a_file_that_is_gone_stays_listed_until_a_later_page_confirms_it() -> No
     assert (found.is_listed, found.is_served, found.rule) == (False, True, Rule.GONE)
 
 
-def test_a_file_with_another_digest_at_the_upstream_is_served_from_what_is_kept_but_not_listed() -> None:
+def test_a_file_with_another_digest_at_the_upstream_is_served_but_not_listed() -> None:
     found = verdict(project(), FILE.replace(conflict="c" * 64))
     assert (found.is_listed, found.is_served, found.rule) == (False, True, Rule.DIGEST)
 

@@ -1,0 +1,117 @@
+"""Makes the mirror of a name that no owner has yet, when a reader asks for it first."""
+
+import asyncio
+import logging
+
+from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.documents import CHANGED_AT_ONCE, Documents
+from wheelyard_server.catalog.mirrors import claims, snapshot
+from wheelyard_server.catalog.mirrors.owners import Found, Owners
+from wheelyard_server.catalog.stored_project import Views
+from wheelyard_server.catalog.write_gate import WriteGate
+from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError
+from wheelyard_server.model import Mirror, Project, Status
+from wheelyard_server.names import NormalizedName
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 10.0
+"""How long a reader waits for the first page of a project; pip gives up after 15 s without a byte."""
+FORMAT_OF_MIRRORS = 2
+
+
+class FirstPages:
+    """Asks for each name once at a time, however many readers wait."""
+
+    def __init__(
+        self, documents: Documents, owners: Owners, views: Views, writes: WriteGate, counts: Counts
+    ) -> None:
+        self._documents = documents
+        self._owners = owners
+        self._policy, self._now = views.policy, views.now
+        self._writes = writes
+        self._counts = counts
+        self._asking: dict[NormalizedName, asyncio.Task[None]] = {}
+
+    def is_asked(self, name: NormalizedName) -> bool:
+        """Return whether a question for this name is under way."""
+        return name in self._asking
+
+    async def make(self, name: NormalizedName) -> None:
+        """Make the mirror if an upstream has the project.
+
+        Raises `UpstreamError` if one cannot be asked, and `StorageError` if the mirror cannot be
+        stored.
+        """
+        task = self._asking.get(name)
+        if task is None:
+            task = self._asking[name] = asyncio.create_task(self._make(name))
+            task.add_done_callback(lambda _: self._asking.pop(name))
+        await asyncio.wait([task], timeout=PATIENCE_SECONDS)
+        if not task.done():
+            first = self._policy.order(name)[0]
+            raise UpstreamUnavailableError(first, f"takes long to answer for {name}: try again")
+        task.result()
+
+    async def _make(self, name: NormalizedName) -> None:
+        await self._check_format(name)
+        found = await self._owners.first(name)
+        if found is not None:
+            await self.store(name, found)
+
+    async def store(self, name: NormalizedName, found: Found, *, by_release: bool = False) -> Project:
+        """Make the name a mirror of its owner, unless it has another owner by now, and return the project.
+
+        `by_release`: it may have been this index's own or another upstream's.
+        """
+        await self._writes.passed()
+        upstream = found.owner.upstream
+        source, now = snapshot.Source(name, upstream.name, upstream.url), self._now()
+        before = Project(name=name)
+        dropped = 0
+
+        def owned(project: Project) -> Project:
+            nonlocal before, dropped
+            before = project
+            if by_release:
+                claims.check_releasable(project)
+            elif claims.is_local(project) or claims.upheld(project, self._policy).owner:
+                return project
+            taken = snapshot.take(_same_mirror(project, source), found.page, source, now)
+            _check_has_files(taken, source)
+            dropped = taken.dropped
+            return claims.with_owner(project, upstream.name, taken.mirror)
+
+        made = await self._documents.change(name, owned, in_thread=len(found.page.files) > CHANGED_AT_ONCE)
+        if made is not before:
+            self._count(upstream.name, before, dropped)
+        return made
+
+    def _count(self, owner: str, before: Project, dropped: int) -> None:
+        self._counts.mirrors.made[owner] += 1
+        self._counts.mirrors.dropped[owner] += dropped
+        if before.owner not in ("", owner):
+            log.warning(
+                "The name %s is mirrored from %s now, and no longer from %s", before.name, owner, before.owner
+            )
+            self._counts.mirrors.owners_changed[owner] += 1
+
+    async def _check_format(self, name: NormalizedName) -> None:
+        """Refuse to make mirrors while servers of a release that cannot read them may run."""
+        if await self._documents.format() < FORMAT_OF_MIRRORS:
+            reason = "is asked for new projects once all servers of this index have been upgraded"
+            raise UpstreamUnavailableError(self._policy.order(name)[0], reason, seconds=60)
+
+
+def _same_mirror(project: Project, source: snapshot.Source) -> Mirror | None:
+    """Return the mirror if it is of the same upstream, so that digests stay known."""
+    mirror = project.mirror
+    is_same = mirror is not None and (project.owner, mirror.url) == (source.upstream, source.url)
+    return mirror if is_same else None
+
+
+def _check_has_files(taken: snapshot.Taken, source: snapshot.Source) -> None:
+    """Raise `UpstreamAnswerError` if a page has only entries that cannot be used: that is no absence."""
+    if not taken.mirror.files and taken.mirror.status != Status.QUARANTINED:
+        reason = f"has a page of {source.project} of which no entry can be used"
+        raise UpstreamAnswerError(source.upstream, reason)
