@@ -10,6 +10,9 @@ CODE := operator indexserver tests release docs/hooks
 PARALLEL := --numprocesses 2 --dist loadfile
 CLUSTER_CLI := PYTHONPATH=tests $(PYTHON) -m cluster
 export CLUSTER ?= local
+# Images of CI and of editors often set it. Then each of the thousand Python processes of a run
+# would compile all that it imports: a server would start in 1.8 s of processor time instead of 0.5.
+export PYTHONDONTWRITEBYTECODE :=
 
 $(READY): pyproject.toml requirements-dev.txt
 	@echo "Setting up the Python environment in $(VENV) (about 20 seconds)"
