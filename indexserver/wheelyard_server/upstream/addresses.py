@@ -28,6 +28,8 @@ _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64 (RFC 6052): the last 32 bits are an IPv4 address."""
 _TUNNELS = (ip_network("2002::/16"), ip_network("2001::/32"), ip_network("::/96"))
 """6to4, Teredo and IPv4-compatible addresses contain an IPv4 address. All are obsolete."""
+_LOCAL = tuple(map(ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16")))
+"""Networks of the registry that some versions of Python count as global."""
 _METADATA = tuple(
     map(
         ip_network,
@@ -59,7 +61,8 @@ def kind_of(text: str, denied: Sequence[Network] = ()) -> AddressKind:
         return AddressKind.PRIVATE
     if address.is_multicast or address.is_unspecified or _is_in(address, _TUNNELS) or _is_site_local(address):
         return AddressKind.UNUSABLE
-    return AddressKind.PRIVATE if not address.is_global or _is_in(address, denied) else AddressKind.PUBLIC
+    is_private = not address.is_global or _is_in(address, _LOCAL) or _is_in(address, denied)
+    return AddressKind.PRIVATE if is_private else AddressKind.PUBLIC
 
 
 def _embedded(address: Address) -> Address:

@@ -33,15 +33,18 @@ class Breaker:
     _waits: bool = False
     """Whether it asked for the pause itself: answers to earlier requests do not end it."""
 
+    def check(self) -> None:
+        """Raise `Pause` if no request is allowed now."""
+        left = self._until - self.clock() if self.reason else 0
+        if left > 0:
+            raise Pause(self.reason, left)
+
     def enter(self) -> None:
         """Allow a request, or raise `Pause`."""
-        if not self.reason:
-            return
-        now = self.clock()
-        if now < self._until:
-            raise Pause(self.reason, self._until - now)
-        # This request is the probe. The next one follows later even if this one never ends.
-        self._until, self._waits = now + PROBE_SECONDS, False
+        self.check()
+        if self.reason:
+            # This request is the probe. The next one follows later even if this one never ends.
+            self._until, self._waits = self.clock() + PROBE_SECONDS, False
 
     def succeeded(self) -> None:
         """Record an answer."""

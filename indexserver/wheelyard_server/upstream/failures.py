@@ -32,8 +32,7 @@ NETWORK_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, EOFError)
 """What the client raises for a connection that fails or ends early."""
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (ssl.SSLCertVerificationError, "has a certificate that is not trusted: check `caBundle` and the host name"),
-    (aiohttp.ClientConnectorCertificateError, "has a certificate for another host name"),
+    (ssl.SSLCertVerificationError, "has a certificate that is not trusted: check `caBundle`, and the host"),
     (ssl.SSLError, "does not complete the TLS handshake"),
     (aiohttp.ClientConnectorDNSError, "has a host name that DNS does not resolve"),
     (aiohttp.ClientProxyConnectionError, "cannot be reached: the proxy does not accept connections"),

@@ -1,6 +1,8 @@
 """Requests for files and for the small objects of files, such as core metadata."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from yarl import URL
@@ -14,15 +16,15 @@ from wheelyard_server.errors import (
 from wheelyard_server.upstream import FileStream, urls
 from wheelyard_server.upstream.bodies import TooLargeError, UnreadableCodingError, decoded, discard, received
 from wheelyard_server.upstream.failures import NETWORK_ERRORS, HiccupError, in_words
-from wheelyard_server.upstream.files import FileChunks, Part, part_of, range_headers
+from wheelyard_server.upstream.files import FileChunks, Part, is_wanted, part_of, range_headers
 from wheelyard_server.upstream.guards import Guard
 from wheelyard_server.upstream.page_requests import refusal
 from wheelyard_server.upstream.requester import Answer, Requester
 from wheelyard_server.upstream.slots import Slots
 from wheelyard_server.upstream.targets import Targets
 
-OBJECT_SECONDS = 30
-"""Timeout for a small object, its second attempt included."""
+SECONDS = 30
+"""Timeout for a small object, and for the beginning of a file; both include a second attempt."""
 FILES_AT_ONCE = 64
 OBJECTS_AT_ONCE = 32
 _MISSING = frozenset({404, 410})
@@ -44,6 +46,7 @@ class FileRequests:
     async def open(self, text: str, start: int, end: int | None, validator: str, *, is_retry: bool) -> FileStream:
         """See `Upstream.open`."""
         url = self._parsed(text)
+        self._guard.check(urls.origin(url))
         await self._files.take()
         try:
             answer, part = await self._opened(url, start, end, validator, is_retry=is_retry)
@@ -58,8 +61,9 @@ class FileRequests:
     async def read(self, text: str, max_bytes: int) -> bytes:
         """See `Upstream.read`."""
         url = self._parsed(text)
+        self._guard.check(urls.origin(url))
         async with self._objects.one():
-            deadline = asyncio.get_running_loop().time() + OBJECT_SECONDS
+            deadline = _now() + SECONDS
             return await self._guard.call(urls.origin(url), partial(self._read, url, max_bytes, deadline))
 
     def _parsed(self, text: str) -> URL:
@@ -72,15 +76,19 @@ class FileRequests:
         self, url: URL, start: int, end: int | None, validator: str, *, is_retry: bool
     ) -> tuple[Answer, Part]:
         headers = {**_AS_IT_IS, **range_headers(start, end, validator)}
-        attempt = partial(self._attempt, url, headers)
+        attempt = partial(self._begun, url, headers, _now() + SECONDS)
         answer = await self._guard.call(urls.origin(url), attempt, is_retry=is_retry)
         part = part_of(answer)
-        if part is None or part.start not in {0, start}:
+        if part is None or not is_wanted(part, start, end):
             answer.http.close()
             raise UpstreamAnswerError(self._name, "answers with another part of a file than it was asked for")
         return answer, part
 
-    async def _attempt(self, url: URL, headers: dict[str, str], is_again: bool) -> Answer:  # noqa: FBT001
+    async def _begun(self, url: URL, headers: dict[str, str], deadline: float, is_again: bool) -> Answer:  # noqa: FBT001
+        async with _in_time(deadline):
+            return await self._attempt(url, headers, is_again=is_again)
+
+    async def _attempt(self, url: URL, headers: dict[str, str], *, is_again: bool) -> Answer:
         named = urls.origin(url)
         check = partial(self._targets.check_file, named=named)
         answer = await self._requester.get(url, headers, check, is_again=is_again)
@@ -104,12 +112,10 @@ class FileRequests:
 
     async def _read(self, url: URL, max_bytes: int, deadline: float, is_again: bool) -> bytes:  # noqa: FBT001
         try:
-            async with asyncio.timeout_at(deadline):
-                answer = await self._attempt(url, _AS_IT_IS, is_again)
+            async with _in_time(deadline):
+                answer = await self._attempt(url, _AS_IT_IS, is_again=is_again)
                 body = await self._body(answer, max_bytes)
             return decoded(body, answer.header("Content-Encoding"), max_bytes) if body else body
-        except TimeoutError:
-            raise HiccupError(f"does not answer within {OBJECT_SECONDS} seconds", is_down=True) from None
         except (TooLargeError, UnreadableCodingError) as error:
             raise UpstreamAnswerError(self._name, "has metadata that is too large or damaged") from error
 
@@ -118,6 +124,19 @@ class FileRequests:
         try:
             return await received(answer.http, max_bytes)
         except NETWORK_ERRORS as error:
-            raise HiccupError(in_words(error, urls.origin(answer.url))) from error
+            raise HiccupError(in_words(error, urls.origin(answer.url))) from None
         finally:
             answer.http.close()
+
+
+@asynccontextmanager
+async def _in_time(deadline: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise HiccupError(f"does not answer within {SECONDS} seconds", is_down=True) from None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -39,6 +39,14 @@ def part_of(answer: Answer) -> Part | None:
     return Part(int(found[1]), int(found[2]) + 1, None if found[3] == "*" else int(found[3]), validator)
 
 
+def is_wanted(part: Part, start: int, end: int | None) -> bool:
+    """Return whether this is the part that was asked for, or the whole file."""
+    if part.start == 0 and part.end == part.size:
+        return True
+    wanted_end = part.size if end is None else end
+    return part.start == start and part.end in {wanted_end, part.size}
+
+
 def range_headers(start: int, end: int | None, validator: str) -> dict[str, str]:
     """Return the headers that ask for a part, none for the whole file."""
     if start == 0 and end is None:
@@ -114,7 +122,7 @@ class FileChunks(AsyncIterator[bytes]):
         self._answer.http.close()
         if self._resume is None or not self._resumes_left:
             self.close()
-            raise self._interrupted(reason) from error
+            raise self._interrupted(reason) from None
         self._resumes_left -= 1
         try:
             self._answer = await self._resume(self._position)

@@ -38,7 +38,7 @@ class Guard:
     async def call(self, origin: Origin, attempt: Attempt[T], *, is_retry: bool = False) -> T:
         """Return the result of a request to a host; raise `UpstreamError`."""
         breaker = self._breaker(origin)
-        self._enter(breaker)
+        self._check(self._whole.check, breaker.enter, self._whole.enter)
         try:
             result = await _tried(attempt, is_retry=is_retry)
         except HiccupError as error:
@@ -64,10 +64,14 @@ class Guard:
         self._breaker(origin).failed(reason, is_down=False)
         return UpstreamUnavailableError(self._name, reason)
 
-    def _enter(self, breaker: Breaker) -> None:
+    def check(self, origin: Origin) -> None:
+        """Raise `UpstreamUnavailableError` if a host must not be asked now, so that nothing waits for that."""
+        self._check(self._whole.check, self._breaker(origin).check)
+
+    def _check(self, *checks: Callable[[], None]) -> None:
         try:
-            self._whole.enter()
-            breaker.enter()
+            for check in checks:
+                check()
         except Pause as pause:
             raise UpstreamUnavailableError(self._name, str(pause), max(ceil(pause.seconds), 1)) from None
 
@@ -88,10 +92,12 @@ class Guard:
         raise UpstreamUnavailableError(self._name, str(error), max(ceil(error.seconds), 1)) from error
 
     def _unusable(self, origin: Origin, error: UpstreamError) -> None:
-        """Record an error of an upstream that answers. A missing file is no fault of its host."""
+        """Record an error of a host that answers. A missing file is not a fault of it."""
         if isinstance(error, UpstreamCredentialsError):
             self._health.fails(origin, error.reason)
-        elif isinstance(error, UpstreamAnswerError) and not isinstance(error, UpstreamFileMissingError):
+        elif isinstance(error, UpstreamFileMissingError):
+            self._health.works(origin)
+        elif isinstance(error, UpstreamAnswerError):
             self._health.is_odd(origin, error.reason)
 
     def _breaker(self, origin: Origin) -> Breaker:

@@ -1,8 +1,12 @@
 """Whether an upstream can be used, since when, and if not, why: for people who read `kubectl describe`."""
 
+import logging
+
 from wheelyard_server.clock import WallClock
 from wheelyard_server.upstream import Health
 from wheelyard_server.upstream.urls import Origin
+
+log = logging.getLogger(__name__)
 
 ODD_ANSWERS = 3
 """Unusable answers in a row that are a problem of the upstream, not of one project or file."""
@@ -41,6 +45,11 @@ class HealthRecord:
 
     def _changed(self) -> None:
         reason = next(iter(self._problems.values()), "")
-        is_same = self.health.is_reachable == (not reason)
-        since = self.health.since if is_same else self._clock()
-        self.health = self.health._replace(is_reachable=not reason, since=since, reason=reason)
+        if self.health.is_reachable == (not reason):
+            self.health = self.health._replace(reason=reason)
+            return
+        self.health = self.health._replace(is_reachable=not reason, since=self._clock(), reason=reason)
+        if reason:
+            log.warning("The upstream %s %s", self.health.name, reason)
+        else:
+            log.info("The upstream %s answers again", self.health.name)

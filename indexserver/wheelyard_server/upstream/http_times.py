@@ -10,7 +10,6 @@ DEFAULT_WAIT_SECONDS = 10.0
 """The pause after a 429 that does not say how long."""
 _MAX_SECONDS = 10**9
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
-_UNKEPT = re.compile(r"(?:^|[,\s])no-(?:store|cache)(?:$|[,\s])", re.IGNORECASE)
 
 
 def retry_after(header: str, clock: WallClock) -> float:
@@ -27,8 +26,9 @@ def retry_after(header: str, clock: WallClock) -> float:
 
 
 def max_age(cache_control: str) -> float | None:
-    """Return how long an answer may be kept, 0 if it must not be; None if the header does not say."""
-    if _UNKEPT.search(cache_control):
-        return 0
+    """Return the `max-age` of a `Cache-Control`; None if it has none.
+
+    `no-store` and `no-cache` do not count: some indexes send them for browsers with every page.
+    """
     found = _MAX_AGE.search(cache_control)
     return float(found[1]) if found else None

@@ -57,7 +57,8 @@ class PageRequests:
 
     async def get(self, project: NormalizedName, etag: str) -> PageAnswer:
         """See `Upstream.page`."""
-        url = self._targets.url / f"{project}/"
+        url = self._targets.url.joinpath(project, "", encoded=True)
+        self._guard.check(self._targets.origin)
         async with self._slots.one():
             deadline = asyncio.get_running_loop().time() + PAGE_SECONDS
             return await self._guard.call(self._targets.origin, partial(self._attempt, url, etag, deadline))
@@ -100,7 +101,7 @@ class PageRequests:
         try:
             return await received(answer.http, MAX_PAGE_BYTES, room)
         except NETWORK_ERRORS as error:
-            raise HiccupError(in_words(error, self._targets.origin)) from error
+            raise HiccupError(in_words(error, self._targets.origin)) from None
         finally:
             answer.http.close()
 

@@ -9,7 +9,8 @@ from yarl import URL
 
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
-_LIKE_AN_ADDRESS = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*|[0-9.]*|(?:.*\.)?0x[0-9a-f]*")
+_LIKE_AN_ADDRESS = re.compile(r".*:.*|(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+"""The last label of a name is not a number (WHATWG URL, "ends in a number checker")."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -35,8 +36,8 @@ def parse(text: str) -> URL:
         raise ValueError("not a URL of HTTP")
     return URL.build(
         scheme=url.scheme,
-        host=url.host,
-        port=url.port,
+        host=f"[{url.host}]" if ":" in url.host else url.host,
+        port=url.explicit_port,
         path=url.raw_path,
         query_string=url.raw_query_string,
         encoded=True,
@@ -59,6 +60,6 @@ def _is_host(host: str) -> bool:
     if not _LIKE_AN_ADDRESS.fullmatch(host):
         return _NAME.fullmatch(host) is not None
     try:
-        return str(ip_address(host)) == host
+        return str(ip_address(host)) == host and "%" not in host
     except ValueError:
         return False
