@@ -1,10 +1,9 @@
 """One entry of a page, from untrusted values of any type."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import msgspec
 
@@ -38,33 +37,42 @@ class Entry(msgspec.Struct, rename="kebab", gc=False):
 Entries = list[Entry | None]
 """Entries of a page, None in place of one that is unusable as a whole."""
 
-_SCHEMES = ("https://", "http://")
-_ABSOLUTE = re.compile(r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:[/?].*)?")
-"""Credentials in a URL are refused: they belong into the settings."""
+_HOST = r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_URL = re.compile(rf"https?://{_HOST}(?:[/?][!-\"$-\[\]-~]*)?")
+_REFERENCE = re.compile(r"[^\x00-\x20\x7f#\\]+")
+_FILENAME = re.compile(r"[!-.0-~](?:[ -.0-~]*[!-.0-~])?")
 _ASCII = "".join(map(chr, range(128)))
-_HEX = frozenset("0123456789abcdef")
+_DIGEST = re.compile(r"[0-9A-Fa-f]+")
 _SHA256_LENGTH = 64
 MAX_SIZE = 2**53
 """Larger integers are not exact in every JSON parser (RFC 8259, section 6)."""
 
 
 def absolute_url(base: str, reference: object) -> str | None:
-    """Return the absolute URL of a reference, without its fragment; None if it is none of HTTP.
+    """Return the absolute URL of a reference, without its fragment; None if it is not one of HTTP.
 
     Percent encoding stays byte for byte, because some servers sign it or compare it (T18). A
     backslash and control characters are refused: parsers disagree about the host that they name.
+    So are credentials, which belong into the settings.
     """
     if not isinstance(reference, str) or len(reference) > MAX_URL_LENGTH:
         return None
+    if _URL.fullmatch(reference):
+        return reference
     url = reference.strip().partition("#")[0]
-    if not url.isprintable() or "\\" in url or " " in url:
-        return None
+    return _resolved(base, url) if _REFERENCE.fullmatch(url) else None
+
+
+def _resolved(base: str, reference: str) -> str | None:
     try:
-        absolute = url if url.startswith(_SCHEMES) else urljoin(base, url)
+        scheme, host, *_ = urlsplit(reference)
+        if scheme and not host:
+            return None
+        url = urljoin(base, reference)
+        url = url if url.isascii() else quote(url, safe=_ASCII)
     except ValueError:
         return None
-    absolute = absolute if absolute.isascii() else quote(absolute, safe=_ASCII)
-    return absolute if _ABSOLUTE.fullmatch(absolute) and len(absolute) <= MAX_URL_LENGTH else None
+    return url if _URL.fullmatch(url) and len(url) <= MAX_URL_LENGTH else None
 
 
 def filename_of(url: str) -> str:
@@ -74,37 +82,30 @@ def filename_of(url: str) -> str:
 
 def is_filename(name: object) -> bool:
     """Return whether this can be the name of a file; which files a project may have is decided elsewhere."""
-    return (
-        isinstance(name, str)
-        and 0 < len(name) <= MAX_FILENAME_LENGTH
-        and name.isascii()
-        and name.isprintable()
-        and "/" not in name
-        and name.strip() == name
-    )
+    return isinstance(name, str) and len(name) <= MAX_FILENAME_LENGTH and _FILENAME.fullmatch(name) is not None
 
 
 def digests(value: object) -> dict[str, str]:
     """Return the digests in lower-case hex by the name of their algorithm."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict) or len(value) > MAX_HASHES:
         return {}
-    found = (_digest(name, digest) for name, digest in list(value.items())[:MAX_HASHES])
-    return dict(each for each in found if each is not None)
+    return {
+        name.lower(): digest.lower()
+        for name, digest in value.items()
+        if isinstance(name, str) and isinstance(digest, str) and _is_digest(name, digest)
+    }
 
 
-def _digest(name: object, digest: object) -> tuple[str, str] | None:
-    if not isinstance(name, str) or not isinstance(digest, str) or not 0 < len(name) <= MAX_HASH_LENGTH:
-        return None
-    name, digest = name.lower(), digest.lower()
-    is_hex = 0 < len(digest) <= MAX_HASH_LENGTH and _HEX.issuperset(digest)
-    is_complete = len(digest) == _SHA256_LENGTH or name != "sha256"
-    return (name, digest) if is_hex and is_complete else None
+def _is_digest(name: str, digest: str) -> bool:
+    if len(name) > MAX_HASH_LENGTH or len(digest) > MAX_HASH_LENGTH or not _DIGEST.fullmatch(digest):
+        return False
+    return len(digest) == _SHA256_LENGTH or name.lower() != "sha256"
 
 
 def core_metadata(*values: object) -> str | None:
     """Return what the first of the values that says something says of core metadata (PEP 658, PEP 714)."""
     for value in values:
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return digests(value).get("sha256", "")
         if value is True:
             return ""
@@ -113,7 +114,12 @@ def core_metadata(*values: object) -> str | None:
 
 def text(value: object) -> str | None:
     """Return a text, without its end if it is too long; None if it is empty or no text."""
-    return (value[:MAX_TEXT_LENGTH] or None) if isinstance(value, str) else None
+    return (_unicode(value[:MAX_TEXT_LENGTH]) or None) if isinstance(value, str) else None
+
+
+def _unicode(value: str) -> str:
+    """Return a text without lone surrogates, which cannot be encoded."""
+    return value if value.isascii() else value.encode(errors="replace").decode()
 
 
 def specifier(value: object) -> str | None:
@@ -133,7 +139,7 @@ def yanked(value: object) -> str | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Return a time in UTC (PEP 700); a time without a zone is one in UTC. None if it is none."""
+    """Return a time in UTC (PEP 700); a time without a zone is one in UTC. None if it is not a time."""
     if not isinstance(value, str) or not value:
         return None
     try:
@@ -144,12 +150,12 @@ def moment(value: object) -> datetime | None:
 
 
 def size(value: object) -> int | None:
-    """Return a size in bytes; None if it is none."""
+    """Return a size in bytes; None if it is not a size."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE else None
 
 
 def serial(value: object) -> int:
-    """Return a serial, which is an integer at PyPI and a string at some mirrors; 0 if it is none."""
+    """Return a serial, which is an integer at PyPI and a string at some mirrors; 0 if there is none."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len(str(MAX_SIZE)):
         return int(value)
     return size(value) or 0
@@ -159,7 +165,9 @@ def versions(value: object) -> tuple[str, ...]:
     """Return the texts of a list of versions."""
     if not isinstance(value, list):
         return ()
-    return tuple(each for each in value if isinstance(each, str) and 0 < len(each) <= MAX_VERSION_LENGTH)
+    return tuple(
+        each for each in value if isinstance(each, str) and each.isascii() and 0 < len(each) <= MAX_VERSION_LENGTH
+    )
 
 
 def page_file(base: str, entry: Entry) -> PageFile | None:

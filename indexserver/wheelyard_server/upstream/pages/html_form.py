@@ -12,6 +12,8 @@ from wheelyard_server.upstream.pages.entries import Entry
 from wheelyard_server.upstream.pages.files import Files, refuse_other_major
 
 SLICE_BYTES = 16 * 1024
+MAX_TAG_BYTES = 64 * 1024
+MAX_DEPTH = 256
 _TITLE, _TITLE_WITHIN = b"links for", 4096
 """What the title of a page says in all servers, also if it has no files."""
 _STATUS, _REASON, _VERSION = "pypi:project-status", "pypi:project-status-reason", "pypi:repository-version"
@@ -24,7 +26,7 @@ def read(body: bytes, url: str) -> Slices[Page]:
     parser = etree.HTMLParser(target=links, encoding="utf-8", no_network=True)
     for start in range(0, len(body), SLICE_BYTES):
         _feed(parser, body[start : start + SLICE_BYTES])
-        links.convert()
+        links.check(SLICE_BYTES)
         yield
     _end(parser)
     page = links.page()
@@ -49,13 +51,14 @@ def _end(parser: Any) -> None:
 
 
 class _Links:
-    """Collects the links of a page; the parser calls its methods `start` and `close`."""
+    """Collects the links of a page; the parser calls `start`, `end`, `data`, `comment` and `close`."""
 
     def __init__(self, url: str) -> None:
         self._files = Files(url)
         self._has_base = False
         self._meta: dict[str, str] = {}
         self._new: list[Entry] = []
+        self._depth = self._silent_bytes = 0
 
     @property
     def is_marked(self) -> bool:
@@ -64,6 +67,8 @@ class _Links:
 
     def start(self, tag: str, attributes: Any) -> None:
         """Note one element."""
+        self._depth += 1
+        self._silent_bytes = 0
         match tag:
             case "a":
                 self._link(attributes)
@@ -73,22 +78,45 @@ class _Links:
             case "meta" if attributes.get("name") in (_STATUS, _REASON, _VERSION):
                 self._meta.setdefault(attributes["name"], attributes.get("content", ""))
 
+    def end(self, _tag: str) -> None:
+        """Note the end of an element."""
+        self._depth -= 1
+        self._silent_bytes = 0
+
+    def data(self, _text: str) -> None:
+        """Note that there is progress."""
+        self._silent_bytes = 0
+
+    def comment(self, _text: str) -> None:
+        """Note that there is progress."""
+        self._silent_bytes = 0
+
     def close(self) -> None:
         """End without a result: there is no tree."""
 
-    def convert(self) -> None:
-        """Read the links that were found since the last call."""
+    def check(self, new_bytes: int) -> None:
+        """Read the links that were found since the last call, and refuse what costs more than its length.
+
+        libxml2 keeps a tag or comment until it ends, and one of 10 MB keeps it busy without end; an
+        end tag is compared with all open elements.
+        """
+        self._silent_bytes += new_bytes
+        if self._silent_bytes > MAX_TAG_BYTES or self._depth > MAX_DEPTH:
+            raise UnreadablePageError("answered with HTML that has too large tags, or nests them too deeply")
+        self._convert()
+
+    def _convert(self) -> None:
         self._files.add(self._new)
         self._new = []
 
     def page(self) -> Page:
         """Return the page."""
-        self.convert()
+        self._convert()
         refuse_other_major(self._meta.get(_VERSION))
         return self._files.page(status=self._meta.get(_STATUS), status_reason=self._meta.get(_REASON))
 
     def _link(self, attributes: Any) -> None:
-        """Note a link to a file. Links to a folder, such as the parent's in a listing, are none."""
+        """Note a link to a file. A link to a folder, such as the parent's in a listing, is not a file."""
         url, _, fragment = attributes.get("href", "").strip().partition("#")
         filename = entries.filename_of(url)
         if not filename:

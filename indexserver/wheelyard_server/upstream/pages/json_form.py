@@ -4,97 +4,74 @@ Neither the version nor the types of the values are trusted: an entry that canno
 itself.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from wheelyard_server.sliced import Slices
 from wheelyard_server.upstream import Page
 from wheelyard_server.upstream.pages import entries
 from wheelyard_server.upstream.pages.bounds import UnreadablePageError
 from wheelyard_server.upstream.pages.files import Files, refuse_other_major
-from wheelyard_server.upstream.pages.json_slices import FilesArray
+from wheelyard_server.upstream.pages.json_slices import MAX_VALUE_BYTES, Cursor
 
-T = TypeVar("T")
-
-
-class _Top(msgspec.Struct, rename="kebab"):
-    """A page without its files. Values are decoded by themselves, so that none costs much."""
-
-    files: msgspec.Raw = msgspec.Raw()
-    meta: msgspec.Raw = msgspec.Raw()
-    versions: msgspec.Raw = msgspec.Raw()
-    project_status: msgspec.Raw = msgspec.Raw()
-
-
-_MAX_VALUE_BYTES = 64 * 1024
-"""Maximum size of a small value, such as `meta`."""
-_decode_entries = msgspec.json.Decoder(entries.Entries).decode
-_decode_top = msgspec.json.Decoder(_Top).decode
-_decode_versions = msgspec.json.Decoder(list[str]).decode
-_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_FILES = "files"
+MAX_KEYS = 100
+"""Maximum number of values next to the files."""
 
 
 def read(body: bytes, url: str) -> Slices[Page]:
     """Return a page; `url` is its own, which relative ones refer to. Raises `UnreadablePageError`."""
-    array = FilesArray(body, _decode)
-    yield from array.find()
-    files = Files(url)
-    while not array.is_read:
-        files.add((yield from array.next_entries()))
+    cursor, files = Cursor(body), Files(url)
+    others = yield from _object(cursor, files)
+    cursor.end()
+    if _FILES not in others:
+        raise UnreadablePageError("answered with JSON that is not a project's page: it has no list of files")
+    return _page(others, files)
+
+
+def _object(cursor: Cursor, files: Files) -> Slices[dict[str, Any]]:
+    """Read the files, and return the other values of the page."""
+    others: dict[str, Any] = {}
+    cursor.look(MAX_VALUE_BYTES)
+    cursor.take("{")
+    is_last = cursor.is_at("}")
+    while not is_last:
+        key = cursor.value()
+        cursor.take(":")
+        if not isinstance(key, str) or key in others or len(others) >= MAX_KEYS:
+            raise UnreadablePageError("answered with JSON that is not a project's page")
+        if key == _FILES:
+            others[key] = None
+            yield from _files(cursor, files)
+        else:
+            others[key] = cursor.value()
+            yield
+        cursor.look(MAX_VALUE_BYTES)
+        is_last = cursor.take(",", "}") == "}"
+    return others
+
+
+def _files(cursor: Cursor, files: Files) -> Slices[None]:
+    cursor.take("[")
+    goes_on = not cursor.is_at("]")
+    while goes_on:
+        found = cursor.guessed_entries()
+        if found is None:
+            yield
+            found, goes_on = cursor.counted_entries()
+        files.add(found)
         yield
-    return _page(array.outside, files)
 
 
-def _page(outside: bytes, files: Files) -> Page:
-    top = _top(outside)
-    meta, status = _mapping(top.meta), _mapping(top.project_status)
+def _page(others: dict[str, Any], files: Files) -> Page:
+    meta, status = _mapping(others.get("meta")), _mapping(others.get("project-status"))
     refuse_other_major(meta.get("api-version"))
     return files.page(
         serial=entries.serial(meta.get("_last-serial")),
-        versions=entries.versions(_value(_decode_versions, top.versions)),
+        versions=entries.versions(others.get("versions")),
         status=status.get("status"),
         status_reason=status.get("reason"),
     )
 
 
-def _mapping(raw: msgspec.Raw) -> dict[str, Any]:
-    value = _value(msgspec.json.decode, raw) if len(bytes(raw)) <= _MAX_VALUE_BYTES else None
+def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _value(decode: Callable[[bytes], T], raw: msgspec.Raw) -> T | None:
-    """Return a value; None if it is missing, or of another type."""
-    try:
-        return decode(bytes(raw)) if raw else None
-    except _DAMAGE:
-        return None
-
-
-def _top(outside: bytes) -> _Top:
-    try:
-        top = _decode_top(outside)
-    except _DAMAGE as error:
-        raise UnreadablePageError(f"answered with a page that is not valid JSON: {error}") from None
-    if bytes(top.files) != b"[]":
-        raise UnreadablePageError("answered with a page that lists its files twice")
-    return top
-
-
-def _decode(part: bytes) -> entries.Entries | None:
-    """Return the entries of an array, None in place of one that is no object; None if it is not valid JSON."""
-    try:
-        return _decode_entries(part)
-    except msgspec.ValidationError:
-        return _decode_any(part)
-    except _DAMAGE:
-        return None
-
-
-def _decode_any(part: bytes) -> entries.Entries | None:
-    try:
-        values = msgspec.json.decode(part)
-    except _DAMAGE:
-        return None
-    return [msgspec.convert(each, entries.Entry) if isinstance(each, dict) else None for each in values]

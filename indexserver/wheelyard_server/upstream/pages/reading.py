@@ -4,9 +4,11 @@ from wheelyard_server.sliced import at_once, in_slices
 from wheelyard_server.upstream import Page
 from wheelyard_server.upstream.pages import html_form, json_form
 from wheelyard_server.upstream.pages.bounds import MAX_PAGE_BYTES, UnreadablePageError
+from wheelyard_server.upstream.pages.byte_gate import ByteGate
 
 MAX_INLINE_BYTES = 16 * 1024
 """A page of this size takes about a millisecond."""
+_GATE = ByteGate(MAX_PAGE_BYTES)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -14,22 +16,24 @@ async def read_page(body: bytes, content_type: str, url: str) -> Page:
     """Return the page of a project without `etag` and `max_age`, which are of HTTP.
 
     `content_type` is the header's value, "" if it is missing; `url` is the final one, after all
-    redirects. Raises `UnreadablePageError`, also for what is no page at all: that is never a page
+    redirects. Raises `UnreadablePageError`, also for any other answer: that is never a page
     without files.
     """
     if len(body) > MAX_PAGE_BYTES:
         raise UnreadablePageError(f"answered with a page of more than {MAX_PAGE_BYTES // 1024**2} MiB")
     body = body.removeprefix(_BOM)
-    form = html_form if _is_html(body, content_type) else json_form
-    work = form.read(body, url)
-    return at_once(work) if len(body) <= MAX_INLINE_BYTES else await in_slices(work)
+    work = html_form.read(body, url) if _is_html(body, content_type) else json_form.read(body, url)
+    if len(body) <= MAX_INLINE_BYTES:
+        return at_once(work)
+    async with _GATE.room(len(body)):
+        return await in_slices(work)
 
 
 def _is_html(body: bytes, content_type: str) -> bool:
     """Return whether it is HTML, not JSON.
 
     The first character decides: proxies rewrite types (T21), and a page of either form begins in
-    one way. An error page in HTML is none, whatever its type: see `html_form`.
+    one way. For an error page in HTML see `html_form`.
     """
     match body[:1024].lstrip()[:1]:
         case b"{":

@@ -64,7 +64,6 @@ def read(body: bytes) -> Page:
 def _tiny_slices() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_slices, "SLICE_BYTES", 40)
-        patch.setattr(json_slices, "_TOKENS_AT_ONCE", 3)
         yield
 
 

@@ -1,5 +1,6 @@
 """Pages of upstreams in both forms, as they are, and as they should not be."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from wheelyard_server.upstream import Page, PageFile
 from wheelyard_server.upstream.pages import bounds, reading
 from wheelyard_server.upstream.pages.bounds import UnreadablePageError
+from wheelyard_server.upstream.pages.byte_gate import ByteGate
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html; charset=utf-8"
@@ -365,7 +367,7 @@ async def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPat
 
 async def test_a_page_with_too_many_files_is_refused() -> None:
     with pytest.raises(UnreadablePageError, match="more than 50,000 files"):
-        await read_json(*[{}] * (bounds.MAX_FILES + 1))
+        await read_json(*[entry()] * (bounds.MAX_FILES + 1))
     with pytest.raises(UnreadablePageError, match="more than 50,000 files"):
         await read_html("<a href=demo-1.0.zip>x</a>" * (bounds.MAX_FILES + 1))
 
@@ -373,6 +375,36 @@ async def test_a_page_with_too_many_files_is_refused() -> None:
 async def test_a_page_with_too_many_versions_is_refused() -> None:
     with pytest.raises(UnreadablePageError, match="more than 50,000 versions"):
         await read_json(versions=["1"] * (bounds.MAX_VERSIONS + 1))
+
+
+async def test_large_pages_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = ByteGate(100)
+    monkeypatch.setattr(reading, "_GATE", gate)
+    async with gate.room(1):
+        waiting = asyncio.create_task(read_html("<a href=demo-1.0.zip>x</a>" * 5000))
+        assert not (await read_html("<a href=demo-1.0.zip>x</a>")).unusable
+        assert not waiting.done()
+    assert len((await waiting).files) == 5000
+
+
+@pytest.mark.parametrize(
+    "costly",
+    [
+        '<a href="' + "x" * 200_000 + '">x</a>',
+        "<a " + "x " * 100_000 + ">",
+        "<!--" + "x" * 200_000 + "-->",
+        "<div>" * 10_000,
+    ],
+)
+async def test_html_that_costs_more_than_its_length_is_refused(costly: str) -> None:
+    with pytest.raises(UnreadablePageError, match="too large tags, or nests them too deeply"):
+        await read_html("<a href=demo-1.0.zip>x</a>" + costly)
+
+
+@pytest.mark.parametrize("place", ["meta", "versions", "x"])
+async def test_json_that_costs_more_than_its_length_is_refused(place: str) -> None:
+    with pytest.raises(UnreadablePageError, match="too large"):
+        await read_json(entry(), **{place: [[]] * 30_000})
 
 
 async def test_a_large_html_page_is_read_in_slices() -> None:
