@@ -15,9 +15,9 @@ from wheelyard_server.catalog.contents.scratch_rooms import ScratchRooms
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.mirrors.arrivals import Keeper
+from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.mirrors.budget import MirrorBudget
-from wheelyard_server.catalog.mirrors.files import Fetching, MirroredFiles
+from wheelyard_server.catalog.mirrors.downloads import Downloads, Origins, Place
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile, listed_file
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
@@ -74,10 +74,13 @@ class Replica:
         rooms = ScratchRooms(Scratch(self.scratch_folder, MAX_BYTES), self.scratch_budget, verified)
         self.fills = Fills([*([cache.room] if cache else []), rooms.room])
         self.budget = MirrorBudget(storage, max_mirrored, lambda: self.now)
-        self.keeper = Keeper(storage, self.documents, self.gate, self.budget, self.counts)
-        fetching = Fetching({upstream.name: upstream}, self.keeper, MAX_BYTES, self.missing.append)
         contents = Contents(storage, verified, cache, self.counts)
-        self.files = MirroredFiles(contents, self.fills, fetching, self.counts, lambda: self.clock)
+        self.downloads = Downloads(
+            Place(storage, self.documents, self.gate, contents, self.fills, self.budget),
+            Origins({upstream.name: upstream}, MAX_BYTES, ArchiveLimits(), self.missing.append),
+            self.counts,
+            lambda: self.clock,
+        )
 
     async def listed(self, filename: str = WHEEL) -> ListedFile:
         """Return the file as the document lists it now."""
@@ -88,14 +91,16 @@ class Replica:
 
     async def get(self, filename: str = WHEEL) -> bytes:
         """Return all bytes of a file, once its fill has ended, too."""
-        body = await received((await self.files.open(await self.listed(filename))).content)
+        body = await received((await self.downloads.open(await self.listed(filename))).content)
         await self.idle()
         return body
 
     async def idle(self) -> None:
-        """Wait until all fills have ended."""
+        """Wait until all fills and extractions have ended."""
         while self.fills.running:
             await asyncio.gather(*(running.task for running in self.fills.running.values()))
+        while self.downloads.extracting:
+            await asyncio.gather(*self.downloads.extracting)
 
     @property
     def left_behind(self) -> list[Path]:

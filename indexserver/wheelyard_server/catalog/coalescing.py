@@ -1,11 +1,32 @@
-"""Coalescing: concurrent requests for the same thing share one call, and none gets an outdated answer."""
+"""Coalescing: concurrent requests for the same thing share one call."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+class SharedCalls(Generic[T]):
+    """Calls by key, for answers that do not become outdated: a request shares the call in progress."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[T]] = {}
+
+    async def __call__(self, key: str, call: Callable[[], Coroutine[object, object, T]]) -> T:
+        """Return the result of a call in progress, or else of `call`; raise its error."""
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.create_task(call())
+            task.add_done_callback(partial(self._ended, key))
+        # A client that disconnects must not cancel the call of the others.
+        return await asyncio.shield(task)
+
+    def _ended(self, key: str, task: asyncio.Task[T]) -> None:
+        del self._running[key]
+        if not task.cancelled():
+            task.exception()  # Retrieved, so that asyncio does not complain if all clients have disconnected.
 
 
 class CoalescedCalls(Generic[T]):

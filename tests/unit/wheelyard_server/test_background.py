@@ -56,6 +56,8 @@ NO_LOOPS = {
     "catalog.projects.Projects._select": "of a request",
     "catalog.scratch._watched": "of an upload",
     "catalog.coalescing.CoalescedCalls.next_call": "of a request",
+    "catalog.coalescing.SharedCalls.__call__": "of a request",
+    "catalog.mirrors.metadata.MirroredMetadata.extract_later": "of a request",
     "storage.folder._chunks": "of a download",
     "web.front.lane_connection.LaneConnection._begin_soon": "three turns of the event loop",
     "web.front.lane_connection.LaneConnection.data_received": "three turns of the event loop",

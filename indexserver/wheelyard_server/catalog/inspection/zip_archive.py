@@ -104,26 +104,10 @@ class ZipArchive:
             )
         return descriptor.size
 
-    def _seek_content(self, entry: Entry) -> None:
-        """Seek to a member's content, after its local header, which was checked before."""
-        self._file.seek(entry.offset)
-        *_, name_size, extra_size = _LOCAL_HEADER.unpack(exactly(self._file, _LOCAL_HEADER.size))
-        self._file.seek(name_size + extra_size, os.SEEK_CUR)
-
     def content(self, entry: Entry) -> Iterator[bytes]:
         """Yield a member's content; raises `InvalidUploadError` unless it has its size and checksum."""
-        self._seek_content(entry)
-        chunks = raw_chunks(self._file, entry.compressed_size)
-        size = crc = 0
-        for chunk in inflate(chunks, DEFLATE) if entry.method == DEFLATED else chunks:
-            size, crc = size + len(chunk), zlib.crc32(chunk, crc)
-            if size > entry.size:
-                break
-            yield chunk
-        if (size, crc) != (entry.size, entry.crc):
-            raise InvalidUploadError(
-                f"{shown(entry.name)} in the archive does not have the declared size or checksum"
-            )
+        # Its local header was checked before.
+        return content(self._file, entry)
 
     def check_content(self, entry: Entry) -> None:
         """Read a member's content only to check its size and checksum."""
@@ -138,6 +122,25 @@ class ZipArchive:
         if entry.size > limit:
             raise InvalidUploadError(f"{shown(name)} in the archive is larger than {limit} bytes")
         return b"".join(self.content(entry))
+
+
+def content(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
+    """Yield a member's content; raises `InvalidUploadError` unless it has its size and checksum.
+
+    Only the length of its local header counts.
+    """
+    file.seek(entry.offset)
+    *_, name_size, extra_size = _LOCAL_HEADER.unpack(exactly(file, _LOCAL_HEADER.size))
+    file.seek(name_size + extra_size, os.SEEK_CUR)
+    chunks = raw_chunks(file, entry.compressed_size)
+    size = crc = 0
+    for chunk in inflate(chunks, DEFLATE) if entry.method == DEFLATED else chunks:
+        size, crc = size + len(chunk), zlib.crc32(chunk, crc)
+        if size > entry.size:
+            break
+        yield chunk
+    if (size, crc) != (entry.size, entry.crc):
+        raise InvalidUploadError(f"{shown(entry.name)} in the archive does not have the declared size or checksum")
 
 
 def _refuse_tar(file: BinaryIO) -> None:

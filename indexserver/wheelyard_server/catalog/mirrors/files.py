@@ -1,7 +1,10 @@
 """The bytes of mirrored files: from memory, the local disk or the storage if they are kept, else from upstream."""
 
+import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from io import FileIO
 from typing import NamedTuple
 
 from wheelyard_server.catalog.contents.content import Content, Contents
@@ -96,6 +99,22 @@ class MirroredFiles:
             pass
         # An upstream without ranges: one whole transfer serves all parts.
         return _part((await self._fetched(listed)).chunks, start, end, listed)
+
+    async def read_part(self, listed: ListedFile, start: int, end: int) -> bytes:
+        """Return a file's bytes from `start` up to, but not including, `end`; see `open_part`."""
+        content = await self.open_part(listed, start, end)
+        if isinstance(content, bytes):
+            return content[start:end]
+        if isinstance(content, FileIO):
+            with content:
+                return await asyncio.to_thread(os.pread, content.fileno(), end - start, start)
+        async with closed(content) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    async def read_small(self, listed: ListedFile, url: str, max_bytes: int) -> bytes:
+        """Return a small object that belongs to a file; raise `UpstreamError`."""
+        self._counts.file_reads[Source.UPSTREAM] += 1
+        return await self._upstream(listed).read(url, max_bytes)
 
     async def size(self, listed: ListedFile) -> int | None:
         """Return a file's size in bytes, asking its upstream if need be; None if that does not know it either."""

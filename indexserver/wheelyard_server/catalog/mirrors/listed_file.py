@@ -1,6 +1,5 @@
 """A file of an upstream, as the document of its project lists it."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from wheelyard_server.model import Mirror, MirroredFile, Project
@@ -54,19 +53,3 @@ def listed_file(project: Project, mirror: Mirror, file: MirroredFile) -> ListedF
     query = f"?{file.query}" if file.query else ""
     url = f"{file.origin or mirror.file_origin}{file.path}{query}"
     return ListedFile(NormalizedName(project.name), project.owner, url, file)
-
-
-MAX_CANDIDATES = 16
-"""Each may cost a read of the storage."""
-
-
-def candidates(filename: str) -> Iterator[str]:
-    """Yield the names of the projects that a file may belong to: each beginning that a dash ends.
-
-    The likely ones come first, those that are followed by a version. They are not normalized.
-    """
-    parts = filename.split("-")[: MAX_CANDIDATES + 1]
-    splits = [("-".join(parts[:end]), parts[end]) for end in range(1, len(parts))]
-    for name, rest in sorted(splits, key=lambda split: not split[1][:1].isdigit()):
-        if name and rest:
-            yield name

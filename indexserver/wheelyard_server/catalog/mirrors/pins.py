@@ -23,9 +23,19 @@ def with_bytes(project: Project, listed: ListedFile, sha256: str, size: int) -> 
     return _changed(project, listed, pinned)
 
 
-def with_metadata(project: Project, listed: ListedFile, sha256: str, *, extracted: bool) -> Project:
-    """Return the project with the digest of a file's core metadata."""
-    return _changed(project, listed, lambda file: file.replace(core_metadata_sha256=sha256, extracted=extracted))
+def with_metadata(project: Project, listed: ListedFile, sha256: str | None, *, extracted: bool) -> Project:
+    """Return the project with the digest of a file's core metadata; None drops it.
+
+    Metadata that was extracted from the file always counts. Other metadata counts only if none was
+    pinned since the file was `listed`.
+    """
+
+    def pinned(file: MirroredFile) -> MirroredFile:
+        if not extracted and file.core_metadata_sha256 != listed.file.core_metadata_sha256:
+            return file
+        return file.replace(core_metadata_sha256=sha256, extracted=extracted)
+
+    return _changed(project, listed, pinned)
 
 
 def with_provenance(project: Project, listed: ListedFile, sha256: str) -> Project:

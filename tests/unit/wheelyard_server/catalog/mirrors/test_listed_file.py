@@ -1,32 +1,8 @@
-"""The URL of a file of an upstream, and the projects that its name may belong to."""
-
-import pytest
+"""The URLs of a file of an upstream and of its core metadata."""
 
 from support.mirrored_files import NOW, mirrored_file
-from wheelyard_server.catalog.mirrors.listed_file import MAX_CANDIDATES, candidates, listed_file
+from wheelyard_server.catalog.mirrors.listed_file import listed_file
 from wheelyard_server.model import Mirror, MirroredFile, Project
-
-
-@pytest.mark.parametrize(
-    ("filename", "expected"),
-    [
-        ("demo-1.0-py3-none-any.whl", ["demo", "demo-1.0", "demo-1.0-py3", "demo-1.0-py3-none"]),
-        ("a-b-2.0.tar.gz", ["a-b", "a"]),
-        ("py-2to3-1.0.zip", ["py", "py-2to3"]),
-        ("zope.interface-5.0.tar.gz", ["zope.interface"]),
-        ("torch-2.7.0+cu128-cp313-cp313-linux_x86_64.whl", ["torch"]),
-        ("demo.tar.gz", []),
-        ("-1.0", []),
-        ("", []),
-    ],
-)
-def test_a_file_may_belong_to_every_beginning_that_a_dash_ends(filename: str, expected: list[str]) -> None:
-    assert list(candidates(filename))[: len(expected)] == expected
-    assert bool(list(candidates(filename))) is bool(expected)
-
-
-def test_a_name_of_dashes_costs_a_bounded_number_of_reads() -> None:
-    assert len(list(candidates("a-" * 10_000))) == MAX_CANDIDATES
 
 
 def url(file: MirroredFile) -> str:

@@ -1,0 +1,113 @@
+"""Downloads of mirrored files, and of the small objects that belong to them: the parts put together."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelyard_server.catalog.contents.content import Content, Contents
+from wheelyard_server.catalog.contents.fill import Fills
+from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.mirrors.arrivals import Keeper
+from wheelyard_server.catalog.mirrors.budget import MirrorBudget
+from wheelyard_server.catalog.mirrors.files import Fetching, MirroredContent, MirroredFiles
+from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile
+from wheelyard_server.catalog.mirrors.metadata import MirroredMetadata
+from wheelyard_server.catalog.mirrors.provenance import MirroredProvenance
+from wheelyard_server.catalog.mirrors.small_objects import SmallMirroredObjects
+from wheelyard_server.catalog.write_gate import WriteGate
+from wheelyard_server.clock import MonotonicClock
+from wheelyard_server.storage import Storage, layout
+from wheelyard_server.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The upstreams that files come from, and the limits of what comes."""
+
+    upstreams: Mapping[str, Upstream]
+    """By their names."""
+    file_bytes: int
+    """Maximum size of a file."""
+    archive: ArchiveLimits
+    """Limits of a wheel whose METADATA is read."""
+    on_missing: Callable[[ListedFile], None] = lambda _: None
+    """Is called if an upstream lacks a file that it lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where bytes go on their way, and where they stay."""
+
+    storage: Storage
+    documents: Documents
+    gate: WriteGate
+    contents: Contents
+    fills: Fills
+    budget: MirrorBudget
+
+
+class Downloads:
+    """Everything that clients download of upstreams."""
+
+    def __init__(
+        self, place: Place, origins: Origins, counts: Counts, clock: MonotonicClock = time.monotonic
+    ) -> None:
+        self._contents = place.contents
+        self.budget = place.budget
+        self._keeper = Keeper(place.storage, place.documents, place.gate, place.budget, counts)
+        fetching = Fetching(origins.upstreams, self, origins.file_bytes, origins.on_missing)
+        self._files = MirroredFiles(place.contents, place.fills, fetching, counts, clock)
+        objects = SmallMirroredObjects(place.storage, place.contents.small, self._keeper, counts)
+        self._metadata = MirroredMetadata(self._files, objects, self._keeper, origins.archive, counts)
+        self._provenance = MirroredProvenance(self._files, objects, self._keeper)
+
+    async def open(self, listed: ListedFile) -> MirroredContent:
+        """Open a whole file; see `MirroredFiles.open`, also for the errors."""
+        return await self._files.open(listed)
+
+    async def open_part(self, listed: ListedFile, start: int, end: int) -> Content:
+        """Open a part of a file; see `MirroredFiles.open_part`. A wheel's METADATA is read for the next page."""
+        content = await self._files.open_part(listed, start, end)
+        self._metadata.extract_later(listed)
+        return content
+
+    async def size(self, listed: ListedFile) -> int | None:
+        """Return a file's size in bytes; see `MirroredFiles.size`."""
+        return await self._files.size(listed)
+
+    async def core_metadata(self, listed: ListedFile) -> bytes:
+        """Return a file's METADATA; see `MirroredMetadata.read`."""
+        return await self._metadata.read(listed)
+
+    @property
+    def extracting(self) -> frozenset["asyncio.Task[None]"]:
+        """Return the extractions of METADATA that no client waits for."""
+        return frozenset(self._metadata.extracting)
+
+    async def provenance(self, listed: ListedFile) -> bytes:
+        """Return a file's provenance object; see `MirroredProvenance.read`."""
+        return await self._provenance.read(listed)
+
+    def cached(self, listed: ListedFile) -> bytes | Kept | None:
+        """Return a file's bytes if they are in memory, or its key if it is on the local disk and verified."""
+        kept = listed.kept
+        if kept is None:
+            return None
+        body = self._contents.small.get(kept.sha256)
+        if body is not None:
+            return body
+        return kept if self._contents.is_cached(layout.mirrored(kept.sha256), kept) else None
+
+    async def pin(self, listed: ListedFile, kept: Kept) -> object:
+        """See `Arrivals.pin`."""
+        return await self._keeper.pin(listed, kept)
+
+    async def arrived(self, listed: ListedFile, kept: Kept, path: Path) -> None:
+        """See `Arrivals.arrived`."""
+        # Once it is kept, it is not compared again.
+        await self._metadata.compare(listed, path)
+        await self._keeper.arrived(listed, kept, path)
