@@ -10,6 +10,8 @@ NGINX, PYPIRON = ("nginx",), ("pypiron",)
 TICKING = ("wheelyard-ticking",)
 FOLDER, TOKEN, S3 = ("wheelyard",), ("wheelyard-token",), ("wheelyard-s3",)
 ANY = (*FOLDER, "wheelyard-2", *S3, "wheelyard-s3-2s", "wheelyard-s3-redirects")
+MIRROR, RUST_MIRRORS = ("wheelyard-mirror",), ("pypiron-mirror", "peryx-mirror")
+MIRRORS = (*RUST_MIRRORS, "devpi-mirror", "proxpi-mirror", "simple-repository-server-mirror")
 PYTHON_PEERS = ("pypiserver", "devpi", "proxpi", "simple-repository-server")
 
 
@@ -78,6 +80,8 @@ def _terms(keys: Sequence[str], servers: Sequence[str], to: Sequence[str] = ()) 
 
 _HOT = [f"pages/{name}/rate" for name in ("html", "json", "html-gzip", "json-gzip", "known")]
 
+_MIRRORED = [f"mirrors/{name}/rate" for name in ("html", "json", "html-gzip", "json-gzip", "known", "50kb")]
+
 TARGETS: Sequence[Target] = (
     Target("hot project page (HTML, JSON, gzip, 304), to nginx", 1.0, _terms(_HOT, FOLDER, NGINX)),
     Target("the same with freshness 2 s on S3, to nginx", 1.0, _terms(_HOT, ("wheelyard-s3-2s",), NGINX)),
@@ -136,5 +140,36 @@ TARGETS: Sequence[Target] = (
         at_least=False,
     ),
     Target("memory for 20 unread answers", 8, _terms(["stalls/cheap/held"], TICKING), "MB", at_least=False),
+    Target("mirrored page and file, warm, to local ones", 0.95, _terms(_MIRRORED, MIRROR, FOLDER)),
+    Target("the same to pypiron and peryx as mirrors", 1.0, _terms(_MIRRORED, MIRROR, RUST_MIRRORS)),
+    Target(
+        "uv pip compile and install from a mirror, warm, to nginx",
+        1.0,
+        _terms(["mirrored-installs/uv-compile/seconds", "mirrored-installs/uv-install/seconds"], MIRROR, NGINX),
+        at_least=False,
+    ),
+    Target(
+        "the same, cold",
+        1.15,
+        _terms(
+            ["mirrored-installs/uv-compile-cold/seconds", "mirrored-installs/uv-install-cold/seconds"],
+            MIRROR,
+            NGINX,
+        ),
+        at_least=False,
+    ),
+    Target(
+        "all four, to the best other mirror",
+        1.0,
+        _terms(
+            [
+                f"mirrored-installs/{name}/seconds"
+                for name in ("uv-compile", "uv-install", "uv-compile-cold", "uv-install-cold")
+            ],
+            MIRROR,
+            MIRRORS,
+        ),
+        at_least=False,
+    ),
     Target("memory after 2,000 projects", 200, _terms(["memory/resident/used"], FOLDER), "MB", at_least=False),
 )

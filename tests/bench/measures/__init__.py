@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 
 from bench.measure import Group
-from bench.measures import costs, files, huge, installs, logins, memory, pages, stalls, starts, uploads, visible
+from bench.measures import (
+    costs,
+    files,
+    huge,
+    installs,
+    logins,
+    memory,
+    mirrors,
+    pages,
+    stalls,
+    starts,
+    uploads,
+    visible,
+)
 
 ALL: Sequence[Group] = (
     pages.GROUP,
@@ -17,5 +30,7 @@ ALL: Sequence[Group] = (
     costs.GROUP,
     logins.GROUP,
     stalls.GROUP,
+    mirrors.GROUP,
+    mirrors.INSTALLS,
 )
 BY_NAME = {group.name: group for group in ALL}

@@ -24,7 +24,8 @@ def _is_redirected(client: Client, path: str) -> bool:
     return client.send("GET", path).status == HTTPStatus.FOUND
 
 
-def _hit(name: str, size: str, connections: int, seconds: int = 1) -> Measure:
+def hit(name: str, size: str, connections: int, seconds: int = 1) -> Measure:
+    """Return the measure of a file that is at hand."""
     title = f"{size}, {connections} connection{'s' if connections > 1 else ''}"
 
     def run(subject: Subject) -> dict[str, float | NotOffered]:
@@ -73,10 +74,10 @@ GROUP = Group(
     "Downloads",
     "made",
     (
-        _hit("50kb", "50 KB", 32),
-        _hit("5mb", "5 MB", 1),
-        _hit("5mb-4", "5 MB", 4),
-        _hit("100mb", "100 MB", 1, seconds=2),
+        hit("50kb", "50 KB", 32),
+        hit("5mb", "5 MB", 1),
+        hit("5mb-4", "5 MB", 4),
+        hit("100mb", "100 MB", 1, seconds=2),
         Measure("miss", (Figure("5mb", "5 MB, a miss", "MB/s"), Figure("100mb", "100 MB, a miss", "MB/s")), _miss),
     ),
 )

@@ -23,14 +23,16 @@ def _uv(running: Running, folder: Path, *command: object) -> Done:
     return run(UV, "pip", *command, cwd=folder, variables=variables)
 
 
-def _uv_install(running: Running, folder: Path) -> Callable[[], Done]:
+def uv_install(running: Running, folder: Path) -> Callable[[], Done]:
+    """Return `uv pip install` of the application into a new environment, without a cache."""
     environment = folder / "environment"
     made = run(UV, "venv", "--quiet", "--python", program("pip").with_name("python"), environment, cwd=folder)
     assert made.returncode == 0, output(made)
     return lambda: _uv(running, folder, "install", "--python", environment / "bin/python", "-r", _REQUIREMENTS)
 
 
-def _uv_compile(running: Running, folder: Path) -> Callable[[], Done]:
+def uv_compile(running: Running, folder: Path) -> Callable[[], Done]:
+    """Return `uv pip compile` of the application, without a cache."""
     python = program("pip").with_name("python")
     command = ("compile", _REQUIREMENTS, "--python", python, "--output-file", folder / "locked.txt")
     return lambda: _uv(running, folder, *command)
@@ -42,20 +44,34 @@ def _pip_download(running: Running, folder: Path) -> Callable[[], Done]:
     return lambda: run(*pip, *where, cwd=folder, variables={"PIP_INDEX_URL": running.index_url()})
 
 
-def _timed(prepare: Callable[[Running, Path], Callable[[], Done]]) -> Callable[[Subject], dict[str, float]]:
+Prepare = Callable[[Running, Path], Callable[[], Done]]
+
+
+def _timed(prepare: Prepare) -> Callable[[Subject], dict[str, float]]:
     def measured(subject: Subject) -> dict[str, float]:
-        running = subject.running
         if subject.is_first and (subject.warm_up or subject.server.caches):
-            prepare(running, Path(mkdtemp(dir=subject.memory)))()
-        command = prepare(running, Path(mkdtemp(dir=subject.memory)))
-        before, begun = running.usage(), time.perf_counter()
-        done = command()
-        seconds, used = time.perf_counter() - begun, running.usage().since(before)
-        if done.returncode:
-            raise RuntimeError(output(done)[-600:])
-        return {"seconds": seconds, "cpu": used.cpu_seconds}
+            prepare(subject.running, Path(mkdtemp(dir=subject.memory)))()
+        return _once(subject, subject.running, prepare)
 
     return measured
+
+
+def _timed_cold(prepare: Prepare) -> Callable[[Subject], dict[str, float]]:
+    def measured(subject: Subject) -> dict[str, float]:
+        with subject.fresh(subject.tree) as running:
+            return _once(subject, running, prepare)
+
+    return measured
+
+
+def _once(subject: Subject, running: Running, prepare: Prepare) -> dict[str, float]:
+    command = prepare(running, Path(mkdtemp(dir=subject.memory)))
+    before, begun = running.usage(), time.perf_counter()
+    done = command()
+    seconds, used = time.perf_counter() - begun, running.usage().since(before)
+    if done.returncode:
+        raise RuntimeError(output(done)[-600:])
+    return {"seconds": seconds, "cpu": used.cpu_seconds}
 
 
 def _installs(subject: Subject) -> dict[str, float]:
@@ -81,16 +97,15 @@ def _pages_and_wheels(running: Running) -> Sequence[Send]:
     return found
 
 
-def _client(
-    name: str, title: str, prepare: Callable[[Running, Path], Callable[[], Done]], rounds_for_one: int = 1
-) -> Measure:
+def client(name: str, title: str, prepare: Prepare, rounds_for_one: int = 1, *, is_cold: bool = False) -> Measure:
+    """Return the measure of a client's command; a cold one has a new server each time."""
     return Measure(
         name,
         (
             Figure("seconds", title, "s", more_is_better=False),
             Figure("cpu", f"{title}: server CPU", "s", more_is_better=False),
         ),
-        _timed(prepare),
+        _timed_cold(prepare) if is_cold else _timed(prepare),
         rounds_for_one=rounds_for_one,
     )
 
@@ -100,9 +115,9 @@ GROUP = Group(
     "A real application",
     "real",
     (
-        _client("uv-install", "uv pip install", _uv_install),
-        _client("uv-compile", "uv pip compile", _uv_compile),
-        _client("pip-download", "pip download", _pip_download, rounds_for_one=3),
+        client("uv-install", "uv pip install", uv_install),
+        client("uv-compile", "uv pip compile", uv_compile),
+        client("pip-download", "pip download", _pip_download, rounds_for_one=3),
         Measure(
             "pairs",
             (

@@ -6,6 +6,7 @@ stay in the report, with the reason.
 
 from collections.abc import Sequence
 
+from bench.servers import mirrors
 from bench.servers.base import Server
 from bench.servers.devpi import Devpi
 from bench.servers.nginx import Nginx
@@ -24,5 +25,6 @@ ALL: Sequence[Server] = (
     Devpi(),
     Proxpi(),
     SimpleRepository(),
+    *mirrors.ALL,
 )
 BY_NAME = {server.name: server for server in ALL}

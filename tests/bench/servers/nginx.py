@@ -64,7 +64,7 @@ class Nginx(Server):
     name = "nginx"
     settings = "1 worker, sendfile, open_file_cache, gzip_static; uploads are bare PUTs without fsync"
     uploads, upload_method = "/put/", "PUT"
-    groups = COMPARED | {"huge"}
+    groups = COMPARED | {"huge", "mirrors", "mirrored-installs"}
 
     def install(self) -> str:
         """See `Server.install`."""

@@ -123,7 +123,11 @@ class Wheelyard(Server):
 
 _READS = frozenset({"pages", "files", "installs"})
 VARIANTS = (
-    Wheelyard("wheelyard", "a folder, one process, anonymous readers", groups=COMPARED | {"huge", "logins"}),
+    Wheelyard(
+        "wheelyard",
+        "a folder, one process, anonymous readers",
+        groups=COMPARED | {"huge", "logins", "mirrors", "mirrored-installs"},
+    ),
     Wheelyard("wheelyard-token", "the same; readers log in with a token", with_token=True, groups=_READS),
     Wheelyard(
         "wheelyard-2",

@@ -85,9 +85,11 @@ class Index:
 
 
 @contextmanager
-def index(home: Path, settings: Settings, storage: Path | None = None) -> Iterator[Index]:
+def index(
+    home: Path, settings: Settings, storage: Path | None = None, access: AccessFile = EVERYTHING
+) -> Iterator[Index]:
     """Run an index on a folder for as long as a block takes."""
     data = {"folder": {"path": str(storage or home / "data")}}
-    server = start(home / "server", data, access=EVERYTHING, more=settings)
+    server = start(home / "server", data, access=access, more=settings)
     yield Index(server)
     assert server.stop() == 0, server.log.read_text()

@@ -1,0 +1,65 @@
+"""Pages and files of an upstream through mirrors, warm and cold, next to nginx, which is the upstream itself."""
+
+import time
+
+from bench import data
+from bench.measure import Figure, Group, Measure, Subject
+from bench.measures.files import hit
+from bench.measures.installs import client, uv_compile, uv_install
+from bench.measures.pages import AS_JSON, AS_JSON_GZIP, GZIP, PLAIN, Asking, measure
+from bench.web import JSON
+
+_COLD_PAGES = 5
+
+
+def _cold_page(subject: Subject) -> dict[str, float]:
+    """Return how long the first answers take: of the page with many files, and of small ones."""
+    headers = {"Accept": JSON, "Accept_Encoding": "gzip"}
+    with subject.fresh(subject.tree) as running, running.client() as reader:
+        reader.get(running.page("made-00001"), **headers)  # so that connections are there
+        begun, used = time.perf_counter(), running.usage()
+        reader.get(running.page(data.BIG_PROJECT), **headers)
+        big = time.perf_counter() - begun
+        cpu = running.usage().since(used).cpu_seconds
+        begun = time.perf_counter()
+        for number in range(2, 2 + _COLD_PAGES):
+            reader.get(running.page(f"made-{number:05}"), **headers)
+        small = (time.perf_counter() - begun) / _COLD_PAGES
+    return {"big": big * 1e3, "cpu": cpu * 1e3, "small": small * 1e3}
+
+
+GROUP = Group(
+    "mirrors",
+    "Pages and files of an upstream",
+    "made",
+    (
+        measure("html", "10 files, HTML", data.PAGE_PROJECT, Asking(PLAIN)),
+        measure("json", "10 files, JSON", data.PAGE_PROJECT, Asking(AS_JSON)),
+        measure("html-gzip", "10 files, HTML, gzip", data.PAGE_PROJECT, Asking(GZIP)),
+        measure("json-gzip", "10 files, JSON, gzip", data.PAGE_PROJECT, Asking(AS_JSON_GZIP)),
+        measure("known", "10 files, 304", data.PAGE_PROJECT, Asking(PLAIN, known=True)),
+        measure("big-json-gzip", "3,000 files, JSON, gzip", data.BIG_PROJECT, Asking(AS_JSON_GZIP)),
+        hit("50kb", "50 KB", 32),
+        hit("5mb", "5 MB", 4),
+        Measure(
+            "cold",
+            (
+                Figure("big", "3,000 files, the first answer", "ms", more_is_better=False),
+                Figure("cpu", "3,000 files, the first answer: server CPU", "ms", more_is_better=False),
+                Figure("small", "10 files, the first answer", "ms", more_is_better=False),
+            ),
+            _cold_page,
+        ),
+    ),
+)
+INSTALLS = Group(
+    "mirrored-installs",
+    "A real application from an upstream",
+    "real",
+    (
+        client("uv-compile-cold", "uv pip compile, cold", uv_compile, is_cold=True),
+        client("uv-compile", "uv pip compile, warm", uv_compile),
+        client("uv-install-cold", "uv pip install, cold", uv_install, is_cold=True),
+        client("uv-install", "uv pip install, warm", uv_install),
+    ),
+)
