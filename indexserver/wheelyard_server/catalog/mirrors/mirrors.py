@@ -84,7 +84,9 @@ class Mirrors:
         if not (project.owner or self._first_pages.is_asked(name) or self._owners.was_asked(name)):
             self._new_names.count(asker)
         await self._first_pages.make(name)
-        return FreshProject(await self._documents.latest(name))
+        made = FreshProject(await self._documents.latest(name))
+        self.is_fresh(made.stored.project)  # Its age counts from now on.
+        return made
 
     def is_fresh(self, project: Project) -> bool:
         """Return whether `current` would return this project as it is."""

@@ -84,16 +84,12 @@ def missing(old: Mirror, now: datetime) -> Mirror:
     return old.replace(fetched=now)
 
 
-def url_of(file: MirroredFile, mirror: Mirror) -> str:
-    """Return the URL of a file at the upstream."""
-    return f"{file.origin or mirror.file_origin}{file.path}{'?' if file.query else ''}{file.query}"
-
-
 def _doubted(old: Mirror, page: Page, listed: dict[str, MirroredFile], now: datetime) -> Mirror | None:
     """Return the mirror after a page that is not believed; None if it is."""
     if 0 < page.serial < old.serial:
-        since = old.outdated or now
-        return old.replace(outdated=since) if now - since < OUTDATED_AFTER else None
+        if old.outdated is None:
+            return old.replace(outdated=now)
+        return old if now - old.outdated < OUTDATED_AFTER else None
     if listed or page.status == Status.QUARANTINED:
         return None
     return missing(old, now) if any(file.gone is None for file in old.files) else None
@@ -215,11 +211,9 @@ def _usable(entries: Iterable[PageFile], project: NormalizedName) -> Iterator[tu
 
 def _is_path_of(filename: str, path: str) -> bool:
     """Return whether a decoded path can be part of this index's URLs, and leads back to the project."""
-    return (
-        path.endswith(f"/{filename}")
-        and path.isprintable()
-        and not any(part in (".", "..", "") for part in path[1:].split("/"))
-    )
+    is_plain = path.startswith("/") and path.isprintable()
+    parts = path[1:].split("/")
+    return is_plain and parts[-1] == filename and not any(part in ("", ".", "..") for part in parts)
 
 
 def _file(entry: PageFile, version: str, origin: str) -> MirroredFile:
