@@ -15,6 +15,10 @@ from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
 from wheelyard_server.catalog.mirrors import claims
+from wheelyard_server.catalog.mirrors.contents import Parts, Space, downloads
+from wheelyard_server.catalog.mirrors.downloads import Downloads
+from wheelyard_server.catalog.mirrors.files import MirroredContent
+from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, listed_file
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors, Upstreams
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.mirrors.sources import policy_of
@@ -34,7 +38,7 @@ from wheelyard_server.catalog.stored_project import (
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError, RefusedFileError
-from wheelyard_server.model import FORMAT, Change, File, Project, Status
+from wheelyard_server.model import FORMAT, Change, File, MirroredFile, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Freshness, Listener
 from wheelyard_server.storage import Storage, layout
@@ -48,6 +52,8 @@ class Policy:
     uploads: UploadLimits = field(default_factory=UploadLimits)
     redirects: FileRedirects = field(default_factory=FileRedirects)
     upstreams: Upstreams = field(default_factory=Upstreams)
+    space: Space | None = None
+    """For files of upstreams; None: they are not fetched."""
 
 
 class Catalog:
@@ -74,13 +80,27 @@ class Catalog:
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
         self._publisher = Publisher(self._documents, attestations, policy.uploads, views)
-        self._contents = Contents(storage, VerifiedFiles(), cache, self.counts)
+        verified = VerifiedFiles()
+        self._contents = Contents(storage, verified, cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness, now=now)
         self._redirects = policy.redirects
         self._single_use = SingleUse(storage)
         self.writes = WriteGate()
         """The gate that every change passes."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
+        parts = Parts(
+            storage,
+            self._documents,
+            self.writes,
+            self._contents,
+            cache,
+            verified,
+            self.counts,
+            now,
+            policy.uploads.archive,
+        )
+        configured, space = policy.upstreams.configured, policy.space
+        self._mirrored = space and downloads(parts, configured, space, self._missed)
 
     async def format(self) -> int:
         """Return the format of new documents, after raising it if that is allowed; see `ownership`."""
@@ -152,6 +172,74 @@ class Catalog:
         offers = self._documents.offers(stored)
         file = await offers.at_path(path)
         return None if file is None else MirroredSource(project, file, offers.verdict(file))
+
+    async def open_mirrored(self, source: MirroredSource) -> MirroredContent:
+        """Open all bytes of an upstream's file; see `MirroredFiles.open`, also for the errors."""
+        return await self._downloads.open(_listed(source))
+
+    async def open_mirrored_part(self, source: MirroredSource, start: int, end: int) -> Content:
+        """Open the bytes of an upstream's file from `start` up to, but not including, `end`."""
+        return await self._downloads.open_part(_listed(source), start, end)
+
+    async def mirrored_size(self, source: MirroredSource) -> int | None:
+        """Return the size of an upstream's file in bytes; None if the upstream does not know it either."""
+        return await self._downloads.size(_listed(source))
+
+    async def mirrored_metadata(self, source: MirroredSource) -> bytes:
+        """Return METADATA of an upstream's file; see `MirroredMetadata.read`, also for the errors."""
+        return await self._downloads.core_metadata(_listed(source))
+
+    async def mirrored_provenance(self, source: MirroredSource) -> bytes:
+        """Return the provenance object of an upstream's file; see `MirroredProvenance.read`."""
+        return await self._downloads.provenance(_listed(source))
+
+    async def mirrored_location(self, source: MirroredSource, listener: Listener) -> str | None:
+        """Return the URL from which a client of this listener fetches an upstream's file from the storage.
+
+        None: this server sends the file. See `location`.
+        """
+        kept = _listed(source).kept
+        locations = None if kept is None else self._redirects.of(kept, listener)
+        if kept is None or locations is None or not await self._downloads.is_stored(_listed(source)):
+            return None
+        self.counts.file_reads[Source.REDIRECT] += 1
+        return await locations.of(layout.mirrored(kept.sha256))
+
+    def cached_mirrored(self, file: MirroredFile, listener: Listener) -> bytes | MirroredFile | None:
+        """Return the bytes of an upstream's file, or the file itself if `open_kept` has it without reading it.
+
+        None: it is not in memory or on this machine, or clients of this listener may be redirected.
+        """
+        if file.size is None or not file.sha256:
+            return None
+        body = self.cached_object(file.sha256)
+        if body is not None:
+            return body
+        kept = Kept(file.sha256, file.size)
+        is_redirected = self._redirects.of(kept, listener) is not None
+        is_here = not is_redirected and self._contents.is_cached(layout.mirrored(file.sha256), kept)
+        return file if is_here else None
+
+    async def open_kept(self, file: MirroredFile) -> Content:
+        """Open all bytes of an upstream's file that `cached_mirrored` has found on this machine."""
+        size = file.size or 0
+        return await self._contents.open(layout.mirrored(file.sha256), Kept(file.sha256, size), 0, size)
+
+    async def mirrored_bytes(self) -> int:
+        """Return the size of all kept bytes of upstreams; raise `StorageError`."""
+        return 0 if self._mirrored is None else await self._mirrored.budget.kept_bytes()
+
+    @property
+    def _downloads(self) -> Downloads:
+        if self._mirrored is None:
+            raise NotFoundError("This index has no upstreams")
+        return self._mirrored
+
+    def _missed(self, listed: ListedFile) -> None:
+        """Ask for the page again: the upstream lacks a file that it listed."""
+        cached = self.cached_project(listed.project)
+        if cached is not None:
+            self._mirrors.recheck(cached.stored.project)
 
     async def revalidated_project(self, name: NormalizedName) -> ProjectView:
         """Do as `project`, with less work if nothing has changed, for a caller that asks for many clients.
@@ -338,3 +426,10 @@ class Catalog:
             what = "project in this index" if selection == Selection() else "file in this project"
             raise NotFoundError(f"No such {what}")
         return selected
+
+
+def _listed(source: MirroredSource) -> ListedFile:
+    mirror = source.project.mirror
+    if mirror is None:
+        raise NotFoundError("No such file in this index")
+    return listed_file(source.project, mirror, source.file)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from wheelyard_server.catalog.contents.content import Content, Contents
 from wheelyard_server.catalog.contents.fill import Fills
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.catalog.contents.verified_streams import closed
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
@@ -20,8 +22,13 @@ from wheelyard_server.catalog.mirrors.provenance import MirroredProvenance
 from wheelyard_server.catalog.mirrors.small_objects import SmallMirroredObjects
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock
+from wheelyard_server.errors import StorageError
 from wheelyard_server.storage import Storage, layout
 from wheelyard_server.upstream import Upstream
+
+STORED_BYTES = 4 * 1024**2
+"""Memory for digests of stored files, to which clients may be redirected."""
+STORED_MEMORY_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ class Downloads:
         self, place: Place, origins: Origins, counts: Counts, clock: MonotonicClock = time.monotonic
     ) -> None:
         self._contents = place.contents
+        self._storage = place.storage
+        self._stored: MemoryCache[str, bool] = MemoryCache(STORED_BYTES)
         self.budget = place.budget
         self._keeper = Keeper(place.storage, place.documents, place.gate, place.budget, counts)
         fetching = Fetching(origins.upstreams, self, origins.file_bytes, origins.on_missing)
@@ -91,6 +100,19 @@ class Downloads:
     async def provenance(self, listed: ListedFile) -> bytes:
         """Return a file's provenance object; see `MirroredProvenance.read`."""
         return await self._provenance.read(listed)
+
+    async def is_stored(self, listed: ListedFile) -> bool:
+        """Return whether the storage has all bytes of a file, which were verified."""
+        kept = listed.kept
+        if kept is None:
+            return False
+        if not self._stored.get(kept.sha256):
+            try:
+                async with closed(await self._storage.open(layout.mirrored(kept.sha256), 0, min(1, kept.size))):
+                    self._stored.put(kept.sha256, True, STORED_MEMORY_BYTES)
+            except StorageError:
+                return False
+        return True
 
     def cached(self, listed: ListedFile) -> bytes | Kept | None:
         """Return a file's bytes if they are in memory, or its key if it is on the local disk and verified."""

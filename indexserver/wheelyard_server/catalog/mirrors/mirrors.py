@@ -101,6 +101,12 @@ class Mirrors:
         if owner is not None and project.mirror is not None:
             self._revalidation.begin(owner, project, project.mirror)
 
+    def recheck(self, project: Project) -> None:
+        """Ask for the page of a mirror even if it is fresh, at most once a minute, without waiting."""
+        owner = self.owner(project)
+        if owner is not None and project.mirror is not None and self._may_refresh(NormalizedName(project.name)):
+            self._revalidation.begin(owner, project, project.mirror, even_if_fresh=True)
+
     def owner(self, project: Project) -> ConfiguredUpstream | None:
         """Return the upstream that a project is mirrored from; None if it is not, or is no longer asked for it."""
         mirror = project.mirror

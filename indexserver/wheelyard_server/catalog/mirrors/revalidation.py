@@ -48,10 +48,13 @@ class Revalidation:
         """Return whether a mirror needs no question."""
         return owner.offline or self._ages.is_fresh(self._ages.of(project.name, mirror, owner.freshness))
 
-    def begin(self, owner: ConfiguredUpstream, project: Project, mirror: Mirror) -> None:
+    def begin(
+        self, owner: ConfiguredUpstream, project: Project, mirror: Mirror, *, even_if_fresh: bool = False
+    ) -> None:
         """Ask for the page if it is no longer fresh, without waiting."""
         age = self._ages.of(project.name, mirror, owner.freshness)
-        if not owner.offline and not self._ages.is_fresh(age) and self._ages.may_ask(age):
+        is_needed = even_if_fresh or not self._ages.is_fresh(age)
+        if not owner.offline and is_needed and self._ages.may_ask(age):
             self._ask(owner, NormalizedName(project.name), age)
 
     async def fresh(self, owner: ConfiguredUpstream, seen: FreshProject, mirror: Mirror) -> FreshProject:

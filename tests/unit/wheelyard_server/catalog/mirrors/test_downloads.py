@@ -1,0 +1,180 @@
+"""Downloads of mirrored files through the catalog: found by their path, decided, fetched, kept and redirected."""
+
+import io
+import os
+import zipfile
+from dataclasses import replace
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+from support import distributions
+from support.contents import received
+from support.fake_upstream import FakeTime, FakeUpstream, configured, page_file
+from support.memory_storage import MemoryStorage
+from support.patience import until
+from wheelyard_server.catalog.catalog import Catalog, Policy
+from wheelyard_server.catalog.contents.cache import FileCache
+from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
+from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
+from wheelyard_server.catalog.mirrors.contents import Space
+from wheelyard_server.catalog.mirrors.mirrors import Upstreams
+from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.catalog.scratch_budget import ScratchBudget
+from wheelyard_server.catalog.stored_project import MirroredSource
+from wheelyard_server.errors import NotFoundError, UpstreamFileMissingError, UpstreamUnavailableError
+from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings import Listener
+from wheelyard_server.storage import Storage
+
+NAME = NormalizedName("demo")
+WHEEL = "demo-1.0-py3-none-any.whl"
+PATH = f"packages/{WHEEL}"
+URL = f"https://files.example.com/{PATH}"
+
+
+class World:
+    """An upstream with one wheel, and replicas that mirror it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.storage = MemoryStorage()
+        self.time = FakeTime()
+        self.upstream = FakeUpstream()
+        self.body = distributions.wheel(folder, module=os.urandom(200_000).hex()).read_bytes()
+        self.upstream.files[URL] = self.body
+        self.upstream.put("demo", page_file(WHEEL, self.body))
+
+    def catalog(self, storage: Storage | None = None, policy: Policy = Policy()) -> Catalog:  # noqa: B008 - frozen
+        scratch = Scratch(self.folder / "scratch", 10**9)
+        return Catalog(
+            storage or self.storage,
+            replace(
+                policy,
+                upstreams=Upstreams((configured(self.upstream),), clock=self.time.monotonic),
+                space=Space(scratch, ScratchBudget(10**9), 10**9),
+            ),
+            self.time.now,
+            FileCache(self.folder / "cache", 10**8, VerifiedFiles(), self.time.now),
+            may_raise_format=lambda: True,
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+async def found(catalog: Catalog) -> MirroredSource:
+    return await catalog.mirrored_file(NAME, "up", PATH)
+
+
+async def settled(catalog: Catalog) -> None:
+    assert catalog._mirrored is not None
+    downloads = catalog._mirrored
+    await until(lambda: not downloads.extracting and not downloads._files._fills.running)
+
+
+async def test_a_file_is_found_by_its_path_before_its_page_was_read(world: World) -> None:
+    """T42."""
+    catalog = world.catalog()
+    opened = await catalog.open_mirrored(await found(catalog))
+    assert opened.size == len(world.body)
+    assert await received(opened.content) == world.body
+    await settled(catalog)
+    assert await catalog.mirrored_bytes() >= len(world.body)
+
+
+async def test_a_file_whose_metadata_is_known_later_is_announced_by_the_next_page(world: World) -> None:
+    catalog = world.catalog()
+    assert (await found(catalog)).file.core_metadata_sha256 is None
+    assert await received(await catalog.open_mirrored_part(await found(catalog), 5, 9)) == world.body[5:9]
+    await settled(catalog)
+    (file,) = (await catalog.project(NAME)).files
+    assert file.core_metadata_sha256
+    with zipfile.ZipFile(io.BytesIO(world.body)) as archive:
+        expected = archive.read("demo-1.0.dist-info/METADATA")
+    assert await catalog.mirrored_metadata(await found(catalog)) == expected
+
+
+async def test_pins_survive_the_next_page(world: World) -> None:
+    """The upstream's page has neither the digest nor the metadata that this index knows."""
+    world.upstream.put("demo", page_file(WHEEL, world.body, hashes={}, size=None))
+    catalog = world.catalog()
+    await received((await catalog.open_mirrored(await found(catalog))).content)
+    await settled(catalog)
+    before = (await found(catalog)).file
+    assert before.pinned
+    assert before.extracted
+    world.upstream.put("demo", page_file(WHEEL, world.body, hashes={}, size=None), page_file("demo-2.0.tar.gz"))
+    world.time.sleep(10_000)
+    await catalog.project(NAME)
+    assert len((await catalog.project(NAME)).files) == 2
+    assert (await found(catalog)).file == before
+
+
+async def test_a_file_on_this_machine_is_cached_for_the_fast_lane(world: World) -> None:
+    catalog = world.catalog()
+    assert catalog.cached_mirrored((await found(catalog)).file, Listener.CLUSTER) is None
+    await received((await catalog.open_mirrored(await found(catalog))).content)
+    await settled(catalog)
+    file = (await found(catalog)).file
+    assert catalog.cached_mirrored(file, Listener.CLUSTER) is file
+    content = await catalog.open_kept(file)
+    assert isinstance(content, FileIO)
+    assert await received(content) == world.body
+
+
+async def test_clients_are_redirected_to_stored_files_only(world: World) -> None:
+    async def presign(key: str) -> str:
+        return f"https://s3.example.com/{key}"
+
+    redirects = FileRedirects(external=PresignedUrls(presign))
+    catalog = world.catalog(policy=Policy(redirects=redirects))
+    source = await found(catalog)
+    assert await catalog.mirrored_location(source, Listener.EXTERNAL) is None
+    await received((await catalog.open_mirrored(source)).content)
+    await settled(catalog)
+    source = await found(catalog)
+    digest = source.file.sha256
+    assert await catalog.mirrored_location(source, Listener.CLUSTER) is None
+    url = f"https://s3.example.com/mirrored/{digest[:2]}/{digest}"
+    assert await catalog.mirrored_location(source, Listener.EXTERNAL) == url
+    assert catalog.cached_mirrored(source.file, Listener.EXTERNAL) is None
+
+
+async def test_a_missing_file_lets_the_page_be_read_again_although_it_is_fresh(world: World) -> None:
+    """T37."""
+    catalog = world.catalog()
+    source = await found(catalog)
+    world.upstream.files.clear()
+    asked = len(world.upstream.asked)
+    for _ in range(3):
+        with pytest.raises(UpstreamFileMissingError):
+            await catalog.open_mirrored(source)
+    await until(lambda: len(world.upstream.asked) == asked + 1)
+
+
+async def test_kept_files_go_on_without_the_upstream(world: World) -> None:
+    catalog = world.catalog()
+    await received((await catalog.open_mirrored(await found(catalog))).content)
+    await settled(catalog)
+    world.upstream.fail("is offline")
+    world.time.sleep(80_000)
+    catalog = world.catalog()
+    assert await received((await catalog.open_mirrored(await found(catalog))).content) == world.body
+    del world.storage.objects[
+        f"mirrored/{(await found(catalog)).file.sha256[:2]}/{(await found(catalog)).file.sha256}"
+    ]
+    for cached in (world.folder / "cache").rglob("*"):
+        if cached.is_file():
+            cached.unlink()
+    with pytest.raises(UpstreamUnavailableError, match="is offline"):
+        await catalog.open_mirrored(await found(catalog))
+
+
+async def test_an_index_without_upstreams_has_no_mirrored_files(world: World) -> None:
+    source = await found(world.catalog())
+    with pytest.raises(NotFoundError):
+        await Catalog(world.storage).open_mirrored(source)
