@@ -21,7 +21,7 @@ FOR_WEB = {
     },
     "catalog": {
         "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
-        "inspection.wording", "projects", "publish", "scratch", "serials", "stored_project",
+        "inspection.wording", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",
     },
 }  # fmt: skip
 """Modules that web may import. No other one: it would get past the guard, or decide about rights itself."""

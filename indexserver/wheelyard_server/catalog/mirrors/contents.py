@@ -23,7 +23,7 @@ from wheelyard_server.storage import Storage
 
 
 class Space(NamedTuple):
-    """Where files of upstreams go, and how much space they may take."""
+    """The space for files of upstreams."""
 
     scratch: Scratch
     budget: ScratchBudget

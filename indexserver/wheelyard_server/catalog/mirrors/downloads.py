@@ -33,7 +33,7 @@ STORED_MEMORY_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The upstreams that files come from, and the limits of what comes."""
+    """The upstreams that files come from, and the limits of these files."""
 
     upstreams: Mapping[str, Upstream]
     """By their names."""
@@ -47,7 +47,7 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where bytes go on their way, and where they stay."""
+    """The places of bytes, on their way and when they are kept."""
 
     storage: Storage
     documents: Documents
