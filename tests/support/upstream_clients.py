@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from support.scripted_server import Answer, Reply, ScriptedServer, in_turn, scripted
 from support.upstreams.running import Upstream as Running
 from wheelyard_server.settings import Settings, parse
 from wheelyard_server.upstream import FileStream, Upstream
@@ -56,3 +57,19 @@ async def opened_of(running: Running, folder: Path, **settings: Any) -> AsyncIte
 async def read_all(stream: FileStream) -> bytes:
     """Return the bytes of a stream."""
     return b"".join([chunk async for chunk in stream.chunks])
+
+
+@asynccontextmanager
+async def asked(*replies: Reply, **settings: Any) -> AsyncIterator[tuple[ScriptedServer, Upstream]]:
+    """Run a server that gives these replies in turn, the last one again and again, and open it as an upstream."""
+    async with asked_by(in_turn(*replies), **settings) as both:
+        yield both
+
+
+@asynccontextmanager
+async def asked_by(answer: Answer, **settings: Any) -> AsyncIterator[tuple[ScriptedServer, Upstream]]:
+    """Run a server that answers in this way, and open it as an upstream."""
+    async with scripted(answer) as server:
+        settings = {"allowed": [server.host], **settings}
+        async with opened(server.url, **settings) as client:
+            yield server, client

@@ -91,7 +91,7 @@ async def decoded_in(room: Room, body: bytes, coding: str, max_bytes: int) -> by
     """Return `decoded`, from a thread; it may only be large if there is room."""
     if len(body) <= LARGE_BYTES:
         with suppress(TooLargeError):
-            return await asyncio.to_thread(decoded, body, coding, LARGE_BYTES)
+            return await asyncio.to_thread(decoded, body, coding, min(LARGE_BYTES, max_bytes))
     await room.grow()
     return await asyncio.to_thread(decoded, body, coding, max_bytes)
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -118,6 +119,7 @@ class Connections:
         )
         return aiohttp.ClientSession(
             connector=connector,
+            headers={"User-Agent": f"wheelyard/{version('wheelyard')}"},
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=STALL_SECONDS),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),

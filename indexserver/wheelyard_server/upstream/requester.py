@@ -143,6 +143,6 @@ def _context(authorities: str, credentials: Credentials) -> ssl.SSLContext:
 
 def _joined(url: URL, location: str) -> URL:
     try:
-        return urls.joined(url, location)
+        return urls.joined(url, location or "nowhere:")
     except ValueError:
         raise ForbiddenTargetError("redirects to something that is not a URL of HTTP") from None
