@@ -11,9 +11,12 @@ from bench.data import Tree
 from bench.places import kept
 from bench.servers.base import COMPARED, Running, Server, free_port, start_program
 from cluster import debian
+from wheelyard_server.catalog.stored_project import StoredProject, Views
 from wheelyard_server.model import Project
+from wheelyard_server.storage import ETag
 from wheelyard_server.web.pages.negotiation import MediaType
-from wheelyard_server.web.pages.simple_pages import project_page, root_page
+from wheelyard_server.web.pages.project_page import project_page
+from wheelyard_server.web.pages.simple_pages import root_page
 
 _PROGRAM = "/usr/sbin/nginx"
 _CONFIGURATION = """\
@@ -112,7 +115,9 @@ _TYPES = (MediaType.HTML_V1, MediaType.JSON_V1)
 
 
 def _write_project(project: Project, files: Sequence[Path], folder: Path) -> None:
-    _write_page(folder / "pages" / project.name, *(project_page(project, each, "").body for each in _TYPES))
+    view = Views().of(StoredProject(project, ETag("")))
+    assert view is not None
+    _write_page(folder / "pages" / project.name, *(project_page(view, each, "").body for each in _TYPES))
     for file, path in zip(project.files, files, strict=True):
         place = folder / "files" / project.name / file.sha256
         place.mkdir(parents=True)

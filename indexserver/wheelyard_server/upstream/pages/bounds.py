@@ -1,7 +1,5 @@
 """Bounds of a page, and the error of a page that cannot be read."""
 
-from wheelyard_server.errors import WheelyardError
-
 MAX_PAGE_BYTES = 64 * 1024**2
 """Maximum size of a page, without its content coding."""
 MAX_FILES = 50_000
@@ -16,5 +14,5 @@ MAX_HASH_LENGTH = 200
 MAX_VERSION_LENGTH = 200
 
 
-class UnreadablePageError(WheelyardError):
-    """A page cannot be read; the text continues "The upstream NAME ..."."""
+class UnreadablePageError(Exception):
+    """A page cannot be read; the text continues "The upstream NAME ...". It becomes an `UpstreamError`."""

@@ -25,9 +25,10 @@ from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.http.redirects import moved_permanently
+from wheelyard_server.web.pages.file_urls import file_url
+from wheelyard_server.web.pages.project_page import timestamp
 from wheelyard_server.web.pages.rendering import OriginPageCache, RenderingQueue
 from wheelyard_server.web.pages.representation import Representation, answer, encoding_for, not_modified
-from wheelyard_server.web.pages.simple_pages import file_url, timestamp
 
 _TEXTS = (
     "author",
@@ -63,7 +64,7 @@ class _Root(NamedTuple):
     folder: str
     """The folder below the root where the URLs of files are."""
 
-    def of(self, project: str, file: File) -> str:
+    def of(self, project: Project, file: File) -> str:
         return file_url(self.url, project, file, self.folder)
 
 
@@ -137,7 +138,7 @@ def _body(root: _Root, project: Project, files: Sequence[File], metadata: RawMet
     described: dict[str, Any] = {
         "info": _info(root.url, project, files, metadata),
         "last_serial": last_serial(project),
-        "urls": [_file(root, project.name, file) for file in files],
+        "urls": [_file(root, project, file) for file in files],
         "vulnerabilities": [],
     }
     if is_whole:
@@ -149,7 +150,7 @@ def _releases(root: _Root, project: Project) -> bytes:
     """Return the files of each version, encoded one by one: all at once would block other threads."""
     releases: dict[str, list[bytes]] = {}
     for file in project.files:
-        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(root, project.name, file)))
+        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(root, project, file)))
     versions = (b"%s:[%s]" % (msgspec.json.encode(each), b",".join(files)) for each, files in releases.items())
     return b"{%s}" % b",".join(versions)
 
@@ -174,7 +175,7 @@ def _info(root: str, project: Project, files: Sequence[File], metadata: RawMetad
     }
 
 
-def _file(root: _Root, project: str, file: File) -> dict[str, Any]:
+def _file(root: _Root, project: Project, file: File) -> dict[str, Any]:
     return {
         "comment_text": "",
         "digests": {"sha256": file.sha256},

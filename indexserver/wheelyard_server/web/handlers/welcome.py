@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from wheelyard_server.web.context import root_url
-from wheelyard_server.web.pages.simple_pages import templates
+from wheelyard_server.web.pages.project_page import templates
 
 INDEX_NAME = web.AppKey("index_name", str)
 
