@@ -84,7 +84,7 @@ chart-readme: $(READY) ## Rewrite the table of values in the chart's README
 
 .PHONY: integration
 integration: $(READY) ## The real server and S3 with the real clients
-	$(BIN)/pytest $(PARALLEL) -m "not matrix and not browser" tests/integration
+	$(BIN)/pytest $(PARALLEL) -m "not matrix and not browser and not release" tests/integration
 
 .PHONY: matrix
 matrix: $(READY) ## The tests of `integration` with all other clients instead of pip, uv and twine; not part of `make test`
@@ -93,6 +93,10 @@ matrix: $(READY) ## The tests of `integration` with all other clients instead of
 .PHONY: browser
 browser: $(READY) ## Pages of other sites, and pip in the browser, in a real Chromium; not part of `make test`
 	$(BIN)/pytest -m browser tests/integration
+
+.PHONY: release-tests
+release-tests: $(READY) ## The image of a release, built twice, and run on amd64 and arm64; CI runs it after `make test`
+	$(BIN)/pytest -m release tests/integration
 
 .PHONY: s3-servers
 s3-servers: $(READY) ## An index on eight S3 servers (needs Go, Java 17 and Maven); not part of `make test`

@@ -37,9 +37,9 @@ LANES = (
     (Suite("e2e", "about 9 minutes"),),
     (
         Suite("lint", "about half a minute", gives_way=True),
-        Suite("integration", "about 4 minutes", gives_way=True),
+        Suite("integration", "about 3 minutes", gives_way=True),
         Suite("apiserver", "about 3 minutes", gives_way=True),
-        Suite("unit", "about 5 minutes", gives_way=True),
+        Suite("unit", "about 4 minutes", gives_way=True),
         Suite("chart", "about half a minute", gives_way=True),
     ),
 )

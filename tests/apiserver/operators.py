@@ -56,8 +56,13 @@ class Operator:
             return []
 
     def until_up(self) -> None:
-        """Return when it answers."""
-        eventually(self.metrics, f"operator {self.name} is up: {self._log.read_text()}")
+        """Return when it answers; fail at once if it has exited."""
+
+        def answers() -> list[str]:
+            assert self.process.poll() is None, f"operator {self.name} exited: {self._log.read_text()}"
+            return self.metrics()
+
+        eventually(answers, f"operator {self.name} is up")
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:

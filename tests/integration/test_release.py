@@ -98,6 +98,10 @@ def check_manifest(file: Path) -> None:
     assert deployment["metadata"]["namespace"] == objects[0]["metadata"]["name"]
 
 
+image_of_a_release = pytest.mark.release
+"""Building and running it takes minutes of processor time, most of them in QEMU."""
+
+
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build all of a release; the first time this makes Debian's root for arm64, emulated."""
@@ -110,12 +114,14 @@ def archive_of(folder: Path) -> Path:
     return folder / f"wheelyard-{project.version()}-image.tar"
 
 
+@image_of_a_release
 def test_two_builds_of_the_image_are_the_same(release: Path, tmp_path: Path) -> None:
     (wheel,) = release.glob("*.whl")
     again = build_image(tmp_path, wheel, project.epoch())
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(archive_of(release).read_bytes()).digest()
 
 
+@image_of_a_release
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
 def test_the_sbom_names_the_packages_of_the_image(release: Path, architecture: str) -> None:
     sbom = archive_of(release).with_name(f"wheelyard-{project.version()}-image-{architecture}.cdx.json")
@@ -139,6 +145,7 @@ def container(release: Path, request: pytest.FixtureRequest) -> Iterator[str]:
         run(*BUILDAH, "rm", name)
 
 
+@image_of_a_release
 def test_the_image_imports_all_that_it_has_and_answers_requests(container: str, tmp_path: Path) -> None:
     version = run(*IN_CONTAINER, container, "--", "wheelyard", "--version")
     assert version == f"wheelyard {project.version()}\n"

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import ssl
 import threading
 from pathlib import Path
@@ -110,6 +111,8 @@ class Rest:
             self._local.connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=30)
             self._connections.append(self._local.connection)
         connection: http.client.HTTPSConnection = self._local.connection
+        if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()  # The server closed it while it was idle; a request opens it again.
         return connection
 
     @staticmethod

@@ -32,6 +32,6 @@ def index_findings(
         claim=observed.volume_claim,
         exposed=exposed_condition(index, options.live, options.problems),
         monitored=monitored_condition(index, options.live, options.problems),
-        kept=(*([storage.kept] if storage and storage.kept else []), *options.kept),
+        tolerated=(*([storage.tolerated] if storage and storage.tolerated else []), *options.tolerated),
         access_answers={name: answer and answer.usable for name, answer in answers.items()},
     )

@@ -34,7 +34,7 @@ class OptionalChildren:
     live: Mapping[str, Manifest] | None = None
     """None if they were not reached."""
     problems: Mapping[str, Problem] = field(default_factory=dict)
-    kept: tuple[Problem, ...] = ()
+    tolerated: tuple[Problem, ...] = ()
     """Why existing settings would not be allowed if they were new."""
 
 
@@ -51,7 +51,7 @@ def apply_optional_children(index: PackageIndex, settings: Settings, children: C
         _ensure(kind, desired, index, children, READY)
     live: dict[str, Manifest] = {}
     problems: dict[str, Problem] = {}
-    kept: list[Problem] = []
+    tolerated: list[Problem] = []
     # A problem with these has its own condition: pods inside the cluster do not need them.
     for kind, desired, condition in (
         ("HTTPRoute", httproute(index), EXPOSED),
@@ -60,7 +60,7 @@ def apply_optional_children(index: PackageIndex, settings: Settings, children: C
     ):
         try:
             if desired is not None and condition == EXPOSED:
-                kept += _check_external(kind, index, settings, children)
+                tolerated += _check_external(kind, index, settings, children)
             found = _ensure(kind, desired, index, children, condition)
         except Problem as problem:
             problems[kind] = problem
@@ -70,15 +70,15 @@ def apply_optional_children(index: PackageIndex, settings: Settings, children: C
             problems[kind] = Problem(condition, "KindNotInstalled", _ABSENT[kind])
         else:
             live |= {kind: found} if found else {}
-    return OptionalChildren(live, problems, tuple(kept))
+    return OptionalChildren(live, problems, tuple(tolerated))
 
 
 def _check_external(kind: str, index: PackageIndex, settings: Settings, children: Children) -> tuple[Problem, ...]:
     live = children.own(kind, index.meta.namespace, index.child_name)
-    news, kept = external_problems(kind, index, settings, live)
+    news, tolerated = external_problems(kind, index, settings, live)
     if news:
         raise news
-    return kept
+    return tolerated
 
 
 def _ensure(

@@ -66,7 +66,7 @@ class StorageProvisioner:
             case RequireLocation(refusal):
                 if not self._has_location(target):
                     raise refusal
-                return replace(ready, kept=refusal)
+                return replace(ready, tolerated=refusal)
             case CreateBucket():
                 return replace(ready, note=self._create_bucket(target))
             case CheckLocation():

@@ -41,7 +41,7 @@ class IndexFindings:
     exposed: Condition | None = None
     monitored: Condition | None = None
     """None, as `exposed`, if the index does not request it."""
-    kept: tuple[Problem, ...] = ()
+    tolerated: tuple[Problem, ...] = ()
     """Why a new index would not be allowed what this one has."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
     """Whether each ready pod, by name, uses its access file; None did not answer."""
@@ -75,17 +75,17 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         available,
         *([findings.exposed] if findings.exposed else []),
     ]
-    around = [each for each in (findings.monitored, _allowed(findings.kept)) if each]
+    around = [each for each in (findings.monitored, _allowed(findings.tolerated)) if each]
     access = _access(index, findings)
     return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
 
 
-def _allowed(kept: tuple[Problem, ...]) -> Condition | None:
+def _allowed(tolerated: tuple[Problem, ...]) -> Condition | None:
     """Return Allowed for what the index only keeps because it had it before, None if all is allowed."""
-    if not kept:
+    if not tolerated:
         return None
-    messages = " ".join(dict.fromkeys(each.message for each in kept))
-    return Condition(ALLOWED, "False", kept[0].reason, f"{_GOES_ON} {messages}")
+    messages = " ".join(dict.fromkeys(each.message for each in tolerated))
+    return Condition(ALLOWED, "False", tolerated[0].reason, f"{_GOES_ON} {messages}")
 
 
 def _access(index: PackageIndex, findings: IndexFindings) -> Condition:

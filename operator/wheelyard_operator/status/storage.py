@@ -19,7 +19,7 @@ class ReadyStorage:
     """Digest of the access key: another key replaces the pods."""
     note: str = ""
     """Names the features that the S3 server lacks."""
-    kept: Problem | None = None
+    tolerated: Problem | None = None
     """Why a new index would not get this storage, which this index keeps."""
     key_issued: str = ""
     """When the operator created the access key, RFC 3339; "" if it manages no key."""

@@ -69,7 +69,7 @@ def test_a_bucket_is_created_and_its_location_checked() -> None:
     ready = provisioner().provide(wanted)
     assert buckets() == ["acme"]
     assert ready.credentials_digest == wanted.credentials_digest
-    assert (ready.kept, ready.key_issued) == (None, "")
+    assert (ready.tolerated, ready.key_issued) == (None, "")
 
 
 def test_a_location_of_another_index_is_refused_with_the_teams_own_keys() -> None:
@@ -89,8 +89,8 @@ def test_a_bucket_that_is_not_allowed_is_not_created() -> None:
 def test_an_index_goes_on_with_a_bucket_that_is_no_longer_allowed() -> None:
     mark(b"packages/main")
     ready = provisioner(NO_BUCKETS).provide(target(s3__provision=BUCKET, s3__credentials=ROLE))
-    assert ready.kept is not None
-    assert ready.kept.reason == "BucketNotAllowed"
+    assert ready.tolerated is not None
+    assert ready.tolerated.reason == "BucketNotAllowed"
 
 
 def test_with_an_iam_user_its_rights_decide_who_goes_on_and_not_the_marker() -> None:

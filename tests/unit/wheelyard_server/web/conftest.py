@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient
 from support.access import ACCESS
 from support.http import Client
 from support.memory_storage import MemoryStorage
+from support.patience import HANG_SECONDS
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server import storage as storages
@@ -30,7 +31,14 @@ def settings(tmp_path: Path) -> Settings:
         storage=StorageSettings(folder=Folder(path=tmp_path / "unused")),
         access_file=access_file,
         scratch_folder=tmp_path / "scratch",
-        limits=Limits(file_bytes=200_000, metadata_bytes=20_000, project_files=5),
+        limits=Limits(
+            file_bytes=200_000,
+            metadata_bytes=20_000,
+            project_files=5,
+            # On a busy machine these clients are late, too; test_deadlines.py is about being late.
+            header_seconds=HANG_SECONDS,
+            body_seconds=HANG_SECONDS,
+        ),
     )
 
 
