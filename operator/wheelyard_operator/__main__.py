@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import kopf
+try:
+    import boto3  # noqa: F401 - with the others of its extra
+    import kopf
+    import kubernetes  # noqa: F401 - as boto3
+except ModuleNotFoundError as missing:
+    if missing.name not in {"boto3", "kopf", "kubernetes"}:
+        raise
+    sys.exit(f"wheelyard-operator needs {missing.name}. In a checkout, install it with: pip install '.[operator]'")
 
 from wheelyard_operator import logs
 from wheelyard_operator.desired.index_file import METRICS_PORT

@@ -45,6 +45,19 @@ async def test_an_application_answers_503_until_it_is_started(settings: Settings
         assert (await client.get("/simple/")).status == 200
 
 
+async def test_middlewares_are_in_an_order_that_each_of_them_relies_on(settings: Settings) -> None:
+    made = app.build(settings, MemoryStorage())
+    order = [f"{each.__module__.rpartition('.')[2]}.{each.__qualname__}" for each in made.middlewares]
+    assert order == [
+        "lifecycle.Lifecycle.middleware",  # A request that comes too early reaches nothing else.
+        "metrics.Metrics.middleware",  # It counts the statuses that errors become,
+        "error_statuses.errors_as_responses",  # which is here.
+        "audit.audit_requests",  # It records what is refused to another site,
+        "cross_site.refuse_cross_site",  # which is here, before any handler.
+        "unsent.Unsent.middleware",
+    ]
+
+
 async def test_the_fast_lane_is_left_out_if_the_settings_say_so(settings: Settings) -> None:
     without = msgspec.structs.replace(settings, performance=Performance(fast_lane=False))
     assert LANE in app.build(settings, MemoryStorage())
