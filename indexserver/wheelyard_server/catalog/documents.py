@@ -18,7 +18,7 @@ from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.offers import Offers
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.serials import last_serial, next_serial
-from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, StoredProject, Views, parse
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, StoredProject, Views, parsed
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import (
     ObjectNotFoundError,
@@ -28,6 +28,7 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.sliced import in_slices
 from wheelyard_server.storage import ETag, Fingerprint, Storage, cheap_checks, layout, local_paths
 
 CACHED_BYTES = 48 * 1024**2
@@ -170,6 +171,7 @@ class Documents:
 
     async def _write(self, project: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> None:
         key, allowed = layout.document(project.name), await self._format.current()
+        lists = await _encoded_lists(project, allowed)
         written, body = project, b""
 
         def encoded() -> bytes:
@@ -178,7 +180,7 @@ class Documents:
             # `serials`.
             serial = next_serial(project, self._now())
             written = encoding.in_format(project.replace(serial=serial), allowed)
-            body = encoding.encode(written)
+            body = encoding.encode(written) if lists is None else encoding.encode_around(written, lists)
             return body
 
         if objects:
@@ -201,7 +203,7 @@ class Documents:
         except ObjectNotFoundError:
             self._cache.drop(name)
             return StoredProject(Project(name=name), None)
-        return self._remember(StoredProject(parse(body, name), etag), len(body), fingerprint)
+        return self._remember(StoredProject(await parsed(body, name), etag), len(body), fingerprint)
 
     def _remember(self, stored: StoredProject, size: int, fingerprint: Fingerprint | None = None) -> StoredProject:
         known = self._cache.get(stored.project.name)
@@ -209,6 +211,13 @@ class Documents:
         cached = CachedDocument(stored, self._clock(), size, fingerprint, view)
         self._cache.put(stored.project.name, cached, size * MEMORY_PER_BYTE)
         return stored
+
+
+async def _encoded_lists(project: Project, allowed: int) -> encoding.EncodedLists | None:
+    """Return the long lists of a large document; None if it is encoded whole."""
+    if not encoding.is_large(project):
+        return None
+    return await in_slices(encoding.encode_lists(encoding.in_format(project, allowed)))
 
 
 async def _changed(

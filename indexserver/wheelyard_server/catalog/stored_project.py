@@ -14,6 +14,7 @@ from wheelyard_server.model import FORMAT, File, MirroredFile, OfferedFile, Proj
 from wheelyard_server.policy.decide import is_confirmed
 from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
 from wheelyard_server.policy.verdict import Verdict
+from wheelyard_server.sliced import in_slices
 from wheelyard_server.storage import ETag, Fingerprint, layout
 
 
@@ -149,11 +150,12 @@ class Views:
         return not is_confirmed(mirror, mirror.missing)
 
 
-def parse(body: bytes, name: str) -> Project:
+async def parsed(body: bytes, name: str) -> Project:
     """Decode a document; a damaged or too new one raises `DamagedObjectError`, so it is never an empty project."""
     key = layout.document(name)
     try:
-        project = encoding.decode(body)
+        work = encoding.decode_in_slices(body) if len(body) > encoding.LARGE_BYTES else None
+        project = encoding.decode(body) if work is None else await in_slices(work)
     except msgspec.MsgspecError as error:
         raise DamagedObjectError(key, f"not a project document: {error}") from error
     if project.format > FORMAT:

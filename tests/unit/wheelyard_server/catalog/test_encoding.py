@@ -1,5 +1,6 @@
 """Documents of both formats, with unknown keys on every level."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from wheelyard_server.model import (
     findings,
 )
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.sliced import at_once
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEMO = parse_project_name("demo")
@@ -255,3 +257,87 @@ def test_findings_are_bounded() -> None:
     found = findings(Finding(rule="rule", message="x" * 1000) for _ in range(100))
     assert len(found) == MAX_FINDINGS
     assert {len(each.message) for each in found} == {MAX_FINDING_LENGTH}
+
+
+def many(files: int, deleted: int = 0, mirrored: int = 0) -> Project:
+    """Return a project with so many items, and with texts that look like the ends of lines and lists."""
+    assert FULL.mirror is not None
+    text = '[\n"files":[\n},\n]\\n]'
+
+    def items(part: Any, count: int) -> tuple[Any, ...]:
+        return tuple(part.replace(filename=f"{text}{number}") for number in range(count))
+
+    mirror = FULL.mirror.replace(files=items(FULL.mirror.files[0], mirrored), status_reason=text)
+    return FULL.replace(
+        files=items(FULL.files[0], files),
+        deleted=items(FULL.deleted[0], deleted),
+        mirror=mirror,
+        status_reason=text,
+    )
+
+
+def in_lines(project: Project) -> bytes:
+    lists = at_once(encoding.encode_lists(project))
+    assert lists is not None
+    return encoding.encode_around(project, lists)
+
+
+@pytest.mark.parametrize(
+    "counts", [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (250, 0, 0), (101, 100, 99), (999, 0, 999)]
+)
+def test_documents_in_lines_are_read_in_slices_and_whole(counts: tuple[int, int, int]) -> None:
+    for project in (many(*counts), many(*counts).replace(mirror=None, owner="")):
+        body = in_lines(project)
+        assert body.count(b"\n") == sum(count + 1 for count in counts[: 3 if project.mirror else 2] if count)
+        assert encoding.decode(body) == project
+        assert at_once(encoding.decode_in_slices(body)) == project
+        assert msgspec.json.decode(body) == msgspec.json.decode(encoding.encode(project))
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_large_documents_of_other_writers_are_read(indent: int | None) -> None:
+    project = many(200, 100, 50)
+    body = json.dumps(msgspec.json.decode(encoding.encode(project)), indent=indent).encode()
+    assert at_once(encoding.decode_in_slices(body)) == project
+
+
+@pytest.mark.parametrize("place", ["project", "file", "deleted", "mirror", "mirrored"])
+def test_unknown_keys_survive_in_large_documents(place: str) -> None:
+    body = msgspec.json.decode(encoding.encode(many(300, 300, 300)))
+    parts = {
+        "project": body,
+        "file": body["files"][150],
+        "deleted": body["deleted"][150],
+        "mirror": body["mirror"],
+        "mirrored": body["mirror"]["files"][150],
+    }
+    parts[place]["new-key"] = {"x": [1]}
+    project = at_once(encoding.decode_in_slices(json.dumps(body).encode()))
+    lists = at_once(encoding.encode_lists(project))
+    written = encoding.encode(project) if lists is None else encoding.encode_around(project, lists)
+    assert msgspec.json.decode(written) == body
+
+
+@pytest.mark.parametrize("damage", [b"", b"[\n", b"\n]", b"]", b"{", b'"', b",\n", b"\n,"])
+def test_damage_of_a_large_document_is_found_as_in_one_piece(damage: bytes) -> None:
+    body = in_lines(many(30, 20, 10))
+    for position in range(0, len(body), 97):
+        damaged = body[:position] + damage + body[position + 1 :]
+        try:
+            expected = encoding.decode(damaged)
+        except msgspec.MsgspecError:
+            with pytest.raises(msgspec.MsgspecError):
+                at_once(encoding.decode_in_slices(damaged))
+        else:
+            assert at_once(encoding.decode_in_slices(damaged)) == expected
+
+
+async def test_large_documents_are_written_in_lines_and_read_again() -> None:
+    storage = MemoryStorage()
+    project = many(encoding.LARGE_FILES + 1).replace(mirror=None, owner="")
+    storage.objects["wheelyard.json"] = b'{"format":2,"index":null}'
+    written = await Documents(storage).change(DEMO, lambda _: project)
+    assert storage.objects[KEY].count(b"\n") == encoding.LARGE_FILES + 2
+    assert len(storage.objects[KEY]) > encoding.LARGE_BYTES
+    read = await Documents(storage).read(DEMO)
+    assert read.project.files == written.files == project.files
