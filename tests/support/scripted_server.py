@@ -81,6 +81,8 @@ class ScriptedServer:
     scheme: str = "http"
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    watch: Callable[[object], object] = bool
+    """Is given the certificate that each client shows, None if it shows none."""
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
@@ -102,6 +104,8 @@ class ScriptedServer:
         """Answer the requests of a connection."""
         number, self.connections = self.connections, self.connections + 1
         self._writers.append(writer)
+        if self.scheme == "https":
+            self.watch(writer.get_extra_info("peercert") or None)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -123,10 +127,15 @@ class ScriptedServer:
 
 @asynccontextmanager
 async def scripted(
-    answer: Answer, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    answer: Answer,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    watch: Callable[[object], object] = bool,
 ) -> AsyncIterator[ScriptedServer]:
     """Run a server on a free port of this machine."""
-    made = ScriptedServer(answer, scheme="https" if tls else "http")
+    made = ScriptedServer(answer, scheme="https" if tls else "http", watch=watch)
     server = await asyncio.start_server(made.connected, host, port, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     async with server:
