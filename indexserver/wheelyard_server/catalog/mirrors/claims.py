@@ -12,12 +12,21 @@ def is_local(project: Project) -> bool:
 
 def with_owner(project: Project, owner: str, mirror: Mirror) -> Project:
     """Return the project as a mirror."""
-    return project.replace(owner=owner, mirror=mirror, claimed=None)
+    former = project.former if project.mirror is None else project.mirror
+    if former is not None and former.url == mirror.url:
+        former = None
+    return project.replace(owner=owner, mirror=mirror, claimed=None, former=former)
+
+
+def known_mirror(project: Project, url: str) -> Mirror | None:
+    """Return the mirror that the name is, or was, of the upstream with this URL; None if it never was."""
+    known = (each for each in (project.mirror, project.former) if each is not None and each.url == url)
+    return next(known, None)
 
 
 def without_owner(project: Project) -> Project:
     """Return the project without its mirror."""
-    return project.replace(owner="", mirror=None)
+    return project.replace(owner="", mirror=None, former=project.mirror or project.former)
 
 
 def upheld(project: Project, policy: FilePolicy) -> Project:

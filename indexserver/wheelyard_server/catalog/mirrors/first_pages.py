@@ -10,7 +10,7 @@ from wheelyard_server.catalog.mirrors.owners import Found, Owners
 from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError
-from wheelyard_server.model import Mirror, Project, Status
+from wheelyard_server.model import Project, Status
 from wheelyard_server.names import NormalizedName
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class FirstPages:
                 claims.check_releasable(project)
             elif claims.is_local(project) or claims.upheld(project, self._policy).owner:
                 return project
-            taken = snapshot.take(_same_mirror(project, source), found.page, source, now)
+            taken = snapshot.take(claims.known_mirror(project, source.url), found.page, source, now)
             _check_has_files(taken, source)
             dropped = taken.dropped
             return claims.with_owner(project, upstream.name, taken.mirror)
@@ -101,13 +101,6 @@ class FirstPages:
         if await self._documents.format() < FORMAT_OF_MIRRORS:
             reason = "is asked for new projects once all servers of this index have been upgraded"
             raise UpstreamUnavailableError(self._policy.order(name)[0], reason, seconds=60)
-
-
-def _same_mirror(project: Project, source: snapshot.Source) -> Mirror | None:
-    """Return the mirror if it is of the same upstream, so that digests stay known."""
-    mirror = project.mirror
-    is_same = mirror is not None and (project.owner, mirror.url) == (source.upstream, source.url)
-    return mirror if is_same else None
 
 
 def _check_has_files(taken: snapshot.Taken, source: snapshot.Source) -> None:

@@ -183,6 +183,24 @@ async def test_a_name_of_an_upstream_cannot_be_published_before_it_is_claimed(in
     assert await listed(catalog) == [WHEEL]
 
 
+async def test_an_upload_and_a_first_page_that_race_are_decided_by_the_storage(
+    index: Index, tmp_path: Path
+) -> None:
+    """U3: the upstream gets the name between the question of the upload and its commit, or just before."""
+    reader, publisher, gate = index.replica(), index.replica(), asyncio.Event()
+    index.first.put("demo", "demo-9.0.tar.gz")
+    index.first.delay = gate.wait
+    reading = asyncio.create_task(reader.project(DEMO))
+    await settled()
+    index.first.delay = None
+    page = index.first.pages.pop("demo")
+    await publisher.publish(upload(distributions.wheel(tmp_path, "demo", "1.0")))
+    index.first.pages["demo"] = page
+    gate.set()
+    assert [file.filename for file in (await reading).files] == [WHEEL]
+    assert await listed(publisher) == [WHEEL]
+
+
 async def test_nothing_is_published_while_an_upstream_cannot_be_asked(index: Index, tmp_path: Path) -> None:
     index.second.fail()
     with pytest.raises(UpstreamUnavailableError, match=r"names\.private"):
