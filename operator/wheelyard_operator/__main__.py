@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,14 +29,17 @@ from wheelyard_operator.process.life import Life
 from wheelyard_operator.process.metrics import Metrics, metrics_app
 from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.provision.clients import Clients
+from wheelyard_operator.provision.code_artifact import CodeArtifactTokens
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.provision.server_probe import ServerProbe
+from wheelyard_operator.reconcile.endpoints import Endpoints
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
+from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, OPERATOR, Key
 from wheelyard_operator.settings import Settings, SettingsError
@@ -94,8 +98,11 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     trust = TrustedIssuersStage(
         Issuers(web, from_cluster(kube), count_failure=calls.failure_counter("issuers")), settings
     )
+    tokens = UpstreamTokens(CodeArtifactTokens(clients), Endpoints(time.monotonic), time.monotonic, _now)
+    ask = calls.to_servers(ServerProbe(METRICS_PORT).ask)
+    ask_upstreams = calls.to_servers(ServerProbe(METRICS_PORT).ask_upstreams)
     return _Reconciler(
-        IndexReconciler(kube, storage, trust, calls.to_servers(ServerProbe(METRICS_PORT).ask), settings, _now),
+        IndexReconciler(kube, storage, trust, tokens, ask, ask_upstreams, settings, _now),
         UserReconciler(kube, trust, settings, _now),
     )
 

@@ -11,6 +11,8 @@ CREDENTIALS_READY = "CredentialsReady"
 AVAILABLE = "Available"
 EXPOSED = "Exposed"
 MONITORED = "Monitored"
+UPSTREAMS_READY = "UpstreamsReady"
+"""Present only for an index with upstreams."""
 ALLOWED = "Allowed"
 """Present only while it is False."""
 

@@ -4,8 +4,8 @@ Only `apply` reads, too: the live child that it is about to write.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from wheelyard_operator.kube import ApiError, Kube
@@ -55,6 +55,10 @@ class ObservedIndex:
     """None for an index in S3."""
     certificate_secret: Manifest | None
     """None without TLS at an Ingress."""
+    tokens_secret: Manifest | None = None
+    """The Secret with tokens for upstreams."""
+    upstream_secrets: Mapping[str, Manifest | None] = field(default_factory=dict)
+    """By name: the Secrets that upstreams name; None if there is no such Secret."""
 
 
 def read_index(kube: Kube, key: Key) -> PackageIndex | None:
@@ -85,6 +89,10 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
         pods=read_pods(kube, index),
         volume_claim=kube.get("PersistentVolumeClaim", namespace, index.child_name) if on_volume else None,
         certificate_secret=_named_secret(kube, namespace, index.external.tls_secret_name(index.child_name)),
+        tokens_secret=kube.get("Secret", namespace, index.tokens_secret_name),
+        upstream_secrets={
+            name: kube.get("Secret", namespace, name) for name in sorted(index.upstream_secret_names)
+        },
     )
 
 

@@ -3,11 +3,12 @@
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from wheelyard_operator.durations import parse_duration
+from wheelyard_operator.egress import EgressError, EgressSettings
 from wheelyard_operator.patterns import AnnotationForm, PatternError, name_pattern
 
 _CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
@@ -52,6 +53,8 @@ class Settings:
     """The namespaces that the operator manages; empty for all."""
     allowed_issuers: tuple[str, ...] = ()
     """OpenID Connect issuers that users may trust: the operator fetches keys from no others."""
+    egress: EgressSettings = field(default_factory=EgressSettings)
+    """What indexes may use as upstreams."""
     key_overlap_seconds: int = 60
     """How long the previous access key stays valid after every pod has the new one, and then
     deactivated."""
@@ -96,6 +99,7 @@ class Settings:
             allowed_ingress_annotations=_forms(environment, "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS"),
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
+            egress=_egress(environment),
             key_overlap_seconds=_key_overlap(
                 environment.get("WHEELYARD_KEY_OVERLAP") or f"{cls.key_overlap_seconds}s"
             ),
@@ -197,6 +201,13 @@ def _pod(environment: Mapping[str, str]) -> dict[str, str]:
             f"{' and '.join(missing)} must be set if WHEELYARD_LEASE is: they name its holder and namespace."
         )
     return pod
+
+
+def _egress(environment: Mapping[str, str]) -> EgressSettings:
+    try:
+        return EgressSettings.from_environment(environment)
+    except EgressError as error:
+        raise SettingsError(f"The Helm chart's upstreams.{error}.") from error
 
 
 def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ OF_INDEX: list[Case] = [
     ),
 ]
 
-for _field in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo"):
+for _field in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo", "upstreamTo"):
     _path = f"spec.networkPolicy.{_field}"
     OF_INDEX += [
         (

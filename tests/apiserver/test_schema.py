@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kubernetes.config import new_client_from_config
 
-from apiserver import external_rules
+from apiserver import external_rules, upstream_rules
 from apiserver.crds import apply_crd, refused, until
 from apiserver.external_rules import Case
 from cluster import ApiServer
@@ -487,7 +487,7 @@ OF_USER: list[Case] = [
 ]
 
 CASES = [
-    *((INDEX, *case) for case in (*OF_INDEX, *external_rules.OF_INDEX)),
+    *((INDEX, *case) for case in (*OF_INDEX, *external_rules.OF_INDEX, *upstream_rules.OF_INDEX)),
     *((USER, *case) for case in (*OF_USER, *external_rules.OF_USER)),
 ]
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from cluster import S3Server
+from support.code_artifact import FakeCodeArtifact
 from support.rest import Manifest, RefusedError, Rest
 from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.kube import Kube
@@ -16,11 +17,13 @@ from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.provision.server_probe import ServerProbe
+from wheelyard_operator.reconcile.endpoints import Endpoints
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
+from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key
 from wheelyard_operator.settings import Settings
@@ -141,6 +144,7 @@ class World:
         self.now = "2030-01-01T00:00:00Z"
         self.seconds = 0.0
         self._kube = kube
+        self.code_artifact = FakeCodeArtifact(self._now)
         self.boot()
 
     def boot(self, kill_after: int | None = None) -> None:
@@ -155,7 +159,13 @@ class World:
         provisioner = StorageProvisioner(clients, users, settings, self._now)
         storage = StorageStage(provisioner, settings, lambda: self.seconds)
         issuers = TrustedIssuersStage(Issuers(Web(), from_cluster(kube)), settings)
-        self._index = IndexReconciler(kube, storage, issuers, ServerProbe(METRICS_PORT).ask, settings, self._now)
+        tokens = UpstreamTokens(
+            self.code_artifact, Endpoints(lambda: self.seconds), lambda: self.seconds, self._now
+        )
+        probe = ServerProbe(METRICS_PORT)
+        self._index = IndexReconciler(
+            kube, storage, issuers, tokens, probe.ask, probe.ask_upstreams, settings, self._now
+        )
         self._user = UserReconciler(kube, issuers, settings, self._now)
 
     def reconcile(self, key: Key) -> Outcome:

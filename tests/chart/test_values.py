@@ -10,6 +10,7 @@ import yaml
 
 from chart.rendering import EVERYTHING, helm, manifest, rendered
 from support.mainjob import CHART
+from wheelyard_operator.egress import EgressSettings, Host
 from wheelyard_operator.patterns import AnnotationForm
 from wheelyard_operator.settings import Settings
 
@@ -78,6 +79,11 @@ def test_every_value_reaches_the_operator(everything: Objects) -> None:
             VALUES["external"]["allowedIngressAnnotations"], separators=(",", ":")
         ),
         "WHEELYARD_ALLOWED_ISSUERS": "https://ci.example,https://git.example",
+        "WHEELYARD_UPSTREAM_HOSTS": "pypi,*.example.com,http://nexus.packages.svc:8081",
+        "WHEELYARD_UPSTREAM_ROLES": "arn:aws:iam::111122223333:role/wheelyard-{namespace}",
+        "WHEELYARD_UPSTREAM_PROXY": "http://proxy.example.com:3128",
+        "WHEELYARD_UPSTREAM_NO_PROXY": "corp.example",
+        "WHEELYARD_UPSTREAM_DENIED_NETWORKS": "203.0.113.0/24",
         "WHEELYARD_LOG_FORMAT": "text",
         "WHEELYARD_TRACING_ENDPOINT": "http://collector:4318",
         "WHEELYARD_TRACING_RATIO": "0.5",
@@ -106,6 +112,7 @@ def settings_of(*options: str) -> Settings:
 def test_by_default_no_bucket_and_no_host_is_allowed() -> None:
     settings = settings_of()
     assert (settings.allowed_buckets, settings.allowed_hosts, settings.allowed_issuers) == ((), (), ())
+    assert settings.egress == EgressSettings(allowed_hosts=(), allows_pypi=True, allowed_roles=())
 
 
 def test_the_operator_allows_what_the_values_allow() -> None:
@@ -114,6 +121,31 @@ def test_the_operator_allows_what_the_values_allow() -> None:
     assert settings.allowed_hosts == tuple(external["allowedHosts"])
     forms = tuple(AnnotationForm(**each) for each in external["allowedIngressAnnotations"])
     assert settings.allowed_ingress_annotations == forms
+    egress = settings.egress
+    assert egress.allowed_hosts == (Host("", "*.example.com", ""), Host("http://", "nexus.packages.svc", ":8081"))
+    assert egress.allows_role("arn:aws:iam::111122223333:role/wheelyard-team-a", "team-a")
+    assert (egress.proxy, egress.no_proxy) == ("http://proxy.example.com:3128", ("corp.example",))
+    assert egress.denied_networks == ("203.0.113.0/24",)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        'allowedHosts=["https://a.example"]',
+        'allowedHosts=["a.example/simple"]',
+        'allowedHosts=["x{namespace}.example"]',
+        'allowedRoles=["*"]',
+        'allowedRoles=["arn:aws:iam::111122223333:role/a,arn:aws:iam::111122223333:role/b"]',
+        'proxy="http://me:secret@proxy:3128"',
+        'proxy="https://proxy:3128"',
+        'deniedNetworks=["0.0.0.0/0"]',
+        'noProxy=["a,b"]',
+    ],
+)
+def test_helm_refuses_upstreams_that_the_operator_would_not_start_with(option: str) -> None:
+    done = helm("template", "release", str(CHART), "--set-json", f"upstreams.{option}")
+    assert done.returncode != 0
+    assert "upstreams" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import strategies as st
 
 from support.issuers import TestIssuer
 from support.properties import given
+from support.tls import certificate_of_an_authority
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file, packed
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials, Previous
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
+from wheelyard_operator.egress import EgressSettings
 from wheelyard_operator.kubectl.verify_job import verify_job
 from wheelyard_operator.resource import IndexUser, PackageIndex
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
@@ -35,6 +38,7 @@ from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
 from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings import upstreams as server_upstreams
 from wheelyard_server.settings.part import GIB
 
 OPERATOR = Settings(image="image", region="eu-west-1", s3_endpoint="http://s3.example")
@@ -146,6 +150,66 @@ def test_index_yaml_has_which_clients_are_redirected_to_s3() -> None:
     assert read.redirects == server_settings.Redirects(
         min_bytes=2**30, external=server_settings.Redirect(endpoint="https://s3.example:9000")
     )
+
+
+def test_index_yaml_says_nothing_of_upstreams_without_any() -> None:
+    written = yaml.safe_load(index_file(index(), OPERATOR))
+    assert {"upstreams", "names", "egress"} & set(written) == set()
+    assert "mirroredBytes" not in written["limits"]
+
+
+def test_index_yaml_says_which_names_are_private() -> None:
+    read = server_settings.parse(index_file(index(names={"private": ["acme-*"]}), OPERATOR).encode())
+    assert (read.names.private, read.upstreams) == (("acme-*",), ())
+
+
+def test_index_yaml_has_the_upstreams_in_order() -> None:
+    authority = certificate_of_an_authority()
+    torch = {
+        "name": "torch",
+        "url": "http://torch.example:8081/whl/cu124/",
+        "packages": ["torch*", "triton"],
+        "fileHosts": ["files.example", "files.example:8443"],
+        "credentials": {"secretRef": {"name": "torch"}, "forFiles": True},
+        "caBundle": authority,
+        "freshness": {"fresh": "1m", "stale": "7d"},
+        "absentOn": [403],
+        "offline": True,
+    }
+    made = index(upstreams=[torch, {"name": "pypi", "pypi": {}}], limits={"mirroredSize": "5Gi"})
+    egress = EgressSettings(proxy="http://proxy:3128", no_proxy=("svc",), denied_networks=("203.0.113.0/24",))
+    read = server_settings.parse(index_file(made, replace(OPERATOR, egress=egress)).encode())
+    assert read.upstreams == (
+        server_upstreams.UpstreamSettings(
+            name="torch",
+            url="http://torch.example:8081/whl/cu124/",
+            packages=("torch*", "triton"),
+            file_hosts=("files.example", "files.example:8443"),
+            credentials_folder=Path("/etc/wheelyard/upstreams/torch"),
+            credentials_for_files=True,
+            ca_bundle=authority,
+            freshness=server_upstreams.UpstreamFreshness(fresh_seconds=60, stale_seconds=7 * 86_400),
+            absent_on=(403,),
+            offline=True,
+        ),
+        server_upstreams.UpstreamSettings(name="pypi", pypi=server_upstreams.PyPI()),
+    )
+    assert read.egress == server_upstreams.Egress(
+        allowed_hosts=("files.example", "files.example:8443", "proxy:3128", "pypi", "torch.example:8081"),
+        proxy="http://proxy:3128",
+        no_proxy=("svc",),
+        denied_networks=("203.0.113.0/24",),
+    )
+    assert read.limits.mirrored_bytes == 5 * GIB
+
+
+def test_an_upstream_that_the_platform_does_not_allow_is_offline_and_none_of_the_hosts() -> None:
+    other = {"name": "other", "url": "https://other.example/simple/", "packages": ["other-*"]}
+    made = index(upstreams=[other, {"name": "pypi", "pypi": {}}])
+    read = server_settings.parse(index_file(made, OPERATOR, {"other"}).encode())
+    assert [(each.name, each.offline) for each in read.upstreams] == [("other", True), ("pypi", False)]
+    assert read.upstreams[0].packages == ("other-*",)
+    assert read.egress.allowed_hosts == ("pypi",)
 
 
 def test_index_yaml_says_whose_word_on_clients_counts() -> None:

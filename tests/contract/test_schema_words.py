@@ -21,6 +21,8 @@ DURATIONS = {
     "spec.monitoring.serviceMonitor.interval": "30s",
     "spec.freshness.fresh": "0s",
     "spec.freshness.stale": "1h",
+    "spec.upstreams[].freshness.fresh": "10m",
+    "spec.upstreams[].freshness.stale": "24h",
 }
 SIZES = {
     "spec.storage.volume.size": None,
@@ -28,6 +30,7 @@ SIZES = {
     "spec.resources.limits.memory": "512Mi",
     "spec.limits.fileSize": "5Gi",
     "spec.limits.metadataSize": "2Mi",
+    "spec.limits.mirroredSize": "",
     "spec.cache.size": "5Gi",
     "spec.redirects.minSize": "100Mi",
 }

@@ -21,6 +21,7 @@ from wheelyard_operator.desired.index_file import (
     scratch_bytes,
 )
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
+from wheelyard_operator.desired.upstreams import credentials_mount, credentials_volume
 from wheelyard_operator.resource import (
     CREDENTIALS_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -119,6 +120,7 @@ def _volumes(index: PackageIndex) -> list[Manifest]:
     volumes: list[Manifest] = [
         {"name": "config", "configMap": {"name": index.child_name}},
         {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
+        *credentials_volume(index),
     ]
     if on_volume(index):
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": index.child_name}})
@@ -136,6 +138,7 @@ def _mounts(index: PackageIndex) -> list[Manifest]:
     return [
         {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
+        *credentials_mount(index),
         *({"name": name, "mountPath": path} for name, path in folders.items()),
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod
     ]

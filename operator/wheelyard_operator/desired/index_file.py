@@ -1,7 +1,10 @@
 """Renders index.yaml, the configuration of index servers, which docs/contract.md describes."""
 
+from collections.abc import Collection
+
 import yaml
 
+from wheelyard_operator.desired.upstreams import egress_section, upstream_section
 from wheelyard_operator.resource import DEFAULT_ACCEPT, Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.settings import Settings
 
@@ -26,8 +29,8 @@ def scratch_bytes(index: PackageIndex) -> int:
     return 4 * index.serving.file_bytes
 
 
-def index_file(index: PackageIndex, settings: Settings) -> str:
-    """Render index.yaml."""
+def index_file(index: PackageIndex, settings: Settings, blocked: Collection[str] = ()) -> str:
+    """Render index.yaml. `blocked` has the names of the upstreams that servers must not ask."""
     serving = index.serving
     content = {
         "index": index.id,
@@ -45,12 +48,14 @@ def index_file(index: PackageIndex, settings: Settings) -> str:
             "metadataBytes": serving.metadata_bytes,
             "projectFiles": serving.project_files,
             "scratchBytes": scratch_bytes(index),
+            **_mirrored(index),
         },
         **_uploads(index),
         "freshness": {"freshSeconds": serving.fresh_seconds, "staleSeconds": serving.stale_seconds},
         "logs": {"format": settings.log_format},
         **_tracing(settings),
         **_redirects(index),
+        **_upstreams(index, settings, blocked),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)
@@ -112,6 +117,22 @@ def _redirects(index: PackageIndex) -> Manifest:
     endpoints = {"cluster": redirects.cluster, "external": redirects.external}
     listeners = {name: {"endpoint": endpoint} for name, endpoint in endpoints.items() if endpoint is not None}
     return {"redirects": {"minBytes": redirects.min_bytes, **listeners}}
+
+
+def _mirrored(index: PackageIndex) -> Manifest:
+    size = index.serving.mirrored_bytes
+    return {} if size is None else {"mirroredBytes": size}
+
+
+def _upstreams(index: PackageIndex, settings: Settings, blocked: Collection[str]) -> Manifest:
+    names = {"names": {"private": list(index.private_names)}} if index.private_names else {}
+    if not index.upstreams:
+        return names
+    return {
+        **names,
+        "upstreams": [upstream_section(each, is_blocked=each.name in blocked) for each in index.upstreams],
+        "egress": egress_section([each for each in index.upstreams if each.name not in blocked], settings.egress),
+    }
 
 
 def _cache(index: PackageIndex) -> Manifest:

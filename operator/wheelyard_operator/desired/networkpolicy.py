@@ -1,12 +1,14 @@
 """The NetworkPolicy of an index's pods."""
 
-from collections.abc import Iterable
-from ipaddress import ip_address
+from collections.abc import Collection, Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from wheelyard_operator.desired.common import index_metadata, selector_labels
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, endpoint
+from wheelyard_operator.egress import PYPI, EgressSettings, Host
 from wheelyard_operator.resource import Manifest, Network, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.resource.upstreams import port_of
 from wheelyard_operator.settings import Settings
 
 _HTTPS = 443
@@ -16,10 +18,26 @@ _OPERATOR_PODS = {"app.kubernetes.io/name": "wheelyard", "app.kubernetes.io/comp
 """Labels that the chart gives them."""
 _POD_IDENTITY_AGENT = ("169.254.170.23/32", "fd00:ec2::23/128")
 """The agent of EKS on every node, at port 80."""
+_NOT_PUBLIC = {
+    "0.0.0.0/0": (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+    ),
+    "::/0": ("fc00::/7", "fe80::/10"),
+}
+"""All addresses, and the private and link-local ones of the IANA special-purpose registries."""
 
 
-def networkpolicy(index: PackageIndex, settings: Settings) -> Manifest | None:
-    """Allow only named peers to the pods, and only DNS, storage and traces from the pods."""
+def networkpolicy(index: PackageIndex, settings: Settings, blocked: Collection[str] = ()) -> Manifest | None:
+    """Allow only named peers to the pods, and only DNS, storage, upstreams and traces from the pods.
+
+    `blocked` has the names of the upstreams that servers must not ask.
+    """
     network = index.network
     if network is None:
         return None
@@ -31,7 +49,7 @@ def networkpolicy(index: PackageIndex, settings: Settings) -> Manifest | None:
             "podSelector": {"matchLabels": selector_labels(index)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": _ingress(network, settings),
-            "egress": _egress(index, network, settings),
+            "egress": _egress(index, network, settings, blocked),
         },
     }
 
@@ -55,8 +73,13 @@ def _operator(settings: Settings) -> tuple[Manifest, ...]:
     return ({"namespaceSelector": {"matchLabels": home}, "podSelector": {"matchLabels": _OPERATOR_PODS}},)
 
 
-def _egress(index: PackageIndex, network: Network, settings: Settings) -> list[Manifest]:
-    rules = [*_to_storage(index.storage, network, settings), *_to_collector(settings)]
+def _egress(index: PackageIndex, network: Network, settings: Settings, blocked: Collection[str]) -> list[Manifest]:
+    asked = [each for each in index.upstreams if not each.offline and each.name not in blocked]
+    rules = [
+        *_to_storage(index.storage, network, settings),
+        *_to_upstreams({host for each in asked for host in each.hosts}, network, settings.egress),
+        *_to_collector(settings),
+    ]
     dns = [{"protocol": protocol, "port": each} for each in _DNS_PORTS for protocol in ("UDP", "TCP")]
     return [_to(network.dns, dns), *rules] if rules else []
 
@@ -71,6 +94,38 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
         agent = [{"ipBlock": {"cidr": each}} for each in _POD_IDENTITY_AGENT]
         rules += [_to((), _tcp([_HTTPS])), _to(agent, _tcp([80]))]
     return rules
+
+
+def _to_upstreams(hosts: Collection[str], network: Network, egress: EgressSettings) -> list[Manifest]:
+    """Allow public addresses and the named peers, and for hosts behind the proxy the proxy alone."""
+    direct = sorted({port_of(host) for host in hosts if not egress.uses_proxy(_name(host))})
+    proxied = [port_of(egress.proxy)] if any(egress.uses_proxy(_name(host)) for host in hosts) else []
+    rules = [_to(_public(egress.denied_networks), _tcp(direct))] if direct else []
+    if proxied and not network.upstreams:
+        rules.append(_to(_literal(_server(egress.proxy)[0]), _tcp(proxied)))
+    if hosts and network.upstreams:
+        rules.append(_to(network.upstreams, _tcp(network.upstream_ports or sorted({*direct, *proxied}))))
+    return rules
+
+
+def _name(host: str) -> str:
+    """Return the name of a host of an upstream, "" for PyPI, which no exception from the proxy can name."""
+    found = Host.parse(host)
+    return found.name if found and host != PYPI else ""
+
+
+def _public(denied: Iterable[str]) -> list[Manifest]:
+    """Return the peers that have public addresses outside these networks."""
+    networks = [ip_network(each) for each in denied]
+    return [
+        {"ipBlock": {"cidr": everything, "except": sorted({*private, *_inside(everything, networks)})}}
+        for everything, private in _NOT_PUBLIC.items()
+    ]
+
+
+def _inside(everything: str, networks: Iterable[IPv4Network | IPv6Network]) -> list[str]:
+    version = ip_network(everything).version
+    return [str(each) for each in networks if each.version == version]
 
 
 def _to_collector(settings: Settings) -> list[Manifest]:

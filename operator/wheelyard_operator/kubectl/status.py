@@ -13,7 +13,7 @@ from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import find_index
 from wheelyard_operator.kubectl.terminal import Terminal, printable
 from wheelyard_operator.observe import read_user_bodies
-from wheelyard_operator.resource import INDEX, IndexUser, Manifest, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.resource import INDEX, IndexUser, Manifest, PackageIndex, S3Storage, Upstream, VolumeStorage
 from wheelyard_operator.times import rfc3339, seconds_until
 
 _MAX_USERS = 20
@@ -113,6 +113,8 @@ def show_index(index: PackageIndex, terminal: Terminal, now: str) -> None:
     terminal.entry("servers", "{} of {} ready".format(*_servers(index)))
     terminal.entry("storage", f"{_location(index)}{_details(index)}")
     terminal.entry("credentials", _credentials(index, now))
+    if index.upstreams:
+        terminal.entry("upstreams", ", ".join(map(_upstream, index.upstreams)))
     terminal.line()
     conditions = wording.shown_conditions(index)
     terminal.line(terminal.paint("Conditions" if conditions else "No conditions", "bold"))
@@ -195,6 +197,10 @@ def _credentials(index: PackageIndex, now: str) -> str:
         return "its own IAM user, no access key yet"
     when = f"next rotation {wording.from_now(due, now)}" if due else "no automatic rotation"
     return f"its own IAM user, access key issued {wording.ago(issued, now)}, {when}"
+
+
+def _upstream(upstream: Upstream) -> str:
+    return f"{upstream.name} ({'offline' if upstream.offline else upstream.url or 'PyPI'})"
 
 
 def _as_list(bodies: list[Manifest]) -> Manifest:

@@ -6,17 +6,17 @@ that cannot be renewed must not look like progress.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.process.leadership import Leader, LeadershipLostError
 from wheelyard_operator.process.metrics import Metrics
 from wheelyard_operator.provision.issuers import Fetch
-from wheelyard_operator.provision.server_probe import Answer, AskServer
 from wheelyard_operator.resource import Manifest
 
 OK = "ok"
 NO_ANSWER = "none"
+_Answer = TypeVar("_Answer")
 
 
 class Calls:
@@ -65,13 +65,13 @@ class Calls:
 
         return counted
 
-    def to_servers(self, ask: AskServer) -> AskServer:
+    def to_servers(self, ask: Callable[[Manifest], _Answer | None]) -> Callable[[Manifest], _Answer | None]:
         """Count each request to an index server.
 
         Anyone who can create a pod may let it not answer.
         """
 
-        def counted(pod: Manifest) -> Answer | None:
+        def counted(pod: Manifest) -> _Answer | None:
             with self._counted_http("server") as succeed:
                 answer = ask(pod)
                 if answer is not None:

@@ -92,6 +92,29 @@ class Clients:
         self._made(client)
         return client
 
+    def has_code_artifact(self, region: str) -> bool:
+        """Return whether CodeArtifact is in a region: a tenant writes it, and calls elsewhere only time out."""
+        return region in _code_artifact_regions()
+
+    def sts(self, region: str) -> Any:
+        """Return a client with the operator's own credentials, to assume roles that indexes name."""
+        with self._making:
+            client = new_session().client("sts", region_name=region, verify=self._verify, config=_LIMITS)
+        self._made(client)
+        return client
+
+    def code_artifact(self, credentials: Credentials, region: str) -> Any:
+        """Return a client with an index's credentials, never with the operator's."""
+        with self._making:
+            session = new_session(
+                aws_access_key_id=credentials.key_id,
+                aws_secret_access_key=credentials.secret,
+                aws_session_token=credentials.session_token or None,
+            )
+            client = session.client("codeartifact", region_name=region, verify=self._verify, config=_LIMITS)
+        self._made(client)
+        return client
+
     def _s3(self, session: boto3.Session, endpoint: str, region: str) -> "S3Client":
         client = session.client(
             "s3",
@@ -110,6 +133,11 @@ def new_session(**credentials: str | None) -> boto3.Session:
     session = boto3.Session(botocore_session=core, **credentials)
     core.register_component("data_loader", _service_models())
     return session
+
+
+@cache
+def _code_artifact_regions() -> frozenset[str]:
+    return frozenset(new_session().get_available_regions("codeartifact"))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Asks index servers whether they use their access file, and which format they know."""
+"""Asks index servers whether they use their access file, which format they know, and about upstreams."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,16 +6,21 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from socket import SHUT_RDWR, socket
 from threading import Timer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
+from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
-_MAX_ANSWER_BYTES = 10_000
+_MAX_ANSWER_BYTES = 20_000
+_MAX_UPSTREAMS = 16
+_MAX_COUNT = 10**12
+_MAX_TIME = 10**10
 _CONNECT_SECONDS = 0.5
 _ANSWER_SECONDS = 1.0
 """For the whole answer: anyone with the permission to create pods of an index controls its speed."""
 _NEWEST = 1000
 """No release knows a newer format."""
+_T = TypeVar("_T")
 
 
 class Answer(NamedTuple):
@@ -29,6 +34,8 @@ class Answer(NamedTuple):
 
 AskServer = Callable[[Manifest], Answer | None]
 """Returns the answer of a pod's server, None if there is none."""
+AskUpstreams = Callable[[Manifest], UpstreamsAnswer | None]
+"""Returns what a pod's server says about its upstreams, None without an answer."""
 
 
 class ServerProbe:
@@ -39,6 +46,13 @@ class ServerProbe:
 
     def ask(self, pod: Manifest) -> Answer | None:
         """Return the answer of a pod's server, None if there is none."""
+        return self._get(pod, "/access", _parse)
+
+    def ask_upstreams(self, pod: Manifest) -> UpstreamsAnswer | None:
+        """Return what a pod's server says about its upstreams, None without an answer."""
+        return self._get(pod, "/upstreams", _parse_upstreams)
+
+    def _get(self, pod: Manifest, path: str, parse: Callable[[dict[str, Any]], _T]) -> _T | None:
         address = pod.get("status", {}).get("podIP", "")
         if not address:
             return None
@@ -46,9 +60,9 @@ class ServerProbe:
         try:
             connection.connect()
             with _ended_in_time(connection.sock):
-                connection.request("GET", "/access")
+                connection.request("GET", path)
                 with connection.getresponse() as response:
-                    return _parse(json.loads(response.read(_MAX_ANSWER_BYTES)))
+                    return parse(json.loads(response.read(_MAX_ANSWER_BYTES)))
         except (HTTPException, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
         finally:
@@ -80,3 +94,24 @@ def _parse(body: dict[str, Any]) -> Answer:
     if not isinstance(usable, bool) or type(known) is not int or not OLDEST_FORMAT <= known <= _NEWEST:
         raise ValueError
     return Answer(usable and not body.get("stuck"), known)
+
+
+def _parse_upstreams(body: dict[str, Any]) -> UpstreamsAnswer:
+    states = tuple(_parse_state(each) for each in body["upstreams"][:_MAX_UPSTREAMS])
+    return UpstreamsAnswer(states, _count(body["unkept"]))
+
+
+def _parse_state(body: dict[str, Any]) -> UpstreamState:
+    name, reachable, since, reason = (body[key] for key in ("name", "reachable", "since", "reason"))
+    is_typed = isinstance(name, str) and isinstance(reachable, bool) and isinstance(reason, str)
+    if not is_typed or not 0 <= since <= _MAX_TIME:
+        raise ValueError
+    # It may quote the upstream, and people see it in a terminal.
+    printable = "".join(each if each.isprintable() else " " for each in reason)
+    return UpstreamState(name, reachable, float(since), printable, _count(body["conflicts"]))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _MAX_COUNT:
+        raise ValueError
+    return value

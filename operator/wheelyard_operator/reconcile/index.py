@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from wheelyard_operator.desired.certificates import certificate_expiry
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedIndex, is_terminating, observe_index, read_index, read_pods, staying
-from wheelyard_operator.provision.server_probe import Answer, AskServer
+from wheelyard_operator.provision.server_probe import Answer, AskServer, AskUpstreams
 from wheelyard_operator.reconcile.api_refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import BusyError
@@ -18,11 +18,13 @@ from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
+from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.resource import Key, Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
-from wheelyard_operator.status.conditions import is_stalled
+from wheelyard_operator.status.conditions import Condition, is_stalled
 from wheelyard_operator.status.index import index_status
 from wheelyard_operator.status.rollout import is_ready
+from wheelyard_operator.status.upstreams import upstreams_condition
 
 _RETRY_SECONDS = 10.0
 _SOON_SECONDS = 3.0
@@ -35,7 +37,9 @@ class IndexReconciler:
     kube: Kube
     storage: StorageStage
     issuers: TrustedIssuersStage
+    tokens: UpstreamTokens
     ask_server: AskServer
+    ask_upstreams: AskUpstreams
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
@@ -72,7 +76,7 @@ class IndexReconciler:
 
     def _apply(self, observed: ObservedIndex) -> Outcome:
         children = Children(self.kube, observed.index.meta)
-        progress = IndexChildren(self.storage, self.issuers, self.settings).apply(observed, children)
+        progress = IndexChildren(self.storage, self.issuers, self.tokens, self.settings).apply(observed, children)
         # Only now: a pod that came since the access file was written must be asked, too.
         pods = read_pods(self.kube, observed.index)
         answers = self._ask_servers(pods)
@@ -89,6 +93,15 @@ class IndexReconciler:
         ready = (pod for pod in staying(pods) if is_ready(pod))
         return {pod["metadata"]["name"]: self.ask_server(pod) for pod in ready}
 
+    def _upstreams(
+        self, index: PackageIndex, pods: tuple[Manifest, ...], progress: IndexProgress
+    ) -> Condition | None:
+        if not index.upstreams:
+            return None
+        ready = (pod for pod in staying(pods) if is_ready(pod))
+        answers = {pod["metadata"]["name"]: self.ask_upstreams(pod) for pod in ready}
+        return upstreams_condition(index, progress.upstream_problems, answers)
+
     def _report(
         self,
         observed: ObservedIndex,
@@ -98,6 +111,7 @@ class IndexReconciler:
     ) -> str:
         index, now = observed.index, self.now()
         findings = index_findings(observed, progress, pods, answers, self.settings.cluster_domain)
+        findings = replace(findings, upstreams=self._upstreams(index, pods, progress))
         status = index_status(index, findings, now)
         if is_stalled(status) and is_terminating(self.kube, index.meta.namespace):
             findings = replace(findings, problem=namespace_terminates(index.meta), exposed=None)

@@ -18,6 +18,8 @@ from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.unused_credentials import remove_unused_credentials
+from wheelyard_operator.reconcile.upstream_policy import blocked_upstreams, missing_credentials
+from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.storage import ReadyStorage
@@ -33,6 +35,8 @@ class IndexProgress:
     access: ServerAccess | None = None
     options: OptionalChildren = field(default_factory=OptionalChildren)
     storage: ReadyStorage | None = None
+    upstream_problems: dict[str, Problem] = field(default_factory=dict)
+    """Why upstreams cannot be used, by their names."""
     problem: Problem | None = None
     """What ended it early, or what keeps rights from being in force at once."""
 
@@ -43,6 +47,7 @@ class IndexChildren:
 
     storage: StorageStage
     issuers: TrustedIssuersStage
+    tokens: UpstreamTokens
     settings: Settings
 
     def apply(self, observed: ObservedIndex, children: Children) -> IndexProgress:
@@ -54,6 +59,7 @@ class IndexChildren:
             progress.access = ServerAccess.of(observed, accepted, issuers)
             progress.users = progress.access.users
             progress.problem = self._apply_access_and_service(progress.access, children)
+            progress.upstream_problems = self._keep_credentials(observed, children)
             self._apply_rest(observed, children, progress)
         except Problem as problem:
             progress.problem = problem
@@ -69,6 +75,12 @@ class IndexChildren:
         children.ensure(service(index))
         return problem
 
+    def _keep_credentials(self, observed: ObservedIndex, children: Children) -> dict[str, Problem]:
+        """Keep the credentials for upstreams; return why upstreams cannot be used, by their names."""
+        blocked = blocked_upstreams(observed.index, self.settings.egress)
+        tokens = self.tokens.keep(observed, blocked, children)
+        return {**missing_credentials(observed), **tokens, **blocked}
+
     def _apply_rest(self, observed: ObservedIndex, children: Children, progress: IndexProgress) -> None:
         check_field_names(observed.index)
         progress.options = apply_optional_children(observed.index, self.settings, children)
@@ -78,7 +90,7 @@ class IndexChildren:
 
     def _deploy(self, observed: ObservedIndex, ready: ReadyStorage, children: Children) -> Manifest:
         index, previous = observed.index, observed.deployment
-        index_yaml = index_file(index, self.settings)
+        index_yaml = index_file(index, self.settings, blocked_upstreams(index, self.settings.egress))
         children.ensure(configmap(index, index_yaml))
         scaled = index.autoscaling is not None and previous is not None
         if scaled and previous is not None:

@@ -14,6 +14,7 @@ from wheelyard_operator.kube import ApiError
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.platform_policy import external_problems
+from wheelyard_operator.reconcile.upstream_policy import blocked_upstreams
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
 
@@ -45,7 +46,7 @@ def apply_optional_children(index: PackageIndex, settings: Settings, children: C
     """
     for kind, desired in (
         ("HorizontalPodAutoscaler", horizontalpodautoscaler(index)),
-        ("NetworkPolicy", networkpolicy(index, settings)),
+        ("NetworkPolicy", networkpolicy(index, settings, blocked_upstreams(index, settings.egress))),
         ("PodDisruptionBudget", poddisruptionbudget(index)),
     ):
         _ensure(kind, desired, index, children, READY)

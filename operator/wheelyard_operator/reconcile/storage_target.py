@@ -75,4 +75,9 @@ class StorageTarget:
                 "SecretKeyMissing",
                 f"Secret {name} has no {' and no '.join(missing)}: add what is missing.",
             )
-        return Credentials(decoded(secret, KEY_ID), decoded(secret, KEY_SECRET), decoded(secret, SESSION_TOKEN))
+        return key_in(secret)
+
+
+def key_in(secret: Manifest) -> Credentials:
+    """Return the access key in a Secret; what it does not have is ""."""
+    return Credentials(decoded(secret, KEY_ID), decoded(secret, KEY_SECRET), decoded(secret, SESSION_TOKEN))

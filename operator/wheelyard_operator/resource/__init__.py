@@ -30,6 +30,7 @@ from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.publishers import TokenIdentity
 from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
+from wheelyard_operator.resource.upstreams import CodeArtifact, Upstream
 from wheelyard_operator.resource.user import IndexUser, Rotation
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "USER_LABEL",
     "VERSION",
     "Autoscaling",
+    "CodeArtifact",
     "External",
     "Grant",
     "HTTPRouteSpec",
@@ -70,5 +72,6 @@ __all__ = [
     "Rotation",
     "S3Storage",
     "TokenIdentity",
+    "Upstream",
     "VolumeStorage",
 ]

@@ -12,6 +12,7 @@ from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
+from wheelyard_operator.resource.upstreams import Upstream
 from wheelyard_operator.sizes import parse_size
 
 DEFAULT_ACCEPT = "Installable"
@@ -53,6 +54,8 @@ class Serving:
     cache_bytes: int
     redirects: Redirects | None
     """None if no download is redirected."""
+    mirrored_bytes: int | None
+    """The size of all files of upstreams that are kept; None is unlimited."""
 
     @classmethod
     def parse(cls, spec: Manifest) -> "Serving":
@@ -67,6 +70,7 @@ class Serving:
             accept=spec.get("uploads", {}).get("accept", DEFAULT_ACCEPT),
             cache_bytes=parse_size(spec.get("cache", {}).get("size", "5Gi")),
             redirects=Redirects.parse(spec["redirects"]) if "redirects" in spec else None,
+            mirrored_bytes=parse_size(limits["mirroredSize"]) if limits.get("mirroredSize") else None,
         )
 
 
@@ -93,6 +97,10 @@ class PackageIndex:
     admission: NamespaceAdmission
     maximum: Maximum
     """Limits the rights that users of other namespaces give themselves."""
+    upstreams: tuple[Upstream, ...]
+    """Other indexes, in order: the first that has a name owns it."""
+    private_names: tuple[str, ...]
+    """Globs on names that no upstream is asked for."""
     renamed: tuple[RenamedField, ...]
     """Fields that it still has under their old names."""
     status: Manifest
@@ -118,6 +126,8 @@ class PackageIndex:
             external_grants=tuple(Grant.parse(each) for each in access.get("externalGrants", ())),
             admission=NamespaceAdmission.parse(users.get("namespaces", {})),
             maximum=Maximum.parse(users.get("maximum", {})),
+            upstreams=tuple(Upstream.parse(each) for each in spec.get("upstreams", ())),
+            private_names=tuple(spec.get("names", {}).get("private", ())),
             renamed=renamed_fields(body),
             status=body.get("status", {}),
         )
@@ -157,6 +167,17 @@ class PackageIndex:
     def made_secret_name(self) -> str:
         """The Secret with the S3 credentials that the operator creates."""
         return f"{self.child_name}-storage"
+
+    @property
+    def tokens_secret_name(self) -> str:
+        """The Secret with the tokens of CodeArtifact that the operator fetches."""
+        return f"{self.child_name}-upstreams"
+
+    @property
+    def upstream_secret_names(self) -> frozenset[str]:
+        """The Secrets with credentials that upstreams name."""
+        named = (each.credentials.secret_name for each in self.upstreams if each.credentials)
+        return frozenset(name for name in named if name)
 
     @property
     def storage_secret_name(self) -> str:

@@ -21,6 +21,10 @@ class Network:
     """Ports of the pods of the storage. Empty means the port of the endpoint."""
     dns: tuple[Manifest, ...]
     """Peers that run DNS. Empty means any address."""
+    upstreams: tuple[Manifest, ...]
+    """Peers that run upstreams, or the proxy, in addition to public addresses."""
+    upstream_ports: tuple[int, ...]
+    """Ports of those peers. Empty means the ports of the upstreams or of the proxy."""
 
     @classmethod
     def parse(cls, body: Manifest) -> "Network":
@@ -32,4 +36,6 @@ class Network:
             storage=tuple(body.get("storageTo", ())),
             storage_ports=tuple(body.get("storagePorts", ())),
             dns=tuple(body.get("dnsTo", ())),
+            upstreams=tuple(body.get("upstreamTo", ())),
+            upstream_ports=tuple(body.get("upstreamPorts", ())),
         )

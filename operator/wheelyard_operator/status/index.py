@@ -41,6 +41,8 @@ class IndexFindings:
     exposed: Condition | None = None
     monitored: Condition | None = None
     """None, as `exposed`, if the index does not request it."""
+    upstreams: Condition | None = None
+    """None for an index without upstreams."""
     tolerated: tuple[Problem, ...] = ()
     """Why a new index would not be allowed what this one has."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
@@ -75,7 +77,7 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         available,
         *([findings.exposed] if findings.exposed else []),
     ]
-    around = [each for each in (findings.monitored, _allowed(findings.tolerated)) if each]
+    around = [each for each in (findings.monitored, findings.upstreams, _allowed(findings.tolerated)) if each]
     access = _access(index, findings)
     return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
 

@@ -1,6 +1,7 @@
 import pytest
 
 from support.tls import certificate_of_an_authority
+from wheelyard_operator.egress import EgressSettings, Host
 from wheelyard_operator.patterns import AnnotationForm
 from wheelyard_operator.settings import Settings, SettingsError
 
@@ -144,3 +145,10 @@ def test_errors_name_the_variable(environment: dict[str, str], named: str) -> No
 def test_text_that_is_not_a_certificate_is_refused(bundle: str) -> None:
     with pytest.raises(SettingsError, match="WHEELYARD_CA_BUNDLE must be certificates in PEM"):
         Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_CA_BUNDLE": bundle})
+
+
+def test_what_upstreams_may_be_is_read() -> None:
+    settings = Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_UPSTREAM_HOSTS": "a.example"})
+    assert settings.egress == EgressSettings((Host("", "a.example", ""),), allows_pypi=False)
+    with pytest.raises(SettingsError, match=r"The Helm chart's upstreams\.proxy must be a URL"):
+        Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_UPSTREAM_PROXY": "proxy"})

@@ -8,6 +8,7 @@ from unit.wheelyard_operator.fakes import SETTINGS, an_index
 from wheelyard_operator.desired.common import selector_labels
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT
 from wheelyard_operator.desired.networkpolicy import networkpolicy
+from wheelyard_operator.egress import EgressSettings
 from wheelyard_operator.resource import Manifest
 
 IN_CLUSTER = replace(SETTINGS, pod_namespace="wheelyard-system")
@@ -143,3 +144,81 @@ def test_egress_to_the_trace_collector_is_allowed_if_there_is_one(storage: Manif
     literal = policy(replace(IN_CLUSTER, tracing_endpoint="http://192.0.2.9:4318"), index=storage)
     assert out(literal, 4318, "192.0.2.9")
     assert not out(literal, 4318, "192.0.2.8")
+
+
+PYPI = {"name": "pypi", "pypi": {}}
+NEXUS = {"name": "nexus", "url": "http://nexus.svc:8081/simple/", "fileHosts": ["files.nexus.svc:9443"]}
+METADATA_SERVICE = Peer(address="169.254.169.254")
+PRIVATE = {address: Peer(address=address) for address in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1")}
+LINK_LOCAL = Peer(address="fe80::1")
+
+
+def with_upstreams(*upstreams: Manifest, egress: EgressSettings | None = None, **wishes: Any) -> Manifest:
+    settings = replace(IN_CLUSTER, egress=egress or EgressSettings())
+    spec = {"networkPolicy": wishes, "upstreams": list(upstreams), "storage": {"volume": {"size": "1Gi"}}}
+    made = networkpolicy(an_index(spec=spec), settings)
+    assert made is not None
+    return made
+
+
+def test_without_upstreams_pods_on_a_volume_connect_to_nothing() -> None:
+    assert with_upstreams()["spec"]["egress"] == []
+    assert with_upstreams({**PYPI, "offline": True})["spec"]["egress"] == []
+
+
+def test_pods_reach_public_upstreams_and_no_private_or_link_local_address() -> None:
+    made = with_upstreams(PYPI)
+    assert lets_out(made, INTERNET, 443)
+    assert lets_out(made, Peer(address="2001:db8::1"), 443)
+    assert not lets_out(made, INTERNET, 80)
+    for peer in (METADATA_SERVICE, LINK_LOCAL, BUILD, *PRIVATE.values()):
+        assert not lets_out(made, peer, 443)
+
+
+def test_networks_of_the_cluster_are_denied_like_private_ones() -> None:
+    denied = EgressSettings(denied_networks=("203.0.113.0/24", "2001:db8::/32"))
+    made = with_upstreams(PYPI, egress=denied)
+    assert not lets_out(made, INTERNET, 443)
+    assert not lets_out(made, Peer(address="2001:db8::1"), 443)
+    assert lets_out(made, Peer(address="198.51.100.1"), 443)
+
+
+def test_each_upstream_opens_the_ports_of_its_hosts() -> None:
+    made = with_upstreams(NEXUS)
+    assert [port for port in (80, 443, 8081, 9443) if lets_out(made, INTERNET, port)] == [8081, 9443]
+
+
+def test_upstreams_with_private_addresses_are_named_as_peers() -> None:
+    peer = {"namespaceSelector": {"matchLabels": namespace_labels("ci")}}
+    made = with_upstreams(NEXUS, PYPI, upstreamTo=[peer])
+    assert lets_out(made, BUILD, 8081)
+    assert lets_out(made, INTERNET, 443)
+    assert not lets_out(made, NEIGHBOUR, 8081)
+    behind_a_service = with_upstreams(NEXUS, upstreamTo=[peer], upstreamPorts=[8443])
+    assert lets_out(behind_a_service, BUILD, 8443)
+    assert not lets_out(behind_a_service, BUILD, 8081)
+
+
+def test_with_a_proxy_pods_reach_the_proxy_alone() -> None:
+    proxy = EgressSettings(proxy="http://203.0.113.9:3128")
+    made = with_upstreams(PYPI, egress=proxy)
+    assert lets_out(made, INTERNET, 3128)
+    assert not lets_out(made, INTERNET, 443)
+    assert not lets_out(made, Peer(address="198.51.100.1"), 3128)
+    named = with_upstreams(PYPI, egress=proxy, upstreamTo=[{"namespaceSelector": {}}])
+    assert lets_out(named, BUILD, 3128)
+    assert not lets_out(named, INTERNET, 3128)
+
+
+def test_hosts_that_need_no_proxy_are_reached_directly() -> None:
+    proxy = EgressSettings(proxy="http://203.0.113.9:3128", no_proxy=("svc",))
+    made = with_upstreams(PYPI, NEXUS, egress=proxy)
+    assert [port for port in (443, 3128, 8081, 9443) if lets_out(made, INTERNET, port)] == [3128, 8081, 9443]
+
+
+def test_an_upstream_that_is_not_allowed_opens_no_port() -> None:
+    index = an_index(spec={"networkPolicy": {}, "upstreams": [NEXUS, PYPI]})
+    made = networkpolicy(index, IN_CLUSTER, {"nexus"})
+    assert made is not None
+    assert not lets_out(made, INTERNET, 8081)
+    assert lets_out(made, INTERNET, 443)

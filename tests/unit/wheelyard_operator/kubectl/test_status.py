@@ -54,6 +54,15 @@ def test_status_shows_where_credentials_come_from(plugin: Plugin, changes: dict[
     assert text in plugin("status", "main").out
 
 
+def test_status_shows_the_upstreams_in_order(plugin: Plugin) -> None:
+    assert "upstreams" not in plugin("status", "main").out
+    torch = {"name": "torch", "url": "https://torch.example/whl/", "offline": True}
+    other = {"name": "other", "url": "https://other.example/"}
+    plugin.kube.put(reconciled_index(spec={"upstreams": [torch, other, {"name": "pypi", "pypi": {}}]}))
+    lines = plugin("status", "main").out.splitlines()
+    assert "  upstreams     torch (offline), other (https://other.example/), pypi (PyPI)" in lines
+
+
 def test_a_problem_is_shown_first_with_its_message(plugin: Plugin) -> None:
     plugin.kube.put(reconciled_index(status={"conditions": conditions(Ready="False", Stalled="True")}))
     lines = plugin("status", "main").out.splitlines()

@@ -7,13 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from wheelyard_operator.provision.server_probe import Answer, ServerProbe
+from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
 
 class Handler(BaseHTTPRequestHandler):
     answer = b""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/access" else 404)
+        self.send_response(200 if self.path in {"/access", "/upstreams"} else 404)
         self.end_headers()
         self.wfile.write(self.answer)
 
@@ -89,3 +90,42 @@ def test_a_pod_that_answers_byte_by_byte_is_cut_off(beginning: bytes) -> None:
         left.set()
         thread.join()
     assert (still_asks, answer) == (False, [None])
+
+
+STATE = b'{"name": "pypi", "reachable": false, "since": 1.5, "reason": "timed\\u001b[31m out", "conflicts": 2}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            b'{"upstreams": [%s], "mirroredBytes": 5, "unkept": 3, "new": 1}' % STATE,
+            UpstreamsAnswer((UpstreamState("pypi", False, 1.5, "timed [31m out", 2),), 3),
+        ),
+        (b'{"upstreams": [], "unkept": 0}', UpstreamsAnswer((), 0)),
+        (b'{"upstreams": [%s]}' % STATE, None),
+        (b'{"upstreams": {}, "unkept": 0}', None),
+        (b'{"upstreams": ["pypi"], "unkept": 0}', None),
+        (b'{"upstreams": [], "unkept": -1}', None),
+        (b'{"upstreams": [], "unkept": true}', None),
+        (b'{"upstreams": [%s], "unkept": 0}' % STATE.replace(b"1.5", b"1e300"), None),
+        (b'{"upstreams": [%s], "unkept": 0}' % STATE.replace(b"1.5", b"NaN"), None),
+        (b'{"upstreams": [%s], "unkept": 0}' % STATE.replace(b"1.5", b'"now"'), None),
+        (b'{"upstreams": [%s], "unkept": 0}' % STATE.replace(b"false", b"0"), None),
+        (b"[]", None),
+    ],
+)
+def test_what_a_pod_says_about_upstreams_is_parsed_or_ignored(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: UpstreamsAnswer | None
+) -> None:
+    monkeypatch.setattr(Handler, "answer", answer)
+    assert ServerProbe(server.server_port).ask_upstreams({"status": {"podIP": "127.0.0.1"}}) == expected
+
+
+def test_a_pod_cannot_report_more_upstreams_than_an_index_has(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "answer", b'{"upstreams": [%s], "unkept": 0}' % b",".join([STATE] * 100))
+    found = ServerProbe(server.server_port).ask_upstreams({"status": {"podIP": "127.0.0.1"}})
+    assert found is not None
+    assert len(found.upstreams) == 16

@@ -7,6 +7,8 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from certifi import contents
+
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 
 Spec = dict[str, Any]
@@ -19,6 +21,8 @@ ISSUERS = (
     GITHUB_ISSUER,
 )
 """Whose tokens users may trust in all scenes."""
+READER = "arn:aws:iam::111122223333:role/reader"
+"""A role that indexes may name in all scenes."""
 ENDPOINTS = ("http://one.example:9000", "http://two.example:9000")
 """Other S3 servers that indexes may name in all scenes."""
 
@@ -58,9 +62,26 @@ def peers(name: str) -> list[Spec]:
 
 
 S3 = {"bucket": "acme", "region": "us-east-1", "prefix": "", "endpoint": ""}
-PEERS = {name: peers(name) for name in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo")}
+PEERS = {
+    name: peers(name) for name in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo", "upstreamTo")
+}
 GRANT = {"subjects": ["anonymous"], "packages": ["*"], "verbs": ["read"]}
 ROLE = "eks.amazonaws.com/role-arn"
+CERTIFICATES = [
+    f"{each}-----END CERTIFICATE-----\n" for each in contents().split("-----END CERTIFICATE-----\n")[:2]
+]
+TORCH = {
+    "name": "torch",
+    "url": "https://torch.example/whl/",
+    "packages": ["torch*"],
+    "fileHosts": ["files.torch.example"],
+    "credentials": {"secretRef": {"name": "keys"}, "forFiles": True},
+    "caBundle": CERTIFICATES[0],
+    "freshness": {"fresh": "10m", "stale": "24h"},
+    "absentOn": [403],
+    "offline": False,
+}
+DOMAIN = {"domain": "acme", "domainOwner": "111122223333", "region": "eu-west-1", "roleARN": ""}
 TERM = {"key": "team", "operator": "In", "values": ["ci"]}
 
 SCENES = {
@@ -100,10 +121,12 @@ SCENES = {
                 "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https", "port": 443}],
                 "hostnames": ["pypi.example.com"],
             },
-            "networkPolicy": {**PEERS, "storagePorts": [9000]},
+            "networkPolicy": {**PEERS, "storagePorts": [9000], "upstreamPorts": [8081]},
             "monitoring": {"serviceMonitor": {"labels": {"release": "one"}, "interval": "30s"}},
             "freshness": {"fresh": "0s", "stale": "1h"},
-            "limits": {"fileSize": "5Gi", "metadataSize": "2Mi", "projectFiles": 20000},
+            "limits": {"fileSize": "5Gi", "metadataSize": "2Mi", "projectFiles": 20000, "mirroredSize": "500Gi"},
+            "names": {"private": ["acme-*"]},
+            "upstreams": [TORCH],
             "uploads": {"accept": "Installable"},
             "cache": {"size": "5Gi"},
             "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
@@ -187,6 +210,15 @@ SCENES = {
             }
         }
     ),
+    "pypi": Scene(
+        {"storage": {"volume": {"size": "20Gi"}}, "replicas": 1, "upstreams": [{"name": "a", "pypi": {}}]}
+    ),
+    "tokens": Scene(
+        {
+            "storage": {"s3": {**S3, "provision": {"bucket": True, "user": True}}},
+            "upstreams": [{"name": "a", "url": "https://a.example/", "credentials": {"codeArtifact": DOMAIN}}],
+        }
+    ),
     "rotating": Scene(
         {"storage": {"volume": {"size": "20Gi"}}, "replicas": 1},
         jenkins={"indexRef": {"name": "main"}, "credentials": {"rotateEvery": "8m", "overlap": "1m"}},
@@ -258,6 +290,7 @@ INDEX_CASES: dict[str, Case] = {
     "httpRoute.hostnames": Case(["other.example.com"], "HTTPRoute"),
     **{path: case for name in PEERS for path, case in _peer_cases(name).items()},
     "networkPolicy.storagePorts": Case([], "NetworkPolicy"),
+    "networkPolicy.upstreamPorts": Case([], "NetworkPolicy"),
     "monitoring.serviceMonitor.labels": Case({"release": "two"}, "ServiceMonitor"),
     "monitoring.serviceMonitor.interval": Case("15s", "ServiceMonitor"),
     "freshness.fresh": Case("5s", "index.yaml, pods"),
@@ -265,6 +298,26 @@ INDEX_CASES: dict[str, Case] = {
     "limits.fileSize": Case("1Gi", "index.yaml, pods"),
     "limits.metadataSize": Case("1Mi", "index.yaml, pods"),
     "limits.projectFiles": Case(10, "index.yaml, pods"),
+    "limits.mirroredSize": Case("1Gi", "index.yaml, pods"),
+    "names.private": Case([], "index.yaml, pods"),
+    "upstreams[].name": Case("cuda", "index status, index.yaml, pods"),
+    "upstreams[].pypi": Case(
+        None, "index.yaml, pods", "pypi", also={"upstreams[].url": "https://a.example/simple/"}
+    ),
+    "upstreams[].url": Case("https://torch.example/whl/cpu/", "index.yaml, pods"),
+    "upstreams[].packages": Case(["torch"], "index.yaml, pods"),
+    "upstreams[].fileHosts": Case(["files.torch.example:8443"], "NetworkPolicy, index.yaml, pods"),
+    "upstreams[].credentials.secretRef.name": Case("other-keys", "index status, pods"),
+    "upstreams[].credentials.codeArtifact.domain": Case("other", "Secret", "tokens"),
+    "upstreams[].credentials.codeArtifact.domainOwner": Case("444455556666", "Secret", "tokens"),
+    "upstreams[].credentials.codeArtifact.region": Case("us-east-1", "Secret", "tokens"),
+    "upstreams[].credentials.codeArtifact.roleARN": Case(READER, "Secret, index status", "tokens"),
+    "upstreams[].credentials.forFiles": Case(False, "index.yaml, pods"),
+    "upstreams[].caBundle": Case(CERTIFICATES[1], "index.yaml, pods"),
+    "upstreams[].freshness.fresh": Case("1h", "index.yaml, pods"),
+    "upstreams[].freshness.stale": Case("7d", "index.yaml, pods"),
+    "upstreams[].absentOn": Case([401], "index.yaml, pods"),
+    "upstreams[].offline": Case(True, "NetworkPolicy, index status, index.yaml, pods"),
     "uploads.accept": Case("WellFormed", "index.yaml, pods"),
     "cache.size": Case("1Gi", "index.yaml, pods"),
     "redirects.minSize": Case("1Gi", "index.yaml, pods"),
@@ -346,5 +399,5 @@ def _place(spec: Any, path: str) -> tuple[Any, str]:
         spec = spec[name.removesuffix("[]")]
         if name.endswith("[]"):
             # The elements of a list may be of several kinds.
-            spec = next(each for each in spec if below.removesuffix("[]") in each)
+            spec = next((each for each in spec if below.removesuffix("[]") in each), spec[0])
     return spec, last

@@ -30,6 +30,7 @@ from unit.wheelyard_operator.reconcile.fields import (
     ENDPOINTS,
     INDEX_CASES,
     ISSUERS,
+    READER,
     SCENES,
     USER_CASES,
     Case,
@@ -41,6 +42,7 @@ from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
 from wheelyard_operator.apply import APPLIED
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
+from wheelyard_operator.egress import EgressSettings, Host
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.resource import INDEX, USER, USER_LABEL, Key, Manifest
 from wheelyard_operator.resource.renamed import RENAMED_FIELDS
@@ -157,7 +159,8 @@ def played(scene: Scene) -> Effects:
     return effects
 
 
-STAGE = replace(SETTINGS, allowed_issuers=ISSUERS, allowed_endpoints=ENDPOINTS)
+EGRESS = EgressSettings(tuple(Host("", "*", port) for port in ("", ":8443")), allowed_roles=(READER,))
+STAGE = replace(SETTINGS, allowed_issuers=ISSUERS, allowed_endpoints=ENDPOINTS, egress=EGRESS)
 
 
 class Stage(World):
@@ -189,6 +192,7 @@ def a_world() -> Iterator[tuple[World, dict[str, set[str]]]]:
     ):
         RECORDER.calls = calls
         world = Stage(STAGE)
+        world.code_artifact.refuses = False
         for issuer in ISSUERS:
             world.web[f"{issuer}/.well-known/openid-configuration"] = {
                 "issuer": issuer,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from support import buckets
+from support.code_artifact import FakeCodeArtifact
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, condition, namespace_body
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
@@ -18,10 +19,12 @@ from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
+from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.reconcile.user import UserReconciler
 from wheelyard_operator.resource import INDEX, USER, Key, Manifest
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.times import later
+from wheelyard_operator.upstream_states import UpstreamsAnswer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,6 +45,9 @@ class World:
         self.answers: dict[str, bool] = {}
         self.known_formats: dict[str, int] = {}
         """The answers of pods to the probe."""
+        self.upstreams: dict[str, UpstreamsAnswer] = {}
+        """What pods say about their upstreams."""
+        self.code_artifact = FakeCodeArtifact(lambda: self.now)
         self.clients = self._new_clients()
         self._servers_s3 = self._new_servers_s3()
         self.boot()
@@ -64,6 +70,9 @@ class World:
         provisioner = StorageProvisioner(self.clients, users, self.settings, lambda: self.now)
         self.endpoints = Endpoints(lambda: self.seconds, patience=0)
         self.storage = StorageStage(provisioner, self.settings, lambda: self.seconds, self.endpoints)
+        self.tokens = UpstreamTokens(
+            self.code_artifact, Endpoints(lambda: self.seconds, patience=0), lambda: self.seconds, lambda: self.now
+        )
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
         self.issuers = TrustedIssuersStage(issuers, self.settings)
 
@@ -82,9 +91,16 @@ class World:
         return new_session().client("s3", region_name="us-east-1")
 
     def index(self, key: Key = MAIN) -> Outcome:
-        return IndexReconciler(self.kube, self.storage, self.issuers, self.ask, self.settings, lambda: self.now)(
-            key
-        )
+        return IndexReconciler(
+            self.kube,
+            self.storage,
+            self.issuers,
+            self.tokens,
+            self.ask,
+            lambda pod: self.upstreams.get(pod["metadata"]["name"]),
+            self.settings,
+            lambda: self.now,
+        )(key)
 
     def ask(self, pod: Manifest) -> Answer | None:
         name = pod["metadata"]["name"]

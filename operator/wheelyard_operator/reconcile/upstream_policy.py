@@ -1,0 +1,108 @@
+"""Decides which upstreams an index may use: the platform team's hosts and roles, and sound certificates.
+
+An upstream that it may not use keeps its place and its names, and is never asked. If it were left
+out, the next upstream would be asked for its names, and could give the index another project.
+"""
+
+import ssl
+from collections.abc import Iterator
+
+from wheelyard_operator.condition_types import UPSTREAMS_READY
+from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.egress import PYPI, EgressSettings, Host
+from wheelyard_operator.observe import ObservedIndex
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.resource import PackageIndex, Upstream
+from wheelyard_operator.resource.allowed_names import allows
+
+_CREDENTIALS = (("username", "password"), ("token",), ("tls.crt", "tls.key"))
+"""Keys of a Secret, one group of which is enough."""
+
+
+def blocked_upstreams(index: PackageIndex, egress: EgressSettings) -> dict[str, Problem]:
+    """Return why upstreams are not asked, by their names."""
+    found = ((each.name, next(_problems(each, index, egress), None)) for each in index.upstreams)
+    return {name: problem for name, problem in found if problem}
+
+
+def missing_credentials(observed: ObservedIndex) -> dict[str, Problem]:
+    """Return why upstreams have no credentials, by the names of those whose Secret is incomplete."""
+    named = ((each.name, each.credentials.secret_name) for each in observed.index.upstreams if each.credentials)
+    found = ((name, _secret_problem(secret, observed)) for name, secret in named if secret)
+    return {name: problem for name, problem in found if problem}
+
+
+def _secret_problem(name: str, observed: ObservedIndex) -> Problem | None:
+    secret = observed.upstream_secrets.get(name)
+    if secret and any(all(decoded(secret, key) for key in keys) for keys in _CREDENTIALS):
+        return None
+    reason, what = (
+        ("SecretKeyMissing", "has none of these keys") if secret else ("SecretNotFound", "does not exist")
+    )
+    return Problem(
+        UPSTREAMS_READY,
+        reason,
+        f"Secret {name} {what} in namespace {observed.index.meta.namespace}: it needs username and password, or"
+        " token, or tls.crt and tls.key.",
+    )
+
+
+def role_problem(index: PackageIndex, upstream: Upstream, egress: EgressSettings) -> Problem | None:
+    """Return why the operator does not assume the role of an upstream, None if there is no reason."""
+    role = upstream.code_artifact.role_arn if upstream.code_artifact else ""
+    if not role or egress.allows_role(role, index.meta.namespace):
+        return None
+    return Problem(
+        UPSTREAMS_READY,
+        "RoleNotAllowed",
+        f"indexes of namespace {index.meta.namespace} may not use role {role}: have it added to"
+        " upstreams.allowedRoles of the operator's Helm chart.",
+    )
+
+
+def allows_host(host: str, namespace: str, egress: EgressSettings) -> bool:
+    """Return whether an index of this namespace may use a host, in the form of `allowed_form`."""
+    if host == PYPI:
+        return egress.allows_pypi
+    wanted = Host.parse(host)
+    if wanted is None:
+        return False
+    same = [each.name for each in egress.allowed_hosts if (each.scheme, each.port) == (wanted.scheme, wanted.port)]
+    return wanted.name in same if _is_address(wanted.name) else allows(same, wanted.name, namespace)
+
+
+def _is_address(name: str) -> bool:
+    """Return whether a name means an IP address, in any spelling: no wildcard may allow one.
+
+    https://url.spec.whatwg.org/#ends-in-a-number-checker
+    """
+    last = name.removesuffix(".").rpartition(".")[2]
+    return last.isdecimal() or last.startswith("0x")
+
+
+def _problems(upstream: Upstream, index: PackageIndex, egress: EgressSettings) -> Iterator[Problem]:
+    namespace = index.meta.namespace
+    refused = [each for each in upstream.hosts if not allows_host(each, namespace, egress)]
+    if refused:
+        yield Problem(
+            UPSTREAMS_READY,
+            "HostNotAllowed",
+            f"indexes of namespace {namespace} may not use {' and '.join(refused)} as upstreams: have this added to"
+            " upstreams.allowedHosts of the operator's Helm chart.",
+        )
+    if problem := role_problem(index, upstream, egress):
+        yield problem
+    if not _is_sound(upstream.ca_bundle):
+        yield Problem(
+            UPSTREAMS_READY, "CABundleInvalid", "its caBundle cannot be read: write certificates in PEM there."
+        )
+
+
+def _is_sound(pem: str) -> bool:
+    """Return whether these are certificates. A server with others would not start."""
+    try:
+        if pem:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.encode("ascii").decode())
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
