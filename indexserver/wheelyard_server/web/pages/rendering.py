@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import zstandard
+
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.pages.negotiation import Encoding
@@ -17,6 +19,9 @@ from wheelyard_server.web.pages.representation import Representation
 
 ROWS_INLINE = 100
 """A page with so few files or projects takes about a millisecond: it is rendered on the event loop."""
+KEPT_WHOLE_BYTES = 8 * 1024
+"""A page of this size is kept as it was rendered, for all content codings. A larger one takes a fifth of
+the memory if it is kept in a coding that a client has asked for, and clients ask for one or two."""
 MAX_WAITING = 100
 """Pages of one kind that may wait. Clients can invent any number of origins for pages with absolute links."""
 
@@ -84,8 +89,8 @@ class PageCache(Generic[K]):
         return self._keep(key, encoding, await self._queue(render, rows))
 
     def _keep(self, key: K, encoding: Encoding, page: Representation) -> Representation:
-        """Keep a small page for all content codings, and a large one for this coding only."""
-        if page.is_small:
+        """Keep a tiny page for all content codings, and a larger one for this coding only."""
+        if len(page.body) <= KEPT_WHOLE_BYTES:
             self._pages.put(key, page, page.memory)
             return page
         kept = page.only_in(encoding)
@@ -93,6 +98,8 @@ class PageCache(Generic[K]):
         return kept
 
 
+_FAST = 1
+"""Level of compression: a millisecond for each megabyte."""
 _ORIGIN = f"https://{secrets.token_hex(16)}.invalid"
 """Placeholder for the origin. It is random, so no uploaded text contains it."""
 
@@ -101,8 +108,9 @@ class OriginPageCache(Generic[K]):
     """Pages with absolute links: rendered once, and each origin is only filled in."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._templates: PageCache[K] = PageCache(max_bytes // 2)
-        self._pages: PageCache[tuple[K, str]] = PageCache(max_bytes // 2)
+        self._templates: PageCache[K] = PageCache(max_bytes // 3)
+        """Pages with a placeholder, compressed: they are read only for the first client of an origin."""
+        self._pages: PageCache[tuple[K, str]] = PageCache(max_bytes - max_bytes // 3)
 
     def get(self, key: K, origin: str, encoding: Encoding) -> Representation | None:
         """Return a page as `PageCache.get` does, of the index at an origin such as `https://host:port`."""
@@ -115,5 +123,17 @@ class OriginPageCache(Generic[K]):
         page = self.get(key, origin, encoding)
         if page is not None:
             return page
-        template = await self._templates.page(key, Encoding.IDENTITY, lambda: make(_ORIGIN), rows)
-        return await self._pages.page((key, origin), encoding, lambda: template.with_origin(_ORIGIN, origin), rows)
+        template = await self._templates.page(key, Encoding.IDENTITY, lambda: _packed(make(_ORIGIN)), rows)
+        return await self._pages.page((key, origin), encoding, lambda: _filled(template, origin), rows)
+
+
+def _packed(page: Representation) -> Representation:
+    body = zstandard.compress(page.body, level=_FAST)
+    return Representation(body, page.content_type, page.validator, page.serial)
+
+
+def _filled(template: Representation, origin: str) -> Representation:
+    body = zstandard.decompress(template.body)
+    return Representation(body, template.content_type, template.validator, template.serial).with_origin(
+        _ORIGIN, origin
+    )

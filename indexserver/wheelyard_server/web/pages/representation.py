@@ -58,7 +58,7 @@ class Representation:
     def memory(self) -> int:
         """About how many bytes this takes, compressed forms included."""
         sent = sum(len(each.body) for each in self._ready_answers.values() if isinstance(each.body, bytes))
-        return max(2 * len(self.body), sent) + 4096
+        return (sent if self._is_part else max(2 * len(self.body), sent)) + 4096
 
     @property
     def is_small(self) -> bool:

@@ -20,9 +20,9 @@ from wheelyard_server.web.pages.project_page import API_VERSION, LAST_SERIAL, pr
 from wheelyard_server.web.pages.rendering import OriginPageCache, PageCache
 from wheelyard_server.web.pages.representation import Representation
 
-CACHED_BYTES = 32 * 1024**2
-"""Memory for project pages."""
-CACHED_WITH_ORIGIN_BYTES = 8 * 1024**2
+CACHED_BYTES = 64 * 1024**2
+"""Memory for project pages. The 1,000 most used projects of PyPI take 40 MiB in one coding."""
+CACHED_WITH_ORIGIN_BYTES = 48 * 1024**2
 """Memory for project pages with absolute links."""
 CACHED_FILENAMES_BYTES = 4 * 1024**2
 """Memory for lists of filenames, for hatch."""

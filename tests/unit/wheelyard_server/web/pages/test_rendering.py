@@ -8,6 +8,7 @@ import pytest
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.pages.negotiation import Encoding
 from wheelyard_server.web.pages.rendering import (
+    KEPT_WHOLE_BYTES,
     MAX_WAITING,
     ROWS_INLINE,
     OriginPageCache,
@@ -98,6 +99,23 @@ async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
         with pytest.raises(RuntimeError):
             await pages.page("a", Encoding.GZIP, fail, rows)
     assert (await pages.page("a", Encoding.GZIP, make, MANY)).body == b"small"
+
+
+@pytest.mark.parametrize(("size", "whole"), [(KEPT_WHOLE_BYTES, True), (KEPT_WHOLE_BYTES + 1, False)])
+async def test_only_a_tiny_page_is_kept_for_codings_that_no_client_asked_for(size: int, whole: bool) -> None:  # noqa: FBT001
+    pages, make = PageCache[str](10**6), Maker(b"x" * size)
+    await pages.page("a", Encoding.GZIP, make, 1)
+    assert (pages.get("a", Encoding.ZSTD) is not None) is whole
+    await pages.page("a", Encoding.ZSTD, make, 1)
+    assert len(make.threads) == (1 if whole else 2)
+    assert pages._pages.size < 10**5
+
+
+async def test_templates_are_kept_compressed() -> None:
+    pages, make = OriginPageCache[str](8 * 10**6), Maker(LARGE)
+    for origin in ("https://a.example", "https://b.example"):
+        await pages.page("a", origin, Encoding.GZIP, make, MANY)
+    assert pages._templates._pages.size < len(LARGE) / 10
 
 
 @pytest.mark.parametrize("body", [b"small", LARGE])
