@@ -110,7 +110,8 @@ class Requester:
                 is_again=is_again,
             )
         except NETWORK_ERRORS as error:
-            # Not chained: the text of the client's errors has the whole URL, perhaps with a signature.
+            # Not chained: the text of the client's errors has the whole URL, perhaps with a
+            # signature.
             raise HiccupError(in_words(error, origin), is_down=True) from None
 
     async def _checked(self, answer: Answer) -> Answer:

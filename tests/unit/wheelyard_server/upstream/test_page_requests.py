@@ -61,7 +61,7 @@ async def test_an_etag_makes_the_next_request_conditional(etag: str) -> None:
 
 
 @pytest.mark.parametrize("etag", ["abc", '"a b"', '"' + "a" * 300 + '"', '"ä"'])
-async def test_an_etag_that_is_none_is_not_kept(etag: str) -> None:
+async def test_an_invalid_etag_is_not_kept(etag: str) -> None:
     async with asked(page(headers={"ETag": etag})) as (_, client):
         answer = await client.page(DEMO)
         assert isinstance(answer, Page)
@@ -288,7 +288,8 @@ async def test_a_page_of_more_than_64_mib_is_a_failure_that_says_so() -> None:
 
 
 async def test_a_page_of_more_than_50_000_files_is_a_failure_that_says_so() -> None:
-    files = [{"filename": f"demo-{number}.tar.gz", "url": f"d{number}"} for number in range(50_001)]
+    hashes = {"sha256": "0" * 64}
+    files = [{"filename": f"demo-{n}.tar.gz", "url": f"demo-{n}.tar.gz", "hashes": hashes} for n in range(50_001)]
     body = json.dumps({"meta": {"api-version": "1.0"}, "name": "demo", "files": files}).encode()
     async with asked(encoded(gzip.compress(body, 1), "gzip")) as (_, client):
         with pytest.raises(UpstreamAnswerError, match="more than 50,000 files"):

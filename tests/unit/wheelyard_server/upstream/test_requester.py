@@ -14,7 +14,7 @@ import pytest
 
 from support.scripted_server import Reply, Request, in_turn, page, reply, scripted
 from support.tls import Certificate, certify
-from support.upstream_clients import asked, asked_by, opened, read_all
+from support.upstream_clients import asked, asked_by, opened, read_all, settings_of
 from wheelyard_server.errors import (
     UpstreamAnswerError,
     UpstreamCredentialsError,
@@ -22,7 +22,8 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.upstream import Page, Upstream
+from wheelyard_server.upstream import Page, Upstream, pypi
+from wheelyard_server.upstream.opening import open_upstreams
 
 DEMO = parse_project_name("demo")
 SECRET = "s3cr3t-token"
@@ -146,7 +147,7 @@ async def test_credentials_are_in_no_error_log_or_health(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         async with asked(answer, credentialsFolder=str(folder)) as (server, client):
-            for call in (client.page(DEMO), client.open(f"{server.url}a?sig={SECRET}"), client.read(server.url, 1)):
+            for call in (client.open(f"{server.url}a?sig={SECRET}"), client.page(DEMO), client.read(server.url, 1)):
                 with suppress(UpstreamError):
                     try:
                         await call
@@ -346,6 +347,31 @@ async def test_a_proxy_that_is_not_listed_gets_no_request(monkeypatch: pytest.Mo
                 await client.page(DEMO)
         assert not proxy.heads
         assert not server.requests
+
+
+async def test_the_address_of_a_listed_proxy_may_be_private_though_that_of_the_host_may_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pypi, "simple_url", lambda: "https://packages.example.com/simple/")
+    async with connect_proxy("another login") as proxy:
+        settings = settings_of(
+            {"name": "pypi", "pypi": {}}, allowedHosts=["pypi", proxy.host], proxy=f"http://{proxy.host}"
+        )
+        client = open_upstreams(settings)["pypi"]
+        with pytest.raises(UpstreamUnavailableError, match="the proxy answers 407"):
+            await client.page(DEMO)
+        await client.close()
+        assert proxy.heads[0].startswith("CONNECT packages.example.com:443 ")
+
+
+async def test_logins_and_proxies_come_from_no_other_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with asked(page(), egress={"noProxy": ["127.0.0.1"]}) as (server, client):
+        assert isinstance(await client.page(DEMO), Page)
+        assert not server.requests[0].header("Authorization")
 
 
 async def test_a_proxy_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
