@@ -32,6 +32,7 @@ from wheelyard_operator.resource import (
     PackageIndex,
 )
 from wheelyard_operator.times import later
+from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
 CHILDREN = [
     ("ConfigMap", "wheelyard-main"),
@@ -528,6 +529,42 @@ def test_an_index_that_is_deleted_before_its_finalizer_is_set_leaves_no_user_beh
     world.kube.patch = deleted_first  # type: ignore[method-assign]
     assert world.index() == GONE
     assert world.clients.iam.list_users()["Users"] == []
+
+
+def test_an_upstream_that_is_down_is_a_condition_and_an_event_and_never_makes_an_index_unready(
+    world: World,
+) -> None:
+    world.kube.put(index_body(spec={"upstreams": [{"name": "pypi", "pypi": {}}]}))
+    world.settle()
+    assert world.reason(kind="UpstreamsReady") == "NotKnown"
+    world.kube.put({**server_pod("one"), "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    world.answers = {"one": True}
+    down = UpstreamState("pypi", is_reachable=False, since=1, reason="does not answer", conflicts=0)
+    for state, reason in (
+        (down, "Unreachable"),
+        (down._replace(is_reachable=True), "Reachable"),
+        (down._replace(is_reachable=True, conflicts=1), "DigestConflicts"),
+    ):
+        world.upstreams = {"one": UpstreamsAnswer((state,), 0)}
+        world.settle()
+        assert world.reason(kind="UpstreamsReady") == reason
+        assert world.reason() == "Serving"
+        found = condition(world.get("PackageIndex", "main"), "Stalled")
+        assert (found["status"], world.kube.events[-1]["reason"]) == ("False", reason)
+    world.kube.put(index_body())
+    world.settle()
+    types = [each["type"] for each in world.get("PackageIndex", "main")["status"]["conditions"]]
+    assert "UpstreamsReady" not in types
+
+
+def test_a_server_of_an_index_without_upstreams_is_not_asked_about_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.kube.put(index_body())
+    world.kube.put({**server_pod("one"), "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    monkeypatch.setattr(world, "ask_upstreams", lambda pod: pytest.fail(f"{pod} was asked"))
+    world.settle()
+    assert world.reason() == "Serving"
 
 
 def test_an_index_server_that_refuses_its_access_file(world: World) -> None:

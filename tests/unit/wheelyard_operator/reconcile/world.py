@@ -97,7 +97,7 @@ class World:
             self.issuers,
             self.tokens,
             self.ask,
-            lambda pod: self.upstreams.get(pod["metadata"]["name"]),
+            self.ask_upstreams,
             self.settings,
             lambda: self.now,
         )(key)
@@ -105,6 +105,9 @@ class World:
     def ask(self, pod: Manifest) -> Answer | None:
         name = pod["metadata"]["name"]
         return Answer(self.answers[name], self.known_formats.get(name, 2)) if name in self.answers else None
+
+    def ask_upstreams(self, pod: Manifest) -> UpstreamsAnswer | None:
+        return self.upstreams.get(pod["metadata"]["name"])
 
     def user(self, key: Key = JENKINS) -> Outcome:
         return UserReconciler(self.kube, self.issuers, self.settings, lambda: self.now)(key)
