@@ -65,6 +65,11 @@ def add_to(commands: Subparsers) -> None:
         metavar=_INDEX,
         help="the PackageIndex that will own the copy (default: none)",
     )
+    copy_parser.add_argument(
+        "--without",
+        choices=["mirrored"],
+        help="leave out the bytes of upstreams, which the copy fetches again when they are needed",
+    )
     assign_parser = _add(commands, "assign", assign_owner, "set the PackageIndex that owns a storage")
     assign_parser.add_argument("storage", metavar="STORAGE", help=_STORAGE)
     assign_parser.add_argument("--to", required=True, type=_index, metavar=_INDEX, help="the PackageIndex")
@@ -95,7 +100,8 @@ async def copy(arguments: argparse.Namespace, report: Report) -> None:
     """Copy one storage to another."""
     source, target = (_open(url) for url in (arguments.source, arguments.target))
     with tempfile.TemporaryDirectory(prefix="wheelyard-copy-") as folder:
-        await Copier(source, target, Scratch(Path(folder), sys.maxsize), report, arguments.owner).run()
+        scratch, with_mirrored = Scratch(Path(folder), sys.maxsize), arguments.without != "mirrored"
+        await Copier(source, target, scratch, report, arguments.owner, with_mirrored).run()
 
 
 async def assign_owner(arguments: argparse.Namespace, report: Report) -> None:

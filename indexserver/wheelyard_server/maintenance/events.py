@@ -84,6 +84,18 @@ class Removed(Event, frozen=True):
         return f"{self.keys[0]} ({self.bytes} bytes)"
 
 
+class Forgotten(Event, frozen=True):
+    """Bytes of an upstream that no document names were removed, or would be in a dry run."""
+
+    key: str
+    bytes: int
+
+    @property
+    def text(self) -> str:
+        """Return the event as text for people."""
+        return f"{self.key} ({self.bytes} bytes)"
+
+
 class Proved(Event, frozen=True):
     """The storage's conditional writes were proved atomic."""
 

@@ -1,4 +1,4 @@
-"""`wheelyard gc`: removes leftovers of interrupted uploads and deleted files.
+"""`wheelyard gc`: removes leftovers of interrupted uploads, of deleted files and of upstreams.
 
 An upload that was only paused must not be committed after its bytes are gone. So the ids to collect
 are first written into the project's document (fenced), by the same compare-and-swap that commits an
@@ -9,13 +9,15 @@ continues.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.errors import DamagedObjectError
-from wheelyard_server.maintenance.events import Finding, Foreign, Removed, Report, Visited
+from wheelyard_server.maintenance.events import Finding, Foreign, Forgotten, Removed, Report, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.maintenance.mirrored import Names, kept_bytes
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import Project
 from wheelyard_server.names import NormalizedName
@@ -25,6 +27,8 @@ PROJECTS_AT_ONCE = 8
 GRACE = timedelta(hours=24)
 """Longer than any upload takes: a fenced one must be sent again."""
 FENCES_KEPT = timedelta(days=30)
+FORGOTTEN_AT_ONCE = 100
+"""Number of objects of upstreams that are removed after one look at the documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,33 @@ class Collector:
             await self._collect(documents, *item)
 
         await for_each(projects(self.storage), collect, PROJECTS_AT_ONCE)
+        await self._forget_mirrored(documents)
         await self._forget_spent()
         await self._forget_probes()
+
+    async def _forget_mirrored(self, documents: Documents) -> None:
+        """Remove bytes of upstreams that no document names."""
+        kept = await kept_bytes(self.storage)
+        for key in kept.foreign:
+            self.report(Foreign(key))
+        garbage = {digest: each for digest, each in kept.objects.items() if each.modified <= self.now - self.grace}
+        names = Names(self.storage, documents)
+        try:
+            await self._forget_unnamed(garbage, names)
+        except DamagedObjectError as error:
+            self.report(Finding(layout.MIRRORED, f"bytes of upstreams are not collected: {error}"))
+
+    async def _forget_unnamed(self, garbage: dict[str, Listed], names: Names) -> None:
+        """Remove garbage in small parts, each after another look at the documents that have changed."""
+        await names.remove_named(garbage)
+        while garbage:
+            part = dict(islice(garbage.items(), FORGOTTEN_AT_ONCE))
+            await names.remove_named(garbage)
+            for digest in part.keys() & garbage.keys():
+                listed = garbage.pop(digest)
+                if not self.dry_run:
+                    await self.storage.delete(listed.key)
+                self.report(Forgotten(listed.key, listed.size))
 
     async def _forget_spent(self) -> None:
         """Remove the marks of used tokens of past days, with a margin of a day for differing clocks."""

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wheelyard_server.catalog import ownership
@@ -17,12 +17,14 @@ from wheelyard_server.errors import (
 )
 from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report, Unreferenced, Visited
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.maintenance.mirrored import Names, kept_bytes
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import DistributionIdentity, NormalizedName, distribution_identity
-from wheelyard_server.storage import Storage, layout
+from wheelyard_server.storage import Listed, Storage, layout
 
 PROJECTS_AT_ONCE = 8
+_MISSING = "is missing"
 SETTLE_SECONDS = 30
 """Longer than the time between the objects and the document of an upload in progress."""
 
@@ -57,6 +59,7 @@ class StorageVerifier:
             await self._check_project(documents, *item)
 
         await for_each(projects(self.storage), check, PROJECTS_AT_ONCE)
+        await self._check_mirrored(documents)
         await self._check_suspects(documents)
 
     async def _check_identity(self) -> None:
@@ -83,6 +86,32 @@ class StorageVerifier:
                 await self._check_part(documents, name, file, part, objects)
         self._report_unreferenced(name, stored, objects)
         self.report(Visited(name))
+
+    async def _check_mirrored(self, documents: Documents) -> None:
+        """Check the bytes of upstreams that are kept; bytes that are not kept are no problem."""
+        kept = await kept_bytes(self.storage)
+        for key in kept.foreign:
+            self.report(Foreign(key))
+        unnamed_objects = dict(kept.objects)
+        try:
+            sizes = await Names(self.storage, documents).remove_named(unnamed_objects)
+        except DamagedObjectError:
+            # It was reported with its project. Without it, no object is known to be unnamed.
+            sizes, unnamed_objects = {}, {}
+        for listed in unnamed_objects.values():
+            self.report(Unreferenced(listed.key, listed.size))
+
+        async def check(item: tuple[str, Listed]) -> None:
+            await self._check_kept(*item, sizes)
+
+        await for_each(_each(kept.objects), check, PROJECTS_AT_ONCE)
+
+    async def _check_kept(self, digest: str, listed: Listed, sizes: Mapping[str, int]) -> None:
+        part = _Part(listed.key, digest, sizes.get(digest))
+        problem = await self._problem(part, {listed.key: listed})
+        # One that is missing was collected since it was listed.
+        if problem is not None and problem != _MISSING:
+            self.report(Finding(listed.key, f"{problem}: delete it, and it is fetched from its upstream again"))
 
     async def _check_part(
         self, documents: Documents, name: NormalizedName, file: File, part: _Part, objects: Objects
@@ -111,7 +140,7 @@ class StorageVerifier:
                 async for chunk in await self.storage.open(part.key, 0, size, is_whole=True):
                     digest.update(chunk)
         except ObjectNotFoundError:
-            return "is missing"
+            return _MISSING
         except StorageUnavailableError as error:
             return f"cannot be read: {error}"
         return None if digest.hexdigest() == part.sha256 else f"has the SHA-256 {digest.hexdigest()}"
@@ -139,6 +168,7 @@ class StorageVerifier:
 
 def contradictions(project: Project) -> Iterator[str]:
     """Yield violations of a document's invariants, see docs/architecture.md."""
+    yield from _owner_contradictions(project)
     filenames = [*(file.filename for file in project.files), *(file.filename for file in project.deleted)]
     for filename, count in Counter(filenames).items():
         if count > 1:
@@ -148,6 +178,23 @@ def contradictions(project: Project) -> Iterator[str]:
         if not fenced.isdisjoint(file.object_ids):
             yield f"{file.filename} belongs to a fenced upload"
     yield from _second_spellings(project)
+
+
+def _owner_contradictions(project: Project) -> Iterator[str]:
+    """Yield what would mix two owners, or give one filename two contents."""
+    if bool(project.owner) is not (project.mirror is not None):
+        yield "is mirrored without an upstream, or has an upstream without a mirror"
+    if project.owner and project.files:
+        yield f"is mirrored from {project.owner}, and has {len(project.files)} files of its own"
+    mirrored = () if project.mirror is None else project.mirror.files
+    for filename, count in Counter(file.filename for file in mirrored).items():
+        if count > 1:
+            yield f"names {filename} of {project.owner} {count} times"
+
+
+async def _each(objects: Mapping[str, Listed]) -> AsyncIterator[tuple[str, Listed]]:
+    for item in objects.items():
+        yield item
 
 
 def _second_spellings(project: Project) -> Iterator[str]:

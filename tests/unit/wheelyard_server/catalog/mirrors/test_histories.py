@@ -1,8 +1,8 @@
 """Any interleaving of replicas, people, upstreams and outages: one name has one owner, and one file one content.
 
-A history is a list of steps. Some run to their end, others are started and go on while the next steps
-run, so that replicas race in the storage. What clients then see is compared with everything that any
-client has ever seen.
+A history is a list of steps. Some run to their end, others are started and go on while the next
+steps run, so that replicas race in the storage. What clients then see is compared with everything
+that any client has ever seen.
 """
 
 import asyncio
