@@ -1,7 +1,8 @@
 """Other indexes: fetches their pages and files over HTTP.
 
-This package knows no documents and decides nothing: who owns a name, what is kept and what is fresh is
-decided in `catalog/mirrors/`. It raises `UpstreamError`, which never means that something does not exist.
+This package knows no documents and decides nothing: `catalog/mirrors/` decides which index owns a
+name, which bytes are kept and which pages are fresh. It raises `UpstreamError`, which never means
+that something does not exist.
 """
 
 from collections.abc import AsyncIterator

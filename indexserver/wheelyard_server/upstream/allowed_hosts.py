@@ -13,14 +13,15 @@ class AllowedHosts:
     """The limits of `egress`, as questions."""
 
     def __init__(self, egress: Egress) -> None:
-        self._listed = frozenset(_lower(egress.allowed_hosts))
+        # A host of this name is listed with its port: a Service `pypi` would otherwise be trusted.
+        self._listed = _lower(egress.allowed_hosts) - {PYPI}
         self._denied = tuple(ip_network(each) for each in egress.denied_networks)
         self.has_pypi = PYPI in egress.allowed_hosts
         """Whether upstreams may be PyPI, whose pages name the hosts of its files."""
 
     def lists(self, origin: Origin) -> bool:
         """Return whether a host is listed: it may then have a private address, and speak plain HTTP."""
-        return origin.name in self._listed
+        return not self._listed.isdisjoint(origin.names)
 
     def allows_pages(self, origin: Origin) -> bool:
         """Return whether an upstream's pages may come from here."""
@@ -38,7 +39,7 @@ class AllowedHosts:
 
 def is_any_of(origin: Origin, hosts: Iterable[str]) -> bool:
     """Return whether this list, of `host` or `host:port`, has a host."""
-    return origin.name in _lower(hosts)
+    return not _lower(hosts).isdisjoint(origin.names)
 
 
 def _lower(hosts: Iterable[str]) -> set[str]:

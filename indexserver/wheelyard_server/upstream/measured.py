@@ -23,7 +23,7 @@ RESULT = "wheelyard.upstream.result"
 
 
 class UpstreamKind(StrEnum):
-    """What was asked for."""
+    """The kind of a request."""
 
     PAGE = "page"
     FILE = "file"

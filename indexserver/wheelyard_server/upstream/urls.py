@@ -23,9 +23,15 @@ class Origin(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return the host as `allowedHosts` has it: with the port, if it is not the scheme's."""
+        """Return the host, with the port if it is not the scheme's."""
+        return self.names[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the ways in which lists of hosts may spell this one, the shortest first."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        full = f"{host}:{self.port}"
+        return (host, full) if self.port == _PORTS[self.scheme] else (full,)
 
 
 def parse(text: str) -> URL:

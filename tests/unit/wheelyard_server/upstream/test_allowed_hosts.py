@@ -21,6 +21,10 @@ HOST = Origin("https", "packages.example.com", 443)
         ("packages.example.com", HOST._replace(port=8443), False),
         ("packages.example.com:8443", HOST._replace(port=8443), True),
         ("packages.example.com:8443", HOST, False),
+        ("packages.example.com:443", HOST, True),
+        ("packages.example.com:80", HOST._replace(scheme="http", port=80), True),
+        ("packages.example.com:443", HOST._replace(scheme="http", port=80), False),
+        ("packages.example.com:80", HOST, False),
         ("example.com", HOST, False),
         ("packages.example.co", HOST, False),
         ("*.example.com", HOST, False),
@@ -41,6 +45,14 @@ def test_the_word_pypi_allows_its_pages_at_public_addresses_only() -> None:
     assert not allowed.allows_pages(PYPI._replace(scheme="http", port=80))
     assert allowed.refused_kind(PYPI, "8.8.8.8") is None
     assert allowed.refused_kind(PYPI, "10.0.0.1") is AddressKind.PRIVATE
+
+
+def test_the_word_pypi_is_not_a_host_of_that_name() -> None:
+    service = Origin("https", "pypi", 443)
+    for origin in (service, service._replace(scheme="http", port=80)):
+        assert not AllowedHosts(Egress()).lists(origin)
+        assert not AllowedHosts(Egress()).allows_pages(origin)
+    assert AllowedHosts(Egress(allowed_hosts=("pypi:443",))).lists(service)
 
 
 def test_nothing_is_allowed_by_an_empty_list() -> None:
