@@ -52,7 +52,7 @@ def range_headers(start: int, end: int | None, validator: str) -> dict[str, str]
     if start == 0 and end is None:
         return {}
     last = "" if end is None else end - 1
-    condition = {"If-Range": validator} if validator else {}
+    condition = {"If-Range": validator} if _STRONG.fullmatch(validator) else {}
     return {"Range": f"bytes={start}-{last}", **condition}
 
 

@@ -80,7 +80,7 @@ class PageRequests:
             room.leave()
 
     async def _page(self, url: URL, etag: str, deadline: float, room: Room, *, is_again: bool) -> PageAnswer:
-        condition = {"If-None-Match": etag} if etag else {}
+        condition = {"If-None-Match": etag} if _ETAG.fullmatch(etag) else {}
         headers = {"Accept": _ACCEPT, "Accept-Encoding": ACCEPT_ENCODING, **condition}
         try:
             async with asyncio.timeout_at(deadline):

@@ -8,7 +8,8 @@ from urllib.parse import quote, urljoin
 from yarl import URL
 
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
+_LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _LIKE_AN_ADDRESS = re.compile(r".*:.*|(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 """The last label of a name is not a number (WHATWG URL, "ends in a number checker")."""
 _PORTS = {"http": 80, "https": 443}

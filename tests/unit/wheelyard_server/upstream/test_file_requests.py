@@ -84,6 +84,7 @@ def test_ranges_are_asked_for_as_http_spells_them() -> None:
     assert range_headers(0, None, ETAG) == {}
     assert range_headers(5, None, ETAG) == {"Range": "bytes=5-", "If-Range": ETAG}
     assert range_headers(0, 10, "") == {"Range": "bytes=0-9"}
+    assert range_headers(5, 10, '"a"\r\nX-Evil: "b"') == {"Range": "bytes=5-9"}
 
 
 async def test_a_range_is_kept_while_the_file_is_the_same() -> None:

@@ -60,6 +60,14 @@ async def test_an_etag_makes_the_next_request_conditional(etag: str) -> None:
         assert server.connections == 1
 
 
+@pytest.mark.parametrize("etag", ["abc", '"a"\r\nX-Evil: "b"', '"ä"'])
+async def test_an_invalid_etag_is_not_sent(etag: str) -> None:
+    async with asked(page()) as (server, client):
+        assert isinstance(await client.page(DEMO, etag), Page)
+        assert not server.requests[0].header("If-None-Match")
+        assert "X-Evil" not in server.requests[0].head
+
+
 @pytest.mark.parametrize("etag", ["abc", '"a b"', '"' + "a" * 300 + '"', '"ä"'])
 async def test_an_invalid_etag_is_not_kept(etag: str) -> None:
     async with asked(page(headers={"ETag": etag})) as (_, client):
