@@ -8,6 +8,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.model import Mirror
@@ -29,8 +30,12 @@ def _jitter() -> float:
 class Age:
     """The age of one mirror. All times are of the monotonic clock, in seconds."""
 
-    mirror: Mirror
-    """The mirror that this is about."""
+    url: str
+    """URL of the upstream."""
+    fetched: datetime
+    """When the page of the document was fetched, in UTC."""
+    document_etag: str
+    """The ETag of that page. The mirror itself may be megabytes, so it is not kept here."""
     checked: float
     """When the upstream last confirmed it."""
     known_since: float
@@ -62,11 +67,11 @@ class Ages:
     def of(self, name: str, mirror: Mirror, freshness: UpstreamFreshness) -> Age:
         """Return the age of a project's mirror, which another replica may have renewed."""
         age = self._ages.get(name)
-        if age is None or (age.mirror is not mirror and age.mirror.url != mirror.url):
+        if age is None or age.url != mirror.url:
             age = self._ages[name] = self._first(mirror, freshness)
             while len(self._ages) > MAX_AGES:
                 self._ages.popitem(last=False)
-        elif age.mirror is not mirror:
+        else:
             self._renew(age, mirror)
         self._ages.move_to_end(name)
         return age
@@ -102,15 +107,23 @@ class Ages:
 
     def _first(self, mirror: Mirror, freshness: UpstreamFreshness) -> Age:
         now = self.clock()
-        return Age(mirror, self._fetched(mirror), now, self._window(freshness, None), mirror.etag)
+        return Age(
+            url=mirror.url,
+            fetched=mirror.fetched,
+            document_etag=mirror.etag,
+            checked=self._fetched(mirror),
+            known_since=now,
+            window=self._window(freshness, None),
+            etag=mirror.etag,
+        )
 
     def _renew(self, age: Age, mirror: Mirror) -> None:
         """Take what another replica wrote."""
-        if mirror.etag != age.mirror.etag:
-            age.etag = mirror.etag
-        if mirror.fetched > age.mirror.fetched:
+        if mirror.etag != age.document_etag:
+            age.etag = age.document_etag = mirror.etag
+        if mirror.fetched > age.fetched:
             age.checked = max(age.checked, self._fetched(mirror))
-        age.mirror = mirror
+            age.fetched = mirror.fetched
 
     def _fetched(self, mirror: Mirror) -> float:
         return self.clock() - max(0.0, (self._now() - mirror.fetched).total_seconds())

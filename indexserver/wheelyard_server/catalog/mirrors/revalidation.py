@@ -133,8 +133,8 @@ class Revalidation:
         if isinstance(answer, Unchanged) and not etag:
             raise UpstreamAnswerError(owner.upstream.name, "answered 304 to a request without an ETag")
         change = snapshot.missing if isinstance(answer, Absent) else snapshot.unchanged
-        now = self._now()
-        if change(age.mirror, now) is not age.mirror:
+        now, known = self._now(), (await self._documents.latest(name)).project.mirror
+        if known is not None and change(known, now) is not known:
             await self._change(owner, name, lambda mirror: change(mirror, now), begun)
         return answer.max_age if isinstance(answer, Unchanged) else None
 
