@@ -288,7 +288,7 @@ class Mirror(_Part, frozen=True):
     file_origin: str = ""
     """Scheme, host and port of most of the files."""
     files: tuple[MirroredFile, ...] = ()
-    """In the order of the page."""
+    """In the order of the page. In memory it may be a `PackedFiles`, which equals such a tuple."""
     versions: tuple[str, ...] = ()
     """As the page lists them; empty if it lists none."""
     status: str = Status.ACTIVE

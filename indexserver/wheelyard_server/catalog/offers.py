@@ -1,16 +1,20 @@
 """The files of a project that readers may have, decided once for each document, policy and boundary."""
 
 import asyncio
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
+from wheelyard_server.catalog.packed_files import PackedFiles
 from wheelyard_server.model import File, MirroredFile, OfferedFile, Project, Status
 from wheelyard_server.names import version_key
 from wheelyard_server.policy.decide import NO_ADVISORIES, decide
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.policy.verdict import Verdict
+
+T = TypeVar("T")
 
 DECIDED_AT_ONCE = 500
 """Maximum number of files that are decided on the event loop."""
@@ -23,6 +27,7 @@ class Offers:
         self._project = project
         self._policy = policy
         self._now = now
+        self._notes: dict[Hashable, Any] = {}
 
     @cached_property
     def revision(self) -> str:
@@ -33,17 +38,27 @@ class Offers:
 
     def is_current(self, now: datetime) -> bool:
         """Return whether the verdicts still hold."""
-        return "_decided" not in self.__dict__ or self.until is None or now < self.until
+        return "_summary" not in self.__dict__ or self.until is None or now < self.until
 
     @property
     def until(self) -> datetime | None:
         """Return when a verdict changes without anyone's doing, in UTC; None if never."""
-        return self._decided.until
+        return self._summary.until
+
+    @property
+    def count(self) -> int:
+        """Return the number of files that pages list."""
+        return self._summary.files
+
+    @property
+    def has_provenance(self) -> bool:
+        """Return whether any listed file has a provenance object (PEP 740)."""
+        return self._summary.has_provenance
 
     @property
     def listed(self) -> tuple[OfferedFile, ...]:
         """Return the files that pages list, in the document's order."""
-        return self._decided.listed
+        return self._kept("decided", self._decide).listed
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return the verdict on a file of this project."""
@@ -51,12 +66,12 @@ class Offers:
 
     async def prepare(self) -> None:
         """Decide about all files, in another thread if they are many."""
-        if "_decided" not in self.__dict__ and len(self._files) > DECIDED_AT_ONCE:
-            await asyncio.to_thread(lambda: self._decided)
+        if "_summary" not in self.__dict__ and len(self._files) > DECIDED_AT_ONCE:
+            await asyncio.to_thread(lambda: self._summary)
 
     async def at_path(self, path: str) -> MirroredFile | None:
         """Return the mirrored file whose URL has this decoded path, without the slash at its beginning."""
-        if "_by_path" not in self.__dict__ and len(self._files) > DECIDED_AT_ONCE:
+        if not self._has("path") and len(self._files) > DECIDED_AT_ONCE:
             await asyncio.to_thread(lambda: self._by_path)
         return self._by_path.get(path)
 
@@ -64,34 +79,30 @@ class Offers:
         """Return the file of that name, whether it is listed or not."""
         return self._project.file(filename) if self._project.mirror is None else self._by_filename.get(filename)
 
-    @cached_property
-    def _by_filename(self) -> dict[str, MirroredFile]:
-        return {file.filename: file for file in self._files}
-
-    @cached_property
-    def _by_path(self) -> dict[str, MirroredFile]:
-        return {unquote(file.path).lstrip("/"): file for file in self._files}
-
-    @cached_property
+    @property
     def by_version(self) -> dict[str, tuple[OfferedFile, ...]]:
         """Return the listed files of each version by its `version_key`, in the document's order."""
-        keys = {version: version_key(version) for version in {file.version for file in self.listed}}
-        found: dict[str, list[OfferedFile]] = {}
-        for file in self.listed:
-            found.setdefault(keys[file.version], []).append(file)
-        return {version: tuple(files) for version, files in found.items()}
-
-    @cached_property
-    def has_provenance(self) -> bool:
-        """Return whether any listed file has a provenance object (PEP 740)."""
-        return any(file.has_provenance for file in self.listed)
+        return self._kept("version", lambda: _by_version(self.listed))
 
     @property
-    def _files(self) -> tuple[MirroredFile, ...]:
+    def _by_filename(self) -> dict[str, MirroredFile]:
+        return self._kept("filename", lambda: {file.filename: file for file in self._files})
+
+    @property
+    def _by_path(self) -> dict[str, MirroredFile]:
+        return self._kept("path", lambda: {unquote(file.path).lstrip("/"): file for file in self._files})
+
+    @property
+    def _files(self) -> Sequence[MirroredFile]:
         return () if self._project.mirror is None else self._project.mirror.files
 
     @cached_property
-    def _decided(self) -> "_Decided":
+    def _summary(self) -> "_Summary":
+        decided = self._kept("decided", self._decide)
+        has_provenance = any(file.has_provenance for file in decided.listed)
+        return _Summary(len(decided.listed), has_provenance, decided.until)
+
+    def _decide(self) -> "_Decided":
         if self._project.mirror is None:
             return _Decided(self._project.files if self._project.status.offers_files else (), None)
         listed: list[OfferedFile] = []
@@ -104,10 +115,41 @@ class Offers:
                 until = min(until or verdict.until, verdict.until)
         return _Decided(tuple(listed), until)
 
+    def _has(self, name: str) -> bool:
+        files = self._files
+        if isinstance(files, PackedFiles):
+            return files.is_unpacked and (name, self) in files.notes
+        return (name, self) in self._notes
+
+    def _kept(self, name: str, make: Callable[[], T]) -> T:
+        """Return a value that is made once, and again after the files that it is made of were packed."""
+        files = self._files
+        notes = files.notes if isinstance(files, PackedFiles) else self._notes
+        found: T | None = notes.get((name, self))
+        if found is None:
+            found = notes[name, self] = make()
+        return found
+
 
 class _Decided(NamedTuple):
     listed: tuple[OfferedFile, ...]
     until: datetime | None
+
+
+class _Summary(NamedTuple):
+    """The part that a hot page needs."""
+
+    files: int
+    has_provenance: bool
+    until: datetime | None
+
+
+def _by_version(files: Iterable[OfferedFile]) -> dict[str, tuple[OfferedFile, ...]]:
+    keys = {version: version_key(version) for version in {file.version for file in files}}
+    found: dict[str, list[OfferedFile]] = {}
+    for file in files:
+        found.setdefault(keys[file.version], []).append(file)
+    return {version: tuple(each) for version, each in found.items()}
 
 
 def status_of(project: Project) -> tuple[str, str]:

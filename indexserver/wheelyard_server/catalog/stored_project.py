@@ -52,6 +52,11 @@ class ProjectView:
         return self.offers.listed
 
     @property
+    def file_count(self) -> int:
+        """Return the number of `files`, which need not be decoded for that."""
+        return self.offers.count
+
+    @property
     def versions(self) -> tuple[str, ...]:
         """Return all versions (PEP 700), also those of an upstream that have no files."""
         mirror = self.project.mirror

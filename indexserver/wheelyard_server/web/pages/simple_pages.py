@@ -46,7 +46,7 @@ class ProjectPages:
 
     async def page(self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
         """Return a project's page for an index with this `root`, ready for this content coding."""
-        key, rows = _key(view, media_type), len(view.files)
+        key, rows = _key(view, media_type), view.file_count
         if not view.has_provenance:
             return await self._pages.page(key, encoding, lambda: project_page(view, media_type, ""), rows)
         make = partial(project_page, view, media_type)
@@ -55,7 +55,7 @@ class ProjectPages:
     async def filenames(self, view: ProjectView, encoding: Encoding, page: str) -> Representation:
         """Return the page that `filenames_page` renders."""
         return await self._filenames.page(
-            _key(view, page), encoding, lambda: filenames_page(view, page), len(view.files)
+            _key(view, page), encoding, lambda: filenames_page(view, page), view.file_count
         )
 
     def cached_page(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
