@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -16,8 +16,10 @@ from wheelyard_server.storage import Storage
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 256 * 1024
-"""Memory per reader."""
+MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 64 * 1024, 256 * 1024
+"""Each reader has one chunk in memory, and the next one for a moment."""
+READERS_BYTES = 8 * 1024**2
+"""Memory for one chunk of each reader of a fill: many readers get smaller chunks."""
 
 
 class Digested(Protocol):
@@ -145,6 +147,7 @@ class Fill:
         self._written = 0
         self._is_complete = False
         self._failure: Exception | None = None
+        self._readers = 0
         self._changed = asyncio.Condition()
 
     async def run(self) -> None:
@@ -200,10 +203,22 @@ class Fill:
             raise self._failure
         return self._written
 
+    @property
+    def _chunk_bytes(self) -> int:
+        return min(max(READERS_BYTES // self._readers, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
+
+    @contextmanager
+    def _counted_as_reader(self) -> Iterator[None]:
+        self._readers += 1
+        try:
+            yield
+        finally:
+            self._readers -= 1
+
     async def _read(self, file: FileIO) -> AsyncIterator[bytes]:
         position = 0
-        with file:
-            while (end := min(await self._beyond(position), position + CHUNK_BYTES)) > position:
+        with file, self._counted_as_reader():
+            while (end := min(await self._beyond(position), position + self._chunk_bytes)) > position:
                 chunk = await asyncio.to_thread(_read_at, file, position, end)
                 if not chunk:
                     break  # The disk failed, but the source did not.
