@@ -11,6 +11,8 @@ from support.kubectl import Kubectl, eventually
 
 STOP_FILE = "/tmp/stop"  # noqa: S108 - in a pod of the test's own
 
+_WATCH_SECONDS = 20
+
 
 class Here:
     """kubectl in one namespace."""
@@ -41,8 +43,12 @@ class Here:
 
     def wait_for(self, kind: str, name: str, condition_type: str, reason: str) -> str:
         """Wait until the condition has this reason and return its message."""
+        path = f'{{.status.conditions[?(@.type=="{condition_type}")].reason}}={reason}'
+        watching = ("-n", self.namespace, "wait", f"--for=jsonpath={path}", f"{kind}/{name}")
 
         def reached() -> bool:
+            # One kubectl that watches costs the machine less than one for each look.
+            self.kubectl.attempt(*watching, f"--timeout={_WATCH_SECONDS}s")
             return self.condition(kind, name, condition_type)[1] == reason
 
         try:

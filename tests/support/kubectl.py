@@ -12,6 +12,8 @@ from cluster import Cluster
 from support.patience import HANG_SECONDS
 
 COMMAND_SECONDS = 180
+_MIN_PAUSE_SECONDS = 0.25
+_MAX_PAUSE_SECONDS = 1.0
 
 
 class CommandError(Exception):
@@ -64,9 +66,9 @@ def run(cluster: Cluster, *command: str, stdin: str | None = None) -> subprocess
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = HANG_SECONDS) -> Any:
     """Wait until the condition gives something true, and return that; a `CommandError` is not yet."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     last: object = None
-    while time.monotonic() < deadline:
+    while (elapsed := time.monotonic() - began) < seconds:
         try:
             last = condition()
         except CommandError as error:
@@ -74,5 +76,6 @@ def eventually(condition: Callable[[], Any], what: str, seconds: float = HANG_SE
         else:
             if last:
                 return last
-        time.sleep(0.25)
+        # Each look is a process or a request, which the machine has to spare for what is waited for.
+        time.sleep(min(max(_MIN_PAUSE_SECONDS, elapsed / 10), _MAX_PAUSE_SECONDS))
     raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {last}")
