@@ -13,10 +13,11 @@ from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.contents.verified_streams import closed, started
 from wheelyard_server.catalog.counts import Counts, MirrorEvent, Source
 from wheelyard_server.catalog.mirrors.doubts import Doubts
-from wheelyard_server.catalog.mirrors.listed_file import ListedFile
+from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile
 from wheelyard_server.catalog.mirrors.transfers import Arrivals, Handling, Transfer
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import (
+    DamagedObjectError,
     StorageError,
     UpstreamAnswerError,
     UpstreamBytesError,
@@ -69,6 +70,7 @@ class MirroredFiles:
         self._doubts = Doubts(clock)
         self._handling = Handling(fetching.arrivals, fetching.max_bytes, self._record)
         self._sizes: MemoryCache[str, int] = MemoryCache(SIZES_BYTES)
+        self._damaged: MemoryCache[str, bool] = MemoryCache(SIZES_BYTES)
 
     async def open(self, listed: ListedFile) -> MirroredContent:
         """Open a whole file.
@@ -132,14 +134,25 @@ class MirroredFiles:
     async def _kept(self, listed: ListedFile, start: int, end: int | None) -> Content | None:
         """Open bytes that are kept; None if they are not, or cannot be read now."""
         kept = listed.kept
-        if kept is None:
+        if kept is None or self._damaged.get(kept.sha256):
             return None
         try:
-            return await self._contents.open(
+            content = await self._contents.open(
                 layout.mirrored(kept.sha256), kept, start, kept.size if end is None else end
             )
         except StorageError:
             return None  # Also if the storage fails: the upstream has the bytes, too.
+        return content if isinstance(content, bytes | FileIO) else self._watched(kept, content)
+
+    async def _watched(self, kept: Kept, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield kept bytes; if they are damaged, the next client gets those of the upstream, which replace them."""
+        try:
+            async with closed(chunks):
+                async for chunk in chunks:
+                    yield chunk
+        except DamagedObjectError:
+            self._damaged.put(kept.sha256, True, _SIZE_BYTES)
+            raise
 
     async def _fetched(self, listed: ListedFile) -> Opened:
         """Fetch a file; if its bytes were wrong before a client got any, once more over a new connection."""
@@ -167,6 +180,8 @@ class MirroredFiles:
 
     def _record(self, listed: ListedFile, is_right: bool) -> None:  # noqa: FBT001 - what it records
         self._doubts.record(listed.identity, is_right=is_right)
+        if is_right:
+            self._damaged.drop(listed.file.sha256)
         self._counts.mirrored[MirrorEvent.FETCHED if is_right else MirrorEvent.WRONG_BYTES] += 1
 
     async def _asked(self, listed: ListedFile, start: int, end: int) -> FileStream:

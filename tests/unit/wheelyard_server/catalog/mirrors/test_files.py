@@ -15,6 +15,7 @@ from support.patience import until
 from wheelyard_server.catalog.counts import MirrorEvent, Source
 from wheelyard_server.catalog.mirrors.transfers import HELD_BACK_BYTES
 from wheelyard_server.errors import (
+    DamagedObjectError,
     StorageUnavailableError,
     UnsafeStorageError,
     UpstreamAnswerError,
@@ -476,6 +477,22 @@ async def test_a_deleted_object_is_fetched_again(world: World) -> None:
     await world.storage.delete(layout.mirrored(sha256(LARGE)))
     assert await replica.get() == LARGE
     assert world.kept == {sha256(LARGE)}
+
+
+@pytest.mark.parametrize("has_cache", [True, False])
+async def test_a_damaged_object_fails_once_and_is_replaced(world: World, *, has_cache: bool) -> None:
+    await world.list(world.replica(), LARGE)
+    await world.replica().get()
+    key = layout.mirrored(sha256(LARGE))
+    world.memory.objects[key] = WRONG
+    replica = world.replica(has_cache=has_cache)
+    with pytest.raises(DamagedObjectError):
+        await replica.get()
+    await replica.idle()
+    assert await replica.get() == LARGE
+    assert world.memory.objects[key] == LARGE
+    assert await world.replica().get() == LARGE
+    assert world.upstream.opens(url_of()) == 2
 
 
 async def test_a_file_whose_page_changed_during_its_transfer_is_cut(world: World) -> None:

@@ -181,7 +181,7 @@ async def test_an_extraction_that_an_outage_ended_is_tried_again(
 async def test_metadata_that_differs_from_the_wheel_is_replaced_after_a_fill(
     world: World, wheel: bytes, metadata: bytes
 ) -> None:
-    """T15: an upstream may change the metadata beside a wheel."""
+    """T15: an upstream may change the metadata of a wheel."""
     replica = world.replica()
     await world.list(replica, wheel, core_metadata_sha256=sha256(OTHER))
     world.upstream.files[SIDECAR] = OTHER
