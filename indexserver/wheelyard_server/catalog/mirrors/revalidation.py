@@ -12,6 +12,7 @@ from wheelyard_server.catalog.freshness import PATIENCE_SECONDS, FreshProject
 from wheelyard_server.catalog.mirrors import snapshot
 from wheelyard_server.catalog.mirrors.ages import Age, Ages
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
+from wheelyard_server.catalog.packed_files import unpacked
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError, WheelyardError
@@ -133,7 +134,8 @@ class Revalidation:
         if isinstance(answer, Unchanged) and not etag:
             raise UpstreamAnswerError(owner.upstream.name, "answered 304 to a request without an ETag")
         change = snapshot.missing if isinstance(answer, Absent) else snapshot.unchanged
-        now, known = self._now(), (await self._documents.latest(name)).project.mirror
+        now, stored = self._now(), await self._documents.latest(name)
+        known = (await unpacked(stored.project)).mirror
         if known is not None and change(known, now) is not known:
             await self._change(owner, name, lambda mirror: change(mirror, now), begun)
         return answer.max_age if isinstance(answer, Unchanged) else None
