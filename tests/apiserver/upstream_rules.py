@@ -36,6 +36,7 @@ OF_INDEX: list[Case] = [
         [
             [],
             [{"name": "pypi", "pypi": {}}],
+            [{"name": "pypi", "pypi": {}, "fileHosts": ["files.example.com"]}],
             [{"name": "a", "url": URL}, {"name": "b", "pypi": {}}],
             numbered(16),
             upstreams(packages=[f"{number}{'*a' * 8}" for number in range(200)]),
@@ -47,7 +48,6 @@ OF_INDEX: list[Case] = [
     (_PATH, [], [[{"name": "a"}], [{"name": "a", "url": URL, "pypi": {}}]], "needs exactly one of pypi and url"),
     (_PATH, [], [numbered(17), [{"url": URL}], upstreams(packages=[]), upstreams(packages=["a"] * 201)], ""),
     (_PATH, [], [[{"name": "a", "pypi": {}, "credentials": KEY}]], "must have no credentials with pypi"),
-    (_PATH, [], [[{"name": "a", "pypi": {}, "fileHosts": ["a.example"]}]], "must have no fileHosts with pypi"),
     (
         _PATH,
         [upstreams(credentials={**KEY, "forFiles": True}, fileHosts=["a.example"])],
