@@ -131,8 +131,9 @@ SCENES = {
             "cache": {"size": "5Gi"},
             "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
             "access": {
-                "grants": [GRANT],
-                "externalGrants": [GRANT],
+                # Two objects: a copy of a scene would otherwise change both.
+                "grants": [{**GRANT}],
+                "externalGrants": [{**GRANT}],
                 "users": {
                     "namespaces": {
                         "from": "Selector",
@@ -326,9 +327,9 @@ INDEX_CASES: dict[str, Case] = {
     "access.grants[].subjects": Case(["authenticated"], "access file"),
     "access.grants[].packages": Case(["acme-*"], "access file, user status"),
     "access.grants[].verbs": Case(["publish"], "access file, user status"),
-    "access.externalGrants[].subjects": Case(["authenticated"], "access file"),
-    "access.externalGrants[].packages": Case(["acme-*"], "access file, user status"),
-    "access.externalGrants[].verbs": Case(["publish"], "access file, user status"),
+    "access.externalGrants[].subjects": Case(["authenticated"], "access file, index status"),
+    "access.externalGrants[].packages": Case(["acme-*"], "access file, index status"),
+    "access.externalGrants[].verbs": Case(["publish"], "access file, index status"),
     "access.users.namespaces.from": Case(
         "Same", "access file, index status, logins, user status", also={"access.users.namespaces.selector": None}
     ),
