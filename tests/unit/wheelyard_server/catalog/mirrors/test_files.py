@@ -10,7 +10,7 @@ import pytest
 
 from support.contents import received, streamed
 from support.memory_storage import Fault
-from support.mirrored_files import WHEEL, World, sha256, url_of
+from support.mirrored_files import WHEEL, World, mirror, mirrored_file, sha256, url_of
 from support.patience import until
 from wheelyard_server.catalog.counts import MirrorEvent, Source
 from wheelyard_server.catalog.mirrors.transfers import HELD_BACK_BYTES
@@ -288,6 +288,18 @@ async def test_a_file_without_a_hash_is_pinned_before_its_end_goes_out(world: Wo
     await replica.idle()
     world.upstream.files[url_of()] = WRONG  # the upstream replaces it
     assert await world.replica().get() == LARGE
+
+
+async def test_a_pin_of_one_of_many_files_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many files are packed in memory, and may be decoded between any two looks at them."""
+    monkeypatch.setattr("wheelyard_server.catalog.packed_files.MAX_UNPACKED_FILES", 0)
+    replica = world.replica()
+    others = [mirrored_file(b"", f"demo-2.{number}.tar.gz") for number in range(200)]
+    await mirror(replica.documents, mirrored_file(SMALL, sha256="", size=None), *others)
+    world.upstream.files[url_of()] = SMALL
+    other = world.replica()
+    assert await other.get() == SMALL
+    assert (await replica.listed()).file.sha256 == sha256(SMALL)
 
 
 async def test_of_three_replicas_that_fetch_a_file_without_a_hash_only_one_can_end_with_its_bytes(
