@@ -11,7 +11,8 @@ from support.access import USERS
 from support.fetching import Fetched, fetch
 from support.server import Server, start
 from support.upstreams.pages import JSON
-from support.upstreams.running import Upstream
+from support.upstreams.running import Upstream, upstream
+from support.upstreams.stock import MadeFile, Stock
 from wheelyard_server.access.access_file import AccessFile
 from wheelyard_server.access.rules import Grant, Verb
 
@@ -89,7 +90,37 @@ def index(
     home: Path, settings: Settings, storage: Path | None = None, access: AccessFile = EVERYTHING
 ) -> Iterator[Index]:
     """Run an index on a folder for as long as a block takes."""
+    home.mkdir(parents=True, exist_ok=True)
     data = {"folder": {"path": str(storage or home / "data")}}
     server = start(home / "server", data, access=access, more=settings)
-    yield Index(server)
-    assert server.stop() == 0, server.log.read_text()
+    try:
+        yield Index(server)
+    finally:
+        code = server.stop()
+    assert code == 0, server.log.read_text()
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """An upstream and an index that mirrors it, and where both keep things."""
+
+    index: Index
+    other: Upstream
+    home: Path
+
+    def file(self, project: str) -> MadeFile:
+        """Return the first file of a project at the upstream."""
+        return self.other.stock.projects[project].files[0]
+
+    def url(self, project: str) -> str:
+        """Return the URL of that file at the index."""
+        return self.index.url(project, self.file(project).filename)
+
+
+@contextmanager
+def mirrored(home: Path, private: Sequence[str] = (), **more: object) -> Iterator[Mirrored]:
+    """Run an empty upstream like PyPI, and an index that mirrors it; `more` settings of the upstream."""
+    with upstream("pypi", Stock()) as other:
+        settings = mirror_settings(home, other, private=private, **more)
+        with index(home, settings, home / "data") as running:
+            yield Mirrored(running, other, home)

@@ -1,6 +1,7 @@
 """A running upstream: two servers on 127.0.0.1, in threads of this process, with faults and a log."""
 
 import gzip
+import socket
 import ssl
 import sys
 import threading
@@ -109,6 +110,7 @@ class Upstream:
         for server in self._servers.values():
             server.shutdown()
             server.server_close()
+            server.cut()
         if self.errors:
             raise self.errors[0]
 
@@ -166,13 +168,25 @@ class _Server(ThreadingHTTPServer):
         self, upstream: Upstream, host: Host, context: ssl.SSLContext | None, address: tuple[str, int]
     ) -> None:
         self.upstream, self.host, self.context = upstream, host, context
+        self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Begin TLS in the connection's own thread."""
-        if self.context:
-            request = self.context.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
+        tunneled = self.context.wrap_socket(request, server_side=True) if self.context else request
+        self._open.add(tunneled)
+        try:
+            super().finish_request(tunneled, client_address)
+        finally:
+            self._open.discard(tunneled)
+            if self.context:
+                tunneled.close()
+
+    def cut(self) -> None:
+        """Close all connections: clients keep them for their next requests."""
+        for each in list(self._open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - as in the base class
         """Remember a fault of these servers; clients may go away."""
