@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
 from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
-_MAX_ANSWER_BYTES = 20_000
+_MAX_ANSWER_BYTES = 64_000
+"""16 upstreams, each with 500 characters that JSON writes as six."""
 _MAX_UPSTREAMS = 16
 _MAX_COUNT = 10**12
 _MAX_TIME = 10**10

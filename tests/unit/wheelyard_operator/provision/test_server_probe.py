@@ -129,3 +129,11 @@ def test_a_pod_cannot_report_more_upstreams_than_an_index_has(
     found = ServerProbe(server.server_port).ask_upstreams({"status": {"podIP": "127.0.0.1"}})
     assert found is not None
     assert len(found.upstreams) == 16
+
+
+def test_the_longest_reasons_of_all_upstreams_are_read(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = STATE.replace(b"timed", b"\\u00e4" * 495)
+    monkeypatch.setattr(Handler, "answer", b'{"upstreams": [%s], "unkept": 0}' % b",".join([longest] * 16))
+    assert ServerProbe(server.server_port).ask_upstreams({"status": {"podIP": "127.0.0.1"}}) is not None
