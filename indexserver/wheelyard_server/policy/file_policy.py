@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from wheelyard_server.model import Mirror
@@ -49,12 +49,22 @@ class FilePolicy:
 
     def upholds(self, owner: str, mirror: Mirror, name: str) -> bool:
         """Return whether the owner of a mirror is still an upstream for this name, at the same URL."""
-        allowed = self._by_name.get(owner)
-        return allowed is not None and allowed.url == mirror.url and self.allows(owner, name)
+        return self._upheld(owner, mirror.url, name)
 
     def order(self, name: NormalizedName) -> tuple[str, ...]:
         """Return the upstreams that are asked for a name, in order."""
         return tuple(each.name for each in self.upstreams if self.allows(each.name, name))
+
+    @cached_property
+    def _upheld(self) -> Callable[[str, str, str], bool]:
+        """Return a function that remembers its results: each request for a mirror asks."""
+
+        @lru_cache(4096)
+        def is_upheld(owner: str, url: str, name: str) -> bool:
+            allowed = self._by_name.get(owner)
+            return allowed is not None and allowed.url == url and self.allows(owner, name)
+
+        return is_upheld
 
     @cached_property
     def _private(self) -> re.Pattern[str]:
