@@ -29,8 +29,8 @@ WRITERS = {
     "reconcile/report.py": "status and events",
 }
 CLIENTS = {
-    "boto3": {"provision/clients.py"},
-    "kubernetes": {"kube.py", "process/cluster_login.py"},
+    "boto3": {"__main__.py", "provision/clients.py"},
+    "kubernetes": {"__main__.py", "kube.py", "process/cluster_login.py"},
     "urllib3": {"kube.py", "process/cluster_login.py", "provision/issuers.py"},
     "http": {"provision/server_probe.py"},
     "socket": {"provision/server_probe.py"},
@@ -38,7 +38,10 @@ CLIENTS = {
     "urllib.request": set[str](),
     "aiohttp": {"process/life.py", "process/metrics.py"},
 }
-"""Libraries that open connections, with the modules that may import them. aiohttp serves the metrics."""
+"""Libraries that open connections, with the modules that may import them. aiohttp serves the metrics.
+
+`__main__` imports two of them only to say which one is missing.
+"""
 WIRED = ("RealKube", "Clients", "Web", "ServerProbe")
 """What makes calls: `__main__` alone makes them, and hands them to `process/calls.py`."""
 
