@@ -1,7 +1,7 @@
 """The wiring: settings in, an application out. Only this module creates collaborators."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -19,13 +19,20 @@ from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.inspection import ArchiveLimits
+from wheelyard_server.catalog.mirrors.contents import Space
+from wheelyard_server.catalog.mirrors.mirrors import Upstreams
+from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.ownership import permission
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
+from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.measured import MeasuredStorage
+from wheelyard_server.upstream import Upstream
+from wheelyard_server.upstream.measured import MeasuredUpstream
+from wheelyard_server.upstream.opening import open_upstreams
 from wheelyard_server.web.admission import Admission
 from wheelyard_server.web.context import ADMISSION, BACKGROUND, CATALOG_ACCESS, LISTENER_PORTS, SCRATCH
 from wheelyard_server.web.cors import AllowedOrigins
@@ -51,11 +58,13 @@ from wheelyard_server.web.telemetry.audit import audit_requests
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
 from wheelyard_server.web.telemetry.sampling import Sampling
+from wheelyard_server.web.telemetry.upstream_metrics import UpstreamStates
 
 CATALOG = web.AppKey("catalog", Catalog)
 ACCESS = web.AppKey("access", CurrentAccess)
 PASSWORDS = web.AppKey("passwords", PasswordChecker)
 METRICS = web.AppKey("metrics", Metrics)
+UPSTREAMS: web.AppKey[Mapping[str, Upstream]] = web.AppKey("upstreams", Mapping)
 METRICS_APP = web.AppKey("metrics_app", web.Application)
 
 
@@ -75,25 +84,29 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[BACKGROUND] = background = Background(time.time)
     metrics.export_background(background)
     measured = MeasuredStorage(storage, metrics.count_storage_call)
+    app[SCRATCH] = scratch = Scratch(settings.scratch_folder, settings.limits.file_bytes)
+    budget = ScratchBudget(settings.limits.scratch_bytes)
+    app[UPSTREAMS] = upstreams = _measured(open_upstreams(settings), metrics)
+    app.on_cleanup.append(_close_upstreams)
     app[CATALOG] = catalog = Catalog(
         measured,
-        _policy(settings),
+        _policy(settings, upstreams, scratch, budget),
         cache=_cache(settings),
         may_raise_format=permission(settings.access_file),
     )
     metrics.export_catalog(catalog.counts)
     app[ACCESS] = access
     app[METRICS] = metrics
-    app[METRICS_APP] = metrics_app(metrics, access, background)
+    states = UpstreamStates(upstreams.values(), catalog.counts)
+    app[METRICS_APP] = metrics_app(metrics, access, background, states)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
     app[PASSWORDS] = passwords = PasswordChecker(time.monotonic, slots=slots)
     app[CATALOG_ACCESS] = catalog_access = CatalogAccess(catalog, access, passwords)
     app[TOKEN_EXCHANGE] = TokenExchange(access, catalog.use_once)
     app.on_cleanup.append(_close_passwords)
     app[UNSENT] = unsent
-    app[SCRATCH] = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     app[LISTENER_PORTS] = ListenerPorts(settings.listeners.external.port if settings.listeners.external else None)
-    app[ADMISSION] = Admission(settings.limits)
+    app[ADMISSION] = Admission(settings.limits, budget)
     app[ROOT_PAGES] = RootPages()
     app[PROJECT_PAGES] = pages = ProjectPages()
     app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
@@ -135,7 +148,22 @@ def _trace(app: web.Application, settings: Settings) -> Sampling | None:
     return sampling
 
 
-def _policy(settings: Settings) -> Policy:
+def _measured(upstreams: Mapping[str, Upstream], metrics: Metrics) -> Mapping[str, Upstream]:
+    record = metrics.export_upstreams(upstreams.values()).count
+    return {name: MeasuredUpstream(each, record) for name, each in upstreams.items()}
+
+
+def _upstreams(settings: Settings, opened: Mapping[str, Upstream]) -> Upstreams:
+    configured = (
+        ConfiguredUpstream(opened[each.name], each.packages, each.freshness, each.offline)
+        for each in settings.upstreams
+    )
+    return Upstreams(tuple(configured), settings.names.private, settings.limits.new_mirrors_per_hour)
+
+
+def _policy(
+    settings: Settings, upstreams: Mapping[str, Upstream], scratch: Scratch, budget: ScratchBudget
+) -> Policy:
     limits = settings.limits
     return Policy(
         settings.freshness,
@@ -143,6 +171,8 @@ def _policy(settings: Settings) -> Policy:
             limits.project_files, ArchiveLimits(metadata_bytes=limits.metadata_bytes), settings.uploads.accept
         ),
         _redirects(settings),
+        _upstreams(settings, upstreams),
+        Space(scratch, budget, limits.file_bytes, limits.mirrored_bytes),
     )
 
 
@@ -172,6 +202,11 @@ async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
     loop = app[BACKGROUND].start("following the access file", app[ACCESS].follow, CHECK_SECONDS)
     yield
     loop.stop()
+
+
+async def _close_upstreams(app: web.Application) -> None:
+    for each in app[UPSTREAMS].values():
+        await each.close()
 
 
 async def _close_passwords(app: web.Application) -> None:

@@ -41,14 +41,19 @@ __all__ = [
     "parse_filename",
     "parse_project_name",
     "parse_version",
+    "possible_projects",
     "standard_sdist_stem",
     "tag_count",
     "version_key",
 ]
 
+MAX_SPLITS = 12
+"""How many ends of a project's name in a filename are looked at."""
 PROJECT_NAME_LENGTH = 200
 """Maximum length: keys and filenames contain the name."""
 _SAFE_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,239}")
+_PROJECT_NAME = re.compile(rf"(?=.{{1,{PROJECT_NAME_LENGTH}}}\Z)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_DASH, _SEPARATOR = re.compile("-"), re.compile("[-_.]")
 _WHEEL_TAGS = re.compile(r"(-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*){3}\.whl\Z")
 _TAGS = 500
 """Maximum number of tags, more than any real wheel has: a compressed tag set is the product of its
@@ -110,6 +115,22 @@ def parse_version(version: str) -> Version:
     except ValueError:
         # Python also raises this for numbers with thousands of digits.
         raise NotFoundError("This is not a valid version") from None
+
+
+def possible_projects(filename: str) -> tuple[NormalizedName, ...]:
+    """Return the projects to which a file of this name may belong, the likeliest first.
+
+    A filename does not show where the name ends: `a-b-1.0.tar.gz` may be of `a-b` or of `a`.
+    """
+    is_wheel = filename.endswith(".whl")
+    ends = [each.start() for each in (_DASH if is_wheel or _is_sdist(filename) else _SEPARATOR).finditer(filename)]
+    # The name in a wheel's filename has no dash.
+    names = [filename[:end] for end in (ends[:1] if is_wheel else ends[: -MAX_SPLITS - 1 : -1])]
+    return tuple(dict.fromkeys(canonicalize_name(name) for name in names if _PROJECT_NAME.fullmatch(name)))
+
+
+def _is_sdist(filename: str) -> bool:
+    return filename.endswith(SDIST_SUFFIXES)
 
 
 def version_key(version: str) -> str:

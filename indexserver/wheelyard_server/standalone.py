@@ -31,6 +31,7 @@ from wheelyard_server.settings import (
     StorageSettings,
 )
 from wheelyard_server.settings.part import GIB
+from wheelyard_server.settings.upstream_arguments import OtherIndexes
 
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -38,6 +39,7 @@ CACHE_BYTES = 1 * GIB
 """Local disk space for files from S3, until the server stops."""
 TOKEN_FILE = "admin-token"  # noqa: S105 - a filename
 TOKEN_VARIABLE = "WHEELYARD_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
+NO_UPSTREAMS = OtherIndexes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,13 @@ class LaptopServer:
     instructions: str
 
 
-def prepare(storage_url: str, listen: str, given_token: str | None, processes: int = 1) -> LaptopServer:
+def prepare(
+    storage_url: str,
+    listen: str,
+    given_token: str | None,
+    processes: int = 1,
+    others: OtherIndexes = NO_UPSTREAMS,
+) -> LaptopServer:
     """Return the server for these arguments, after creating an admin token if there is none yet.
 
     `given_token` replaces a created one. It is required for S3, where no created one could be kept.
@@ -67,8 +75,17 @@ def prepare(storage_url: str, listen: str, given_token: str | None, processes: i
         listeners=Listeners(cluster=listener),
         shutdown=Shutdown(drain_seconds=0),
         performance=Performance(processes=processes),
+        upstreams=others.upstreams,
+        names=others.names,
+        egress=others.egress,
     )
-    return LaptopServer(settings, _instructions(storage_url, listener, storage.folder, token if is_new else None))
+    lines = [
+        *_instructions(storage_url, listener, storage.folder, token if is_new else None),
+        *others.instructions(),
+    ]
+    if is_new and storage.folder:
+        lines += ["", f"The admin token is shown only once. It is stored in {storage.folder.path / TOKEN_FILE}."]
+    return LaptopServer(settings, "\n".join([*lines, ""]))
 
 
 def storage_of(url: str) -> StorageSettings:
@@ -131,17 +148,16 @@ def _write_access_file(path: Path, digest: str) -> Path:
     return path
 
 
-def _instructions(storage_url: str, listener: ListenAddress, folder: Folder | None, new_token: str | None) -> str:
+def _instructions(
+    storage_url: str, listener: ListenAddress, folder: Folder | None, new_token: str | None
+) -> list[str]:
     host = f"[{listener.host}]" if ":" in listener.host else listener.host
     url = f"http://{host}:{listener.port}"
     token = new_token or (f'"$(cat {folder.path / TOKEN_FILE})"' if folder else f'"${TOKEN_VARIABLE}"')
-    lines = [
+    return [
         f"Wheelyard serves {storage_url} at {url}/",
         "",
         f"  pip install --index-url {url}/simple/ PACKAGE",
         f"  twine upload --repository-url {url}/legacy/ --username admin --password {token} dist/*",
         f"  uv publish --publish-url {url}/legacy/ --username admin --password {token}",
     ]
-    if new_token and folder:
-        lines += ["", f"The admin token is shown only once. It is stored in {folder.path / TOKEN_FILE}."]
-    return "\n".join([*lines, ""])

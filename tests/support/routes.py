@@ -29,7 +29,10 @@ RAW = {
 
 
 def filled(path: str, project: str = "demo") -> str:
-    return path.format(project=project, version="1.0", sha256="0" * 64, filename="demo-1.0-py3-none-any.whl")
+    wheel = "demo-1.0-py3-none-any.whl"
+    return path.replace(":.+", "").format(
+        project=project, version="1.0", sha256="0" * 64, filename=wheel, upstream="pypi", path=f"packages/{wheel}"
+    )
 
 
 async def publish_demo(client: Client, folder: Path) -> None:

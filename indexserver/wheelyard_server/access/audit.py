@@ -18,6 +18,12 @@ class AuditVerb(StrEnum):
     UNYANK = "unyank"
     DELETE = "delete"
     STATUS = "status"
+    CLAIM = "claim"
+    """Making an upstream's project this index's own."""
+    RELEASE = "release"
+    """Giving a name without files back."""
+    REFRESH = "refresh"
+    """Asking an upstream for a page at once."""
     MINT = "mint"
     """Exchanging a CI token for a token of this index."""
 
@@ -41,6 +47,8 @@ class AuditRecord:
     """None until the request is authenticated, even as anonymous."""
     method: Method = Method.NONE
     """How the principal logged in; without a principal, how the client tried to log in."""
+    address: str = ""
+    """The client's, as trusted proxies report it."""
     project: str = ""
     files: tuple[str, ...] = ()
     sha256: str = ""

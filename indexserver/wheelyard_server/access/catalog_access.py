@@ -21,6 +21,7 @@ class Login:
 
     def __init__(self, authorization: str | None, address: str) -> None:
         """Take the Authorization header and the client's address; the login counts from now on."""
+        self.address = address
         self._credentials = PresentedCredentials(authorization, address, datetime.now(UTC))
         self._access: Access | None = None
         self._principal = ANONYMOUS
@@ -46,7 +47,7 @@ class CatalogAccess:
 
         Raises what `authenticate` raises for credentials that are not valid.
         """
-        access = self._access.access
+        access, record.address = self._access.access, login.address
         principal = await login.principal(access, self._passwords)
         return GuardedCatalog(self._catalog, access.rules_for(listener), principal, listener, record)
 

@@ -4,17 +4,27 @@ Permissions are checked against the project under which a file is stored, never 
 of a URL: every method looks the file up in the document of the project that it has checked.
 """
 
+from functools import partial
+
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.edits import Selection
+from wheelyard_server.catalog.mirrors.files import MirroredContent
+from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.publish import Upload
-from wheelyard_server.catalog.stored_project import ProjectView
-from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from wheelyard_server.model import File, Project, Status
-from wheelyard_server.names import NormalizedName
+from wheelyard_server.catalog.stored_project import MirroredSource, ProjectView
+from wheelyard_server.errors import (
+    ForbiddenError,
+    NotFoundError,
+    RefusedFileError,
+    UnauthenticatedError,
+    UpstreamError,
+)
+from wheelyard_server.model import File, MirroredFile, OfferedFile, Project, Status
+from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.settings import Listener
 
 
@@ -30,6 +40,7 @@ class GuardedCatalog:
         self, catalog: Catalog, rules: Rules, principal: Principal, listener: Listener, record: AuditRecord
     ) -> None:
         self.principal = principal
+        self._asker = Asker(principal.name or "", record.address)
         self._listener = listener
         self._record = record
         record.principal, record.method = principal, principal.method
@@ -54,15 +65,22 @@ class GuardedCatalog:
         projects, horizon = await self._catalog.projects_for_mirrors()
         return SerialListing(await projects.selected(readers.grants, readers.cover), horizon)
 
+    async def mirrored_projects(self, upstream: str) -> Projects:
+        """Return all readable projects that are mirrored from an upstream, or from any if it is `*`, by name."""
+        self._require_some(Verb.READ)
+        readers = self._rules.granting(self.principal, Verb.READ)
+        readable = await (await self._catalog.mirrored_projects()).selected(readers.grants, readers.cover)
+        return readable if upstream == "*" else await readable.of_upstream(upstream)
+
     async def project(self, name: NormalizedName) -> ProjectView:
         """Return the current state of a project."""
         self._require(Verb.READ, name)
-        return await self._catalog.project(name)
+        return await self._catalog.project(name, self._asker)
 
     async def has(self, name: NormalizedName) -> bool:
         """Return whether there is a readable project of this name; if not, nothing counts as refused."""
         try:
-            return self._may(Verb.READ, name) and bool(await self._catalog.project(name))
+            return self._may(Verb.READ, name) and bool(await self._catalog.project(name, self._asker))
         except NotFoundError:
             return False
 
@@ -91,6 +109,71 @@ class GuardedCatalog:
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.provenance(name, file)
 
+    async def description(self, view: ProjectView, file: OfferedFile) -> bytes:
+        """Return the core metadata of a file that pages list."""
+        name = NormalizedName(view.project.name)
+        if isinstance(file, File):
+            return await self.core_metadata(name, file)
+        found = view.file(file.filename)
+        if not isinstance(found, MirroredFile):
+            raise NotFoundError("No such file in this project")
+        return await self.mirrored_metadata(view.source(found))
+
+    async def mirrored_file(self, upstream: str, path: str) -> MirroredSource:
+        """Return the file of an upstream at a decoded path, which the page of a readable project must list.
+
+        The path shows the project only by its last part, so all projects are tried that a file of
+        this name may belong to. Raises `RefusedFileError` if a rule refuses the file.
+        """
+        filename = path.rpartition("/")[2]
+        names = possible_projects(filename)
+        failure: UpstreamError | None = None
+        for name in filter(partial(self._may, Verb.READ), names):
+            try:
+                found = await self._catalog.mirrored_file(name, upstream, path, self._asker)
+            except NotFoundError:
+                continue
+            except UpstreamError as error:
+                failure = failure or error  # Another name may be known.
+                continue
+            self._require(Verb.READ, name, filename)
+            return found
+        if failure is not None:
+            raise failure
+        for name in names:
+            self._require(Verb.READ, name, filename)
+        raise NotFoundError("No such file in this index")
+
+    async def open_mirrored(self, source: MirroredSource) -> MirroredContent:
+        """Open all bytes of an upstream's file."""
+        self._require_source(source)
+        return await self._catalog.open_mirrored(source)
+
+    async def open_mirrored_part(self, source: MirroredSource, start: int, end: int) -> Content:
+        """Open the bytes of an upstream's file from `start` up to, but not including, `end`."""
+        self._require_source(source)
+        return await self._catalog.open_mirrored_part(source, start, end)
+
+    async def mirrored_size(self, source: MirroredSource) -> int | None:
+        """Return the size of an upstream's file in bytes; None if the upstream does not say."""
+        self._require_source(source)
+        return await self._catalog.mirrored_size(source)
+
+    async def mirrored_location(self, source: MirroredSource) -> str | None:
+        """Return the URL of an upstream's file in the storage, for the client; None: it comes from here."""
+        self._require_source(source)
+        return await self._catalog.mirrored_location(source, self._listener)
+
+    async def mirrored_metadata(self, source: MirroredSource) -> bytes:
+        """Return the METADATA of an upstream's file, byte for byte."""
+        self._require_source(source)
+        return await self._catalog.mirrored_metadata(source)
+
+    async def mirrored_provenance(self, source: MirroredSource) -> bytes:
+        """Return the provenance object of an upstream's file (PEP 740)."""
+        self._require_source(source)
+        return await self._catalog.mirrored_provenance(source)
+
     def require_publisher(self) -> None:
         """Refuse a principal that may publish nothing, before a byte of the upload is read."""
         self._require_some(Verb.PUBLISH)
@@ -116,10 +199,30 @@ class GuardedCatalog:
         self._require(Verb.DELETE, name, *_named(selection))
         return self._recorded(await self._catalog.delete(name, selection, str(self.principal)))
 
-    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> Project:
+    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> ProjectView:
         """Set a project's status marker and return the project."""
         self._require(Verb.MANAGE, name)
         return await self._catalog.set_status(name, status, reason, str(self.principal))
+
+    async def claim(self, name: NormalizedName) -> Project:
+        """Make a name this index's own and return the project."""
+        self._require(Verb.MANAGE, name)
+        return await self._catalog.claim(name, str(self.principal))
+
+    async def release(self, name: NormalizedName) -> Project:
+        """Give a name without files of its own back to the upstreams and return the project."""
+        self._require(Verb.MANAGE, name)
+        return await self._catalog.release(name)
+
+    async def refresh(self, name: NormalizedName) -> ProjectView:
+        """Ask the upstream for a project now, and return the project."""
+        self._require(Verb.PUBLISH, name)
+        return await self._catalog.refresh(name)
+
+    def _require_source(self, source: MirroredSource) -> None:
+        self._require(Verb.READ, NormalizedName(source.project.name), source.file.filename)
+        if not source.verdict.is_served:
+            raise RefusedFileError(source.verdict.reason)
 
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)

@@ -5,8 +5,8 @@ from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.counts import Counts
-from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView
-from wheelyard_server.model import File
+from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, Staleness
+from wheelyard_server.model import File, MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
 
@@ -43,8 +43,18 @@ class ReadableCatalog:
         """Return what a client of this listener gets of a file; see `Catalog.cached_answer`."""
         return self._catalog.cached_answer(name, file, listener)
 
-    async def open(self, name: NormalizedName, file: File) -> Content:
-        """Open all bytes of a file; see `Catalog.open`, also for the errors."""
+    def cached_object(self, sha256: str) -> bytes | None:
+        """Return a small object of an upstream's file if it is in memory."""
+        return self._catalog.cached_object(sha256)
+
+    def cached_mirrored(self, file: MirroredFile, listener: Listener) -> bytes | MirroredFile | None:
+        """Return what a client of this listener gets of an upstream's file; see `Catalog.cached_mirrored`."""
+        return self._catalog.cached_mirrored(file, listener)
+
+    async def open(self, name: NormalizedName, file: File | MirroredFile) -> Content:
+        """Open all bytes of a file; see `Catalog.open` and `Catalog.open_kept`, also for the errors."""
+        if isinstance(file, MirroredFile):
+            return await self._catalog.open_kept(file)
         return await self._catalog.open(name, file, 0, file.size)
 
 
@@ -63,9 +73,9 @@ class ReadableProject:
         """The cached document that it comes from."""
 
     @property
-    def stale_seconds(self) -> float | None:
+    def staleness(self) -> Staleness | None:
         """How long ago the storage confirmed this, while it does not answer; None is current."""
-        return self._view.stale_seconds
+        return self._view.staleness
 
     def view_for(self, reader: KnownReader, listener: Listener) -> ProjectView | None:
         """Return the view if the reader may read the project by the access file that is in force now."""

@@ -108,8 +108,12 @@ class Catalog:
         return await self._documents.format()
 
     async def projects(self) -> Projects:
-        """Return all projects that have files, by name."""
+        """Return all projects of this index's own that have files, by name."""
         return await self._projects.read()
+
+    async def mirrored_projects(self) -> Projects:
+        """Return all projects that are mirrored from upstreams, by name."""
+        return await self._projects.mirrored()
 
     async def projects_for_mirrors(self) -> SerialListing:
         """Return all projects with their serials, and the highest serial that a mirror may regard as seen.
@@ -363,7 +367,7 @@ class Catalog:
         now = self._now()
         return await self._edit(name, selection, lambda project: edits.without(project, selection, now, by))
 
-    async def set_status(self, name: NormalizedName, status: Status, reason: str, by: str = "") -> Project:
+    async def set_status(self, name: NormalizedName, status: Status, reason: str, by: str = "") -> ProjectView:
         """Set a project's status marker (PEP 792) and return it; raise `NotFoundError` if there is none."""
         await self.writes.passed()
         changed = self._change(by)
@@ -373,7 +377,8 @@ class Catalog:
                 self._selected(project, Selection())
             return edits.with_status(project, status, reason, changed)
 
-        return await self._documents.change(name, change)
+        await self._documents.change(name, change)
+        return await self.project(name)
 
     async def claim(self, name: NormalizedName, by: str = "") -> Project:
         """Make a name this index's own and return the project: upstreams' files are no longer offered."""

@@ -60,6 +60,11 @@ class Offers:
         """Return the files that pages list, in the document's order."""
         return self._kept("decided", self._decide).listed
 
+    @property
+    def listed_names(self) -> frozenset[str]:
+        """Return the names of those files."""
+        return self._kept("names", lambda: frozenset([file.filename for file in self.listed]))
+
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return the verdict on a file of this project."""
         return decide(file, self._project, self._policy, NO_ADVISORIES, self._now)
@@ -78,6 +83,22 @@ class Offers:
     def file(self, filename: str) -> File | MirroredFile | None:
         """Return the file of that name, whether it is listed or not."""
         return self._project.file(filename) if self._project.mirror is None else self._by_filename.get(filename)
+
+    async def by_filename(self) -> tuple[File | MirroredFile, ...]:
+        """Return all files, listed or not, sorted by filename."""
+        if self._project.mirror is None:
+            return self._project.by_filename
+        if not self._has("sorted") and len(self._files) > DECIDED_AT_ONCE:
+            await asyncio.to_thread(lambda: self._sorted)
+        return self._sorted
+
+    def known_at_path(self, path: str) -> MirroredFile | None:
+        """Do as `at_path`, but return None if that would take work for the whole project."""
+        return self._by_path.get(path) if self._has("path") else None
+
+    @property
+    def _sorted(self) -> tuple[MirroredFile, ...]:
+        return self._kept("sorted", lambda: tuple(sorted(self._files, key=lambda file: file.filename)))
 
     @property
     def by_version(self) -> dict[str, tuple[OfferedFile, ...]]:

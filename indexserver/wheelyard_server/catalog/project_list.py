@@ -17,7 +17,14 @@ import msgspec
 from wheelyard_server.catalog.coalescing import CoalescedCalls
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.event_loop_turns import in_turns
-from wheelyard_server.catalog.projects import SELECTED_AT_ONCE, ProjectEntry, Projects, SerialListing, entry_of
+from wheelyard_server.catalog.projects import (
+    SELECTED_AT_ONCE,
+    ProjectEntry,
+    Projects,
+    SerialListing,
+    entry_of,
+    file_count,
+)
 from wheelyard_server.catalog.serials import horizon
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
@@ -51,6 +58,7 @@ class ProjectList:
         self._clock = clock
         self._entries: dict[str, ProjectEntry] | None = None
         self._listing = SerialListing(Projects(), 0)
+        self._mirrored = Projects()
         self._now = now
         self._listed: Sequence[Listed] = ()
         """The last listing."""
@@ -61,8 +69,13 @@ class ProjectList:
         self._shared = CoalescedCalls(self._refreshed)
 
     async def read(self) -> Projects:
-        """Return the projects that have files, as fresh as the settings require."""
+        """Return this index's own projects that have files, as fresh as the settings require."""
         return (await self.listing()).projects
+
+    async def mirrored(self) -> Projects:
+        """Return the projects that are mirrored from upstreams, just as fresh."""
+        await self.listing()
+        return self._mirrored
 
     async def listing(self) -> SerialListing:
         """Return the same projects, with the horizon of their serials."""
@@ -86,7 +99,10 @@ class ProjectList:
         await self._read_all(changed, entries)
         await self._save_if_due(sum(bool(each.listing_etag) for each in changed))
         present = [entries[layout.project_of(each.key)] async for each in in_turns(listed)]
-        self._keep(tuple([entry async for entry in in_turns(present) if entry.files]), beyond)
+        own = tuple([entry async for entry in in_turns(present) if entry.files and not entry.upstream])
+        mirrored = tuple([entry async for entry in in_turns(present) if entry.files and entry.upstream])
+        self._listing = SerialListing(_kept(self._listing.projects, own), beyond)
+        self._mirrored = _kept(self._mirrored, mirrored)
         self._listed = listed
         # A damaged document may be repaired without a trace in the folder; one without a listing
         # ETag may have changed.
@@ -95,10 +111,6 @@ class ProjectList:
             fingerprint if all(entry.listing_etag for entry in present) else None,
         )
         return self._listing
-
-    def _keep(self, entries: tuple[ProjectEntry, ...], beyond: int) -> None:
-        known = self._listing.projects
-        self._listing = SerialListing(known if entries == known.entries else Projects(entries), beyond)
 
     def _folder_fingerprint(self) -> Fingerprint | None:
         return self._local.fingerprint(layout.DOCUMENTS) if self._local else None
@@ -123,7 +135,7 @@ class ProjectList:
                 return ProjectEntry(name=name, listing_etag="")
             # The listing ETag may be older than the document. Then the next listing differs, and
             # it is read again.
-            if len(stored.project.files) <= SELECTED_AT_ONCE:
+            if file_count(stored.project) <= SELECTED_AT_ONCE:
                 return entry_of(stored.project, listed.listing_etag)
             # Finding the latest version takes a comparison of all files.
             return await asyncio.to_thread(entry_of, stored.project, listed.listing_etag)
@@ -159,6 +171,11 @@ def _cuts(keys: Sequence[str]) -> Sequence[str]:
     """
     parts = min(len(keys) // KEYS_PER_LIST, LISTED_AT_ONCE)
     return [keys[len(keys) * part // parts] for part in range(1, parts)]
+
+
+def _kept(known: Projects, entries: tuple[ProjectEntry, ...]) -> Projects:
+    """Return the list of these entries: the known one if it has the same."""
+    return known if entries == known.entries else Projects(entries)
 
 
 def _has_changed(listed: Listed, entries: dict[str, ProjectEntry]) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -10,9 +10,10 @@ import msgspec
 from packaging.version import Version
 
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.serials import last_serial
-from wheelyard_server.model import File, Project, Status
-from wheelyard_server.names import NormalizedName
+from wheelyard_server.model import OfferedFile, Project, Status
+from wheelyard_server.names import NormalizedName, version_key
 from wheelyard_server.storage import layout
 
 SELECTIONS_BYTES = 32 * 1024**2
@@ -39,6 +40,8 @@ class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     files: int = 0
     serial: int = 0
     """See `serials`; 0 in a snapshot of a release without serials."""
+    upstream: str = ""
+    """The upstream that it is mirrored from; "" if it is this index's own."""
 
 
 class Projects:
@@ -74,6 +77,10 @@ class Projects:
         if selection is None:
             selection = await self._select(key, wanted)
         return self if selection.projects is None else selection.projects
+
+    async def of_upstream(self, upstream: str) -> "Projects":
+        """Return the projects that are mirrored from this upstream."""
+        return Projects([entry async for entry in in_turns(self.entries) if entry.upstream == upstream])
 
     async def _select(self, key: Hashable, wanted: Callable[[NormalizedName], bool]) -> "_Selection":
         """Make a selection, once for concurrent callers; of a long list in another thread."""
@@ -125,7 +132,7 @@ class SerialListing(NamedTuple):
 
 def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
     """Return a project's entry."""
-    version = latest(project)
+    version = latest(by_version(_files(project)))
     summaries = (file.summary for file in reversed(project.files) if file.version == version and file.summary)
     return ProjectEntry(
         name=project.name,
@@ -133,19 +140,44 @@ def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
         version=version,
         summary=next(summaries, ""),
         status=project.status,
-        files=len(project.files),
+        files=file_count(project),
         serial=last_serial(project),
+        upstream=project.owner,
     )
 
 
-def latest(project: Project) -> str | None:
-    """Return the version that an installer would choose, a yanked or pre-release one only if there is no other."""
+def file_count(project: Project) -> int:
+    """Return how many files a project has, mirrored ones included."""
+    return len(_files(project))
 
-    def preference(files: Sequence[File]) -> tuple[bool, bool, Version]:
+
+def _files(project: Project) -> Sequence[OfferedFile]:
+    return project.files if project.mirror is None else project.mirror.files
+
+
+def by_version(files: Iterable[OfferedFile]) -> Mapping[str, Sequence[OfferedFile]]:
+    """Return files by a key that is the same for all spellings of a version; "" is of those without any."""
+    keys: dict[str, str] = {}
+    found: dict[str, list[OfferedFile]] = {}
+    for file in files:
+        key = keys.get(file.version)
+        if key is None:
+            key = keys[file.version] = version_key(file.version)
+        found.setdefault(key, []).append(file)
+    return found
+
+
+def latest(files: Mapping[str, Sequence[OfferedFile]]) -> str | None:
+    """Return the version that an installer would choose, of files by version.
+
+    That is a yanked or a pre-release one only if there is no other. None: there is none.
+    """
+
+    def preference(files: Sequence[OfferedFile]) -> tuple[bool, bool, Version]:
         version = Version(files[0].version)
         return any(file.yanked is None for file in files), not version.is_prerelease, version
 
-    newest = max(project.by_version.values(), key=preference, default=None)
+    newest = max((each for key, each in files.items() if key), key=preference, default=None)
     return None if newest is None else newest[0].version
 
 

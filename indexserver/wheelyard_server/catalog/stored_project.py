@@ -25,6 +25,14 @@ class StoredProject(NamedTuple):
     etag: ETag | None
 
 
+class Staleness(NamedTuple):
+    """How old a project is while whoever could confirm it does not answer."""
+
+    seconds: float
+    waiting_for: str
+    """What does not answer: "the storage", or "the upstream NAME"."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectView:
     """A project that is there, as readers see it: local or mirrored, with the files that a policy offers."""
@@ -37,6 +45,11 @@ class ProjectView:
     """Age in seconds while the storage or the upstream does not answer; None if current."""
     waiting_for: str = "the storage"
     """What does not answer while it is stale, for people."""
+
+    @property
+    def staleness(self) -> Staleness | None:
+        """Return how old this is; None if it is current."""
+        return None if self.stale_seconds is None else Staleness(self.stale_seconds, self.waiting_for)
 
     @property
     def revision(self) -> str:
@@ -55,6 +68,11 @@ class ProjectView:
     def file_count(self) -> int:
         """Return the number of `files`, which need not be decoded for that."""
         return self.offers.count
+
+    @property
+    def listed_names(self) -> frozenset[str]:
+        """Return the names of the files that pages list."""
+        return self.offers.listed_names
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -94,6 +112,18 @@ class ProjectView:
         It may not be listed: ask for the `verdict` on it.
         """
         return await self.offers.at_path(path)
+
+    def source(self, file: MirroredFile) -> "MirroredSource":
+        """Return a mirrored file of this project with the verdict on it."""
+        return MirroredSource(self.project, file, self.verdict(file))
+
+    def known_at_path(self, path: str) -> MirroredFile | None:
+        """Do as `at_path`, but return None if that would take work for the whole project."""
+        return self.offers.known_at_path(path)
+
+    async def by_filename(self) -> tuple[File | MirroredFile, ...]:
+        """Return all files, listed or not, sorted by filename."""
+        return await self.offers.by_filename()
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return whether a file of this project is listed and served, and why not."""

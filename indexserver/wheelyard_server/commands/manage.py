@@ -22,6 +22,9 @@ def add_to(commands: Subparsers) -> None:
     _add(commands, "whoami", whoami, "show your user and permissions")
     projects_parser = _add(commands, "projects", projects, "list or search projects")
     projects_parser.add_argument("words", nargs="*", metavar="WORD", help="must occur in the name or the summary")
+    projects_parser.add_argument(
+        "--upstream", metavar="NAME", help="those that are mirrored from this upstream; * are those of any"
+    )
     yank_parser = _add(
         commands, "yank", yank, "yank a version or file: installers skip it unless it is pinned exactly"
     )
@@ -31,6 +34,16 @@ def add_to(commands: Subparsers) -> None:
     delete_parser = _add(commands, "delete", delete, "permanently delete a file, a version or a whole project")
     _add_selection(delete_parser, or_all=True)
     delete_parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    claim_parser = _add(
+        commands, "claim", claim, "make the name of an upstream's project this index's own, to publish it here"
+    )
+    claim_parser.add_argument("project", metavar="PROJECT")
+    claim_parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    for name, action, purpose in (
+        ("release", release, "give a name without files of its own back to the upstreams"),
+        ("refresh", refresh, "ask the upstream for a project now, at most once a minute"),
+    ):
+        _add(commands, name, action, purpose).add_argument("project", metavar="PROJECT")
     status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)")
     status_parser.add_argument("project", metavar="PROJECT")
     status_parser.add_argument("status", choices=[str(each) for each in Status])
@@ -45,6 +58,8 @@ def whoami(client: Client, _arguments: argparse.Namespace) -> Any:
 def projects(client: Client, arguments: argparse.Namespace) -> Any:
     """Return the projects of all pages."""
     query = {"q": " ".join(arguments.words)}
+    if arguments.upstream is not None:
+        query["upstream"] = arguments.upstream
     answer = client.call("GET", f"/projects?{urlencode(query)}")
     found = answer["projects"]
     # An older index answers in one page and has no `next`.
@@ -66,25 +81,41 @@ def unyank(client: Client, arguments: argparse.Namespace) -> Any:
 
 def delete(client: Client, arguments: argparse.Namespace) -> Any:
     """Delete after a confirmation."""
-    path = _files(arguments)
-    if not arguments.yes:
-        what = arguments.what or "the whole project"
-        print(  # noqa: T201 - a question to the user
-            f"Delete {arguments.project} ({what}) from {client.base}? This is permanent: the filenames can never "
-            "be used for other content. Type the project's name to confirm: ",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
-        if sys.stdin.readline().strip() != arguments.project:
-            sys.exit("wheelyard: nothing was deleted")
-    return client.call("DELETE", path)
+    _confirm(
+        arguments,
+        f"Delete {arguments.project} ({arguments.what or 'the whole project'}) from {client.base}?"
+        " This is permanent: the filenames can never be used for other content.",
+        "nothing was deleted",
+    )
+    return client.call("DELETE", _files(arguments))
+
+
+def claim(client: Client, arguments: argparse.Namespace) -> Any:
+    """Claim a name after a confirmation."""
+    _confirm(
+        arguments,
+        f"Claim {arguments.project} for {client.base}? Every file that an upstream has under this name is refused"
+        " from then on, also to those who install it today.",
+        "nothing was claimed",
+    )
+    return client.call("POST", f"{_project(arguments)}/claim")
+
+
+def release(client: Client, arguments: argparse.Namespace) -> Any:
+    """Give a name back to the upstreams."""
+    return client.call("POST", f"{_project(arguments)}/release")
+
+
+def refresh(client: Client, arguments: argparse.Namespace) -> Any:
+    """Ask the upstream for a project, and return its versions."""
+    found = client.call("POST", f"{_project(arguments)}/refresh")
+    return {name: found[name] for name in ("name", "upstream", "status", "versions")}
 
 
 def status(client: Client, arguments: argparse.Namespace) -> Any:
     """Set the status of a project."""
     body = {"status": arguments.status, "reason": arguments.reason}
-    return client.call("PUT", f"/projects/{quote(arguments.project, safe='')}/status", body)
+    return client.call("PUT", f"{_project(arguments)}/status", body)
 
 
 def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argparse.ArgumentParser:
@@ -111,8 +142,22 @@ def _add_selection(parser: argparse.ArgumentParser, *, or_all: bool = False) -> 
     parser.add_argument("what", nargs="?" if or_all else None, metavar="VERSION|FILE", help=purpose)
 
 
+def _confirm(arguments: argparse.Namespace, question: str, otherwise: str) -> None:
+    """End the command unless the user confirms it."""
+    if arguments.yes:
+        return
+    text = f"{question} Type the project's name to confirm: "
+    print(text, end="", file=sys.stderr, flush=True)  # noqa: T201 - a question to the user
+    if sys.stdin.readline().strip() != arguments.project:
+        sys.exit(f"wheelyard: {otherwise}")
+
+
+def _project(arguments: argparse.Namespace) -> str:
+    return f"/projects/{quote(arguments.project, safe='')}"
+
+
 def _files(arguments: argparse.Namespace) -> str:
-    path = f"/projects/{quote(arguments.project, safe='')}"
+    path = _project(arguments)
     if arguments.what is None:
         return path
     kind = "files" if arguments.what.endswith(_ARCHIVES) else "versions"

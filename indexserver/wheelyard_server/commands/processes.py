@@ -98,6 +98,7 @@ def _share(settings: Settings, number: int, count: int) -> Settings:
             scratch_bytes=max(1, limits.scratch_bytes // count),
             connections=max(1, limits.connections // count),
             unsent_bytes=max(1, limits.unsent_bytes // count),
+            new_mirrors_per_hour=max(1, limits.new_mirrors_per_hour // count),
         ),
         listeners=msgspec.structs.replace(listeners, metrics=_of_process(listeners.metrics, number)),
         cache=cache and Cache(cache.folder / f"process-{number}", max(1, cache.max_bytes // count)),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from wheelyard_server import serving, settings, standalone
 from wheelyard_server.commands import Subparsers, processes
+from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings.upstream_arguments import OtherIndexes
 from wheelyard_server.web.telemetry import logs
 
 _DESCRIPTION = (
@@ -38,6 +40,22 @@ def add_to(commands: Subparsers) -> None:
         metavar="N",
         help="number of processes at the same address; only without --config (default: %(default)s)",
     )
+    serve.add_argument(
+        "--upstream",
+        dest="upstreams",
+        action="append",
+        default=[],
+        metavar="pypi|NAME=URL",
+        help="also serve the projects of another index, by the URL of its simple API; of several, the first that"
+        " has a project counts; only without --config",
+    )
+    serve.add_argument(
+        "--private",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="never ask an upstream for names such as acme-*; only without --config",
+    )
     serve.set_defaults(run=run)
 
 
@@ -67,8 +85,11 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 def _settings(arguments: argparse.Namespace) -> settings.Settings:
     if arguments.config is not None:
+        if arguments.upstreams or arguments.private:
+            raise InvalidSettingsError("--upstream and --private go without --config: index.yaml has `upstreams`")
         return settings.parse(arguments.config.read_bytes())
     token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
-    laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes))
+    others = OtherIndexes.parse(arguments.upstreams, arguments.private)
+    laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes), others)
     print(laptop.instructions, flush=True)  # noqa: T201 - the command's output
     return laptop.settings

@@ -7,6 +7,7 @@ from wheelyard_server.web.handlers import (
     files,
     health,
     json_api,
+    mirrored_files,
     mirroring,
     simple,
     trusted_publishing,
@@ -17,6 +18,7 @@ from wheelyard_server.web.handlers.management import OPERATIONS
 from wheelyard_server.web.handlers.openapi import openapi
 from wheelyard_server.web.handlers.operations import route
 from wheelyard_server.web.http.expect_continue import defer_continue
+from wheelyard_server.web.http.targets import MIRROR
 
 # Clients that were set up for pypiserver or pypicloud use the other paths than /legacy/, and keep
 # working. A missing slash cannot be answered with a redirect: twine and poetry follow none.
@@ -24,7 +26,14 @@ UPLOAD_PATHS = ("/legacy/", "/legacy", "/", "/simple/", "/simple", "/pypi/", "/p
 
 CORS_HANDLERS = (
     *(simple.root, simple.project, simple.to_root, simple.to_project, simple.to_project_or_root),
-    *(files.file, files.integrity, json_api.project, json_api.project_beside_pages, json_api.version),
+    *(
+        files.file,
+        files.integrity,
+        mirrored_files.mirrored_file,
+        json_api.project,
+        json_api.project_beside_pages,
+        json_api.version,
+    ),
 )
 """Handlers of pages, metadata and files: pages of allowed origins may read their answers."""
 
@@ -45,6 +54,7 @@ ROUTES = [
     web.get("/pypi/{project}/", simple.to_project),
     # Pages link to the first folder, and the JSON API at `/pypi/` to the second.
     *(web.get(f"/{folder}/{{project}}/{{sha256}}/{{filename}}", files.file) for folder in ("files", "packages")),
+    web.get(f"{MIRROR}{{upstream}}/{{path:.+}}", mirrored_files.mirrored_file),
     *(web.post(path, _upload_handler(path), expect_handler=defer_continue) for path in UPLOAD_PATHS),
     # hatch looks here, below the upload URL, for files that are already published.
     *(web.get(f"{path}+simple/{{project}}/", simple.filenames) for path in UPLOAD_PATHS if path.endswith("/")),

@@ -8,12 +8,14 @@ from packaging.version import Version
 from support.properties import given
 from wheelyard_server.errors import InvalidUploadError, NotFoundError
 from wheelyard_server.names import (
+    MAX_SPLITS,
     FileType,
     belongs_to,
     distribution_identity,
     other_spellings,
     parse_filename,
     parse_project_name,
+    possible_projects,
     standard_sdist_stem,
     tag_count,
     version_key,
@@ -190,3 +192,33 @@ def test_equal_versions_have_the_same_key_and_others_have_not(parts: tuple[str, 
     assert version_key(str(version)) == canonicalize_version(version, strip_trailing_zero=True)
     longer = Version(f"{epoch}{release}.0{''.join(rest)}")
     assert version_key(str(longer)) == version_key(str(version))
+
+
+@pytest.mark.parametrize(
+    ("filename", "projects"),
+    [
+        ("torch-2.0+cu124-cp311-cp311-linux_x86_64.whl", ["torch"]),
+        ("a_b.C-1.0.tar.gz", ["a-b-c"]),
+        ("a-b-1.0.tar.gz", ["a-b", "a"]),
+        ("a-1.0-1.zip", ["a-1-0", "a"]),
+        ("demo-1.0-variants.json", ["demo-1-0-variants", "demo-1-0", "demo-1", "demo"]),
+        ("demo_1.0.exe", ["demo-1-0", "demo-1", "demo"]),
+        ("-1.0.tar.gz", []),
+        ("demo.tar.gz", []),
+        ("", []),
+        ("\u00e9-1.0.tar.gz", []),
+    ],
+)
+def test_the_projects_of_a_file_whose_url_is_all_that_is_known(filename: str, projects: list[str]) -> None:
+    """T42: a lock has the URL of a file, and its page was never asked for."""
+    assert list(possible_projects(filename)) == projects
+
+
+@given(name=st.from_regex(r"[a-z0-9]+(-[a-z0-9]+){0,5}", fullmatch=True), version=st.sampled_from(["1.0", "2-1"]))
+def test_the_right_project_is_among_the_possible_ones(name: str, version: str) -> None:
+    for filename in (f"{name}-{version}.tar.gz", f"{name.replace('-', '_')}-{version}-py3-none-any.whl"):
+        assert name in possible_projects(filename)
+
+
+def test_a_filename_full_of_dashes_has_few_projects() -> None:
+    assert len(possible_projects("-".join("a" * 60) + ".tar.gz")) == MAX_SPLITS

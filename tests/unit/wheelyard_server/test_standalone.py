@@ -9,6 +9,7 @@ from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import ANONYMOUS, Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings.upstream_arguments import OtherIndexes
 
 
 def test_the_first_start_makes_a_token_and_shows_it_once(tmp_path: Path) -> None:
@@ -71,3 +72,56 @@ def test_arguments_that_make_no_sense_are_explained(
 ) -> None:
     with pytest.raises(InvalidSettingsError):
         standalone.prepare(storage.format(tmp=tmp_path), listen, token)
+
+
+def with_upstreams(folder: Path, *upstreams: str, private: tuple[str, ...] = ()) -> standalone.LaptopServer:
+    return standalone.prepare(
+        f"file:{folder}/data", "127.0.0.1:9000", None, others=OtherIndexes.parse(upstreams, private)
+    )
+
+
+def test_upstreams_are_asked_in_the_order_of_the_command_line_and_no_other_host_is_allowed(tmp_path: Path) -> None:
+    torch, local = "torch=https://Packages.example.com/whl/cu124/", "local=http://127.0.0.1:8000/simple/"
+    prepared = with_upstreams(tmp_path, torch, "pypi", local, "v6=http://[::1]/simple/", private=("acme-*",))
+    settings = prepared.settings
+    assert [(each.name, each.url, each.pypi is not None) for each in settings.upstreams] == [
+        ("torch", "https://Packages.example.com/whl/cu124/", False),
+        ("pypi", "", True),
+        ("local", "http://127.0.0.1:8000/simple/", False),
+        ("v6", "http://[::1]/simple/", False),
+    ]
+    assert settings.egress.allowed_hosts == ("packages.example.com", "pypi", "127.0.0.1:8000", "[::1]:80")
+    assert settings.names.private == ("acme-*",)
+    assert "come from torch, then pypi, then local, then v6." in prepared.instructions
+    assert "Private names, which no upstream is asked for: acme-*" in prepared.instructions
+
+
+def test_without_upstreams_no_host_is_allowed_and_nothing_is_said_about_them(tmp_path: Path) -> None:
+    prepared = with_upstreams(tmp_path)
+    assert (prepared.settings.upstreams, prepared.settings.egress.allowed_hosts) == ((), ())
+    assert "come from" not in prepared.instructions
+
+
+def test_a_laptop_without_private_names_learns_how_to_keep_some(tmp_path: Path) -> None:
+    assert "with --private 'acme-*'" in with_upstreams(tmp_path, "pypi").instructions
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["PyPI", "pypi=", "", "team", "team=packages.example.com", "te am=https://a.example", "a/b=https://a.example"],
+)
+def test_an_upstream_is_pypi_or_a_name_and_a_url(tmp_path: Path, argument: str) -> None:
+    with pytest.raises(InvalidSettingsError, match="--upstream must be pypi or NAME=URL"):
+        with_upstreams(tmp_path, argument)
+
+
+def test_two_upstreams_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingsError, match="a name of its own"):
+        with_upstreams(tmp_path, "pypi", "pypi")
+
+
+@pytest.mark.parametrize("glob", ["Acme-*", "acme_*", "acme.*", "", "acme-"])
+def test_a_private_glob_that_matches_no_normalized_name_is_refused(tmp_path: Path, glob: str) -> None:
+    """T22: a name is compared in one spelling only."""
+    with pytest.raises(InvalidSettingsError, match="--private must be a glob on normalized names"):
+        with_upstreams(tmp_path, "pypi", private=(glob,))

@@ -8,8 +8,9 @@ from io import FileIO
 
 from wheelyard_server.access.readable import ReadableCatalog
 from wheelyard_server.catalog.counts import Source
+from wheelyard_server.catalog.stored_project import Staleness
 from wheelyard_server.errors import StorageError
-from wheelyard_server.model import File
+from wheelyard_server.model import File, MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web.front.request_groups import LaneClient, RequestGroup, RunningTasks, cut_off
 from wheelyard_server.web.front.request_recorder import RequestRecorder
@@ -40,16 +41,16 @@ class AnswerSender:
         self._tail = b""
         """The end of the headers of all answers in this second."""
 
-    def send(self, group: RequestGroup, answer: ReadyAnswer, stale_seconds: float | None = None) -> None:
-        """Send an answer to all clients of a group; `stale_seconds` is None if it is current."""
+    def send(self, group: RequestGroup, answer: ReadyAnswer, stale: Staleness | None = None) -> None:
+        """Send an answer to all clients of a group; `stale` is None if it is current."""
         status, head, body = answer
         if group.target.method == "HEAD":
             body = b""
-        if stale_seconds is not None and not group.target.filename:
-            head += f"{CACHE_STATUS}: {cache_status(stale_seconds)}\r\n".encode()
+        if stale is not None and not group.target.filename:
+            head += f"{CACHE_STATUS}: {cache_status(stale)}\r\n".encode()
         head += self._tail_at(time.time())
         answered = group.with_request_ids()
-        if isinstance(body, File):
+        if not isinstance(body, bytes):
             for client, request_id in answered:
                 self._tasks.start(self._send_file(group, client, request_id, head, body))
             return
@@ -76,9 +77,9 @@ class AnswerSender:
         return True
 
     async def _send_file(
-        self, group: RequestGroup, client: LaneClient, request_id: bytes, head: bytes, file: File
+        self, group: RequestGroup, client: LaneClient, request_id: bytes, head: bytes, file: File | MirroredFile
     ) -> None:
-        path, sent = group.target.path, 0
+        path, sent, size = group.target.path, 0, file.size or 0
         with self._lifecycle.running():
             try:
                 opened = await self._open(group.target.project, file)
@@ -87,14 +88,14 @@ class AnswerSender:
                     return
                 # If the client has gone, there is nothing left to do.
                 with opened, suppress(ConnectionError, TimeoutError):
-                    sent = await client.send_file(b"".join((head, request_id, END_OF_HEADERS)), opened, file.size)
-                    if sent < file.size:
+                    sent = await client.send_file(b"".join((head, request_id, END_OF_HEADERS)), opened, size)
+                    if sent < size:
                         log.error("%s was cut off: the file became shorter while it was sent", path)
             except Exception as error:  # noqa: BLE001 - it is logged there
                 cut_off(path, [client], error)
         self._recorder.record(group, [(client, request_id)], HTTPStatus.OK, len(head), sent)
 
-    async def _open(self, project: NormalizedName, file: File) -> FileIO | None:
+    async def _open(self, project: NormalizedName, file: File | MirroredFile) -> FileIO | None:
         """Open a file on this machine; None if it was lost or changed since it was found there."""
         try:
             content = await self._catalog.open(project, file)

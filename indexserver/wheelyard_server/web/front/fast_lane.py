@@ -99,7 +99,7 @@ class FastLane:
         if project is None or answer is None:
             group.pass_on()
         else:
-            self._sender.send(group, answer, project.stale_seconds)
+            self._sender.send(group, answer, project.staleness)
 
 
 LANE = web.AppKey("lane", FastLane)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wheelyard_server.access.known_readers import KnownReader
-from wheelyard_server.names import NormalizedName
+from wheelyard_server.names import NormalizedName, possible_projects
+from wheelyard_server.web.handlers.files import METADATA_SUFFIX
 from wheelyard_server.web.http import request_ids
-from wheelyard_server.web.http.targets import Target, is_host
+from wheelyard_server.web.http.targets import MIRROR, Target, is_host
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType, choose, choose_encoding
 from wheelyard_server.web.telemetry import client_families
 from wheelyard_server.web.telemetry.logs import MAX_PATH_LENGTH, has_secret
@@ -23,9 +24,11 @@ MAX_CACHED_LINES = 4096
 MAX_CACHED_HEADERS = 1024
 """Clients send the same request lines and blocks of headers again and again."""
 
+_FILENAME = r"[A-Za-z0-9](?:[A-Za-z0-9._+-]|%2B)*"
 _LINE = re.compile(
-    rb"(GET|HEAD) (/simple/([a-z0-9]+(?:-[a-z0-9]+)*)/"
-    rb"|/files/([a-z0-9]+(?:-[a-z0-9]+)*)/([0-9a-f]{64})/([A-Za-z0-9](?:[A-Za-z0-9._+-]|%2B)*)) HTTP/1\.1"
+    rf"(GET|HEAD) (/simple/([a-z0-9]+(?:-[a-z0-9]+)*)/"
+    rf"|/files/([a-z0-9]+(?:-[a-z0-9]+)*)/([0-9a-f]{{64}})/({_FILENAME})"
+    rf"|{MIRROR}([a-z0-9-]+)/((?:[A-Za-z0-9_-](?:[A-Za-z0-9._+-]|%2B)*/)*({_FILENAME}))) HTTP/1\.1".encode()
 )
 _HEADER = re.compile(rb"([A-Za-z-]+): ?([!-~](?:[ -~]*[!-~])?)\r\n")
 _HARMLESS_HEADERS = frozenset(
@@ -36,6 +39,7 @@ _HARMLESS_HEADERS = frozenset(
 )
 """Headers that change nothing, or are evaluated below. A header that comes twice is not harmless."""
 _PAGE, _FILE = "/simple/{project}/", "/files/{project}/{sha256}/{filename}"
+_MIRRORED_FILE = f"{MIRROR}{{upstream}}/{{path}}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +97,7 @@ def _target(line: bytes) -> Target | None:
     if match is None:
         return None
     # Links spell a plus as %2B, which aiohttp decodes for the log.
-    method, path, of_page, project, sha256, filename = (
+    method, path, of_page, project, sha256, filename, upstream, upstream_path, mirrored = (
         (each or b"").replace(b"%2B", b"+").decode() for each in match.groups()
     )
     if has_secret(path):
@@ -101,7 +105,24 @@ def _target(line: bytes) -> Target | None:
     path = path[:MAX_PATH_LENGTH]
     if of_page:
         return Target(_PAGE, method, path, NormalizedName(of_page))
+    if upstream:
+        return _mirrored(method, path, upstream, upstream_path, mirrored)
     return Target(_FILE, method, path, NormalizedName(project), sha256, filename)
+
+
+def _mirrored(method: str, path: str, upstream: str, upstream_path: str, filename: str) -> Target | None:
+    """Return the target of a mirrored file, in the likeliest of its projects."""
+    for project in possible_projects(filename.removesuffix(METADATA_SUFFIX))[:1]:
+        return Target(
+            _MIRRORED_FILE,
+            method,
+            path,
+            project,
+            filename=filename,
+            upstream=upstream,
+            upstream_path=upstream_path,
+        )
+    return None
 
 
 def _request_headers(block: bytes) -> RequestHeaders | None:

@@ -1,14 +1,16 @@
 """The answers that the fast lane can send: rendered pages, and files on this machine or redirected."""
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
 from wheelyard_server.access.readable import ReadableCatalog, ReadableProject
 from wheelyard_server.catalog.stored_project import ProjectView
-from wheelyard_server.model import File
+from wheelyard_server.model import File, MirroredFile
 from wheelyard_server.settings import Listener
 from wheelyard_server.web.front.fast_requests import RequestHeaders
 from wheelyard_server.web.handlers.files import FILE_TYPE, METADATA_SUFFIX, file_headers, redirect_headers
+from wheelyard_server.web.handlers.mirrored_files import mirrored_headers
 from wheelyard_server.web.http.headers import head, is_among
 from wheelyard_server.web.http.targets import Target
 from wheelyard_server.web.pages.representation import ReadyAnswer
@@ -29,6 +31,8 @@ class ReadyAnswers:
         view = project.view_for(headers.reader, listener)
         if view is None:
             return None
+        if target.upstream:
+            return self._mirrored_file(view, target, headers, listener)
         if target.filename:
             return self._file(view, target, headers, listener)
         page = self._pages.cached_page(view, headers.media_type, headers.encoding)
@@ -54,6 +58,19 @@ class ReadyAnswers:
             content = found  # A URL that was signed for GET is refused for HEAD.
         return _file_answer(content, found.sha256, found, headers)
 
+    def _mirrored_file(
+        self, view: ProjectView, target: Target, headers: RequestHeaders, listener: Listener
+    ) -> ReadyAnswer | None:
+        path, is_metadata = target.upstream_path, target.filename.endswith(METADATA_SUFFIX)
+        found = view.known_at_path(path.removesuffix(METADATA_SUFFIX) if is_metadata else path)
+        if found is None or view.project.owner != target.upstream or not view.verdict(found).is_served:
+            return None
+        digest = (found.core_metadata_sha256 or "") if is_metadata else found.sha256
+        content = (
+            self.catalog.cached_object(digest) if is_metadata else self.catalog.cached_mirrored(found, listener)
+        )
+        return None if content is None else _answer(content, digest, headers, _mirrored_head)
+
 
 def _file_answer(
     content: bytes | File | str | None, digest: str, file: File, headers: RequestHeaders
@@ -61,20 +78,45 @@ def _file_answer(
     """Return the answer for what a client gets of a file; see `ReadableCatalog.cached_content`."""
     if content is None:
         return None
-    has_login = headers.reader.has_credentials
-    if headers.if_none_match and is_among(f'"{digest}"', headers.if_none_match):
-        return ReadyAnswer(HTTPStatus.NOT_MODIFIED, _file_head(digest, None, has_login), b"")
-    if isinstance(content, bytes):
-        return ReadyAnswer(HTTPStatus.OK, _file_head(digest, len(content), has_login), content)
-    if isinstance(content, str):
+    if isinstance(content, str) and not _is_known(digest, headers):
         return ReadyAnswer(HTTPStatus.FOUND, _redirect_head(content), b"")
-    return ReadyAnswer(HTTPStatus.OK, _file_head(digest, file.size, has_login), file)
+    head_of = _private_head if headers.reader.has_credentials else _public_head
+    return _answer(file if isinstance(content, str) else content, digest, headers, head_of)
+
+
+def _answer(
+    content: bytes | File | MirroredFile,
+    digest: str,
+    headers: RequestHeaders,
+    head_of: Callable[[str, int | None], bytes],
+) -> ReadyAnswer:
+    if _is_known(digest, headers):
+        return ReadyAnswer(HTTPStatus.NOT_MODIFIED, head_of(digest, None), b"")
+    size = len(content) if isinstance(content, bytes) else content.size
+    return ReadyAnswer(HTTPStatus.OK, head_of(digest, size), content)
+
+
+def _is_known(digest: str, headers: RequestHeaders) -> bool:
+    return headers.if_none_match != "" and is_among(f'"{digest}"', headers.if_none_match)
 
 
 @lru_cache(4096)
-def _file_head(sha256: str, length: int | None, has_login: bool) -> bytes:  # noqa: FBT001 - lru_cache is faster without keywords
+def _public_head(sha256: str, length: int | None) -> bytes:
+    return _file_head(file_headers(sha256, has_login=False), length)
+
+
+@lru_cache(4096)
+def _private_head(sha256: str, length: int | None) -> bytes:
+    return _file_head(file_headers(sha256, has_login=True), length)
+
+
+@lru_cache(4096)
+def _mirrored_head(sha256: str, length: int | None) -> bytes:
+    return _file_head(mirrored_headers(sha256), length)
+
+
+def _file_head(headers: Mapping[str, str], length: int | None) -> bytes:
     """Return the head of an answer; without a length, that of a 304."""
-    headers = file_headers(sha256, has_login=has_login)
     if length is None:
         return head(HTTPStatus.NOT_MODIFIED, headers)
     return head(HTTPStatus.OK, {**headers, "Content-Type": FILE_TYPE, "Content-Length": str(length)})

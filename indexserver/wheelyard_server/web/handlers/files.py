@@ -1,11 +1,13 @@
 """`GET /files/<project>/<sha256>/<filename>`: files, their metadata and their provenance."""
 
+from hashlib import sha256
+
 from aiohttp import web
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import File
+from wheelyard_server.model import File, MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.http.headers import NO_STORE, VARY, matches
@@ -15,7 +17,7 @@ METADATA_SUFFIX = ".metadata"
 PROVENANCE_SUFFIX = ".provenance"
 FILE_TYPE = "application/octet-stream"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
-_HEADERS = {
+FILE_HEADERS = {
     "Accept-Ranges": "bytes",
     "Vary": "Authorization, Origin",
     # Strangers uploaded it: no browser may show it.
@@ -47,7 +49,7 @@ async def _find_file(request: web.Request, filename: str) -> tuple[GuardedCatalo
 async def _send_metadata(request: web.Request, filename: str) -> web.Response:
     catalog, name, file = await _find_file(request, filename)
     body = await catalog.core_metadata(name, file)
-    return _small_answer(
+    return small_answer(
         request, body, file.core_metadata_sha256, FILE_TYPE, _cache_control(has_login=_has_login(request))
     )
 
@@ -59,9 +61,13 @@ async def integrity(request: web.Request) -> web.Response:
     """
     name, filename = parse_project_name(request.match_info["project"]), request.match_info["filename"]
     catalog = await guarded_catalog(request)
-    found = (await catalog.project(name)).project.file(filename)
-    if found is None or Version(found.version) != parse_version(request.match_info["version"]):
+    view = await catalog.project(name)
+    found, version = view.file(filename), parse_version(request.match_info["version"])
+    if found is None or not found.version or Version(found.version) != version:
         raise NotFoundError("This version of the project has no such file")
+    if isinstance(found, MirroredFile):
+        body = await catalog.mirrored_provenance(view.source(found))
+        return small_answer(request, body, sha256(body).hexdigest(), PROVENANCE_TYPE, "no-cache")
     return await _send_provenance(request, catalog, name, await catalog.file(name, filename, found.sha256))
 
 
@@ -70,13 +76,14 @@ async def _send_provenance(
 ) -> web.Response:
     body = await catalog.provenance(name, file)
     # Later uploads add attestations: unlike a file, its provenance must be revalidated.
-    return _small_answer(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
+    return small_answer(request, body, file.provenance_sha256 or "", PROVENANCE_TYPE, "no-cache")
 
 
-def _small_answer(
+def small_answer(
     request: web.Request, body: bytes, sha256: str, content_type: str, cache_control: str
 ) -> web.Response:
-    headers = {**_HEADERS, "Cache-Control": cache_control, "ETag": f'"{sha256}"'}
+    """Return the answer with an object of a file, or its 304."""
+    headers = {**FILE_HEADERS, "Cache-Control": cache_control, "ETag": f'"{sha256}"'}
     if matches(request, headers["ETag"]):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
@@ -84,7 +91,7 @@ def _small_answer(
 
 def file_headers(sha256: str, *, has_login: bool) -> dict[str, str]:
     """Return the headers of an answer with the bytes of this digest, or of its 304."""
-    return {**_HEADERS, "Cache-Control": _cache_control(has_login=has_login), "ETag": f'"{sha256}"'}
+    return {**FILE_HEADERS, "Cache-Control": _cache_control(has_login=has_login), "ETag": f'"{sha256}"'}
 
 
 def redirect_headers(location: str) -> dict[str, str]:
@@ -108,7 +115,7 @@ async def _send_content(request: web.Request, filename: str) -> web.StreamRespon
         response.set_status(304)
         return response
     response.content_type = FILE_TYPE
-    start, end = _range(request, file.size, response)
+    start, end = requested_range(request, file.size, response)
     if request.method == "HEAD":
         # Even if S3 would send it: S3 refuses a HEAD of a URL that was signed for GET.
         response.content_length = end - start
@@ -119,10 +126,10 @@ async def _send_content(request: web.Request, filename: str) -> web.StreamRespon
     return await send(request, response, await catalog.open(name, file, start, end), start, end)
 
 
-def _range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:
+def requested_range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:
     """Return the first byte and the one after the last; set the status. Of several ranges, none is served."""
     if_range = request.headers.get("If-Range")
-    if "Range" not in request.headers or if_range not in (None, response.headers["ETag"]):
+    if "Range" not in request.headers or if_range not in (None, response.headers.get("ETag", "")):
         return 0, size
     try:
         start, end, _ = request.http_range.indices(size)

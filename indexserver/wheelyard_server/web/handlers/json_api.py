@@ -15,14 +15,13 @@ from packaging.metadata import RawMetadata
 from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
-from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.inspection.metadata import fields_of
 from wheelyard_server.catalog.projects import latest
 from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import File, Project
-from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.model import OfferedFile, Project
+from wheelyard_server.names import NormalizedName, parse_project_name, parse_version, version_key
 from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.http.redirects import moved_permanently
 from wheelyard_server.web.pages.file_urls import file_url
@@ -53,6 +52,8 @@ CACHED_BYTES = 16 * 1024**2
 _TYPE = "application/json"
 _RENDERING = RenderingQueue()
 _RELEASE = distribution_version("wheelyard")
+_WHEEL_PARTS = 5
+"""The parts of a wheel's filename: name, version, Python, ABI and platform."""
 
 _Key = tuple[str, str, Version | None, str]
 """Name and ETag of a project, its version (None is the latest), and the folder of its files."""
@@ -64,7 +65,7 @@ class _Root(NamedTuple):
     folder: str
     """The folder below the root where the URLs of files are."""
 
-    def of(self, project: Project, file: File) -> str:
+    def of(self, project: Project, file: OfferedFile) -> str:
         return file_url(self.url, project, file, self.folder)
 
 
@@ -90,25 +91,27 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     """
     name, catalog, view = await _find_project(request)
     base, project = root_url(request), view.project
-    validator = f"{_RELEASE} {name} {version or ''} {view.etag} {folder} {base}"
-    unchanged = not_modified(request, _TYPE, validator, last_serial(project), view.stale_seconds)
+    state = view.etag + view.revision
+    validator = f"{_RELEASE} {name} {version or ''} {state} {folder} {base}"
+    unchanged = not_modified(request, _TYPE, validator, last_serial(project), view.staleness)
     if unchanged is not None:
         return unchanged
-    key, encoding, pages = (name, view.etag, version, folder), encoding_for(request), request.app[JSON_PAGES]
+    key, encoding, pages = (name, state, version, folder), encoding_for(request), request.app[JSON_PAGES]
     page = pages.get(key, base, encoding)
     if page is None:
-        rows = len(project.files)
-        files = await _RENDERING(lambda: _files_of_version(project, version), rows)
-        described = await catalog.core_metadata(name, _metadata_source(files))
+        rows = view.file_count
+        files = await _RENDERING(lambda: _files_of_version(view, version), rows)
+        source = _metadata_source(files)
+        described = b"" if source is None else await catalog.description(view, source)
 
         def make(root: str) -> Representation:
-            fields = fields_of(described)
-            body = _body(_Root(root, folder), project, files, fields, is_whole=version is None)
+            fields = fields_of(described) if described else RawMetadata()
+            body = _body(_Root(root, folder), view, files, fields, is_whole=version is None)
             return Representation(body, _TYPE, validator.replace(base, root), last_serial(project))
 
         # A description may be megabytes long.
         page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
-    return answer(request, page, view.stale_seconds)
+    return answer(request, page, view.staleness)
 
 
 async def _find_project(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, ProjectView]:
@@ -121,46 +124,56 @@ async def _find_project(request: web.Request) -> tuple[NormalizedName, GuardedCa
     return name, catalog, await catalog.project(name)
 
 
-def _files_of_version(project: Project, version: Version | None) -> tuple[File, ...]:
+def _files_of_version(view: ProjectView, version: Version | None) -> Sequence[OfferedFile]:
     """Return the files of a version; None is the latest one."""
-    files = Selection(version or parse_version(latest(project) or "")).of(project)
-    if not files or not project.status.offers_files:
+    wanted = latest(view.by_version) if version is None else str(version)
+    files = view.by_version.get(version_key(wanted)) if wanted else None
+    if not files:
         raise NotFoundError("This project has no such version")
     return files
 
 
-def _metadata_source(files: Sequence[File]) -> File:
-    """Return the file whose metadata describes a version: an sdist may leave fields for later (Dynamic)."""
-    return next((file for file in files if file.is_wheel), files[0])
+def _metadata_source(files: Sequence[OfferedFile]) -> OfferedFile | None:
+    """Return the file whose metadata describes a version: an sdist may leave fields for later (Dynamic).
+
+    None: an upstream has no metadata of this version.
+    """
+    described = [file for file in files if file.core_metadata_sha256 is not None]
+    return next((file for file in described if file.is_wheel), described[0] if described else None)
 
 
-def _body(root: _Root, project: Project, files: Sequence[File], metadata: RawMetadata, *, is_whole: bool) -> bytes:
+def _body(
+    root: _Root, view: ProjectView, files: Sequence[OfferedFile], metadata: RawMetadata, *, is_whole: bool
+) -> bytes:
     described: dict[str, Any] = {
-        "info": _info(root.url, project, files, metadata),
-        "last_serial": last_serial(project),
-        "urls": [_file(root, project, file) for file in files],
+        "info": _info(root.url, view.project, files, metadata),
+        "last_serial": last_serial(view.project),
+        "urls": [_file(root, view.project, file) for file in files],
         "vulnerabilities": [],
     }
     if is_whole:
-        described["releases"] = msgspec.Raw(_releases(root, project))
+        described["releases"] = msgspec.Raw(_releases(root, view))
     return msgspec.json.encode(described)
 
 
-def _releases(root: _Root, project: Project) -> bytes:
+def _releases(root: _Root, view: ProjectView) -> bytes:
     """Return the files of each version, encoded one by one: all at once would block other threads."""
     releases: dict[str, list[bytes]] = {}
-    for file in project.files:
-        releases.setdefault(file.version, []).append(msgspec.json.encode(_file(root, project, file)))
+    for file in view.files:
+        if file.version:
+            encoded = msgspec.json.encode(_file(root, view.project, file))
+            releases.setdefault(file.version, []).append(encoded)
     versions = (b"%s:[%s]" % (msgspec.json.encode(each), b",".join(files)) for each, files in releases.items())
     return b"{%s}" % b",".join(versions)
 
 
-def _info(root: str, project: Project, files: Sequence[File], metadata: RawMetadata) -> dict[str, Any]:
+def _info(root: str, project: Project, files: Sequence[OfferedFile], metadata: RawMetadata) -> dict[str, Any]:
     version = files[0].version
     yanked = all(file.yanked is not None for file in files)
     page = f"{root}/simple/{project.name}/"
     return {
         **{field: metadata.get(field) for field in _TEXTS},
+        "requires_python": metadata.get("requires_python", files[0].requires_python),
         **{field: metadata.get(field) or None for field in _LISTS},
         "keywords": ",".join(metadata.get("keywords") or ()),
         "name": metadata.get("name", project.name),
@@ -175,26 +188,28 @@ def _info(root: str, project: Project, files: Sequence[File], metadata: RawMetad
     }
 
 
-def _file(root: _Root, project: Project, file: File) -> dict[str, Any]:
+def _file(root: _Root, project: Project, file: OfferedFile) -> dict[str, Any]:
+    published = None if file.published is None else timestamp(file.published)
     return {
         "comment_text": "",
-        "digests": {"sha256": file.sha256},
+        "digests": {"sha256": file.sha256} if file.sha256 else {},
         "filename": file.filename,
         "has_sig": False,
         "packagetype": "bdist_wheel" if file.is_wheel else "sdist",
         "python_version": _python_version(file),
         "requires_python": file.requires_python,
         "size": file.size,
-        "upload_time": timestamp(file.upload_time).partition(".")[0],
-        "upload_time_iso_8601": timestamp(file.upload_time),
+        "upload_time": published and published.partition(".")[0],
+        "upload_time_iso_8601": published,
         "url": root.of(project, file),
         "yanked": file.yanked is not None,
         "yanked_reason": file.yanked or None,
     }
 
 
-def _python_version(file: File) -> str:
+def _python_version(file: OfferedFile) -> str:
     """Return the Python tags of a wheel, which stand before the ABI and the platform in its filename."""
-    if not file.is_wheel:
+    parts = file.filename.split("-")
+    if not file.is_wheel or len(parts) < _WHEEL_PARTS:
         return "source"
-    return ".".join(sorted(file.filename.split("-")[-3].split(".")))
+    return ".".join(sorted(parts[-3].split(".")))

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.projects import ProjectEntry
+from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import InvalidRequestError
-from wheelyard_server.model import File, Project
+from wheelyard_server.model import File, MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.handlers.management_schemas import (
     ChangedFiles,
+    NameOwner,
     ProjectDetails,
     Projects,
     ProjectSummary,
@@ -34,10 +36,14 @@ async def whoami(call: Call) -> Whoami:
 
 
 async def list_projects(call: Call) -> Projects:
-    """List the projects whose name or summary contains all words of `q`, from the one after `after`."""
-    words, page = _words(call.query.get("q", "")), _page(call)
+    """List the projects whose name or summary contains all words of `q`, from the one after `after`.
+
+    They are this index's own, unless `upstream` names where they are mirrored from.
+    """
+    words, page, upstream = _words(call.query.get("q", "")), _page(call), call.query.get("upstream")
+    projects = await (call.catalog.projects() if upstream is None else call.catalog.mirrored_projects(upstream))
     found: list[ProjectEntry] = []
-    async for entry in in_turns((await call.catalog.projects()).after(page.after)):
+    async for entry in in_turns(projects.after(page.after)):
         if _matches(entry, words):
             found.append(entry)
             if len(found) > page.limit:
@@ -48,7 +54,7 @@ async def list_projects(call: Call) -> Projects:
 
 async def get_project(call: Call) -> ProjectDetails:
     """Show a project."""
-    return _page_of((await call.catalog.project(_project(call))).project, _page(call))
+    return await _page_of(await call.catalog.project(_project(call)), _page(call))
 
 
 async def yank(call: Call) -> ChangedFiles:
@@ -69,7 +75,22 @@ async def delete(call: Call) -> ChangedFiles:
 async def set_status(call: Call) -> ProjectDetails:
     """Set a project's status marker."""
     name = _project(call)
-    return _page_of(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
+    return await _page_of(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
+
+
+async def claim(call: Call) -> NameOwner:
+    """Make an upstream's project this index's own: the upstream's files are refused from then on."""
+    return NameOwner.of(await call.catalog.claim(_project(call)))
+
+
+async def release(call: Call) -> NameOwner:
+    """Give a name without files of its own back, so that upstreams are asked for it again."""
+    return NameOwner.of(await call.catalog.release(_project(call)))
+
+
+async def refresh(call: Call) -> ProjectDetails:
+    """Ask the upstream for the project now, and show it."""
+    return await _page_of(await call.catalog.refresh(_project(call)), _Page())
 
 
 def _project(call: Call) -> NormalizedName:
@@ -106,15 +127,16 @@ def _matches(entry: ProjectEntry, words: Iterable[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _page_of(project: Project, page: _Page) -> ProjectDetails:
+async def _page_of(view: ProjectView, page: _Page) -> ProjectDetails:
     """Return a project with a page of its files."""
-    first = bisect_right(project.by_filename, page.after, key=_filename)
-    files = project.by_filename[first : first + page.limit]
-    is_last = first + page.limit >= len(project.files)
-    return ProjectDetails.of(project, files, None if is_last else files[-1].filename)
+    by_filename = await view.by_filename()
+    first = bisect_right(by_filename, page.after, key=_filename)
+    files = by_filename[first : first + page.limit]
+    is_last = first + page.limit >= len(by_filename)
+    return ProjectDetails.of(view, files, None if is_last else files[-1].filename)
 
 
-def _filename(file: File) -> str:
+def _filename(file: File | MirroredFile) -> str:
     return file.filename
 
 
@@ -134,7 +156,11 @@ OPERATIONS = (
         "List all projects, or those that match a search",
         list_projects,
         Projects,
-        query={"q": f"words that the name or the summary must contain, at most {MAX_QUERY_WORDS}", **_PAGING},
+        query={
+            "q": f"words that the name or the summary must contain, at most {MAX_QUERY_WORDS}",
+            "upstream": "list the projects that are mirrored from this upstream, or from any if it is *",
+            **_PAGING,
+        },
     ),
     Operation("GET", _PROJECT, "Show a project with its files", get_project, ProjectDetails, query=_PAGING),
     Operation("PUT", f"{_VERSION}/yank", "Yank a version", yank, ChangedFiles, Yank),
@@ -145,4 +171,9 @@ OPERATIONS = (
     Operation("DELETE", _VERSION, "Delete a version permanently", delete, ChangedFiles),
     Operation("DELETE", _FILE, "Delete a file permanently", delete, ChangedFiles),
     Operation("PUT", f"{_PROJECT}/status", "Set the status of a project", set_status, ProjectDetails, StatusChange),
+    Operation(
+        "POST", f"{_PROJECT}/claim", "Claim the name of an upstream's project for this index", claim, NameOwner
+    ),
+    Operation("POST", f"{_PROJECT}/release", "Give a name without files back to the upstreams", release, NameOwner),
+    Operation("POST", f"{_PROJECT}/refresh", "Ask the upstream for a project now", refresh, ProjectDetails),
 )

@@ -8,7 +8,8 @@ import msgspec
 
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.projects import ProjectEntry
-from wheelyard_server.model import Change, File, Project, Status
+from wheelyard_server.catalog.stored_project import ProjectView
+from wheelyard_server.model import Change, File, MirroredFile, Project, Status
 
 Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
@@ -35,12 +36,19 @@ class ProjectSummary(_Api, frozen=True):
     summary: str
     status: Status
     files: int
+    upstream: str | None
+    """The upstream that the project is mirrored from; null if it is this index's own."""
 
     @classmethod
     def of(cls, entry: ProjectEntry) -> "ProjectSummary":
         """Return the summary of a project."""
         return cls(
-            name=entry.name, version=entry.version, summary=entry.summary, status=entry.status, files=entry.files
+            name=entry.name,
+            version=entry.version,
+            summary=entry.summary,
+            status=entry.status,
+            files=entry.files,
+            upstream=entry.upstream or None,
         )
 
 
@@ -77,13 +85,16 @@ class FileDetails(_Api, frozen=True):
 
     filename: str
     version: str
-    size: int
-    sha256: str
-    upload_time: datetime
-    """When the file was first published."""
-    added: datetime
-    """When this index accepted the file."""
-    uploader: str
+    size: int | None
+    """Null if an upstream does not say."""
+    sha256: str | None
+    """Null if an upstream does not say, and the file was never fetched."""
+    upload_time: datetime | None
+    """When the file was first published; null if an upstream does not say."""
+    added: datetime | None
+    """When this index accepted the file, or first saw it at its upstream if that has no upload time."""
+    uploader: str | None
+    """Null for a file of an upstream."""
     requires_python: str | None
     yanked: bool
     yanked_reason: str | None
@@ -91,31 +102,57 @@ class FileDetails(_Api, frozen=True):
     """When the file was last yanked or unyanked; null if that is not known."""
     findings: tuple[FindingDetails, ...]
     """Rules that the file breaks, each once."""
+    unlisted: str | None = None
+    """Why pages do not list the file; null if they do."""
 
-    @classmethod
-    def of(cls, file: File) -> "FileDetails":
-        """Return the details of a file."""
-        return cls(
-            filename=file.filename,
-            version=file.version,
-            size=file.size,
-            sha256=file.sha256,
-            upload_time=file.upload_time,
-            added=file.added or file.upload_time,
-            uploader=file.uploader,
-            requires_python=file.requires_python,
-            yanked=file.yanked is not None,
-            yanked_reason=file.yanked or None,
-            yank_changed=Changed.of(file.yank_changed),
-            findings=tuple(FindingDetails(rule=each.rule, message=each.message) for each in file.findings),
-        )
+
+def _details(file: File | MirroredFile, unlisted: str) -> FileDetails:
+    """Return the details of a file; `unlisted` is the reason why pages do not list it, "" if they do."""
+    if isinstance(file, MirroredFile):
+        return _details_of_mirrored(file, unlisted)
+    return FileDetails(
+        filename=file.filename,
+        version=file.version,
+        size=file.size,
+        sha256=file.sha256,
+        upload_time=file.upload_time,
+        added=file.added or file.upload_time,
+        uploader=file.uploader,
+        requires_python=file.requires_python,
+        yanked=file.yanked is not None,
+        yanked_reason=file.yanked or None,
+        yank_changed=Changed.of(file.yank_changed),
+        findings=tuple(FindingDetails(rule=each.rule, message=each.message) for each in file.findings),
+        unlisted=unlisted or None,
+    )
+
+
+def _details_of_mirrored(file: MirroredFile, unlisted: str) -> FileDetails:
+    return FileDetails(
+        filename=file.filename,
+        version=file.version,
+        size=file.size,
+        sha256=file.sha256 or None,
+        upload_time=file.upload_time,
+        added=file.first_seen,
+        uploader=None,
+        requires_python=file.requires_python,
+        yanked=file.yanked is not None,
+        yanked_reason=file.yanked or None,
+        yank_changed=None,
+        findings=(),
+        unlisted=unlisted or None,
+    )
 
 
 class ProjectDetails(_Api, frozen=True):
     """A project with a page of its files, by filename."""
 
     name: str
-    status: Status
+    upstream: str | None
+    """The upstream that the project is mirrored from; null if it is this index's own."""
+    status: str
+    """A marker of PEP 792; that of an upstream may be one that this index does not know."""
     status_reason: str
     status_changed: Changed | None
     """When the status was last set; null if that is not known."""
@@ -125,17 +162,39 @@ class ProjectDetails(_Api, frozen=True):
     """The value of `after` for the next page of files; null at the end."""
 
     @classmethod
-    def of(cls, project: Project, files: Sequence[File], following: str | None) -> "ProjectDetails":
+    def of(cls, view: ProjectView, files: Sequence[File | MirroredFile], following: str | None) -> "ProjectDetails":
         """Return the details of a project with these of its files; `following` is the value of `next`."""
         return cls(
-            name=project.name,
-            status=project.status,
-            status_reason=project.status_reason,
-            status_changed=Changed.of(project.status_changed),
-            versions=project.versions,
-            files=tuple(map(FileDetails.of, files)),
+            name=view.project.name,
+            upstream=view.project.owner or None,
+            status=view.status,
+            status_reason=view.status_reason,
+            status_changed=Changed.of(view.project.status_changed),
+            versions=view.versions,
+            files=_all_details(view, files),
             next=following,
         )
+
+
+def _all_details(view: ProjectView, files: Iterable[File | MirroredFile]) -> tuple[FileDetails, ...]:
+    listed = view.listed_names
+    # As few calls as possible for each file: a page has a thousand.
+    return tuple([_details(file, "" if file.filename in listed else view.verdict(file).reason) for file in files])
+
+
+class NameOwner(_Api, frozen=True):
+    """To whom the name of a project belongs."""
+
+    name: str
+    upstream: str | None
+    """The upstream that the project is mirrored from; null if it is this index's own, or has no owner."""
+    claimed: Changed | None
+    """When the name was claimed from an upstream; null if it was not."""
+
+    @classmethod
+    def of(cls, project: Project) -> "NameOwner":
+        """Return the owner of a project's name."""
+        return cls(name=project.name, upstream=project.owner or None, claimed=Changed.of(project.claimed))
 
 
 class ChangedFiles(_Api, frozen=True):

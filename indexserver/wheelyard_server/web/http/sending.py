@@ -8,7 +8,7 @@ from io import FileIO
 from aiohttp import web
 
 from wheelyard_server.catalog.contents.content import Content
-from wheelyard_server.errors import StorageError, StorageUnavailableError
+from wheelyard_server.errors import StorageError, StorageUnavailableError, UpstreamError
 from wheelyard_server.web.http.sendfile import full_packets, sendfile
 
 log = logging.getLogger(__name__)
@@ -24,24 +24,26 @@ BY_SENDFILE = web.RequestKey("by_sendfile", int)
 
 
 async def send(
-    request: web.Request, response: web.StreamResponse, content: Content, start: int, end: int
+    request: web.Request, response: web.StreamResponse, content: Content, start: int, end: int | None
 ) -> web.StreamResponse:
     """Send the bytes from `start` up to and without `end` with the status and headers of `response`.
 
-    Raises `StorageError` before the status is sent. Later, only a cut connection can show that this
-    is not the file.
+    `end` is None for a stream that alone knows its length. Raises `StorageError` or `UpstreamError`
+    before the status is sent. Later, only a cut connection can show that this is not the file.
     """
-    response.content_length = end - start
+    if end is not None:
+        response.content_length = end - start
     try:
         if isinstance(content, bytes):
             return _whole(response, content[start:end])
         if isinstance(content, FileIO):
             with content:
-                return await _send_file(request, response, content, start, end)
+                last = os.fstat(content.fileno()).st_size if end is None else end
+                return await _send_file(request, response, content, start, last)
         return await _send_chunks(request, response, content)
     except (ConnectionError, TimeoutError):
         return response  # The client has gone, or read nothing for too long.
-    except StorageError as error:
+    except (StorageError, UpstreamError) as error:
         if not response.prepared:
             raise
         _cut(request, str(error))

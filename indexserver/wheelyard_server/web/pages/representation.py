@@ -10,7 +10,8 @@ from typing import NamedTuple
 import zstandard
 from aiohttp import web
 
-from wheelyard_server.model import File
+from wheelyard_server.catalog.stored_project import Staleness
+from wheelyard_server.model import File, MirroredFile
 from wheelyard_server.web.http.headers import SERIAL, VARY, head, matches
 from wheelyard_server.web.pages.negotiation import Encoding, choose_encoding
 
@@ -23,8 +24,8 @@ class ReadyAnswer(NamedTuple):
 
     status: HTTPStatus
     head: bytes
-    body: bytes | File
-    """A `File` stands for the bytes of a file on disk, which the sender opens."""
+    body: bytes | File | MirroredFile
+    """A file stands for its bytes on disk, which the sender opens."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def encoding_for(request: web.Request) -> Encoding:
 
 
 def not_modified(
-    request: web.Request, content_type: str, validator: str, serial: int, stale_seconds: float | None = None
+    request: web.Request, content_type: str, validator: str, serial: int, stale: Staleness | None = None
 ) -> web.Response | None:
     """Return the 304 if the client has a page, without rendering it; None if the page must be sent.
 
@@ -149,29 +150,27 @@ def not_modified(
         return None
     known = Representation(b"", content_type, validator, serial)
     encoding = encoding_for(request)
-    return answer(request, known, stale_seconds) if matches(request, known.etag(encoding)) else None
+    return answer(request, known, stale) if matches(request, known.etag(encoding)) else None
 
 
 CACHE_STATUS = "Cache-Status"
 
 
-def cache_status(stale_seconds: float) -> str:
-    """Return the value of the Cache-Status header (RFC 9211) of an answer that is stale for so long."""
-    return f'Wheelyard; hit; ttl=-{stale_seconds:.0f}; detail="the storage does not answer"'
+def cache_status(stale: Staleness) -> str:
+    """Return the value of the Cache-Status header (RFC 9211) of an answer that is stale."""
+    return f'Wheelyard; hit; ttl=-{stale.seconds:.0f}; detail="{stale.waiting_for} does not answer"'
 
 
-def answer(
-    request: web.Request, representation: Representation, stale_seconds: float | None = None
-) -> web.Response:
+def answer(request: web.Request, representation: Representation, stale: Staleness | None = None) -> web.Response:
     """Send it in the coding that the client prefers, or a 304 if the client has it.
 
-    `stale_seconds` is the time since the storage last confirmed it; None if it is current.
+    `stale` says for how long it was not confirmed; None if it is current.
     """
     encoding = encoding_for(request)
     unchanged = matches(request, representation.etag(encoding))
     headers = representation.headers(encoding, unchanged=unchanged)
-    if stale_seconds is not None:
-        headers[CACHE_STATUS] = cache_status(stale_seconds)
+    if stale is not None:
+        headers[CACHE_STATUS] = cache_status(stale)
     if unchanged:
         return web.Response(status=304, headers=headers)
     return web.Response(body=representation.body_in(encoding), headers=headers)

@@ -20,7 +20,9 @@ SECONDS_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.
 
 
 @dataclass(slots=True)
-class _Seconds:
+class Seconds:
+    """The times of a histogram, as plain numbers."""
+
     sum: float = 0
     buckets: list[int] = field(default_factory=lambda: [0] * len(SECONDS_BOUNDS))
 
@@ -30,7 +32,7 @@ class RequestMetrics(Collector):
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, str, int]] = Counter()
-        self.seconds: defaultdict[str, _Seconds] = defaultdict(_Seconds)
+        self.seconds: defaultdict[str, Seconds] = defaultdict(Seconds)
         self.authentications: Counter[tuple[Method, str]] = Counter()
         self.clients: Counter[str] = Counter()
         self.sent_bytes = 0
@@ -130,6 +132,31 @@ class CatalogMetrics(Collector):
         for source, count in counts.file_reads.items():
             reads.add_metric((source,), count)
         yield reads
+        yield from self._mirrors()
+
+    def _mirrors(self) -> Iterator[Metric]:
+        mirrors = self._counts.mirrors
+        by_upstream = {
+            "made": ("Projects of upstreams that this server was the first to serve.", mirrors.made),
+            "owners_changed": ("Names that moved to another upstream, by the new one.", mirrors.owners_changed),
+            "conflicts": ("Files for which an upstream lists other bytes than before.", mirrors.conflicts),
+            "gone": ("Files that an upstream no longer lists.", mirrors.gone),
+            "dropped": ("Entries of pages that are not files of their project, or unusable.", mirrors.dropped),
+        }
+        for name, (purpose, counts) in by_upstream.items():
+            family = CounterMetricFamily(f"wheelyard_mirror_{name}", purpose, labels=("upstream",))
+            for upstream, count in counts.items():
+                family.add_metric((upstream,), count)
+            yield family
+        yield CounterMetricFamily(
+            "wheelyard_mirror_stale_reads", "Pages that were served without their upstream.", mirrors.stale_reads
+        )
+        events = CounterMetricFamily(
+            "wheelyard_mirrored_files", "Events of files that came from upstreams.", labels=("event",)
+        )
+        for event, count in self._counts.mirrored.items():
+            events.add_metric((event,), count)
+        yield events
 
 
 class BackgroundMetrics(Collector):

@@ -5,6 +5,7 @@ Names follow https://prometheus.io/docs/practices/naming/.
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.model import FORMAT
+from wheelyard_server.upstream import Upstream
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
 from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http.headers import add_headers
@@ -26,6 +28,7 @@ from wheelyard_server.web.telemetry.collectors import (
     CatalogMetrics,
     RequestMetrics,
 )
+from wheelyard_server.web.telemetry.upstream_metrics import UpstreamMetrics, UpstreamStates
 
 NO_ROUTE = "none"
 _STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -106,6 +109,12 @@ class Metrics:
         """Export what the catalog counts."""
         self.registry.register(CatalogMetrics(counts))
 
+    def export_upstreams(self, upstreams: Iterable[Upstream]) -> UpstreamMetrics:
+        """Export the state of the upstreams and their requests, which the returned object counts."""
+        exported = UpstreamMetrics(upstreams)
+        self.registry.register(exported)
+        return exported
+
     def export_background(self, background: Background) -> None:
         """Export the state of the background loops."""
         self.registry.register(BackgroundMetrics(background))
@@ -130,7 +139,9 @@ def _sent_bytes(request: web.Request, response: web.StreamResponse) -> int:
     return (response.content_length or 0) if has_body else 0
 
 
-def metrics_app(metrics: Metrics, access: AccessFileState, background: Background) -> web.Application:
+def metrics_app(
+    metrics: Metrics, access: AccessFileState, background: Background, upstreams: UpstreamStates
+) -> web.Application:
     """Return the application that serves Prometheus and the operator on a separate port."""
 
     async def scrape(_request: web.Request) -> web.Response:
@@ -147,9 +158,14 @@ def metrics_app(metrics: Metrics, access: AccessFileState, background: Backgroun
         }
         return web.Response(text=json.dumps(content), content_type="application/json")
 
+    async def upstream_states(_request: web.Request) -> web.Response:
+        return web.Response(text=json.dumps(upstreams.described()), content_type="application/json")
+
     app = web.Application()
     app[BACKGROUND] = background
     app[SENDERS] = "clients of metrics"
     app.on_response_prepare.append(add_headers)
-    app.add_routes([web.get("/metrics", scrape), web.get("/access", access_file)])
+    app.add_routes(
+        [web.get("/metrics", scrape), web.get("/access", access_file), web.get("/upstreams", upstream_states)]
+    )
     return app

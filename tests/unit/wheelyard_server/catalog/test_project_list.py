@@ -2,6 +2,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,9 @@ from wheelyard_server.catalog import edits, project_list
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectList
-from wheelyard_server.catalog.projects import ProjectEntry, Projects, latest
+from wheelyard_server.catalog.projects import ProjectEntry, Projects, by_version, latest
 from wheelyard_server.errors import StorageUnavailableError
-from wheelyard_server.model import File, Project
+from wheelyard_server.model import File, Mirror, MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import Freshness
 from wheelyard_server.storage import Listed, Storage
@@ -234,7 +235,41 @@ def test_the_latest_version_is_the_one_that_an_installer_chooses(versions: list[
         version, _, yanked = text.partition(" ")
         return msgspec.structs.replace(file(version=version), yanked="" if yanked else None)
 
-    assert latest(Project(name="demo", files=tuple(map(made, versions)))) == expected
+    assert latest(by_version(tuple(map(made, versions)))) == expected
+
+
+async def mirror(storage: Storage, name: str, *versions: str) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    files = tuple(
+        MirroredFile(filename=f"{name}-{version}.tar.gz", version=version, path=f"/{name}-{version}.tar.gz")
+        for version in versions
+    )
+    made = Mirror(url="https://packages.example.com/simple/", made=now, fetched=now, files=files)
+    await Documents(storage).change(
+        parse_project_name(name), lambda project: project.replace(owner="pypi", mirror=made)
+    )
+
+
+async def test_mirrored_projects_are_in_a_list_of_their_own() -> None:
+    storage = MemoryStorage()
+    await publish(storage, "a")
+    await mirror(storage, "b", "1.0", "2.0", "")
+    await mirror(storage, "empty")
+    listed = new_list(storage)
+    assert [each.name for each in await listed.read()] == ["a"]
+    (mirrored,) = await listed.mirrored()
+    assert (mirrored.name, mirrored.upstream, mirrored.version, mirrored.files) == ("b", "pypi", "2.0", 3)
+
+
+async def test_a_changed_mirror_leaves_the_list_of_own_projects_the_same_object() -> None:
+    storage = MemoryStorage()
+    listed = new_list(storage)
+    await publish(storage, "a")
+    await mirror(storage, "b", "1.0")
+    own, mirrored = await listed.read(), await listed.mirrored()
+    await mirror(storage, "b", "1.0", "2.0")
+    assert await listed.read() is own
+    assert await listed.mirrored() is not mirrored
 
 
 class WithoutListingETags(MemoryStorage):

@@ -60,8 +60,10 @@ def routes() -> Iterator[tuple[str, str]]:
                 if route.path.startswith(("/files/", "/packages/"))
                 else last.filename,
                 "sha256": last.sha256,
+                "upstream": "pypi",
+                "path": f"packages/{'-'.join('a' * 2000)}.zip",
             }
-            yield route.method, re.sub(r"{(\w+)}", lambda match: values[match[1]], route.path)  # noqa: B023
+            yield route.method, re.sub(r"{(\w+)(?::\.\+)?}", lambda match: values[match[1]], route.path)  # noqa: B023
 
 
 QUERIES = {"/api/v1/projects": ["", f"?q={'+'.join('abcdefghij')}", f"?q={'a+' * 4000}", f"?q={'x' * 7000}"]}

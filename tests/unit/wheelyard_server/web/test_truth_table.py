@@ -20,6 +20,7 @@ from support.access import token_of
 from support.attestations import attested
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from support.mirrored_projects import mirror, never_asked
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.access import tokens
@@ -81,7 +82,7 @@ ROUTES_BY_VERB = {
         ("GET", "/{project}/json"),
         ("GET", "/api/v1/projects/{project}"),
     ],
-    "p": [("POST", path) for path in UPLOAD_PATHS],
+    "p": [*(("POST", path) for path in UPLOAD_PATHS), ("POST", "/api/v1/projects/{project}/refresh")],
     "y": [
         ("PUT", "/api/v1/projects/{project}/versions/1.0/yank"),
         ("DELETE", "/api/v1/projects/{project}/versions/1.0/yank"),
@@ -93,8 +94,26 @@ ROUTES_BY_VERB = {
         ("DELETE", "/api/v1/projects/{project}/versions/1.0"),
         ("DELETE", "/api/v1/projects/{project}/files/{wheel}"),
     ],
-    "m": [("PUT", "/api/v1/projects/{project}/status")],
+    "m": [
+        ("PUT", "/api/v1/projects/{project}/status"),
+        ("POST", "/api/v1/projects/{project}/claim"),
+        ("POST", "/api/v1/projects/{project}/release"),
+    ],
 }
+MIRRORED = ("open-up", "team-up")
+"""Projects of an upstream, for which subjects have the same rights as for the first two of `PROJECTS`."""
+ROUTES_OF_MIRRORED = [
+    ("GET", "/mirror/pypi/packages/{wheel}"),
+    ("GET", "/mirror/pypi/packages/{wheel}.metadata"),
+    ("GET", "/mirror/pypi/packages/{wheel}.provenance"),
+    *(route for route in ROUTES_BY_VERB["r"] if not route[1].startswith(("/files", "/packages", "/integrity"))),
+    ("GET", "/integrity/{project}/1.0/{wheel}/provenance"),
+]
+REFUSED_TO_EVERYONE = {
+    # A name is only given back if it has no files of its own.
+    "/api/v1/projects/{project}/release": 409,
+}
+"""Answers to those who may ask, if it is not 200."""
 LISTINGS = ("/simple/", "/api/v1/projects")
 FOR_EVERYBODY = {
     ("GET", "/"),
@@ -128,7 +147,9 @@ async def client(
 ) -> AsyncIterator[Client]:
     """Return an index with version 1.0 of each project, published by the boss."""
     settings.access_file.write_bytes(msgspec.yaml.encode(ACCESS))
-    application = app.build(settings, storage)
+    application = app.build(msgspec.structs.replace(settings, upstreams=(never_asked(*MIRRORED),)), storage)
+    for project in MIRRORED:
+        await mirror(storage, project, distributions.wheel(tmp_path, project.replace("-", "_")))
     application[LIFECYCLE].started = True
     async with TestClient(LimitedServer(application, settings.limits, listener=listener)) as test_client:
         for project in PROJECTS:
@@ -147,19 +168,38 @@ async def test_the_whole_table(
     headers = {} if subject == "anonymous" else auth(token_of(subject))
     wrong = []
     for (project, allowed), verb in product(zip(PROJECTS, MAY[subject, listener], strict=True), "rpydm"):
-        sha256 = json.loads(before[f"projects/{project}.json"])["files"][0]["sha256"]
+        digest = json.loads(before[f"projects/{project}.json"])["files"][0]["sha256"]
         wheel = WHEEL.format(module=project.replace("-", "_"))
         for method, template in ROUTES_BY_VERB[verb]:
-            path = template.format(project=project, sha256=sha256, wheel=wheel)
-            body: dict[str, Any] = {"data": form(tmp_path / wheel)} if verb == "p" else {}
+            path = template.format(project=project, sha256=digest, wheel=wheel)
+            body: dict[str, Any] = {"data": form(tmp_path / wheel)} if template in UPLOAD_PATHS else {}
             if method == "PUT":
                 body = {"json": {"status": "active"} if verb == "m" else {}}
             answer = await client.request(method, path, headers=headers, **body)
             storage.objects.clear()
             storage.objects.update(before)
-            expected = 200 if verb in allowed else _refusal(subject, verb)
+            granted = REFUSED_TO_EVERYONE.get(template, 200)
+            expected = granted if verb in allowed else _refusal(subject, verb)
             if answer.status != expected:
                 wrong.append(f"{subject} {method} {path} on {listener}: {answer.status}, not {expected}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_the_projects_of_an_upstream_have_the_same_rights(
+    client: Client, listener: Listener, subject: str
+) -> None:
+    """T44: rights are those of the project that lists the path, whatever the client asks for it by."""
+    headers = {} if subject == "anonymous" else auth(token_of(subject))
+    wrong = []
+    for (project, allowed), (method, template) in product(
+        zip(MIRRORED, MAY[subject, listener][:2], strict=True), ROUTES_OF_MIRRORED
+    ):
+        path = template.format(project=project, wheel=WHEEL.format(module=project.replace("-", "_")))
+        answer = await client.request(method, path, headers=headers)
+        expected = 200 if "r" in allowed else _refusal(subject, "r")
+        if answer.status != expected:
+            wrong.append(f"{subject} {method} {path} on {listener}: {answer.status}, not {expected}")
     assert wrong == []
 
 
@@ -188,7 +228,7 @@ def test_no_route_is_left_out() -> None:
     tested = {(method, _generic(path)) for routes in ROUTES_BY_VERB.values() for method, path in routes}
     listings = {("GET", path) for path in LISTINGS}
     routes = {(each.method, _generic(each.path)) for each in ROUTES if isinstance(each, web.RouteDef)}
-    assert routes - FOR_EVERYBODY == tested | listings
+    assert routes - FOR_EVERYBODY == tested | listings | {("GET", "/mirror/{upstream}/{path:.+}")}
 
 
 def _generic(path: str) -> str:

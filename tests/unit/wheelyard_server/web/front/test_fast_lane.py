@@ -29,6 +29,7 @@ from support.conversation import conversation, converse
 from support.http import auth
 from support.lane import Noted
 from support.memory_storage import Fault, MemoryStorage
+from support.mirrored_projects import mirror, never_asked, path_of
 from support.patience import HANG_SECONDS, until
 from support.properties import given, settings
 from support.serving import LimitedServer, statuses
@@ -61,6 +62,8 @@ from wheelyard_server.web.telemetry.logs import REQUEST, JsonFormatter, LineForm
 from wheelyard_server.web.telemetry.sampling import Sampling
 
 PROJECTS = ("demo", "secret-x")
+MIRRORED = "open-up"
+MIRRORED_PAGE = b"/simple/open-up/"
 LARGE = parse_project_name("open-large")
 JSON = "application/vnd.pypi.simple.v1+json"
 LIMITS = Limits(header_seconds=HANG_SECONDS, file_bytes=200_000)
@@ -92,6 +95,8 @@ class Pair:
     """Path of a file, in requests written as (file)."""
     large: bytes = b""
     """Path of one that is sent from the disk, written as (large)."""
+    mirrored: tuple[bytes, bytes] = (b"", b"")
+    """Paths of a small and of a large file of an upstream, written as (mirrored) and (mirrored large)."""
 
     @property
     def lane(self) -> Counted:
@@ -101,7 +106,10 @@ class Pair:
 
     async def send(self, pieces: list[bytes], *, in_turn: bool = False) -> list[bytes]:
         """Return the answers of both. In turn: each piece goes when those before have been answered."""
-        pieces = [piece.replace(b"(file)", self.file).replace(b"(large)", self.large) for piece in pieces]
+        small, large = self.mirrored
+        names = {b"(file)": self.file, b"(large)": self.large, b"(mirrored)": small, b"(mirrored large)": large}
+        for name, path in names.items():
+            pieces = [piece.replace(name, path) for piece in pieces]
         return [await answers(server, pieces, in_turn=in_turn) for server in (self.fast, self.slow)]
 
     async def warm_up(self) -> None:
@@ -110,7 +118,15 @@ class Pair:
         listing = await self.fast.app[CATALOG].project(DEMO)
         (file,) = listing.project.files
         self.file = f"/files/demo/{file.sha256}/{file.filename}".encode()
-        for path in (self.file, self.file + b".metadata", *filter(None, [self.large])):
+        mirrored = [path for path in self.mirrored if path]
+        metadata = [path + b".metadata" for path in (self.file, *mirrored)]
+        for path in (
+            self.file,
+            *filter(None, [self.large]),
+            *mirrored,
+            *metadata,
+            *[MIRRORED_PAGE] * bool(mirrored),
+        ):
             for _ in range(2):
                 whole = b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n"
                 assert [statuses(each) for each in await self.send([whole])] == [[200, 200]] * 2
@@ -142,6 +158,7 @@ async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | N
                 limits=LIMITS,
                 cache=Cache(folder=folder / f"cache-{number}") if storages else None,
                 performance=Performance(fast_lane=fast),
+                upstreams=(never_asked(MIRRORED),),
             )
             application = app.build(made, storages[number] if storages else FolderStorage(folder / "data"))
             application[LIFECYCLE].started = True
@@ -163,13 +180,26 @@ def running(
         for project in PROJECTS:
             runner.run(catalog.publish(upload(distributions.wheel(folder, project.replace("-", "_")))))
         large = runner.run(publish_large(catalog, folder))
+        mirrored = runner.run(mirror_two(folder))
         runner.run(asyncio.sleep(0.1))  # A document that was written just now has no fingerprint.
         exit_stack = AsyncExitStack()
         pair = runner.run(exit_stack.enter_async_context(a_pair(folder, None)))
-        pair.large = large
+        pair.large, pair.mirrored = large, mirrored
         runner.run(pair.warm_up())
         yield runner, pair
         runner.run(exit_stack.aclose())
+
+
+async def mirror_two(folder: Path) -> tuple[bytes, bytes]:
+    """Keep a small and a large file of an upstream, and return their paths."""
+    module = os.urandom(SMALL_BYTES).hex()
+    wheels = (
+        distributions.wheel(folder, "open_up"),
+        distributions.wheel(folder, "open_up", "1.0+large", module=module),
+    )
+    await mirror(FolderStorage(folder / "data"), MIRRORED, *wheels)
+    small, large = (path_of(wheel).encode() for wheel in wheels)
+    return small, large
 
 
 async def publish_large(catalog: Catalog, folder: Path) -> bytes:
@@ -209,7 +239,11 @@ PATHS = st.sampled_from(
     [
         b"/simple/demo/", b"/simple/secret-x/", b"/simple/none/", b"/simple/Demo/", b"/simple/demo", b"/simple/",
         b"/simple/demo/?a", b"/simple//demo/", b"/simple/%64emo/", b"/simple/demo/../demo/", b"/simple/demo/#",
-        *[b"(file)", b"(large)", b"(file).metadata"] * 3, b"(file)x", b"(file)?", b"(file).provenance",
+        *[b"(file)", b"(large)", b"(file).metadata"] * 3, b"(file)x", MIRRORED_PAGE,
+        *[b"(mirrored)", b"(mirrored large)", b"(mirrored).metadata"] * 3, b"(mirrored)x", b"(mirrored).provenance",
+        b"/mirror/pypi/", b"/mirror/pypi/a/../open_up-1.0-py3-none-any.whl", b"/mirror/x/packages/open_up-1.0.zip",
+        b"/mirror/pypi/packages/open_up-1.0%2Blarge-py3-none-any.whl", b"/mirror/pypi/packages/%6fpen_up-1.0.zip",
+        b"(file)?", b"(file).provenance",
         b"/files/demo/", b"*", b"http://a/simple/demo/", b"/simple/\xc3\xa4/", b"/simple/" + b"a" * 250 + b"/",
     ]
 )  # fmt: skip
@@ -268,6 +302,14 @@ def test_all_answers_are_the_same(running: tuple[asyncio.Runner, Pair], pieces: 
         (HOT.replace(b"/simple/demo/", b"(file)")[:-2] + b"If-None-Match: *\r\n\r\n", True),
         (HOT.replace(b"/simple/demo/", b"(file)")[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
         (HOT.replace(b"/simple/demo/", b"(file)x"), False),
+        (HOT.replace(b"/simple/demo/", b"(mirrored)"), True),
+        (HOT.replace(b"/simple/demo/", b"(mirrored large)"), True),
+        (HOT.replace(b"/simple/demo/", b"(mirrored).metadata"), True),
+        (HOT.replace(b"GET /simple/demo/", b"HEAD (mirrored)"), True),
+        (HOT.replace(b"/simple/demo/", b"(mirrored)")[:-2] + b"If-None-Match: *\r\n\r\n", True),
+        (HOT.replace(b"/simple/demo/", b"(mirrored)")[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
+        (HOT.replace(b"/simple/demo/", b"(mirrored).provenance"), False),
+        (HOT.replace(b"/simple/demo/", b"(mirrored)x"), False),
         (HOT.replace(b"demo", b"secret-x"), False),
         (HOT.replace(b"demo/", b"demo/?x"), False),
         (HOT[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
@@ -569,7 +611,7 @@ async def test_lines_that_are_written_at_once_are_those_of_the_formatter(log_for
 async def test_an_error_during_revalidation_is_answered_by_aiohttp(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(_name: str) -> None:
+    async def fail(*_args: object) -> None:
         raise RuntimeError("a bug")
 
     for method in ("project", "revalidated_project"):

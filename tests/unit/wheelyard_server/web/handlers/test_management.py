@@ -117,7 +117,14 @@ async def test_projects_are_listed_and_searched_as_far_as_they_may_be_read(clien
     assert await found("secret", "") == []
     _, answer = await call(client, "GET", "/projects?q=demo")
     assert answer["projects"] == [
-        {"name": "demo", "version": "2.0", "summary": "Shows more things", "status": "active", "files": 3}
+        {
+            "name": "demo",
+            "version": "2.0",
+            "summary": "Shows more things",
+            "status": "active",
+            "files": 3,
+            "upstream": None,
+        }
     ]
 
 

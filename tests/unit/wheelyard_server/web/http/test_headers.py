@@ -5,18 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from support import distributions
 from support.access import PUBLISHER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
+from support.routes import PATHS, filled
 from support.serving import send_raw, statuses
 from wheelyard_server.app import CATALOG
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
-from wheelyard_server.web.routes import ROUTES
-
-PATHS = sorted({(each.method, each.path) for each in ROUTES if isinstance(each, web.RouteDef)})
 
 
 def assert_secured(headers: Mapping[str, str]) -> None:
@@ -28,10 +25,6 @@ def assert_secured(headers: Mapping[str, str]) -> None:
     for part in ("sandbox", "default-src 'none'", "frame-ancestors 'none'"):
         assert part in policy
     assert "allow-scripts" not in policy
-
-
-def filled(path: str, project: str = "demo") -> str:
-    return path.format(project=project, version="1.0", sha256="0" * 64, filename="demo-1.0-py3-none-any.whl")
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)

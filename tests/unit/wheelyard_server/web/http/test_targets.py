@@ -36,6 +36,20 @@ ODD = [
     "/simple/demo;a=b/",
     "/simple/demo/%",
     "/simple/demo/%zz",
+    "/mirror/pypi/a/../b-1.0.zip",
+    "/mirror/pypi/a/%2e%2e/b-1.0.zip",
+    "/mirror/pypi/./b-1.0.zip",
+    "/mirror/pypi//b-1.0.zip",
+    "/mirror/pypi/a%2fb-1.0.zip",
+    "/mirror/pypi/a%252fb-1.0.zip",
+    "/mirror/pypi/a%5cb-1.0.zip",
+    "/mirror/pypi/b%00-1.0.zip",
+    "/mirror/pypi/b%0d%0aX:%20y-1.0.zip",
+    "/mirror/pypi/b%C2%85-1.0.zip",
+    "/mirror/pypi/b%E2%80%AE-1.0.zip",
+    "/mirror/pypi/b%ff-1.0.zip",
+    "/mirror/..%2fsimple/b-1.0.zip",
+    "/mirror/P%20Y/b-1.0.zip",
     "*",
 ]
 
@@ -55,6 +69,22 @@ async def test_an_odd_path_never_reaches_the_storage(
 async def test_a_byte_that_is_no_utf8_is_no_path(client: Client) -> None:
     answer = await send_raw(client.server, b"GET /simple/\xff/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert statuses(answer)[0] in {400, 404}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mirror/pypi/packages/demo-1.0%2Bcu124-py3-none-any.whl",
+        "/mirror/pypi/_packaging/team@Local/a=b,c/demo-1.0.zip",
+        "/mirror/a-b/a%20b/%C3%A9/demo-1.0.zip",
+    ],
+)
+async def test_upstreams_may_have_any_printable_character_in_their_paths(client: Client, path: str) -> None:
+    """T18: the path is kept as the upstream has it."""
+    request = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+    answer = await send_raw(client.server, request)
+    assert statuses(answer) == [404]
+    assert NO_SUCH_PATH.encode() not in answer
 
 
 @pytest.mark.parametrize(
