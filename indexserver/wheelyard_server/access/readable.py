@@ -31,6 +31,10 @@ class ReadableCatalog:
         """Return whether a cached project is as fresh as it has to be at this moment."""
         return project.document is not None and self._catalog.is_fresh(project.document)
 
+    def is_decided(self, project: "ReadableProject") -> bool:
+        """Return whether no upstream needs to be asked about a cached project."""
+        return project.document is not None and self._catalog.is_decided(project.document)
+
     async def revalidated_project(self, name: NormalizedName) -> "ReadableProject":
         """Return a project as it is now; see `Catalog.revalidated_project`, also for the errors."""
         return ReadableProject(self._access, name, await self._catalog.revalidated_project(name))

@@ -254,7 +254,7 @@ class Catalog:
         cached = self.cached_project(name)
         if cached is None or cached.view is None or not await self._reader.is_unchanged(cached):
             return await self.project(name)
-        if not self._is_decided(cached):
+        if not self.is_decided(cached):
             return await self.project(name)
         self.counts.page_reads += 1
         return cached.view
@@ -265,9 +265,9 @@ class Catalog:
 
     def is_fresh(self, cached: CachedDocument) -> bool:
         """Return whether `project` would return this cached document now."""
-        return self._reader.is_fresh(cached) and self._is_decided(cached)
+        return self._reader.is_fresh(cached) and self.is_decided(cached)
 
-    def _is_decided(self, cached: CachedDocument) -> bool:
+    def is_decided(self, cached: CachedDocument) -> bool:
         """Return whether neither its upstream nor the time may have changed a project."""
         project = cached.stored.project
         if project.mirror is None:

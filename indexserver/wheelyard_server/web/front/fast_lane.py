@@ -75,6 +75,8 @@ class FastLane:
         project = self._catalog.cached_project(target.project)
         if project is None or self._lifecycle.reason_not_ready is not None:
             return None
+        if target.upstream and not self._catalog.is_decided(project):
+            return None  # aiohttp's way sends a known file without waiting for its upstream's page.
         answer = self._answers.find(project, target, headers, listener)
         return answer and RequestGroup(data, target, headers, listener, project, answer, time.perf_counter())
 

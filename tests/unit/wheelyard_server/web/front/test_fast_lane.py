@@ -332,6 +332,18 @@ def test_only_recognized_requests_are_taken(
     assert (pair.lane.taken - before == 1) is taken
 
 
+def test_a_mirrored_file_whose_page_has_expired_waits_in_the_lane_for_no_upstream(
+    running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, pair = running
+    monkeypatch.setattr(pair.fast.app[CATALOG], "is_decided", lambda _cached: False)
+    for path in (b"(mirrored)", b"(mirrored large)", b"(mirrored).metadata"):
+        assert (
+            runner.run(taken_after(pair, END.replace(b"close", b"keep-alive"), HOT.replace(b"/simple/demo/", path)))
+            == 0
+        )
+
+
 def test_a_client_that_asks_as_soon_as_it_has_an_answer_stays_in_the_lane(
     running: tuple[asyncio.Runner, Pair],
 ) -> None:
