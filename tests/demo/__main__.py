@@ -11,6 +11,7 @@ from cluster.kinds import chosen
 from cluster.paths import cache, locked
 from support.kubectl import CommandError
 from support.mainjob import EXAMPLES, SYSTEM, MainJob
+from support.public_index import NAMESPACE, PublicIndex
 
 _BEGAN = time.monotonic()
 
@@ -37,9 +38,17 @@ def up() -> None:
     files = job.collect_distributions(_folder("dist"))
     say(f"Publishing {len(files)} wheels and sdists with twine and uv, by the environment of the user's Secret")
     job.publish(files)
-    say("Installing in pods of another namespace, as a user and with no credentials (about 20 seconds)")
-    lines = job.install_in_jobs()
-    _show("\n".join(f"{name}: {line}" for name, line in lines.items()))
+    public = PublicIndex(job.cluster)
+    say("Running a public index in another namespace, and making it an upstream (about 30 seconds)")
+    public.start()
+    job.add_upstream()
+    say("Installing in a pod of a third namespace, as a user: hello-wheelyard and a public package, from one URL")
+    first = job.install_public_in_job("install-as-user")
+    say("Stopping the public index, and installing both again in another pod, with no credentials")
+    public.stop()
+    second = job.install_public_in_job("install-anonymously")
+    public.start()
+    _show(f"install-as-user: {first}\ninstall-anonymously, without the public index: {second}")
     _summarise(job, len(files))
 
 
@@ -55,7 +64,7 @@ def _clean_current() -> None:
     job = MainJob(connect())
     for example in ("install-jobs.yaml", "publisher.yaml", "quickstart.yaml"):
         job.kubectl("delete", "--ignore-not-found", "-f", str(EXAMPLES / example))
-    job.kubectl("delete", "namespace", SYSTEM, "--ignore-not-found")
+    job.kubectl("delete", "namespace", SYSTEM, NAMESPACE, "--ignore-not-found")
     say("The bucket wheelyard-quickstart and its packages are kept: delete them by hand if you want to")
 
 
@@ -76,7 +85,8 @@ def _summarise(job: MainJob, files: int) -> None:
 The operator made a bucket on S3, an IAM user for that bucket alone, and two replicas of the index server.
 It gave the IndexUsers ci (may publish) and web (may read) a Secret each, which pip, uv and twine read as it is.
 A pod published {files} files with the one; a Job of another namespace installed from them with the other,
-and a second Job did so with no credentials: pods inside read without a login.
+together with a package of a public index, from the same URL. Then the public index was stopped, and a second
+Job installed both again, with no credentials: pods inside read without a login. It runs again now.
 In the cluster:  {url}simple/
 To open it:      kubectl --namespace packages port-forward service/wheelyard-main 8080:80
                  then http://127.0.0.1:8080/

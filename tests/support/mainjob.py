@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from cluster import Cluster
+from support import public_index
 from support.kubectl import CommandError, Kubectl, eventually, run
 from support.rights import Install
+from support.upstreams.stock import APP
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -79,6 +81,7 @@ class MainJob:
             "namespaces": namespaces,
             "aws.allowedBuckets": ALLOWED_BUCKETS,
             "external.allowedHosts": ALLOWED_HOSTS,
+            "upstreams.allowedHosts": public_index.ALLOWED_HOSTS,
         }
         sets += [f"--set-json={key}={json.dumps(value)}" for key, value in lists.items()]
         sets += ["--set=aws.keyOverlap=5s"]
@@ -185,6 +188,24 @@ class MainJob:
         self.kubectl("-n", "team-web", "delete", "job", *jobs, "--ignore-not-found", "--wait")
         self.apply("install-jobs.yaml")
         return {job: self._finished(job) for job in jobs}
+
+    def add_upstream(self) -> None:
+        """Let the index of the quickstart mirror the public index, and return when it does."""
+        patch = json.dumps({"spec": {"upstreams": [public_index.UPSTREAM]}})
+        self.kubectl("-n", "packages", "patch", "packageindex", "main", "--type=merge", "-p", patch)
+        ready = ("wait", "--for=condition=UpstreamsReady", "packageindex/main", "--timeout=150s")
+        self.kubectl("-n", "packages", *ready)
+        self.kubectl("-n", "packages", "rollout", "status", "deployment/wheelyard-main", "--timeout=150s")
+
+    def install_public_in_job(self, job: str) -> str:
+        """Run one Job of install-jobs.yaml again with a package of the public index; return its last line."""
+        self.kubectl("-n", "team-web", "delete", "job", job, "--ignore-not-found", "--wait")
+        ours, both = "--target /tmp/site hello-wheelyard", f"--target /tmp/site hello-wheelyard {APP}"
+        imported = f"import {APP.replace('-', '_')}, hello_wheelyard;"
+        text = self.manifest("install-jobs.yaml").replace(ours, both).replace("import hello_wheelyard;", imported)
+        manifest = next(each for each in yaml.safe_load_all(text) if each["metadata"]["name"] == job)
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+        return self._finished(job)
 
     def _finished(self, job: str) -> str:
         def ended() -> bool:
