@@ -161,6 +161,16 @@ def test_publishing_a_name_of_the_upstream_is_refused_until_it_is_claimed(
     assert public.stock.project(NEEDED)
 
 
+def test_projects_that_shadow_those_of_an_upstream_are_named(
+    mirroring: Index, public: Upstream, tmp_path: Path
+) -> None:
+    publish(mirroring, tmp_path, "own_lib")
+    public.stock.wheel("own-lib", "66.6")
+    listed = json.loads(call(mirroring, "projects", "--shadowing", "--json").stdout)["projects"]
+    assert listed == [{"name": "own-lib", "here": "1.0", "upstream": "pypi", "version": "66.6", "newer": True}]
+    assert not [line for line in public.requests() if "acme" in line]
+
+
 def test_a_claimed_name_without_files_is_given_back(mirroring: Index) -> None:
     before = mirroring.files(NEEDED)
     assert call(mirroring, "claim", NEEDED, "--yes").returncode == 0

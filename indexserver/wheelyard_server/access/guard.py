@@ -13,6 +13,7 @@ from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.new_names import Asker
+from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.stored_project import MirroredSource, ProjectView
@@ -203,6 +204,11 @@ class GuardedCatalog:
         """Set a project's status marker and return the project."""
         self._require(Verb.MANAGE, name)
         return await self._catalog.set_status(name, status, reason, str(self.principal))
+
+    async def shadows(self, name: NormalizedName) -> tuple[Shadow, ...]:
+        """Return the upstreams that have a project of this name, too."""
+        self._require(Verb.MANAGE, name)
+        return await self._catalog.shadows(name)
 
     async def claim(self, name: NormalizedName) -> Project:
         """Make a name this index's own and return the project."""

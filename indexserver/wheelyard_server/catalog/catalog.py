@@ -22,6 +22,7 @@ from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, liste
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors, Upstreams
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.mirrors.shadowing import Shadowing
+from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.mirrors.sources import policy_of
 from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.project_list import ProjectList
@@ -379,6 +380,10 @@ class Catalog:
 
         await self._documents.change(name, change)
         return await self.project(name)
+
+    async def shadows(self, name: NormalizedName) -> tuple[Shadow, ...]:
+        """Return the upstreams that have a name, too; raise `UpstreamError` if one cannot be asked."""
+        return await self._mirrors.shadows(name)
 
     async def claim(self, name: NormalizedName, by: str = "") -> Project:
         """Make a name this index's own and return the project: upstreams' files are no longer offered."""

@@ -26,7 +26,7 @@ class StoredProject(NamedTuple):
 
 
 class Staleness(NamedTuple):
-    """How old a project is while whoever could confirm it does not answer."""
+    """The age of a project that cannot be confirmed now."""
 
     seconds: float
     waiting_for: str

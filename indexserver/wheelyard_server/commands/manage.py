@@ -25,6 +25,11 @@ def add_to(commands: Subparsers) -> None:
     projects_parser.add_argument(
         "--upstream", metavar="NAME", help="those that are mirrored from this upstream; * are those of any"
     )
+    projects_parser.add_argument(
+        "--shadowing",
+        action="store_true",
+        help="those of the index's own whose name an upstream has, too; asks for each, and needs manage",
+    )
     yank_parser = _add(
         commands, "yank", yank, "yank a version or file: installers skip it unless it is pinned exactly"
     )
@@ -66,7 +71,16 @@ def projects(client: Client, arguments: argparse.Namespace) -> Any:
     while (last := answer.get("next")) is not None:
         answer = client.call("GET", f"/projects?{urlencode({**query, 'after': last})}")
         found += answer["projects"]
-    return {"projects": found}
+    return {"projects": _shadowing(client, found) if arguments.shadowing else found}
+
+
+def _shadowing(client: Client, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each project and upstream that has its name, too."""
+    rows = []
+    for project in found:
+        answer = client.call("GET", f"/projects/{quote(project['name'], safe='')}/shadows")
+        rows += [{"name": answer["name"], "here": project["version"], **each} for each in answer["shadows"]]
+    return rows
 
 
 def yank(client: Client, arguments: argparse.Namespace) -> Any:

@@ -15,6 +15,7 @@ from wheelyard_server.catalog.mirrors.new_names import Asker, NewNames
 from wheelyard_server.catalog.mirrors.owners import Owners
 from wheelyard_server.catalog.mirrors.revalidation import Revalidation
 from wheelyard_server.catalog.mirrors.shadowing import Shadowing, shadowing
+from wheelyard_server.catalog.mirrors.shadows import Shadow, shadows
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.catalog.write_gate import WriteGate
@@ -139,6 +140,10 @@ class Mirrors:
                 f" add it to names.private of this index. {error}"
             )
             raise UpstreamUnavailableError(error.upstream, reason) from error
+
+    async def shadows(self, name: NormalizedName) -> tuple[Shadow, ...]:
+        """Return the upstreams that have this name, too; none is asked for a private name."""
+        return await shadows(name, (self._upstreams[each].upstream for each in self._policy.order(name)))
 
     async def claim(self, name: NormalizedName, claimed: Change) -> Project:
         """Make a name this index's own, although an upstream may have it, and return the project."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.event_loop_turns import in_turns
-from wheelyard_server.catalog.projects import ProjectEntry
+from wheelyard_server.catalog.projects import ProjectEntry, latest
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import File, MirroredFile
@@ -17,6 +17,7 @@ from wheelyard_server.web.handlers.management_schemas import (
     ProjectDetails,
     Projects,
     ProjectSummary,
+    Shadows,
     StatusChange,
     Whoami,
     Yank,
@@ -81,6 +82,14 @@ async def set_status(call: Call) -> ProjectDetails:
 async def claim(call: Call) -> NameOwner:
     """Make an upstream's project this index's own: the upstream's files are refused from then on."""
     return NameOwner.of(await call.catalog.claim(_project(call)))
+
+
+async def shadows(call: Call) -> Shadows:
+    """Ask the upstreams whether they have a project of this name, too, which its owner should know."""
+    name = _project(call)
+    found = await call.catalog.shadows(name)
+    own = latest((await call.catalog.project(name)).by_version)
+    return Shadows.of(name, own, found)
 
 
 async def release(call: Call) -> NameOwner:
@@ -174,6 +183,7 @@ OPERATIONS = (
     Operation(
         "POST", f"{_PROJECT}/claim", "Claim the name of an upstream's project for this index", claim, NameOwner
     ),
+    Operation("GET", f"{_PROJECT}/shadows", "Show the upstreams that have this name, too", shadows, Shadows),
     Operation("POST", f"{_PROJECT}/release", "Give a name without files back to the upstreams", release, NameOwner),
     Operation("POST", f"{_PROJECT}/refresh", "Ask the upstream for a project now", refresh, ProjectDetails),
 )

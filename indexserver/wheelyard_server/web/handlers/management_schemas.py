@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+from packaging.version import Version
 
 from wheelyard_server.access.rules import Verb
+from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.projects import ProjectEntry
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.model import Change, File, MirroredFile, Project, Status
@@ -195,6 +197,36 @@ class NameOwner(_Api, frozen=True):
     def of(cls, project: Project) -> "NameOwner":
         """Return the owner of a project's name."""
         return cls(name=project.name, upstream=project.owner or None, claimed=Changed.of(project.claimed))
+
+
+class ShadowDetails(_Api, frozen=True):
+    """An upstream that has a project of the same name."""
+
+    upstream: str
+    version: str | None
+    """Its newest version."""
+    newer: bool
+    """Whether that is newer than the latest version here, so that a client of both would take it."""
+
+
+class Shadows(_Api, frozen=True):
+    """The upstreams that have a project of this name, too. Their files are never mixed in."""
+
+    name: str
+    shadows: tuple[ShadowDetails, ...]
+
+    @classmethod
+    def of(cls, name: str, own: str | None, found: Iterable[Shadow]) -> "Shadows":
+        """Return them; `own` is the latest version here."""
+        details = (
+            ShadowDetails(
+                upstream=each.upstream,
+                version=each.version or None,
+                newer=bool(each.version) and (own is None or Version(each.version) > Version(own)),
+            )
+            for each in found
+        )
+        return cls(name=name, shadows=tuple(details))
 
 
 class ChangedFiles(_Api, frozen=True):

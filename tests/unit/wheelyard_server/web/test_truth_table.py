@@ -97,6 +97,7 @@ ROUTES_BY_VERB = {
     "m": [
         ("PUT", "/api/v1/projects/{project}/status"),
         ("POST", "/api/v1/projects/{project}/claim"),
+        ("GET", "/api/v1/projects/{project}/shadows"),
         ("POST", "/api/v1/projects/{project}/release"),
     ],
 }
