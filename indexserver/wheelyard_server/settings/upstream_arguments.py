@@ -32,7 +32,7 @@ class OtherIndexes:
         found = tuple(map(_upstream, upstreams))
         if len({each.name for each in found}) < len(found):
             raise InvalidSettingsError("Each --upstream must have a name of its own")
-        return cls(found, _names(private), Egress(allowed_hosts=tuple(map(_host, found))))
+        return cls(found, _names(private), Egress(allowed_hosts=tuple(map(_host, found)), private_addresses=True))
 
     def instructions(self) -> Sequence[str]:
         """Return lines that say where projects come from."""

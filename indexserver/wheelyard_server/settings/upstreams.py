@@ -87,6 +87,10 @@ class Egress(SettingsPart, frozen=True):
     """URL of the HTTP proxy for all upstreams; empty: `HTTPS_PROXY` and `HTTP_PROXY`."""
     no_proxy: tuple[str, ...] = ()
     """Hosts and their subdomains that are reached without the proxy; empty: `NO_PROXY`."""
+    private_addresses: bool = False
+    """Whether hosts that are not listed may have private addresses, too. That is for a laptop, whose
+    upstreams are named by the person who starts the server: in many companies, the names of public
+    indexes lead to a mirror inside."""
     denied_networks: tuple[str, ...] = ()
     """Networks, such as those of the cluster, that hosts which are not listed must not resolve to, in
     addition to the private ones."""

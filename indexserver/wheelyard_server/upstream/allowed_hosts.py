@@ -15,6 +15,7 @@ class AllowedHosts:
     def __init__(self, egress: Egress) -> None:
         # A host of this name is listed with its port: a Service `pypi` would otherwise be trusted.
         self._listed = _lower(egress.allowed_hosts) - {PYPI}
+        self._private_addresses = egress.private_addresses
         self._denied = tuple(ip_network(each) for each in egress.denied_networks)
         self.has_pypi = PYPI in egress.allowed_hosts
         """Whether upstreams may be PyPI, whose pages name the hosts of its files."""
@@ -30,7 +31,8 @@ class AllowedHosts:
     def refused_kind(self, origin: Origin, address: str) -> AddressKind | None:
         """Return the kind of an address that this host must not be connected to; None if it may be."""
         kind = kind_of(address, self._denied)
-        if kind is AddressKind.PUBLIC or (kind is AddressKind.PRIVATE and self.lists(origin)):
+        may_be_private = self._private_addresses or self.lists(origin)
+        if kind is AddressKind.PUBLIC or (kind is AddressKind.PRIVATE and may_be_private):
             return None
         if kind is AddressKind.LINK_LOCAL and self.lists(origin._replace(host=address)):
             return None

@@ -47,6 +47,12 @@ def test_the_word_pypi_allows_its_pages_at_public_addresses_only() -> None:
     assert allowed.refused_kind(PYPI, "10.0.0.1") is AddressKind.PRIVATE
 
 
+def test_on_a_laptop_a_public_index_may_have_a_private_address_but_not_that_of_the_clouds_services() -> None:
+    laptop = AllowedHosts(Egress(private_addresses=True))
+    assert laptop.refused_kind(PYPI, "10.0.0.1") is None
+    assert laptop.refused_kind(PYPI, "169.254.169.254") is AddressKind.LINK_LOCAL
+
+
 def test_the_word_pypi_is_not_a_host_of_that_name() -> None:
     service = Origin("https", "pypi", 443)
     for origin in (service, service._replace(scheme="http", port=80)):
