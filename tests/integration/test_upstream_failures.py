@@ -4,6 +4,8 @@ One index has an upstream for each row, which is asked for the names of that row
 upstream that has all names. Of each row one project was read before, another one was not.
 """
 
+import gzip
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,25 @@ from support.upstreams.stock import Stock
 
 LATER = "later"
 """The version that only the last upstream has."""
+
+
+MAX_PAGE_BYTES, MAX_FILES = 64 * 1024**2, 50_000
+
+
+def bomb() -> Fault:
+    """Return a page that is small on the way and too large afterwards."""
+    fault = page(gzip.compress(b" " * (MAX_PAGE_BYTES + 1)), JSON)
+    fault.headers = {**fault.headers, "Content-Encoding": "gzip"}
+    return fault
+
+
+def crowd() -> bytes:
+    """Return a page with one file too many."""
+    files = [
+        {"filename": f"crowded-{number}.tar.gz", "url": f"{number}", "hashes": {}}
+        for number in range(MAX_FILES + 1)
+    ]
+    return json.dumps({"meta": {"api-version": "1.0"}, "name": "crowded", "files": files}).encode()
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,9 @@ ROWS = (
     Row("an-error-as-html", lambda _: page(b"<html><body>Log in to go on</body></html>", JSON), 502),
     Row("short", lambda _: Fault(cuts_at=20), 503, tries=2),
     Row("short-but-sound", lambda _: shortened(10), 502),
+    Row("a-bomb", lambda _: bomb(), 502),
+    Row("too-long", lambda _: page(b" " * (MAX_PAGE_BYTES + 1), JSON), 502),
+    Row("crowded", lambda _: page(crowd(), JSON), 502),
     Row("another-host", lambda up: redirects(f"{up.origin(Host.FILES)}/simple/x/"), 502),
     Row("a-loop", lambda _: redirects("?again"), 502, tries=4),
     Row("the-list", lambda up: redirects(up.url), 502, tries=2),
