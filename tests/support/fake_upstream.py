@@ -13,7 +13,7 @@ from wheelyard_server.errors import UpstreamError, UpstreamFileMissingError, Ups
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings.upstreams import UpstreamFreshness
 from wheelyard_server.storage import Storage
-from wheelyard_server.upstream import Absent, FileStream, Health, Page, PageFile, Unchanged
+from wheelyard_server.upstream import WHOLE, Absent, FileStream, Health, Page, PageFile, Unchanged, WantedPart
 
 START = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -93,7 +93,12 @@ class FakeUpstream:
         return Page(**{**{each: getattr(found, each) for each in found.__struct_fields__}, "etag": current})
 
     async def open(
-        self, url: str, start: int = 0, end: int | None = None, validator: str = "", *, is_retry: bool = False
+        self,
+        url: str,
+        part: WantedPart = WHOLE,
+        *,
+        is_retry: bool = False,
+        is_verified: bool = False,  # noqa: ARG002
     ) -> FileStream:
         self.opened.append(url)
         if is_retry:
@@ -101,8 +106,8 @@ class FakeUpstream:
         await self._called()
         body = self._body(url)
         known = _digest(body)
-        first = 0 if validator and validator != known else start
-        return FileStream(_chunks(body[first:end]), first, len(body), known)
+        first = 0 if part.validator and part.validator != known else part.start
+        return FileStream(_chunks(body[first : part.end]), first, len(body), known)
 
     async def read(self, url: str, max_bytes: int) -> bytes:
         self.opened.append(url)

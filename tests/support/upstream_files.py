@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamFileMissingError
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.upstream import Absent, FileStream, Health, Page, Unchanged
+from wheelyard_server.upstream import WHOLE, Absent, FileStream, Health, Page, Unchanged, WantedPart
 
 CHUNK_BYTES = 1000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,12 +45,12 @@ class UpstreamFiles:
     async def open(
         self,
         url: str,
-        start: int = 0,
-        end: int | None = None,
-        validator: str = "",  # noqa: ARG002 - its files never change in a stream
+        part: WantedPart = WHOLE,
         *,
         is_retry: bool = False,
+        is_verified: bool = False,  # noqa: ARG002
     ) -> FileStream:
+        start, end, _ = part
         is_part = start > 0 or end is not None
         self._called(f"part {url} {start}-{end}" if is_part else f"{'retry' if is_retry else 'open'} {url}")
         body = self._body(url, is_retry=is_retry)

@@ -72,6 +72,19 @@ class FileStream(NamedTuple):
     """A strong ETag, for `If-Range`; "" if there is none."""
 
 
+class WantedPart(NamedTuple):
+    """The bytes of a file that are asked for."""
+
+    start: int = 0
+    end: int | None = None
+    """Position after the last byte; None is the end of the file."""
+    validator: str = ""
+    """The part is only of use if the file still has this strong ETag; "": in any case."""
+
+
+WHOLE = WantedPart()
+
+
 class Health(NamedTuple):
     """Whether an upstream answers, for the condition and the metrics."""
 
@@ -95,13 +108,14 @@ class Upstream(Protocol):
         ...
 
     async def open(
-        self, url: str, start: int = 0, end: int | None = None, validator: str = "", *, is_retry: bool = False
+        self, url: str, part: WantedPart = WHOLE, *, is_retry: bool = False, is_verified: bool = False
     ) -> FileStream:
-        """Open a file from `start` up to, but not including, `end`; raise `UpstreamError`.
+        """Open a file, or a part of it; raise `UpstreamError`.
 
-        A position is only kept if the file is still the one with this `validator`. `is_retry`: over
-        a new connection, since the bytes of an earlier one were wrong. Raises
-        `UpstreamFileMissingError` for 404 and 410.
+        If the file has another ETag than the part wants, all of it comes. `is_retry`: over a new
+        connection, since the bytes of an earlier one were wrong. `is_verified`: the caller
+        compares the digest of all bytes, so a transfer that stops may go on without a validator.
+        Raises `UpstreamFileMissingError` for 404 and 410.
         """
         ...
 

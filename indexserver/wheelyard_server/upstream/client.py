@@ -4,7 +4,7 @@ from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import UpstreamUnavailableError
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings.upstreams import UpstreamSettings
-from wheelyard_server.upstream import Absent, FileStream, Health, Page, Unchanged
+from wheelyard_server.upstream import WHOLE, Absent, FileStream, Health, Page, Unchanged, WantedPart
 from wheelyard_server.upstream.allowed_hosts import AllowedHosts
 from wheelyard_server.upstream.connections import Connections
 from wheelyard_server.upstream.file_requests import FileRequests
@@ -46,11 +46,11 @@ class HttpUpstream:
         return await self._pages.get(project, etag)
 
     async def open(
-        self, url: str, start: int = 0, end: int | None = None, validator: str = "", *, is_retry: bool = False
+        self, url: str, part: WantedPart = WHOLE, *, is_retry: bool = False, is_verified: bool = False
     ) -> FileStream:
         """See `Upstream.open`."""
         self._check_online()
-        return await self._files.open(url, start, end, validator, is_retry=is_retry)
+        return await self._files.open(url, part, is_retry=is_retry, is_verified=is_verified)
 
     async def read(self, url: str, max_bytes: int) -> bytes:
         """See `Upstream.read`."""

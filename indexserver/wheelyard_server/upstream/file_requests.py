@@ -13,7 +13,7 @@ from wheelyard_server.errors import (
     UpstreamCredentialsError,
     UpstreamFileMissingError,
 )
-from wheelyard_server.upstream import FileStream, urls
+from wheelyard_server.upstream import FileStream, WantedPart, urls
 from wheelyard_server.upstream.bodies import TooLargeError, UnreadableCodingError, decoded, discard, received
 from wheelyard_server.upstream.failures import NETWORK_ERRORS, HiccupError, in_words
 from wheelyard_server.upstream.files import FileChunks, Part, is_wanted, part_of, range_headers
@@ -43,17 +43,17 @@ class FileRequests:
         self._files = Slots(name, "files", FILES_AT_ONCE)
         self._objects = Slots(name, "metadata", OBJECTS_AT_ONCE)
 
-    async def open(self, text: str, start: int, end: int | None, validator: str, *, is_retry: bool) -> FileStream:
+    async def open(self, text: str, wanted: WantedPart, *, is_retry: bool, is_verified: bool) -> FileStream:
         """See `Upstream.open`."""
         url = self._parsed(text)
         self._guard.check(urls.origin(url))
         await self._files.take()
         try:
-            answer, part = await self._opened(url, start, end, validator, is_retry=is_retry)
+            answer, part = await self._opened(url, wanted, is_retry=is_retry)
         except BaseException:
             self._files.release()
             raise
-        resume = partial(self._resumed, url, end, part) if part.validator else None
+        resume = partial(self._resumed, url, wanted.end, part) if part.validator or is_verified else None
         interrupted = partial(self._guard.interrupted, urls.origin(url))
         chunks = FileChunks(answer, part, resume, interrupted, self._files.release)
         return FileStream(chunks, part.start, part.size, part.validator)
@@ -72,14 +72,12 @@ class FileRequests:
         except ValueError:
             raise UpstreamAnswerError(self._name, "names a file by something that is not a URL of HTTP") from None
 
-    async def _opened(
-        self, url: URL, start: int, end: int | None, validator: str, *, is_retry: bool
-    ) -> tuple[Answer, Part]:
-        headers = {**_AS_IT_IS, **range_headers(start, end, validator)}
+    async def _opened(self, url: URL, wanted: WantedPart, *, is_retry: bool) -> tuple[Answer, Part]:
+        headers = {**_AS_IT_IS, **range_headers(wanted)}
         attempt = partial(self._begun, url, headers, _now() + SECONDS)
         answer = await self._guard.call(urls.origin(url), attempt, is_retry=is_retry)
         part = part_of(answer)
-        if part is None or not is_wanted(part, start, end):
+        if part is None or not is_wanted(part, wanted):
             answer.http.close()
             raise UpstreamAnswerError(self._name, "answers with another part of a file than it was asked for")
         return answer, part
@@ -104,11 +102,13 @@ class FileRequests:
 
     async def _resumed(self, url: URL, end: int | None, first: Part, position: int) -> Answer:
         """Return the rest of a file from a position; raise `UpstreamBytesError` if it is another file now."""
-        answer, part = await self._opened(url, position, end, first.validator, is_retry=True)
-        if part.start != position or part.validator != first.validator:
-            answer.http.close()
-            raise UpstreamBytesError(self._name, "has changed a file while it was fetched")
-        return answer
+        answer, part = await self._opened(url, WantedPart(position, end, first.validator), is_retry=True)
+        if part.start == position and part.validator == first.validator:
+            return answer
+        answer.http.close()
+        if not first.validator:
+            raise self._guard.interrupted(urls.origin(url), "ends its answer early and sends no parts of files")
+        raise UpstreamBytesError(self._name, "has changed a file while it was fetched")
 
     async def _read(self, url: URL, max_bytes: int, deadline: float, is_again: bool) -> bytes:  # noqa: FBT001
         try:

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
-from wheelyard_server.upstream import urls
+from wheelyard_server.upstream import WantedPart, urls
 from wheelyard_server.upstream.failures import NETWORK_ERRORS, in_words
 from wheelyard_server.upstream.requester import Answer
 
@@ -39,16 +39,17 @@ def part_of(answer: Answer) -> Part | None:
     return Part(int(found[1]), int(found[2]) + 1, None if found[3] == "*" else int(found[3]), validator)
 
 
-def is_wanted(part: Part, start: int, end: int | None) -> bool:
+def is_wanted(part: Part, wanted: WantedPart) -> bool:
     """Return whether this is the part that was asked for, or the whole file."""
     if part.start == 0 and part.end == part.size:
         return True
-    wanted_end = part.size if end is None else end
-    return part.start == start and part.end in {wanted_end, part.size}
+    wanted_end = part.size if wanted.end is None else wanted.end
+    return part.start == wanted.start and part.end in {wanted_end, part.size}
 
 
-def range_headers(start: int, end: int | None, validator: str) -> dict[str, str]:
+def range_headers(wanted: WantedPart) -> dict[str, str]:
     """Return the headers that ask for a part, none for the whole file."""
+    start, end, validator = wanted
     if start == 0 and end is None:
         return {}
     last = "" if end is None else end - 1
@@ -71,7 +72,7 @@ class FileChunks(AsyncIterator[bytes]):
         interrupted: Callable[[str], Exception],
         ended: Callable[[], None],
     ) -> None:
-        """`resume` is None if nothing shows whether the file is still the same."""
+        """`resume` is None if nothing would show that the rest is of another file."""
         self._answer: Answer | None = answer
         self._position = part.start
         self._end = part.end

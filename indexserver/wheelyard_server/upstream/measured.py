@@ -15,7 +15,7 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.upstream import Absent, FileStream, Health, Page, Unchanged, Upstream
+from wheelyard_server.upstream import WHOLE, Absent, FileStream, Health, Page, Unchanged, Upstream, WantedPart
 
 NAME = "wheelyard.upstream"
 RESULT = "wheelyard.upstream.result"
@@ -92,11 +92,11 @@ class MeasuredUpstream:
         return page
 
     async def open(
-        self, url: str, start: int = 0, end: int | None = None, validator: str = "", *, is_retry: bool = False
+        self, url: str, part: WantedPart = WHOLE, *, is_retry: bool = False, is_verified: bool = False
     ) -> FileStream:
         """See `Upstream.open`. The request ends with the stream."""
         with self._measured(UpstreamKind.FILE) as request:
-            stream = await self._upstream.open(url, start, end, validator, is_retry=is_retry)
+            stream = await self._upstream.open(url, part, is_retry=is_retry, is_verified=is_verified)
             request.answered(None)
         return stream._replace(chunks=self._streamed(stream.chunks, request))
 

@@ -1,6 +1,7 @@
 """The wiring: which parts an application has, by its settings. `test_serving.py` has its start and end."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -47,7 +48,8 @@ async def test_an_application_answers_503_until_it_is_started(settings: Settings
 
 async def test_middlewares_are_in_an_order_that_each_of_them_relies_on(settings: Settings) -> None:
     made = app.build(settings, MemoryStorage())
-    order = [f"{each.__module__.rpartition('.')[2]}.{each.__qualname__}" for each in made.middlewares]
+    middlewares: list[Any] = list(made.middlewares)
+    order = [f"{each.__module__.rpartition('.')[2]}.{each.__qualname__}" for each in middlewares]
     assert order == [
         "lifecycle.Lifecycle.middleware",  # A request that comes too early reaches nothing else.
         "metrics.Metrics.middleware",  # It counts the statuses that errors become,

@@ -25,7 +25,7 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.storage import layout
-from wheelyard_server.upstream import FileStream, Upstream
+from wheelyard_server.upstream import FileStream, Upstream, WantedPart
 
 SIZES_BYTES = 1024**2
 """Memory for sizes that only the upstream knows."""
@@ -186,7 +186,7 @@ class MirroredFiles:
 
     async def _asked(self, listed: ListedFile, start: int, end: int) -> FileStream:
         try:
-            return await self._upstream(listed).open(listed.url, start, end)
+            return await self._upstream(listed).open(listed.url, WantedPart(start, end))
         except UpstreamFileMissingError:
             self._fetching.on_missing(listed)
             raise

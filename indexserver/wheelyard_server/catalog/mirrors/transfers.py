@@ -54,7 +54,9 @@ class Transfer:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `Source.chunks`."""
-        stream = await self._upstream.open(self._listed.url, is_retry=self._is_retry)
+        stream = await self._upstream.open(
+            self._listed.url, is_retry=self._is_retry, is_verified=bool(self._listed.file.sha256)
+        )
         try:
             self._check_size(stream.size)
         except UpstreamAnswerError:

@@ -15,7 +15,7 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.upstream import Absent, Page, Unchanged
+from wheelyard_server.upstream import Absent, Page, Unchanged, WantedPart
 
 APP = parse_project_name("public-app")
 MISSING = parse_project_name("no-such-project")
@@ -45,7 +45,7 @@ async def test_pages_and_files_of_every_kind_are_read(running: Upstream, tmp_pat
             whole = await client.open(file.url)
             assert (whole.start, whole.size) == (0, len(made.body))
             assert await read_all(whole) == made.body
-            part = await client.open(file.url, 3, 11, whole.validator)
+            part = await client.open(file.url, WantedPart(3, 11, whole.validator))
             assert (await read_all(part))[3 - part.start : 11 - part.start] == made.body[3:11]
             if file.core_metadata is not None:
                 assert await client.read(f"{file.url}.metadata", 10_000) == made.metadata

@@ -17,7 +17,7 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.upstream import Absent, Page, connections, file_requests
+from wheelyard_server.upstream import Absent, Page, WantedPart, connections, file_requests
 from wheelyard_server.upstream.file_requests import FILES_AT_ONCE
 from wheelyard_server.upstream.files import MAX_RESUMES, range_headers
 
@@ -81,18 +81,18 @@ async def test_only_a_strong_etag_is_a_validator(etag: str) -> None:
 
 
 def test_ranges_are_asked_for_as_http_spells_them() -> None:
-    assert range_headers(0, None, ETAG) == {}
-    assert range_headers(5, None, ETAG) == {"Range": "bytes=5-", "If-Range": ETAG}
-    assert range_headers(0, 10, "") == {"Range": "bytes=0-9"}
-    assert range_headers(5, 10, '"a"\r\nX-Evil: "b"') == {"Range": "bytes=5-9"}
+    assert range_headers(WantedPart(0, None, ETAG)) == {}
+    assert range_headers(WantedPart(5, None, ETAG)) == {"Range": "bytes=5-", "If-Range": ETAG}
+    assert range_headers(WantedPart(0, 10, "")) == {"Range": "bytes=0-9"}
+    assert range_headers(WantedPart(5, 10, '"a"\r\nX-Evil: "b"')) == {"Range": "bytes=5-9"}
 
 
 async def test_a_range_is_kept_while_the_file_is_the_same() -> None:
     answer = reply(206, BODY[5:10], {**STRONG, "Content-Range": f"bytes 5-9/{len(BODY)}"})
     async with asked(answer, part(0)) as (server, client):
-        stream = await client.open(f"{server.url}a", 5, 10, ETAG)
+        stream = await client.open(f"{server.url}a", WantedPart(5, 10, ETAG))
         assert (stream.start, stream.size, await read_all(stream)) == (5, len(BODY), BODY[5:10])
-        whole = await client.open(f"{server.url}a", 5, 10, ETAG)
+        whole = await client.open(f"{server.url}a", WantedPart(5, 10, ETAG))
         assert (whole.start, whole.size, await read_all(whole)) == (0, len(BODY), BODY)
         assert server.requests[0].header("If-Range") == ETAG
 
@@ -110,7 +110,7 @@ WRONG_PARTS = {
 async def test_another_part_than_was_asked_for_is_an_error(content_range: str) -> None:
     async with asked(reply(206, BODY[5:10], {"Content-Range": content_range})) as (server, client):
         with pytest.raises(UpstreamAnswerError, match="another part of a file"):
-            await client.open(f"{server.url}a", 5, 10)
+            await client.open(f"{server.url}a", WantedPart(5, 10))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,19 @@ async def test_a_file_that_stops_goes_on_over_a_new_connection(monkeypatch: pyte
         assert [request.header("If-Range") for request in server.requests] == ["", ETAG, ETAG, ETAG]
         assert all(earlier.connection < later.connection for earlier, later in pairwise(server.requests))
         assert client.health().is_reachable
+
+
+async def test_a_file_whose_digest_is_known_goes_on_without_an_etag() -> None:
+    async with asked_by(stopping_after(4096, headers={})) as (server, client):
+        assert await read_all(await client.open(f"{server.url}a", is_verified=True)) == BODY
+        ranges = [request.header("Range") for request in server.requests]
+        assert ranges == ["", "bytes=4096-", "bytes=8192-"]
+
+
+async def test_a_file_of_a_server_without_parts_cannot_go_on() -> None:
+    async with asked(part(0, end=4096, headers={}, then=Then.CLOSE)) as (server, client):
+        with pytest.raises(UpstreamUnavailableError, match="sends no parts of files"):
+            await read_all(await client.open(f"{server.url}a", is_verified=True))
 
 
 async def test_a_file_goes_on_a_bounded_number_of_times() -> None:

@@ -12,7 +12,7 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.upstream import Absent, FileStream, Health, Page, Unchanged
+from wheelyard_server.upstream import WHOLE, Absent, FileStream, Health, Page, Unchanged, WantedPart
 from wheelyard_server.upstream.measured import MeasuredUpstream, UpstreamRequest
 
 DEMO = parse_project_name("demo")
@@ -41,11 +41,10 @@ class Scripted:
     async def open(
         self,
         url: str,  # noqa: ARG002
-        start: int = 0,  # noqa: ARG002
-        end: int | None = None,  # noqa: ARG002
-        validator: str = "",  # noqa: ARG002
+        part: WantedPart = WHOLE,  # noqa: ARG002
         *,
         is_retry: bool = False,  # noqa: ARG002
+        is_verified: bool = False,  # noqa: ARG002
     ) -> FileStream:
         answer = self._next()
         assert isinstance(answer, tuple)
