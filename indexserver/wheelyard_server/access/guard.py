@@ -131,7 +131,7 @@ class GuardedCatalog:
         failure: UpstreamError | None = None
         for name in filter(partial(self._may, Verb.READ), names):
             try:
-                found = await self._catalog.mirrored_file(name, upstream, path, self._asker)
+                found = await self._catalog.mirrored.find(name, upstream, path, self._asker)
             except NotFoundError:
                 continue
             except UpstreamError as error:
@@ -148,32 +148,32 @@ class GuardedCatalog:
     async def open_mirrored(self, source: MirroredSource) -> MirroredContent:
         """Open all bytes of an upstream's file."""
         self._require_source(source)
-        return await self._catalog.open_mirrored(source)
+        return await self._catalog.mirrored.open(source)
 
     async def open_mirrored_part(self, source: MirroredSource, start: int, end: int) -> Content:
         """Open the bytes of an upstream's file from `start` up to, but not including, `end`."""
         self._require_source(source)
-        return await self._catalog.open_mirrored_part(source, start, end)
+        return await self._catalog.mirrored.open_part(source, start, end)
 
     async def mirrored_size(self, source: MirroredSource) -> int | None:
         """Return the size of an upstream's file in bytes; None if the upstream does not say."""
         self._require_source(source)
-        return await self._catalog.mirrored_size(source)
+        return await self._catalog.mirrored.size(source)
 
     async def mirrored_location(self, source: MirroredSource) -> str | None:
         """Return the URL of an upstream's file in the storage, for the client; None: it comes from here."""
         self._require_source(source)
-        return await self._catalog.mirrored_location(source, self._listener)
+        return await self._catalog.mirrored.location(source, self._listener)
 
     async def mirrored_metadata(self, source: MirroredSource) -> bytes:
         """Return the METADATA of an upstream's file, byte for byte."""
         self._require_source(source)
-        return await self._catalog.mirrored_metadata(source)
+        return await self._catalog.mirrored.core_metadata(source)
 
     async def mirrored_provenance(self, source: MirroredSource) -> bytes:
         """Return the provenance object of an upstream's file (PEP 740)."""
         self._require_source(source)
-        return await self._catalog.mirrored_provenance(source)
+        return await self._catalog.mirrored.provenance(source)
 
     def require_publisher(self) -> None:
         """Refuse a principal that may publish nothing, before a byte of the upload is read."""

@@ -52,13 +52,13 @@ class ReadableCatalog:
         return self._catalog.cached_object(sha256)
 
     def cached_mirrored(self, file: MirroredFile, listener: Listener) -> bytes | MirroredFile | None:
-        """Return what a client of this listener gets of an upstream's file; see `Catalog.cached_mirrored`."""
-        return self._catalog.cached_mirrored(file, listener)
+        """Return what a client of this listener gets of an upstream's file; see `MirroredCatalog.cached`."""
+        return self._catalog.mirrored.cached(file, listener)
 
     async def open(self, name: NormalizedName, file: File | MirroredFile) -> Content:
-        """Open all bytes of a file; see `Catalog.open` and `Catalog.open_kept`, also for the errors."""
+        """Open all bytes of a file; see `Catalog.open` and `MirroredCatalog.open_kept`, also for the errors."""
         if isinstance(file, MirroredFile):
-            return await self._catalog.open_kept(file)
+            return await self._catalog.mirrored.open_kept(file)
         return await self._catalog.open(name, file, 0, file.size)
 
 

@@ -14,11 +14,10 @@ from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
+from wheelyard_server.catalog.mirrored_catalog import Finder, MirroredCatalog
 from wheelyard_server.catalog.mirrors import claims
 from wheelyard_server.catalog.mirrors.contents import Parts, Space, downloads
-from wheelyard_server.catalog.mirrors.downloads import Downloads
-from wheelyard_server.catalog.mirrors.files import MirroredContent
-from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, listed_file
+from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors, Upstreams
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.mirrors.shadowing import Shadowing
@@ -32,15 +31,13 @@ from wheelyard_server.catalog.publish import Publisher, Upload, UploadLimits
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import (
     CachedDocument,
-    MirroredSource,
     ProjectView,
-    StoredProject,
     Views,
 )
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
-from wheelyard_server.errors import NotFoundError, RefusedFileError
-from wheelyard_server.model import FORMAT, Change, File, MirroredFile, Project, Status
+from wheelyard_server.errors import NotFoundError
+from wheelyard_server.model import FORMAT, Change, File, Project, Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Freshness, Listener
 from wheelyard_server.storage import Storage, layout
@@ -102,7 +99,14 @@ class Catalog:
             policy.uploads.archive,
         )
         configured, space = policy.upstreams.configured, policy.space
-        self._mirrored = space and downloads(parts, configured, space, self._missed)
+        self.mirrored = MirroredCatalog(
+            Finder(self._documents, self._reader, self._mirrors),
+            self._contents,
+            policy.redirects,
+            space and downloads(parts, configured, space, self._missed),
+            self.counts,
+        )
+        """The files of upstreams."""
 
     async def format(self) -> int:
         """Return the format of new documents, after raising it if that is allowed; see `ownership`."""
@@ -144,102 +148,6 @@ class Catalog:
         if seen.stale_seconds is None:
             return view
         return replace(view, stale_seconds=seen.stale_seconds, waiting_for=seen.waiting_for)
-
-    async def mirrored_file(
-        self, name: NormalizedName, upstream: str, path: str, asker: Asker | None = None
-    ) -> MirroredSource:
-        """Return the file whose URL at an upstream has this decoded path, without the slash at its beginning.
-
-        A page is asked for only if it is not known, or does not list the file and is no longer
-        fresh: a lock file's URL works before its page was read, and a file that is kept needs no
-        upstream. Raises as `project`, and `RefusedFileError` if a rule refuses the file.
-        """
-        seen = await self._reader.read(name)
-        found = await self._at_path(seen.stored, upstream, path)
-        if found is None:
-            seen = await self._mirrors.current(seen, asker)
-            found = await self._at_path(seen.stored, upstream, path)
-        else:
-            self._mirrors.renew(found.project)
-        if found is None:
-            raise NotFoundError("No such file in this index")
-        if not found.verdict.is_served:
-            raise RefusedFileError(found.verdict.reason)
-        return found
-
-    async def _at_path(self, stored: StoredProject, upstream: str, path: str) -> MirroredSource | None:
-        project = stored.project
-        if project.claimed is not None and project.mirror is None:
-            raise RefusedFileError(
-                f"The name {project.name} was claimed for this index: files of {upstream} are no longer offered"
-            )
-        if project.owner != upstream or self._mirrors.owner(project) is None:
-            return None
-        offers = self._documents.offers(stored)
-        file = await offers.at_path(path)
-        return None if file is None else MirroredSource(project, file, offers.verdict(file))
-
-    async def open_mirrored(self, source: MirroredSource) -> MirroredContent:
-        """Open all bytes of an upstream's file; see `MirroredFiles.open`, also for the errors."""
-        return await self._downloads.open(_listed(source))
-
-    async def open_mirrored_part(self, source: MirroredSource, start: int, end: int) -> Content:
-        """Open the bytes of an upstream's file from `start` up to, but not including, `end`."""
-        return await self._downloads.open_part(_listed(source), start, end)
-
-    async def mirrored_size(self, source: MirroredSource) -> int | None:
-        """Return the size of an upstream's file in bytes; None if the upstream does not know it either."""
-        return await self._downloads.size(_listed(source))
-
-    async def mirrored_metadata(self, source: MirroredSource) -> bytes:
-        """Return METADATA of an upstream's file; see `MirroredMetadata.read`, also for the errors."""
-        return await self._downloads.core_metadata(_listed(source))
-
-    async def mirrored_provenance(self, source: MirroredSource) -> bytes:
-        """Return the provenance object of an upstream's file; see `MirroredProvenance.read`."""
-        return await self._downloads.provenance(_listed(source))
-
-    async def mirrored_location(self, source: MirroredSource, listener: Listener) -> str | None:
-        """Return the URL from which a client of this listener fetches an upstream's file from the storage.
-
-        None: this server sends the file. See `location`.
-        """
-        kept = _listed(source).kept
-        locations = None if kept is None else self._redirects.of(kept, listener)
-        if kept is None or locations is None or not await self._downloads.is_stored(_listed(source)):
-            return None
-        self.counts.file_reads[Source.REDIRECT] += 1
-        return await locations.of(layout.mirrored(kept.sha256))
-
-    def cached_mirrored(self, file: MirroredFile, listener: Listener) -> bytes | MirroredFile | None:
-        """Return the bytes of an upstream's file, or the file itself if `open_kept` has it without reading it.
-
-        None: it is not in memory or on this machine, or clients of this listener may be redirected.
-        """
-        if file.size is None or not file.sha256:
-            return None
-        body = self.cached_object(file.sha256)
-        if body is not None:
-            return body
-        kept = Kept(file.sha256, file.size)
-        is_redirected = self._redirects.of(kept, listener) is not None
-        is_here = not is_redirected and self._contents.is_cached(layout.mirrored(file.sha256), kept)
-        return file if is_here else None
-
-    async def open_kept(self, file: MirroredFile) -> Content:
-        """Open all bytes of an upstream's file that `cached_mirrored` has found on this machine."""
-        size = file.size or 0
-        return await self._contents.open(layout.mirrored(file.sha256), Kept(file.sha256, size), 0, size)
-
-    async def mirrored_bytes(self) -> int:
-        """Return the size of all kept bytes of upstreams; raise `StorageError`."""
-        return 0 if self._mirrored is None else await self._mirrored.budget.kept_bytes()
-
-    @property
-    def _downloads(self) -> Downloads:
-        if self._mirrored is None:
-            raise NotFoundError("This index has no upstreams")
-        return self._mirrored
 
     def _missed(self, listed: ListedFile) -> None:
         """Ask for the page again: the upstream lacks a file that it listed."""
@@ -444,10 +352,3 @@ class Catalog:
             what = "project in this index" if selection == Selection() else "file in this project"
             raise NotFoundError(f"No such {what}")
         return selected
-
-
-def _listed(source: MirroredSource) -> ListedFile:
-    mirror = source.project.mirror
-    if mirror is None:
-        raise NotFoundError("No such file in this index")
-    return listed_file(source.project, mirror, source.file)

@@ -67,42 +67,42 @@ def world(tmp_path: Path) -> World:
 
 
 async def found(catalog: Catalog) -> MirroredSource:
-    return await catalog.mirrored_file(NAME, "up", PATH)
+    return await catalog.mirrored.find(NAME, "up", PATH)
 
 
 async def settled(catalog: Catalog) -> None:
-    assert catalog._mirrored is not None
-    downloads = catalog._mirrored
+    assert catalog.mirrored._known_downloads is not None
+    downloads = catalog.mirrored._known_downloads
     await until(lambda: not downloads.extracting and not downloads._files._fills.running)
 
 
 async def test_a_file_is_found_by_its_path_before_its_page_was_read(world: World) -> None:
     """T42."""
     catalog = world.catalog()
-    opened = await catalog.open_mirrored(await found(catalog))
+    opened = await catalog.mirrored.open(await found(catalog))
     assert opened.size == len(world.body)
     assert await received(opened.content) == world.body
     await settled(catalog)
-    assert await catalog.mirrored_bytes() >= len(world.body)
+    assert await catalog.mirrored.kept_bytes() >= len(world.body)
 
 
 async def test_a_file_whose_metadata_is_known_later_is_announced_by_the_next_page(world: World) -> None:
     catalog = world.catalog()
     assert (await found(catalog)).file.core_metadata_sha256 is None
-    assert await received(await catalog.open_mirrored_part(await found(catalog), 5, 9)) == world.body[5:9]
+    assert await received(await catalog.mirrored.open_part(await found(catalog), 5, 9)) == world.body[5:9]
     await settled(catalog)
     (file,) = (await catalog.project(NAME)).files
     assert file.core_metadata_sha256
     with zipfile.ZipFile(io.BytesIO(world.body)) as archive:
         expected = archive.read("demo-1.0.dist-info/METADATA")
-    assert await catalog.mirrored_metadata(await found(catalog)) == expected
+    assert await catalog.mirrored.core_metadata(await found(catalog)) == expected
 
 
 async def test_pins_survive_the_next_page(world: World) -> None:
     """The upstream's page has neither the digest nor the metadata that this index knows."""
     world.upstream.put("demo", page_file(WHEEL, world.body, hashes={}, size=None))
     catalog = world.catalog()
-    await received((await catalog.open_mirrored(await found(catalog))).content)
+    await received((await catalog.mirrored.open(await found(catalog))).content)
     await settled(catalog)
     before = (await found(catalog)).file
     assert before.pinned
@@ -116,12 +116,12 @@ async def test_pins_survive_the_next_page(world: World) -> None:
 
 async def test_a_file_on_this_machine_is_cached_for_the_fast_lane(world: World) -> None:
     catalog = world.catalog()
-    assert catalog.cached_mirrored((await found(catalog)).file, Listener.CLUSTER) is None
-    await received((await catalog.open_mirrored(await found(catalog))).content)
+    assert catalog.mirrored.cached((await found(catalog)).file, Listener.CLUSTER) is None
+    await received((await catalog.mirrored.open(await found(catalog))).content)
     await settled(catalog)
     file = (await found(catalog)).file
-    assert catalog.cached_mirrored(file, Listener.CLUSTER) is file
-    content = await catalog.open_kept(file)
+    assert catalog.mirrored.cached(file, Listener.CLUSTER) is file
+    content = await catalog.mirrored.open_kept(file)
     assert isinstance(content, FileIO)
     assert await received(content) == world.body
 
@@ -133,15 +133,15 @@ async def test_clients_are_redirected_to_stored_files_only(world: World) -> None
     redirects = FileRedirects(external=PresignedUrls(presign))
     catalog = world.catalog(policy=Policy(redirects=redirects))
     source = await found(catalog)
-    assert await catalog.mirrored_location(source, Listener.EXTERNAL) is None
-    await received((await catalog.open_mirrored(source)).content)
+    assert await catalog.mirrored.location(source, Listener.EXTERNAL) is None
+    await received((await catalog.mirrored.open(source)).content)
     await settled(catalog)
     source = await found(catalog)
     digest = source.file.sha256
-    assert await catalog.mirrored_location(source, Listener.CLUSTER) is None
+    assert await catalog.mirrored.location(source, Listener.CLUSTER) is None
     url = f"https://s3.example.com/mirrored/{digest[:2]}/{digest}"
-    assert await catalog.mirrored_location(source, Listener.EXTERNAL) == url
-    assert catalog.cached_mirrored(source.file, Listener.EXTERNAL) is None
+    assert await catalog.mirrored.location(source, Listener.EXTERNAL) == url
+    assert catalog.mirrored.cached(source.file, Listener.EXTERNAL) is None
 
 
 async def test_a_missing_file_lets_the_page_be_read_again_although_it_is_fresh(world: World) -> None:
@@ -152,18 +152,18 @@ async def test_a_missing_file_lets_the_page_be_read_again_although_it_is_fresh(w
     asked = len(world.upstream.asked)
     for _ in range(3):
         with pytest.raises(UpstreamFileMissingError):
-            await catalog.open_mirrored(source)
+            await catalog.mirrored.open(source)
     await until(lambda: len(world.upstream.asked) == asked + 1)
 
 
 async def test_kept_files_go_on_without_the_upstream(world: World) -> None:
     catalog = world.catalog()
-    await received((await catalog.open_mirrored(await found(catalog))).content)
+    await received((await catalog.mirrored.open(await found(catalog))).content)
     await settled(catalog)
     world.upstream.fail("is offline")
     world.time.sleep(80_000)
     catalog = world.catalog()
-    assert await received((await catalog.open_mirrored(await found(catalog))).content) == world.body
+    assert await received((await catalog.mirrored.open(await found(catalog))).content) == world.body
     del world.storage.objects[
         f"mirrored/{(await found(catalog)).file.sha256[:2]}/{(await found(catalog)).file.sha256}"
     ]
@@ -171,10 +171,10 @@ async def test_kept_files_go_on_without_the_upstream(world: World) -> None:
         if cached.is_file():
             cached.unlink()
     with pytest.raises(UpstreamUnavailableError, match="is offline"):
-        await catalog.open_mirrored(await found(catalog))
+        await catalog.mirrored.open(await found(catalog))
 
 
 async def test_an_index_without_upstreams_has_no_mirrored_files(world: World) -> None:
     source = await found(world.catalog())
     with pytest.raises(NotFoundError):
-        await Catalog(world.storage).open_mirrored(source)
+        await Catalog(world.storage).mirrored.open(source)

@@ -146,7 +146,7 @@ class World:
         """Download by a URL that a lock file has."""
         filename = f"demo-{version}-py3-none-any.whl"
         with suppress(NotFoundError, WheelyardError):
-            found = await self.replicas[number].mirrored_file(DEMO, upstream, f"packages/{filename}")
+            found = await self.replicas[number].mirrored.find(DEMO, upstream, f"packages/{filename}")
             assert (found.project.owner, found.project.files) == (upstream, ())
             self.note(upstream, filename, found.file.sha256)
 

@@ -145,7 +145,7 @@ async def test_a_name_that_becomes_private_is_no_longer_offered_and_may_be_publi
     with pytest.raises(NotFoundError):
         await catalog.project(DEMO)
     with pytest.raises(NotFoundError):
-        await catalog.mirrored_file(DEMO, "first", "packages/demo-9.0.tar.gz")
+        await catalog.mirrored.find(DEMO, "first", "packages/demo-9.0.tar.gz")
     await catalog.publish(upload(distributions.wheel(tmp_path, "demo", "1.0")))
     assert await listed(catalog) == [WHEEL]
 
@@ -177,7 +177,7 @@ async def test_a_name_of_an_upstream_cannot_be_published_before_it_is_claimed(in
     with pytest.raises(NotFoundError):
         await catalog.project(DEMO)
     with pytest.raises(RefusedFileError, match="claimed"):
-        await catalog.mirrored_file(DEMO, "second", "packages/demo-9.0.tar.gz")
+        await catalog.mirrored.find(DEMO, "second", "packages/demo-9.0.tar.gz")
     wheel.write_bytes(body)
     await catalog.publish(upload(wheel))
     assert await listed(catalog) == [WHEEL]
@@ -232,7 +232,7 @@ async def test_a_released_name_never_gets_other_bytes_for_a_filename_that_was_pu
     await catalog.release(DEMO)
     assert await listed(catalog) == ["demo-9.0.tar.gz"]
     with pytest.raises(RefusedFileError):
-        await catalog.mirrored_file(DEMO, "first", f"packages/{WHEEL}")
+        await catalog.mirrored.find(DEMO, "first", f"packages/{WHEEL}")
 
 
 async def test_a_name_that_had_files_is_not_released_without_an_upstream(index: Index, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ async def test_mirrored_files_are_neither_yanked_nor_deleted_but_a_project_can_b
     assert view.project.mirror is not None
     assert len(view.project.mirror.files) == 2
     with pytest.raises(RefusedFileError, match="odd"):
-        await catalog.mirrored_file(DEMO, "first", f"packages/{WHEEL}")
+        await catalog.mirrored.find(DEMO, "first", f"packages/{WHEEL}")
 
 
 async def test_the_owner_stays_when_an_earlier_upstream_gets_the_name(index: Index) -> None:
@@ -288,7 +288,7 @@ async def test_an_owner_that_is_no_longer_configured_for_a_name_loses_it(index: 
     assert (view.project.owner, [file.filename for file in view.files]) == ("second", ["demo-9.0.tar.gz"])
     assert catalog.counts.mirrors.owners_changed == {"second": 1}
     with pytest.raises(NotFoundError):
-        await catalog.mirrored_file(DEMO, "first", f"packages/{WHEEL}")
+        await catalog.mirrored.find(DEMO, "first", f"packages/{WHEEL}")
 
 
 async def test_a_mirror_of_an_owner_that_lost_the_name_stays_hidden_while_the_next_does_not_answer(
@@ -352,7 +352,7 @@ async def test_a_client_can_be_the_first_to_ask_for_so_many_names_in_an_hour(ind
 async def test_a_url_from_a_lock_file_works_before_its_page_was_asked_for(index: Index) -> None:
     """T42."""
     index.first.put("demo", WHEEL)
-    found = await index.replica().mirrored_file(DEMO, "first", f"packages/{WHEEL}")
+    found = await index.replica().mirrored.find(DEMO, "first", f"packages/{WHEEL}")
     assert (found.file.filename, found.project.owner) == (WHEEL, "first")
 
 
@@ -361,9 +361,9 @@ async def test_a_path_that_no_page_lists_is_not_found(index: Index) -> None:
     catalog = index.replica()
     for path in (f"elsewhere/{WHEEL}", "packages/demo-2.0.tar.gz"):
         with pytest.raises(NotFoundError):
-            await catalog.mirrored_file(DEMO, "first", path)
+            await catalog.mirrored.find(DEMO, "first", path)
     with pytest.raises(NotFoundError):
-        await catalog.mirrored_file(DEMO, "second", f"packages/{WHEEL}")
+        await catalog.mirrored.find(DEMO, "second", f"packages/{WHEEL}")
 
 
 async def test_a_known_file_waits_for_no_upstream_but_its_page_is_renewed(index: Index) -> None:
@@ -372,10 +372,10 @@ async def test_a_known_file_waits_for_no_upstream_but_its_page_is_renewed(index:
     await catalog.project(DEMO)
     index.time.sleep(100_000)
     index.first.put("demo", WHEEL, status="quarantined")
-    await catalog.mirrored_file(DEMO, "first", f"packages/{WHEEL}")
+    await catalog.mirrored.find(DEMO, "first", f"packages/{WHEEL}")
     await settled()
     with pytest.raises(RefusedFileError):
-        await catalog.mirrored_file(DEMO, "first", f"packages/{WHEEL}")
+        await catalog.mirrored.find(DEMO, "first", f"packages/{WHEEL}")
 
 
 async def test_documents_of_format_1_hold_no_mirrors(index: Index) -> None:

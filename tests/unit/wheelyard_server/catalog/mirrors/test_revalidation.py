@@ -222,7 +222,7 @@ async def test_404_for_a_known_project_is_confirmed_and_then_an_absence(index: I
     index.time.sleep(FRESH * 3)
     with pytest.raises(NotFoundError):
         await index.read()
-    found = await index.catalog.mirrored_file(DEMO, "up", f"packages/{WHEEL}")
+    found = await index.catalog.mirrored.find(DEMO, "up", f"packages/{WHEEL}")
     assert not found.verdict.is_listed
     index.upstream.put("demo", WHEEL, SDIST)
     index.time.sleep(FRESH * 3)
