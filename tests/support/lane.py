@@ -10,6 +10,7 @@ class Noted:
 
     def __init__(self, listener: Listener = Listener.CLUSTER) -> None:
         self.listener = listener
+        self.path = ""
         self.sent: list[bytes] = []
 
     def sender(self, forwarded_for: str) -> str:

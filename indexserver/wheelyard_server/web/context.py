@@ -10,7 +10,7 @@ from wheelyard_server.background import Background
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.settings import Listener
 from wheelyard_server.web.admission import Admission
-from wheelyard_server.web.http.proxies import client_of, public_path
+from wheelyard_server.web.http.proxies import FORWARDED_PROTO, client_of, origin_by, public_path
 
 BACKGROUND = web.AppKey("background", Background)
 SENDERS = web.AppKey("senders", str)
@@ -51,10 +51,5 @@ def root_url(request: web.Request) -> str:
 
 
 def origin(request: web.Request) -> str:
-    """Return the scheme and host under which the client knows this server.
-
-    A proxy that terminates TLS sends `X-Forwarded-Proto`, but any client may send it: it may only
-    affect links in the answer to the same request. See docs/security.md.
-    """
-    forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
-    return f"{forwarded if forwarded in ('http', 'https') else request.scheme}://{request.host}"
+    """Return the scheme and host under which the client knows this server; see `origin_by`."""
+    return origin_by(request.headers.get(FORWARDED_PROTO, ""), request.scheme, request.host)

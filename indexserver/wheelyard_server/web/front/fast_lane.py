@@ -52,7 +52,7 @@ class FastLane:
         """Answer the request that is all of `data` soon, and return True; False leaves it to aiohttp."""
         group = self._last
         if group is None or data != group.data or client.listener is not group.listener:
-            group = self._group(data, client.listener)
+            group = self._group(data, client.listener, client.path)
         if group is None or (self.sampling and self.sampling.leaves_to_aiohttp(client, group.headers.traceparent)):
             return False
         if not group.clients:
@@ -63,7 +63,7 @@ class FastLane:
         group.clients.append(client)
         return True
 
-    def _group(self, data: bytes, listener: Listener) -> RequestGroup | None:
+    def _group(self, data: bytes, listener: Listener, path: str) -> RequestGroup | None:
         """Return the group of a request, or a new one if its answer is ready; None leaves it to aiohttp."""
         parsed = self.parser.parse(data)
         if parsed is None:
@@ -77,8 +77,8 @@ class FastLane:
             return None
         if target.upstream and not self._catalog.is_decided(project):
             return None  # aiohttp's way sends a known file without waiting for its upstream's page.
-        answer = self._answers.find(project, target, headers, listener)
-        return answer and RequestGroup(data, target, headers, listener, project, answer, time.perf_counter())
+        answer = self._answers.find(project, target, headers, listener, path)
+        return answer and RequestGroup(data, target, headers, listener, path, project, answer, time.perf_counter())
 
     def _end_turn(self) -> None:
         """Answer each group by one check for freshness, which comes after all of its requests."""
@@ -97,7 +97,7 @@ class FastLane:
         """Answer requests from the revalidated project; None, if that failed, passes them on."""
         answer = None
         if project is not None and self._lifecycle.reason_not_ready is None:
-            answer = self._answers.find(project, group.target, group.headers, group.listener)
+            answer = self._answers.find(project, group.target, group.headers, group.listener, group.path)
         if project is None or answer is None:
             group.pass_on()
         else:

@@ -8,6 +8,7 @@ from wheelyard_server.access.known_readers import KnownReader
 from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.web.handlers.files import METADATA_SUFFIX
 from wheelyard_server.web.http import request_ids
+from wheelyard_server.web.http.proxies import origin_by
 from wheelyard_server.web.http.targets import MIRROR, Target, is_host
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType, choose, choose_encoding
 from wheelyard_server.web.telemetry import client_families
@@ -38,6 +39,8 @@ _HARMLESS_HEADERS = frozenset(
     b"x-real-ip x-request-id".split()
 )
 """Headers that change nothing, or are evaluated below. A header that comes twice is not harmless."""
+_SCHEME = "http"
+"""Listeners speak no TLS."""
 _PAGE, _FILE = "/simple/{project}/", "/files/{project}/{sha256}/{filename}"
 _MIRRORED_FILE = f"{MIRROR}{{upstream}}/{{path}}"
 
@@ -55,6 +58,8 @@ class RequestHeaders:
     forwarded_for: str
     """The X-Forwarded-For header."""
     traceparent: str
+    origin: str | None
+    """The origin for absolute links; None if a header may change the path behind it."""
     client_family: str
     """By the User-Agent header, as the metrics have it."""
 
@@ -146,8 +151,16 @@ def _request_headers(block: bytes) -> RequestHeaders | None:
         request_id=request_id,
         forwarded_for=headers.get(b"x-forwarded-for", ""),
         traceparent=headers.get(b"traceparent", ""),
+        origin=_origin(headers),
         client_family=client_families.family(headers.get(b"user-agent", "")),
     )
+
+
+def _origin(headers: dict[bytes, str]) -> str | None:
+    """Return the origin of links; None with X-Forwarded-Prefix, which counts only if a trusted proxy sends it."""
+    if b"x-forwarded-prefix" in headers:
+        return None
+    return origin_by(headers.get(b"x-forwarded-proto", ""), _SCHEME, headers[b"host"])
 
 
 def _fields(block: bytes) -> dict[bytes, str] | None:

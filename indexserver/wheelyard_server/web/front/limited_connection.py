@@ -33,6 +33,7 @@ class LimitedConnection(AiohttpConnection):
     def __init__(self, server: web.Server, shared: ConnectionLimits, **options: Any) -> None:
         super().__init__(server, **options)
         self.listener = Listener.EXTERNAL
+        self.path = ""
         self._limits, self._counter, self._proxies, self._ports = shared
         self._wire: asyncio.Transport | None = None
         """None before the connection is made and after it is lost."""
@@ -55,6 +56,7 @@ class LimitedConnection(AiohttpConnection):
         self._wire, self._port = transport, sockname[1]
         self._peer = self._proxies.client(self._port, peername[0], ())
         self.listener = self._ports.listener_of(sockname)
+        self.path = self._proxies.path(self._port)
         now = self._loop.time()
         self._headers.begin(now)
         self._body.begin_window(now)

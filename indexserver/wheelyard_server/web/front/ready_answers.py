@@ -25,9 +25,12 @@ class ReadyAnswers:
         self._pages = pages
 
     def find(
-        self, project: ReadableProject, target: Target, headers: RequestHeaders, listener: Listener
+        self, project: ReadableProject, target: Target, headers: RequestHeaders, listener: Listener, path: str
     ) -> ReadyAnswer | None:
-        """Return the answer; None if it is not ready, or the sender may not read the project."""
+        """Return the answer; None if it is not ready, or the sender may not read the project.
+
+        `path` is the path at which the listener's clients know the index.
+        """
         view = project.view_for(headers.reader, listener)
         if view is None:
             return None
@@ -35,7 +38,8 @@ class ReadyAnswers:
             return self._mirrored_file(view, target, headers, listener)
         if target.filename:
             return self._file(view, target, headers, listener)
-        page = self._pages.cached_page(view, headers.media_type, headers.encoding)
+        root = None if headers.origin is None else headers.origin + path
+        page = self._pages.cached_page(view, headers.media_type, headers.encoding, root)
         if page is None:
             return None
         etags = headers.if_none_match

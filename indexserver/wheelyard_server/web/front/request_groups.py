@@ -22,6 +22,8 @@ class LaneClient(Protocol):
 
     listener: Listener
     """The listener that it came to."""
+    path: str
+    """The path at which clients of this listener know the index."""
 
     def sender(self, forwarded_for: str) -> str:
         """Return the client's address; `forwarded_for` is the X-Forwarded-For header, "" if there is none."""
@@ -51,6 +53,7 @@ class RequestGroup:
     target: Target
     headers: RequestHeaders
     listener: Listener
+    path: str
     project: ReadableProject
     """As it was cached when the first of the requests came."""
     ready_answer: ReadyAnswer

@@ -12,6 +12,7 @@ _CLIENT = web.RequestKey("client", str)
 _PATH = web.RequestKey("public_path", str)
 _HEADER = "X-Forwarded-For"
 _PREFIX = "X-Forwarded-Prefix"
+FORWARDED_PROTO = "X-Forwarded-Proto"
 MAX_HOPS = 30
 """Proxies in a row; of more, the last one that was read counts as the client."""
 _MAX_ADDRESS_LENGTH = 100
@@ -38,7 +39,7 @@ class Proxies:
         if request.remote and socket is not None:
             port = socket[1]
             request[_CLIENT] = self.client(port, request.remote, request.headers.getall(_HEADER, ()))
-            request[_PATH] = self._path(port, request.remote, request.headers.get(_PREFIX, ""))
+            request[_PATH] = self._public_path(port, request.remote, request.headers.get(_PREFIX, ""))
 
     def client(self, port: int, address: str, headers: Iterable[str]) -> str:
         """Return the last address that is not a trusted proxy's, for a request that `address` has sent.
@@ -59,11 +60,15 @@ class Proxies:
             client = before
         return str(client)
 
-    def _path(self, port: int, address: str, prefix: str) -> str:
+    def path(self, port: int) -> str:
+        """Return the path at which clients of a listener know the index, without X-Forwarded-Prefix."""
+        return self._paths.get(port, "")
+
+    def _public_path(self, port: int, address: str, prefix: str) -> str:
         path = prefix.rstrip("/")
         if path and is_public_path(path) and self.trusts(port, address):
             return path
-        return self._paths.get(port, "")
+        return self.path(port)
 
     def _is_trusted(self, port: int, address: Address) -> bool:
         return any(address in network for network in self._trusted.get(port, ()))
@@ -78,6 +83,16 @@ def public_path(request: web.BaseRequest) -> str:
     """Return the index's path as the client knows it, such as "/team/pypi"; "" is the host's root."""
     path: str = request.get(_PATH, "")
     return path
+
+
+def origin_by(forwarded_proto: str, scheme: str, host: str) -> str:
+    """Return the scheme and host under which the client knows this server, such as "https://host:port".
+
+    A proxy that terminates TLS sends `X-Forwarded-Proto`, but any client may send it: it may only
+    affect links in the answer to the same request. See docs/security.md.
+    """
+    forwarded = forwarded_proto.strip().lower()
+    return f"{forwarded if forwarded in ('http', 'https') else scheme}://{host}"
 
 
 def _parse_address(text: str) -> Address | None:

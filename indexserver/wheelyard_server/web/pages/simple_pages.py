@@ -58,9 +58,16 @@ class ProjectPages:
             _key(view, page), encoding, lambda: filenames_page(view, page), view.file_count
         )
 
-    def cached_page(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
-        """Return the page if it is cached, the same for every client, and can be sent at once."""
-        return self._pages.get(_key(view, media_type), encoding)
+    def cached_page(
+        self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str | None
+    ) -> Representation | None:
+        """Return the page if it is cached and can be sent at once.
+
+        Without a root, it is returned only if it is the same for every root.
+        """
+        key = _key(view, media_type)
+        page = self._pages.get(key, encoding)
+        return page if page is not None or root is None else self._with_origin.get(key, root, encoding)
 
 
 def _key(view: ProjectView, kind: K) -> tuple[str, str, str, K]:

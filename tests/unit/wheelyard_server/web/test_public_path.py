@@ -84,7 +84,7 @@ async def test_a_header_that_is_not_a_path_is_ignored(settings: Settings, tmp_pa
 
 def test_each_listener_has_its_own() -> None:
     proxies = Proxies(ListenAddress(port=1), ListenAddress(port=2, path="/team"))
-    assert [proxies._path(port, "10.0.0.1", "") for port in (1, 2, 3)] == ["", "/team", ""]
+    assert [proxies._public_path(port, "10.0.0.1", "") for port in (1, 2, 3)] == ["", "/team", ""]
 
 
 @pytest.mark.parametrize(

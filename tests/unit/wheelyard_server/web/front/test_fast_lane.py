@@ -71,6 +71,8 @@ COUNTED = r"^(wheelyard_(?!revalidations|storage_)\w+_(?:total|count)(?:\{.*\})?
 """How often the storage is asked depends on how young its files are, not on the lane."""
 END = b"GET /-/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 HOT = b"GET /simple/demo/ HTTP/1.1\r\nHost: a\r\n\r\n"
+LINKED = HOT.replace(b"/simple/demo/", MIRRORED_PAGE)
+"""A page with links to provenance, which have the origin in them."""
 
 
 class Counted(FastLane):
@@ -144,7 +146,9 @@ async def answers(server: LimitedServer, pieces: list[bytes], *, in_turn: bool =
 
 
 @asynccontextmanager
-async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | None) -> AsyncIterator[Pair]:
+async def a_pair(
+    folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | None, *trusted_proxies: str, path: str = ""
+) -> AsyncIterator[Pair]:
     """Run both; without storages, on one folder."""
     access_file = folder / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
@@ -164,7 +168,7 @@ async def a_pair(folder: Path, storages: tuple[MemoryStorage, MemoryStorage] | N
             application[LIFECYCLE].started = True
             if fast:
                 application[LANE].__class__ = Counted
-            servers.append(LimitedServer(application, LIMITS))
+            servers.append(LimitedServer(application, LIMITS, *trusted_proxies, path=path))
             await until_done.enter_async_context(servers[-1])
         yield Pair(servers[0], servers[1])
 
@@ -310,6 +314,14 @@ def test_all_answers_are_the_same(running: tuple[asyncio.Runner, Pair], pieces: 
         (HOT.replace(b"/simple/demo/", b"(mirrored)")[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
         (HOT.replace(b"/simple/demo/", b"(mirrored).provenance"), False),
         (HOT.replace(b"/simple/demo/", b"(mirrored)x"), False),
+        (LINKED, True),
+        (LINKED.replace(b"GET", b"HEAD"), True),
+        (LINKED[:-2] + b"If-None-Match: *\r\n\r\n", True),
+        (LINKED[:-2] + b"X-Forwarded-Proto: ftp\r\n\r\n", True),
+        (LINKED[:-2] + b"X-Forwarded-Host: b\r\n\r\n", True),
+        (LINKED[:-2] + b"X-Forwarded-Proto: https\r\n\r\n", False),
+        (LINKED[:-2] + b"X-Forwarded-Prefix: /team\r\n\r\n", False),
+        (LINKED.replace(b"Host: a", b"Host: a:8"), False),
         (HOT.replace(b"demo", b"secret-x"), False),
         (HOT.replace(b"demo/", b"demo/?x"), False),
         (HOT[:-2] + b"Range: bytes=0-1\r\n\r\n", False),
@@ -846,3 +858,32 @@ def test_listeners_with_other_rules_have_other_answers_in_the_same_turn(
 
     running[0].run(ask())
     assert (len(inside.sent), outside.sent) == (2, [])
+
+
+@pytest.mark.parametrize("path", ["", "/team/pypi"])
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.0/8",)], ids=["any client", "trusted proxy"])
+async def test_each_root_has_its_own_links_to_provenance(
+    tmp_path: Path, path: str, trusted: tuple[str, ...]
+) -> None:
+    """The lane and aiohttp find the same root, for any Host, X-Forwarded-Proto and X-Forwarded-Prefix."""
+    await mirror(FolderStorage(tmp_path / "data"), MIRRORED, distributions.wheel(tmp_path, "open_up"))
+    headers = (
+        b"", b"X-Forwarded-Proto: https\r\n", b"X-Forwarded-Proto: HTTPS\r\n", b"X-Forwarded-Proto: a, https\r\n",
+        b"X-Forwarded-Prefix: /other\r\n", b"X-Forwarded-Prefix: bad prefix\r\n",
+    )  # fmt: skip
+    questions = [
+        LINKED[:-2].replace(b"Host: a", b"Host: " + host) + header + b"\r\n"
+        for host, header in product((b"a", b"A.example:8"), headers)
+    ]
+    async with a_pair(tmp_path, None, *trusted, path=path) as pair:
+        for _ in range(2):  # The first time, aiohttp renders the page for this root.
+            before = pair.lane.taken
+            fast, slow = await pair.send([END.replace(b"close", b"keep-alive"), *questions], in_turn=True)
+            assert fast == slow
+    links = re.findall(rb'data-provenance="(.+?)/mirror/pypi/', fast)
+    prefix = b"/other" if trusted else path.encode()
+    assert links[:6] == [
+        b"http://a" + path.encode(), *[b"https://a" + path.encode()] * 2, b"http://a" + path.encode(),
+        b"http://a" + prefix, b"http://a" + path.encode(),
+    ]  # fmt: skip
+    assert pair.lane.taken - before == 8, "all but those with a prefix"

@@ -44,7 +44,6 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 async def test_the_lane_knows_the_listener_of_a_connection(
     client: Client, storage: MemoryStorage, tmp_path: Path, taken: list[bytes], found: int, by_the_lane: list[bytes]
 ) -> None:
-    # Without attestations: pages with provenance are left to aiohttp.
     await Catalog(storage).publish(upload(distributions.wheel(tmp_path)))
     await converse(served(client), [LOGGED_IN], in_turn=True)  # Now the page is cached.
     taken.clear()
