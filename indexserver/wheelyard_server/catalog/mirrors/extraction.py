@@ -4,8 +4,7 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Mapping
 from typing import BinaryIO
 
 from wheelyard_server.catalog.inspection.findings import Findings
@@ -49,36 +48,40 @@ def read_metadata(file: BinaryIO, filename: str, limits: ArchiveLimits) -> bytes
 async def read_metadata_by_ranges(size: int, read: ReadRange, filename: str, limits: ArchiveLimits) -> bytes:
     """Return METADATA of a wheel of this size, of which only some ranges are read.
 
-    Raises as `read_metadata`, and the errors of `read`.
+    No thread waits for the upstream: other work needs it. The wheel is read again from its
+    beginning with each range that was missing. Raises as `read_metadata`, and the errors of `read`.
     """
-    loop = asyncio.get_running_loop()
-
-    def read_now(start: int, end: int) -> bytes:
-        reading: Future[bytes] = asyncio.run_coroutine_threadsafe(_awaited(read(start, end)), loop)
-        return reading.result()
-
-    file = io.BufferedReader(_Ranges(size, read_now), REQUEST_BYTES)
-    return await asyncio.to_thread(read_metadata, file, filename, limits)
-
-
-async def _awaited(reading: Awaitable[bytes]) -> bytes:
-    return await reading
+    ranges: dict[int, bytes] = {}
+    for _ in range(MAX_REQUESTS):
+        file = io.BufferedReader(_Ranges(size, ranges), REQUEST_BYTES)
+        try:
+            return await asyncio.to_thread(read_metadata, file, filename, limits)
+        except _MissingRangeError as missing:
+            start, end = missing.start, missing.end
+        ranges[start] = await read(start, end)
+    raise InvalidUploadError("The directory of the wheel is too large to be read in parts")
 
 
 def _belongs(entry: Entry, filename: DistributionFilename) -> bool:
     return belongs_to(entry.name.partition(".dist-info/")[0], filename)
 
 
-class _Ranges(io.RawIOBase):
-    """A file whose bytes are requested as they are needed. It blocks, and must not be used on the event loop."""
+class _MissingRangeError(Exception):
+    """These bytes of a file are needed, and not there yet."""
 
-    def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.start, self.end = start, end
+
+
+class _Ranges(io.RawIOBase):
+    """A file of which some ranges are there, by their start. A read of any other raises `_MissingRangeError`."""
+
+    def __init__(self, size: int, ranges: Mapping[int, bytes]) -> None:
         self._size = size
-        self._read = read
-        self._requests = 0
+        self._ranges = ranges
         self._position = 0
-        self._tail_start = size
-        self._tail = b""
+        self._tail_start = max(0, size - TAIL_BYTES)
 
     def readable(self) -> bool:
         """Return True."""
@@ -108,15 +111,13 @@ class _Ranges(io.RawIOBase):
     def _range(self, start: int, end: int) -> bytes:
         if start >= end:
             return b""
-        if not self._tail:
-            self._tail_start = max(0, self._size - TAIL_BYTES)
-            self._tail = self._request(self._tail_start, self._size)
+        tail = self._there(self._tail_start, self._size)
         if start >= self._tail_start:
-            return self._tail[start - self._tail_start : end - self._tail_start]
-        return self._request(start, min(end, self._tail_start))
+            return tail[start - self._tail_start : end - self._tail_start]
+        return self._there(start, min(end, self._tail_start))
 
-    def _request(self, start: int, end: int) -> bytes:
-        self._requests += 1
-        if self._requests > MAX_REQUESTS:
-            raise InvalidUploadError("The directory of the wheel is too large to be read in parts")
-        return self._read(start, end)
+    def _there(self, start: int, end: int) -> bytes:
+        found = self._ranges.get(start, b"")
+        if len(found) < end - start:
+            raise _MissingRangeError(start, end)
+        return found[: end - start]

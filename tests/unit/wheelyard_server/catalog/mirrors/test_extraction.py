@@ -1,8 +1,10 @@
 """METADATA of wheels that are read in parts."""
 
+import asyncio
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -114,3 +116,32 @@ async def test_an_error_of_the_upstream_stays_what_it_is() -> None:
 
     with pytest.raises(UpstreamUnavailableError):
         await read_metadata_by_ranges(1000, fail, WHEEL, ArchiveLimits())
+
+
+async def test_an_answer_that_is_too_short_is_not_asked_for_without_end() -> None:
+    ranges = Ranges(archive(FILES))
+
+    async def cut(start: int, end: int) -> bytes:
+        return (await ranges.read(start, end))[:-1]
+
+    with pytest.raises(InvalidUploadError):
+        await read_metadata_by_ranges(len(ranges.body), cut, WHEEL, LIMITS)
+    assert len(ranges.requests) == extraction.MAX_REQUESTS
+
+
+async def test_wheels_that_wait_for_their_upstream_hold_no_thread() -> None:
+    """Uploads, storage folders and fills need the same few threads, and a range may need one itself."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    ranges, goes_on = Ranges(archive(FILES | STORED)), asyncio.Event()
+
+    async def wait(start: int, end: int) -> bytes:
+        await goes_on.wait()
+        return await asyncio.to_thread(lambda: ranges.body[start:end])
+
+    async with asyncio.timeout(30):
+        size = len(ranges.body)
+        waiting = [asyncio.create_task(read_metadata_by_ranges(size, wait, WHEEL, LIMITS)) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert await asyncio.to_thread(lambda: "another's work") == "another's work"
+        goes_on.set()
+        assert set(await asyncio.gather(*waiting)) == {FILES[METADATA]}
