@@ -1,7 +1,8 @@
 """Fetch a file of an upstream, and kill this process at a named point on the way to the storage.
 
 Run as `python -m support.crashing_fill HOME STORAGE FILENAME METHOD NUMBER before|after`. HOME has
-the file. The point is that call of the storage, or with the method `chunk` that chunk of the upstream.
+the file. The point is that call of the storage, or with the method `chunk` that chunk of the
+upstream.
 """
 
 import asyncio

@@ -76,6 +76,6 @@ def eventually(condition: Callable[[], Any], what: str, seconds: float = HANG_SE
         else:
             if last:
                 return last
-        # Each look is a process or a request, which the machine has to spare for what is waited for.
+        # Each look costs processor time, which the subject of the wait needs, too.
         time.sleep(min(max(_MIN_PAUSE_SECONDS, elapsed / 10), _MAX_PAUSE_SECONDS))
     raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {last}")

@@ -1,7 +1,7 @@
 """The files of upstreams in the catalog: finds, opens and redirects them.
 
-A file is found by its path at the upstream, which the page of its project must list. So no path that
-a client makes up is ever fetched.
+A file is found by its path at the upstream, which the page of its project must list. So no path
+that a client makes up is ever fetched.
 """
 
 from typing import NamedTuple

@@ -6,7 +6,7 @@ import sys
 try:
     from wheelyard_operator.kubectl.commands import run
 except ModuleNotFoundError as missing:
-    if missing.name != "kubernetes":
+    if (missing.name or "").partition(".")[0] != "kubernetes":
         raise
     sys.exit(
         "kubectl wheelyard needs the Kubernetes client. In a checkout, install it with: pip install '.[kubectl]'"
