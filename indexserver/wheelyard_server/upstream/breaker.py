@@ -57,7 +57,8 @@ class Breaker:
         if self._failures >= FAILURES:
             self.reason, self._until = reason, self.clock() + PROBE_SECONDS
 
-    def wait(self, reason: str, seconds: float) -> None:
-        """Record that the host asks for a pause."""
-        self.reason, self._waits = reason, True
-        self._until = self.clock() + min(seconds, MAX_WAIT_SECONDS)
+    def wait(self, reason: str, seconds: float) -> float:
+        """Record that the host asks for a pause; return the seconds that it gets."""
+        granted = min(seconds, MAX_WAIT_SECONDS)
+        self.reason, self._waits, self._until = reason, True, self.clock() + granted
+        return granted

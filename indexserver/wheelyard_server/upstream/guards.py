@@ -87,9 +87,9 @@ class Guard:
         raise UpstreamUnavailableError(self._name, str(error), ceil(PROBE_SECONDS)) from error
 
     def _wait(self, origin: Origin, error: AskedToWaitError) -> NoReturn:
-        self._whole.wait(str(error), error.seconds)
+        seconds = self._whole.wait(str(error), error.seconds)
         self._health.fails(origin, str(error))
-        raise UpstreamUnavailableError(self._name, str(error), max(ceil(error.seconds), 1)) from error
+        raise UpstreamUnavailableError(self._name, str(error), max(ceil(seconds), 1)) from error
 
     def _unusable(self, origin: Origin, error: UpstreamError) -> None:
         """Record an error of a host that answers. A missing file is not a fault of it."""

@@ -70,7 +70,8 @@ class MirroredFiles:
         self._doubts = Doubts(clock)
         self._handling = Handling(fetching.arrivals, fetching.max_bytes, self._record)
         self._sizes: MemoryCache[str, int] = MemoryCache(SIZES_BYTES)
-        self._damaged: MemoryCache[str, bool] = MemoryCache(SIZES_BYTES)
+        self._damaged: MemoryCache[Kept, bool] = MemoryCache(SIZES_BYTES)
+        """By digest and size: a document may name a wrong size."""
 
     async def open(self, listed: ListedFile) -> MirroredContent:
         """Open a whole file.
@@ -134,7 +135,7 @@ class MirroredFiles:
     async def _kept(self, listed: ListedFile, start: int, end: int | None) -> Content | None:
         """Open bytes that are kept; None if they are not, or cannot be read now."""
         kept = listed.kept
-        if kept is None or self._damaged.get(kept.sha256):
+        if kept is None or self._damaged.get(kept):
             return None
         try:
             content = await self._contents.open(
@@ -151,7 +152,7 @@ class MirroredFiles:
                 async for chunk in chunks:
                     yield chunk
         except DamagedObjectError:
-            self._damaged.put(kept.sha256, True, _SIZE_BYTES)
+            self._damaged.put(kept, True, _SIZE_BYTES)
             raise
 
     async def _fetched(self, listed: ListedFile) -> Opened:
@@ -180,8 +181,8 @@ class MirroredFiles:
 
     def _record(self, listed: ListedFile, is_right: bool) -> None:  # noqa: FBT001 - what it records
         self._doubts.record(listed.identity, is_right=is_right)
-        if is_right:
-            self._damaged.drop(listed.file.sha256)
+        if is_right and listed.kept is not None:
+            self._damaged.drop(listed.kept)
         self._counts.mirrored[MirrorEvent.FETCHED if is_right else MirrorEvent.WRONG_BYTES] += 1
 
     async def _asked(self, listed: ListedFile, start: int, end: int) -> FileStream:

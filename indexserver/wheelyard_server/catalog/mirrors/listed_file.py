@@ -26,8 +26,13 @@ class ListedFile(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """Return a key that all documents share which list these bytes."""
-        return self.file.sha256 or f"{self.upstream} {self.url}"
+        """Return a key of these bytes from this place.
+
+        A digest alone is not enough: any upstream, and any project of one, may list the digest of
+        another's file. Then it could delay that, have it refused, or answer in its place for
+        objects without a digest.
+        """
+        return f"{self.upstream} {self.file.sha256} {self.url}"
 
     @property
     def kept(self) -> Kept | None:

@@ -39,7 +39,7 @@ class MirroredProvenance:
             return body
         if not file.provenance_url:
             raise NotFoundError("The upstream has no provenance of this file")
-        return await self._fetching(listed.identity, partial(self._fetch, listed))
+        return await self._fetching(f"{listed.identity} {file.provenance_url}", partial(self._fetch, listed))
 
     async def _fetch(self, listed: ListedFile) -> bytes:
         body = await self._files.read_small(listed, listed.file.provenance_url, MAX_BYTES)

@@ -13,7 +13,7 @@ from wheelyard_server.errors import (
     UpstreamFileMissingError,
     UpstreamUnavailableError,
 )
-from wheelyard_server.upstream.breaker import PROBE_SECONDS
+from wheelyard_server.upstream.breaker import MAX_WAIT_SECONDS, PROBE_SECONDS
 from wheelyard_server.upstream.credentials import UnusableCredentialsError
 from wheelyard_server.upstream.failures import AskedToWaitError, ForbiddenTargetError, HiccupError
 from wheelyard_server.upstream.guards import Guard
@@ -160,3 +160,12 @@ async def test_a_crowd_of_hosts_is_forgotten(scene: Scene) -> None:
     for number in range(200):
         assert await scene.ask("page", origin=PAGES._replace(host=f"h{number}.example.com")) == "page"
     assert len(scene.guard._hosts) == 64
+
+
+async def test_no_wait_is_longer_than_the_pause_that_an_upstream_gets(scene: Scene) -> None:
+    """Projects and clients wait for as long as the error says: a year would outlast every stale page."""
+    with pytest.raises(UpstreamUnavailableError) as raised:
+        await scene.ask(AskedToWaitError("answers 429 and asks to wait", 10**9))
+    assert raised.value.seconds == MAX_WAIT_SECONDS
+    scene.now += raised.value.seconds
+    assert await scene.ask("done") == "done"

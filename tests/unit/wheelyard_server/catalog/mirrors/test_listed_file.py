@@ -24,3 +24,18 @@ def test_the_core_metadata_is_next_to_the_file_before_its_query() -> None:
     file = mirrored_file(b"").replace(path="/a.whl", query="x=1")
     listed = listed_file(Project(name="demo", owner="public", mirror=mirror), mirror, file)
     assert listed.metadata_url == "https://b.example.com/a.whl.metadata?x=1"
+
+
+def test_the_same_digest_at_another_place_is_another_identity() -> None:
+    """An upstream that lists the digest of another's file cannot delay it, or have it refused."""
+    mirror = Mirror(url="", made=NOW, fetched=NOW, file_origin="https://b.example.com")
+    project = Project(name="demo", owner="public", mirror=mirror)
+    file = mirrored_file(b"same")
+    places = [
+        listed_file(project, mirror, file),
+        listed_file(project.replace(owner="other"), mirror, file),
+        listed_file(project, mirror, file.replace(path="/elsewhere.whl")),
+        listed_file(project, mirror, file.replace(sha256="0" * 64)),
+    ]
+    assert len({each.identity for each in places}) == len(places)
+    assert places[0].identity == listed_file(project.replace(name="copy"), mirror, file).identity

@@ -48,3 +48,16 @@ async def test_something_else_is_an_error_and_not_kept(world: World, body: bytes
     with pytest.raises(UpstreamAnswerError):
         await replica.downloads.provenance(await replica.listed())
     assert not world.kept
+
+
+async def test_files_with_the_same_digest_keep_their_own_provenance(world: World) -> None:
+    """Any project may list the digest of another's file, with attestations of its own making."""
+    replica = world.replica()
+    await world.list(replica, b"", provenance_url=URL)
+    listed = await replica.listed()
+    forged = listed._replace(
+        url="https://evil.example.com/x.whl", file=listed.file.replace(provenance_url=f"{URL}/forged")
+    )
+    world.upstream.files = {URL: OBJECT, f"{URL}/forged": b'{"forged": true}'}
+    _, body = await asyncio.gather(replica.downloads.provenance(forged), replica.downloads.provenance(listed))
+    assert body == OBJECT
