@@ -15,7 +15,7 @@ from support.mirrored_files import Replica, mirror, mirrored_file, sha256, url_o
 from support.patience import HANG_SECONDS
 from support.server import ENVIRONMENT
 from support.upstream_files import UpstreamFiles
-from wheelyard_server.model import MirroredFile
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.storage import Storage, layout
 from wheelyard_server.storage.opening import open_storage
 

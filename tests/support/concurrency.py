@@ -24,7 +24,7 @@ from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.gc import Collector
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 
 CLIENTS = 4
 REQUESTS_OF_A_CLIENT = 3

@@ -19,7 +19,7 @@ from wheelyard_server.errors import (
     ProjectClosedError,
     WheelyardError,
 )
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 
 
 class Kind(Enum):

@@ -10,7 +10,8 @@ from support.contents import received
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import NotFoundError, ObjectNotFoundError, StorageUnavailableError
-from wheelyard_server.model import File, Status
+from wheelyard_server.model import File
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
 
 

@@ -21,7 +21,8 @@ from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.maintenance.gc import Collector
-from wheelyard_server.model import Project, Status
+from wheelyard_server.model import Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.storage import Storage, layout
 
 T = TypeVar("T")

@@ -22,7 +22,8 @@ from wheelyard_server.catalog.mirrors.listed_file import ListedFile, listed_file
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.catalog.write_gate import WriteGate
-from wheelyard_server.model import Mirror, MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Storage, layout
 

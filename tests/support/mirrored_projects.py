@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.model import Mirror, MirroredFile
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings.upstreams import UpstreamSettings
 from wheelyard_server.storage import Storage, layout

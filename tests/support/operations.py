@@ -15,7 +15,8 @@ from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.publish import Upload
-from wheelyard_server.model import File, Status
+from wheelyard_server.model import File
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 
 NEW = parse_project_name("brandnew")

@@ -24,7 +24,10 @@ from wheelyard_server.errors import (
     UnauthenticatedError,
     UpstreamError,
 )
-from wheelyard_server.model import File, MirroredFile, OfferedFile, Project, Status
+from wheelyard_server.model import File, Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.offered_file import OfferedFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.settings import Listener
 

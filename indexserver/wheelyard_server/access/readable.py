@@ -6,7 +6,8 @@ from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, Staleness
-from wheelyard_server.model import File, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
 

@@ -37,7 +37,8 @@ from wheelyard_server.catalog.stored_project import (
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import FORMAT, Change, File, Project, Status
+from wheelyard_server.model import FORMAT, Change, File, Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Freshness, Listener
 from wheelyard_server.storage import Storage, layout

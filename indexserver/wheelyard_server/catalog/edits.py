@@ -17,7 +17,8 @@ from wheelyard_server.errors import (
     ProjectClosedError,
     StorageUnavailableError,
 )
-from wheelyard_server.model import Change, DeletedFile, FencedUpload, File, Project, Status
+from wheelyard_server.model import Change, DeletedFile, FencedUpload, File, Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
 from wheelyard_server.storage import layout
 

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from wheelyard_server.model import FORMAT, OLDEST_FORMAT, UNKNOWN, DeletedFile, File, MirroredFile, Project
+from wheelyard_server.model import FORMAT, OLDEST_FORMAT, DeletedFile, File, Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.part import UNKNOWN
 from wheelyard_server.sliced import Slices
 
 Part = TypeVar("Part", Project, File, DeletedFile)

@@ -18,7 +18,7 @@ from wheelyard_server.catalog.mirrors.mirrors import Mirrors
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.stored_project import MirroredSource, StoredProject
 from wheelyard_server.errors import NotFoundError, RefusedFileError
-from wheelyard_server.model import MirroredFile
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
 from wheelyard_server.storage import layout

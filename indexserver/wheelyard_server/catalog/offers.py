@@ -8,7 +8,10 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from wheelyard_server.catalog.packed_files import PackedFiles
-from wheelyard_server.model import File, MirroredFile, OfferedFile, Project, Status
+from wheelyard_server.model import File, Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.offered_file import OfferedFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
 from wheelyard_server.policy.decide import NO_ADVISORIES, decide
 from wheelyard_server.policy.file_policy import FilePolicy

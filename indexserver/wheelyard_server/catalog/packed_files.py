@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, overload
 import msgspec
 import zstandard
 
-from wheelyard_server.model import MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.sliced import Slices, at_once, in_slices
 
 MIN_PACKED_FILES = 50

@@ -12,7 +12,9 @@ from packaging.version import Version
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.serials import last_serial
-from wheelyard_server.model import OfferedFile, Project, Status
+from wheelyard_server.model import Project
+from wheelyard_server.model.offered_file import OfferedFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, version_key
 from wheelyard_server.storage import layout
 

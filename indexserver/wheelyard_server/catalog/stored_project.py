@@ -10,7 +10,9 @@ from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.offers import Offers, status_of
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import DamagedObjectError
-from wheelyard_server.model import FORMAT, File, MirroredFile, OfferedFile, Project
+from wheelyard_server.model import FORMAT, File, Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.policy.decide import is_confirmed
 from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
 from wheelyard_server.policy.verdict import Verdict

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.commands.client import Client, connect
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.model import MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Listed, Storage, layout
 

@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from wheelyard_server.model import File, Mirror, MirroredFile, Project, Status
+from wheelyard_server.model import File, Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
 

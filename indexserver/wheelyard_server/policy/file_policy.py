@@ -8,7 +8,7 @@ from fnmatch import translate
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from wheelyard_server.model import Mirror
+from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
 
 _NOTHING = r"(?!)"

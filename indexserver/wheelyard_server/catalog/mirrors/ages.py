@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wheelyard_server.clock import MonotonicClock, WallClock
-from wheelyard_server.model import Mirror
+from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.settings.upstreams import UpstreamFreshness
 
 MAX_AGES = 50_000

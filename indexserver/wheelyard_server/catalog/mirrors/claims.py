@@ -1,7 +1,8 @@
 """Changes of a name's owner, as pure functions from its document to the next one."""
 
 from wheelyard_server.errors import NameOwnedError
-from wheelyard_server.model import Change, Mirror, Project
+from wheelyard_server.model import Change, Project
+from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.policy.file_policy import FilePolicy
 
 

@@ -10,7 +10,8 @@ from wheelyard_server.catalog.mirrors.owners import Found, Owners
 from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError
-from wheelyard_server.model import Project, Status
+from wheelyard_server.model import Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
 
 log = logging.getLogger(__name__)

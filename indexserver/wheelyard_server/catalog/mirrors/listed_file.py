@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from wheelyard_server.model import Mirror, MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import NormalizedName
 
 METADATA_SUFFIX = ".metadata"

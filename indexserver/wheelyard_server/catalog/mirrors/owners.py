@@ -11,7 +11,7 @@ from typing import NamedTuple
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.upstream import Absent, Page, Unchanged

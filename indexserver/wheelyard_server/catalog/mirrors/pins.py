@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.errors import UpstreamBytesError
-from wheelyard_server.model import MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import MirroredFile
 
 
 def with_bytes(project: Project, listed: ListedFile, sha256: str, size: int) -> Project:

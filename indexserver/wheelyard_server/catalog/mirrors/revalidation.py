@@ -16,7 +16,8 @@ from wheelyard_server.catalog.packed_files import unpacked
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError, WheelyardError
-from wheelyard_server.model import Mirror, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.upstream import Absent, Page, Unchanged
 

@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from wheelyard_server.catalog.mirrors.filenames import is_safe, version_of
 from wheelyard_server.errors import UpstreamAnswerError
-from wheelyard_server.model import Mirror, MirroredFile, Status
+from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.policy.decide import CONFIRMED_AFTER, is_confirmed
 from wheelyard_server.upstream import Page, PageFile

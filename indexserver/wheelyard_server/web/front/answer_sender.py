@@ -10,7 +10,8 @@ from wheelyard_server.access.readable import ReadableCatalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.stored_project import Staleness
 from wheelyard_server.errors import StorageError
-from wheelyard_server.model import File, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.web.front.request_groups import LaneClient, RequestGroup, RunningTasks, cut_off
 from wheelyard_server.web.front.request_recorder import RequestRecorder

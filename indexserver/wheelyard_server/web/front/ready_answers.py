@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from wheelyard_server.access.readable import ReadableCatalog, ReadableProject
 from wheelyard_server.catalog.stored_project import ProjectView
-from wheelyard_server.model import File, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.settings import Listener
 from wheelyard_server.web.front.fast_requests import RequestHeaders
 from wheelyard_server.web.handlers.files import FILE_TYPE, METADATA_SUFFIX, file_headers, redirect_headers

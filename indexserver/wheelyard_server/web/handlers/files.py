@@ -7,7 +7,8 @@ from packaging.version import Version
 
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import File, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog
 from wheelyard_server.web.http.headers import NO_STORE, VARY, matches

@@ -20,7 +20,8 @@ from wheelyard_server.catalog.projects import latest
 from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import OfferedFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version, version_key
 from wheelyard_server.web.context import guarded_catalog, root_url
 from wheelyard_server.web.http.redirects import moved_permanently

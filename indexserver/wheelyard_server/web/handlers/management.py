@@ -9,7 +9,8 @@ from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.projects import ProjectEntry, latest
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import InvalidRequestError
-from wheelyard_server.model import File, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.handlers.management_schemas import (
     ChangedFiles,

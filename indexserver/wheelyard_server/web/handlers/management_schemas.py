@@ -11,7 +11,9 @@ from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.projects import ProjectEntry
 from wheelyard_server.catalog.stored_project import ProjectView
-from wheelyard_server.model import Change, File, MirroredFile, Project, Status
+from wheelyard_server.model import Change, File, Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.status import Status
 
 Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 

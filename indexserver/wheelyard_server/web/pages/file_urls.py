@@ -3,7 +3,9 @@
 import re
 from urllib.parse import quote
 
-from wheelyard_server.model import MirroredFile, OfferedFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.offered_file import OfferedFile
 
 MIRROR = "/mirror/"
 _PLAIN = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")

@@ -15,7 +15,9 @@ from msgspec import UNSET, UnsetType
 
 from wheelyard_server.catalog.serials import last_serial
 from wheelyard_server.catalog.stored_project import ProjectView
-from wheelyard_server.model import File, Finding, MirroredFile, OfferedFile
+from wheelyard_server.model import File, Finding
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.web.pages.file_urls import file_url, provenance_url
 from wheelyard_server.web.pages.negotiation import MediaType
 from wheelyard_server.web.pages.representation import Representation

@@ -11,7 +11,8 @@ import zstandard
 from aiohttp import web
 
 from wheelyard_server.catalog.stored_project import Staleness
-from wheelyard_server.model import File, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.web.http.headers import SERIAL, VARY, head, matches
 from wheelyard_server.web.pages.negotiation import Encoding, choose_encoding
 

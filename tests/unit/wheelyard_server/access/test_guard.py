@@ -17,7 +17,7 @@ from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, R
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings import Listener
 

@@ -14,7 +14,7 @@ from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.errors import NotFoundError
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 
 NONE = parse_project_name("none")

@@ -7,7 +7,8 @@ import pytest
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog.documents import OPERATIONS_KEPT, Documents
 from wheelyard_server.errors import NotFoundError, StorageUnavailableError
-from wheelyard_server.model import File, Project, Status
+from wheelyard_server.model import File, Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.storage import layout
 

@@ -15,7 +15,8 @@ from wheelyard_server.errors import (
     ProjectClosedError,
     StorageUnavailableError,
 )
-from wheelyard_server.model import Change, File, Project, Status
+from wheelyard_server.model import Change, File, Project
+from wheelyard_server.model.status import Status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY = Project(name="demo")

@@ -15,19 +15,18 @@ from wheelyard_server.model import (
     FORMAT,
     MAX_FINDING_LENGTH,
     MAX_FINDINGS,
-    UNKNOWN,
     Change,
     DeletedFile,
     FencedUpload,
     File,
     Finding,
-    Mirror,
-    MirroredFile,
     Project,
     Promotion,
-    Status,
     findings,
 )
+from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.part import UNKNOWN
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.sliced import at_once
 

@@ -11,7 +11,8 @@ from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import FreshReader
 from wheelyard_server.catalog.stored_project import CachedDocument
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
-from wheelyard_server.model import Project, Status
+from wheelyard_server.model import Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings import Freshness
 

@@ -10,7 +10,8 @@ from wheelyard_server.catalog import packed_files
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.packed_files import MIN_PACKED_FILES, PackedFiles, pack, packed, unpacked
 from wheelyard_server.catalog.stored_project import ProjectView, Views
-from wheelyard_server.model import Mirror, MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.sliced import at_once

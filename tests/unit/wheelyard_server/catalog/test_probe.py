@@ -12,7 +12,7 @@ from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.probe import ERROR_RATE, FAILURE_RATE, RACES, WRITERS, check_conditional_writes
 from wheelyard_server.errors import StorageUnavailableError, UnsafeStorageError
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.storage import ETag
 

@@ -17,7 +17,8 @@ from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import ProjectEntry, Projects, by_version, latest
 from wheelyard_server.errors import StorageUnavailableError
-from wheelyard_server.model import File, Mirror, MirroredFile
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import Freshness
 from wheelyard_server.storage import Listed, Storage

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import strategies as st
 
 from support.properties import given
-from wheelyard_server.model import Change, DeletedFile, File, Mirror, MirroredFile, Project, Status
+from wheelyard_server.model import Change, DeletedFile, File, Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.policy.decide import CONFIRMED_AFTER, NO_ADVISORIES, decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict

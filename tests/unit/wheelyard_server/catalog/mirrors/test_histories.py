@@ -27,7 +27,9 @@ from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.mirrors import first_pages, revalidation
 from wheelyard_server.catalog.mirrors.owners import ABSENT_SECONDS
 from wheelyard_server.errors import NotFoundError, WheelyardError
-from wheelyard_server.model import MirroredFile, Project, Status
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.policy.decide import CONFIRMED_AFTER
 from wheelyard_server.upstream import Absent, Page, Unchanged

@@ -2,7 +2,8 @@
 
 from support.mirrored_files import NOW, mirrored_file
 from wheelyard_server.catalog.mirrors.listed_file import listed_file
-from wheelyard_server.model import Mirror, MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 
 
 def url(file: MirroredFile) -> str:

@@ -17,7 +17,7 @@ from wheelyard_server.errors import (
     UpstreamAnswerError,
     UpstreamUnavailableError,
 )
-from wheelyard_server.model import MirroredFile
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.storage import layout
 
 OTHER = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Dist: evil\n"

@@ -22,7 +22,7 @@ from wheelyard_server.errors import (
     UpstreamAnswerError,
     UpstreamUnavailableError,
 )
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 
 DEMO = parse_project_name("demo")

@@ -10,7 +10,8 @@ from support.properties import given
 from wheelyard_server.catalog.mirrors import snapshot
 from wheelyard_server.catalog.mirrors.snapshot import Source, Taken
 from wheelyard_server.errors import UpstreamAnswerError
-from wheelyard_server.model import Mirror, MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.policy.decide import CONFIRMED_AFTER, NO_ADVISORIES, decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy

@@ -24,7 +24,8 @@ from wheelyard_server.errors import (
 from wheelyard_server.maintenance.events import Event, Finding, Removed, Unreferenced
 from wheelyard_server.maintenance.gc import Collector
 from wheelyard_server.maintenance.verify import StorageVerifier
-from wheelyard_server.model import File, Project, Status
+from wheelyard_server.model import File, Project
+from wheelyard_server.model.status import Status
 from wheelyard_server.storage import layout
 
 FILE = File(

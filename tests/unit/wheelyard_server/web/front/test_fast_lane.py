@@ -39,7 +39,7 @@ from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import SMALL_BYTES
 from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView
-from wheelyard_server.model import Status
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import (
     Cache,

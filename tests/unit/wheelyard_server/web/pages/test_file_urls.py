@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from support.properties import given
 from unit.wheelyard_server.catalog.test_edits import file
-from wheelyard_server.model import MirroredFile, Project
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.web.http.targets import MIRROR
 from wheelyard_server.web.pages.file_urls import file_url, provenance_url
 

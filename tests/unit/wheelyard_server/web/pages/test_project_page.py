@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from wheelyard_server.catalog.stored_project import ProjectView, StoredProject, Views
-from wheelyard_server.model import Mirror, MirroredFile, Project, Status
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.storage import ETag
 from wheelyard_server.upstream import Page

@@ -7,13 +7,14 @@ old one. A new optional field needs neither: servers preserve keys that they do 
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from itertools import islice
-from typing import Protocol, Self
 
 import msgspec
 
+from wheelyard_server.model.mirror import Mirror
+from wheelyard_server.model.part import Part
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import other_spellings, version_key
 
 FORMAT = 2
@@ -24,23 +25,9 @@ MAX_FINDINGS = 16
 """Maximum number of findings of a file."""
 MAX_FINDING_LENGTH = 200
 """Maximum number of characters of a finding's message."""
-UNKNOWN = " unknown"
-"""The key of `unknown` until `catalog/encoding.py` replaces it. No release has a key that starts
-with a space."""
 
 
-class _Part(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="kebab"
-):
-    unknown: bytes = msgspec.field(default=b"", name=UNKNOWN)
-    """JSON object of the keys of a newer release, which are written back unchanged."""
-
-    def replace(self, **fields: object) -> Self:
-        """Return a copy with other values in some fields."""
-        return msgspec.structs.replace(self, **fields)
-
-
-class Change(_Part, frozen=True):
+class Change(Part, frozen=True):
     """The time and the author of a change."""
 
     at: datetime
@@ -49,7 +36,7 @@ class Change(_Part, frozen=True):
     """The user's name."""
 
 
-class Promotion(_Part, frozen=True):
+class Promotion(Part, frozen=True):
     """The promotion of a file from another index."""
 
     source: str = msgspec.field(name="from")
@@ -60,7 +47,7 @@ class Promotion(_Part, frozen=True):
     """UTC."""
 
 
-class Finding(_Part, frozen=True):
+class Finding(Part, frozen=True):
     """A rule that an accepted file breaks."""
 
     rule: str
@@ -75,61 +62,7 @@ def findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(each.replace(message=each.message[:MAX_FINDING_LENGTH]) for each in kept)
 
 
-class OfferedFile(Protocol):
-    """The fields that pages need of a file, uploaded here (`File`) or mirrored (`MirroredFile`)."""
-
-    @property
-    def filename(self) -> str:
-        """Return its name, which is unique in the project."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Return the canonical version; "" if the filename has none."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Return the digest of the whole file; "" if it is unknown."""
-        ...
-
-    @property
-    def size(self) -> int | None:
-        """Return the size in bytes; None if it is unknown."""
-        ...
-
-    @property
-    def requires_python(self) -> str | None:
-        """Return the Python versions that it is for (PEP 503)."""
-        ...
-
-    @property
-    def yanked(self) -> str | None:
-        """Return the reason why it is yanked, possibly empty; None if it is not yanked."""
-        ...
-
-    @property
-    def core_metadata_sha256(self) -> str | None:
-        """Return the digest of the core metadata; "" if it is unknown, None if there is no core metadata."""
-        ...
-
-    @property
-    def is_wheel(self) -> bool:
-        """Return whether this is a wheel."""
-        ...
-
-    @property
-    def has_provenance(self) -> bool:
-        """Return whether there is a provenance object (PEP 740)."""
-        ...
-
-    @property
-    def published(self) -> datetime | None:
-        """Return when it was published, or else first seen by this index, in UTC."""
-        ...
-
-
-class File(_Part, frozen=True, gc=False):
+class File(Part, frozen=True, gc=False):
     """One distribution file of a project. In a document, only its yanked state and its provenance ever change."""
 
     filename: str
@@ -190,118 +123,7 @@ class File(_Part, frozen=True, gc=False):
         return _object_ids(self.upload_id, self.provenance_id)
 
 
-class Status(StrEnum):
-    """The status markers of PEP 792.
-
-    https://packaging.python.org/en/latest/specifications/project-status-markers/
-    """
-
-    ACTIVE = "active"
-    ARCHIVED = "archived"
-    """Accepts no uploads; installs as usual."""
-    QUARANTINED = "quarantined"
-    """Accepts no uploads and offers no files."""
-    DEPRECATED = "deprecated"
-    """Accepts uploads and installs as usual; tools may warn."""
-
-    @property
-    def takes_uploads(self) -> bool:
-        """Return whether files may be added."""
-        return self in (Status.ACTIVE, Status.DEPRECATED)
-
-    @property
-    def offers_files(self) -> bool:
-        """Return whether files may be listed and downloaded."""
-        return self is not Status.QUARANTINED
-
-
-class MirroredFile(_Part, frozen=True, gc=False):
-    """One distribution file of an upstream. Digests are in lower-case hex; "" and None mean unknown."""
-
-    filename: str
-    version: str
-    """Canonical version (PEP 440); "" if the filename has none, such as a file of an unknown type."""
-    path: str
-    """Path of its URL at the upstream, byte for byte, with its percent encoding and without a query."""
-    origin: str = ""
-    """Scheme, host and port of its URL; "" means `Mirror.file_origin`."""
-    query: str = ""
-    """Query of its URL, without the question mark. No client sees it."""
-    sha256: str = ""
-    """Digest of the whole file: as the upstream lists it, or else of the bytes that were fetched first."""
-    pinned: bool = False
-    """Whether `sha256` is that of the bytes that were fetched first."""
-    other_hash: str = ""
-    """Another digest that the upstream lists, as `<algorithm>=<hex>`, if it lists no SHA-256."""
-    size: int | None = None
-    """In bytes."""
-    upload_time: datetime | None = None
-    """In UTC."""
-    first_seen: datetime | None = None
-    """When this index first saw the file, in UTC, if the upstream has no upload time."""
-    requires_python: str | None = None
-    yanked: str | None = None
-    """Reason why it is yanked, possibly empty (PEP 592); None if it is not yanked."""
-    core_metadata_sha256: str | None = None
-    """Digest of its core metadata; "" if the upstream has it and lists no digest; None if there is none."""
-    extracted: bool = False
-    """Whether the core metadata was read from the file by this index."""
-    provenance_url: str = ""
-    """URL of its provenance object at the upstream (PEP 740)."""
-    provenance_sha256: str | None = None
-    """Digest of its provenance object; None until it was fetched first."""
-    gone: datetime | None = None
-    """When a page of the upstream first lacked it, in UTC."""
-    conflict: str = ""
-    """Another digest that the upstream lists by now for this filename, which is refused: a SHA-256, or as
-    in `other_hash`."""
-
-    @property
-    def is_wheel(self) -> bool:
-        """Return whether this is a wheel."""
-        return self.filename.endswith(".whl")
-
-    @property
-    def has_provenance(self) -> bool:
-        """Return whether the upstream has a provenance object (PEP 740)."""
-        return bool(self.provenance_url)
-
-    @property
-    def published(self) -> datetime | None:
-        """Return when the upstream published the file, or else when this index first saw it, in UTC."""
-        return self.upload_time or self.first_seen
-
-
-class Mirror(_Part, frozen=True):
-    """What an upstream has of a project, as of its last page that differed."""
-
-    url: str
-    """URL of the upstream's simple API. Another URL is another mirror."""
-    made: datetime
-    """When this index first saw the project, in UTC."""
-    fetched: datetime
-    """When the page that this was last changed for was fetched, in UTC."""
-    etag: str = ""
-    """ETag of the page at the upstream."""
-    serial: int = 0
-    """`_last-serial` of the page; 0 if it has none. An older page never replaces a newer one."""
-    file_origin: str = ""
-    """Scheme, host and port of most of the files."""
-    files: tuple[MirroredFile, ...] = ()
-    """In the order of the page. In memory it may be a `PackedFiles`, which equals such a tuple."""
-    versions: tuple[str, ...] = ()
-    """As the page lists them; empty if it lists none."""
-    status: str = Status.ACTIVE
-    """The upstream's status marker (PEP 792), possibly one that is not known here."""
-    status_reason: str = ""
-    missing: datetime | None = None
-    """When the upstream first said that the project does not exist or has no files, in UTC, until it
-    lists files again."""
-    outdated: datetime | None = None
-    """When the upstream first sent a page with a lower serial, in UTC, until it sends a newer one."""
-
-
-class DeletedFile(_Part, frozen=True, gc=False):
+class DeletedFile(Part, frozen=True, gc=False):
     """The record of a deleted file, which prevents that any spelling of its name returns with other bytes."""
 
     filename: str
@@ -326,7 +148,7 @@ def _object_ids(upload_id: str, provenance_id: str | None) -> frozenset[str]:
     return frozenset((upload_id, provenance_id or upload_id))
 
 
-class FencedUpload(_Part, frozen=True):
+class FencedUpload(Part, frozen=True):
     """An upload whose objects are being collected, so that it can never be committed."""
 
     upload_id: str
@@ -334,7 +156,7 @@ class FencedUpload(_Part, frozen=True):
     """When collecting began, in UTC."""
 
 
-class Project(_Part, frozen=True, dict=True):
+class Project(Part, frozen=True, dict=True):
     """A project's document. `name` is normalized. No filename occurs twice, including deleted ones.
 
     No distribution occurs in two spellings either, except in documents from before that was
