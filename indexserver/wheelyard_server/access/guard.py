@@ -118,7 +118,7 @@ class GuardedCatalog:
         name = NormalizedName(view.project.name)
         if isinstance(file, File):
             return await self.core_metadata(name, file)
-        found = view.file(file.filename)
+        found = await view.file(file.filename)
         if not isinstance(found, MirroredFile):
             raise NotFoundError("No such file in this project")
         return await self.mirrored_metadata(view.source(found))
@@ -131,13 +131,13 @@ class GuardedCatalog:
         """
         filename = path.rpartition("/")[2]
         names = possible_projects(filename)
-        failure: UpstreamError | None = None
+        failure: UpstreamError | RefusedFileError | None = None
         for name in filter(partial(self._may, Verb.READ), names):
             try:
                 found = await self._catalog.mirrored.find(name, upstream, path, self._asker)
             except NotFoundError:
                 continue
-            except UpstreamError as error:
+            except (UpstreamError, RefusedFileError) as error:
                 failure = failure or error  # Another name may be known.
                 continue
             self._require(Verb.READ, name, filename)

@@ -187,7 +187,12 @@ class Catalog:
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
         """Return a project's file with this name and digest; raise `NotFoundError` if it is not offered."""
-        project = (await self.project(name)).project
+        self.counts.page_reads += 1
+        # No upstream is asked: its files have other URLs.
+        view = self._documents.view((await self._reader.read(name)).stored)
+        if view is None:
+            raise NotFoundError("No such project in this index")
+        project = view.project
         file = project.file(filename)
         if file is None or file.sha256 != sha256:
             raise NotFoundError("No such file in this project")

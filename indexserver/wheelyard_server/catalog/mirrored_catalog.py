@@ -10,14 +10,14 @@ from wheelyard_server.catalog.contents.content import Content, Contents
 from wheelyard_server.catalog.contents.redirects import FileRedirects
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.freshness import FreshReader
+from wheelyard_server.catalog.freshness import FreshProject, FreshReader
 from wheelyard_server.catalog.mirrors.downloads import Downloads
 from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, listed_file
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.stored_project import MirroredSource, StoredProject
-from wheelyard_server.errors import NotFoundError, RefusedFileError
+from wheelyard_server.errors import NotFoundError, RefusedFileError, UpstreamUnavailableError, WheelyardError
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
@@ -62,12 +62,12 @@ class MirroredCatalog:
         seen = await self._finder.reader.read(name)
         found = await self._at_path(seen.stored, upstream, path)
         if found is None:
-            seen = await self._finder.mirrors.current(seen, asker)
+            seen = await self._finder.mirrors.current(seen, asker, must_be_fresh=True)
             found = await self._at_path(seen.stored, upstream, path)
         else:
             self._finder.mirrors.renew(found.project)
         if found is None:
-            raise NotFoundError("No such file in this index")
+            raise _not_found(seen, upstream)
         if not found.verdict.is_served:
             raise RefusedFileError(found.verdict.reason)
         return found
@@ -145,6 +145,15 @@ class MirroredCatalog:
         if self._known_downloads is None:
             raise NotFoundError("This index has no upstreams")
         return self._known_downloads
+
+
+def _not_found(seen: FreshProject, upstream: str) -> WheelyardError:
+    """Return the error for a path that the page does not list, as far as is known (U7)."""
+    project = seen.stored.project
+    if seen.stale_seconds is None or project.owner != upstream:
+        return NotFoundError("No such file in this index")
+    reason = f"had no such file of {project.name} when it was last asked, and {seen.waiting_for} does not answer"
+    return UpstreamUnavailableError(upstream, reason)
 
 
 def _listed(source: MirroredSource) -> ListedFile:

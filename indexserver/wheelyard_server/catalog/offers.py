@@ -79,21 +79,19 @@ class Offers:
 
     async def at_path(self, path: str) -> MirroredFile | None:
         """Return the mirrored file whose URL has this decoded path, without the slash at its beginning."""
-        if not self._has("path") and len(self._files) > DECIDED_AT_ONCE:
-            await asyncio.to_thread(lambda: self._by_path)
-        return self._by_path.get(path)
+        return (await self._made("path", lambda: self._by_path)).get(path)
 
-    def file(self, filename: str) -> File | MirroredFile | None:
+    async def file(self, filename: str) -> File | MirroredFile | None:
         """Return the file of that name, whether it is listed or not."""
-        return self._project.file(filename) if self._project.mirror is None else self._by_filename.get(filename)
+        if self._project.mirror is None:
+            return self._project.file(filename)
+        return (await self._made("filename", lambda: self._by_filename)).get(filename)
 
     async def by_filename(self) -> tuple[File | MirroredFile, ...]:
         """Return all files, listed or not, sorted by filename."""
         if self._project.mirror is None:
             return self._project.by_filename
-        if not self._has("sorted") and len(self._files) > DECIDED_AT_ONCE:
-            await asyncio.to_thread(lambda: self._sorted)
-        return self._sorted
+        return await self._made("sorted", lambda: self._sorted)
 
     def known_at_path(self, path: str) -> MirroredFile | None:
         """Do as `at_path`, but return None if that would take work for the whole project."""
@@ -101,7 +99,7 @@ class Offers:
 
     @property
     def _sorted(self) -> tuple[MirroredFile, ...]:
-        return self._kept("sorted", lambda: tuple(sorted(self._files, key=lambda file: file.filename)))
+        return self._of_files("sorted", lambda: tuple(sorted(self._files, key=lambda file: file.filename)))
 
     @property
     def by_version(self) -> dict[str, tuple[OfferedFile, ...]]:
@@ -110,11 +108,11 @@ class Offers:
 
     @property
     def _by_filename(self) -> dict[str, MirroredFile]:
-        return self._kept("filename", lambda: {file.filename: file for file in self._files})
+        return self._of_files("filename", lambda: {file.filename: file for file in self._files})
 
     @property
     def _by_path(self) -> dict[str, MirroredFile]:
-        return self._kept("path", lambda: {unquote(file.path).lstrip("/"): file for file in self._files})
+        return self._of_files("path", lambda: {unquote(file.path).lstrip("/"): file for file in self._files})
 
     @property
     def _files(self) -> Sequence[MirroredFile]:
@@ -139,19 +137,33 @@ class Offers:
                 until = min(until or verdict.until, verdict.until)
         return _Decided(tuple(listed), until)
 
+    async def _made(self, name: str, make: Callable[[], T]) -> T:
+        """Return a value that is made of the files, in another thread if they are many."""
+        if self._has(name) or len(self._files) <= DECIDED_AT_ONCE:
+            return make()
+        return await asyncio.to_thread(make)
+
     def _has(self, name: str) -> bool:
+        """Return whether `_of_files` has this value."""
         files = self._files
         if isinstance(files, PackedFiles):
-            return files.is_unpacked and (name, self) in files.notes
-        return (name, self) in self._notes
+            return files.is_unpacked and name in files.notes
+        return name in self._notes
 
     def _kept(self, name: str, make: Callable[[], T]) -> T:
-        """Return a value that is made once, and again after the files that it is made of were packed."""
+        """Return a value that is made once of the verdicts, and again after the files were packed."""
+        return self._noted((name, self), make)
+
+    def _of_files(self, name: str, make: Callable[[], T]) -> T:
+        """Do the same with a value that is made of the files alone, which all verdicts on them share."""
+        return self._noted(name, make)
+
+    def _noted(self, key: Hashable, make: Callable[[], T]) -> T:
         files = self._files
         notes = files.notes if isinstance(files, PackedFiles) else self._notes
-        found: T | None = notes.get((name, self))
+        found: T | None = notes.get(key)
         if found is None:
-            found = notes[name, self] = make()
+            found = notes[key] = make()
         return found
 
 

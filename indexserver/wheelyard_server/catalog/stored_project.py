@@ -104,9 +104,9 @@ class ProjectView:
         """Return the reason of the status."""
         return status_of(self.project)[1]
 
-    def file(self, filename: str) -> File | MirroredFile | None:
+    async def file(self, filename: str) -> File | MirroredFile | None:
         """Return the file of that name, whether it is listed or not: ask for the `verdict` on it."""
-        return self.offers.file(filename)
+        return await self.offers.file(filename)
 
     async def at_path(self, path: str) -> MirroredFile | None:
         """Return the mirrored file whose URL at the upstream has this decoded path, without the first slash.

@@ -29,6 +29,8 @@ from wheelyard_server.upstream import Upstream
 STORED_BYTES = 4 * 1024**2
 """Memory for digests of stored files, to which clients may be redirected."""
 STORED_MEMORY_BYTES = 200
+STORED_SECONDS = 60.0
+"""How long a stored file is taken for granted: a person may delete a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class Downloads:
     ) -> None:
         self._contents = place.contents
         self._storage = place.storage
-        self._stored: MemoryCache[str, bool] = MemoryCache(STORED_BYTES)
+        self._clock = clock
+        self._stored: MemoryCache[str, float] = MemoryCache(STORED_BYTES)
+        """When the storage was last seen to have them, by digest."""
         self.budget = place.budget
         self._keeper = Keeper(place.storage, place.documents, place.gate, place.budget, counts)
         fetching = Fetching(origins.upstreams, self, origins.file_bytes, origins.on_missing)
@@ -106,12 +110,14 @@ class Downloads:
         kept = listed.kept
         if kept is None:
             return False
-        if not self._stored.get(kept.sha256):
-            try:
-                async with closed(await self._storage.open(layout.mirrored(kept.sha256), 0, min(1, kept.size))):
-                    self._stored.put(kept.sha256, True, STORED_MEMORY_BYTES)
-            except StorageError:
-                return False
+        seen = self._stored.get(kept.sha256)
+        if seen is not None and self._clock() - seen < STORED_SECONDS:
+            return True
+        try:
+            async with closed(await self._storage.open(layout.mirrored(kept.sha256), 0, min(1, kept.size))):
+                self._stored.put(kept.sha256, self._clock(), STORED_MEMORY_BYTES)
+        except StorageError:
+            return False
         return True
 
     def cached(self, listed: ListedFile) -> bytes | Kept | None:

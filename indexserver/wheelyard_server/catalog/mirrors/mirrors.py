@@ -66,9 +66,12 @@ class Mirrors:
         self._new_names = NewNames(upstreams.new_names_per_hour, clock)
         self._refreshed: OrderedDict[NormalizedName, float] = OrderedDict()
 
-    async def current(self, seen: FreshProject, asker: Asker | None) -> FreshProject:
+    async def current(
+        self, seen: FreshProject, asker: Asker | None, *, must_be_fresh: bool = False
+    ) -> FreshProject:
         """Return a project that was just read as its owner has it; a name without an owner finds one.
 
+        `must_be_fresh`: wait for the upstream even if the page has only just expired.
         Raises `UpstreamError` if an upstream had to be asked and cannot be: that is never an
         absence.
         """
@@ -79,7 +82,9 @@ class Mirrors:
         if owner is not None and project.mirror is not None:
             # While the storage does not answer, a newer page could not be stored.
             is_late = seen.stale_seconds is not None
-            return seen if is_late else await self._revalidation.fresh(owner, seen, project.mirror)
+            if is_late:
+                return seen
+            return await self._revalidation.fresh(owner, seen, project.mirror, must_be_fresh=must_be_fresh)
         name = NormalizedName(project.name)
         if not self._policy.order(name) or self._owners.is_absent(name):
             return seen

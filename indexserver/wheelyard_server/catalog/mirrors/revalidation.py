@@ -59,9 +59,12 @@ class Revalidation:
         if not owner.offline and is_needed and self._ages.may_ask(age):
             self._ask(owner, NormalizedName(project.name), age)
 
-    async def fresh(self, owner: ConfiguredUpstream, seen: FreshProject, mirror: Mirror) -> FreshProject:
+    async def fresh(
+        self, owner: ConfiguredUpstream, seen: FreshProject, mirror: Mirror, *, must_be_fresh: bool = False
+    ) -> FreshProject:
         """Return the project as its upstream has it, or as it was last known while that does not answer.
 
+        `must_be_fresh`: wait for the answer even if the page has only just expired.
         Raises `UpstreamUnavailableError` if the upstream has not answered for too long.
         """
         name = NormalizedName(seen.stored.project.name)
@@ -70,7 +73,7 @@ class Revalidation:
             return seen
         if self._ages.may_ask(age) or name in self._asking:
             asking = self._ask(owner, name, age)
-            if self._ages.is_usable_meanwhile(age):
+            if self._ages.is_usable_meanwhile(age) and not must_be_fresh:
                 return seen
             await asyncio.wait([asking.task], timeout=self._patience(owner, age, asking))
             if asking.task.done() and not age.error:

@@ -63,7 +63,7 @@ async def integrity(request: web.Request) -> web.Response:
     name, filename = parse_project_name(request.match_info["project"]), request.match_info["filename"]
     catalog = await guarded_catalog(request)
     view = await catalog.project(name)
-    found, version = view.file(filename), parse_version(request.match_info["version"])
+    found, version = await view.file(filename), parse_version(request.match_info["version"])
     if found is None or not found.version or Version(found.version) != version:
         raise NotFoundError("This version of the project has no such file")
     if isinstance(found, MirroredFile):

@@ -10,13 +10,14 @@ import pytest
 
 from support import distributions
 from support.catalogs import DEMO, publish, upload
+from support.fake_upstream import FakeTime, FakeUpstream, configured, replica
 from support.memory_storage import MemoryStorage
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.rules import ANONYMOUS, Grant, Method, Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from wheelyard_server.errors import ForbiddenError, NotFoundError, RefusedFileError, UnauthenticatedError
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings import Listener
@@ -127,3 +128,16 @@ async def test_changed_files_are_recorded(guard: Guard, record: AuditRecord) -> 
 def test_verbs_are_those_granted_for_some_project(guard: Guard) -> None:
     assert guard(READER).verbs == (Verb.READ,)
     assert guard(EDITOR).verbs == tuple(Verb)
+
+
+async def test_a_claimed_name_does_not_hide_the_other_project_that_a_file_may_belong_to(
+    record: AuditRecord,
+) -> None:
+    upstream = FakeUpstream()
+    upstream.put("demo", "demo-1-2.tar.gz")
+    catalog = replica(MemoryStorage(), FakeTime(), configured(upstream))
+    await catalog.claim(parse_project_name("demo-1"))
+    guarded = GuardedCatalog(catalog, RULES, EDITOR, Listener.CLUSTER, record)
+    assert (await guarded.mirrored_file("up", "packages/demo-1-2.tar.gz")).project.name == "demo"
+    with pytest.raises(RefusedFileError, match="claimed"):
+        await guarded.mirrored_file("up", "packages/demo-1-3.tar.gz")

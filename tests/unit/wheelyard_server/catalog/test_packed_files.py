@@ -165,7 +165,7 @@ async def test_files_of_a_view_are_decoded_when_they_are_needed(storage: MemoryS
     _, view = await read(storage, views)
     for _ in range(2):
         assert view.files == files(COUNT)
-        assert view.file("demo-7.0.tar.gz") == files(8)[7]
+        assert await view.file("demo-7.0.tar.gz") == files(8)[7]
         assert await view.at_path("f/demo-7.0.tar.gz") == files(8)[7]
         assert view.by_version["7"] == files(8)[7:]
         forget()

@@ -516,3 +516,14 @@ async def test_a_file_whose_page_changed_during_its_transfer_is_cut(world: World
         await received((await replica.downloads.open(listed)).content)
     await replica.idle()
     assert not world.kept
+
+
+async def test_a_file_that_a_person_has_deleted_is_soon_no_longer_taken_for_stored(world: World) -> None:
+    """`wheelyard verify` advises to delete damaged objects: clients must not be redirected to nothing for long."""
+    replica = world.replica()
+    await world.list(replica, LARGE)
+    await replica.get()
+    assert await replica.downloads.is_stored(await replica.listed())
+    await world.storage.delete(layout.mirrored(sha256(LARGE)))
+    replica.clock += 60
+    assert not await replica.downloads.is_stored(await replica.listed())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.mirrors.new_names import Asker
+from wheelyard_server.catalog.packed_files import PackedFiles
 from wheelyard_server.errors import (
     NameOwnedError,
     NotFoundError,
@@ -364,6 +366,65 @@ async def test_a_path_that_no_page_lists_is_not_found(index: Index) -> None:
             await catalog.mirrored.find(DEMO, "first", path)
     with pytest.raises(NotFoundError):
         await catalog.mirrored.find(DEMO, "second", f"packages/{WHEEL}")
+
+
+async def test_a_path_that_a_page_which_has_just_expired_does_not_list_waits_for_the_upstream(index: Index) -> None:
+    """T42: a lock that was made elsewhere may know more than the last page."""
+    index.first.put("demo", WHEEL)
+    catalog = index.replica()
+    await catalog.project(DEMO)
+    index.first.put("demo", WHEEL, "demo-1.1.tar.gz")
+    index.time.sleep(700)
+    assert (await catalog.mirrored.find(DEMO, "first", "packages/demo-1.1.tar.gz")).file.version == "1.1"
+
+
+@pytest.mark.parametrize("seconds", [700, 10_000])
+async def test_in_an_outage_a_path_that_the_last_page_does_not_list_is_no_absence(
+    index: Index, seconds: int
+) -> None:
+    """U7, T8."""
+    index.first.put("demo", WHEEL)
+    catalog = index.replica()
+    await catalog.project(DEMO)
+    index.first.fail()
+    index.time.sleep(seconds)
+    with pytest.raises(UpstreamUnavailableError, match="does not answer"):
+        await catalog.mirrored.find(DEMO, "first", "packages/demo-1.1.tar.gz")
+    with pytest.raises(NotFoundError):
+        await catalog.mirrored.find(DEMO, "second", "packages/demo-1.1.tar.gz")
+
+
+async def test_files_of_this_index_ask_no_upstream(index: Index) -> None:
+    """U13: these URLs name no asker, and no file of an upstream."""
+    index.first.put("demo", WHEEL)
+    catalog = index.replica()
+    with pytest.raises(NotFoundError):
+        await catalog.file(DEMO, WHEEL, "0" * 64)
+    assert index.first.asked == index.second.asked == []
+    await catalog.project(DEMO)
+    with pytest.raises(NotFoundError):
+        await catalog.file(DEMO, WHEEL, "0" * 64)
+
+
+async def test_downloads_of_a_project_that_is_gone_keep_one_table_of_its_paths(index: Index) -> None:
+    """Pages do not show it, so no view keeps what is made of its files."""
+    names = [f"demo-{number}.tar.gz" for number in range(100)]
+    index.first.put("demo", *names)
+    catalog = index.replica()
+    await catalog.project(DEMO)
+    del index.first.pages["demo"]
+    for _ in range(3):
+        index.time.sleep(2000)
+        with suppress(NotFoundError):
+            await catalog.project(DEMO)
+    with pytest.raises(NotFoundError):
+        await catalog.project(DEMO)
+    for _ in range(5):
+        found = await catalog.mirrored.find(DEMO, "first", f"packages/{names[0]}")
+    assert found.project.mirror is not None
+    files = found.project.mirror.files
+    assert isinstance(files, PackedFiles)
+    assert len(files.notes) == 1
 
 
 async def test_a_known_file_waits_for_no_upstream_but_its_page_is_renewed(index: Index) -> None:
