@@ -69,6 +69,11 @@ OF_INDEX: list[Case] = [
                 "https://a.example",
                 "http://nexus.ns.svc:8081/repository/pypi/simple",
                 "https://a/b%20c/",
+                "https://xn--bcher-kva.example.com/",
+                "https://192.0.2.7:8443/",
+                "https://7.0x.example/",
+                f"https://{'a' * 63}.example/",
+                f"https://{'a.' * 126}a/",
             )
         ],
         [
@@ -85,18 +90,41 @@ OF_INDEX: list[Case] = [
                 "https://[::1]/",
                 "https:///",
                 "https://a.example\\@b.example/",
+                "https://a..example/",
+                "https://a-.example/",
+                "https://a.example./",
+                f"https://{'a' * 64}.example/",
                 "https://a.example/\n",
                 "",
             )
         ],
         "spec.upstreams[].url must be a URL such as",
     ),
+    (_PATH, [], [upstreams(url=f"https://{'a.' * 127}a/")], "url must have a host of at most 253 characters"),
+    (
+        _PATH,
+        [],
+        [
+            upstreams(url=f"http://{host}")
+            for host in (
+                "127.1",
+                "2130706433:80",
+                "0x7f000001/",
+                "0x7f.1/a",
+                "0177.0.0.1",
+                "256.0.0.1",
+                "a.1",
+                "a.0x/",
+            )
+        ],
+        "spec.upstreams[].url must have an IP address in its usual form",
+    ),
     (
         _PATH,
         [upstreams(fileHosts=["files.example.com", "files.example.com:8443"])],
         [
             upstreams(fileHosts=[host])
-            for host in ("https://a.example", "a.example/", "a.example:0", "A", "a b", "")
+            for host in ("https://a.example", "a.example/", "a.example:0", "A", "a b", "a..b", f"{'a.' * 127}a", "")
         ],
         "spec.upstreams[].fileHosts must be hosts such as",
     ),

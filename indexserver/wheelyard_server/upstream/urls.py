@@ -39,11 +39,13 @@ def parse(text: str) -> URL:
     """Return a URL of HTTP without user, password and fragment; raise a `ValueError` for any other."""
     # Not requoted: some servers sign the path, or compare it byte for byte.
     url = URL(quote(text, safe=_VISIBLE), encoded=True)
-    if url.scheme not in _PORTS or url.host is None or not _is_host(url.host):
+    # Not `host`, which decodes names such as xn--bcher-kva.example.
+    host = (url.raw_host or "").lower()
+    if url.scheme not in _PORTS or not _is_host(host):
         raise ValueError("not a URL of HTTP")
     return URL.build(
         scheme=url.scheme,
-        host=f"[{url.host}]" if ":" in url.host else url.host,
+        host=f"[{host}]" if ":" in host else host,
         port=url.explicit_port,
         path=url.raw_path,
         query_string=url.raw_query_string,
@@ -58,8 +60,8 @@ def joined(url: URL, reference: str) -> URL:
 
 def origin(url: URL) -> Origin:
     """Return the origin of a URL that `parse` returned."""
-    assert url.host is not None and url.port is not None  # noqa: S101, PT018 - `parse` checks it
-    return Origin(url.scheme, url.host, url.port)
+    assert url.raw_host is not None and url.port is not None  # noqa: S101, PT018 - `parse` checks it
+    return Origin(url.scheme, url.raw_host, url.port)
 
 
 def _is_host(host: str) -> bool:

@@ -16,6 +16,8 @@ from wheelyard_server.upstream.urls import Origin
         "https://files.example.com:8443/a%21/%7Eb/c?X-Amz-Signature=a%2Fb%3D&x=y",
         "https://[2001:db8::1]:8443/a",
         "http://10.0.0.1/a//b/../c",
+        "https://xn--bcher-kva.example.com/a",
+        "https://xn--a/a",
     ],
 )
 def test_t18_the_bytes_of_a_path_stay_as_they_are(text: str) -> None:
