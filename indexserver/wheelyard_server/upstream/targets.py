@@ -38,6 +38,8 @@ class Targets:
             raise ForbiddenTargetError(f"has files at {origin.name}: add that to its `fileHosts`")
         if not (self._allowed.lists(origin) or self._is_of_pypi(origin, named)):
             raise ForbiddenTargetError(f"has files at {_full(origin)}, {_LIST_IT}")
+        if not self._is_as_safe(origin):
+            raise ForbiddenTargetError(f"has files at {_full(origin)}, without TLS, though its `url` has TLS")
         return None
 
     def proxy(self, origin: Origin) -> tuple[Proxy, Origin] | None:
@@ -62,7 +64,12 @@ class Targets:
         """Return whether requests to this host have the credentials."""
         if origin == self.origin:
             return True
-        return self._settings.credentials_for_files and is_any_of(origin, self._settings.file_hosts)
+        is_meant = self._settings.credentials_for_files and self._is_as_safe(origin)
+        return is_meant and is_any_of(origin, self._settings.file_hosts)
+
+    def _is_as_safe(self, origin: Origin) -> bool:
+        """Return whether connections to this host are encrypted if those to the upstream's pages are."""
+        return origin.scheme == "https" or self.origin.scheme == "http"
 
     def _is_of_pypi(self, origin: Origin, named: Origin) -> bool:
         """Return whether PyPI's own page names this host; a redirect to another one does not count."""

@@ -97,6 +97,15 @@ def test_plain_http_is_for_listed_hosts() -> None:
         of_url("packages.example.com:443", url="http://packages.example.com/").check_page(plain)
 
 
+def test_files_of_an_upstream_with_tls_come_with_tls() -> None:
+    """A link or a redirect to plain HTTP would send bytes, and credentials for files, unencrypted."""
+    plain = FILES._replace(scheme="http", port=80)
+    made = of_url("packages.example.com", "files.example.com")
+    with pytest.raises(ForbiddenTargetError, match="without TLS, though its `url` has TLS"):
+        made.check_file(plain, plain)
+    of_url("packages.example.com", "files.example.com", url="http://packages.example.com/").check_file(plain, plain)
+
+
 def test_pages_come_from_the_origin_of_the_url_alone() -> None:
     made = of_url("packages.example.com", "files.example.com")
     for origin in (FILES, PAGES._replace(port=8443), PAGES._replace(scheme="http", port=80)):
@@ -119,6 +128,8 @@ def test_u6_credentials_are_for_the_origin_and_if_it_says_so_for_the_hosts_of_fi
     assert not made.gets_credentials(PAGES._replace(scheme="http", port=80))
     assert not made.gets_credentials(PAGES._replace(port=9443))
     assert not made.gets_credentials(FILES._replace(port=8443))
+    assert not made.gets_credentials(FILES._replace(scheme="http", port=80))
+    assert not made.gets_credentials(PAGES._replace(scheme="http", port=8443))
     assert not made.gets_credentials(ELSEWHERE)
 
 
