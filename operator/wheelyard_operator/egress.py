@@ -58,7 +58,10 @@ class EgressSettings:
             allows_pypi=PYPI in hosts,
             allowed_roles=tuple(map(_role, _listed(environment.get("WHEELYARD_UPSTREAM_ROLES", "")))),
             proxy=_proxy(environment.get("WHEELYARD_UPSTREAM_PROXY", "")),
-            no_proxy=_listed(environment.get("WHEELYARD_UPSTREAM_NO_PROXY", "")),
+            # Many write .example.com, which servers read as example.com.
+            no_proxy=tuple(
+                each.lstrip(".") for each in _listed(environment.get("WHEELYARD_UPSTREAM_NO_PROXY", ""))
+            ),
             denied_networks=tuple(
                 map(_network, _listed(environment.get("WHEELYARD_UPSTREAM_DENIED_NETWORKS", "")))
             ),
@@ -81,7 +84,9 @@ def _host(text: str) -> Host:
         name_pattern(host.name)
     except PatternError as error:
         raise EgressError(f"allowedHosts: {error}") from error
-    return host
+    # Hosts of upstreams are compared in the form of `allowed_form`.
+    is_implied = host.port == (":80" if host.scheme else ":443") and host.name != PYPI
+    return host._replace(port="") if is_implied else host
 
 
 def _role(text: str) -> str:

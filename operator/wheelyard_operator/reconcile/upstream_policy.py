@@ -102,7 +102,9 @@ def _is_sound(pem: str) -> bool:
     """Return whether these are certificates. A server with others would not start."""
     try:
         if pem:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.encode("ascii").decode())
-    except (ssl.SSLError, ValueError):
+            # Comments between certificates may have any letters, for servers, too.
+            text = pem.encode("ascii", "replace").decode()
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except ssl.SSLError:
         return False
     return True

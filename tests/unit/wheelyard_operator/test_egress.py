@@ -20,7 +20,7 @@ def test_everything_is_read() -> None:
         HOSTS="pypi, *.example.com,{namespace}.pypi.example:8443,http://nexus.packages.svc:8081",
         ROLES=ROLE,
         PROXY="http://proxy.example.com:3128/",
-        NO_PROXY="corp.example, 10.0.0.1",
+        NO_PROXY=".corp.example, 10.0.0.1",
         DENIED_NETWORKS="203.0.113.7/24,2001:db8::/32",
     ) == EgressSettings(
         allowed_hosts=(

@@ -41,6 +41,12 @@ def test_the_default_is_pypi_and_nothing_else() -> None:
         ("packages.example.com", "https://packages.example.com.evil.example/", False),
         ("packages.example.com:8443", "https://packages.example.com:8443/", True),
         ("packages.example.com:8443", "https://packages.example.com/", False),
+        ("packages.example.com:443", "https://packages.example.com/", True),
+        ("http://nexus.svc:80", "http://nexus.svc/", True),
+        ("http://nexus.svc:443", "http://nexus.svc:443/", True),
+        ("packages.example.com:80", "https://packages.example.com:80/", True),
+        ("pypi:443", "https://pypi/simple/", True),
+        ("*:443", "https://pypi/simple/", False),
         ("http://nexus.svc:8081", "http://nexus.svc:8081/a/", True),
         ("http://nexus.svc:8081", "https://nexus.svc:8081/a/", False),
         ("*.example.com", "https://packages.example.com/", True),
@@ -81,6 +87,7 @@ def test_a_role_of_another_namespace_is_refused() -> None:
 
 def test_certificates_must_be_readable() -> None:
     settings = egress("pypi", "packages.example.com")
-    assert blocked(settings, caBundle=certificate_of_an_authority()) == {}
+    pem = certificate_of_an_authority()
+    assert blocked(settings, caBundle=pem) == blocked(settings, caBundle=f"# B\u00fcro K\u00f6ln\n{pem}") == {}
     for wrong in ("x", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", "\u00e4"):
         assert blocked(settings, caBundle=wrong)["partner"][0] == "CABundleInvalid", wrong
