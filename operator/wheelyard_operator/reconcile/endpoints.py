@@ -32,7 +32,8 @@ class Service:
 
     endpoint: str
     condition: str
-    """StorageReady or CredentialsReady: S3 may answer while IAM does not."""
+    """StorageReady or CredentialsReady: S3 may answer while IAM does not. "" for a service that only
+    bounds the conversations at a time."""
     what: str
     """"bucket acme", for messages."""
 
@@ -93,7 +94,7 @@ class Endpoints:
             with self._lock:
                 for each in services:
                     self._silent.pop(_id(each), None)
-                    if each.condition == silent:
+                    if silent and each.condition == silent:
                         self._silent[_id(each)] = self._clock() + _SILENCE_SECONDS
 
     def _slots_of(self, endpoint: str) -> threading.BoundedSemaphore:

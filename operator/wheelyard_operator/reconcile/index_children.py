@@ -58,12 +58,20 @@ class IndexChildren:
             issuers = self.issuers.find((each.user for each in accepted), own_access_secret(observed))
             progress.access = ServerAccess.of(observed, accepted, issuers)
             progress.users = progress.access.users
-            progress.problem = self._apply_access_and_service(progress.access, children)
-            progress.upstream_problems = self._keep_credentials(observed, children)
+            self._apply_urgent(observed, progress.access, children, progress)
             self._apply_rest(observed, children, progress)
         except Problem as problem:
             progress.problem = problem
         return progress
+
+    def _apply_urgent(
+        self, observed: ObservedIndex, access: ServerAccess, children: Children, progress: IndexProgress
+    ) -> None:
+        try:
+            progress.problem = self._apply_access_and_service(access, children)
+        finally:
+            # Tokens expire, whatever is wrong with the rest.
+            progress.upstream_problems = self._keep_credentials(observed, children)
 
     def _apply_access_and_service(self, access: ServerAccess, children: Children) -> Problem | None:
         """Keep current what running pods need, whatever is wrong with the storage.

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _MIN_BACKOFF_SECONDS = 60.0
 _MAX_BACKOFF_SECONDS = 900.0
 _MAX_FAILURES = 10_000
+_EVERY_REGION = Service("codeartifact", "", "CodeArtifact")
+"""Tenants name regions: all together get half of the workers, as one server does."""
 _NO_KEY = Problem(
     UPSTREAMS_READY,
     "NoAccessKey",
@@ -80,9 +82,10 @@ class UpstreamTokens:
             try:
                 tokens[name] = self._new(observed, domain, children)
             except Problem as problem:
-                problems[name] = problem
+                problems[name] = _with_end(problem, tokens.get(name))
             except BusyError:
                 log.info("%s: the token for upstream %s waits for other requests", observed.index.meta.key, name)
+                break
         # A token that cannot be renewed serves to its end.
         children.ensure(tokens_secret(observed.index, tokens), UPSTREAMS_READY)
         return problems
@@ -108,8 +111,8 @@ class UpstreamTokens:
 
     def _fetch(self, index: PackageIndex, domain: CodeArtifact, key: Credentials | None) -> Token:
         self._source.check_region(domain)
-        what = f"CodeArtifact domain {domain.domain}"
-        with self._endpoints.conversation(Service(f"codeartifact {domain.region}", UPSTREAMS_READY, what)):
+        region = Service(f"codeartifact {domain.region}", UPSTREAMS_READY, f"CodeArtifact domain {domain.domain}")
+        with self._endpoints.conversation(_EVERY_REGION, region):
             return self._source.with_key(domain, key) if key else self._source.with_role(domain, index.id)
 
     def _remember(self, place: tuple[str, str, str], problem: Problem) -> None:
@@ -118,6 +121,14 @@ class UpstreamTokens:
         before = self._failures.get(place)
         backoff = min(before.backoff * 2, _MAX_BACKOFF_SECONDS) if before else _MIN_BACKOFF_SECONDS
         self._failures[place] = _Failure(problem, self._clock() + backoff, backoff)
+
+
+def _with_end(problem: Problem, token: KeptToken | None) -> Problem:
+    """Return a problem that says, too, how long the present token works."""
+    if token is None:
+        return problem
+    message = f"{problem.message} The present token works until {token.expires}."
+    return Problem(problem.condition, problem.reason, message, stalled=problem.stalled)
 
 
 def _own_key(observed: ObservedIndex) -> Credentials:

@@ -1,3 +1,5 @@
+import json
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -8,6 +10,9 @@ from wheelyard_operator.condition_types import UPSTREAMS_READY
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.egress import EgressSettings, Host
 from wheelyard_operator.kube import ApiError
+from wheelyard_operator.problems import Problem
+from wheelyard_operator.provision.errors import unreachable
+from wheelyard_operator.reconcile.endpoints import MAX_AT_ONCE, Service
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.times import later
 
@@ -132,6 +137,45 @@ def test_a_refused_renewal_keeps_the_token_to_its_end_and_is_retried_ever_later(
     assert token(stage) == ""
 
 
+def test_a_refused_renewal_says_how_long_the_token_still_works(stage: World) -> None:
+    stage.code_artifact.may_read = {("acme", "testing")}
+    put(stage, upstream())
+    stage.settle()
+    expires = json.loads(decoded(stage.get("Secret", SECRET), "wheelyard.json"))["partner"]["expires"]
+    stage.code_artifact.may_read.clear()
+    stage.now = later(stage.now, 7 * 3600)
+    stage.index()
+    assert f"The present token works until {expires}." in found(stage)[2]
+    stage.now = later(stage.now, 5 * 3600)
+    stage.index()
+    assert "works until" not in found(stage)[2]
+
+
+def test_a_token_is_renewed_whatever_is_wrong_with_the_rest(stage: World) -> None:
+    stage.code_artifact.may_read = {("acme", "testing")}
+    put(stage, upstream())
+    stage.settle()
+    first = token(stage)
+    foreign = stage.get("Service", "wheelyard-main")
+    foreign["metadata"].pop("ownerReferences")
+    stage.kube.put(foreign)
+    stage.now = later(stage.now, 7 * 3600)
+    stage.settle()
+    assert condition(stage.get(MAIN.kind, MAIN.name), "Ready")["status"] == "False"
+    assert token(stage) not in ("", first)
+    assert found(stage)[1] != "TokenRefused"
+
+
+def test_an_upstream_that_is_not_allowed_is_reported_whatever_is_wrong_with_the_rest(stage: World) -> None:
+    put(stage, {"name": "b", "url": "https://b.elsewhere/simple/"})
+    stage.settle()
+    foreign = stage.get("Service", "wheelyard-main")
+    foreign["metadata"].pop("ownerReferences")
+    stage.kube.put(foreign)
+    stage.index()
+    assert found(stage)[:2] == ("False", "HostNotAllowed")
+
+
 def test_a_token_is_never_kept_for_another_domain(stage: World) -> None:
     stage.code_artifact.may_read = {("acme", "testing")}
     put(stage, upstream())
@@ -148,6 +192,31 @@ def test_one_refused_upstream_costs_no_other(stage: World) -> None:
     stage.settle()
     assert (bool(token(stage, "a")), bool(token(stage, "b"))) == (True, False)
     assert stage.reason() != "TokenRefused"
+
+
+def test_silent_regions_together_get_half_of_the_workers(stage: World) -> None:
+    """A tenant may name all regions, in many indexes, in a cluster that reaches none."""
+    stage.code_artifact.refuses = False
+    with ExitStack() as waiting:
+        for number in range(MAX_AT_ONCE):
+            region = Service(f"codeartifact region-{number}", UPSTREAMS_READY, "CodeArtifact")
+            waiting.enter_context(stage.token_endpoints.conversation(Service("codeartifact", "", ""), region))
+        put(stage, upstream(), upstream("other"))
+        stage.settle()
+        assert stage.code_artifact.asked == []
+        assert stage.has("Deployment", "wheelyard-main")
+    stage.index()
+    assert len(stage.code_artifact.asked) == 2
+
+
+def test_a_region_that_does_not_answer_silences_no_other(stage: World) -> None:
+    stage.code_artifact.refuses = False
+    region = Service("codeartifact us-east-1", UPSTREAMS_READY, "CodeArtifact")
+    with pytest.raises(Problem), stage.token_endpoints.conversation(Service("codeartifact", "", ""), region):
+        raise unreachable(UPSTREAMS_READY, "CodeArtifact")
+    put(stage, upstream(), upstream("other", region="us-east-1"))
+    stage.index()
+    assert (bool(token(stage)), token(stage, "other")) == (True, "")
 
 
 def test_a_region_that_aws_does_not_have_is_not_asked(stage: World) -> None:

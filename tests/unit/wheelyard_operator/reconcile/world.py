@@ -69,9 +69,10 @@ class World:
         users = IamUsers(self.clients, self.settings.region)
         provisioner = StorageProvisioner(self.clients, users, self.settings, lambda: self.now)
         self.endpoints = Endpoints(lambda: self.seconds, patience=0)
+        self.token_endpoints = Endpoints(lambda: self.seconds, patience=0)
         self.storage = StorageStage(provisioner, self.settings, lambda: self.seconds, self.endpoints)
         self.tokens = UpstreamTokens(
-            self.code_artifact, Endpoints(lambda: self.seconds, patience=0), lambda: self.seconds, lambda: self.now
+            self.code_artifact, self.token_endpoints, lambda: self.seconds, lambda: self.now
         )
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
         self.issuers = TrustedIssuersStage(issuers, self.settings)
