@@ -13,7 +13,9 @@ class UpstreamState(NamedTuple):
     reason: str
     """What went wrong last."""
     conflicts: int
-    """Number of files that have another digest at the upstream than before."""
+    """Number of files that have another digest at the upstream than before, found by this server."""
+    owners_changed: int
+    """Number of names that another upstream owned before, moved by this server."""
 
 
 class UpstreamsAnswer(NamedTuple):
@@ -21,4 +23,4 @@ class UpstreamsAnswer(NamedTuple):
 
     upstreams: tuple[UpstreamState, ...]
     unkept: int
-    """Number of files that were served without being kept."""
+    """Number of files that were served without being kept because of `limits.mirroredSize`."""

@@ -22,6 +22,7 @@ from support.upstreams.faults import Fault
 from support.upstreams.mirroring import Index, index, mirror_settings
 from support.upstreams.running import Upstream, upstream
 from support.upstreams.stock import APP, NEEDED
+from wheelyard_operator.provision.server_probe import ServerProbe
 
 PRIVATE = "acme-app"
 WHEEL = "public_needed-1.0-py3-none-any.whl"
@@ -224,6 +225,14 @@ def test_the_state_of_upstreams_is_shown_to_the_operator_and_to_prometheus(
     assert 'wheelyard_upstream_up{upstream="pypi"} 0.0' in metrics
     assert 'wheelyard_upstream_requests_total{kind="page",result="done",upstream="pypi"} 1.0' in metrics
     assert 'wheelyard_upstream_requests_total{kind="page",result="unavailable",upstream="pypi"}' in metrics
+
+
+def test_the_operator_reads_what_a_server_says_about_upstreams(mirroring: Index) -> None:
+    port = urlsplit(mirroring.server.metrics_url).port
+    found = ServerProbe(port or 0).ask_upstreams({"status": {"podIP": "127.0.0.1"}})
+    assert found is not None
+    ((name, is_reachable, since, reason, *counts),) = found.upstreams
+    assert (name, is_reachable, since > 0, reason, counts, found.unkept) == ("pypi", True, True, "", [0, 0], 0)
 
 
 def states(running: Index) -> list[dict[str, object]]:

@@ -109,7 +109,9 @@ def _parse_state(body: dict[str, Any]) -> UpstreamState:
         raise ValueError
     # It may quote the upstream, and people see it in a terminal.
     printable = "".join(each if each.isprintable() else " " for each in reason)
-    return UpstreamState(name, reachable, float(since), printable, _count(body["conflicts"]))
+    return UpstreamState(
+        name, reachable, float(since), printable, _count(body["conflicts"]), _count(body["ownersChanged"])
+    )
 
 
 def _count(value: Any) -> int:

@@ -27,10 +27,9 @@ class UpstreamStates:
 
     def described(self) -> dict[str, Any]:
         """Return the content of the answer."""
-        mirrored = self._counts.mirrored
         return {
             "upstreams": [self._described(each.health()) for each in self._upstreams],
-            "unkept": mirrored[MirrorEvent.BOUND_REACHED] + mirrored[MirrorEvent.NOT_STORED],
+            "unkept": self._counts.mirrored[MirrorEvent.BOUND_REACHED],
         }
 
     def _described(self, health: Health) -> dict[str, Any]:
@@ -40,6 +39,7 @@ class UpstreamStates:
             "since": int(health.since.timestamp()),
             "reason": health.reason[:MAX_REASON_LENGTH],
             "conflicts": self._counts.mirrors.conflicts[health.name],
+            "ownersChanged": self._counts.mirrors.owners_changed[health.name],
         }
 
 

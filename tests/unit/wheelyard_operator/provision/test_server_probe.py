@@ -92,7 +92,10 @@ def test_a_pod_that_answers_byte_by_byte_is_cut_off(beginning: bytes) -> None:
     assert (still_asks, answer) == (False, [None])
 
 
-STATE = b'{"name": "pypi", "reachable": false, "since": 1.5, "reason": "timed\\u001b[31m out", "conflicts": 2}'
+STATE = (
+    b'{"name": "pypi", "reachable": false, "since": 1.5, "reason": "timed\\u001b[31m out",'
+    b' "conflicts": 2, "ownersChanged": 4}'
+)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ STATE = b'{"name": "pypi", "reachable": false, "since": 1.5, "reason": "timed\\u
     [
         (
             b'{"upstreams": [%s], "mirroredBytes": 5, "unkept": 3, "new": 1}' % STATE,
-            UpstreamsAnswer((UpstreamState("pypi", False, 1.5, "timed [31m out", 2),), 3),
+            UpstreamsAnswer((UpstreamState("pypi", False, 1.5, "timed [31m out", 2, 4),), 3),
         ),
         (b'{"upstreams": [], "unkept": 0}', UpstreamsAnswer((), 0)),
         (b'{"upstreams": [%s]}' % STATE, None),

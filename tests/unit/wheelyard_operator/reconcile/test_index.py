@@ -539,11 +539,14 @@ def test_an_upstream_that_is_down_is_a_condition_and_an_event_and_never_makes_an
     assert world.reason(kind="UpstreamsReady") == "NotKnown"
     world.kube.put({**server_pod("one"), "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
     world.answers = {"one": True}
-    down = UpstreamState("pypi", is_reachable=False, since=1, reason="does not answer", conflicts=0)
+    down = UpstreamState(
+        "pypi", is_reachable=False, since=1, reason="does not answer", conflicts=0, owners_changed=0
+    )
     for state, reason in (
         (down, "Unreachable"),
         (down._replace(is_reachable=True), "Reachable"),
         (down._replace(is_reachable=True, conflicts=1), "DigestConflicts"),
+        (down._replace(is_reachable=True, owners_changed=1), "OwnersChanged"),
     ):
         world.upstreams = {"one": UpstreamsAnswer((state,), 0)}
         world.settle()

@@ -13,8 +13,8 @@ from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 PYPI = {"name": "pypi", "pypi": {}}
 TORCH = {"name": "torch", "url": "https://torch.example/whl/"}
 UP, DOWN = (
-    UpstreamState("pypi", True, 0, "", 0),
-    UpstreamState("pypi", False, 86_400, "timed out.", 0),
+    UpstreamState("pypi", True, 0, "", 0, 0),
+    UpstreamState("pypi", False, 86_400, "timed out.", 0, 0),
 )
 
 
@@ -44,7 +44,26 @@ def condition(
             "Unreachable",
             "pypi: not reachable by 1 of 2 index servers since 1970-01-02T00:00:00Z: timed out. Known",
         ),
-        ([answer(UP._replace(conflicts=3))], "False", "DigestConflicts", "pypi: 3 files have another digest"),
+        ([answer(UP._replace(conflicts=1))], "False", "DigestConflicts", "pypi: 1 file has another digest"),
+        (
+            [answer(UP._replace(conflicts=3)), answer(UP._replace(conflicts=2))],
+            "False",
+            "DigestConflicts",
+            "pypi: 5 files have another digest",
+        ),
+        (
+            [answer(UP._replace(owners_changed=1)), answer(UP)],
+            "True",
+            "OwnersChanged",
+            "pypi: reachable. pypi: 1 name of another upstream now belongs to it, as spec.upstreams says",
+        ),
+        (
+            [answer(UP._replace(owners_changed=1)), answer(UP._replace(owners_changed=1))],
+            "True",
+            "OwnersChanged",
+            "pypi: 2 names of other upstreams now belong to it",
+        ),
+        ([answer(DOWN._replace(owners_changed=1))], "False", "Unreachable", "pypi: 1 name of another upstream"),
         ([answer(UP, unkept=9)], "True", "Reachable", "pypi: reachable."),
     ],
 )
@@ -76,6 +95,12 @@ def test_one_upstream_that_may_not_be_used_hides_no_other() -> None:
     assert found.message == "torch: indexes may not use torch.example: ask. pypi: reachable."
 
 
+def test_a_changed_digest_is_reported_whatever_else_is_wrong() -> None:
+    refusal = Problem(UPSTREAMS_READY, "TokenRefused", "no token.")
+    found = condition(answer(UP._replace(conflicts=1)), problems={"pypi": refusal})
+    assert found.message.startswith("pypi: no token. pypi: 1 file has another digest")
+
+
 def test_an_upstream_that_is_offline_is_no_problem() -> None:
     refusal = Problem(UPSTREAMS_READY, "SecretNotFound", "no Secret")
     found = condition(answer(), upstreams=({**PYPI, "offline": True},), problems={"pypi": refusal})
@@ -100,3 +125,19 @@ def test_names_of_upstreams_that_everybody_outside_may_read_are_reported(grant: 
 
 def test_a_long_message_of_a_server_is_cut() -> None:
     assert len(condition(answer(DOWN._replace(reason="x" * 10_000))).message) < 400
+
+
+def test_globs_of_one_tenant_cost_others_little() -> None:
+    """Compared one by one, these would take all workers many seconds, at each reconciliation."""
+    grants = [
+        {
+            "subjects": ["anonymous"],
+            "verbs": ["read"],
+            "packages": [f"{'a' * 121}{n:05}" for n in range(50 * g, 50 * g + 50)],
+        }
+        for g in range(5)
+    ]
+    private = [f"*{'a' * 63}b{n:03}" for n in range(199)] + ["a*"]
+    found = condition(answer(UP), access={"externalGrants": grants}, names={"private": private})
+    # They are all private, but that is not found out.
+    assert "may read projects of upstreams" in found.message
