@@ -41,9 +41,13 @@ async def kept_bytes(storage: Storage) -> KeptBytes:
 
 
 def digests(project: Project) -> Iterator[tuple[str, int | None]]:
-    """Yield the digests of all objects that a mirror names, each with its size if the document has it."""
-    files = () if project.mirror is None else project.mirror.files
-    return chain.from_iterable(map(_digests_of, files))
+    """Yield the digests of all objects that a mirror names, each with its size if the document has it.
+
+    The mirror that the name was before counts, too: a claim can be undone, and the upstream may no
+    longer have what was installed before it (U12).
+    """
+    mirrors = (each for each in (project.mirror, project.former) if each is not None)
+    return chain.from_iterable(_digests_of(file) for mirror in mirrors for file in mirror.files)
 
 
 def _digests_of(file: MirroredFile) -> Iterator[tuple[str, int | None]]:

@@ -104,7 +104,7 @@ class MirrorBudget:
             if await self._reserved(wanted):
                 return True
         known, _ = await self._read()
-        is_recent = self._now() - known.counted < COUNTED_EVERY
+        is_recent = abs(self._now() - known.counted) < COUNTED_EVERY
         return not is_recent and await self._reserved(size, is_counted=True)
 
     async def _reserved(self, size: int, *, is_counted: bool = False) -> bool:

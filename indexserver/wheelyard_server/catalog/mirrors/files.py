@@ -105,14 +105,14 @@ class MirroredFiles:
 
     async def read_part(self, listed: ListedFile, start: int, end: int) -> bytes:
         """Return a file's bytes from `start` up to, but not including, `end`; see `open_part`."""
-        content = await self.open_part(listed, start, end)
-        if isinstance(content, bytes):
-            return content[start:end]
-        if isinstance(content, FileIO):
-            with content:
-                return await asyncio.to_thread(os.pread, content.fileno(), end - start, start)
-        async with closed(content) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        return await _read(await self.open_part(listed, start, end), start, end)
+
+    async def read_kept_part(self, listed: ListedFile, start: int, end: int) -> bytes:
+        """Do the same without asking the upstream; raise `UpstreamFileMissingError` if the file is not kept."""
+        kept = await self._kept(listed, start, end)
+        if kept is None:
+            raise UpstreamFileMissingError(listed.upstream, f"is not asked for {listed.file.filename}")
+        return await _read(kept, start, end)
 
     async def read_small(self, listed: ListedFile, url: str, max_bytes: int) -> bytes:
         """Return a small object that belongs to a file; raise `UpstreamError`."""
@@ -197,6 +197,17 @@ class MirroredFiles:
         if upstream is None:
             raise UpstreamUnavailableError(listed.upstream, "is not configured any more, and this file is not kept")
         return upstream
+
+
+async def _read(content: Content, start: int, end: int) -> bytes:
+    """Return the bytes of an opened part."""
+    if isinstance(content, bytes):
+        return content[start:end]
+    if isinstance(content, FileIO):
+        with content:
+            return await asyncio.to_thread(os.pread, content.fileno(), end - start, start)
+    async with closed(content) as chunks:
+        return b"".join([chunk async for chunk in chunks])
 
 
 async def _part(chunks: AsyncIterator[bytes], start: int, end: int, listed: ListedFile) -> AsyncIterator[bytes]:

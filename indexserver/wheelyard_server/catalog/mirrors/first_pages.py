@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import CHANGED_AT_ONCE, Documents
@@ -47,12 +48,17 @@ class FirstPages:
         task = self._asking.get(name)
         if task is None:
             task = self._asking[name] = asyncio.create_task(self._make(name))
-            task.add_done_callback(lambda _: self._asking.pop(name))
+            task.add_done_callback(partial(self._ended, name))
         await asyncio.wait([task], timeout=PATIENCE_SECONDS)
         if not task.done():
             first = self._policy.order(name)[0]
             raise UpstreamUnavailableError(first, f"takes long to answer for {name}: try again")
         task.result()
+
+    def _ended(self, name: NormalizedName, task: asyncio.Task[None]) -> None:
+        del self._asking[name]
+        if not task.cancelled():
+            task.exception()  # Retrieved: all readers may have left.
 
     async def _make(self, name: NormalizedName) -> None:
         await self._check_format(name)

@@ -95,12 +95,34 @@ class MirroredMetadata:
             log.info("The core metadata of %s was not compared: %s", listed.file.filename, error)
 
     async def _fetch(self, listed: ListedFile) -> bytes:
-        body = None if listed.file.extracted else await self._from_upstream(listed)
+        try:
+            body = None if listed.file.extracted else await self._from_upstream(listed)
+        except UpstreamError as error:
+            return await self._from_kept(listed, error)
         if body is None:
             return await self._from_wheel(listed)
         digest = await self._objects.keep(body)
         if not listed.file.core_metadata_sha256:
             await self._pin(listed, digest)
+        return body
+
+    async def _from_kept(self, listed: ListedFile, failure: UpstreamError) -> bytes:
+        """Return METADATA of a wheel that is kept; raise the failure if none has the announced digest."""
+        try:
+            body = await read_metadata_by_ranges(
+                listed.file.size or 0,
+                partial(self._files.read_kept_part, listed),
+                listed.file.filename,
+                self._limits,
+            )
+        except (InvalidUploadError, UpstreamFileMissingError):
+            raise failure from None
+        digest, announced = hashlib.sha256(body).hexdigest(), listed.file.core_metadata_sha256
+        if announced and announced != digest:
+            raise failure
+        await self._objects.keep(body)
+        if not announced:
+            await self._pin(listed, digest, extracted=True)
         return body
 
     async def _from_upstream(self, listed: ListedFile) -> bytes | None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from wheelyard_server.catalog.counts import Counts
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
 """How long an upstream that failed is not asked for the same project, unless it says for how long."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""By how much the clocks of replicas may differ."""
 IMPATIENCE_SECONDS = 0.05
 """How long a reader waits while the last question has failed."""
 
@@ -180,12 +182,14 @@ class Revalidation:
     ) -> None:
         """Change the mirror, unless it belongs to another owner by now, or another replica asked later."""
         await self._writes.passed()
+        # A time that is far ahead comes from a wrong clock, and would keep the page as it is until then.
+        latest = self._now() + CLOCKS_DIFFER
 
         def changed(project: Project) -> Project:
             mirror = project.mirror
             if mirror is None or project.owner != owner.upstream.name or mirror.url != owner.upstream.url:
                 return project
-            if mirror.fetched > begun:
+            if begun < mirror.fetched <= latest:
                 return project
             new = change(mirror)
             return project if new is mirror else project.replace(mirror=new)

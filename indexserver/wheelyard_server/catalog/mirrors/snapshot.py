@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 from urllib.parse import unquote
 
 from wheelyard_server.catalog.mirrors.filenames import is_safe, version_of
@@ -78,7 +78,7 @@ def unchanged(old: Mirror, now: datetime) -> Mirror:
 
 def missing(old: Mirror, now: datetime) -> Mirror:
     """Return the mirror after its upstream said that the project does not exist, or has no files."""
-    if old.missing is None:
+    if not _was(old.missing, now):
         return old.replace(missing=now)
     if is_confirmed(old, old.missing) or now - old.missing < CONFIRMED_AFTER:
         return old
@@ -88,7 +88,7 @@ def missing(old: Mirror, now: datetime) -> Mirror:
 def _doubted(old: Mirror, page: Page, listed: dict[str, MirroredFile], now: datetime) -> Mirror | None:
     """Return the mirror after a page that is not believed; None if it is."""
     if 0 < page.serial < old.serial:
-        if old.outdated is None:
+        if not _was(old.outdated, now):
             return old.replace(outdated=now)
         return old if now - old.outdated < OUTDATED_AFTER else None
     if listed or page.status == Status.QUARANTINED:
@@ -100,7 +100,7 @@ def _merged(old: Mirror, page: Page, listed: dict[str, MirroredFile], source: So
     known = {file.filename: file for file in old.files}
     present = [_merge(known.get(name), file, old.file_origin, now) for name, file in listed.items()]
     lost = [file for file in old.files if file.filename not in listed]
-    files = (*present, *(file if file.gone else file.replace(gone=now) for file in lost))
+    files = (*present, *(file if _was(file.gone, now) else file.replace(gone=now) for file in lost))
     if len(files) > MAX_FILES:
         reason = f"has listed more than {MAX_FILES} files of {source.project} by now"
         raise UpstreamAnswerError(source.upstream, reason)
@@ -109,6 +109,11 @@ def _merged(old: Mirror, page: Page, listed: dict[str, MirroredFile], source: So
     gone = sum(file.gone is None for file in lost)
     is_same = _same(old, new) and not _is_confirmable(old, files, now)
     return Taken(old if is_same else new, tuple(conflicts), gone)
+
+
+def _was(moment: datetime | None, now: datetime) -> TypeGuard[datetime]:
+    """Return whether something was before now. A later moment comes from a wrong clock, so it counts anew."""
+    return moment is not None and moment <= now
 
 
 def _same(old: Mirror, new: Mirror) -> bool:

@@ -233,3 +233,27 @@ async def test_damaged_metadata_in_the_storage_is_fetched_again(
     world.memory.objects[layout.mirrored(sha256(metadata))] = metadata[::-1]
     assert await read(replica) == metadata
     assert world.memory.objects[layout.mirrored(sha256(metadata))] == metadata
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+async def test_the_metadata_of_a_kept_wheel_needs_no_upstream(
+    world: World, wheel: bytes, metadata: bytes, *, has_digest: bool
+) -> None:
+    """U12: clients that install from a lock fetch the wheel alone; others ask for its metadata in the outage."""
+    replica = world.replica()
+    file = await world.list(replica, wheel, core_metadata_sha256=sha256(metadata) if has_digest else "")
+    await world.storage.store({layout.mirrored(file.sha256): wheel})
+    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    assert await read(replica) == metadata
+    assert (await file_of(replica)).core_metadata_sha256 == sha256(metadata)
+    assert sha256(metadata) in world.kept
+    assert world.upstream.calls == [f"read {SIDECAR}"]
+
+
+async def test_other_metadata_than_the_announced_is_not_served_in_its_place(world: World, wheel: bytes) -> None:
+    replica = world.replica()
+    file = await world.list(replica, wheel, core_metadata_sha256=sha256(OTHER))
+    await world.storage.store({layout.mirrored(file.sha256): wheel})
+    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    with pytest.raises(UpstreamUnavailableError):
+        await read(replica)

@@ -1,6 +1,7 @@
 """One name, one owner, whatever upstreams say, with a fake upstream and a fake clock."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -463,3 +464,19 @@ async def test_a_refresh_finds_what_was_just_released_once_a_minute(index: Index
     index.first.fail()
     with pytest.raises(UpstreamUnavailableError):
         await catalog.refresh(DEMO)
+
+
+async def test_a_first_page_that_fails_after_all_readers_have_left_is_no_lost_error(index: Index) -> None:
+    lost: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    goes_on = asyncio.Event()
+    index.first.delay = goes_on.wait
+    index.first.fail()
+    reader = asyncio.create_task(index.replica().project(DEMO))
+    await settled()
+    reader.cancel()
+    await settled()
+    goes_on.set()
+    await settled()
+    gc.collect()
+    assert lost == []

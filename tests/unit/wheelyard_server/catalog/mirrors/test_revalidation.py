@@ -341,3 +341,14 @@ async def test_the_fast_lanes_way_knows_when_a_mirror_expires(index: Index) -> N
     index.time.sleep(FRESH * 3)
     assert not index.catalog.is_fresh(cached)
     assert len((await index.catalog.revalidated_project(DEMO)).files) == 3
+
+
+async def test_a_page_that_a_replica_with_a_wrong_clock_stored_is_renewed_all_the_same(index: Index) -> None:
+    """T1: a time in the future would keep the page as it is until then."""
+    index.time.sleep(1e7)
+    index.upstream.put("demo", WHEEL, SDIST, NEWER)
+    await index.replica().refresh(DEMO)
+    index.time.sleep(-1e7)
+    index.upstream.put("demo", WHEEL, SDIST, NEWER, "demo-1.2.tar.gz")
+    view = await index.replica().refresh(DEMO)
+    assert len(view.files) == 4

@@ -254,3 +254,14 @@ def _after(mirror: Mirror, answer: Page | str, now: datetime) -> Mirror:
 
 def test_the_confirmation_takes_ten_minutes() -> None:
     assert CONFIRMED_AFTER == 10 * MINUTE
+
+
+def test_what_a_wrong_clock_saw_in_the_future_counts_from_now() -> None:
+    """Otherwise nothing would be confirmed until then."""
+    old = made(WHEEL, SDIST)
+    gone = take(old, page(WHEEL), 10_000).mirror
+    again = take(gone, page(WHEEL), 1).mirror
+    assert listed(take(again, page(WHEEL), 12).mirror) == [WHEEL]
+    later = snapshot.missing(old, START + 10_000 * MINUTE)
+    now = START + MINUTE
+    assert snapshot.missing(later, now).missing == now
