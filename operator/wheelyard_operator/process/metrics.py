@@ -32,7 +32,11 @@ class Metrics:
             "kubernetes_requests", "Requests of reconciliations to the API server.", "verb", "kind", "status"
         )
         self.aws_requests = self._counter(
-            "aws_requests", "Requests to S3 and IAM, every attempt.", "service", "operation", "status"
+            "aws_requests",
+            "Requests to S3, IAM, STS and CodeArtifact, every attempt.",
+            "service",
+            "operation",
+            "status",
         )
         self.http_requests = self._counter(
             "http_requests",
