@@ -175,14 +175,15 @@ class Catalog:
 
     def is_fresh(self, cached: CachedDocument) -> bool:
         """Return whether `project` would return this cached document now."""
-        return self._reader.is_fresh(cached) and self.is_decided(cached)
+        # Each request comes here, so what is local is answered without a call.
+        return self._reader.is_fresh(cached) and (cached.stored.project.mirror is None or self.is_decided(cached))
 
     def is_decided(self, cached: CachedDocument) -> bool:
         """Return whether neither its upstream nor the time may have changed a project."""
         project = cached.stored.project
         if project.mirror is None:
             return True
-        is_current = cached.view is not None and cached.view.offers.is_current(self._now())
+        is_current = cached.view is not None and cached.view.offers.is_current(self._now)
         return is_current and self._mirrors.is_fresh(project)
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from wheelyard_server.catalog.packed_files import PackedFiles
+from wheelyard_server.clock import WallClock
 from wheelyard_server.model import File, Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
@@ -39,9 +40,10 @@ class Offers:
             return ""
         return f"{self._policy.revision}{'' if self.until is None else self._now.isoformat()}"
 
-    def is_current(self, now: datetime) -> bool:
+    def is_current(self, now: WallClock) -> bool:
         """Return whether the verdicts still hold."""
-        return "_summary" not in self.__dict__ or self.until is None or now < self.until
+        summary: _Summary | None = self.__dict__.get("_summary")
+        return summary is None or summary.until is None or now() < summary.until
 
     @property
     def until(self) -> datetime | None:
@@ -95,7 +97,9 @@ class Offers:
 
     def known_at_path(self, path: str) -> MirroredFile | None:
         """Do as `at_path`, but return None if that would take work for the whole project."""
-        return self._by_path.get(path) if self._has("path") else None
+        notes = self._notes_at_hand
+        by_path = None if notes is None else notes.get("path")
+        return None if by_path is None else by_path.get(path)
 
     @property
     def _sorted(self) -> tuple[MirroredFile, ...]:
@@ -145,10 +149,14 @@ class Offers:
 
     def _has(self, name: str) -> bool:
         """Return whether `_of_files` has this value."""
+        notes = self._notes_at_hand
+        return notes is not None and name in notes
+
+    @property
+    def _notes_at_hand(self) -> dict[Hashable, Any] | None:
+        """Return the values that were made of the files; None if the files are packed, and so are the values."""
         files = self._files
-        if isinstance(files, PackedFiles):
-            return files.is_unpacked and name in files.notes
-        return name in self._notes
+        return files.notes_at_hand if isinstance(files, PackedFiles) else self._notes
 
     def _kept(self, name: str, make: Callable[[], T]) -> T:
         """Return a value that is made once of the verdicts, and again after the files were packed."""

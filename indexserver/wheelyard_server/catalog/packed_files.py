@@ -56,6 +56,12 @@ class PackedFiles(Sequence[MirroredFile]):
         return _UNPACKED.get(self) is not None
 
     @property
+    def notes_at_hand(self) -> dict[Hashable, Any] | None:
+        """Return the values that go with the decoded files; None while they are packed."""
+        unpacked = _UNPACKED.get(self)
+        return None if unpacked is None else unpacked.notes
+
+    @property
     def notes(self) -> dict[Hashable, Any]:
         """Return the values that go with the decoded files."""
         return at_once(self.unpack()).notes

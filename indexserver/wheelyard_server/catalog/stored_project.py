@@ -177,7 +177,7 @@ class Views:
 
     def is_current(self, view: ProjectView) -> bool:
         """Return whether the verdicts in a view still hold."""
-        return view.offers.is_current(self.now())
+        return view.offers.is_current(self.now)
 
     def _shows(self, project: Project) -> bool:
         """Return whether there is a mirror that its upstream still has."""

@@ -42,18 +42,21 @@ def is_confirmed(mirror: Mirror, first_seen: datetime | None) -> bool:
 def _of_mirror(project: Project, policy: FilePolicy) -> Verdict | None:
     """Return the verdict on all mirrored files of a project; None if it depends on the file."""
     mirror = project.mirror
-    if policy.is_private(project.name):
-        return _refused(Rule.PRIVATE, f"The name {project.name} is private: nothing is offered from elsewhere")
-    if mirror is None:
-        return _refused(Rule.OWNER, f"The name {project.name} is this index's own, not an upstream's")
-    if not policy.upholds(project.owner, mirror, project.name):
-        reason = f"The upstream {project.owner} is no longer asked for the name {project.name}"
-        return _refused(Rule.OWNER, reason)
+    if mirror is None or not policy.upholds(project.owner, mirror, project.name):
+        return _of_no_upstream(project, policy)
     if not project.status.offers_files:
         return _closed(project.status, project.status_reason)
     if mirror.status == Status.QUARANTINED:
         return _closed(f"{mirror.status} at {project.owner}", mirror.status_reason)
     return None
+
+
+def _of_no_upstream(project: Project, policy: FilePolicy) -> Verdict:
+    if policy.is_private(project.name):
+        return _refused(Rule.PRIVATE, f"The name {project.name} is private: nothing is offered from elsewhere")
+    if project.mirror is None:
+        return _refused(Rule.OWNER, f"The name {project.name} is this index's own, not an upstream's")
+    return _refused(Rule.OWNER, f"The upstream {project.owner} is no longer asked for the name {project.name}")
 
 
 def _of_mirrored_file(file: MirroredFile, project: Project) -> Verdict:

@@ -75,8 +75,6 @@ class FastLane:
         project = self._catalog.cached_project(target.project)
         if project is None or self._lifecycle.reason_not_ready is not None:
             return None
-        if target.upstream and not self._catalog.is_decided(project):
-            return None  # aiohttp's way sends a known file without waiting for its upstream's page.
         answer = self._answers.find(project, target, headers, listener, path)
         return answer and RequestGroup(data, target, headers, listener, path, project, answer, time.perf_counter())
 
@@ -88,6 +86,8 @@ class FastLane:
                 if self._catalog.is_fresh(group.project):
                     self._catalog.counts.page_reads += len(group.clients)
                     self._sender.send(group, group.ready_answer)
+                elif group.target.upstream and not self._catalog.is_decided(group.project):
+                    group.pass_on()  # aiohttp's way sends a known file without waiting for its upstream's page.
                 else:
                     self._revalidation.wait(group)
             except Exception as error:  # noqa: BLE001 - it is logged there

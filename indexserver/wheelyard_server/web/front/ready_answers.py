@@ -39,8 +39,10 @@ class ReadyAnswers:
             return self._mirrored_file(view, target, headers, listener)
         if target.filename:
             return self._file(view, target, headers, listener)
-        root = None if headers.origin is None else headers.origin + path
-        page = self._pages.cached_page(view, headers.media_type, headers.encoding, root)
+        page = self._pages.cached_page(view, headers.media_type, headers.encoding)
+        if page is None and headers.origin is not None:
+            root = headers.origin + path
+            page = self._pages.cached_linked_page(view, headers.media_type, headers.encoding, root)
         if page is None:
             return None
         etags = headers.if_none_match

@@ -58,16 +58,15 @@ class ProjectPages:
             _key(view, page), encoding, lambda: filenames_page(view, page), view.file_count
         )
 
-    def cached_page(
-        self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str | None
-    ) -> Representation | None:
-        """Return the page if it is cached and can be sent at once.
+    def cached_page(self, view: ProjectView, media_type: MediaType, encoding: Encoding) -> Representation | None:
+        """Return the page if it is cached, the same for every root, and can be sent at once."""
+        return self._pages.get(_key(view, media_type), encoding)
 
-        Without a root, it is returned only if it is the same for every root.
-        """
-        key = _key(view, media_type)
-        page = self._pages.get(key, encoding)
-        return page if page is not None or root is None else self._with_origin.get(key, root, encoding)
+    def cached_linked_page(
+        self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str
+    ) -> Representation | None:
+        """Return the page with absolute links, as `cached_page` does, for an index with this root."""
+        return self._with_origin.get(_key(view, media_type), root, encoding)
 
 
 def _key(view: ProjectView, kind: K) -> tuple[str, str, str, K]:

@@ -56,6 +56,7 @@ from wheelyard_server.web.front import fast_requests
 from wheelyard_server.web.front.answer_sender import AnswerSender
 from wheelyard_server.web.front.fast_lane import LANE, FastLane
 from wheelyard_server.web.front.request_groups import LaneClient
+from wheelyard_server.web.front.revalidation import Revalidation
 from wheelyard_server.web.http import request_ids
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.telemetry.logs import REQUEST, JsonFormatter, LineFormatter, LogHandler, RequestLog
@@ -347,13 +348,15 @@ def test_only_recognized_requests_are_taken(
 def test_a_mirrored_file_whose_page_has_expired_waits_in_the_lane_for_no_upstream(
     running: tuple[asyncio.Runner, Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Aiohttp's way sends it, and asks for the page behind it."""
     runner, pair = running
+    waits: list[bytes] = []
     monkeypatch.setattr(pair.fast.app[CATALOG], "is_decided", lambda _cached: False)
+    monkeypatch.setattr(Revalidation, "wait", lambda _self, group: waits.append(group.data))
     for path in (b"(mirrored)", b"(mirrored large)", b"(mirrored).metadata"):
-        assert (
-            runner.run(taken_after(pair, END.replace(b"close", b"keep-alive"), HOT.replace(b"/simple/demo/", path)))
-            == 0
-        )
+        piece = HOT.replace(b"/simple/demo/", path)
+        assert runner.run(taken_after(pair, END.replace(b"close", b"keep-alive"), piece)) == 1
+    assert waits == []
 
 
 def test_a_client_that_asks_as_soon_as_it_has_an_answer_stays_in_the_lane(
