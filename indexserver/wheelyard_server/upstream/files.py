@@ -1,11 +1,13 @@
 """The bytes of one file, which go on over a new connection if they stop."""
 
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from wheelyard_server.upstream import WantedPart, urls
 from wheelyard_server.upstream.failures import NETWORK_ERRORS, in_words
+from wheelyard_server.upstream.pace import Pace
 from wheelyard_server.upstream.requester import Answer
 
 MAX_RESUMES = 5
@@ -80,6 +82,7 @@ class FileChunks(AsyncIterator[bytes]):
         self._resumes_left = MAX_RESUMES
         self._interrupted = interrupted
         self._ended = ended
+        self._pace = Pace(time.monotonic)
 
     async def __anext__(self) -> bytes:
         """Return the next bytes."""
@@ -112,8 +115,11 @@ class FileChunks(AsyncIterator[bytes]):
 
     async def _next(self, answer: Answer) -> bytes:
         """Return the next bytes, b"" at the end; raise `NETWORK_ERRORS`."""
+        self._pace.wait()
         chunk = await answer.http.content.readany()
-        if not chunk and self._end not in {None, self._position}:
+        if chunk:
+            self._pace.receive(len(chunk))
+        elif self._end not in {None, self._position}:
             raise EOFError
         return chunk
 

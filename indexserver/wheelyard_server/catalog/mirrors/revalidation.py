@@ -182,7 +182,7 @@ class Revalidation:
     ) -> None:
         """Change the mirror, unless it belongs to another owner by now, or another replica asked later."""
         await self._writes.passed()
-        # A time that is far ahead comes from a wrong clock, and would keep the page as it is until then.
+        # A time that is far ahead comes from a wrong clock: until then, no page would be stored.
         latest = self._now() + CLOCKS_DIFFER
 
         def changed(project: Project) -> Project:

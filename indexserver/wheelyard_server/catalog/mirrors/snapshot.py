@@ -112,7 +112,7 @@ def _merged(old: Mirror, page: Page, listed: dict[str, MirroredFile], source: So
 
 
 def _was(moment: datetime | None, now: datetime) -> TypeGuard[datetime]:
-    """Return whether something was before now. A later moment comes from a wrong clock, so it counts anew."""
+    """Return whether something was before now. A later moment comes from a wrong clock, so it counts as now."""
     return moment is not None and moment <= now
 
 
@@ -210,9 +210,19 @@ def _usable(entries: Iterable[PageFile], project: NormalizedName) -> Iterator[tu
         if version is None or origin is None or (sha256 and not _SHA256.fullmatch(sha256)):
             continue
         path, _, query = entry.url[origin.end() :].partition("?")
-        decoded = unquote(path) if "%" in path else path
+        decoded = _decoded(path)
         if _is_path_of(entry.filename, decoded):
             yield _file(entry, version, origin[0]).replace(path=path, query=query, sha256=sha256), decoded
+
+
+def _decoded(path: str) -> str:
+    """Return the path after one percent-decoding; "" if this index cannot have it in a URL (ADR 40)."""
+    try:
+        decoded = unquote(path, errors="strict") if "%" in path else path
+    except UnicodeDecodeError:
+        return ""
+    has_odd = any(character in decoded for character in "%\\") or decoded.count("/") != path.count("/")
+    return "" if has_odd else decoded
 
 
 def _is_path_of(filename: str, path: str) -> bool:

@@ -17,7 +17,7 @@ from wheelyard_server.errors import (
     UpstreamUnavailableError,
 )
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.upstream import Absent, Page, WantedPart, connections, file_requests
+from wheelyard_server.upstream import Absent, Page, WantedPart, connections, file_requests, files, pace
 from wheelyard_server.upstream.file_requests import FILES_AT_ONCE
 from wheelyard_server.upstream.files import MAX_RESUMES, range_headers
 
@@ -153,6 +153,16 @@ async def test_a_file_that_stops_goes_on_over_a_new_connection(monkeypatch: pyte
         assert [request.header("If-Range") for request in server.requests] == ["", ETAG, ETAG, ETAG]
         assert all(earlier.connection < later.connection for earlier, later in pairwise(server.requests))
         assert client.health().is_reachable
+
+
+async def test_a_file_that_comes_too_slowly_gives_its_slot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "WINDOW_SECONDS", 0)
+    monkeypatch.setattr(pace, "MIN_BYTES_PER_SECOND", 1e18)
+    async with asked_by(stopping_after(len(BODY))) as (server, client):
+        for _ in range(FILES_AT_ONCE + 1):
+            with pytest.raises(UpstreamUnavailableError, match="does not answer in time"):
+                await read_all(await client.open(f"{server.url}a"))
+            monkeypatch.setattr(files, "MAX_RESUMES", 0)
 
 
 async def test_a_file_whose_digest_is_known_goes_on_without_an_etag() -> None:

@@ -50,10 +50,10 @@ def hashless(filename: str = WHEEL, yanked: str | None = None) -> PageFile:
 def test_a_page_becomes_a_mirror_with_paths_byte_for_byte() -> None:
     """T18: `+` and its escapes stay as the upstream has them, and the query never reaches a client."""
     name = "demo-1.0+cu124-py3-none-any.whl"
-    url = "https://files.example.com:8443/whl%2Fcu/demo-1.0%2Bcu124-py3-none-any.whl?sig=1"
+    url = "https://files.example.com:8443/whl%20cu/demo-1.0%2Bcu124-py3-none-any.whl?sig=1"
     file = file_of(made(page_file(name, url=url)), name)
     assert (file.path, file.query, file.version) == (
-        "/whl%2Fcu/demo-1.0%2Bcu124-py3-none-any.whl",
+        "/whl%20cu/demo-1.0%2Bcu124-py3-none-any.whl",
         "sig=1",
         "1.0+cu124",
     )
@@ -265,3 +265,11 @@ def test_what_a_wrong_clock_saw_in_the_future_counts_from_now() -> None:
     later = snapshot.missing(old, START + 10_000 * MINUTE)
     now = START + MINUTE
     assert snapshot.missing(later, now).missing == now
+
+
+@pytest.mark.parametrize("folder", ["a%2Fb", "a%2fb", "100%25", "a%5Cb", "%FF", "%C3"])
+def test_a_file_whose_path_this_index_cannot_have_is_not_listed(folder: str) -> None:
+    """U1: its URL would be a 404 (ADR 40)."""
+    odd = page_file(SDIST, url=f"https://files.example.com/{folder}/{SDIST}")
+    taken = take(None, page(WHEEL, odd))
+    assert (listed(taken.mirror), taken.dropped) == ([WHEEL], 1)
