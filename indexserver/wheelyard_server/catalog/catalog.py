@@ -151,10 +151,12 @@ class Catalog:
         return replace(view, stale_seconds=seen.stale_seconds, waiting_for=seen.waiting_for)
 
     def _missed(self, listed: ListedFile) -> None:
-        """Ask for the page again: the upstream lacks a file that it listed."""
+        """Ask for the page again: the upstream lacks a file that it listed, or has other bytes for it."""
         cached = self.cached_project(listed.project)
         if cached is not None:
             self._mirrors.recheck(cached.stored.project)
+        if listed.file.conflict:
+            self._mirrors.give_up(listed)
 
     async def revalidated_project(self, name: NormalizedName) -> ProjectView:
         """Do as `project`, with less work if nothing has changed, for a caller that asks for many clients.

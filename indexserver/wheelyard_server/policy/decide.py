@@ -66,9 +66,9 @@ def _of_mirrored_file(file: MirroredFile, project: Project) -> Verdict:
         reason = f"Another {file.filename} was published to this index before, so this one is refused"
         return _refused(Rule.DIGEST, reason)
     if mirror is not None and (is_confirmed(mirror, file.gone) or is_confirmed(mirror, mirror.missing)):
+        if file.conflict:
+            return _unlisted(Rule.DIGEST, f"{project.owner} has other bytes for {file.filename} than it had before")
         return _unlisted(Rule.GONE, f"{project.owner} no longer has {file.filename}")
-    if file.conflict:
-        return _unlisted(Rule.DIGEST, f"{project.owner} has other bytes for {file.filename} than it had before")
     return PERMITTED
 
 

@@ -183,6 +183,8 @@ class MirroredFiles:
         self._doubts.record(listed.identity, is_right=is_right)
         if is_right and listed.kept is not None:
             self._damaged.drop(listed.kept)
+        if not is_right and listed.file.conflict:
+            self._fetching.on_missing(listed)
         self._counts.mirrored[MirrorEvent.FETCHED if is_right else MirrorEvent.WRONG_BYTES] += 1
 
     async def _asked(self, listed: ListedFile, start: int, end: int) -> FileStream:

@@ -1,5 +1,7 @@
 """The projects of upstreams as readers and publishers meet them: one name, one owner."""
 
+import asyncio
+import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,9 +10,10 @@ from functools import partial
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import FreshProject
-from wheelyard_server.catalog.mirrors import claims
+from wheelyard_server.catalog.mirrors import claims, pins
 from wheelyard_server.catalog.mirrors.ages import Ages
 from wheelyard_server.catalog.mirrors.first_pages import FirstPages
+from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.catalog.mirrors.new_names import Asker, NewNames
 from wheelyard_server.catalog.mirrors.owners import Owners
 from wheelyard_server.catalog.mirrors.revalidation import Revalidation
@@ -20,9 +23,11 @@ from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock
-from wheelyard_server.errors import NotFoundError, UpstreamError, UpstreamUnavailableError
+from wheelyard_server.errors import NotFoundError, UpstreamError, UpstreamUnavailableError, WheelyardError
 from wheelyard_server.model import Change, Project
 from wheelyard_server.names import NormalizedName
+
+log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 60.0
 """A project is asked for again on demand once in this time."""
@@ -57,13 +62,14 @@ class Mirrors:
         clock = upstreams.clock
         self._documents = documents
         self._upstreams = {each.upstream.name: each for each in upstreams.configured}
-        self._policy = views.policy
+        self._policy, self._now = views.policy, views.now
         self._writes = writes
         self._clock = clock
         self._owners = Owners(self._upstreams, self._policy, clock)
         self._first_pages = FirstPages(documents, self._owners, views, writes, counts)
         self._revalidation = Revalidation(documents, writes, counts, Ages(clock, views.now), views.now)
         self._new_names = NewNames(upstreams.new_names_per_hour, clock)
+        self._noting: set[asyncio.Task[None]] = set()
         self._refreshed: OrderedDict[NormalizedName, float] = OrderedDict()
 
     async def current(
@@ -113,6 +119,21 @@ class Mirrors:
         owner = self.owner(project)
         if owner is not None and project.mirror is not None and self._may_refresh(NormalizedName(project.name)):
             self._revalidation.begin(owner, project, project.mirror, even_if_fresh=True)
+
+    def give_up(self, listed: ListedFile) -> None:
+        """Note, without waiting, that a file's bytes can no longer be had; see `pins.without_bytes`."""
+        task = asyncio.create_task(self._give_up(listed))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _give_up(self, listed: ListedFile) -> None:
+        try:
+            await self._writes.passed()
+            await self._documents.change(
+                listed.project, partial(pins.without_bytes, listed=listed, now=self._now())
+            )
+        except WheelyardError as error:
+            log.warning("%s stays on its page: %s", listed.file.filename, error)
 
     def owner(self, project: Project) -> ConfiguredUpstream | None:
         """Return the upstream that a project is mirrored from; None if it is not, or is no longer asked for it."""

@@ -1,6 +1,7 @@
 """Edits of a mirror's document: what this index learned of a file when it fetched it. Pure functions."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.errors import UpstreamBytesError
@@ -22,6 +23,18 @@ def with_bytes(project: Project, listed: ListedFile, sha256: str, size: int) -> 
         return file.replace(sha256=sha256, pinned=file.pinned or not file.sha256, size=size)
 
     return _changed(project, listed, pinned)
+
+
+def without_bytes(project: Project, listed: ListedFile, now: datetime) -> Project:
+    """Return the project after the upstream was asked for a file that it has other bytes for by now.
+
+    The known bytes are not kept, so the file cannot be installed: the next pages take it off the page.
+    """
+
+    def lost(file: MirroredFile) -> MirroredFile:
+        return file.replace(gone=now) if file.conflict and file.gone is None else file
+
+    return _changed(project, listed, lost)
 
 
 def with_metadata(project: Project, listed: ListedFile, sha256: str | None, *, extracted: bool) -> Project:

@@ -74,8 +74,11 @@ def test_a_file_that_is_gone_stays_listed_until_a_later_page_confirms_it() -> No
     assert (found.is_listed, found.is_served, found.rule) == (False, True, Rule.GONE)
 
 
-def test_a_file_with_another_digest_at_the_upstream_is_served_but_not_listed() -> None:
-    found = verdict(project(), FILE.replace(conflict="c" * 64))
+def test_a_file_with_another_digest_at_the_upstream_stays_until_its_bytes_are_gone() -> None:
+    """T16, U12: a lock that names the known digest is installed from the page, too."""
+    file = FILE.replace(conflict="c" * 64)
+    assert verdict(project(), file) == PERMITTED
+    found = verdict(project(fetched=NOW + CONFIRMED_AFTER), file.replace(gone=NOW))
     assert (found.is_listed, found.is_served, found.rule) == (False, True, Rule.DIGEST)
 
 

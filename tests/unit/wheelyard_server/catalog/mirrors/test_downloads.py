@@ -23,7 +23,12 @@ from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.catalog.stored_project import MirroredSource
-from wheelyard_server.errors import NotFoundError, UpstreamFileMissingError, UpstreamUnavailableError
+from wheelyard_server.errors import (
+    NotFoundError,
+    UpstreamBytesError,
+    UpstreamFileMissingError,
+    UpstreamUnavailableError,
+)
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
 from wheelyard_server.storage import Storage
@@ -178,3 +183,28 @@ async def test_an_index_without_upstreams_has_no_mirrored_files(world: World) ->
     source = await found(world.catalog())
     with pytest.raises(NotFoundError):
         await Catalog(world.storage).mirrored.open(source)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_file_that_the_upstream_replaced_is_listed_as_long_as_its_bytes_can_be_had(
+    world: World, *, is_kept: bool
+) -> None:
+    """T16, U1, U12: what is kept is installed again, and what can no longer be installed leaves the page."""
+    catalog = world.catalog()
+    if is_kept:
+        await received((await catalog.mirrored.open(await found(catalog))).content)
+        await settled(catalog)
+    else:
+        await catalog.project(NAME)
+    world.upstream.files[URL] = world.body[::-1]
+    world.upstream.put("demo", page_file(WHEEL, world.body[::-1]), "demo-0.9.tar.gz")
+    for _ in range(4):
+        world.time.sleep(1300)
+        await catalog.project(NAME)
+        try:
+            assert await received((await catalog.mirrored.open(await found(catalog))).content) == world.body
+        except UpstreamBytesError:
+            assert not is_kept
+        await settled(catalog)
+    listed = [file.filename for file in (await catalog.project(NAME)).files]
+    assert listed == ([WHEEL, "demo-0.9.tar.gz"] if is_kept else ["demo-0.9.tar.gz"])

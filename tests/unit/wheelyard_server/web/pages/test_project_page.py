@@ -135,7 +135,7 @@ def test_a_quarantined_project_has_no_files(status: str, own: Status) -> None:
 def test_a_file_that_is_gone_or_changed_is_not_listed() -> None:
     """T6, T16."""
     gone = FULL.replace(gone=NOW - timedelta(days=1))
-    changed = FULL.replace(filename="demo-3.0-py3-none-any.whl", conflict=OTHER)
+    changed = FULL.replace(filename="demo-3.0-py3-none-any.whl", conflict=OTHER, gone=gone.gone)
     assert [file["filename"] for file in json_of(view_of(gone, PLAIN, changed))["files"]] == ["demo-1.0.tar.gz"]
     assert filenames_page(view_of(gone, PLAIN, changed), "x").body == b'<a href="x">demo-1.0.tar.gz</a>\n'
 
