@@ -28,7 +28,8 @@ def with_bytes(project: Project, listed: ListedFile, sha256: str, size: int) -> 
 def without_bytes(project: Project, listed: ListedFile, now: datetime) -> Project:
     """Return the project after the upstream was asked for a file that it has other bytes for by now.
 
-    The known bytes are not kept, so the file cannot be installed: the next pages take it off the page.
+    The known bytes are not kept, so the file cannot be installed: the next pages take it off the
+    page.
     """
 
     def lost(file: MirroredFile) -> MirroredFile:

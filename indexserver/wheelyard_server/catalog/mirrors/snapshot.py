@@ -157,7 +157,7 @@ def _merge(old: MirroredFile | None, new: MirroredFile, file_origin: str, now: d
     if old is None:
         return new if new.upload_time else new.replace(first_seen=now)
     if _contradicts(old, new):
-        # It is gone if its bytes were asked for without success since the conflict; see `pins.without_bytes`.
+        # `pins.without_bytes` notes that the known bytes can no longer be had.
         gone = old.gone if old.conflict else None
         return old.replace(gone=gone, yanked=new.yanked, conflict=new.sha256 or new.other_hash)
     has_digest = bool(new.sha256 or new.other_hash)
