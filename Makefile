@@ -138,7 +138,7 @@ cluster-down: ## Take the local cluster down; nothing is left but the build cach
 
 .PHONY: e2e
 e2e: cluster-up ## The end-to-end tests, on a real Kubernetes
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest --numprocesses 2 tests/e2e
 
 .PHONY: test
 test: $(READY) ## All set-up, then every suite that CI runs; logs are in dist/test

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support import distributions
+from support.here import Here
 from support.issuers import TestIssuer
 from support.kubectl import Kubectl, eventually
 from support.mainjob import ISSUER, SYSTEM, MainJob
@@ -142,7 +143,7 @@ def test_a_ci_service_that_the_platform_team_has_not_allowed(main_job: MainJob) 
     kubectl = main_job.kubectl
     try:
         main_job.apply("trusted-publishing.yaml")
-        kubectl("-n", "packages", "wait", "--for=condition=Stalled", "indexuser/release", "--timeout=20s")
+        kubectl("-n", "packages", "wait", "--for=condition=Stalled", "indexuser/release", "--timeout=150s")
         (ready,) = [
             each
             for each in kubectl.get("-n", "packages", "indexuser", "release")["status"]["conditions"]
@@ -222,7 +223,7 @@ def test_a_user_of_another_namespace_stays_within_the_maximum(main_job: MainJob)
             "wait",
             "--for=condition=GrantsAccepted=False",
             "indexuser/web",
-            "--timeout=20s",
+            "--timeout=150s",
         )
         kubectl(*condition)
         status = kubectl.get("-n", "team-web", "indexuser", "web")["status"]
@@ -234,6 +235,13 @@ def test_a_user_of_another_namespace_stays_within_the_maximum(main_job: MainJob)
         patch = {"spec": {"grants": [{"verbs": ["read"]}], "groups": []}}
         kubectl("-n", "team-web", "patch", "indexuser", "web", "--type=merge", "-p", json.dumps(patch))
     main_job.wait_until_ready("indexuser", "web", "team-web")
+
+
+def test_a_namespace_that_the_index_does_not_accept(here: Here, main_job_ready: MainJob) -> None:
+    here.apply("IndexUser", "ci", {"indexRef": {"name": "main", "namespace": "packages"}})
+    message = here.wait_for("indexuser", "ci", "Ready", "NamespaceNotAllowed")
+    assert "access.users.namespaces" in message
+    assert "ci-pypi" not in main_job_ready.kubectl("-n", here.namespace, "get", "secrets", "-o", "name")
 
 
 def test_no_secret_is_anywhere_but_in_secrets(main_job: MainJob) -> None:

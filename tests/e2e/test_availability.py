@@ -35,6 +35,7 @@ def assert_follows(pods: OperatorPods, leader: str, transitions: int) -> str:
     return str(following)
 
 
+@pytest.mark.alone
 def test_when_the_leader_ends_another_leads_at_once(pair: OperatorPods, here: Here) -> None:
     leader, transitions = pair.leader(), pair.lease()["leaseTransitions"]
     (standby,) = set(pair.names()) - {leader}

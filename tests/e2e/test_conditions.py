@@ -115,13 +115,6 @@ def test_an_index_that_does_not_exist_and_then_does(here: Here, bucket: str) -> 
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
 
 
-def test_a_namespace_that_the_index_does_not_accept(here: Here, main_job_ready: MainJob) -> None:
-    here.apply("IndexUser", "ci", {"indexRef": {"name": "main", "namespace": "packages"}})
-    message = here.wait_for("indexuser", "ci", "Ready", "NamespaceNotAllowed")
-    assert "access.users.namespaces" in message
-    assert "ci-pypi" not in main_job_ready.kubectl("-n", here.namespace, "get", "secrets", "-o", "name")
-
-
 def test_a_foreign_secret_is_not_touched(here: Here, bucket: str) -> None:
     here.secret("ci-pypi", password="mine")
     here.index(bucket)
@@ -207,16 +200,12 @@ def test_changed_or_deleted_children_are_restored(here: Here, bucket: str) -> No
     here.wait_for("packageindex", "main", "Ready", "Serving")
 
 
-def test_a_role_that_the_cluster_does_not_provide_is_not_checked(main_job_ready: MainJob) -> None:
-    packages = Here(main_job_ready.kubectl, "packages")
-    names = ("irsa", "pod-identity")
-    try:
-        main_job_ready.apply("aws-roles.yaml")
-        for name in names:
-            said = packages.wait_for("packageindex", name, "CredentialsReady", "NotChecked")
-            assert f"ServiceAccount wheelyard-{name}" in said
-    finally:
-        main_job_ready.kubectl("-n", "packages", "delete", "packageindex", *names, "--wait=false")
+def test_a_role_that_the_cluster_does_not_provide_is_not_checked(here: Here, operator: MainJob) -> None:
+    example = operator.manifest("aws-roles.yaml").replace("namespace: packages", f"namespace: {here.namespace}")
+    here.kubectl("apply", "-f", "-", stdin=example)
+    for name in ("irsa", "pod-identity"):
+        said = here.wait_for("packageindex", name, "CredentialsReady", "NotChecked")
+        assert f"ServiceAccount wheelyard-{name}" in said
 
 
 def test_at_rest_nothing_is_written(resting: Resting) -> None:

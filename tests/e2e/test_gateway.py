@@ -14,6 +14,8 @@ from support.mainjob import MainJob
 from support.outside import INSTALL, TWINE, laptop, namespace_with, remove, status
 from support.tls import Certificate
 
+CRDS = tuple(f"crd/{kind}.gateway.networking.k8s.io" for kind in ("gatewayclasses", "gateways", "httproutes"))
+
 
 def test_by_a_gateway_of_another_namespace(operator: MainJob, certificate: Certificate, tmp_path: Path) -> None:
     kubectl, here = operator.kubectl, Here(operator.kubectl, "by-gateway")
@@ -35,7 +37,7 @@ def test_by_a_gateway_of_another_namespace(operator: MainJob, certificate: Certi
         assert "have the Gateway API's CRDs installed" in message
         here.wait_for("packageindex", "main", "Available", "Serving")
         kubectl("apply", "--server-side", "-f", crds)
-        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=60s")
         kubectl("apply", "-f", "-", stdin=json.dumps(gateway_class))
         namespace_with(kubectl, "gateways", certificate, "example-com-tls")
         operator.apply("gateway.yaml")

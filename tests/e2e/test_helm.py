@@ -17,7 +17,6 @@ from support.here import Here
 from support.kubectl import eventually, run
 from support.load import wheel
 from support.mainjob import CHART, SYSTEM, MainJob
-from support.temporary import Removals
 
 OPERATIONS_A_SECOND = 60
 OPERATOR = "app.kubernetes.io/component=operator"
@@ -39,9 +38,8 @@ def packaged(cluster: Cluster, tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def without(operator: MainJob, removals: Removals) -> Iterator[MainJob]:
+def without(operator: MainJob) -> Iterator[MainJob]:
     """Take the release of all tests away, and bring it back afterwards."""
-    removals.wait()
     operator.uninstall_operator()
     yield operator
     operator.install_operator()
@@ -99,6 +97,7 @@ def install(here: Here, project: str) -> None:
     here.in_client("test", "-f", f"{target}/{project}.py")
 
 
+@pytest.mark.alone
 def test_a_release_comes_changes_and_goes_and_indexes_are_used_all_the_while(
     without: MainJob, here: Here, bucket: str, cluster: Cluster, s3: S3Client, packaged: Callable[[str], Path]
 ) -> None:

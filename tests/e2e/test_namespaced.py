@@ -7,20 +7,19 @@ import pytest
 
 from support.kubectl import eventually
 from support.mainjob import SYSTEM, MainJob
-from support.temporary import Removals
 
 OPERATOR = f"system:serviceaccount:{SYSTEM}:wheelyard-operator"
 
 
 @pytest.fixture
-def namespaced(main_job_ready: MainJob, namespace: str, removals: Removals) -> Iterator[MainJob]:
+def namespaced(operator: MainJob, namespace: str) -> Iterator[MainJob]:
     """Install the operator for one namespace, and for all again afterwards."""
-    removals.wait()
-    main_job_ready.install_operator(namespace)
-    yield main_job_ready
-    main_job_ready.install_operator()
+    operator.install_operator(namespace)
+    yield operator
+    operator.install_operator()
 
 
+@pytest.mark.alone
 def test_the_operator_cannot_reach_other_namespaces_and_does_its_work_in_its_own(
     namespaced: MainJob, namespace: str, other_namespace: str
 ) -> None:

@@ -7,16 +7,17 @@ import pytest
 
 from cluster import start_part, stop_part
 from support.here import Here
-from support.temporary import Removals
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("CLUSTER", "local") != "local", reason="only the local cluster's programs can be stopped"
-)
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(
+        os.environ.get("CLUSTER", "local") != "local", reason="only the local cluster's programs can be stopped"
+    ),
+]
 
 
 @pytest.fixture
-def servers(here: Here, bucket: str, removals: Removals) -> "Servers":
-    removals.wait()
+def servers(here: Here, bucket: str) -> "Servers":
     here.index(bucket)
     here.wait_for("packageindex", "main", "Ready", "Serving")
     return Servers(here)

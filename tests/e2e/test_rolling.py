@@ -22,6 +22,7 @@ def busy(here: Here, bucket: str, cluster: Cluster) -> Iterator[Busy]:
         yield index
 
 
+@pytest.mark.alone
 def test_settings_keys_and_images_change_under_load(busy: Busy, iam: IAMClient) -> None:
     here = busy.here
     mine = ("-n", here.namespace)

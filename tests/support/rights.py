@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Right(NamedTuple):
@@ -27,6 +27,17 @@ class Install:
     begin: datetime
     end: datetime
     namespaces: tuple[str, ...]
+
+    @property
+    def packed(self) -> tuple[str, str, tuple[str, ...]]:
+        """Return this in types that another process of the tests can be sent."""
+        return self.begin.isoformat(), self.end.isoformat(), self.namespaces
+
+    @classmethod
+    def unpacked(cls, packed: tuple[str, str, Iterable[str]]) -> Self:
+        """Return what was packed, also if it was JSON in between."""
+        begin, end, namespaces = packed
+        return cls(datetime.fromisoformat(begin), datetime.fromisoformat(end), tuple(namespaces))
 
 
 @dataclass(frozen=True)

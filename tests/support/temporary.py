@@ -3,13 +3,14 @@
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 
 from mypy_boto3_s3 import S3Client
 
 from support import buckets
 from support.kubectl import Kubectl, eventually
+from support.occupancy import Occupancy
 
 LABEL = "wheelyard.dev/e2e"
 """Marks the namespaces that tests make."""
@@ -21,21 +22,33 @@ EMPTY_LOOKS = 40
 
 
 class Removals:
-    """Namespaces that are being removed. Tests that stop the operator or S3 wait for them first."""
+    """Namespaces and buckets that are being removed. They occupy the cluster until they are gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, occupancy: Occupancy) -> None:
+        self._occupancy = occupancy
         self._pool = ThreadPoolExecutor(max_workers=4)
         self._running: list[Future[None]] = []
 
     def begin(self, removal: Callable[[], None]) -> None:
         """Remove something from now on, without waiting for it."""
-        self._running.append(self._pool.submit(removal))
+        use = ExitStack()
+        use.enter_context(self._occupancy.with_others())
+        self._running.append(self._pool.submit(_remove_in, use, removal))
 
-    def wait(self) -> None:
+    def settle(self) -> None:
+        """Return when nothing is being removed."""
+        wait(self._running)
+
+    def check(self) -> None:
         """Return when nothing is being removed; what could not be removed is an error."""
         running, self._running = self._running, []
         for each in running:
             each.result()
+
+
+def _remove_in(use: ExitStack, removal: Callable[[], None]) -> None:
+    with use:
+        removal()
 
 
 @contextmanager

@@ -83,3 +83,8 @@ def test_an_operator_that_is_being_replaced_may_be_refused(tmp_path: Path) -> No
 
 def test_a_namespace_that_is_going_is_no_refusal_of_a_role(tmp_path: Path) -> None:
     assert judged(tmp_path, event("10:01:00", "patch", code=403), whole_suite=False) == ()
+
+
+def test_installs_are_sent_from_one_process_of_the_tests_to_another() -> None:
+    sent = json.loads(json.dumps([each.packed for each in INSTALLS]))
+    assert [Install.unpacked(each) for each in sent] == INSTALLS
