@@ -56,6 +56,14 @@ def add_to(commands: Subparsers) -> None:
         metavar="GLOB",
         help="never ask an upstream for names such as acme-*; only without --config",
     )
+    serve.add_argument(
+        "--file-host",
+        dest="file_hosts",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also fetch files of upstreams from this host, if their pages list files there; only without --config",
+    )
     serve.set_defaults(run=run)
 
 
@@ -85,11 +93,13 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 def _settings(arguments: argparse.Namespace) -> settings.Settings:
     if arguments.config is not None:
-        if arguments.upstreams or arguments.private:
-            raise InvalidSettingsError("--upstream and --private go without --config: index.yaml has `upstreams`")
+        if arguments.upstreams or arguments.private or arguments.file_hosts:
+            raise InvalidSettingsError(
+                "--upstream, --private and --file-host go without --config: index.yaml has `upstreams`"
+            )
         return settings.parse(arguments.config.read_bytes())
     token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
-    others = OtherIndexes.parse(arguments.upstreams, arguments.private)
+    others = OtherIndexes.parse(arguments.upstreams, arguments.private, arguments.file_hosts)
     laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes), others)
     print(laptop.instructions, flush=True)  # noqa: T201 - the command's output
     return laptop.settings

@@ -1,14 +1,22 @@
 """The settings of upstreams that `wheelyard serve` takes from its command line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings.upstreams import PYPI, Egress, Names, UpstreamSettings
+from wheelyard_server.settings.upstreams import (
+    HOST,
+    PYPI,
+    UPSTREAM_NAME,
+    Egress,
+    Names,
+    PyPI,
+    UpstreamSettings,
+)
 
 _PRIVATE = re.compile(r"[a-z0-9*](?:[a-z0-9*-]*[a-z0-9*])?")
 """A glob that can match a normalized name."""
@@ -24,15 +32,21 @@ class OtherIndexes:
     egress: Egress = field(default_factory=lambda: Egress(allowed_hosts=()))
 
     @classmethod
-    def parse(cls, upstreams: Sequence[str], private: Sequence[str]) -> "OtherIndexes":
+    def parse(
+        cls, upstreams: Sequence[str], private: Sequence[str], file_hosts: Sequence[str] = ()
+    ) -> "OtherIndexes":
         """Take them from the arguments `pypi` or `NAME=URL`, and from globs on names that stay private.
 
-        Raises `InvalidSettingsError`.
+        `file_hosts` are the hosts of the files of all upstreams with a URL. Raises
+        `InvalidSettingsError`.
         """
-        found = tuple(map(_upstream, upstreams))
+        found = tuple(_upstream(each, file_hosts) for each in upstreams)
         if len({each.name for each in found}) < len(found):
             raise InvalidSettingsError("Each --upstream must have a name of its own")
-        return cls(found, _names(private), Egress(allowed_hosts=tuple(map(_host, found)), private_addresses=True))
+        if file_hosts and all(each.pypi for each in found):
+            raise InvalidSettingsError("--file-host goes with an --upstream NAME=URL")
+        hosts = (*map(_host, found), *file_hosts)
+        return cls(found, _names(private), Egress(allowed_hosts=hosts, private_addresses=True))
 
     def instructions(self) -> Sequence[str]:
         """Return lines that say where projects come from."""
@@ -49,17 +63,44 @@ class OtherIndexes:
         )
 
 
-def _upstream(argument: str) -> UpstreamSettings:
+def _upstream(argument: str, file_hosts: Sequence[str]) -> UpstreamSettings:
+    if argument == PYPI:
+        return UpstreamSettings(name=PYPI, pypi=PyPI())
     name, _, url = argument.partition("=")
-    described = {"name": name, "pypi": {}} if argument == PYPI else {"name": name, "url": url}
+    described = {"name": _checked_name(argument, name), "url": url}
+    return _converted({**described, "fileHosts": _checked_hosts(file_hosts)}, argument)
+
+
+def _checked_name(argument: str, name: str) -> str:
+    if "=" not in argument or not re.fullmatch(UPSTREAM_NAME, name):
+        raise _bad_upstream(argument, "NAME consists of a-z, 0-9 and '-'")
+    return name
+
+
+def _checked_hosts(file_hosts: Sequence[str]) -> Sequence[str]:
+    for host in file_hosts:
+        if not re.fullmatch(HOST, host):
+            raise InvalidSettingsError(
+                f"--file-host must be a host such as files.example.com or files.example.com:8443, not {host!r}"
+            )
+    return file_hosts
+
+
+def _converted(described: Mapping[str, object], argument: str) -> UpstreamSettings:
     try:
         # Converted, not called: only that checks the patterns.
         return msgspec.convert(described, UpstreamSettings)
-    except msgspec.ValidationError as error:
-        raise InvalidSettingsError(
-            f"--upstream must be {PYPI} or NAME=URL, such as"
-            f" team=https://packages.example.com/simple/, not {argument!r}: {error}"
+    except msgspec.ValidationError:
+        raise _bad_upstream(
+            argument, "URL begins with https:// or http:// and has no login, query or fragment"
         ) from None
+
+
+def _bad_upstream(argument: str, reason: str) -> InvalidSettingsError:
+    return InvalidSettingsError(
+        f"--upstream must be {PYPI} or NAME=URL, such as team=https://packages.example.com/simple/,"
+        f" not {argument!r}: {reason}"
+    )
 
 
 def _names(private: Sequence[str]) -> Names:

@@ -26,9 +26,11 @@ class UpstreamFreshness(SettingsPart, frozen=True):
     """How long a page is served while the upstream does not answer."""
 
 
-UpstreamName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\Z")]
+UPSTREAM_NAME = r"^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\Z"
+UpstreamName = Annotated[str, msgspec.Meta(pattern=UPSTREAM_NAME)]
 """A DNS label: a segment of URLs, and a label of metrics."""
-Host = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")]
+HOST = r"^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z"
+Host = Annotated[str, msgspec.Meta(pattern=HOST)]
 """`host` or `host:port`."""
 
 

@@ -35,7 +35,7 @@ class Targets:
         if origin == self.origin:
             return self.check_page(origin)
         if self._settings.pypi is None and not is_any_of(origin, self._settings.file_hosts):
-            raise ForbiddenTargetError(f"has files at {origin.name}: add that to its `fileHosts`")
+            raise ForbiddenTargetError(f"has files at {origin.name}: add that to its `fileHosts`, or `--file-host`")
         if not (self._allowed.lists(origin) or self._is_of_pypi(origin, named)):
             raise ForbiddenTargetError(f"has files at {_full(origin)}, {_LIST_IT}")
         if not self._is_as_safe(origin):

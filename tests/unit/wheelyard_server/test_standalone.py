@@ -125,3 +125,38 @@ def test_a_private_glob_that_matches_no_normalized_name_is_refused(tmp_path: Pat
     """T22: a name is compared in one spelling only."""
     with pytest.raises(InvalidSettingsError, match="--private must be a glob on normalized names"):
         with_upstreams(tmp_path, "pypi", private=(glob,))
+
+
+def test_files_of_upstreams_may_be_at_other_hosts(tmp_path: Path) -> None:
+    """Many indexes list their files at a host of their own."""
+    parsed = OtherIndexes.parse(["pypi", "team=https://a.example.com/simple/"], [], ["files.example.com:8443"])
+    settings = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None, others=parsed).settings
+    assert [each.file_hosts for each in settings.upstreams] == [(), ("files.example.com:8443",)]
+    assert settings.egress.allowed_hosts == ("pypi", "a.example.com", "files.example.com:8443")
+
+
+@pytest.mark.parametrize("upstreams", [[], ["pypi"]])
+def test_a_host_of_files_without_an_upstream_that_needs_it_is_refused(upstreams: list[str]) -> None:
+    with pytest.raises(InvalidSettingsError, match="--file-host goes with an --upstream NAME=URL"):
+        OtherIndexes.parse(upstreams, [], ["files.example.com"])
+
+
+@pytest.mark.parametrize("host", ["https://files.example.com", "files.example.com/x", ""])
+def test_a_host_of_files_is_no_url(host: str) -> None:
+    with pytest.raises(InvalidSettingsError, match="--file-host must be a host such as"):
+        OtherIndexes.parse(["team=https://a.example.com/simple/"], [], [host])
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("PyPI", "NAME consists of"),
+        ("Team=https://a.example.com", "NAME consists of"),
+        ("team=https://me:secret@a.example.com", "has no login"),
+        ("team=a.example.com", "begins with https://"),
+    ],
+)
+def test_the_reason_why_an_upstream_is_refused_is_in_words_of_the_command_line(argument: str, reason: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=reason) as raised:
+        OtherIndexes.parse([argument], [])
+    assert "$." not in str(raised.value)

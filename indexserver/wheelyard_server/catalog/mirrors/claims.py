@@ -46,9 +46,7 @@ def with_claim(project: Project, claimed: Change) -> Project:
 def check_releasable(project: Project) -> None:
     """Raise `NameOwnedError` if files of this index have the name."""
     if project.files:
-        raise NameOwnedError(
-            f"{project.name} has {len(project.files)} files of its own: delete them before you release the name"
-        )
+        raise NameOwnedError(f"{project.name} has files of its own: delete them before you release the name")
 
 
 def released(project: Project) -> Project:
@@ -74,6 +72,7 @@ def mirrored(project: Project) -> NameOwnedError:
 def taken(name: str, upstream: str) -> NameOwnedError:
     """Return the error for an upload to a name that an upstream owns."""
     return NameOwnedError(
-        f"{name} is the name of a project of {upstream}: choose another name, or make it this index's own"
-        f" with `wheelyard claim {name}`, which takes the verb manage; its files are no longer offered then"
+        f"{name} is a project of the upstream {upstream}. Choose another name, or run `wheelyard claim {name}`,"
+        " which needs the permission manage: the name is this index's own then, and the upstream's files are"
+        " refused"
     )

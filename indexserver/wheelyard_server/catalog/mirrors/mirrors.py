@@ -163,7 +163,7 @@ class Mirrors:
         except UpstreamError as error:
             reason = (
                 f"cannot be asked whether it has a project {name}, so nothing was published. If the name is yours,"
-                f" add it to names.private of this index. {error}"
+                f" add it to names.private of this index (`--private`). {error}"
             )
             raise UpstreamUnavailableError(error.upstream, reason) from error
 
