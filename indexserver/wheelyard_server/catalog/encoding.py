@@ -23,7 +23,7 @@ from wheelyard_server.sliced import Slices
 Part = TypeVar("Part", Project, File, DeletedFile)
 
 _SINCE_FORMAT_2: dict[type, dict[str, Any]] = {
-    Project: {"serial": 0, "owner": "", "status_changed": None, "mirror": None, "claimed": None, "former": None},
+    Project: {"serial": 0, "owner": "", "status_changed": None, "mirror": None, "claimed": None, "former": ()},
     File: {"provenance_id": None, "yank_changed": None, "added": None, "promoted": None, "findings": ()},
     DeletedFile: {"deleted_by": "", "upload_time": None, "provenance_id": None},
 }

@@ -22,6 +22,8 @@ MAX_UNPACKED_FILES = 25_000
 """Maximum number of files that stay decoded; each takes about a kilobyte."""
 _OTHER_MEMORY = 8192
 """Memory of a project without its files."""
+_FILE_MEMORY = 1024
+"""Memory of a decoded file. Those of former mirrors are never packed: few projects have any."""
 _FILES_AT_ONCE = 200
 _LEVEL = 3
 
@@ -160,7 +162,8 @@ async def unpacked(project: Project) -> Project:
 def memory_of(project: Project, otherwise: int) -> int:
     """Return the memory of a project with packed files, and else this number of bytes."""
     files = _packed_files(project)
-    return otherwise if files is None else files.memory + _OTHER_MEMORY
+    former = sum(len(mirror.files) for mirror in project.former)
+    return otherwise if files is None else files.memory + _OTHER_MEMORY + former * _FILE_MEMORY
 
 
 def _packed_files(project: Project) -> PackedFiles | None:

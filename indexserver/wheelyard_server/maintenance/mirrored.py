@@ -46,7 +46,7 @@ def digests(project: Project) -> Iterator[tuple[str, int | None]]:
     The mirror that the name was before counts, too: a claim can be undone, and the upstream may no
     longer have what was installed before it (U12).
     """
-    mirrors = (each for each in (project.mirror, project.former) if each is not None)
+    mirrors = project.former if project.mirror is None else (project.mirror, *project.former)
     return chain.from_iterable(_digests_of(file) for mirror in mirrors for file in mirror.files)
 
 

@@ -186,9 +186,9 @@ class Project(Part, frozen=True, dict=True):
     published here before never return with other bytes. Format 2."""
     claimed: Change | None = None
     """When the name was claimed from an upstream. Format 2."""
-    former: Mirror | None = None
-    """The mirror that the name was until it was claimed or got another owner: if it returns, its
-    filenames keep their digests. Format 2."""
+    former: tuple[Mirror, ...] = ()
+    """The mirrors that the name was until it was claimed or got another owner, the last one first: if one
+    returns, its filenames keep their digests. Format 2."""
 
     def file(self, filename: str) -> File | None:
         """Return the file of that name; None if there is none."""

@@ -5,6 +5,9 @@ from wheelyard_server.model import Change, Project
 from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.policy.file_policy import FilePolicy
 
+MAX_FORMER = 8
+"""Maximum number of former mirrors in a document. Each takes a change of the settings, or a claim."""
+
 
 def is_local(project: Project) -> bool:
     """Return whether the name belongs to this index: it has or had files here, or was claimed."""
@@ -13,21 +16,23 @@ def is_local(project: Project) -> bool:
 
 def with_owner(project: Project, owner: str, mirror: Mirror) -> Project:
     """Return the project as a mirror."""
-    former = project.former if project.mirror is None else project.mirror
-    if former is not None and former.url == mirror.url:
-        former = None
-    return project.replace(owner=owner, mirror=mirror, claimed=None, former=former)
+    former = tuple(each for each in _known(project) if each.url != mirror.url)
+    return project.replace(owner=owner, mirror=mirror, claimed=None, former=former[:MAX_FORMER])
 
 
 def known_mirror(project: Project, url: str) -> Mirror | None:
     """Return the mirror that the name is, or was, of the upstream with this URL; None if it never was."""
-    known = (each for each in (project.mirror, project.former) if each is not None and each.url == url)
-    return next(known, None)
+    return next((each for each in _known(project) if each.url == url), None)
 
 
 def without_owner(project: Project) -> Project:
     """Return the project without its mirror."""
-    return project.replace(owner="", mirror=None, former=project.mirror or project.former)
+    return project.replace(owner="", mirror=None, former=_known(project)[:MAX_FORMER])
+
+
+def _known(project: Project) -> tuple[Mirror, ...]:
+    """Return all mirrors that the name is, or was, the last one first."""
+    return project.former if project.mirror is None else (project.mirror, *project.former)
 
 
 def upheld(project: Project, policy: FilePolicy) -> Project:

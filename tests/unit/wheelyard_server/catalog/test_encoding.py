@@ -114,7 +114,7 @@ FULL = Project(
     status_changed=CHANGE,
     mirror=MIRROR,
     claimed=CHANGE,
-    former=MIRROR,
+    former=(MIRROR, MIRROR.replace(url="https://other.example.com/simple/")),
 )
 """A project with something in each field."""
 FORMAT_1_KEYS = {
