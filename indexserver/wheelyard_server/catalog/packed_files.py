@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, overload
 import msgspec
 import zstandard
 
+from wheelyard_server.compression import zstd
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.sliced import Slices, at_once, in_slices
@@ -25,6 +26,7 @@ _OTHER_MEMORY = 8192
 _FILE_MEMORY = 1024
 """Memory of a decoded file. Those of former mirrors are never packed: few projects have any."""
 _FILES_AT_ONCE = 200
+_SEARCHED_AT_ONCE = 10_000
 _LEVEL = 3
 
 _encode = msgspec.json.Encoder().encode
@@ -133,7 +135,7 @@ def pack(files: Sequence[MirroredFile]) -> Slices[PackedFiles]:
     """Compress files; they stay decoded, too, as long as they are used."""
     parts = []
     for start in range(0, len(files), _FILES_AT_ONCE):
-        parts.append(zstandard.compress(_encode(files[start : start + _FILES_AT_ONCE]), level=_LEVEL))
+        parts.append(zstd(_encode(files[start : start + _FILES_AT_ONCE]), _LEVEL))
         yield
     packed = PackedFiles(tuple(parts), len(files))
     _UNPACKED.put(packed, Unpacked(tuple(files), {}))
@@ -145,9 +147,17 @@ async def packed(project: Project) -> Project:
     mirror = project.mirror
     if mirror is None or _packed_files(project) is not None or len(mirror.files) < MIN_PACKED_FILES:
         return project
-    if any(file.unknown for file in mirror.files):
-        return project  # Keys of a newer release: only the encoder of documents knows how to keep them.
-    return project.replace(mirror=mirror.replace(files=await in_slices(pack(mirror.files))))
+    files = await in_slices(_pack_known(mirror.files))
+    return project if files is None else project.replace(mirror=mirror.replace(files=files))
+
+
+def _pack_known(files: Sequence[MirroredFile]) -> Slices[PackedFiles | None]:
+    """Compress files, or return None if one has keys of a newer release, which only documents keep."""
+    for start in range(0, len(files), _SEARCHED_AT_ONCE):
+        if any(file.unknown for file in files[start : start + _SEARCHED_AT_ONCE]):
+            return None
+        yield
+    return (yield from pack(files))
 
 
 async def unpacked(project: Project) -> Project:

@@ -46,8 +46,7 @@ class FolderStorage:
     async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """See `Storage.read`."""
         with _translated(key):
-            body = await asyncio.to_thread(_read, self._prefix + key)
-        etag = _etag(body)
+            body, etag = await asyncio.to_thread(_read_with_etag, self._prefix + key)
         if etag == if_none_match:
             raise ObjectUnchangedError(key)
         return Document(body, etag)
@@ -165,6 +164,11 @@ def _read(path: str) -> bytes:
         while len(body) < size and (more := os.read(file, size - len(body))):
             body += more
         return body
+
+
+def _read_with_etag(path: str) -> tuple[bytes, ETag]:
+    body = _read(path)
+    return body, _etag(body)
 
 
 def _etag(body: bytes) -> ETag:

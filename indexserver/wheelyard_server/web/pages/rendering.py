@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import zstandard
 
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
+from wheelyard_server.compression import zstd
 from wheelyard_server.errors import BusyError
 from wheelyard_server.web.pages.negotiation import Encoding
 from wheelyard_server.web.pages.representation import Representation
@@ -128,7 +129,7 @@ class OriginPageCache(Generic[K]):
 
 
 def _packed(page: Representation) -> Representation:
-    body = zstandard.compress(page.body, level=_FAST)
+    body = zstd(page.body, _FAST)
     return Representation(body, page.content_type, page.validator, page.serial)
 
 

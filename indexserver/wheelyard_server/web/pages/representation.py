@@ -7,10 +7,10 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import NamedTuple
 
-import zstandard
 from aiohttp import web
 
 from wheelyard_server.catalog.stored_project import Staleness
+from wheelyard_server.compression import zstd
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.web.http.headers import SERIAL, VARY, head, matches
@@ -131,7 +131,7 @@ class Representation:
 
     @cached_property
     def _zstandard(self) -> bytes:
-        return zstandard.compress(self.body, level=6)
+        return zstd(self.body, 6)
 
 
 def encoding_for(request: web.Request) -> Encoding:
