@@ -98,9 +98,12 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
 
 def _to_upstreams(hosts: Collection[str], network: Network, egress: EgressSettings) -> list[Manifest]:
     """Allow public addresses and the named peers, and for hosts behind the proxy the proxy alone."""
-    direct = sorted({port_of(host) for host in hosts if not egress.uses_proxy(_name(host))})
-    proxied = [port_of(egress.proxy)] if any(egress.uses_proxy(_name(host)) for host in hosts) else []
+    reached = {host for host in hosts if not egress.uses_proxy(_name(host))}
+    direct = sorted({port_of(host) for host in reached})
+    proxied = [port_of(egress.proxy)] if len(reached) < len(hosts) else []
     rules = [_to(_public(egress.denied_networks), _tcp(direct))] if direct else []
+    # The platform team has listed exactly these addresses, which may be private.
+    rules += [_to(peer, _tcp([port_of(each)])) for each in sorted(reached) if (peer := _literal(_name(each)))]
     if proxied and not network.upstreams:
         rules.append(_to(_literal(_server(egress.proxy)[0]), _tcp(proxied)))
     if hosts and network.upstreams:

@@ -94,13 +94,18 @@ class IndexReconciler:
         return {pod["metadata"]["name"]: self.ask_server(pod) for pod in ready}
 
     def _upstreams(
-        self, index: PackageIndex, pods: tuple[Manifest, ...], progress: IndexProgress
+        self,
+        index: PackageIndex,
+        pods: tuple[Manifest, ...],
+        progress: IndexProgress,
+        answers: dict[str, Answer | None],
     ) -> Condition | None:
         if not index.upstreams:
             return None
-        ready = (pod for pod in staying(pods) if is_ready(pod))
-        answers = {pod["metadata"]["name"]: self.ask_upstreams(pod) for pod in ready}
-        return upstreams_condition(index, progress.upstream_problems, answers)
+        # A pod that has just not answered would cost its second and a half once more.
+        talking = [pod for pod in pods if answers.get(pod["metadata"]["name"]) is not None]
+        states = {pod["metadata"]["name"]: self.ask_upstreams(pod) for pod in talking}
+        return upstreams_condition(index, progress.upstream_problems, states)
 
     def _report(
         self,
@@ -111,7 +116,7 @@ class IndexReconciler:
     ) -> str:
         index, now = observed.index, self.now()
         findings = index_findings(observed, progress, pods, answers, self.settings.cluster_domain)
-        findings = replace(findings, upstreams=self._upstreams(index, pods, progress))
+        findings = replace(findings, upstreams=self._upstreams(index, pods, progress, answers))
         status = index_status(index, findings, now)
         if is_stalled(status) and is_terminating(self.kube, index.meta.namespace):
             findings = replace(findings, problem=namespace_terminates(index.meta), exposed=None)

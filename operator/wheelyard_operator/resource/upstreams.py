@@ -91,11 +91,6 @@ class Upstream:
         """The domain for which tokens are fetched, None if it needs none."""
         return self.credentials.code_artifact if self.credentials else None
 
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """The ports that servers connect to."""
-        return tuple(dict.fromkeys(port_of(each) for each in self.hosts))
-
 
 def allowed_form(address: str) -> str:
     """Return a URL or `host[:port]` as the list of allowed hosts has it.

@@ -199,6 +199,14 @@ def test_upstreams_with_private_addresses_are_named_as_peers() -> None:
     assert not lets_out(behind_a_service, BUILD, 8081)
 
 
+def test_an_upstream_at_an_address_is_reached_there_alone() -> None:
+    private = PRIVATE["10.1.2.3"]
+    made = with_upstreams({"name": "own", "url": f"https://{private.address}:8443/simple/"}, PYPI)
+    assert lets_out(made, private, 8443)
+    assert not lets_out(made, private, 443)
+    assert not lets_out(made, Peer(address="10.0.0.77"), 8443)
+
+
 def test_with_a_proxy_pods_reach_the_proxy_alone() -> None:
     proxy = EgressSettings(proxy="http://203.0.113.9:3128")
     made = with_upstreams(PYPI, egress=proxy)

@@ -570,6 +570,19 @@ def test_a_server_of_an_index_without_upstreams_is_not_asked_about_them(
     assert world.reason() == "Serving"
 
 
+def test_a_server_that_does_not_answer_is_asked_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each unanswered request holds a worker for up to a second and a half."""
+    world.kube.put(index_body(spec={"upstreams": [{"name": "pypi", "pypi": {}}]}))
+    for name in ("one", "silent"):
+        world.kube.put({**server_pod(name), "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    world.answers = {"one": True}
+    asked: set[str] = set()
+    monkeypatch.setattr(world, "ask_upstreams", lambda pod: asked.add(pod["metadata"]["name"]))
+    world.boot()
+    world.settle()
+    assert asked == {"one"}
+
+
 def test_an_index_server_that_refuses_its_access_file(world: World) -> None:
     world.kube.put(index_body())
     world.settle()
