@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.clock import MonotonicClock
-from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError
+from wheelyard_server.errors import UpstreamAnswerError, UpstreamError, UpstreamUnavailableError
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.policy.file_policy import FilePolicy
@@ -46,7 +46,7 @@ class Owners:
         return at is not None and self._clock() - at < ABSENT_SECONDS
 
     def was_asked(self, name: NormalizedName) -> bool:
-        """Return whether the name was absent before, so that asking again is not asking for a new name."""
+        """Return whether the name was asked for before without success, so that it is not a new one."""
         return name in self._absent
 
     def forget(self, name: NormalizedName) -> None:
@@ -60,10 +60,14 @@ class Owners:
         Raises `UpstreamError` if an upstream cannot be asked before one has it.
         """
         for each in self._policy.order(name):
-            page = await self._page(self._upstreams[each], name)
+            try:
+                page = await self._page(self._upstreams[each], name)
+            except UpstreamError:
+                self._remember(name, float("-inf"))
+                raise
             if page is not None and (page.files or page.status == Status.QUARANTINED):
                 return Found(self._upstreams[each], page)
-        self._remember_absence(name)
+        self._remember(name, self._clock())
         return None
 
     async def any_has(self, name: NormalizedName) -> str:
@@ -89,8 +93,8 @@ class Owners:
             raise UpstreamAnswerError(upstream.name, f"has a page of {name} of which no entry can be used")
         return answer
 
-    def _remember_absence(self, name: NormalizedName) -> None:
-        self._absent[name] = self._clock()
+    def _remember(self, name: NormalizedName, absent_since: float) -> None:
+        self._absent[name] = absent_since
         self._absent.move_to_end(name)
         while len(self._absent) > MAX_ABSENT:
             self._absent.popitem(last=False)

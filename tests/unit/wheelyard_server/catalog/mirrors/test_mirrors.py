@@ -352,6 +352,18 @@ async def test_a_client_can_be_the_first_to_ask_for_so_many_names_in_an_hour(ind
         await catalog.project(parse_project_name("guess9"), ann)
 
 
+async def test_clients_that_try_again_in_an_outage_do_not_use_up_their_new_names(index: Index) -> None:
+    """Installers repeat each request five times: after the outage, all other new names would be 429."""
+    catalog, ann = index.replica(new_names_per_hour=2), Asker("ann", "")
+    index.first.fail()
+    for _ in range(5):
+        with pytest.raises(UpstreamUnavailableError):
+            await catalog.project(DEMO, ann)
+    index.first.error = None
+    index.first.put("other", WHEEL.replace("demo", "other"))
+    assert await catalog.project(OTHER, ann)
+
+
 async def test_a_url_from_a_lock_file_works_before_its_page_was_asked_for(index: Index) -> None:
     """T42."""
     index.first.put("demo", WHEEL)
