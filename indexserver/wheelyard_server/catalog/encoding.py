@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from wheelyard_server.catalog.packed_files import PackedFiles
 from wheelyard_server.model import FORMAT, OLDEST_FORMAT, DeletedFile, File, Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.part import UNKNOWN
@@ -51,7 +52,16 @@ _DECODERS: dict[bytes, Callable[[bytes], tuple[Any, ...]]] = {
     _DELETED: _decode_deleted,
     _IN_MIRROR: _decode_mirrored,
 }
-_encode = msgspec.json.Encoder().encode
+
+
+def _unpacked(files: Any) -> tuple[Any, ...]:
+    """Return the files of a mirror that are packed in memory."""
+    if isinstance(files, PackedFiles):
+        return tuple(files)
+    raise NotImplementedError(f"{type(files)} is no part of a document")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_unpacked).encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 

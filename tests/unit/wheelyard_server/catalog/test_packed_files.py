@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from support.memory_storage import MemoryStorage
-from wheelyard_server.catalog import packed_files
+from wheelyard_server.catalog import encoding, packed_files
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.packed_files import MIN_PACKED_FILES, PackedFiles, pack, packed, unpacked
 from wheelyard_server.catalog.stored_project import ProjectView, Views
@@ -169,3 +169,10 @@ async def test_files_of_a_view_are_decoded_when_they_are_needed(storage: MemoryS
         assert await view.at_path("f/demo-7.0.tar.gz") == files(8)[7]
         assert view.by_version["7"] == files(8)[7:]
         forget()
+
+
+async def test_a_document_with_packed_files_is_written_as_one_with_decoded_files() -> None:
+    with_packed = await packed(project(COUNT))
+    assert with_packed.mirror
+    assert isinstance(with_packed.mirror.files, PackedFiles)
+    assert encoding.encode(with_packed) == encoding.encode(project(COUNT))

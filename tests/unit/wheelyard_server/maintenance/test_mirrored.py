@@ -16,6 +16,7 @@ from wheelyard_server.catalog import encoding, ownership
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.mirrors.snapshot import Source, take
+from wheelyard_server.catalog.packed_files import MIN_PACKED_FILES
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.maintenance import gc
 from wheelyard_server.maintenance.copy import Copier
@@ -171,6 +172,18 @@ async def test_a_copy_without_mirrored_bytes_has_the_documents(index: Index, tmp
     assert [key for key in target.objects if key.startswith("mirrored/")] == []
     project = (await Documents(target).read(DEMO)).project
     assert project.mirror == (await Documents(index.storage).read(DEMO)).project.mirror
+
+
+@pytest.mark.parametrize("count", [MIN_PACKED_FILES, encoding.LARGE_FILES + 1])
+async def test_mirrors_of_many_files_are_copied(tmp_path: Path, count: int) -> None:
+    """In memory their files are packed, and the source's are written to the target."""
+    index, target = Index(), MemoryStorage()
+    index.upstream.put("demo", *(f"demo-{n}.0.tar.gz" for n in range(count)))
+    await index.made()
+    assert [each for each in await index.copy(tmp_path, target) if isinstance(each, Finding)] == []
+    assert (await Documents(target).read(DEMO)).project.mirror == (
+        await Documents(index.storage).read(DEMO)
+    ).project.mirror
 
 
 async def test_damaged_kept_bytes_are_not_copied(index: Index, tmp_path: Path) -> None:
