@@ -116,11 +116,15 @@ class World:
     def settle(self, *keys: Key) -> None:
         """Let everything come to rest; pods are ready at once."""
         for _ in range(4):
-            self.seconds += 100
-            self.now = later(self.now, 100)
-            for key in keys or (MAIN,):
-                (self.index if key.kind == INDEX else self.user)(key)
-            self.roll_out()
+            self.look(*keys)
+
+    def look(self, *keys: Key) -> list[Outcome]:
+        """Let the operator look at everything once, 100 seconds after the last time."""
+        self.seconds += 100
+        self.now = later(self.now, 100)
+        outcomes = [(self.index if key.kind == INDEX else self.user)(key) for key in keys or (MAIN,)]
+        self.roll_out()
+        return outcomes
 
     def roll_out(self) -> None:
         """Do what Kubernetes does with Deployments, and a server at its start.
