@@ -15,6 +15,7 @@ from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster, ClusterError, connect, traefik
+from cluster.kinds import chosen
 from cluster.paths import cache, locked
 from support import buckets, rights, temporary
 from support.groups import Groups
@@ -135,7 +136,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _rights_by(installs: list[Install], *, whole_suite: bool) -> Verdict:
-    job = MainJob(connect())
+    job = MainJob(chosen().connect(with_images=False))
     if job.cluster.audit_log is None:
         return Verdict((), "the operator's rights were not looked at: this kind of cluster shows no audit log")
     modes: tuple[tuple[str, ...], ...] = ((), ("one",))
