@@ -1,6 +1,7 @@
 """Private and public packages through one URL: the real server, with an upstream that the tests made."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -169,12 +170,14 @@ def test_projects_that_shadow_those_of_an_upstream_are_named(
     public.stock.wheel("own-lib", "66.6")
     listed = json.loads(call(mirroring, "projects", "--shadowing", "--json").stdout)["projects"]
     assert listed == [{"name": "own-lib", "here": "1.0", "upstream": "pypi", "version": "66.6", "newer": True}]
+    assert call(mirroring, "projects", "--shadowing").stdout == "own-lib  1.0  pypi  66.6  newer\n"
     assert not [line for line in public.requests() if "acme" in line]
 
 
 def test_a_claimed_name_without_files_is_given_back(mirroring: Index) -> None:
     before = mirroring.files(NEEDED)
-    assert call(mirroring, "claim", NEEDED, "--yes").returncode == 0
+    claimed = call(mirroring, "claim", NEEDED, "--yes")
+    assert re.search(r"^claimed: at \S+Z by \S+$", claimed.stdout, re.MULTILINE)
     assert mirroring.page(NEEDED).status == 404
     released = call(mirroring, "release", NEEDED, "--json")
     assert json.loads(released.stdout)["upstream"] == "pypi"

@@ -178,12 +178,20 @@ def _files(arguments: argparse.Namespace) -> str:
     return f"{path}/{kind}/{quote(arguments.what, safe='')}"
 
 
+def _cells(row: dict[str, Any]) -> list[str]:
+    """Return the values that a row has. A flag that is set is its name, such as `newer`."""
+    present = {key: value for key, value in row.items() if not (value is None or value is False or value == [])}
+    return [key if value is True else str(value) for key, value in present.items()]
+
+
 def _text(answer: Any) -> str:
     """Return the answer as text: a line for each value, a table for lists of objects."""
     lines = []
     for key, value in answer.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            lines += ["  ".join(str(cell) for cell in row.values() if cell is not None) for row in value]
+            lines += ["  ".join(_cells(row)) for row in value]
+        elif isinstance(value, dict):
+            lines.append(f"{key}: {' '.join(f'{name} {each}' for name, each in value.items())}")
         elif isinstance(value, list):
             lines.append(f"{key}: {' '.join(map(str, value)) or '-'}")
         else:
