@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wheelyard_server.upstream.health import ODD_ANSWERS, HealthRecord
+from wheelyard_server.upstream.health import FORGOTTEN_AFTER, ODD_ANSWERS, HealthRecord
 from wheelyard_server.upstream.urls import Origin
 
 PAGES, FILES = Origin("https", "packages.example.com", 443), Origin("https", "files.example.com", 443)
@@ -46,6 +46,19 @@ def test_each_host_must_work_again(record: HealthRecord) -> None:
     record.works(PAGES)
     assert record.health.reason == "does not answer, either"
     record.works(FILES)
+    assert record.health.is_reachable
+
+
+def test_a_host_that_no_client_asks_again_is_forgotten_once_another_works(
+    record: HealthRecord, clock: Clock
+) -> None:
+    record.fails(FILES, "does not answer")
+    clock.now += FORGOTTEN_AFTER - timedelta(seconds=1)
+    record.works(PAGES)
+    assert not record.health.is_reachable
+    clock.now += timedelta(seconds=1)
+    assert not record.health.is_reachable
+    record.works(PAGES)
     assert record.health.is_reachable
 
 
