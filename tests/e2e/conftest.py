@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from cluster import Cluster, ClusterError, connect, traefik
 from cluster.kinds import chosen
 from cluster.paths import cache, locked
 from support import buckets, rights, temporary
+from support.configured_index import Unreachable, configured_index
 from support.groups import Groups
 from support.here import Here
 from support.kubectl import CommandError, Kubectl
@@ -173,7 +174,7 @@ def kubectl(cluster: Cluster) -> Kubectl:
 @pytest.fixture(scope="session")
 def operator(cluster: Cluster, request: pytest.FixtureRequest, shared_folder: Path) -> MainJob:
     """Run the operator as users do, by its chart: one for all processes of this run."""
-    job = MainJob(cluster)
+    job = MainJob(cluster, upstream_hosts=_public_hosts())
     record = shared_folder / "installs.json"
     with (shared_folder / "installs.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -196,6 +197,13 @@ def shared_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     """Return a folder that all processes of this run have."""
     mine = tmp_path_factory.getbasetemp()
     return mine.parent if hasattr(request.config, "workerinput") else mine
+
+
+def _public_hosts() -> Sequence[str]:
+    try:
+        return configured_index().hosts
+    except Unreachable:
+        return ()
 
 
 @pytest.fixture(scope="session")

@@ -4,22 +4,18 @@ The public index is the one that pip of this machine is configured for; in `make
 one, the tests are skipped, and say so.
 """
 
-import json
 import os
 import re
-import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import pytest
-from distlib.index import DEFAULT_INDEX
 
 from clients.command import output, run, succeed
 from clients.environments import UV, program
 from clients.installers import installed, new_environment
+from support.configured_index import Unreachable, configured, configured_index
 from support.fetching import fetch
 from support.upstreams.mirroring import Index, index
 from support.upstreams.pages import JSON
@@ -27,14 +23,6 @@ from support.upstreams.pages import JSON
 pytestmark = pytest.mark.matrix
 APPLICATION = Path(__file__).parent / "distributions/application.in"
 MIN_PACKAGES = 60
-
-
-def configured() -> str:
-    """Return the URL of the index that pip is configured for; "" for its default."""
-    asked = subprocess.run(
-        [program("pip"), "config", "get", "global.index-url"], capture_output=True, text=True, check=False
-    )
-    return os.environ.get("PIP_INDEX_URL", asked.stdout.strip())
 
 
 def source() -> Mapping[str, str]:
@@ -45,28 +33,13 @@ def source() -> Mapping[str, str]:
     return {**variables, "PIP_CONFIG_FILE": "", **({"UV_DEFAULT_INDEX": found} if found else {})}
 
 
-def hosts(url: str) -> set[str]:
-    """Return the hosts of an index and of the files on one of its pages, as a client of this machine sees them."""
-    request = urllib.request.Request(f"{url}pip/", headers={"Accept": JSON})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            page = json.load(answer)
-    except OSError as error:
-        pytest.skip(f"no public index can be reached from here: {error}")
-    return {urlsplit(urljoin(url, each)).netloc for each in ("", *(file["url"] for file in page["files"]))}
-
-
 def settings() -> dict[str, object]:
-    """Return the settings of an index that mirrors it.
-
-    All hosts are listed: on a machine behind a relay they may have private addresses.
-    """
-    own = configured().rstrip("/") + "/" if configured() else ""
-    if urlsplit(own).username:
-        pytest.skip("the configured index needs a login")
-    found = hosts(own or f"{DEFAULT_INDEX.removesuffix('pypi')}simple/")
-    upstream = {"name": "public", "url": own, "fileHosts": sorted(found)} if own else {"name": "public", "pypi": {}}
-    return {"upstreams": [upstream], "egress": {"allowedHosts": ["pypi", *sorted(found)]}}
+    """Return the settings of an index that mirrors it."""
+    try:
+        found = configured_index()
+    except Unreachable as reason:
+        pytest.skip(str(reason))
+    return {"upstreams": [found.upstream], "egress": {"allowedHosts": ["pypi", *found.hosts]}}
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,8 @@ class MainJob:
     cluster: Cluster
     installs: list[Install] = field(default_factory=list)
     """When the operator was installed or taken away, and for which namespaces."""
+    upstream_hosts: Sequence[str] = ()
+    """For the chart's `upstreams.allowedHosts`, in addition to PyPI and the indexes of the tests."""
 
     @property
     def kubectl(self) -> Kubectl:
@@ -81,7 +83,7 @@ class MainJob:
             "namespaces": namespaces,
             "aws.allowedBuckets": ALLOWED_BUCKETS,
             "external.allowedHosts": ALLOWED_HOSTS,
-            "upstreams.allowedHosts": public_index.ALLOWED_HOSTS,
+            "upstreams.allowedHosts": ("pypi", *public_index.ALLOWED_HOSTS, *self.upstream_hosts),
         }
         sets += [f"--set-json={key}={json.dumps(value)}" for key, value in lists.items()]
         sets += ["--set=aws.keyOverlap=5s"]
@@ -191,7 +193,7 @@ class MainJob:
 
     def add_upstream(self) -> None:
         """Let the index of the quickstart mirror the public index, and return when it does."""
-        patch = json.dumps({"spec": {"upstreams": [public_index.UPSTREAM]}})
+        patch = json.dumps({"spec": {"upstreams": [public_index.PublicIndex(self.cluster).upstream]}})
         self.kubectl("-n", "packages", "patch", "packageindex", "main", "--type=merge", "-p", patch)
         ready = ("wait", "--for=condition=UpstreamsReady", "packageindex/main", "--timeout=150s")
         self.kubectl("-n", "packages", *ready)

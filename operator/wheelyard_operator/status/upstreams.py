@@ -16,7 +16,10 @@ _MAX_REASON_LENGTH = 200
 _MAX_COMPARISONS = 2_000_000
 """Comparisons of a character of one glob with one of another: about 50 ms (2-core VM, 30 November
 2026)."""
-_STILL_SERVED = "Known pages and kept files are still served."
+_STILL_SERVED = (
+    "Known pages and kept files are still served, and other names are 503. Mend the upstream, the way to it, or its"
+    " settings: nothing needs a restart."
+)
 _PUBLIC = (
     " Anonymous clients of the external listener may read projects of upstreams: if they should not, write packages"
     " in the grants of anonymous in spec.access.externalGrants."

@@ -8,6 +8,9 @@ import threading
 from support.upstreams.kinds import KINDS
 from support.upstreams.running import make
 
+_LOOK_SECONDS = 0.1
+"""Between two looks for new requests."""
+
 
 def main() -> None:
     """Run it, and print its URL and its requests."""
@@ -26,7 +29,12 @@ def main() -> None:
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, lambda *_: ended.set())
-    ended.wait()
+    printed = 0
+    while not ended.wait(_LOOK_SECONDS):
+        seen = upstream.log[printed:]
+        sys.stdout.writelines(f"{each.status} {each.line}\n" for each in seen)
+        sys.stdout.flush()
+        printed += len(seen)
     upstream.stop()
 
 

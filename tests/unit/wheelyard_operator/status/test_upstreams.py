@@ -42,7 +42,7 @@ def condition(
             [answer(UP), answer(DOWN)],
             "False",
             "Unreachable",
-            "pypi: not reachable by 1 of 2 index servers since 1970-01-02T00:00:00Z: timed out. Known",
+            "pypi: not reachable by 1 of 2 index servers since 1970-01-02T00:00:00Z: timed out. Known pages and",
         ),
         ([answer(UP._replace(conflicts=1))], "False", "DigestConflicts", "pypi: 1 file has another digest"),
         (
@@ -73,6 +73,12 @@ def test_each_upstream_is_reported(
     found = condition(*answers)
     assert (found.type, found.status, found.reason) == (UPSTREAMS_READY, status, reason)
     assert text in found.message
+
+
+def test_an_outage_is_reported_with_what_to_do() -> None:
+    assert (
+        "other names are 503. Mend the upstream, the way to it, or its settings" in condition(answer(DOWN)).message
+    )
 
 
 def test_the_message_is_the_same_as_long_as_nothing_changes() -> None:
@@ -124,7 +130,7 @@ def test_names_of_upstreams_that_everybody_outside_may_read_are_reported(grant: 
 
 
 def test_a_long_message_of_a_server_is_cut() -> None:
-    assert len(condition(answer(DOWN._replace(reason="x" * 10_000))).message) < 400
+    assert len(condition(answer(DOWN._replace(reason="x" * 10_000))).message) < 500
 
 
 def test_globs_of_one_tenant_cost_others_little() -> None:
