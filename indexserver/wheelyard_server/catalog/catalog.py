@@ -20,7 +20,6 @@ from wheelyard_server.catalog.mirrors.contents import Parts, Space, downloads
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors, Upstreams
 from wheelyard_server.catalog.mirrors.new_names import Asker
-from wheelyard_server.catalog.mirrors.shadowing import Shadowing
 from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.mirrors.sources import policy_of
 from wheelyard_server.catalog.ownership import StorageFormat
@@ -315,13 +314,6 @@ class Catalog:
         """
         await self.writes.passed()
         return await self._mirrors.release(name)
-
-    async def shadowing(self, name: NormalizedName, asker: Asker | None = None) -> Shadowing | None:
-        """Return the upstream's project that a project of this index hides; None if there is none.
-
-        Raises `UpstreamError` if an upstream cannot be asked, and `TooManyNewNamesError`.
-        """
-        return await self._mirrors.shadowing((await self._reader.read(name)).stored.project, asker)
 
     async def refresh(self, name: NormalizedName) -> ProjectView:
         """Ask the upstream for a project's page now, at most once a minute, and return the project."""

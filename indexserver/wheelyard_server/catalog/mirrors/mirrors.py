@@ -17,7 +17,6 @@ from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.catalog.mirrors.new_names import Asker, NewNames
 from wheelyard_server.catalog.mirrors.owners import Owners
 from wheelyard_server.catalog.mirrors.revalidation import Revalidation
-from wheelyard_server.catalog.mirrors.shadowing import Shadowing, shadowing
 from wheelyard_server.catalog.mirrors.shadows import Shadow, shadows
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.stored_project import Views
@@ -185,16 +184,6 @@ class Mirrors:
         if found is not None:
             return await self._first_pages.store(name, found, by_release=True)
         return await self._documents.change(name, claims.released)
-
-    async def shadowing(self, project: Project, asker: Asker | None) -> Shadowing | None:
-        """Return how a project of this index hides an upstream's; see `shadowing`, also for the errors.
-
-        Each question counts as one for a new name.
-        """
-        if not self._policy.order(NormalizedName(project.name)):
-            return None
-        self._new_names.count(asker)
-        return await shadowing(project, self._owners)
 
     async def refresh(self, seen: FreshProject) -> None:
         """Ask the upstream for a page now, at most once a minute for each project."""

@@ -1,5 +1,6 @@
 """Projects of this index whose name an upstream has, too."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -21,6 +22,10 @@ class Shadow(NamedTuple):
 async def shadows(name: NormalizedName, upstreams: Iterable[Upstream]) -> tuple[Shadow, ...]:
     """Ask upstreams for a name, and return those that have it; raise `UpstreamError` if one cannot be asked."""
     pages = [(each.name, await each.page(name)) for each in upstreams]
+    return await asyncio.to_thread(_found, pages, name)
+
+
+def _found(pages: Iterable[tuple[str, object]], name: NormalizedName) -> tuple[Shadow, ...]:
     return tuple(Shadow(upstream, _newest(page, name)) for upstream, page in pages if isinstance(page, Page))
 
 

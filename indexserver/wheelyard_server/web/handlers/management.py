@@ -1,5 +1,6 @@
 """`/api/v1`: the management API. `OPERATIONS` has all of it."""
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -89,8 +90,11 @@ async def shadows(call: Call) -> Shadows:
     """Ask the upstreams whether they have a project of this name, too, which its owner should know."""
     name = _project(call)
     found = await call.catalog.shadows(name)
-    own = latest((await call.catalog.project(name)).by_version)
-    return Shadows.of(name, own, found)
+    if not found:
+        return Shadows(name=name, shadows=())
+    view = await call.catalog.project(name)
+    # A version takes some microseconds to parse, and a project may have thousands.
+    return Shadows.of(name, await asyncio.to_thread(lambda: latest(view.by_version)), found)
 
 
 async def release(call: Call) -> NameOwner:

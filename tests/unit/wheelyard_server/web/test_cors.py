@@ -21,7 +21,7 @@ from wheelyard_server.settings import ListenAddress, Listener, Listeners, Settin
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 
 SITE = "https://notebooks.example.com"
-READABLE = ("/simple/", "/files/", "/packages/", "/pypi/", "/integrity/", "/{")
+READABLE = ("/simple/", "/files/", "/mirror/", "/packages/", "/pypi/", "/integrity/", "/{")
 ALLOWED, POLICY = "Access-Control-Allow-Origin", "Cross-Origin-Resource-Policy"
 
 
