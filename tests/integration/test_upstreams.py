@@ -199,7 +199,9 @@ def test_lists_have_mirrored_projects_only_if_they_are_asked_for(mirroring: Inde
     assert [each["name"] for each in listed["projects"]] == [PRIVATE]
     assert call(mirroring, "projects").stdout.split()[0] == PRIVATE
     assert call(mirroring, "projects", "--upstream", "pypi").stdout.split()[:2] == [NEEDED, "1.0"]
-    assert json.loads(call(mirroring, "projects", "--upstream", "other", "--json").stdout) == {"projects": []}
+    unknown = call(mirroring, "projects", "--upstream", "other")
+    assert unknown.returncode == 1
+    assert "no upstream of this name; its upstreams: pypi" in unknown.stderr
 
 
 @pytest.mark.parametrize("path", ["/pypi/{}/json", "/{}/json", "/pypi/{}/1.0/json"])

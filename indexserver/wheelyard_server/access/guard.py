@@ -19,6 +19,7 @@ from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.stored_project import MirroredSource, ProjectView
 from wheelyard_server.errors import (
     ForbiddenError,
+    InvalidRequestError,
     NotFoundError,
     RefusedFileError,
     UnauthenticatedError,
@@ -70,11 +71,20 @@ class GuardedCatalog:
         return SerialListing(await projects.selected(readers.grants, readers.cover), horizon)
 
     async def mirrored_projects(self, upstream: str) -> Projects:
-        """Return all readable projects that are mirrored from an upstream, or from any if it is `*`, by name."""
+        """Return all readable projects that are mirrored from an upstream, or from any if it is `*`, by name.
+
+        Raises `InvalidRequestError` for an upstream that this index neither has nor had.
+        """
         self._require_some(Verb.READ)
         readers = self._rules.granting(self.principal, Verb.READ)
         readable = await (await self._catalog.mirrored_projects()).selected(readers.grants, readers.cover)
-        return readable if upstream == "*" else await readable.of_upstream(upstream)
+        if upstream == "*":
+            return readable
+        found = await readable.of_upstream(upstream)
+        if not len(found) and upstream not in self._catalog.upstreams:
+            known = ", ".join(self._catalog.upstreams) or "none"
+            raise InvalidRequestError(f"This index has no upstream of this name; its upstreams: {known}")
+        return found
 
     async def project(self, name: NormalizedName) -> ProjectView:
         """Return the current state of a project."""

@@ -67,6 +67,8 @@ class Catalog:
         may_raise_format: Callable[[], bool] = lambda: False,
     ) -> None:
         self.counts = Counts()
+        self.upstreams = tuple(each.upstream.name for each in policy.upstreams.configured)
+        """The names of the upstreams, in order."""
         views = Views(policy_of(policy.upstreams.configured, policy.upstreams.private), now)
         self._storage = storage
         self._now = now
