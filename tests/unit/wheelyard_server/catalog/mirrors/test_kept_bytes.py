@@ -63,8 +63,8 @@ class History:
         replica = self.chance.choice(self.replicas)
         content = await replica.downloads.open_part(await replica.listed(WHEEL), 5, 15)
         part = BODIES[WHEEL][5:15]
-        # From memory or a local disk comes the whole file, of which a client is sent its part. A part
-        # from a storage cannot be verified: `Fault.WRONG_BODY` reverses it.
+        # From memory or a local disk comes the whole file, of which a client is sent its part. A
+        # part from a storage cannot be verified: `Fault.WRONG_BODY` reverses it.
         assert await received(content) in {part, BODIES[WHEEL], part[::-1]}
 
     async def evict(self) -> None:
