@@ -75,7 +75,7 @@ class Desk:
             "http://127.0.0.1:8080": f"http://{self.laptop}",
         }.items():
             command = command.replace(there, here)
-        if command == "wheelyard serve":
+        if command.startswith("wheelyard serve"):
             return in_background(f"{command} --listen {self.laptop}", f"http://{self.laptop}/-/readyz")
         return helm_without_cluster(command)
 

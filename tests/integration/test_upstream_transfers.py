@@ -79,8 +79,10 @@ def test_a_cut_transfer_goes_on_where_it_was_cut(shared: Mirrored, project: str)
     answer = fetch(url)
     assert answer.is_whole
     assert answer.body == made.body
-    ranges = [seen.request.header("Range") for seen in shared.other.log if filename in seen.line]
-    assert f"bytes={LARGE // 2}-" in ranges
+    first, second = (seen.request.header("Range") for seen in shared.other.log if filename in seen.line)
+    assert first == ""
+    # A connection that is cut may lose what was sent last.
+    assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= LARGE // 2
 
 
 def test_a_listed_file_without_bytes_says_so(shared: Mirrored, project: str) -> None:
