@@ -58,6 +58,7 @@ NO_LOOPS = {
     "catalog.coalescing.CoalescedCalls.next_call": "of a request",
     "catalog.coalescing.SharedCalls.__call__": "of a request",
     "catalog.mirrors.first_pages.FirstPages.make": "of a request",
+    "catalog.mirrors.mirrors.Mirrors.give_up": "of a request",
     "catalog.mirrors.revalidation.Revalidation._ask": "of a request",
     "sliced.in_slices": "of a page",
     "upstream.files.FileChunks.__anext__": "of a download",
