@@ -35,7 +35,7 @@ LANES = (
     (Suite("e2e", "about 9 minutes"),),
     (
         Suite("lint", "about half a minute"),
-        Suite("integration", "about 3 minutes"),
+        Suite("integration", "about 6 minutes"),
         Suite("apiserver", "about 3 minutes"),
         Suite("unit", "about 4 minutes"),
         Suite("chart", "about half a minute"),
