@@ -32,12 +32,11 @@ class Suite:
 
 PREPARATION = Suite("test-programs", "once about 15 minutes, then a second")
 LANES = (
-    (Suite("e2e", "about 9 minutes"),),
+    (Suite("e2e", "about 9 minutes"), Suite("unit", "about 5 minutes")),
     (
         Suite("lint", "about half a minute"),
         Suite("integration", "about 6 minutes"),
         Suite("apiserver", "about 3 minutes"),
-        Suite("unit", "about 4 minutes"),
         Suite("chart", "about half a minute"),
     ),
 )
