@@ -90,8 +90,9 @@ def _remove(s3: S3Client, bucket: str) -> None:
     seen_empty = itertools.count(1)
 
     def is_removed() -> bool:
-        buckets.empty(s3, bucket)
         try:
+            # A version may go while it is being deleted, which versitygw calls an invalid argument.
+            buckets.empty(s3, bucket)
             s3.delete_bucket(Bucket=bucket)
         except s3.exceptions.NoSuchBucket:
             return True
