@@ -6,7 +6,7 @@ from bench import data
 from bench.measure import Figure, Group, Measure, Subject
 from bench.measures.files import hit
 from bench.measures.installs import client, uv_compile, uv_install
-from bench.measures.pages import AS_JSON, AS_JSON_GZIP, GZIP, PLAIN, Asking, measure
+from bench.measures.pages import AS_JSON_GZIP, SMALL_PAGES, Asking, measure
 from bench.web import JSON
 
 _COLD_PAGES = 5
@@ -33,11 +33,7 @@ GROUP = Group(
     "Pages and files of an upstream",
     "made",
     (
-        measure("html", "10 files, HTML", data.PAGE_PROJECT, Asking(PLAIN)),
-        measure("json", "10 files, JSON", data.PAGE_PROJECT, Asking(AS_JSON)),
-        measure("html-gzip", "10 files, HTML, gzip", data.PAGE_PROJECT, Asking(GZIP)),
-        measure("json-gzip", "10 files, JSON, gzip", data.PAGE_PROJECT, Asking(AS_JSON_GZIP)),
-        measure("known", "10 files, 304", data.PAGE_PROJECT, Asking(PLAIN, known=True)),
+        *SMALL_PAGES,
         measure("big-json-gzip", "3,000 files, JSON, gzip", data.BIG_PROJECT, Asking(AS_JSON_GZIP)),
         hit("50kb", "50 KB", 32),
         hit("5mb", "5 MB", 4),

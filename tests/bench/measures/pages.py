@@ -87,16 +87,20 @@ def _metadata(subject: Subject) -> dict[str, float]:
     return _loaded(subject, f"{found}.metadata", Asking({}))
 
 
+SMALL_PAGES = (
+    measure("html", "10 files, HTML", data.PAGE_PROJECT, Asking(PLAIN)),
+    measure("json", "10 files, JSON", data.PAGE_PROJECT, Asking(AS_JSON)),
+    measure("html-gzip", "10 files, HTML, gzip", data.PAGE_PROJECT, Asking(GZIP)),
+    measure("json-gzip", "10 files, JSON, gzip", data.PAGE_PROJECT, Asking(AS_JSON_GZIP)),
+    measure("known", "10 files, 304", data.PAGE_PROJECT, Asking(PLAIN, known=True)),
+)
+"""The page of a small project, in each form that clients ask for."""
 GROUP = Group(
     "pages",
     "Pages, 32 connections",
     "made",
     (
-        measure("html", "10 files, HTML", data.PAGE_PROJECT, Asking(PLAIN)),
-        measure("json", "10 files, JSON", data.PAGE_PROJECT, Asking(AS_JSON)),
-        measure("html-gzip", "10 files, HTML, gzip", data.PAGE_PROJECT, Asking(GZIP)),
-        measure("json-gzip", "10 files, JSON, gzip", data.PAGE_PROJECT, Asking(AS_JSON_GZIP)),
-        measure("known", "10 files, 304", data.PAGE_PROJECT, Asking(PLAIN, known=True)),
+        *SMALL_PAGES,
         measure("big-html", "3,000 files, HTML", data.BIG_PROJECT, Asking(PLAIN)),
         measure("big-html-gzip", "3,000 files, HTML, gzip", data.BIG_PROJECT, Asking(GZIP)),
         measure("big-json-gzip", "3,000 files, JSON, gzip", data.BIG_PROJECT, Asking(AS_JSON_GZIP)),

@@ -65,7 +65,6 @@ class Downloads:
     def __init__(
         self, place: Place, origins: Origins, counts: Counts, clock: MonotonicClock = time.monotonic
     ) -> None:
-        self._contents = place.contents
         self._storage = place.storage
         self._clock = clock
         self._stored: MemoryCache[str, float] = MemoryCache(STORED_BYTES)
@@ -119,16 +118,6 @@ class Downloads:
         except StorageError:
             return False
         return True
-
-    def cached(self, listed: ListedFile) -> bytes | Kept | None:
-        """Return a file's bytes if they are in memory, or its key if it is on the local disk and verified."""
-        kept = listed.kept
-        if kept is None:
-            return None
-        body = self._contents.small.get(kept.sha256)
-        if body is not None:
-            return body
-        return kept if self._contents.is_cached(layout.mirrored(kept.sha256), kept) else None
 
     async def pin(self, listed: ListedFile, kept: Kept) -> object:
         """See `Arrivals.pin`."""
