@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,7 +27,7 @@ from wheelyard_server.catalog.ownership import permission
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
-from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.errors import BusyError, InvalidSettingsError, StorageError, UnsafeStorageError
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.measured import MeasuredStorage
@@ -59,6 +60,11 @@ from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
 from wheelyard_server.web.telemetry.sampling import Sampling
 from wheelyard_server.web.telemetry.upstream_metrics import UpstreamStates
+
+MEASURE_SECONDS = 60
+"""How often the size of all kept files of upstreams is read: one GET."""
+COUNT_SECONDS = 60 * 60
+"""The LIST of many files from a slow storage may take as long. Nothing waits for it."""
 
 CATALOG = web.AppKey("catalog", Catalog)
 ACCESS = web.AppKey("access", CurrentAccess)
@@ -95,9 +101,10 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
         may_raise_format=permission(settings.access_file),
     )
     metrics.export_catalog(catalog.counts)
+    metrics.export_kept(lambda: catalog.mirrored.kept)
     app[ACCESS] = access
     app[METRICS] = metrics
-    states = UpstreamStates(upstreams.values(), catalog.counts)
+    states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
     app[METRICS_APP] = metrics_app(metrics, access, background, states)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
     app[PASSWORDS] = passwords = PasswordChecker(time.monotonic, slots=slots)
@@ -127,6 +134,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
         [add_headers, cors.add_headers, lifecycle.close_when_draining, close_unless_continued]
     )
     app.cleanup_ctx.append(_follow_access_file)
+    if upstreams:
+        app.cleanup_ctx.append(_measure_kept)
     app.add_routes(ROUTES)
     return app
 
@@ -200,6 +209,23 @@ def _cache(settings: Settings) -> FileCache | None:
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
     loop = app[BACKGROUND].start("following the access file", app[ACCESS].follow, CHECK_SECONDS)
+    yield
+    loop.stop()
+
+
+async def _measure_kept(app: web.Application) -> AsyncIterator[None]:
+    async def measure() -> None:
+        # If the storage fails or refuses writes, the last size is shown: other metrics report that.
+        with suppress(BusyError, StorageError, UnsafeStorageError):
+            await app[CATALOG].mirrored.measure_kept()
+
+    loop = app[BACKGROUND].start(
+        "measuring the kept files of upstreams",
+        measure,
+        MEASURE_SECONDS,
+        at_once=True,
+        late_seconds=COUNT_SECONDS,
+    )
     yield
     loop.stop()
 

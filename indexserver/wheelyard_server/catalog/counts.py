@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Source(StrEnum):
@@ -37,6 +38,15 @@ class MirrorEvent(StrEnum):
     """The core metadata of a wheel was read from the wheel, since the upstream has none."""
     METADATA_REPLACED = "metadata_replaced"
     """The upstream's core metadata differs from that in the wheel, or from its own digest."""
+
+
+class KeptSize(NamedTuple):
+    """The size of all kept bytes of upstreams, and its bound."""
+
+    size: int | None
+    """In bytes; None before it was measured."""
+    max_size: int | None
+    """In bytes; None is unlimited."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from wheelyard_server.catalog.contents.content import Content, Contents
 from wheelyard_server.catalog.contents.redirects import FileRedirects
-from wheelyard_server.catalog.counts import Counts, Source
+from wheelyard_server.catalog.counts import Counts, KeptSize, Source
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
 from wheelyard_server.catalog.mirrors.downloads import Downloads
@@ -136,9 +136,14 @@ class MirroredCatalog:
         size = file.size or 0
         return await self._contents.open(layout.mirrored(file.sha256), Kept(file.sha256, size), 0, size)
 
-    async def kept_bytes(self) -> int:
-        """Return the size of all kept bytes of upstreams; raise `StorageError`."""
-        return 0 if self._known_downloads is None else await self._known_downloads.budget.kept_bytes()
+    @property
+    def kept(self) -> KeptSize:
+        """Return the size of all kept bytes that was measured last, without asking the storage."""
+        return KeptSize(0, None) if self._known_downloads is None else self._known_downloads.budget.kept
+
+    async def measure_kept(self) -> None:
+        """Measure the size of all kept bytes; see `Downloads.measure_kept`, also for the errors."""
+        await self._downloads.measure_kept()
 
     @property
     def _downloads(self) -> Downloads:

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 
 from support.access import ACCESS as ACCESS_FILE
 from support.memory_storage import MemoryStorage
+from support.patience import until
 from support.serving import LimitedServer
 from wheelyard_server import app
 from wheelyard_server.app import CATALOG, METRICS_APP
@@ -22,6 +23,8 @@ from wheelyard_server.settings import (
     Settings,
     StorageSettings,
 )
+from wheelyard_server.settings.upstreams import Egress, UpstreamSettings
+from wheelyard_server.storage import layout
 from wheelyard_server.web.context import LISTENER_PORTS
 from wheelyard_server.web.front.fast_lane import LANE
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
@@ -80,6 +83,30 @@ async def test_calls_of_the_storage_are_measured(settings: Settings) -> None:
     await made[CATALOG].projects()
     async with TestClient(LimitedServer(made[METRICS_APP], settings.limits)) as metrics:
         assert 'wheelyard_storage_calls_total{operation="list"' in await (await metrics.get("/metrics")).text()
+
+
+@pytest.mark.parametrize(
+    "upstreams", [(), (UpstreamSettings(name="up", url="https://upstream.example.com/simple/"),)]
+)
+async def test_the_kept_size_is_measured_in_the_background_and_a_scrape_costs_nothing(
+    settings: Settings, upstreams: tuple[UpstreamSettings, ...]
+) -> None:
+    storage = MemoryStorage()
+    storage.objects[layout.mirrored("0" * 64)] = bytes(70)
+    settings = msgspec.structs.replace(settings, upstreams=upstreams, egress=Egress())
+    made = app.build(settings, storage)
+    async with (
+        TestClient(LimitedServer(made, settings.limits)),
+        TestClient(LimitedServer(made[METRICS_APP], settings.limits)) as metrics,
+    ):
+        expected = 70 if upstreams else None
+        await until(lambda: made[CATALOG].mirrored.kept.size == expected)
+        storage.calls.clear()
+        found = await (await metrics.get("/upstreams")).json()
+        scraped = await (await metrics.get("/metrics")).text()
+    assert (found["keptBytes"], found["maxKeptBytes"]) == (expected, None)
+    assert ("wheelyard_mirrored_bytes 70.0" in scraped) is bool(upstreams)
+    assert storage.calls == []
 
 
 async def test_a_cache_has_its_folder(settings: Settings, tmp_path: Path) -> None:

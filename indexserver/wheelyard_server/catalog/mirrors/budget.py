@@ -15,6 +15,7 @@ from functools import partial
 
 import msgspec
 
+from wheelyard_server.catalog.counts import KeptSize
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import (
     ObjectNotFoundError,
@@ -73,6 +74,11 @@ class MirrorBudget:
         self._server = secrets.token_hex(8)
         self._spent = 0
         self._own: Reservation | None = None
+        self.has_ended_reservations = False
+        """Whether servers had reserved space that they can no longer use, when the size was measured: how much of
+        it they used is only known after a count."""
+        self._measured: int | None = None
+        self._listed: MirroredSize | None = None
         # A file that took space from a reservation while that is being returned would not count.
         self._taking = asyncio.Lock()
 
@@ -86,13 +92,28 @@ class MirrorBudget:
             self._spent += size
             return True
 
-    async def kept_bytes(self) -> int:
-        """Return the size of all kept bytes, without those of other servers' reservations; raise `StorageError`."""
-        return (await self._read())[0].size + self._spent
+    @property
+    def kept(self) -> KeptSize:
+        """Return the size that was measured last, without asking the storage."""
+        return KeptSize(self._measured, self._max_bytes)
+
+    async def measure(self) -> None:
+        """Measure the size of all kept bytes, without those of other servers' reservations; raise `StorageError`.
+
+        This costs one GET. If the object is missing, it costs a LIST, but at most once an hour.
+        """
+        written, _ = await self._written()
+        self._note(await self._counted_lately() if written is None else written)
+
+    def _note(self, known: MirroredSize) -> None:
+        self._measured = known.size + (self._spent if self._server in known.reserved else 0)
+        self.has_ended_reservations = len(self._valid(known)) < len(known.reserved)
 
     async def recount(self) -> None:
         """Correct the size by a LIST; raise `StorageError`."""
-        await self._swap(lambda known: known, is_counted=True)
+        written = await self._swap(lambda known: known, is_counted=True)
+        if written is not None:
+            self._note(written)
 
     def _fits(self, size: int) -> bool:
         own = self._own
@@ -144,15 +165,27 @@ class MirrorBudget:
         raise StorageUnavailableError(layout.MIRRORED_SIZE, "too many concurrent writers")
 
     async def _read(self) -> tuple[MirroredSize, ETag | None]:
+        written, etag = await self._written()
+        return written or await self._counted(self._unknown()), etag
+
+    async def _written(self) -> tuple[MirroredSize | None, ETag | None]:
         try:
             body, etag = await self._storage.read(layout.MIRRORED_SIZE)
         except ObjectNotFoundError:
-            return await self._counted(MirroredSize(size=0, counted=self._now())), None
+            return None, None
         try:
             return msgspec.json.decode(body, type=MirroredSize), etag
         except msgspec.MsgspecError as error:
             log.warning("%s cannot be read and is made again: %s", layout.MIRRORED_SIZE, error)
-            return await self._counted(MirroredSize(size=0, counted=self._now())), etag
+            return None, etag
+
+    async def _counted_lately(self) -> MirroredSize:
+        if self._listed is None or abs(self._now() - self._listed.counted) >= COUNTED_EVERY:
+            self._listed = await self._counted(self._unknown())
+        return self._listed
+
+    def _unknown(self) -> MirroredSize:
+        return MirroredSize(size=0, counted=self._now())
 
     async def _counted(self, known: MirroredSize) -> MirroredSize:
         """Return the numbers with the counted size.
@@ -165,5 +198,9 @@ class MirrorBudget:
         size = 0
         async for listed in self._storage.list(layout.MIRRORED):
             size += listed.size
-        valid = {server: each for server, each in known.reserved.items() if now < each.until + STORED_WITHIN}
-        return MirroredSize(size=size, counted=now, reserved=valid)
+        return MirroredSize(size=size, counted=now, reserved=self._valid(known))
+
+    def _valid(self, known: MirroredSize) -> dict[str, Reservation]:
+        """Return the reservations by which bytes may still be stored."""
+        now = self._now()
+        return {server: each for server, each in known.reserved.items() if now < each.until + STORED_WITHIN}

@@ -70,6 +70,7 @@ class Downloads:
         self._stored: MemoryCache[str, float] = MemoryCache(STORED_BYTES)
         """When the storage was last seen to have them, by digest."""
         self.budget = place.budget
+        self._gate = place.gate
         self._keeper = Keeper(place.storage, place.documents, place.gate, place.budget, counts)
         fetching = Fetching(origins.upstreams, self, origins.file_bytes, origins.on_missing)
         self._files = MirroredFiles(place.contents, place.fills, fetching, counts, clock)
@@ -103,6 +104,16 @@ class Downloads:
     async def provenance(self, listed: ListedFile) -> bytes:
         """Return a file's provenance object; see `MirroredProvenance.read`."""
         return await self._provenance.read(listed)
+
+    async def measure_kept(self) -> None:
+        """Measure the size of all kept bytes; see `MirrorBudget.measure`, and `WriteGate.passed` for its errors.
+
+        What servers that have ended stored by their last reservations is counted once.
+        """
+        await self.budget.measure()
+        if self.budget.has_ended_reservations:
+            await self._gate.passed()
+            await self.budget.recount()
 
     async def is_stored(self, listed: ListedFile) -> bool:
         """Return whether the storage has all bytes of a file, which were verified."""

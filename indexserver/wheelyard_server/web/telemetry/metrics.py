@@ -5,7 +5,7 @@ Names follow https://prometheus.io/docs/practices/naming/.
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aiohttp import web
@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
-from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.counts import Counts, KeptSize
 from wheelyard_server.model import FORMAT
 from wheelyard_server.upstream import Upstream
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
@@ -28,7 +28,7 @@ from wheelyard_server.web.telemetry.collectors import (
     CatalogMetrics,
     RequestMetrics,
 )
-from wheelyard_server.web.telemetry.upstream_metrics import UpstreamMetrics, UpstreamStates
+from wheelyard_server.web.telemetry.upstream_metrics import KeptMetrics, UpstreamMetrics, UpstreamStates
 
 NO_ROUTE = "none"
 _STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -114,6 +114,10 @@ class Metrics:
         exported = UpstreamMetrics(upstreams)
         self.registry.register(exported)
         return exported
+
+    def export_kept(self, kept: Callable[[], KeptSize]) -> None:
+        """Export the size of the bytes of upstreams that are kept."""
+        self.registry.register(KeptMetrics(kept))
 
     def export_background(self, background: Background) -> None:
         """Export the state of the background loops."""

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from wheelyard_server.catalog.counts import Counts, MirrorEvent
+from wheelyard_server.catalog.counts import Counts, KeptSize, MirrorEvent
 from wheelyard_server.upstream import Health, Upstream
 from wheelyard_server.upstream.measured import UpstreamKind, UpstreamRequest, UpstreamResult
 from wheelyard_server.web.telemetry.collectors import SECONDS_BOUNDS, Seconds
@@ -21,15 +21,19 @@ MAX_REASON_LENGTH = 500
 class UpstreamStates:
     """What the operator asks about upstreams; docs/contract.md describes it."""
 
-    def __init__(self, upstreams: Iterable[Upstream], counts: Counts) -> None:
+    def __init__(self, upstreams: Iterable[Upstream], counts: Counts, kept: Callable[[], KeptSize]) -> None:
         self._upstreams = tuple(upstreams)
         self._counts = counts
+        self._kept = kept
 
     def described(self) -> dict[str, Any]:
         """Return the content of the answer."""
+        kept = self._kept()
         return {
             "upstreams": [self._described(each.health()) for each in self._upstreams],
             "unkept": self._counts.mirrored[MirrorEvent.BOUND_REACHED],
+            "keptBytes": kept.size,
+            "maxKeptBytes": kept.max_size,
         }
 
     def _described(self, health: Health) -> dict[str, Any]:
@@ -41,6 +45,23 @@ class UpstreamStates:
             "conflicts": self._counts.mirrors.conflicts[health.name],
             "ownersChanged": self._counts.mirrors.owners_changed[health.name],
         }
+
+
+class KeptMetrics(Collector):
+    """The size of the bytes of upstreams that are kept. A scrape never asks the storage."""
+
+    def __init__(self, kept: Callable[[], KeptSize]) -> None:
+        self._kept = kept
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics for Prometheus: without a value if it is unknown, or unlimited."""
+        kept = self._kept()
+        yield GaugeMetricFamily("wheelyard_mirrored_bytes", "Bytes of upstreams that are kept.", kept.size)
+        yield GaugeMetricFamily(
+            "wheelyard_mirrored_max_bytes",
+            "Bytes of upstreams that may be kept: limits.mirroredSize.",
+            kept.max_size,
+        )
 
 
 class UpstreamMetrics(Collector):

@@ -61,7 +61,50 @@ async def test_without_a_bound_the_size_is_known_all_the_same() -> None:
     world = World(None)
     server = world.server()
     assert [await world.keep(server, 100) for _ in range(5)] == [True] * 5
-    assert await server.kept_bytes() == 500
+    await server.measure()
+    assert server.kept == (500, None)
+
+
+async def test_the_size_is_unknown_until_it_is_measured_and_then_costs_no_call() -> None:
+    world = World(1000)
+    await world.keep(world.server(), 300)
+    server = world.server()
+    world.storage.calls.clear()
+    before = server.kept
+    await server.measure()
+    # The first server's reservation may be in the storage or not: only a count shows it.
+    without_reservations = server.kept
+    await server.recount()
+    world.storage.calls.clear()
+    await server.measure()
+    assert world.storage.calls == [f"read {layout.MIRRORED_SIZE}"]
+    assert [before, without_reservations, server.kept] == [(None, 1000), (0, 1000), (300, 1000)]
+
+
+async def test_a_size_that_was_never_written_is_counted_once_an_hour() -> None:
+    world = World(None)
+    world.storage.objects[layout.mirrored(f"{0:064x}")] = bytes(70)
+    server = world.server()
+    for _ in range(3):
+        await server.measure()
+    assert sum(call.startswith("list") for call in world.storage.calls) == 1
+    assert server.kept.size == 70
+    world.storage.objects[layout.mirrored(f"{1:064x}")] = bytes(30)
+    world.now += budget.COUNTED_EVERY
+    await server.measure()
+    assert server.kept.size == 100
+    assert layout.MIRRORED_SIZE not in world.storage.objects
+
+
+async def test_the_last_size_stays_while_the_storage_is_down() -> None:
+    world = World(None)
+    server = world.server()
+    await world.keep(server, 100)
+    await server.measure()
+    world.storage.fail_at(1, Fault.LOST_REQUEST, times=100)
+    with pytest.raises(StorageUnavailableError):
+        await server.measure()
+    assert server.kept.size == 100
 
 
 async def test_many_small_files_cost_few_writes() -> None:

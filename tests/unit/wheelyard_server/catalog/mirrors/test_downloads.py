@@ -18,6 +18,7 @@ from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
+from wheelyard_server.catalog.mirrors.budget import RESERVED_FOR, STORED_WITHIN
 from wheelyard_server.catalog.mirrors.contents import Space
 from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.scratch import Scratch
@@ -25,6 +26,7 @@ from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.catalog.stored_project import MirroredSource
 from wheelyard_server.errors import (
     NotFoundError,
+    UnsafeStorageError,
     UpstreamBytesError,
     UpstreamFileMissingError,
     UpstreamUnavailableError,
@@ -88,7 +90,37 @@ async def test_a_file_is_found_by_its_path_before_its_page_was_read(world: World
     assert opened.size == len(world.body)
     assert await received(opened.content) == world.body
     await settled(catalog)
-    assert await catalog.mirrored.kept_bytes() >= len(world.body)
+    await catalog.mirrored.measure_kept()
+    assert (catalog.mirrored.kept.size or 0) >= len(world.body)
+
+
+async def test_what_a_server_had_stored_before_it_ended_is_counted_once(world: World) -> None:
+    first = world.catalog()
+    await received((await first.mirrored.open(await found(first))).content)
+    await settled(first)
+    second = world.catalog()
+    await second.mirrored.measure_kept()
+    assert second.mirrored.kept.size == 0
+    world.time.sleep((RESERVED_FOR + STORED_WITHIN).total_seconds())
+    world.storage.calls.clear()
+    for _ in range(3):
+        await second.mirrored.measure_kept()
+    assert (second.mirrored.kept.size or 0) >= len(world.body)
+    assert sum(call.startswith("list") for call in world.storage.calls) == 1
+
+
+async def test_nothing_is_written_to_measure_a_storage_that_is_not_safe(world: World) -> None:
+    first = world.catalog()
+    await received((await first.mirrored.open(await found(first))).content)
+    await settled(first)
+    world.time.sleep((RESERVED_FOR + STORED_WITHIN).total_seconds())
+    second = world.catalog()
+    second.writes.refuse(UnsafeStorageError("not atomic"))
+    world.storage.calls.clear()
+    with pytest.raises(UnsafeStorageError):
+        await second.mirrored.measure_kept()
+    assert not [call for call in world.storage.calls if call.startswith("write")]
+    assert second.mirrored.kept.size == 0
 
 
 async def test_a_file_whose_metadata_is_known_later_is_announced_by_the_next_page(world: World) -> None:
