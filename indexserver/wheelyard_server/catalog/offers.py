@@ -14,7 +14,8 @@ from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
-from wheelyard_server.policy.decide import NO_ADVISORIES, decide
+from wheelyard_server.policy.advisories import NO_ADVISORIES
+from wheelyard_server.policy.decide import decide
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.policy.verdict import Verdict
 

@@ -1,11 +1,11 @@
 """Decides about one file. Pages list, and URLs serve, only what this permits."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from wheelyard_server.model import File, Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.status import Status
+from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
 
@@ -13,18 +13,11 @@ CONFIRMED_AFTER = timedelta(minutes=10)
 """A file that a page lacks is gone if a page that is so much younger lacks it, too (U9)."""
 
 
-class Advisories(NamedTuple):
-    """Known advisories about releases. There is no feed of them yet, so this is always empty."""
-
-
-NO_ADVISORIES = Advisories()
-
-
 def decide(
     file: File | MirroredFile,
     project: Project,
     policy: FilePolicy,
-    advisories: Advisories,  # noqa: ARG001 - part of the seam, see `Advisories`
+    advisories: Advisories,  # noqa: ARG001 - part of the seam: no rule of today depends on them
     now: datetime,  # noqa: ARG001 - part of the seam: no rule of today depends on the time
 ) -> Verdict:
     """Return whether a file of `project` is offered. Takes at most 10 us, and never raises."""

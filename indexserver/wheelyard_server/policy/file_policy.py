@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings.policy import NO_RULES, PolicyRules
 
 _NOTHING = r"(?!)"
 
@@ -32,11 +33,13 @@ class FilePolicy:
     """In order: the first that has a name owns it."""
     private: tuple[str, ...] = ()
     """Globs on normalized names that no upstream is asked for."""
+    rules: PolicyRules = NO_RULES
+    """What `decide` applies to files."""
 
     @cached_property
     def revision(self) -> str:
         """Return a digest that differs for each policy: part of the keys of everything that depends on one."""
-        return hashlib.sha256(repr((self.upstreams, self.private)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.upstreams, self.private, self.rules)).encode()).hexdigest()[:16]
 
     def is_private(self, name: str) -> bool:
         """Return whether no upstream is ever asked for this name, whether it exists here or not."""

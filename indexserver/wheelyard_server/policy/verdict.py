@@ -18,20 +18,36 @@ class Rule(StrEnum):
     """The upstream no longer lists the file."""
     DIGEST = "digest"
     """The upstream lists other bytes under this filename than before."""
+    QUARANTINE = "quarantine"
+    """A person has quarantined it, see `policy.quarantine`."""
+    DENY = "deny"
+    ALLOW = "allow"
+    MALWARE = "malware"
+    VULNERABILITIES = "vulnerabilities"
+    LICENSES = "licenses"
+    FORMATS = "formats"
+    PROVENANCE = "provenance"
+    COOLDOWN = "cooldown"
 
 
 class Verdict(NamedTuple):
     """Whether a file is offered, and why not."""
 
     is_listed: bool = True
-    """Whether pages list the file."""
+    """Whether pages list the file. One that is listed but not served is listed as yanked, with the reason."""
     is_served: bool = True
     """Whether the file can be downloaded. A file that is gone is served, but not listed."""
     rule: Rule | None = None
     reason: str = ""
     """One sentence for the person who asks for the file; "" if it is listed and served."""
     until: datetime | None = None
-    """When the verdict changes without anybody's doing, in UTC."""
+    """When the verdict changes without anybody's doing, in UTC. A permitted file may have one, too."""
+    advisories: tuple[str, ...] = ()
+    """Ids of the advisories that it is based on."""
+    reported: tuple[Rule, ...] = ()
+    """Rules that object, but only report: the file is served all the same."""
+    exception: str = ""
+    """Reason of the exception that lets the file in; "" if none is needed."""
 
 
 PERMITTED = Verdict()

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings.part import GIB, MIB, SettingsPart, is_plain_url
+from wheelyard_server.settings.part import GIB, MIB, Scalar, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
 from wheelyard_server.tls import check_authorities
 
@@ -318,14 +318,16 @@ def parse(text: bytes) -> Settings:
 def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
     """Decode a file of the contract; raise an `InvalidSettingsError` that names the file and the key."""
     try:
-        return msgspec.yaml.decode(text, type=wanted, dec_hook=_to_path)
+        return msgspec.yaml.decode(text, type=wanted, dec_hook=_converted)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # The YAML library raises plain errors for scalars such as an impossible date.
         raise InvalidSettingsError(f"{filename}: {error}") from error
 
 
-def _to_path(wanted: type, value: object) -> Path:
-    """Convert a text to a path, the one type that YAML does not know."""
+def _converted(wanted: type, value: object) -> object:
+    """Convert a scalar to one of the types that YAML does not know."""
+    if issubclass(wanted, Scalar):
+        return wanted.parse(value)
     if wanted is not Path or not isinstance(value, str):
         raise ValueError(f"not a {wanted.__name__}")
     return Path(value)

@@ -1,6 +1,6 @@
 """The base of every part of `index.yaml`, and the checks that several parts share."""
 
-from typing import Annotated
+from typing import Annotated, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +17,16 @@ Glob = Annotated[str, msgspec.Meta(pattern=rf"^[^*]*(?:\*[^*]*){{0,{MAX_STARS}}}
 
 class SettingsPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A mapping in `index.yaml`. Its keys are the names of the fields in camel case."""
+
+
+@runtime_checkable
+class Scalar(Protocol):
+    """A type that YAML does not know, made of a scalar."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Make it of the scalar; raise ValueError."""
+        ...
 
 
 def is_plain_url(url: str) -> bool:

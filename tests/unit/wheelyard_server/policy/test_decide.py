@@ -11,8 +11,11 @@ from support.properties import given
 from wheelyard_server.model import Change, DeletedFile, File, Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.status import Status
-from wheelyard_server.policy.decide import CONFIRMED_AFTER, NO_ADVISORIES, decide
+from wheelyard_server.policy.advisories import NO_ADVISORIES, Advisories
+from wheelyard_server.policy.basis import Basis
+from wheelyard_server.policy.decide import CONFIRMED_AFTER, decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
+from wheelyard_server.policy.quarantine import Quarantine, Quarantined
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -146,3 +149,10 @@ def test_a_decision_takes_at_most_ten_microseconds() -> None:
     for _ in range(10_000):
         verdict(on)
     assert time.process_time() - begun < 10_000 * 10e-6
+
+
+def test_whatever_verdicts_depend_on_changes_the_revision_of_their_basis() -> None:
+    quarantine = Quarantine(entries=(Quarantined(reason="alert", by="ann", at=NOW, project="demo"),))
+    bases = [Basis(POLICY), Basis(), Basis(POLICY, Advisories("1")), Basis(POLICY, quarantine=quarantine)]
+    assert len({each.revision for each in bases}) == len(bases)
+    assert Basis(POLICY, quarantine=quarantine).revision == bases[-1].revision

@@ -13,7 +13,8 @@ from wheelyard_server.errors import UpstreamAnswerError
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.policy.decide import CONFIRMED_AFTER, NO_ADVISORIES, decide
+from wheelyard_server.policy.advisories import NO_ADVISORIES
+from wheelyard_server.policy.decide import CONFIRMED_AFTER, decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.upstream import Page, PageFile
 

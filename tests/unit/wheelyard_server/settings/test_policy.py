@@ -1,0 +1,72 @@
+"""The policy file as people write it: what it means, and what is refused with which words."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings.policy import (
+    NO_RULES,
+    Action,
+    ExceptableRule,
+    FirstSight,
+    PolicyFile,
+    Until,
+    parse_policy,
+    seconds_of,
+)
+
+WRITTEN = """
+names: {private: ["acme-*"]}
+policy:
+  cooldown: {age: 3d, fixes: 4h, firstSight: {torch: Settled}}
+  deny:
+  - {packages: [python-jwt], versions: "<4", reason: use pyjwt}
+  exceptions:
+  - {packages: [urllib3], versions: "==2.6.1", from: [cooldown], until: 2026-12-15, reason: SEC-412}
+"""
+
+
+def test_a_file_has_the_form_of_the_resource() -> None:
+    found = parse_policy(WRITTEN.encode())
+    assert found.names.private == ("acme-*",)
+    assert seconds_of(found.policy.cooldown.age) == 3 * 86_400
+    assert found.policy.cooldown.first_sight == {"torch": FirstSight.SETTLED}
+    assert found.policy.deny[0].action is Action.BLOCK
+    assert found.policy.exceptions[0].rules == (ExceptableRule.COOLDOWN,)
+    assert found.policy.exceptions[0].until == datetime(2026, 12, 16, tzinfo=UTC)
+
+
+def test_an_empty_policy_is_the_default_of_an_index_with_upstreams() -> None:
+    rules = parse_policy(b"{}").policy
+    assert (rules.cooldown.action, rules.cooldown.age, rules.malware.action) == (Action.BLOCK, "7d", Action.BLOCK)
+    assert (NO_RULES.cooldown.action, NO_RULES.malware.action) == (Action.OFF, Action.OFF)
+    assert PolicyFile().policy == rules
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("policy: {cooldown: {age: 1 week}}", "cooldown.age"),
+        ("policy: {cooldwon: {}}", "cooldwon"),
+        ("policy: {deny: [{packages: [a], versions: new}]}", "version specifiers such as"),
+        ("policy: {deny: [{reason: why}]}", "needs `packages` or `sha256`"),
+        ("policy: {exceptions: [{packages: [a], from: [cooldown], until: '2026-12-15'}]}", "reason"),
+        ("policy: {exceptions: [{packages: [a], from: [cooldown], reason: x}]}", "until"),
+        ("policy: {exceptions: [{packages: [a], from: [cooldown], reason: x, until: soon}]}", "soon"),
+        (
+            "policy: {exceptions: [{packages: [a], from: [cooldown], reason: x, until: '2026-12-15T00:00:00'}]}",
+            "offset from UTC",
+        ),
+        ("policy: {exceptions: [{packages: [a], from: [private], reason: x, until: '2026-12-15'}]}", "from"),
+        ("x" * 1024**2 + "y", "more than 1048576"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_key(text: str, named: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=named):
+        parse_policy(text.encode())
+
+
+def test_an_exception_counts_through_its_last_day_or_until_a_moment() -> None:
+    assert Until.parse("2026-02-28") == datetime(2026, 3, 1, tzinfo=UTC)
+    assert Until.parse("2026-12-15T12:00:00+02:00") == datetime(2026, 12, 15, 10, tzinfo=UTC)
