@@ -24,6 +24,7 @@ from support.upstreams.mirroring import Index, index, mirror_settings
 from support.upstreams.running import Upstream, upstream
 from support.upstreams.stock import APP, NEEDED
 from wheelyard_operator.provision.server_probe import ServerProbe
+from wheelyard_server.web.http.cache_status import HIT
 
 PRIVATE = "acme-app"
 WHEEL = "public_needed-1.0-py3-none-any.whl"
@@ -202,6 +203,17 @@ def test_lists_have_mirrored_projects_only_if_they_are_asked_for(mirroring: Inde
     unknown = call(mirroring, "projects", "--upstream", "other")
     assert unknown.returncode == 1
     assert "no upstream of this name; its upstreams: pypi" in unknown.stderr
+
+
+def test_answers_say_where_they_come_from(mirroring: Index) -> None:
+    """RFC 9211. The second answer of each comes from the fast lane."""
+    asked = 'Wheelyard; fwd=miss; detail="the upstream pypi"'
+    assert [mirroring.page(NEEDED).headers["Cache-Status"] for _ in range(2)] == [asked, HIT]
+    url = mirroring.url(NEEDED, WHEEL)
+    assert fetch(url).headers["Cache-Status"] == asked
+    wait_until(lambda: fetch(url).headers["Cache-Status"] == HIT)
+    assert fetch(url, Range="bytes=0-9").headers["Cache-Status"] == HIT
+    assert "Cache-Status" not in mirroring.page(PRIVATE).headers
 
 
 @pytest.mark.parametrize("path", ["/pypi/{}/json", "/{}/json", "/pypi/{}/1.0/json"])

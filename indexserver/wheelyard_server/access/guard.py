@@ -163,7 +163,7 @@ class GuardedCatalog:
         self._require_source(source)
         return await self._catalog.mirrored.open(source)
 
-    async def open_mirrored_part(self, source: MirroredSource, start: int, end: int) -> Content:
+    async def open_mirrored_part(self, source: MirroredSource, start: int, end: int) -> MirroredContent:
         """Open the bytes of an upstream's file from `start` up to, but not including, `end`."""
         self._require_source(source)
         return await self._catalog.mirrored.open_part(source, start, end)

@@ -5,7 +5,7 @@ from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
 from wheelyard_server.catalog.counts import Counts
-from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView, Staleness
+from wheelyard_server.catalog.stored_project import CachedDocument, Forwarded, ProjectView, Staleness
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
@@ -78,9 +78,9 @@ class ReadableProject:
         """The cached document that it comes from."""
 
     @property
-    def staleness(self) -> Staleness | None:
-        """How long ago the storage confirmed this, while it does not answer; None is current."""
-        return self._view.staleness
+    def caveat(self) -> Staleness | Forwarded | None:
+        """How old this is, or that an upstream was asked for it; None if it was here and current."""
+        return self._view.caveat
 
     def view_for(self, reader: KnownReader, listener: Listener) -> ProjectView | None:
         """Return the view if the reader may read the project by the access file that is in force now."""

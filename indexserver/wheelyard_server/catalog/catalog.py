@@ -147,9 +147,11 @@ class Catalog:
         if view is None:
             raise NotFoundError("No such project in this index")
         await view.offers.prepare()
-        if seen.stale_seconds is None:
+        if seen.stale_seconds is None and seen.forwarded is None:
             return view
-        return replace(view, stale_seconds=seen.stale_seconds, waiting_for=seen.waiting_for)
+        return replace(
+            view, stale_seconds=seen.stale_seconds, waiting_for=seen.waiting_for, forwarded=seen.forwarded
+        )
 
     def _missed(self, listed: ListedFile) -> None:
         """Ask for the page again: the upstream lacks a file that it listed, or has other bytes for it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from wheelyard_server.catalog.documents import Documents
-from wheelyard_server.catalog.stored_project import CachedDocument, StoredProject
+from wheelyard_server.catalog.stored_project import CachedDocument, Forwarded, StoredProject
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import DamagedObjectError, StorageUnavailableError
 from wheelyard_server.names import NormalizedName
@@ -30,6 +30,8 @@ class FreshProject:
     """Seconds since it was known to be current; None if it is current."""
     waiting_for: str = "the storage"
     """What does not answer while it is not current, for people."""
+    forwarded: Forwarded | None = None
+    """That an upstream was asked for it just now."""
 
 
 class _Outage:

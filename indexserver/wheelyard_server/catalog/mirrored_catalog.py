@@ -88,7 +88,7 @@ class MirroredCatalog:
         """Open all bytes of an upstream's file; see `MirroredFiles.open`, also for the errors."""
         return await self._downloads.open(_listed(source))
 
-    async def open_part(self, source: MirroredSource, start: int, end: int) -> Content:
+    async def open_part(self, source: MirroredSource, start: int, end: int) -> MirroredContent:
         """Open the bytes of an upstream's file from `start` up to, but not including, `end`."""
         return await self._downloads.open_part(_listed(source), start, end)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +36,22 @@ class Staleness(NamedTuple):
     """What does not answer: "the storage", or "the upstream NAME"."""
 
 
+class ForwardReason(StrEnum):
+    """Why an upstream was asked before an answer, as RFC 9211 calls it."""
+
+    MISS = "miss"
+    """Nothing was known."""
+    STALE = "stale"
+    """The page was no longer fresh."""
+
+
+class Forwarded(NamedTuple):
+    """That an upstream was asked for an answer."""
+
+    reason: ForwardReason
+    upstream: str
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectView:
     """A project that is there, as readers see it: local or mirrored, with the files that a policy offers."""
@@ -47,11 +64,14 @@ class ProjectView:
     """Age in seconds while the storage or the upstream does not answer; None if current."""
     waiting_for: str = "the storage"
     """What does not answer while it is stale, for people."""
+    forwarded: Forwarded | None = None
 
     @property
-    def staleness(self) -> Staleness | None:
-        """Return how old this is; None if it is current."""
-        return None if self.stale_seconds is None else Staleness(self.stale_seconds, self.waiting_for)
+    def caveat(self) -> Staleness | Forwarded | None:
+        """Return how old this is, or that an upstream was asked for it; None if it was here and current."""
+        if self.stale_seconds is None:
+            return self.forwarded
+        return Staleness(self.stale_seconds, self.waiting_for)
 
     @property
     def revision(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheelyard_server.catalog.contents.content import Content, Contents
+from wheelyard_server.catalog.contents.content import Contents
 from wheelyard_server.catalog.contents.fill import Fills
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.contents.verified_streams import closed
@@ -82,11 +82,11 @@ class Downloads:
         """Open a whole file; see `MirroredFiles.open`, also for the errors."""
         return await self._files.open(listed)
 
-    async def open_part(self, listed: ListedFile, start: int, end: int) -> Content:
+    async def open_part(self, listed: ListedFile, start: int, end: int) -> MirroredContent:
         """Open a part of a file; see `MirroredFiles.open_part`. A wheel's METADATA is read for the next page."""
-        content = await self._files.open_part(listed, start, end)
+        opened = await self._files.open_part(listed, start, end)
         self._metadata.extract_later(listed)
-        return content
+        return opened
 
     async def size(self, listed: ListedFile) -> int | None:
         """Return a file's size in bytes; see `MirroredFiles.size`."""

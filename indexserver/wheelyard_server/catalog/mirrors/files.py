@@ -38,6 +38,8 @@ class MirroredContent(NamedTuple):
     content: Content
     size: int | None
     """Size of the whole file in bytes; None if only the end of the stream shows it."""
+    is_fetched: bool = False
+    """Whether the upstream sends it now, and it is not kept."""
 
 
 class Fetching(NamedTuple):
@@ -83,9 +85,9 @@ class MirroredFiles:
         if kept is not None:
             return MirroredContent(kept, listed.file.size)
         opened = await self._fetched(listed)
-        return MirroredContent(opened.chunks, opened.size)
+        return MirroredContent(opened.chunks, opened.size, is_fetched=True)
 
-    async def open_part(self, listed: ListedFile, start: int, end: int) -> Content:
+    async def open_part(self, listed: ListedFile, start: int, end: int) -> MirroredContent:
         """Open a file's bytes from `start` up to, but not including, `end`.
 
         Parts of files that are not kept come from the upstream as they are: they fill nothing and
@@ -93,7 +95,10 @@ class MirroredFiles:
         """
         kept = await self._kept(listed, start, end)
         if kept is not None:
-            return kept
+            return MirroredContent(kept, listed.file.size)
+        return MirroredContent(await self._fetched_part(listed, start, end), listed.file.size, is_fetched=True)
+
+    async def _fetched_part(self, listed: ListedFile, start: int, end: int) -> Content:
         self._counts.file_reads[Source.UPSTREAM] += 1
         stream = await self._asked(listed, start, end)
         if stream.start == start:
@@ -105,7 +110,7 @@ class MirroredFiles:
 
     async def read_part(self, listed: ListedFile, start: int, end: int) -> bytes:
         """Return a file's bytes from `start` up to, but not including, `end`; see `open_part`."""
-        return await _read(await self.open_part(listed, start, end), start, end)
+        return await _read((await self.open_part(listed, start, end)).content, start, end)
 
     async def read_kept_part(self, listed: ListedFile, start: int, end: int) -> bytes:
         """Do the same without asking the upstream; raise `UpstreamFileMissingError` if the file is not kept."""

@@ -19,7 +19,7 @@ from wheelyard_server.catalog.mirrors.owners import Owners
 from wheelyard_server.catalog.mirrors.revalidation import Revalidation
 from wheelyard_server.catalog.mirrors.shadows import Shadow, shadows
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
-from wheelyard_server.catalog.stored_project import Views
+from wheelyard_server.catalog.stored_project import Forwarded, ForwardReason, Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import NotFoundError, UpstreamError, UpstreamUnavailableError, WheelyardError
@@ -96,9 +96,9 @@ class Mirrors:
         if not (project.owner or self._first_pages.is_asked(name) or self._owners.was_asked(name)):
             self._new_names.count(asker)
         await self._first_pages.make(name)
-        made = FreshProject(await self._documents.latest(name))
-        self.is_fresh(made.stored.project)  # Its age counts from now on.
-        return made
+        made = await self._documents.latest(name)
+        self.is_fresh(made.project)  # Its age counts from now on.
+        return FreshProject(made, forwarded=Forwarded(ForwardReason.MISS, made.project.owner))
 
     def is_fresh(self, project: Project) -> bool:
         """Return whether `current` would return this project as it is."""

@@ -13,6 +13,7 @@ from wheelyard_server.catalog.mirrors import snapshot
 from wheelyard_server.catalog.mirrors.ages import Age, Ages
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.packed_files import unpacked
+from wheelyard_server.catalog.stored_project import Forwarded, ForwardReason
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError, WheelyardError
@@ -79,7 +80,8 @@ class Revalidation:
                 return seen
             await asyncio.wait([asking.task], timeout=self._patience(owner, age, asking))
             if asking.task.done() and not age.error:
-                return FreshProject(await self._documents.latest(name))
+                forwarded = Forwarded(ForwardReason.STALE, owner.upstream.name)
+                return FreshProject(await self._documents.latest(name), forwarded=forwarded)
         return self._stale(owner, seen, age)
 
     async def again(self, owner: ConfiguredUpstream, project: Project, mirror: Mirror) -> None:

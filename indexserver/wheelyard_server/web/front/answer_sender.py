@@ -8,7 +8,6 @@ from io import FileIO
 
 from wheelyard_server.access.readable import ReadableCatalog
 from wheelyard_server.catalog.counts import Source
-from wheelyard_server.catalog.stored_project import Staleness
 from wheelyard_server.errors import StorageError
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
@@ -16,9 +15,10 @@ from wheelyard_server.names import NormalizedName
 from wheelyard_server.web.front.request_groups import LaneClient, RequestGroup, RunningTasks, cut_off
 from wheelyard_server.web.front.request_recorder import RequestRecorder
 from wheelyard_server.web.front.unsent import Unsent
+from wheelyard_server.web.http.cache_status import Caveat, with_caveat
 from wheelyard_server.web.http.headers import END_OF_HEADERS, tail
 from wheelyard_server.web.http.lifecycle import Lifecycle
-from wheelyard_server.web.pages.representation import CACHE_STATUS, ReadyAnswer, cache_status
+from wheelyard_server.web.pages.representation import ReadyAnswer
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ class AnswerSender:
         self._tail = b""
         """The end of the headers of all answers in this second."""
 
-    def send(self, group: RequestGroup, answer: ReadyAnswer, stale: Staleness | None = None) -> None:
-        """Send an answer to all clients of a group; `stale` is None if it is current."""
+    def send(self, group: RequestGroup, answer: ReadyAnswer, caveat: Caveat = None) -> None:
+        """Send an answer to all clients of a group; `caveat` is None if it was here and current."""
         status, head, body = answer
         if group.target.method == "HEAD":
             body = b""
-        if stale is not None and not group.target.filename:
-            head += f"{CACHE_STATUS}: {cache_status(stale)}\r\n".encode()
+        if caveat is not None and not group.target.filename:
+            head = with_caveat(head, caveat)
         head += self._tail_at(time.time())
         answered = group.with_request_ids()
         if not isinstance(body, bytes):

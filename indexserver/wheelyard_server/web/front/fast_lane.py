@@ -101,7 +101,7 @@ class FastLane:
         if project is None or answer is None:
             group.pass_on()
         else:
-            self._sender.send(group, answer, project.staleness)
+            self._sender.send(group, answer, project.caveat)
 
 
 LANE = web.AppKey("lane", FastLane)

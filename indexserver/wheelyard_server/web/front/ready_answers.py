@@ -11,7 +11,7 @@ from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.settings import Listener
 from wheelyard_server.web.front.fast_requests import RequestHeaders
 from wheelyard_server.web.handlers.files import FILE_TYPE, METADATA_SUFFIX, file_headers, redirect_headers
-from wheelyard_server.web.handlers.mirrored_files import mirrored_headers
+from wheelyard_server.web.handlers.mirrored_files import kept_headers, mirrored_headers
 from wheelyard_server.web.http.headers import head, is_among
 from wheelyard_server.web.http.targets import Target
 from wheelyard_server.web.pages.representation import ReadyAnswer
@@ -76,7 +76,8 @@ class ReadyAnswers:
         content = (
             self.catalog.cached_object(digest) if is_metadata else self.catalog.cached_mirrored(found, listener)
         )
-        return None if content is None else _answer(content, digest, headers, _mirrored_head)
+        head_of = _mirrored_object_head if is_metadata else _mirrored_head
+        return None if content is None else _answer(content, digest, headers, head_of)
 
 
 def _file_answer(
@@ -119,6 +120,11 @@ def _private_head(sha256: str, length: int | None) -> bytes:
 
 @lru_cache(4096)
 def _mirrored_head(sha256: str, length: int | None) -> bytes:
+    return _file_head(kept_headers(sha256), length)
+
+
+@lru_cache(4096)
+def _mirrored_object_head(sha256: str, length: int | None) -> bytes:
     return _file_head(mirrored_headers(sha256), length)
 
 

@@ -94,7 +94,8 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     base, project = root_url(request), view.project
     state = view.etag + view.revision
     validator = f"{_RELEASE} {name} {version or ''} {state} {folder} {base}"
-    unchanged = not_modified(request, _TYPE, validator, last_serial(project), view.staleness)
+    known = Representation(b"", _TYPE, validator, last_serial(project), project.mirror is not None)
+    unchanged = not_modified(request, known, view.caveat)
     if unchanged is not None:
         return unchanged
     key, encoding, pages = (name, state, version, folder), encoding_for(request), request.app[JSON_PAGES]
@@ -108,11 +109,11 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
         def make(root: str) -> Representation:
             fields = fields_of(described) if described else RawMetadata()
             body = _body(_Root(root, folder), view, files, fields, is_whole=version is None)
-            return Representation(body, _TYPE, validator.replace(base, root), last_serial(project))
+            return known.with_body(body, base, root)
 
         # A description may be megabytes long.
         page = await pages.page(key, base, encoding, make, max(rows, len(described) // _BYTES_OF_A_ROW))
-    return answer(request, page, view.staleness)
+    return answer(request, page, view.caveat)
 
 
 async def _find_project(request: web.Request) -> tuple[NormalizedName, GuardedCatalog, ProjectView]:

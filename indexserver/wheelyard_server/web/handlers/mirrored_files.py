@@ -22,6 +22,7 @@ from wheelyard_server.web.handlers.files import (
     requested_range,
     small_answer,
 )
+from wheelyard_server.web.http.cache_status import CACHE_STATUS, HIT, file_status
 from wheelyard_server.web.http.headers import matches
 from wheelyard_server.web.http.sending import send
 
@@ -53,7 +54,7 @@ async def _find_file(request: web.Request, path: str) -> tuple[GuardedCatalog, M
 
 async def _send_content(request: web.Request, path: str) -> web.StreamResponse:
     catalog, source = await _find_file(request, path)
-    response = web.StreamResponse(headers=mirrored_headers(source.file.sha256))
+    response = web.StreamResponse(headers=kept_headers(source.file.sha256))
     if source.file.sha256 and matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response
@@ -61,6 +62,7 @@ async def _send_content(request: web.Request, path: str) -> web.StreamResponse:
     is_part, size = "Range" in request.headers, source.file.size
     if size is None and (is_part or request.method == "HEAD"):
         size = await catalog.mirrored_size(source)
+        response.headers[CACHE_STATUS] = file_status(source.project.owner, is_fetched=True)
     start, end = (0, None) if size is None else requested_range(request, size, response)
     if request.method == "HEAD":
         response.content_length = end and end - start
@@ -69,12 +71,20 @@ async def _send_content(request: web.Request, path: str) -> web.StreamResponse:
     if location is not None:
         return web.Response(status=302, headers=redirect_headers(location))
     if end is None or end - start == size:
-        content, size = await catalog.open_mirrored(source)
-        return await send(request, response, content, 0, size)
-    return await send(request, response, await catalog.open_mirrored_part(source, start, end), start, end)
+        opened = await catalog.open_mirrored(source)
+        start, end = 0, opened.size
+    else:
+        opened = await catalog.open_mirrored_part(source, start, end)
+    response.headers[CACHE_STATUS] = file_status(source.project.owner, is_fetched=opened.is_fetched)
+    return await send(request, response, opened.content, start, end)
 
 
 def mirrored_headers(digest: str) -> dict[str, str]:
     """Return the headers of an answer with the bytes of this digest; "" is not known before the end."""
     headers = {**FILE_HEADERS, "Cache-Control": CACHE_CONTROL}
     return {**headers, "ETag": f'"{digest}"'} if digest else headers
+
+
+def kept_headers(digest: str) -> dict[str, str]:
+    """Return the headers of an answer that needs no upstream, with the bytes of a file or without."""
+    return {**mirrored_headers(digest), CACHE_STATUS: HIT}

@@ -32,7 +32,7 @@ async def project(request: web.Request) -> web.Response:
     media_type = _negotiate(request)
     view = await catalog.project(name)
     page = await request.app[PROJECT_PAGES].page(view, media_type, encoding_for(request), root_url(request))
-    return answer(request, page, view.staleness)
+    return answer(request, page, view.caveat)
 
 
 async def filenames(request: web.Request) -> web.Response:
@@ -40,7 +40,7 @@ async def filenames(request: web.Request) -> web.Response:
     view = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
     link = relative(request, _page(view.project.name))
     page = await request.app[PROJECT_PAGES].filenames(view, encoding_for(request), link)
-    return answer(request, page, view.staleness)
+    return answer(request, page, view.caveat)
 
 
 async def to_root(request: web.Request) -> web.Response:

@@ -36,10 +36,11 @@ templates = Environment(
 
 def project_page(view: ProjectView, media_type: MediaType, root: str) -> Representation:
     """Return the page that lists the files of a project, for an index at `root`."""
-    serial = last_serial(view.project)
+    serial, is_mirrored = last_serial(view.project), view.project.mirror is not None
     if media_type.is_html:
-        return Representation(_html(view, root).encode(), f"{media_type}; charset=utf-8", serial=serial)
-    return Representation(_json(view, root), media_type, serial=serial)
+        body, content_type = _html(view, root).encode(), f"{media_type}; charset=utf-8"
+        return Representation(body, content_type, serial=serial, is_mirrored=is_mirrored)
+    return Representation(_json(view, root), media_type, serial=serial, is_mirrored=is_mirrored)
 
 
 class _File(msgspec.Struct, rename="kebab", omit_defaults=True, gc=False):

@@ -130,11 +130,9 @@ class OriginPageCache(Generic[K]):
 
 def _packed(page: Representation) -> Representation:
     body = zstd(page.body, _FAST)
-    return Representation(body, page.content_type, page.validator, page.serial)
+    return page.with_body(body)
 
 
 def _filled(template: Representation, origin: str) -> Representation:
     body = zstandard.decompress(template.body)
-    return Representation(body, template.content_type, template.validator, template.serial).with_origin(
-        _ORIGIN, origin
-    )
+    return template.with_body(body).with_origin(_ORIGIN, origin)

@@ -2,17 +2,17 @@
 
 import gzip
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import NamedTuple
 
 from aiohttp import web
 
-from wheelyard_server.catalog.stored_project import Staleness
 from wheelyard_server.compression import zstd
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.web.http.cache_status import CACHE_STATUS, HIT, Caveat, cache_status
 from wheelyard_server.web.http.headers import SERIAL, VARY, head, matches
 from wheelyard_server.web.pages.negotiation import Encoding, choose_encoding
 
@@ -39,6 +39,8 @@ class Representation:
     """What the ETags are made of, if that is known without the body; empty if it is the body."""
     serial: int = 0
     """The serial of the project or list in it, see `catalog/serials.py`; 0 if it has none."""
+    is_mirrored: bool = False
+    """Whether it shows a project of an upstream, so that answers say where they come from."""
     _ready_answers: dict[tuple[Encoding, bool], "ReadyAnswer"] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -73,14 +75,18 @@ class Representation:
             (encoding, unchanged): self.ready_answer(encoding, unchanged=unchanged) for unchanged in (False, True)
         }
         body = self.body if encoding is Encoding.IDENTITY else b""
-        part = Representation(body, self.content_type, self.validator, self.serial, ready, _is_part=True)
+        part = replace(self, body=body, _ready_answers=ready, _is_part=True)
         part.__dict__["_tags"] = self._tags
         return part
 
     def with_origin(self, placeholder: str, origin: str) -> "Representation":
         """Return the same with the origin in place of the placeholder."""
-        body = self.body.replace(placeholder.encode(), origin.encode())
-        return Representation(body, self.content_type, self.validator.replace(placeholder, origin), self.serial)
+        return self.with_body(self.body.replace(placeholder.encode(), origin.encode()), placeholder, origin)
+
+    def with_body(self, body: bytes, placeholder: str = "", origin: str = "") -> "Representation":
+        """Return the same with another body, and the origin in place of the placeholder in the validator."""
+        validator = self.validator.replace(placeholder, origin) if placeholder else self.validator
+        return Representation(body, self.content_type, validator, self.serial, self.is_mirrored)
 
     def headers(self, encoding: Encoding, *, unchanged: bool) -> dict[str, str]:
         """Return the headers in this content coding, or those of the 304 if it is unchanged."""
@@ -92,6 +98,8 @@ class Representation:
         }
         if self.serial:
             headers[SERIAL] = str(self.serial)
+        if self.is_mirrored:
+            headers[CACHE_STATUS] = HIT
         if not unchanged:
             headers["Content-Type"] = self.content_type
             if encoding is not Encoding.IDENTITY:
@@ -139,39 +147,27 @@ def encoding_for(request: web.Request) -> Encoding:
     return choose_encoding(request.headers.get("Accept-Encoding", ""))
 
 
-def not_modified(
-    request: web.Request, content_type: str, validator: str, serial: int, stale: Staleness | None = None
-) -> web.Response | None:
+def not_modified(request: web.Request, known: Representation, caveat: Caveat = None) -> web.Response | None:
     """Return the 304 if the client has a page, without rendering it; None if the page must be sent.
 
-    `content_type`, `validator` and `serial` are those of its representation. `If-None-Match: *`
-    asks whether there is a page at all, which only rendering it shows.
+    `known` is its representation without a body. `If-None-Match: *` asks whether there is a page at
+    all, which only rendering it shows.
     """
     if "*" in request.headers.get("If-None-Match", ""):
         return None
-    known = Representation(b"", content_type, validator, serial)
-    encoding = encoding_for(request)
-    return answer(request, known, stale) if matches(request, known.etag(encoding)) else None
+    return answer(request, known, caveat) if matches(request, known.etag(encoding_for(request))) else None
 
 
-CACHE_STATUS = "Cache-Status"
-
-
-def cache_status(stale: Staleness) -> str:
-    """Return the value of the Cache-Status header (RFC 9211) of an answer that is stale."""
-    return f'Wheelyard; hit; ttl=-{stale.seconds:.0f}; detail="{stale.waiting_for} does not answer"'
-
-
-def answer(request: web.Request, representation: Representation, stale: Staleness | None = None) -> web.Response:
+def answer(request: web.Request, representation: Representation, caveat: Caveat = None) -> web.Response:
     """Send it in the coding that the client prefers, or a 304 if the client has it.
 
-    `stale` says for how long it was not confirmed; None if it is current.
+    `caveat` says how old it is, or that an upstream was asked for it; see `ProjectView`.
     """
     encoding = encoding_for(request)
     unchanged = matches(request, representation.etag(encoding))
     headers = representation.headers(encoding, unchanged=unchanged)
-    if stale is not None:
-        headers[CACHE_STATUS] = cache_status(stale)
+    if caveat is not None:
+        headers[CACHE_STATUS] = cache_status(caveat)
     if unchanged:
         return web.Response(status=304, headers=headers)
     return web.Response(body=representation.body_in(encoding), headers=headers)

@@ -98,7 +98,8 @@ def root_page(names: Sequence[str], media_type: MediaType, serials: Sequence[int
 def filenames_page(view: ProjectView, page: str) -> Representation:
     """Return the page that names the files of a project, each a link to the project's `page`."""
     links = (f'<a href="{page}">{escape(file.filename)}</a>\n' for file in view.files)
-    return Representation("".join(links).encode(), f"{MediaType.TEXT_HTML}; charset=utf-8")
+    body, content_type = "".join(links).encode(), f"{MediaType.TEXT_HTML}; charset=utf-8"
+    return Representation(body, content_type, is_mirrored=view.project.mirror is not None)
 
 
 def _page(

@@ -77,4 +77,4 @@ async def test_a_project_that_is_not_there_or_cannot_be_read_is_an_error(
     await readable.revalidated_project(DEMO)
     storage.fail_at(0, Fault.LOST_REQUEST, times=100)
     project = await readable.revalidated_project(DEMO)
-    assert project.staleness is not None
+    assert project.caveat is not None

@@ -374,7 +374,7 @@ async def test_a_storage_that_fails_to_read_leaves_the_upstream(world: World) ->
     listed = await replica.listed()
     world.memory.fail_at(1, Fault.LOST_REQUEST, times=1000)
     assert await received((await replica.downloads.open(listed)).content) == LARGE
-    assert await received(await replica.downloads.open_part(listed, 5, 9)) == LARGE[5:9]
+    assert await received((await replica.downloads.open_part(listed, 5, 9)).content) == LARGE[5:9]
     await replica.idle()
 
 
@@ -409,14 +409,14 @@ async def test_ranges_pass_to_the_upstream_and_fill_nothing(world: World) -> Non
     replica = world.replica()
     await world.list(replica, LARGE)
     listed = await replica.listed()
-    assert await received(await replica.downloads.open_part(listed, 1500, 70_000)) == LARGE[1500:70_000]
+    assert await received((await replica.downloads.open_part(listed, 1500, 70_000)).content) == LARGE[1500:70_000]
     await replica.idle()
     assert not world.kept
     assert world.upstream.calls[0] == f"part {url_of()} 1500-70000"
     assert world.upstream.opens(url_of()) == 0
     await replica.get()
     calls = len(world.upstream.calls)
-    content = await replica.downloads.open_part(listed, 1, 3)
+    content = (await replica.downloads.open_part(listed, 1, 3)).content
     assert isinstance(content, FileIO)
     content.close()
     assert len(world.upstream.calls) == calls
@@ -434,7 +434,9 @@ async def test_a_range_does_not_disturb_a_transfer(world: World) -> None:
     world.upstream.before_chunk = wait
     whole = asyncio.create_task(replica.get())
     await until(lambda: next(iter(replica.fills.running.values()), None) is not None)
-    part = await received(await replica.downloads.open_part(await replica.listed(), len(LARGE) - 10, len(LARGE)))
+    part = await received(
+        (await replica.downloads.open_part(await replica.listed(), len(LARGE) - 10, len(LARGE))).content
+    )
     assert part == LARGE[-10:]
     gate.set()
     assert await whole == LARGE
@@ -446,9 +448,11 @@ async def test_of_an_upstream_without_ranges_one_whole_transfer_serves_all_parts
     await world.list(replica, LARGE)
     world.upstream.has_ranges = False
     listed = await replica.listed()
-    assert await received(await replica.downloads.open_part(listed, 70_000, 80_000)) == LARGE[70_000:80_000]
+    assert (
+        await received((await replica.downloads.open_part(listed, 70_000, 80_000)).content) == LARGE[70_000:80_000]
+    )
     await replica.idle()
-    content = await replica.downloads.open_part(listed, 10, 20)
+    content = (await replica.downloads.open_part(listed, 10, 20)).content
     assert isinstance(content, FileIO)
     content.close()
     assert world.upstream.opens(url_of()) == 1

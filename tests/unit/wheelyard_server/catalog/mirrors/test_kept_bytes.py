@@ -61,7 +61,7 @@ class History:
 
     async def read_part(self) -> None:
         replica = self.chance.choice(self.replicas)
-        content = await replica.downloads.open_part(await replica.listed(WHEEL), 5, 15)
+        content = (await replica.downloads.open_part(await replica.listed(WHEEL), 5, 15)).content
         part = BODIES[WHEEL][5:15]
         # From memory or a local disk comes the whole file, of which a client is sent its part. A
         # part from a storage cannot be verified: `Fault.WRONG_BODY` reverses it.

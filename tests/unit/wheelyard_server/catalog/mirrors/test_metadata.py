@@ -138,7 +138,7 @@ async def test_a_range_of_a_wheel_lets_the_next_page_announce_its_metadata(
     await world.list(replica, wheel)
     listed = await replica.listed()
     for _ in range(3):
-        await received(await replica.downloads.open_part(listed, len(wheel) - 100, len(wheel)))
+        await received((await replica.downloads.open_part(listed, len(wheel) - 100, len(wheel))).content)
     await replica.idle()
     file = await file_of(replica)
     assert (file.core_metadata_sha256, file.extracted) == (sha256(metadata), True)
@@ -155,7 +155,7 @@ async def test_what_cannot_be_extracted_is_tried_once(world: World, filename: st
     await world.list(replica, b"x" * 1000, filename)
     listed = await replica.listed(filename)
     for _ in range(3):
-        await received(await replica.downloads.open_part(listed, 1, 2))
+        await received((await replica.downloads.open_part(listed, 1, 2)).content)
         await replica.idle()
     assert (await replica.listed(filename)).file.core_metadata_sha256 is None
     assert len(world.upstream.calls) == (4 if filename == WHEEL else 3)
@@ -167,13 +167,13 @@ async def test_an_extraction_that_an_outage_ended_is_tried_again(
     replica = world.replica()
     await world.list(replica, wheel)
     listed = await replica.listed()
-    content = await replica.downloads.open_part(listed, 1, 2)
+    content = (await replica.downloads.open_part(listed, 1, 2)).content
     world.upstream.failure = UpstreamUnavailableError("public", "is down")
     await replica.idle()
     world.upstream.failure = None
     await received(content)
     assert (await file_of(replica)).core_metadata_sha256 is None
-    await received(await replica.downloads.open_part(listed, 1, 2))
+    await received((await replica.downloads.open_part(listed, 1, 2)).content)
     await replica.idle()
     assert (await file_of(replica)).core_metadata_sha256 == sha256(metadata)
 

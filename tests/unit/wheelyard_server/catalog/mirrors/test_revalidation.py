@@ -9,7 +9,7 @@ from support.fake_upstream import FakeTime, FakeUpstream, configured, page_file,
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.mirrors import revalidation
-from wheelyard_server.catalog.stored_project import ProjectView
+from wheelyard_server.catalog.stored_project import Forwarded, ForwardReason, ProjectView
 from wheelyard_server.errors import (
     NotFoundError,
     UnsafeStorageError,
@@ -95,6 +95,16 @@ async def test_an_older_page_waits_for_the_answer(index: Index) -> None:
     index.upstream.put("demo", WHEEL, SDIST, NEWER)
     index.time.sleep(FRESH * 2.3)
     assert await index.listed() == [WHEEL, SDIST, NEWER]
+
+
+async def test_a_page_says_whether_its_upstream_was_asked_for_it(index: Index) -> None:
+    assert (await index.read()).caveat is None
+    index.time.sleep(FRESH * 2.3)
+    assert (await index.read()).caveat == Forwarded(ForwardReason.STALE, index.upstream.name)
+    assert (await index.read()).caveat is None
+    index.upstream.put("other", "other-1.0.tar.gz")
+    other = parse_project_name("other")
+    assert (await index.catalog.project(other)).caveat == Forwarded(ForwardReason.MISS, index.upstream.name)
 
 
 async def test_500_readers_of_an_expired_page_ask_once(index: Index) -> None:

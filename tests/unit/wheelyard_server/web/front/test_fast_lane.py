@@ -143,7 +143,7 @@ class Pair:
 async def answers(server: LimitedServer, pieces: list[bytes], *, in_turn: bool = True) -> bytes:
     """Send the pieces one by one, then a last request; return the answers without what is another each time."""
     answer = await converse(server, [*pieces, END], in_turn=in_turn)
-    return re.sub(rb"(Date|X-Request-ID|Cache-Status): [^\r]+|(?<=\"requestId\":)\"[^\"]+", rb"\1", answer)
+    return re.sub(rb"(Date|X-Request-ID): [^\r]+|(?<=; ttl=-)\d+|(?<=\"requestId\":)\"[^\"]+", rb"\1", answer)
 
 
 @asynccontextmanager
@@ -564,7 +564,7 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     before, requests = pair.lane.taken, [health, HOT, get(pair.file), get(pair.large)]
     fast, slow = [await answers(server, requests) for server in (pair.fast, pair.slow)]
     assert pair.lane.taken - before == 3
-    assert b"\r\nCache-Status\r\n" in fast
+    assert b"\r\nCache-Status: Wheelyard; hit; ttl=-; detail=" in fast
     assert sorted(fast.split(b"\r\n")) == sorted(slow.split(b"\r\n"))
     for storage in pair.storages:
         storage.recover()
@@ -575,6 +575,17 @@ async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pai
     assert fast == slow
     assert b"Connection: close" in fast
     assert pair.lane.taken == before
+
+
+def test_answers_with_data_of_an_upstream_are_hits_in_the_lane(running: tuple[asyncio.Runner, Pair]) -> None:
+    runner, pair = running
+    mirrored, local = [MIRRORED_PAGE, b"(mirrored)", b"(mirrored large)"], [b"/simple/demo/", b"(file)"]
+    before = pair.lane.taken
+    for paths, expected in ((mirrored, 1), (local, 0)):
+        for path in paths:
+            for answer in runner.run(pair.send([get(path)])):
+                assert answer.count(b"\r\nCache-Status: Wheelyard; hit\r\n") == expected
+    assert pair.lane.taken - before == len([*mirrored, *local])
 
 
 async def test_metrics_and_log_are_the_same_with_and_without_the_lane(pair: Pair) -> None:
