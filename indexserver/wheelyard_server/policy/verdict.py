@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
     """Whether a file is offered, and why not."""
 
     is_listed: bool = True
-    """Whether pages list the file. One that is listed but not served is listed as yanked, with the reason."""
+    """Whether pages list the file. A file that is not served is never listed: ADR 0047."""
     is_served: bool = True
     """Whether the file can be downloaded. A file that is gone is served, but not listed."""
     rule: Rule | None = None
