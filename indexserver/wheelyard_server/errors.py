@@ -125,6 +125,17 @@ class TooManyNewNamesError(WheelyardError):
         self.seconds = seconds
 
 
+class RefreshedLatelyError(WheelyardError):
+    """An upstream was asked for a page so lately that it is not asked again on demand."""
+
+    def __init__(self, project: str, seconds: int) -> None:
+        super().__init__(
+            f"Nothing was asked: this server asked the upstream for {project} less than a minute ago."
+            f" Refresh it again in {seconds} seconds"
+        )
+        self.seconds = seconds
+
+
 class UpstreamError(WheelyardError):
     """The base of all failures of an upstream. None of them means that something does not exist."""
 

@@ -56,6 +56,10 @@ def test_a_person_yanks_and_deletes_with_the_variables_of_a_users_secret(server:
         files[0]: "broken",
         files[1]: None,
     }
+    status = wheelyard("status", "demo", "active", variables=secret)
+    assert status.stdout.splitlines() == [
+        *("name: demo", "upstream: -", "status: active", "statusReason: -", "versions: 2.0 1.0"),
+    ]
     refused = wheelyard("delete", "demo", stdin="no\n", variables=secret)
     assert refused.returncode == 1
     assert refused.stderr.endswith("wheelyard: nothing was deleted\n")

@@ -192,6 +192,9 @@ def test_a_release_of_the_upstream_is_there_after_a_refresh(mirroring: Index, pu
     refreshed = call(mirroring, "refresh", NEEDED, "--json")
     assert "3.0" in json.loads(refreshed.stdout)["versions"]
     assert "public_needed-3.0-py3-none-any.whl" in mirroring.files(NEEDED)
+    again = call(mirroring, "refresh", NEEDED)
+    assert again.returncode == 1
+    assert re.search(r"Nothing was asked: .* Refresh it again in \d+ seconds$", again.stderr.strip())
 
 
 def test_lists_have_mirrored_projects_only_if_they_are_asked_for(mirroring: Index) -> None:

@@ -320,7 +320,7 @@ class Catalog:
         return await self._mirrors.release(name)
 
     async def refresh(self, name: NormalizedName) -> ProjectView:
-        """Ask the upstream for a project's page now, at most once a minute, and return the project."""
+        """Ask the upstream for a project's page now, and return the project; see `Mirrors.refresh`."""
         await self._mirrors.refresh(await self._reader.read(name))
         return await self.project(name)
 

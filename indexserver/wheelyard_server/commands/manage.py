@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.commands.client import Client, connect
+from wheelyard_server.commands.text import as_text, project_as_text
 from wheelyard_server.model.status import Status
 
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
@@ -48,8 +49,9 @@ def add_to(commands: Subparsers) -> None:
         ("release", release, "give a name without files of its own back to the upstreams"),
         ("refresh", refresh, "ask the upstream for a project now, at most once a minute"),
     ):
-        _add(commands, name, action, purpose).add_argument("project", metavar="PROJECT")
-    status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)")
+        shown = project_as_text if action is refresh else as_text
+        _add(commands, name, action, purpose, shown).add_argument("project", metavar="PROJECT")
+    status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)", project_as_text)
     status_parser.add_argument("project", metavar="PROJECT")
     status_parser.add_argument("status", choices=[str(each) for each in Status])
     status_parser.add_argument("--reason", default="", help="tools show it")
@@ -121,9 +123,8 @@ def release(client: Client, arguments: argparse.Namespace) -> Any:
 
 
 def refresh(client: Client, arguments: argparse.Namespace) -> Any:
-    """Ask the upstream for a project, and return its versions."""
-    found = client.call("POST", f"{_project(arguments)}/refresh")
-    return {name: found[name] for name in ("name", "upstream", "status", "versions")}
+    """Ask the upstream for a project, and return the project."""
+    return client.call("POST", f"{_project(arguments)}/refresh")
 
 
 def status(client: Client, arguments: argparse.Namespace) -> Any:
@@ -132,7 +133,9 @@ def status(client: Client, arguments: argparse.Namespace) -> Any:
     return client.call("PUT", f"{_project(arguments)}/status", body)
 
 
-def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argparse.ArgumentParser:
+def _add(
+    commands: Subparsers, name: str, action: Action, purpose: str, shown: Callable[[Any], str] = as_text
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=purpose, description=sentence(purpose))
     parser.add_argument(
         "--index-url",
@@ -143,7 +146,7 @@ def _add(commands: Subparsers, name: str, action: Action, purpose: str) -> argpa
 
     def run(arguments: argparse.Namespace) -> int:
         answer = action(connect(arguments.index_url, os.environ), arguments)
-        print(json.dumps(answer) if arguments.json else _text(answer))  # noqa: T201 - the command's output
+        print(json.dumps(answer) if arguments.json else shown(answer))  # noqa: T201 - the command's output
         return 0
 
     parser.set_defaults(run=run)
@@ -176,24 +179,3 @@ def _files(arguments: argparse.Namespace) -> str:
         return path
     kind = "files" if arguments.what.endswith(_ARCHIVES) else "versions"
     return f"{path}/{kind}/{quote(arguments.what, safe='')}"
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    """Return the values that a row has. A flag that is set is its name, such as `newer`."""
-    present = {key: value for key, value in row.items() if not (value is None or value is False or value == [])}
-    return [key if value is True else str(value) for key, value in present.items()]
-
-
-def _text(answer: Any) -> str:
-    """Return the answer as text: a line for each value, a table for lists of objects."""
-    lines = []
-    for key, value in answer.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            lines += ["  ".join(_cells(row)) for row in value]
-        elif isinstance(value, dict):
-            lines.append(f"{key}: {' '.join(f'{name} {each}' for name, each in value.items())}")
-        elif isinstance(value, list):
-            lines.append(f"{key}: {' '.join(map(str, value)) or '-'}")
-        else:
-            lines.append(f"{key}: {'-' if value in (None, '') else value}")
-    return "\n".join(lines)

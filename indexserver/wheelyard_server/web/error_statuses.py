@@ -27,6 +27,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.InvalidPublisherError: 422,
     errors.TooManyAttemptsError: 429,
     errors.TooManyNewNamesError: 429,
+    errors.RefreshedLatelyError: 429,
     errors.UpstreamAnswerError: 502,
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
@@ -35,7 +36,12 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
 """By type: the first that fits counts. No failure of an upstream but a missing file is a 404: pip and uv
 take a 404 for "not here" and ask their next index."""
 _RETRY_AFTER_SECONDS = 5
-_WithSeconds = errors.TooManyAttemptsError | errors.TooManyNewNamesError | errors.UpstreamUnavailableError
+_WithSeconds = (
+    errors.TooManyAttemptsError
+    | errors.TooManyNewNamesError
+    | errors.RefreshedLatelyError
+    | errors.UpstreamUnavailableError
+)
 """Errors that say when a client may try again."""
 
 

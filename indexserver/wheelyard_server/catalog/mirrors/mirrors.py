@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -22,7 +23,13 @@ from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.stored_project import Forwarded, ForwardReason, Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock
-from wheelyard_server.errors import NotFoundError, UpstreamError, UpstreamUnavailableError, WheelyardError
+from wheelyard_server.errors import (
+    NotFoundError,
+    RefreshedLatelyError,
+    UpstreamError,
+    UpstreamUnavailableError,
+    WheelyardError,
+)
 from wheelyard_server.model import Change, Project
 from wheelyard_server.names import NormalizedName
 
@@ -186,12 +193,18 @@ class Mirrors:
         return await self._documents.change(name, claims.released)
 
     async def refresh(self, seen: FreshProject) -> None:
-        """Ask the upstream for a page now, at most once a minute for each project."""
+        """Ask the upstream for a page now; raise `RefreshedLatelyError` within a minute after the last time.
+
+        No upstream is asked for a project of this index's own.
+        """
         project = seen.stored.project
         name = NormalizedName(project.name)
         owner = self.owner(project)
-        if not self._may_refresh(name) or claims.is_local(project):
+        if claims.is_local(project):
             return
+        if not self._may_refresh(name):
+            seconds = math.ceil(self._refreshed[name] + REFRESH_SECONDS - self._clock())
+            raise RefreshedLatelyError(name, max(1, seconds))
         if owner is None or project.mirror is None:
             self._owners.forget(name)
         else:

@@ -86,6 +86,7 @@ async def test_a_throttled_client_gets_the_time_to_wait() -> None:
         (errors.NameOwnedError("The name numpy belongs to the upstream pypi"), 409),
         (errors.RefusedFileError("The upstream pypi lists other bytes under this name"), 403),
         (errors.TooManyNewNamesError(600), 429),
+        (errors.RefreshedLatelyError("demo", 600), 429),
     ],
 )
 async def test_errors_of_upstreams_have_statuses_that_clients_understand(

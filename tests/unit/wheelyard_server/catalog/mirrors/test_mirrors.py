@@ -20,6 +20,7 @@ from wheelyard_server.catalog.packed_files import PackedFiles
 from wheelyard_server.errors import (
     NameOwnedError,
     NotFoundError,
+    RefreshedLatelyError,
     RefusedFileError,
     TooManyNewNamesError,
     UpstreamAnswerError,
@@ -469,8 +470,11 @@ async def test_a_refresh_finds_what_was_just_released_once_a_minute(index: Index
     index.first.put("demo", WHEEL, "demo-1.1.tar.gz")
     assert len((await catalog.refresh(DEMO)).files) == 2
     index.first.put("demo", WHEEL, "demo-1.1.tar.gz", "demo-1.2.tar.gz")
-    assert len((await catalog.refresh(DEMO)).files) == 2
-    index.time.sleep(60)
+    index.time.sleep(20)
+    with pytest.raises(RefreshedLatelyError, match="asked the upstream for demo less than a minute ago") as refused:
+        await catalog.refresh(DEMO)
+    assert refused.value.seconds == 40
+    index.time.sleep(40)
     assert len((await catalog.refresh(DEMO)).files) == 3
     index.time.sleep(60)
     index.first.fail()
