@@ -118,10 +118,10 @@ class RefusedFileError(WheelyardError):
 
 
 class TooManyNewNamesError(WheelyardError):
-    """A client asks for more names than it may be the first to ask for."""
+    """A client asks for more names that no upstream is known to have than it may."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many projects that were never asked for before: try again in {seconds} seconds")
+        super().__init__(f"Too many projects that no upstream is known to have: try again in {seconds} seconds")
         self.seconds = seconds
 
 

@@ -37,6 +37,10 @@ log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 60.0
 """A project is asked for again on demand once in this time."""
+REPEATS_PER_NAME = 10
+"""How often a client may ask again, on average, for each of the names that no upstream had. Without
+a bound, some guessed names would cost the upstream a request each every 10 s. Installers ask five
+times in an outage."""
 MAX_REFRESHED = 10_000
 """Maximum number of projects whose last refresh is remembered."""
 
@@ -75,6 +79,7 @@ class Mirrors:
         self._first_pages = FirstPages(documents, self._owners, views, writes, counts)
         self._revalidation = Revalidation(documents, writes, counts, Ages(clock, views.now), views.now)
         self._new_names = NewNames(upstreams.new_names_per_hour, clock)
+        self._repeats = NewNames(REPEATS_PER_NAME * upstreams.new_names_per_hour, clock)
         self._noting: set[asyncio.Task[None]] = set()
         self._refreshed: OrderedDict[NormalizedName, float] = OrderedDict()
 
@@ -100,8 +105,8 @@ class Mirrors:
         name = NormalizedName(project.name)
         if not self._policy.order(name) or self._owners.is_absent(name):
             return seen
-        if not (project.owner or self._first_pages.is_asked(name) or self._owners.was_asked(name)):
-            self._new_names.count(asker)
+        if not (project.owner or self._first_pages.is_asked(name)):
+            (self._repeats if self._owners.was_asked(name) else self._new_names).count(asker)
         await self._first_pages.make(name)
         made = await self._documents.latest(name)
         self.is_fresh(made.project)  # Its age counts from now on.

@@ -1,4 +1,4 @@
-"""A bound on how many names one client may be the first to ask for (U13)."""
+"""A bound on how many names that no upstream is known to have one client may ask for (U13)."""
 
 import math
 from collections import OrderedDict
@@ -26,7 +26,7 @@ class _Spent(NamedTuple):
 
 
 class NewNames:
-    """Counts new names per user, and per address for anonymous clients, on this replica."""
+    """Counts names per user, and per address for anonymous clients, on this replica."""
 
     def __init__(self, per_hour: int, clock: MonotonicClock) -> None:
         self._per_hour = per_hour
@@ -34,7 +34,7 @@ class NewNames:
         self._spent: OrderedDict[str, _Spent] = OrderedDict()
 
     def count(self, asker: Asker | None) -> None:
-        """Count a new name; raise `TooManyNewNamesError` if it is one too many. None is the server itself."""
+        """Count a name; raise `TooManyNewNamesError` if it is one too many. None is the server itself."""
         if asker is None:
             return
         key = f"user {asker.user}" if asker.user else f"address {asker.address}"

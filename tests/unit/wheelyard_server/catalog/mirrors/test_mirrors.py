@@ -353,6 +353,38 @@ async def test_a_client_can_be_the_first_to_ask_for_so_many_names_in_an_hour(ind
         await catalog.project(parse_project_name("guess9"), ann)
 
 
+async def test_a_client_can_ask_again_for_names_that_no_upstream_has_at_a_bounded_rate(index: Index) -> None:
+    """U13."""
+    catalog, ann = index.replica(new_names_per_hour=3), Asker("ann", "192.0.2.1")
+    guesses = [parse_project_name(f"guess{number}") for number in range(3)]
+
+    async def ask_all(asker: Asker) -> None:
+        for guess in guesses:
+            with pytest.raises(NotFoundError):
+                await catalog.project(guess, asker)
+        index.time.sleep(10)
+
+    for _ in range(11):
+        await ask_all(ann)
+    index.first.asked.clear()
+    with pytest.raises(TooManyNewNamesError) as refused:
+        await catalog.project(guesses[0], ann)
+    assert index.first.asked == []
+    bob = Asker("bob", ann.address)
+    await ask_all(bob)
+    index.time.sleep(refused.value.seconds)
+    with pytest.raises(NotFoundError):
+        await catalog.project(guesses[0], ann)
+
+
+async def test_the_memory_of_an_absence_is_free(index: Index) -> None:
+    catalog, ann = index.replica(new_names_per_hour=1), Asker("ann", "192.0.2.1")
+    for _ in range(100):
+        with pytest.raises(NotFoundError):
+            await catalog.project(OTHER, ann)
+    assert index.first.asked == ["other"]
+
+
 async def test_clients_that_try_again_in_an_outage_do_not_use_up_their_new_names(index: Index) -> None:
     """Installers repeat each request five times: after the outage, all other new names would be 429."""
     catalog, ann = index.replica(new_names_per_hour=2), Asker("ann", "")
