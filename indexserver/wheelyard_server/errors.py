@@ -5,6 +5,9 @@ Every error that the server raises on purpose is one of these. They know nothing
 reaches a client becomes the reason phrase, which twine and poetry show.
 """
 
+from datetime import datetime
+from typing import NamedTuple
+
 
 class WheelyardError(Exception):
     """The base of all errors of the index server."""
@@ -113,8 +116,28 @@ class NameOwnedError(WheelyardError):
     """The name belongs to an upstream, or to this index, so that what was asked for would mix two owners."""
 
 
+class Refusal(NamedTuple):
+    """The object and the rule of a refusal, for programs."""
+
+    project: str
+    """Normalized name."""
+    rule: str
+    filename: str = ""
+    """Empty if the whole name is refused."""
+    version: str = ""
+    sha256: str = ""
+    until: datetime | None = None
+    """When it ends without anyone's doing, in UTC; None if never."""
+    advisories: tuple[str, ...] = ()
+    """Ids of the advisories that it is based on."""
+
+
 class RefusedFileError(WheelyardError):
-    """A policy refuses the file; the text says which rule, and what would change that."""
+    """A policy refuses the file or its name; the text says which rule, and what would change that."""
+
+    def __init__(self, sentence: str, refusal: Refusal) -> None:
+        super().__init__(sentence)
+        self.refusal = refusal
 
 
 class TooManyNewNamesError(WheelyardError):

@@ -16,6 +16,7 @@ from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.publish import Upload
+from wheelyard_server.catalog.refusals import refused
 from wheelyard_server.catalog.stored_project import MirroredSource, ProjectView
 from wheelyard_server.errors import (
     ForbiddenError,
@@ -241,7 +242,7 @@ class GuardedCatalog:
     def _require_source(self, source: MirroredSource) -> None:
         self._require(Verb.READ, NormalizedName(source.project.name), source.file.filename)
         if not source.verdict.is_served:
-            raise RefusedFileError(source.verdict.reason)
+            raise refused(source.project.name, source.file, source.verdict)
 
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)

@@ -16,8 +16,9 @@ from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, listed_file
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors
 from wheelyard_server.catalog.mirrors.new_names import Asker
+from wheelyard_server.catalog.refusals import claimed, refused
 from wheelyard_server.catalog.stored_project import MirroredSource, StoredProject
-from wheelyard_server.errors import NotFoundError, RefusedFileError, UpstreamUnavailableError, WheelyardError
+from wheelyard_server.errors import NotFoundError, UpstreamUnavailableError, WheelyardError
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
@@ -69,15 +70,13 @@ class MirroredCatalog:
         if found is None:
             raise _not_found(seen, upstream)
         if not found.verdict.is_served:
-            raise RefusedFileError(found.verdict.reason)
+            raise refused(name, found.file, found.verdict)
         return found
 
     async def _at_path(self, stored: StoredProject, upstream: str, path: str) -> MirroredSource | None:
         project = stored.project
         if project.claimed is not None and project.mirror is None:
-            raise RefusedFileError(
-                f"The name {project.name} was claimed for this index: files of {upstream} are no longer offered"
-            )
+            raise claimed(project.name, upstream)
         if project.owner != upstream or self._finder.mirrors.owner(project) is None:
             return None
         offers = self._finder.documents.offers(stored)

@@ -61,7 +61,8 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
         status = status_of(error)
         log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
         wait = error.seconds if isinstance(error, _WithSeconds) else _RETRY_AFTER_SECONDS
-        return _response(status, str(error), wait)
+        more = _refusal(error.refusal) if isinstance(error, errors.RefusedFileError) else {}
+        return _response(status, str(error), wait, **more)
 
 
 def status_of(error: BaseException) -> int:
@@ -75,11 +76,17 @@ def status_of(error: BaseException) -> int:
     return next((status for each, status in _STATUS.items() if isinstance(error, each)), 500)
 
 
-def _response(status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS) -> web.Response:
+def _refusal(refusal: errors.Refusal) -> dict[str, object]:
+    """Return the members of problem details that are for programs."""
+    members = {"rule": refusal.rule, "until": refusal.until, "advisories": refusal.advisories}
+    return {name: value for name, value in members.items() if value}
+
+
+def _response(status: int, message: str, retry_after: int = _RETRY_AFTER_SECONDS, **more: object) -> web.Response:
     headers = {}
     if status == 401:
         # PyPI's realm: distutils has a login for no other.
         headers["WWW-Authenticate"] = 'Basic realm="pypi"'
     if status in (429, 503):
         headers["Retry-After"] = str(retry_after)
-    return problem(status, message, headers)
+    return problem(status, message, headers, more)

@@ -1,6 +1,7 @@
 """`GET /api/v1/openapi.json`: the description of the management API (OpenAPI 3.1)."""
 
 import re
+from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -22,6 +23,12 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     detail: str
     request_id: str = msgspec.field(name="requestId")
+    rule: str | msgspec.UnsetType = msgspec.UNSET
+    """The rule that refuses a file or a name."""
+    until: datetime | msgspec.UnsetType = msgspec.UNSET
+    """When the rule no longer refuses it."""
+    advisories: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Ids of the advisories that the refusal is based on."""
 
 
 async def openapi(request: web.Request) -> web.Response:

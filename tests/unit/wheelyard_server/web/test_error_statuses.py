@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
@@ -84,7 +85,7 @@ async def test_a_throttled_client_gets_the_time_to_wait() -> None:
         (errors.UpstreamCredentialsError("pypi", "refuses the credentials"), 502),
         (errors.UpstreamFileMissingError("pypi", "no longer has this file"), 404),
         (errors.NameOwnedError("The name numpy belongs to the upstream pypi"), 409),
-        (errors.RefusedFileError("The upstream pypi lists other bytes under this name"), 403),
+        (errors.RefusedFileError("Other bytes than before", errors.Refusal("demo", "digest")), 403),
         (errors.TooManyNewNamesError(600), 429),
         (errors.RefreshedLatelyError("demo", 600), 429),
     ],
@@ -99,6 +100,30 @@ async def test_errors_of_upstreams_have_statuses_that_clients_understand(
     assert response.headers.get("Retry-After") == {429: "600", 503: "30"}.get(status)
     assert response.text is not None
     assert not {"files", "projects", "name"} & json.loads(response.text).keys()
+
+
+async def test_a_refusal_names_its_rule_its_end_and_its_advisories_for_programs() -> None:
+    refusal = errors.Refusal(
+        "demo", "malware", until=datetime(2026, 12, 1, tzinfo=UTC), advisories=("MAL-2026-1", "MAL-2026-2")
+    )
+    text = (await answer(errors.RefusedFileError("demo 2.0 is malware", refusal))).text
+    assert text is not None
+    members = json.loads(text)
+    assert members.pop("requestId") is not None
+    assert members == {
+        "status": 403,
+        "title": "Forbidden",
+        "detail": "demo 2.0 is malware",
+        "rule": "malware",
+        "until": "2026-12-01T00:00:00Z",
+        "advisories": ["MAL-2026-1", "MAL-2026-2"],
+    }
+
+
+async def test_a_refusal_without_an_end_has_no_member_for_it() -> None:
+    text = (await answer(errors.RefusedFileError("demo is denied", errors.Refusal("demo", "deny")))).text
+    assert text is not None
+    assert json.loads(text).keys() == {"status", "title", "detail", "requestId", "rule"}
 
 
 async def test_a_client_that_disconnects_is_no_failure_of_the_server() -> None:
