@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 
 class ByteGate:
@@ -49,3 +49,16 @@ class ByteGate:
             taken, turn = self._waiting.popleft()
             self._free -= taken
             turn.set_result(None)
+
+
+class LanedGate:
+    """A gate with a lane for small work, which does not wait behind large work."""
+
+    def __init__(self, max_small: int, small_lane: int, large_lane: int) -> None:
+        """Take the size up to which work is small, and the bound of each lane, in bytes."""
+        self._max_small = max_small
+        self._small, self._large = ByteGate(small_lane), ByteGate(large_lane)
+
+    def room(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Wait until there is room in the lane of this work; see `ByteGate.room`."""
+        return (self._small if size <= self._max_small else self._large).room(size)

@@ -4,11 +4,16 @@ from wheelyard_server.sliced import at_once, in_slices
 from wheelyard_server.upstream import Page
 from wheelyard_server.upstream.pages import html_form, json_form
 from wheelyard_server.upstream.pages.bounds import MAX_PAGE_BYTES, UnreadablePageError
-from wheelyard_server.upstream.pages.byte_gate import ByteGate
+from wheelyard_server.upstream.pages.byte_gate import LanedGate
 
 MAX_INLINE_BYTES = 16 * 1024
 """A page of this size takes about a millisecond."""
-_GATE = ByteGate(MAX_PAGE_BYTES)
+MAX_SMALL_BYTES = 4 * 1024**2
+"""A page up to this size is small. PyPI's largest pages are smaller."""
+SMALL_LANE_BYTES = 16 * 1024**2
+"""How much of small pages is read at a time, next to `MAX_PAGE_BYTES` of large ones. A large page may
+take seconds."""
+_GATE = LanedGate(MAX_SMALL_BYTES, SMALL_LANE_BYTES, MAX_PAGE_BYTES)
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -4,18 +4,20 @@ import asyncio
 
 import pytest
 
-from wheelyard_server.upstream.pages.byte_gate import ByteGate
+from wheelyard_server.upstream.pages.byte_gate import ByteGate, LanedGate
+
+Gate = ByteGate | LanedGate
 
 
 class Work:
     """Work that passes a gate and ends on request."""
 
-    def __init__(self, gate: ByteGate, size: int) -> None:
+    def __init__(self, gate: Gate, size: int) -> None:
         self._inside = False
         self._end = asyncio.Event()
         self.task = asyncio.create_task(self._run(gate, size))
 
-    async def _run(self, gate: ByteGate, size: int) -> None:
+    async def _run(self, gate: Gate, size: int) -> None:
         async with gate.room(size):
             self._inside = True
             await self._end.wait()
@@ -34,7 +36,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def works(gate: ByteGate, *sizes: int) -> list[Work]:
+async def works(gate: Gate, *sizes: int) -> list[Work]:
     started = [Work(gate, size) for size in sizes]
     await settled()
     return started
@@ -51,6 +53,19 @@ async def test_work_passes_up_to_the_bound_in_the_order_of_arrival() -> None:
     await large.end()
     assert small.is_inside()
     await small.end()
+
+
+async def test_small_work_does_not_wait_behind_large_work() -> None:
+    gate = LanedGate(2, 4, 10)
+    large, larger, *small, third = await works(gate, 10, 3, 2, 2, 1)
+    assert [work.is_inside() for work in (large, larger, *small, third)] == [True, False, True, True, False]
+    await small[0].end()
+    assert third.is_inside()
+    assert not larger.is_inside()
+    await large.end()
+    assert larger.is_inside()
+    for work in (larger, small[1], third):
+        await work.end()
 
 
 async def test_work_that_is_too_large_passes_alone() -> None:

@@ -377,6 +377,17 @@ async def test_a_page_with_too_many_versions_is_refused() -> None:
         await read_json(versions=["1"] * (bounds.MAX_VERSIONS + 1))
 
 
+async def test_a_page_of_a_megabyte_is_read_while_one_of_64_is() -> None:
+    async with reading._GATE.room(bounds.MAX_PAGE_BYTES):
+        page = await read_html("<a href=demo-1.0.zip>x</a>" * 40_000)
+    assert len(page.files) == 40_000
+
+
+def test_all_pages_that_are_read_at_a_time_are_below_128_mib() -> None:
+    assert reading.SMALL_LANE_BYTES + bounds.MAX_PAGE_BYTES < 128 * 1024**2
+    assert reading.MAX_SMALL_BYTES <= reading.SMALL_LANE_BYTES
+
+
 async def test_large_pages_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = ByteGate(100)
     monkeypatch.setattr(reading, "_GATE", gate)
