@@ -11,10 +11,10 @@ import pytest
 
 from support import distributions
 from support.crashing_fill import settings_of
+from support.fake_upstream import FakeUpstream
 from support.mirrored_files import Replica, mirror, mirrored_file, sha256, url_of
 from support.patience import HANG_SECONDS
 from support.server import ENVIRONMENT
-from support.upstream_files import UpstreamFiles
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.storage import Storage, layout
 from wheelyard_server.storage.opening import open_storage
@@ -52,7 +52,7 @@ async def test_a_fill_that_is_killed_anywhere_leaves_nothing_half_done(
     tmp_path: Path, storages: dict[str, object], kind: str
 ) -> None:
     storage = open_storage(settings_of(storages[kind]))
-    upstream, files = UpstreamFiles(), list[MirroredFile]()
+    upstream, files = FakeUpstream("public", has_etags=False), list[MirroredFile]()
     home = tmp_path / "home"
     home.mkdir()
     for number, point in enumerate(POINTS):

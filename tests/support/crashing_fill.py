@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from support.crashing_server import Killer
+from support.fake_upstream import CHUNK_BYTES, FakeUpstream
 from support.mirrored_files import Replica, url_of
-from support.upstream_files import CHUNK_BYTES, UpstreamFiles
 from support.watched_storage import WatchedStorage
 from wheelyard_server.settings import StorageSettings
 from wheelyard_server.storage.opening import open_storage
@@ -28,7 +28,7 @@ def settings_of(storage: object) -> StorageSettings:
 
 async def fetch(home: Path, settings: StorageSettings, filename: str, killer: Killer, last_chunk: int) -> None:
     """Fetch the file, until the point comes."""
-    upstream = UpstreamFiles()
+    upstream = FakeUpstream("public", has_etags=False)
     upstream.files[url_of(filename)] = (home / filename).read_bytes()
 
     async def arrive(position: int) -> None:

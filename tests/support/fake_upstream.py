@@ -1,7 +1,7 @@
-"""An upstream in memory that can fail on purpose, a clock that it shares with catalogs, and catalogs over both."""
+"""An upstream without HTTP that fails on request, a clock that it shares with catalogs, and catalogs over both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -9,13 +9,19 @@ from hashlib import sha256
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
-from wheelyard_server.errors import UpstreamError, UpstreamFileMissingError, UpstreamUnavailableError
+from wheelyard_server.errors import (
+    UpstreamAnswerError,
+    UpstreamError,
+    UpstreamFileMissingError,
+    UpstreamUnavailableError,
+)
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings.upstreams import UpstreamFreshness
 from wheelyard_server.storage import Storage
 from wheelyard_server.upstream import WHOLE, Absent, FileStream, Health, Page, PageFile, Unchanged, WantedPart
 
 START = datetime(2026, 11, 30, tzinfo=UTC)
+CHUNK_BYTES = 1000
 
 
 class FakeTime:
@@ -55,23 +61,28 @@ def page(*filenames: str | PageFile, **fields: object) -> Page:
 
 @dataclass
 class FakeUpstream:
-    """Pages by project. `error` is raised by every call, `delay` is awaited first."""
+    """See `Upstream`. `error` is raised by every call while it is set, `delay` is awaited first."""
 
     name: str = "up"
     url: str = "https://upstream.example.com/simple/"
     pages: dict[str, Page] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     """Bytes by URL."""
+    retried: dict[str, bytes] = field(default_factory=dict)
+    """What a new connection gets instead, by URL."""
     error: UpstreamError | None = None
+    delay: Callable[[], object] | None = None
+    before_chunk: Callable[[int], Awaitable[None]] | None = None
+    """Is given the position of a chunk that is about to come; may wait, or raise."""
+    has_etags: bool = True
+    has_ranges: bool = True
+    has_sizes: bool = True
+    max_age: float | None = None
     asked: list[str] = field(default_factory=list)
     """The projects whose pages were asked for, in order."""
-    opened: list[str] = field(default_factory=list)
-    """The URLs of the files that were asked for, in order."""
-    retried: list[str] = field(default_factory=list)
-    """Those that were asked for over a new connection."""
-    delay: Callable[[], object] | None = None
-    has_etags: bool = True
-    max_age: float | None = None
+    calls: list[str] = field(default_factory=list)
+    """`open <url>`, `retry <url>`, `part <url> <start>-<end>` and `read <url>`, in order."""
+    open_streams: int = 0
 
     def put(self, project: str, *filenames: str | PageFile, **fields: object) -> None:
         """Let it have a page with these files."""
@@ -80,6 +91,10 @@ class FakeUpstream:
     def fail(self, reason: str = "does not answer", seconds: int = 5) -> None:
         """Let every call fail from now on."""
         self.error = UpstreamUnavailableError(self.name, reason, seconds)
+
+    def opens(self, url: str) -> int:
+        """Return how many times a whole file was asked for."""
+        return sum(call in {f"open {url}", f"retry {url}"} for call in self.calls)
 
     async def page(self, project: NormalizedName, etag: str = "") -> Page | Unchanged | Absent:
         self.asked.append(project)
@@ -100,25 +115,29 @@ class FakeUpstream:
         is_retry: bool = False,
         is_verified: bool = False,  # noqa: ARG002
     ) -> FileStream:
-        self.opened.append(url)
-        if is_retry:
-            self.retried.append(url)
+        start, end, validator = part
+        is_part = start > 0 or end is not None
+        self.calls.append(f"part {url} {start}-{end}" if is_part else f"{'retry' if is_retry else 'open'} {url}")
         await self._called()
-        body = self._body(url)
-        known = _digest(body)
-        first = 0 if part.validator and part.validator != known else part.start
-        return FileStream(_chunks(body[first : part.end]), first, len(body), known)
+        body = self._body(url, is_retry=is_retry)
+        size, known = len(body) if self.has_sizes else None, _digest(body) if self.has_etags else ""
+        if not self.has_ranges or (validator and validator != known):
+            return FileStream(self._chunks(body), 0, size, known)
+        return FileStream(self._chunks(body[start:end]), start, size, known)
 
     async def read(self, url: str, max_bytes: int) -> bytes:
-        self.opened.append(url)
+        self.calls.append(f"read {url}")
         await self._called()
-        return self._body(url)[:max_bytes]
+        body = self._body(url)
+        if len(body) > max_bytes:
+            raise UpstreamAnswerError(self.name, f"sent more than {max_bytes} bytes")
+        return body
 
     def health(self) -> Health:
         return Health(self.name, self.error is None, START, "" if self.error is None else str(self.error))
 
     async def close(self) -> None:
-        """Do nothing: it has no connections."""
+        assert self.open_streams == 0
 
     async def _called(self) -> None:
         if self.delay is not None:
@@ -128,15 +147,21 @@ class FakeUpstream:
         if self.error is not None:
             raise self.error
 
-    def _body(self, url: str) -> bytes:
-        if url not in self.files:
+    def _body(self, url: str, *, is_retry: bool = False) -> bytes:
+        body = (self.retried if is_retry and url in self.retried else self.files).get(url)
+        if body is None:
             raise UpstreamFileMissingError(self.name, f"has no file at {url}")
-        return self.files[url]
+        return body
 
-
-async def _chunks(body: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(body), 1000):
-        yield body[at : at + 1000]
+    async def _chunks(self, body: bytes) -> AsyncIterator[bytes]:
+        self.open_streams += 1
+        try:
+            for start in range(0, len(body), CHUNK_BYTES):
+                if self.before_chunk is not None:
+                    await self.before_chunk(start)
+                yield body[start : start + CHUNK_BYTES]
+        finally:
+            self.open_streams -= 1
 
 
 def _digest(body: bytes) -> str:

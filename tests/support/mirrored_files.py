@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support.contents import received
+from support.fake_upstream import FakeUpstream
 from support.memory_storage import MemoryStorage
-from support.upstream_files import UpstreamFiles
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import Contents
 from wheelyard_server.catalog.contents.fill import Fills
@@ -56,7 +56,7 @@ class Replica:
         self,
         home: Path,
         storage: Storage,
-        upstream: UpstreamFiles,
+        upstream: FakeUpstream,
         *,
         has_cache: bool = True,
         max_mirrored: int | None = None,
@@ -129,7 +129,7 @@ class World:
         self.memory = MemoryStorage()
         self.storage = storage or self.memory
         self.memory.objects[layout.INDEX] = FORMAT_2
-        self.upstream = UpstreamFiles()
+        self.upstream = FakeUpstream("public", has_etags=False)
         self._replicas = 0
 
     def replica(self, **settings: object) -> Replica:

@@ -245,7 +245,7 @@ async def test_kept_bytes_go_on_without_the_upstream_and_others_say_why_not(worl
     replica = world.replica()
     await world.list(replica, SMALL)
     await replica.get()
-    world.upstream.failure = UpstreamUnavailableError("public", "is offline")
+    world.upstream.error = UpstreamUnavailableError("public", "is offline")
     assert await world.replica().get() == SMALL
     await world.list(replica, LARGE)
     with pytest.raises(UpstreamUnavailableError, match="is offline"):

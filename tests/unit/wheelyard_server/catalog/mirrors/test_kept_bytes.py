@@ -76,7 +76,7 @@ class History:
         upstream = self.world.upstream
         for filename in HASHLESS:
             upstream.files[url_of(filename)] = self.chance.choice([OTHER, BODIES[filename]])
-        upstream.failure = UpstreamUnavailableError("public", "is down") if self.chance.random() < 0.3 else None
+        upstream.error = UpstreamUnavailableError("public", "is down") if self.chance.random() < 0.3 else None
 
     async def fail_storage(self) -> None:
         self.world.memory.fail_at(self.chance.randrange(1, 6), self.chance.choice(FAULTS))
@@ -94,7 +94,7 @@ class History:
             assert replica.left_behind == []
             replica.clock += 1000
         self.world.memory.recover()
-        self.world.upstream.failure = None
+        self.world.upstream.error = None
         for filename in HASHLESS:
             self.world.upstream.files[url_of(filename)] = self.seen.get(filename, BODIES[filename])
 

@@ -110,7 +110,7 @@ async def test_an_announcement_that_cannot_be_kept_is_dropped(world: World) -> N
 async def test_an_upstream_that_is_down_drops_no_announcement(world: World, wheel: bytes) -> None:
     replica = world.replica()
     await world.list(replica, wheel, core_metadata_sha256="")
-    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    world.upstream.error = UpstreamUnavailableError("public", "is down")
     with pytest.raises(UpstreamUnavailableError):
         await read(replica)
     assert (await file_of(replica)).core_metadata_sha256 == ""
@@ -168,9 +168,9 @@ async def test_an_extraction_that_an_outage_ended_is_tried_again(
     await world.list(replica, wheel)
     listed = await replica.listed()
     content = (await replica.downloads.open_part(listed, 1, 2)).content
-    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    world.upstream.error = UpstreamUnavailableError("public", "is down")
     await replica.idle()
-    world.upstream.failure = None
+    world.upstream.error = None
     await received(content)
     assert (await file_of(replica)).core_metadata_sha256 is None
     await received((await replica.downloads.open_part(listed, 1, 2)).content)
@@ -243,7 +243,7 @@ async def test_the_metadata_of_a_kept_wheel_needs_no_upstream(
     replica = world.replica()
     file = await world.list(replica, wheel, core_metadata_sha256=sha256(metadata) if has_digest else "")
     await world.storage.store({layout.mirrored(file.sha256): wheel})
-    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    world.upstream.error = UpstreamUnavailableError("public", "is down")
     assert await read(replica) == metadata
     assert (await file_of(replica)).core_metadata_sha256 == sha256(metadata)
     assert sha256(metadata) in world.kept
@@ -254,6 +254,6 @@ async def test_other_metadata_than_the_announced_is_not_served_in_its_place(worl
     replica = world.replica()
     file = await world.list(replica, wheel, core_metadata_sha256=sha256(OTHER))
     await world.storage.store({layout.mirrored(file.sha256): wheel})
-    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    world.upstream.error = UpstreamUnavailableError("public", "is down")
     with pytest.raises(UpstreamUnavailableError):
         await read(replica)

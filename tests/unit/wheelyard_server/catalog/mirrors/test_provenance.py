@@ -26,7 +26,7 @@ async def test_it_is_fetched_once_pinned_and_kept(world: World) -> None:
     bodies = await asyncio.gather(*(replica.downloads.provenance(listed) for _ in range(20)))
     assert set(bodies) == {OBJECT}
     assert (await replica.listed()).file.provenance_sha256 == sha256(OBJECT)
-    world.upstream.failure = UpstreamUnavailableError("public", "is down")
+    world.upstream.error = UpstreamUnavailableError("public", "is down")
     other = world.replica()
     assert await other.downloads.provenance(await other.listed()) == OBJECT
     assert world.upstream.calls == [f"read {URL}"]
