@@ -228,3 +228,16 @@ class StorageUnavailableError(StorageError):
 
 class DamagedObjectError(StorageUnavailableError):
     """The object exists but is not what was once written: only a person can repair it."""
+
+
+class FeedError(WheelyardError):
+    """The feed of advisories does not answer, or not with records; what is known stays."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` continues "The feed of advisories ..."."""
+        super().__init__(f"The feed of advisories {reason}")
+        self.reason = reason
+
+
+class NoListingError(FeedError):
+    """The feed has no list of changes, only exports."""
