@@ -5,6 +5,7 @@ first start and printed once.
 """
 
 import atexit
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from wheelyard_server.settings import (
 )
 from wheelyard_server.settings.part import GIB
 from wheelyard_server.settings.upstream_arguments import OtherIndexes
+from wheelyard_server.settings.upstream_logins import UpstreamLogin
+from wheelyard_server.settings.upstreams import UpstreamSettings
 
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -65,8 +68,7 @@ def prepare(
     storage = storage_of(storage_url)
     token, is_new = _admin_token(storage, given_token)
     listener = _listener(listen)
-    local = Path(tempfile.mkdtemp(prefix="wheelyard-"))
-    atexit.register(shutil.rmtree, local, ignore_errors=True)
+    local = _temporary_folder()
     settings = Settings(
         storage=storage,
         access_file=_write_access_file(local / "access.yaml", tokens.digest(token)),
@@ -75,7 +77,7 @@ def prepare(
         listeners=Listeners(cluster=listener),
         shutdown=Shutdown(drain_seconds=0),
         performance=Performance(processes=processes),
-        upstreams=others.upstreams,
+        upstreams=_with_logins(others),
         names=others.names,
         egress=others.egress,
     )
@@ -86,6 +88,32 @@ def prepare(
     if is_new and storage.folder:
         lines += ["", f"The admin token is shown only once. It is stored in {storage.folder.path / TOKEN_FILE}."]
     return LaptopServer(settings, "\n".join([*lines, ""]))
+
+
+def _temporary_folder(parent: str | None = None) -> Path:
+    """Create a folder that only this user can read, until the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="wheelyard-", dir=parent))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _with_logins(others: OtherIndexes) -> tuple[UpstreamSettings, ...]:
+    """Return the upstreams with the folders of their logins, in memory if the system has a place there."""
+    if not others.logins:
+        return others.upstreams
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    parent = _temporary_folder(runtime if os.access(runtime, os.W_OK) else None)
+    return tuple(_with_login(each, parent, others.logins.get(each.name)) for each in others.upstreams)
+
+
+def _with_login(upstream: UpstreamSettings, parent: Path, login: UpstreamLogin | None) -> UpstreamSettings:
+    if login is None:
+        return upstream
+    folder = parent / upstream.name
+    folder.mkdir()
+    for name, content in login.files.items():
+        (folder / name).write_text(content)
+    return msgspec.structs.replace(upstream, credentials_folder=folder)
 
 
 def storage_of(url: str) -> StorageSettings:

@@ -1,10 +1,12 @@
 """Private and public packages through one URL: the real server, with an upstream that the tests made."""
 
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -276,21 +278,35 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture
-def laptop(tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """Run `wheelyard serve` with an upstream and a private name; return its URL and its instructions."""
-    with upstream("devpi") as other:
-        url, log = f"127.0.0.1:{free_port()}", tmp_path / "log"
-        options = ["--upstream", f"team={other.url}", "--private", "acme-*", "--storage", f"file:{tmp_path}/data"]
-        command = [sys.executable, "-m", "wheelyard_server", "serve", *options, "--listen", url]
-        with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-            wait_until(lambda: answers(f"http://{url}/-/readyz"))
-            yield f"http://{url}", log.read_text()
-            process.terminate()
+@contextmanager
+def laptop(folder: Path, other: Upstream, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Run `wheelyard serve` with an upstream and a private name; yield its URL and its instructions."""
+    url, log = f"127.0.0.1:{free_port()}", folder / "log"
+    options = ["--upstream", f"team={other.url}", "--private", "acme-*", "--storage", f"file:{folder}/data"]
+    command = [sys.executable, "-m", "wheelyard_server", "serve", *options, "--listen", url]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **variables}) as process,
+    ):
+        wait_until(lambda: answers(f"http://{url}/-/readyz"))
+        yield f"http://{url}", log.read_text()
+        process.terminate()
 
 
-def test_serve_on_a_laptop_needs_no_settings_file_for_an_upstream(laptop: tuple[str, str]) -> None:
-    url, instructions = laptop
+@pytest.mark.parametrize("kind", ["devpi", "gitlab"], ids=["without a login", "with one"])
+def test_serve_on_a_laptop_needs_no_settings_file_for_an_upstream(tmp_path: Path, kind: str) -> None:
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    with upstream(kind) as other:
+        login = {"USERNAME": other.kind.user, "PASSWORD": other.kind.password}
+        variables = {f"WHEELYARD_UPSTREAM_TEAM_{name}": value for name, value in login.items()}
+        with laptop(tmp_path, other, {**variables, "XDG_RUNTIME_DIR": str(runtime)}) as (url, instructions):
+            check_laptop(url, instructions)
+    assert ("The login of team is that in WHEELYARD_UPSTREAM_TEAM_PASSWORD." in instructions) == (kind == "gitlab")
+    assert list(runtime.iterdir()) == []
+
+
+def check_laptop(url: str, instructions: str) -> None:
     page = fetch(f"{url}/simple/{NEEDED}/", Accept="application/vnd.pypi.simple.v1+json").json()
     files = {each["filename"]: each["url"] for each in page["files"]}
     assert fetch(urljoin(f"{url}/simple/{NEEDED}/", files[WHEEL])).status == 200

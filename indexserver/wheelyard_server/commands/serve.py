@@ -47,7 +47,8 @@ def add_to(commands: Subparsers) -> None:
         default=[],
         metavar="pypi|NAME=URL",
         help="also serve the projects of another index, by the URL of its simple API; of several, the first that"
-        " has a project counts; only without --config",
+        " has a project counts. Its login is in the netrc file, or in the variables"
+        " WHEELYARD_UPSTREAM_NAME_USERNAME and _PASSWORD, or _TOKEN; only without --config",
     )
     serve.add_argument(
         "--private",
@@ -99,7 +100,7 @@ def _settings(arguments: argparse.Namespace) -> settings.Settings:
             )
         return settings.parse(arguments.config.read_bytes())
     token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
-    others = OtherIndexes.parse(arguments.upstreams, arguments.private, arguments.file_hosts)
+    others = OtherIndexes.parse(arguments.upstreams, arguments.private, arguments.file_hosts, os.environ)
     laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes), others)
     print(laptop.instructions, flush=True)  # noqa: T201 - the command's output
     return laptop.settings

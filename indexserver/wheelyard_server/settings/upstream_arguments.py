@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings.upstream_logins import PREFIX, UpstreamLogin, find_logins
 from wheelyard_server.settings.upstreams import (
     HOST,
     PYPI,
@@ -30,15 +32,21 @@ class OtherIndexes:
     upstreams: tuple[UpstreamSettings, ...] = ()
     names: Names = field(default_factory=Names)
     egress: Egress = field(default_factory=lambda: Egress(allowed_hosts=()))
+    logins: Mapping[str, UpstreamLogin] = field(default_factory=dict)
+    """By the names of their upstreams."""
 
     @classmethod
     def parse(
-        cls, upstreams: Sequence[str], private: Sequence[str], file_hosts: Sequence[str] = ()
+        cls,
+        upstreams: Sequence[str],
+        private: Sequence[str],
+        file_hosts: Sequence[str] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> "OtherIndexes":
         """Take them from the arguments `pypi` or `NAME=URL`, and from globs on names that stay private.
 
-        `file_hosts` are the hosts of the files of all upstreams with a URL. Raises
-        `InvalidSettingsError`.
+        `file_hosts` are the hosts of the files of all upstreams with a URL. Logins are in the
+        `environment`, or in the netrc file. Raises `InvalidSettingsError`.
         """
         found = tuple(_upstream(each, file_hosts) for each in upstreams)
         if len({each.name for each in found}) < len(found):
@@ -46,7 +54,8 @@ class OtherIndexes:
         if file_hosts and all(each.pypi for each in found):
             raise InvalidSettingsError("--file-host goes with an --upstream NAME=URL")
         hosts = (*map(_host, found), *file_hosts)
-        return cls(found, _names(private), Egress(allowed_hosts=hosts, private_addresses=True))
+        egress = Egress(allowed_hosts=hosts, private_addresses=True)
+        return cls(found, _names(private), egress, find_logins(found, environment))
 
     def instructions(self) -> Sequence[str]:
         """Return lines that say where projects come from."""
@@ -57,6 +66,7 @@ class OtherIndexes:
         return (
             "",
             f"Projects that are not published here come from {names}.",
+            *(f"The login of {name} is that in {login.source}." for name, login in self.logins.items()),
             f"Private names, which no upstream is asked for: {private}"
             if private
             else "No name is private: with --private 'acme-*', names that begin with acme- stay here.",
@@ -67,6 +77,12 @@ def _upstream(argument: str, file_hosts: Sequence[str]) -> UpstreamSettings:
     if argument == PYPI:
         return UpstreamSettings(name=PYPI, pypi=PyPI())
     name, _, url = argument.partition("=")
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        # The URL is not quoted: it has a password.
+        raise InvalidSettingsError(
+            f"All users of this machine can see a login in --upstream {name}=URL: put it into the netrc file, or"
+            f" into the variables {PREFIX}{name.upper().replace('-', '_')}_USERNAME and _PASSWORD, or _TOKEN"
+        )
     described = {"name": _checked_name(argument, name), "url": url}
     return _converted({**described, "fileHosts": _checked_hosts(file_hosts)}, argument)
 

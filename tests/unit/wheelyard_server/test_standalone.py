@@ -152,7 +152,7 @@ def test_a_host_of_files_is_no_url(host: str) -> None:
     [
         ("PyPI", "NAME consists of"),
         ("Team=https://a.example.com", "NAME consists of"),
-        ("team=https://me:secret@a.example.com", "has no login"),
+        ("team=https://me:secret@a.example.com", "All users of this machine can see a login"),
         ("team=a.example.com", "begins with https://"),
     ],
 )
