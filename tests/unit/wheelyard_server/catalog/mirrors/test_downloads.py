@@ -94,6 +94,20 @@ async def test_a_file_is_found_by_its_path_before_its_page_was_read(world: World
     assert (catalog.mirrored.kept.size or 0) >= len(world.body)
 
 
+async def test_a_kept_file_is_served_when_its_page_is_too_old(world: World) -> None:
+    """U12: `freshness.stale` ends pages, not files."""
+    catalog = world.catalog()
+    await received((await catalog.mirrored.open(await found(catalog))).content)
+    await settled(catalog)
+    world.upstream.fail()
+    world.time.sleep(200_000)
+    with pytest.raises(UpstreamUnavailableError):
+        await catalog.project(NAME)
+    opened = await catalog.mirrored.open(await found(catalog))
+    assert not opened.is_fetched
+    assert await received(opened.content) == world.body
+
+
 async def test_what_a_server_had_stored_before_it_ended_is_counted_once(world: World) -> None:
     first = world.catalog()
     await received((await first.mirrored.open(await found(first))).content)
