@@ -22,7 +22,7 @@ class UpstreamLogin:
     """A login, as the files of a credentials folder; see `UpstreamSettings`."""
 
     source: str
-    """Where it was found, for people."""
+    """The variable or the file that has it, for people."""
     files: Mapping[str, str] = field(repr=False)
 
 
