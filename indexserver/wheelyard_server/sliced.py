@@ -15,6 +15,7 @@ T = TypeVar("T")
 Slices = Generator[None, None, T]
 """Work that yields after each slice of about a millisecond, and returns its result."""
 
+_FREED_AT_ONCE = 2_000
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="sliced")
 
 
@@ -28,6 +29,19 @@ async def in_slices(work: Slices[T]) -> T:
         ended = await loop.run_in_executor(_THREAD, _advance, work)
         if ended is not None:
             return ended[0]
+
+
+async def freed(items: list[T]) -> None:
+    """Empty a list that has the last references to its items: to free 50,000 of them at once takes 20 ms."""
+    if len(items) > _FREED_AT_ONCE:
+        await in_slices(emptied(items))
+
+
+def emptied(items: list[T]) -> Slices[None]:
+    """Do the same in slices."""
+    while items:
+        del items[-_FREED_AT_ONCE:]
+        yield
 
 
 def at_once(work: Slices[T]) -> T:

@@ -188,7 +188,9 @@ class Documents:
         if objects:
             etag = await self._storage.commit(objects, key, encoded, expected=expected)
         else:
-            etag = await self._storage.write(key, encoded(), expected=expected)
+            # To join the parts of a large document takes long, even if nothing is encoded.
+            joined = encoded() if lists is None else await asyncio.to_thread(encoded)
+            etag = await self._storage.write(key, joined, expected=expected)
         self._remember(StoredProject(await packed(written), etag), len(body))
 
     async def _revalidated(self, name: str) -> StoredProject:

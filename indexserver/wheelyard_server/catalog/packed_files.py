@@ -15,7 +15,7 @@ import zstandard
 from wheelyard_server.compression import zstd
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import MirroredFile
-from wheelyard_server.sliced import Slices, at_once, in_slices
+from wheelyard_server.sliced import Slices, at_once, emptied, in_slices
 
 MIN_PACKED_FILES = 50
 """Fewer files are not worth it."""
@@ -79,7 +79,7 @@ class PackedFiles(Sequence[MirroredFile]):
                 files += _decode(zstandard.decompress(part))
                 yield
             unpacked = Unpacked(tuple(files), {})
-            _UNPACKED.put(self, unpacked)
+            yield from _kept(self, unpacked)
         return unpacked
 
     def __len__(self) -> int:
@@ -119,13 +119,17 @@ class _LastUnpacked:
             self._kept.move_to_end(id(files))
             return kept[1]
 
-    def put(self, files: PackedFiles, unpacked: Unpacked) -> None:
+    def put(self, files: PackedFiles, unpacked: Unpacked) -> list[MirroredFile]:
+        """Keep decoded files; return those that are no longer kept, which the caller frees."""
+        dropped: list[MirroredFile] = []
         with self._lock:
             self._kept[id(files)] = files, unpacked
             self._count = sum(len(each) for each, _ in self._kept.values())
             while self._count > MAX_UNPACKED_FILES and len(self._kept) > 1:
-                _, (oldest, _) = self._kept.popitem(last=False)
+                _, (oldest, old) = self._kept.popitem(last=False)
                 self._count -= len(oldest)
+                dropped += old.files
+        return dropped
 
 
 _UNPACKED = _LastUnpacked()
@@ -138,8 +142,13 @@ def pack(files: Sequence[MirroredFile]) -> Slices[PackedFiles]:
         parts.append(zstd(_encode(files[start : start + _FILES_AT_ONCE]), _LEVEL))
         yield
     packed = PackedFiles(tuple(parts), len(files))
-    _UNPACKED.put(packed, Unpacked(tuple(files), {}))
+    yield from _kept(packed, Unpacked(tuple(files), {}))
     return packed
+
+
+def _kept(files: PackedFiles, unpacked: Unpacked) -> Slices[None]:
+    """Keep decoded files, and free those of other projects that are too many by now."""
+    yield from emptied(_UNPACKED.put(files, unpacked))
 
 
 async def packed(project: Project) -> Project:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from wheelyard_server.sliced import Slices, at_once, in_slices
+from wheelyard_server.sliced import Slices, at_once, emptied, freed, in_slices
 
 
 def work(slices: int, seen: list[int] | None = None) -> Slices[str]:
@@ -65,3 +65,32 @@ async def test_canceled_work_ends_after_its_slice() -> None:
     count = len(seen)
     await in_slices(work(1))
     assert len(seen) == count
+
+
+class Freed:
+    """Notes in which thread it is freed."""
+
+    def __init__(self, threads: list[int]) -> None:
+        self._threads = threads
+
+    def __del__(self) -> None:
+        self._threads.append(threading.get_ident())
+
+
+async def test_many_objects_are_freed_in_slices_in_the_other_thread() -> None:
+    threads: list[int] = []
+    await freed([Freed(threads) for _ in range(5_001)])
+    assert len(threads) == 5_001
+    assert threading.get_ident() not in threads
+
+
+def test_each_slice_frees_a_part() -> None:
+    threads: list[int] = []
+    work = emptied([Freed(threads) for _ in range(5_001)])
+    assert [len(threads) for _ in work] == [2_000, 4_000, 5_001]
+
+
+async def test_few_objects_are_left_to_their_owner() -> None:
+    items = list(range(100))
+    await freed(items)
+    assert len(items) == 100

@@ -1,5 +1,6 @@
 """Filenames of upstreams: which belong to a project, and their versions."""
 
+import re
 from functools import lru_cache
 
 from packaging.utils import canonicalize_name
@@ -9,11 +10,12 @@ from wheelyard_server.names import SDIST_SUFFIXES, NormalizedName
 
 MAX_LENGTH = 255
 
+_SAFE = re.compile(rf'(?!\.)[^/\\"]{{1,{MAX_LENGTH}}}')
+
 
 def is_safe(filename: str) -> bool:
     """Return whether a filename of an upstream may reach a page, a header or a path."""
-    is_plain = filename.isprintable() and not any(character in filename for character in '/\\"')
-    return is_plain and 0 < len(filename) <= MAX_LENGTH and not filename.startswith(".")
+    return filename.isprintable() and _SAFE.fullmatch(filename) is not None
 
 
 def version_of(filename: str, project: NormalizedName) -> str | None:

@@ -14,6 +14,7 @@ from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableErro
 from wheelyard_server.model import Project
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.sliced import freed
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,12 @@ class FirstPages:
     async def _make(self, name: NormalizedName) -> None:
         await self._check_format(name)
         found = await self._owners.first(name)
-        if found is not None:
-            await self.store(name, found)
+        if found is None:
+            return
+        files = list(found.page.files)
+        await self.store(name, found)
+        del found
+        await freed(files)
 
     async def store(self, name: NormalizedName, found: Found, *, by_release: bool = False) -> Project:
         """Make the name a mirror of its owner, unless it has another owner by now, and return the project.

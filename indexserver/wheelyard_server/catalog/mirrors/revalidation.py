@@ -20,6 +20,7 @@ from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableErro
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.sliced import freed
 from wheelyard_server.upstream import Absent, Page, Unchanged
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,10 @@ class Revalidation:
             mirror = await self._store(owner, name, answer, begun)
             if mirror is not None and mirror.missing is None and mirror.outdated is None:
                 age.etag = answer.etag
-            return answer.max_age
+            max_age, files = answer.max_age, list(answer.files)
+            del answer
+            await freed(files)
+            return max_age
         if isinstance(answer, Unchanged) and not etag:
             raise UpstreamAnswerError(owner.upstream.name, "answered 304 to a request without an ETag")
         change = snapshot.missing if isinstance(answer, Absent) else snapshot.unchanged

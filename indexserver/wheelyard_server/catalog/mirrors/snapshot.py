@@ -8,7 +8,7 @@ once a second page confirms it (U9). An upstream that suddenly has nothing is no
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeGuard
 from urllib.parse import unquote
@@ -32,6 +32,9 @@ OTHER_HASHES = ("sha512", "sha384", "sha3_256", "sha3_512", "blake2b", "blake2s"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+_ORIGINS_COUNTED = 100
+_EMPTY_OR_DOTS = re.compile(r"/\.{0,2}(?:/|\Z)")
+"""A part of a path that is empty, or leads to a folder."""
 
 
 class Source(NamedTuple):
@@ -59,11 +62,13 @@ class Taken(NamedTuple):
 
 def take(old: Mirror | None, page: Page, source: Source, now: datetime) -> Taken:
     """Return the mirror after a page; raise `UpstreamAnswerError` if it would have too many files."""
-    listed = _files(page.files, source.project)
+    file_origin = _usual_origin(page.files) if old is None else old.file_origin
+    listed = _files(page.files, source.project, file_origin)
     dropped = len(page.files) - len(listed) + page.unusable
     if old is None:
         files = tuple(each if each.upload_time else each.replace(first_seen=now) for each in listed.values())
-        return Taken(_described(_new(source, files, now), page, now), dropped=dropped)
+        new = Mirror(url=source.url, made=now, fetched=now, file_origin=file_origin, files=files)
+        return Taken(_described(new, page, now), dropped=dropped)
     doubted = _doubted(old, page, listed, now)
     if doubted is not None:
         return Taken(doubted, dropped=dropped)
@@ -98,7 +103,7 @@ def _doubted(old: Mirror, page: Page, listed: dict[str, MirroredFile], now: date
 
 def _merged(old: Mirror, page: Page, listed: dict[str, MirroredFile], source: Source, now: datetime) -> Taken:
     known = {file.filename: file for file in old.files}
-    present = [_merge(known.get(name), file, old.file_origin, now) for name, file in listed.items()]
+    present = [_merge(known.get(name), file, now) for name, file in listed.items()]
     lost = [file for file in old.files if file.filename not in listed]
     files = (*present, *(file if _was(file.gone, now) else file.replace(gone=now) for file in lost))
     if len(files) > MAX_FILES:
@@ -132,11 +137,11 @@ def _is_confirmable(mirror: Mirror, files: Iterable[MirroredFile], now: datetime
     return any(file.gone and file.gone <= limit and not is_confirmed(mirror, file.gone) for file in files)
 
 
-def _new(source: Source, files: tuple[MirroredFile, ...], now: datetime) -> Mirror:
-    origins = Counter(file.origin for file in files).most_common(1)
-    origin = origins[0][0] if origins else ""
-    kept = tuple(file.replace(origin="") if file.origin == origin else file for file in files)
-    return Mirror(url=source.url, made=now, fetched=now, file_origin=origin, files=kept)
+def _usual_origin(entries: Sequence[PageFile]) -> str:
+    """Return the origin of most of the first files, which documents do not repeat for each file."""
+    found = (_ORIGIN.match(entry.url) for entry in entries[:_ORIGINS_COUNTED])
+    origins = Counter(each[0] for each in found if each)
+    return max(origins, key=origins.__getitem__, default="")
 
 
 def _described(mirror: Mirror, page: Page, now: datetime) -> Mirror:
@@ -150,10 +155,8 @@ def _described(mirror: Mirror, page: Page, now: datetime) -> Mirror:
     )
 
 
-def _merge(old: MirroredFile | None, new: MirroredFile, file_origin: str, now: datetime) -> MirroredFile:
+def _merge(old: MirroredFile | None, new: MirroredFile, now: datetime) -> MirroredFile:
     """Return a listed file with its known digest, and with the findings of this index."""
-    if new.origin == file_origin:
-        new = new.replace(origin="")
     if old is None:
         return new if new.upload_time else new.replace(first_seen=now)
     if _contradicts(old, new):
@@ -192,55 +195,67 @@ def _contradicts(old: MirroredFile, new: MirroredFile) -> bool:
     return bool(digest) and algorithm == known_algorithm and digest != known
 
 
-def _files(entries: Iterable[PageFile], project: NormalizedName) -> dict[str, MirroredFile]:
+def _files(entries: Iterable[PageFile], project: NormalizedName, file_origin: str) -> dict[str, MirroredFile]:
     """Return the usable files of the project by name; of two with one name or one path, the first."""
     found: dict[str, MirroredFile] = {}
     paths: set[str] = set()
-    for file, path in _usable(entries, project):
-        if file.filename not in found and path not in paths:
+    for entry in entries:
+        file, path = _usable(entry, project, file_origin)
+        if file is not None and file.filename not in found and path not in paths:
             found[file.filename] = file
             paths.add(path)
     return found
 
 
-def _usable(entries: Iterable[PageFile], project: NormalizedName) -> Iterator[tuple[MirroredFile, str]]:
-    """Yield the files that belong to the project, each with its decoded path."""
-    for entry in entries:
-        version = version_of(entry.filename, project) if is_safe(entry.filename) else None
-        origin = _ORIGIN.match(entry.url)
-        sha256 = entry.hashes.get("sha256", "").lower()
-        if version is None or origin is None or (sha256 and not _SHA256.fullmatch(sha256)):
-            continue
-        path, _, query = entry.url[origin.end() :].partition("?")
-        decoded = _decoded(path)
-        if _is_path_of(entry.filename, decoded):
-            yield _file(entry, version, origin[0]).replace(path=path, query=query, sha256=sha256), decoded
+class _URL(NamedTuple):
+    origin: str
+    """Empty if it is that of most files."""
+    path: str
+    query: str
+
+
+def _usable(entry: PageFile, project: NormalizedName, file_origin: str) -> tuple[MirroredFile | None, str]:
+    """Return the file and its decoded path; None if it does not belong to the project, or cannot be used."""
+    version = version_of(entry.filename, project) if is_safe(entry.filename) else None
+    match = _ORIGIN.match(entry.url)
+    sha256 = entry.hashes.get("sha256", "").lower()
+    if version is None or match is None or (sha256 and not _SHA256.fullmatch(sha256)):
+        return None, ""
+    path, _, query = entry.url[match.end() :].partition("?")
+    decoded = _decoded(path)
+    if not _is_path_of(entry.filename, decoded):
+        return None, ""
+    url = _URL("" if match[0] == file_origin else match[0], path, query)
+    return _file(entry, version, sha256, url), decoded
 
 
 def _decoded(path: str) -> str:
     """Return the path after one percent-decoding; "" if this index cannot have it in a URL (ADR 40)."""
+    if "%" not in path:
+        return "" if "\\" in path else path
     try:
-        decoded = unquote(path, errors="strict") if "%" in path else path
+        decoded = unquote(path, errors="strict")
     except UnicodeDecodeError:
         return ""
-    has_odd = any(character in decoded for character in "%\\") or decoded.count("/") != path.count("/")
+    has_odd = "%" in decoded or "\\" in decoded or decoded.count("/") != path.count("/")
     return "" if has_odd else decoded
 
 
 def _is_path_of(filename: str, path: str) -> bool:
     """Return whether a decoded path can be part of this index's URLs, and leads back to the project."""
     is_plain = path.startswith("/") and path.isprintable()
-    parts = path[1:].split("/")
-    return is_plain and parts[-1] == filename and not any(part in ("", ".", "..") for part in parts)
+    return is_plain and path.endswith(f"/{filename}") and not _EMPTY_OR_DOTS.search(path)
 
 
-def _file(entry: PageFile, version: str, origin: str) -> MirroredFile:
+def _file(entry: PageFile, version: str, sha256: str, url: _URL) -> MirroredFile:
     metadata = entry.core_metadata
     return MirroredFile(
         filename=entry.filename,
         version=version,
-        path="",
-        origin=origin,
+        path=url.path,
+        origin=url.origin,
+        query=url.query,
+        sha256=sha256,
         other_hash="" if "sha256" in entry.hashes else _other_hash(entry.hashes),
         size=entry.size,
         upload_time=entry.upload_time,

@@ -64,6 +64,8 @@ def test_most_files_need_no_origin_of_their_own() -> None:
     mirror = made(WHEEL, SDIST, page_file("demo-2.0.tar.gz", origin="https://other.example.com"))
     assert mirror.file_origin == "https://files.example.com"
     assert [file.origin for file in mirror.files] == ["", "", "https://other.example.com"]
+    first = page_file("demo-0.1.tar.gz", origin="https://other.example.com")
+    assert [file.origin for file in made(first, WHEEL, SDIST).files] == ["https://other.example.com", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,16 @@ async def test_a_page_with_an_origin_is_made_once_for_all_of_them(body: bytes) -
     assert len(make.threads) == 1
 
 
+@pytest.mark.parametrize("between", [0, 1, 100_000, 3 * 256 * 1024])
+def test_an_origin_is_filled_in_wherever_a_slice_ends(between: int) -> None:
+    """A page of 50,000 files is filled in slices, none of which may end in the middle of the placeholder."""
+    placeholder, origin = "https://placeholder.invalid", "http://a"
+    body = b"".join(b'<a data-provenance="%s/x">%s</a>' % (placeholder.encode(), b"x" * between) for _ in range(20))
+    page = Representation(body, "text/html", f"of {placeholder}").with_origin(placeholder, origin)
+    assert page.body == body.replace(placeholder.encode(), origin.encode())
+    assert (page.content_type, page.validator) == ("text/html", "of http://a")
+
+
 async def test_origins_that_clients_make_up_take_a_bounded_amount_of_memory() -> None:
     pages, make = OriginPageCache[str](10**6), Maker(b"x" * 10_000)
     for number in range(1000):
