@@ -343,7 +343,7 @@ async def test_a_presigned_url_ends(new_bucket: NewBucket, monkeypatch: pytest.M
 async def test_a_real_s3_server_is_proved_to_be_safe_once(new_bucket: NewBucket) -> None:
     storage = new_bucket("team/")
     await WriteSafety(storage).check()
-    server = await storage.server()
+    server = await storage.remote_server()
     assert server.product == buckets.VERSITYGW
     assert [each.key async for each in storage.list("")] == [layout.verdict(server, is_safe=True)]
     told: list[str] = []

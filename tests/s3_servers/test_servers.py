@@ -92,7 +92,7 @@ async def test_whether_conditional_writes_are_atomic_is_found_out_and_remembered
     await collect(storage)
     assert [each.key async for each in storage.list(layout.PROBES) if each.size] == []
     (verdict,) = [each.key async for each in storage.list(layout.CONDITIONAL_WRITES) if each.size]
-    assert verdict == layout.verdict(await storage.server(), is_safe=found.pop())
+    assert verdict == layout.verdict(await storage.remote_server(), is_safe=found.pop())
 
 
 async def is_safe(storage: S3Storage) -> bool:

@@ -52,6 +52,7 @@ class MemoryStorage:
         self.cuts: list[tuple[str, ...]] = []
         """Where each listing might have been cut."""
         self.calls: list[str] = []
+        self.server: Server | None = None
         self.before_call: Callable[[str, str], None] | None = None
         """Is given the name of the method and the key; may change the objects: another replica at work."""
         self.before_chunk: Callable[[int], Awaitable[None]] | None = None
@@ -64,11 +65,7 @@ class MemoryStorage:
 
     def on_server(self, server: Server) -> Self:
         """Let this server decide on conditional writes, as S3 does; without, they are this program's own."""
-
-        async def known() -> Server:
-            return server
-
-        self.server = known
+        self.server = server
         return self
 
     def fail_at(self, call: int, fault: Fault, times: int = 1) -> None:
@@ -142,6 +139,9 @@ class MemoryStorage:
         for key, body in sorted(self.objects.items()):
             if key.startswith(folder):
                 yield Listed(key, etag_of(body), len(body), self.modified.get(key, self.now))
+
+    async def remote_server(self) -> Server | None:
+        return self.server
 
     async def delete(self, key: str) -> None:
         fault = await self._called("delete", key)

@@ -10,10 +10,10 @@ from wheelyard_server.storage import (
     Document,
     ETag,
     Listed,
+    Server,
     Storage,
     cheap_checks,
     local_paths,
-    remote_server,
 )
 
 Hook = Callable[[str, str], Awaitable[None]]
@@ -31,8 +31,6 @@ class WatchedStorage:
             self.path, self.fingerprint = local.path, local.fingerprint
         if (checks := cheap_checks(storage)) is not None:
             self.is_unchanged = partial(self._is_unchanged, checks)
-        if (remote := remote_server(storage)) is not None:
-            self.server = remote.server
 
     async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         await self._before("read", key)
@@ -85,6 +83,9 @@ class WatchedStorage:
         await self._before("delete", key)
         await self._storage.delete(key)
         await self._after("delete", key)
+
+    async def remote_server(self) -> Server | None:
+        return await self._storage.remote_server()
 
 
 class Crash(BaseException):

@@ -12,7 +12,7 @@ import msgspec
 
 from wheelyard_server.catalog.probe import check_conditional_writes
 from wheelyard_server.errors import ObjectNotFoundError, UnsafeStorageError
-from wheelyard_server.storage import Server, Storage, layout, remote_server
+from wheelyard_server.storage import Server, Storage, layout
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,7 @@ class WriteSafety:
         return server
 
     async def _server(self) -> Server | None:
-        remote = remote_server(self._storage)
-        server = None if remote is None else await remote.server()
+        server = await self._storage.remote_server()
         if server is not None and server.product not in self._products:
             if len(self._products) == PRODUCTS:
                 return server._replace(product="")

@@ -5,9 +5,8 @@ which fails on request. Keys are relative paths with `/` between the parts. Writ
 blindly: a document is written against the ETag that was read, and every other object has a key of
 its own.
 
-`Storage` has the duties of every storage. `LocalPaths`, `CheapChecks` and `RemoteServer` are
-capabilities that only some have. Callers ask for one by `local_paths`, `cheap_checks` or
-`remote_server`.
+`Storage` has the duties of every storage. `LocalPaths` and `CheapChecks` are capabilities that only
+some have. Callers ask for one by `local_paths` or `cheap_checks`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -123,6 +122,14 @@ class Storage(Protocol):
         """Delete an object. A missing object counts as a success, so a delete can always be repeated."""
         ...
 
+    async def remote_server(self) -> Server | None:
+        """Return the server that decides on conditional writes; None if this program does.
+
+        A duty, not a capability: a wrapper that forgot it would let a server go untested. Raises
+        `StorageUnavailableError` if the server does not answer.
+        """
+        ...
+
 
 @runtime_checkable
 class LocalPaths(Protocol):
@@ -151,15 +158,6 @@ class CheapChecks(Protocol):
         ...
 
 
-@runtime_checkable
-class RemoteServer(Protocol):
-    """A storage whose conditional writes are decided by a server, not by this program."""
-
-    async def server(self) -> Server:
-        """Return that server; raise `StorageUnavailableError` if it does not answer."""
-        ...
-
-
 def local_paths(storage: Storage) -> LocalPaths | None:
     """Return the storage if its objects are files on this machine."""
     return storage if isinstance(storage, LocalPaths) else None
@@ -168,8 +166,3 @@ def local_paths(storage: Storage) -> LocalPaths | None:
 def cheap_checks(storage: Storage) -> CheapChecks | None:
     """Return the storage if it can check an ETag cheaply."""
     return storage if isinstance(storage, CheapChecks) else None
-
-
-def remote_server(storage: Storage) -> RemoteServer | None:
-    """Return the storage if a server decides on its conditional writes."""
-    return storage if isinstance(storage, RemoteServer) else None

@@ -20,7 +20,7 @@ from wheelyard_server.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
-from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, layout
+from wheelyard_server.storage import Document, ETag, Fingerprint, Listed, Server, layout
 from wheelyard_server.storage.durable_writes import Batch, DurableWrites, opened
 
 CHUNK_BYTES = 256 * 1024
@@ -104,6 +104,10 @@ class FolderStorage:
         """See `Storage.delete`. The folder of an upload is removed with its last object."""
         with _translated(key):
             await asyncio.to_thread(self._delete, key)
+
+    async def remote_server(self) -> Server | None:
+        """See `Storage.remote_server`: this program decides."""
+        return None
 
     def _batch(self, objects: Mapping[str, Path | bytes]) -> Batch:
         return Batch({self._prefix + key: source for key, source in objects.items()})

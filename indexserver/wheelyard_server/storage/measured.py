@@ -19,10 +19,10 @@ from wheelyard_server.storage import (
     Document,
     ETag,
     Listed,
+    Server,
     Storage,
     cheap_checks,
     local_paths,
-    remote_server,
 )
 
 OUTCOME = "wheelyard.storage.outcome"
@@ -63,8 +63,6 @@ class MeasuredStorage:
             self.path, self.fingerprint = local.path, local.fingerprint
         if (checks := cheap_checks(storage)) is not None:
             self.is_unchanged = partial(self._is_unchanged, checks)
-        if (remote := remote_server(storage)) is not None:
-            self.server = remote.server
 
     async def read(self, key: str, *, if_none_match: ETag | None = None) -> Document:
         """See `Storage.read`."""
@@ -112,6 +110,10 @@ class MeasuredStorage:
         """See `Storage.delete`."""
         with self._measured("delete"):
             await self._storage.delete(key)
+
+    async def remote_server(self) -> Server | None:
+        """See `Storage.remote_server`. It is not measured: it is asked once in a while, and never by a client."""
+        return await self._storage.remote_server()
 
     async def _streamed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         with self._measured("stream"):

@@ -104,8 +104,8 @@ class S3Storage:
         with translated(key):
             await self._store.put_async(key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
-    async def server(self) -> Server:
-        """See `RemoteServer.server`."""
+    async def remote_server(self) -> Server:
+        """See `Storage.remote_server`."""
         url = await self.presigned(layout.INDEX)
         tls = client_context(self._authorities) if url.startswith("https:") else True
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)

@@ -166,11 +166,11 @@ async def test_one_key_is_one_delete(connect: Connect) -> None:
 async def test_a_server_is_identified_by_its_endpoint_and_product(connect: Connect) -> None:
     fake = FakeS3(product="FakeS3/2.0")
     storage = await connect(fake)
-    first = await storage.server()
+    first = await storage.remote_server()
     assert first.endpoint.startswith("http://127.0.0.1:")
     assert first.product == "FakeS3/2.0"
     fake.product = "x" * 1000
-    assert await storage.server() == Server(first.endpoint, "x" * 200)
+    assert await storage.remote_server() == Server(first.endpoint, "x" * 200)
 
 
 async def test_an_unreachable_server_gives_no_verdict(connect: Connect) -> None:
@@ -178,4 +178,4 @@ async def test_an_unreachable_server_gives_no_verdict(connect: Connect) -> None:
     storage = await connect(fake)
     fake.product = "line\r\n"  # aiohttp refuses to send it: the connection ends without an answer
     with pytest.raises(StorageUnavailableError):
-        await storage.server()
+        await storage.remote_server()
