@@ -25,7 +25,14 @@ Part = TypeVar("Part", Project, File, DeletedFile)
 
 _SINCE_FORMAT_2: dict[type, dict[str, Any]] = {
     Project: {"serial": 0, "owner": "", "status_changed": None, "mirror": None, "claimed": None, "former": ()},
-    File: {"provenance_id": None, "yank_changed": None, "added": None, "promoted": None, "findings": ()},
+    File: {
+        "provenance_id": None,
+        "yank_changed": None,
+        "added": None,
+        "promoted": None,
+        "findings": (),
+        "license": "",
+    },
     DeletedFile: {"deleted_by": "", "upload_time": None, "provenance_id": None},
 }
 """Fields that documents of format 1 do not have, with their defaults. Servers of that format drop

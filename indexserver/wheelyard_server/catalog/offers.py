@@ -14,9 +14,9 @@ from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
-from wheelyard_server.policy.advisories import NO_ADVISORIES
-from wheelyard_server.policy.decide import decide
+from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.file_policy import FilePolicy
+from wheelyard_server.policy.judge import Judge
 from wheelyard_server.policy.verdict import Verdict
 
 T = TypeVar("T")
@@ -73,7 +73,11 @@ class Offers:
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return the verdict on a file of this project."""
-        return decide(file, self._project, self._policy, NO_ADVISORIES, self._now)
+        return self._judge.verdict(file)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self._project, Basis(self._policy), self._now)
 
     async def prepare(self) -> None:
         """Decide about all files, in another thread if they are many."""

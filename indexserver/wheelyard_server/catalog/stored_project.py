@@ -14,7 +14,7 @@ from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.model import FORMAT, File, Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
-from wheelyard_server.policy.decide import is_confirmed
+from wheelyard_server.policy.confirmation import is_confirmed
 from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
 from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.sliced import in_slices

@@ -101,6 +101,8 @@ class File(Part, frozen=True, gc=False):
     """None if it was uploaded to this index. Format 2."""
     findings: tuple[Finding, ...] = ()
     """Rules that the file breaks, although it was accepted. Format 2."""
+    license: str = ""
+    """As in `MirroredFile`. Format 2."""
 
     @property
     def is_wheel(self) -> bool:

@@ -5,6 +5,11 @@ from datetime import datetime
 from wheelyard_server.model.part import Part
 from wheelyard_server.model.status import Status
 
+NO_LICENSE = "-"
+"""The license of a file whose core metadata was read and has no license expression."""
+NO_PUBLISHER = "-"
+"""The publisher of a file whose provenance object was read and names none."""
+
 
 class MirroredFile(Part, frozen=True, gc=False):
     """One distribution file of an upstream. Digests are in lower-case hex; "" and None mean unknown."""
@@ -41,6 +46,11 @@ class MirroredFile(Part, frozen=True, gc=False):
     """URL of its provenance object at the upstream (PEP 740)."""
     provenance_sha256: str | None = None
     """Digest of its provenance object; None until it was fetched first."""
+    publisher: str = ""
+    """Its attested publisher, see `catalog/provenance/publishers.py`; `NO_PUBLISHER` if its provenance object
+    names none."""
+    license: str = ""
+    """License expression of its core metadata (PEP 639); `NO_LICENSE` if it has none."""
     gone: datetime | None = None
     """When a page of the upstream first lacked it, in UTC."""
     conflict: str = ""

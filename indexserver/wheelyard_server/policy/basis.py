@@ -6,7 +6,7 @@ from functools import cached_property
 
 from wheelyard_server.policy.advisories import NO_ADVISORIES, Advisories
 from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
-from wheelyard_server.policy.quarantine import NO_QUARANTINE, Quarantine
+from wheelyard_server.policy.quarantine import NO_QUARANTINE, Quarantine, QuarantinedFiles
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class Basis:
     policy: FilePolicy = NO_UPSTREAMS
     advisories: Advisories = NO_ADVISORIES
     quarantine: Quarantine = NO_QUARANTINE
+
+    @cached_property
+    def quarantined(self) -> QuarantinedFiles:
+        """Return the quarantine by project and by digest."""
+        return QuarantinedFiles(self.quarantine)
 
     @cached_property
     def revision(self) -> str:

@@ -2,17 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import translate
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.policy.globs import pattern_of
+from wheelyard_server.policy.rulebook import Rulebook
 from wheelyard_server.settings.policy import NO_RULES, PolicyRules
-
-_NOTHING = r"(?!)"
 
 
 class AllowedUpstream(NamedTuple):
@@ -27,19 +26,28 @@ class AllowedUpstream(NamedTuple):
 
 @dataclass(frozen=True)
 class FilePolicy:
-    """Decides about names. `decide` decides about files."""
+    """Decides about names. `Judge` decides about files."""
 
     upstreams: tuple[AllowedUpstream, ...] = ()
     """In order: the first that has a name owns it."""
     private: tuple[str, ...] = ()
     """Globs on normalized names that no upstream is asked for."""
     rules: PolicyRules = NO_RULES
-    """What `decide` applies to files."""
+    """The rules about files, see `Judge`."""
+    index: str = ""
+    """`<namespace>/<name>` of the index, for sentences; "" outside a cluster."""
 
     @cached_property
     def revision(self) -> str:
         """Return a digest that differs for each policy: part of the keys of everything that depends on one."""
-        return hashlib.sha256(repr((self.upstreams, self.private, self.rules)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.upstreams, self.private, self.rules, self.index)).encode()).hexdigest()[
+            :16
+        ]
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """Return the rules by name and by digest."""
+        return Rulebook(self.rules)
 
     def is_private(self, name: str) -> bool:
         """Return whether no upstream is ever asked for this name, whether it exists here or not."""
@@ -71,20 +79,16 @@ class FilePolicy:
 
     @cached_property
     def _private(self) -> re.Pattern[str]:
-        return _pattern(self.private)
+        return pattern_of(self.private)
 
     @cached_property
     def _by_name(self) -> "dict[str, _Allowed]":
-        return {each.name: _Allowed(each.url, _pattern(each.packages)) for each in self.upstreams}
+        return {each.name: _Allowed(each.url, pattern_of(each.packages)) for each in self.upstreams}
 
 
 class _Allowed(NamedTuple):
     url: str
     names: re.Pattern[str]
-
-
-def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(translate, globs)) or _NOTHING)
 
 
 NO_UPSTREAMS = FilePolicy()

@@ -1,5 +1,6 @@
 """Releases and files that a person has quarantined by hand, as a value."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from wheelyard_server.model.part import Part
@@ -25,6 +26,21 @@ class Quarantine(Part, frozen=True):
     """All entries, the last one last."""
 
     entries: tuple[Quarantined, ...] = ()
+
+
+class QuarantinedFiles:
+    """The entries by project and by digest."""
+
+    def __init__(self, quarantine: Quarantine) -> None:
+        self.by_digest = {each.sha256: each for each in quarantine.entries if each.sha256}
+        self._by_project: dict[str, list[Quarantined]] = {}
+        for entry in quarantine.entries:
+            if entry.project:
+                self._by_project.setdefault(entry.project, []).append(entry)
+
+    def of(self, project: str) -> Sequence[Quarantined]:
+        """Return the entries of a project, those of all versions first."""
+        return sorted(self._by_project.get(project, ()), key=lambda entry: bool(entry.version))
 
 
 NO_QUARANTINE = Quarantine()

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Rule(StrEnum):
-    """What a verdict is based on. The names never change: people write them into exceptions."""
+    """What a verdict is based on, in the order in which rules precede each other.
+
+    The names never change: people write them into exceptions.
+    """
 
     OWNER = "owner"
     """The name belongs to another owner: an upstream that is no longer asked for it."""
@@ -14,8 +17,6 @@ class Rule(StrEnum):
     """The name is private, so nothing of an upstream is offered under it."""
     STATUS = "status"
     """The project's status (PEP 792) offers no files."""
-    GONE = "gone"
-    """The upstream no longer lists the file."""
     DIGEST = "digest"
     """The upstream lists other bytes under this filename than before."""
     QUARANTINE = "quarantine"
@@ -28,6 +29,8 @@ class Rule(StrEnum):
     FORMATS = "formats"
     PROVENANCE = "provenance"
     COOLDOWN = "cooldown"
+    GONE = "gone"
+    """The upstream no longer lists the file."""
 
 
 class Verdict(NamedTuple):

@@ -4,16 +4,19 @@ Unknown keys are refused, so that a typo, or a file for a newer server, is notic
 """
 
 import re
+from datetime import date, datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
+import yaml
 
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings.part import GIB, MIB, Scalar, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
+from wheelyard_server.settings.yaml_loaders import SAFE_LOADER, YamlLoader
 from wheelyard_server.tls import check_authorities
 
 _MAX_PATH_LENGTH = 200
@@ -315,11 +318,12 @@ def parse(text: bytes) -> Settings:
     return decode_yaml(text, Settings, "index.yaml")
 
 
-def decode_yaml(text: bytes, wanted: type[T], filename: str) -> T:
+def decode_yaml(text: bytes, wanted: type[T], filename: str, loader: YamlLoader = SAFE_LOADER) -> T:
     """Decode a file of the contract; raise an `InvalidSettingsError` that names the file and the key."""
     try:
-        return msgspec.yaml.decode(text, type=wanted, dec_hook=_converted)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        read = yaml.load(text, loader)  # noqa: S506 - all loaders here are safe ones
+        return msgspec.convert(read, wanted, builtin_types=(datetime, date), dec_hook=_converted)
+    except (msgspec.MsgspecError, yaml.YAMLError, ValueError, RecursionError) as error:
         # The YAML library raises plain errors for scalars such as an impossible date.
         raise InvalidSettingsError(f"{filename}: {error}") from error
 

@@ -16,6 +16,7 @@ from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import decode_yaml
 from wheelyard_server.settings.part import Glob, SettingsPart
 from wheelyard_server.settings.upstreams import Names, UpstreamName
+from wheelyard_server.settings.yaml_loaders import PlainWords
 
 MAX_POLICY_BYTES = 1024**2
 MAX_RELEASES = 1_000
@@ -249,7 +250,7 @@ def parse_policy(text: bytes) -> PolicyFile:
     """Parse a policy file, YAML or JSON; raise an `InvalidSettingsError` that names the key."""
     if len(text) > MAX_POLICY_BYTES:
         raise InvalidSettingsError(f"policy.yaml has {len(text)} bytes, more than {MAX_POLICY_BYTES}")
-    return decode_yaml(text, PolicyFile, "policy.yaml")
+    return decode_yaml(text, PolicyFile, "policy.yaml", PlainWords)
 
 
 def seconds_of(duration: Duration) -> int:

@@ -18,7 +18,7 @@ from wheelyard_server.errors import UpstreamAnswerError
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.policy.decide import CONFIRMED_AFTER, is_confirmed
+from wheelyard_server.policy.confirmation import CONFIRMED_AFTER, is_confirmed
 from wheelyard_server.upstream import Page, PageFile
 
 MAX_FILES = 100_000
@@ -172,9 +172,9 @@ def _merge(old: MirroredFile | None, new: MirroredFile, now: datetime) -> Mirror
         size=old.size if new.size is None else new.size,
         upload_time=new.upload_time or old.upload_time,
         first_seen=None if new.upload_time or old.upload_time else old.first_seen or now,
-        provenance_sha256=old.provenance_sha256 if new.provenance_url == old.provenance_url else None,
         unknown=old.unknown,
         **_metadata(old, new),
+        **_provenance(old, new),
     )
     return old if merged == old else merged
 
@@ -183,7 +183,18 @@ def _metadata(old: MirroredFile, new: MirroredFile) -> dict[str, object]:
     """Return the fields of the core metadata: what was read from the file itself, or fetched once, stays."""
     stays = old.extracted or (new.core_metadata_sha256 == "" and bool(old.core_metadata_sha256))
     kept = old if stays else new
-    return {"core_metadata_sha256": kept.core_metadata_sha256, "extracted": kept.extracted}
+    known = kept.core_metadata_sha256
+    license_ = old.license if known == old.core_metadata_sha256 else ""
+    return {"core_metadata_sha256": known, "extracted": kept.extracted, "license": license_}
+
+
+def _provenance(old: MirroredFile, new: MirroredFile) -> dict[str, object]:
+    """Return the fields of the provenance object: what was read from it stays as long as its URL does."""
+    is_same = new.provenance_url == old.provenance_url
+    return {
+        "provenance_sha256": old.provenance_sha256 if is_same else None,
+        "publisher": old.publisher if is_same else "",
+    }
 
 
 def _contradicts(old: MirroredFile, new: MirroredFile) -> bool:

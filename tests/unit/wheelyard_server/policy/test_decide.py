@@ -11,9 +11,10 @@ from support.properties import given
 from wheelyard_server.model import Change, DeletedFile, File, Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.status import Status
-from wheelyard_server.policy.advisories import NO_ADVISORIES, Advisories
+from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.basis import Basis
-from wheelyard_server.policy.decide import CONFIRMED_AFTER, decide
+from wheelyard_server.policy.confirmation import CONFIRMED_AFTER
+from wheelyard_server.policy.decide import decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.policy.quarantine import Quarantine, Quarantined
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
@@ -43,7 +44,7 @@ def project(name: str = "demo", owner: str = "up", **fields: object) -> Project:
 
 
 def verdict(on: Project, file: File | MirroredFile = FILE, policy: FilePolicy = POLICY) -> Verdict:
-    return decide(file, on, policy, NO_ADVISORIES, NOW)
+    return decide(file, on, Basis(policy), NOW)
 
 
 def test_a_file_that_no_rule_concerns_is_listed_and_served() -> None:

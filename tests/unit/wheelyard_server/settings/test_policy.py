@@ -37,6 +37,15 @@ def test_a_file_has_the_form_of_the_resource() -> None:
     assert found.policy.exceptions[0].until == datetime(2026, 12, 16, tzinfo=UTC)
 
 
+def test_off_needs_no_quotes_and_on_is_a_name() -> None:
+    found = parse_policy(
+        b"policy: {cooldown: {action: Off}, deny: [{packages: [on, y]}], malware: {requireFeed: true}}"
+    )
+    assert found.policy.cooldown.action is Action.OFF
+    assert found.policy.deny[0].packages == ("on", "y")
+    assert found.policy.malware.require_feed
+
+
 def test_an_empty_policy_is_the_default_of_an_index_with_upstreams() -> None:
     rules = parse_policy(b"{}").policy
     assert (rules.cooldown.action, rules.cooldown.age, rules.malware.action) == (Action.BLOCK, "7d", Action.BLOCK)

@@ -31,7 +31,7 @@ from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
-from wheelyard_server.policy.decide import CONFIRMED_AFTER
+from wheelyard_server.policy.confirmation import CONFIRMED_AFTER
 from wheelyard_server.upstream import Absent, Page, Unchanged
 
 DEMO = parse_project_name("demo")

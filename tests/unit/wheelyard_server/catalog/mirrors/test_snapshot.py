@@ -13,8 +13,9 @@ from wheelyard_server.errors import UpstreamAnswerError
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.policy.advisories import NO_ADVISORIES
-from wheelyard_server.policy.decide import CONFIRMED_AFTER, decide
+from wheelyard_server.policy.basis import Basis
+from wheelyard_server.policy.confirmation import CONFIRMED_AFTER
+from wheelyard_server.policy.decide import decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.upstream import Page, PageFile
 
@@ -36,7 +37,7 @@ def made(*files: str | PageFile, **fields: object) -> Mirror:
 
 def listed(mirror: Mirror) -> list[str]:
     project = Project(name="demo", owner="up", mirror=mirror)
-    files = (each for each in mirror.files if decide(each, project, POLICY, NO_ADVISORIES, START).is_listed)
+    files = (each for each in mirror.files if decide(each, project, Basis(POLICY), START).is_listed)
     return [file.filename for file in files]
 
 

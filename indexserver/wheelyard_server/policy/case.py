@@ -1,0 +1,72 @@
+"""A project before the rules: what all of them know of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from wheelyard_server.model import File, Project
+from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.policy.basis import Basis
+from wheelyard_server.policy.objection import Objection
+from wheelyard_server.policy.rulebook import RulesOfName
+from wheelyard_server.policy.sentences import plain, sentence
+from wheelyard_server.policy.verdict import Rule
+from wheelyard_server.policy.versions import covers
+from wheelyard_server.settings.policy import PolicyException, PolicyRules
+
+AnyFile = File | MirroredFile
+Check = Callable[[AnyFile], tuple[Objection, ...]]
+"""A rule that was compiled for a project: returns its objections to a file, () if there are none."""
+MirrorCheck = Callable[[MirroredFile], tuple[Objection, ...]]
+"""The same for mirrored files."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project, and the basis of the verdicts on its files."""
+
+    project: Project
+    basis: Basis
+
+    @property
+    def rules(self) -> PolicyRules:
+        """Return the rules of the policy."""
+        return self.basis.policy.rules
+
+    @cached_property
+    def of_name(self) -> RulesOfName:
+        """Return the entries of the policy that concern this name."""
+        return self.basis.policy.rulebook.of(self.project.name)
+
+    def subject(self, file: AnyFile) -> str:
+        """Return the version of a file for people, as all files of the version share it."""
+        name = plain(self.project.name)
+        return f"{name} {plain(file.version)}" if file.version else f"A file of {name} without a version"
+
+    def exceptable(self, objection: Objection, file: AnyFile, aliases: tuple[str, ...] = ()) -> Objection:
+        """Return the objection with the exception that lifts it, and with where to ask for one."""
+        ids = (*objection.advisories, *aliases)
+        return objection._replace(
+            reason=sentence(objection.reason, self._hint(objection.rule)),
+            exception=self.exception(objection.rule, file.version, ids),
+        )
+
+    def exception(self, rule: Rule, version: str, ids: tuple[str, ...] = ()) -> PolicyException | None:
+        """Return the exception that lifts an objection, of several the one that ends last.
+
+        One that names advisories lifts what one of them is the reason for, by its id or an alias.
+        One that names versions lifts nothing of a file without a version.
+        """
+        found = (
+            each
+            for each in self.of_name.exceptions
+            if rule.value in each.rules
+            and (not each.advisories or not set(ids).isdisjoint(each.advisories))
+            and covers(each.versions, version, unknown=False)
+        )
+        return max(found, key=lambda each: each.until, default=None)
+
+    def _hint(self, rule: Rule) -> str:
+        index = self.basis.policy.index
+        whose = f"the index {index}" if index else "this index"
+        return f"Ask for an exception from {rule}: policy.exceptions of {whose}"

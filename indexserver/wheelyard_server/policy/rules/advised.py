@@ -1,0 +1,77 @@
+"""The rules by advisories: malware and vulnerabilities."""
+
+from collections.abc import Iterator, Sequence
+
+from wheelyard_server.policy.advisories import Advisory
+from wheelyard_server.policy.case import AnyFile, Case
+from wheelyard_server.policy.moments import aware, later, shown
+from wheelyard_server.policy.objection import Objection
+from wheelyard_server.policy.sentences import plain
+from wheelyard_server.policy.verdict import Rule
+from wheelyard_server.settings.policy import Action, Severity, seconds_of
+
+_SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def malware(case: Case, file: AnyFile) -> Iterator[Objection]:
+    """Yield the objections to a version that is malware, or to all if that cannot be known and must be."""
+    rule = case.rules.malware
+    if rule.action is Action.OFF:
+        return
+    if must_wait(case):
+        text = f"{case.subject(file)} waits until this index knows which files are malware"
+        yield case.exceptable(Objection(Rule.MALWARE, text, rule.action), file)
+    for advisory in _affecting(case, file):
+        if advisory.is_malware:
+            yield _malicious(case, file, case.subject(file), advisory)
+
+
+def malicious_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
+    """Yield the objection to a file whose bytes are malware, whatever its project."""
+    advisory = case.basis.advisories.malware_with(file.sha256)
+    if advisory is not None:
+        yield _malicious(case, file, plain(file.filename), advisory)
+
+
+def vulnerabilities(case: Case, file: AnyFile) -> Iterator[Objection]:
+    """Yield an objection for each vulnerability of a version, the most severe first.
+
+    It begins when the vulnerability has been known for long enough. One without a severity counts
+    as low.
+    """
+    rule = case.rules.vulnerabilities
+    if rule.action is Action.OFF:
+        return
+    least, known = _SEVERITIES[rule.severity], seconds_of(rule.known)
+    found = [each for each in _affecting(case, file) if not each.is_malware and _rank(each) >= least]
+    for advisory in sorted(found, key=_rank, reverse=True):
+        severity = (advisory.severity or Severity.LOW).lower()
+        text = (
+            f"{case.subject(file)} has the {severity} vulnerability {plain(advisory.id)},"
+            f" known since {shown(aware(advisory.published))}"
+        )
+        since = later(aware(advisory.published), known)
+        objection = Objection(Rule.VULNERABILITIES, text, rule.action, since=since, advisories=(advisory.id,))
+        yield case.exceptable(objection, file, advisory.aliases)
+
+
+def must_wait(case: Case) -> bool:
+    """Return whether nothing is offered without advisories: if the policy says it, or if they are lost (U11)."""
+    advisories = case.basis.advisories
+    return advisories.are_lost or (case.rules.malware.require_feed and not advisories.are_known)
+
+
+def _affecting(case: Case, file: AnyFile) -> Sequence[Advisory]:
+    """Return the advisories of a file's version; those of all versions if it has none."""
+    name, advisories = case.project.name, case.basis.advisories
+    return advisories.affecting(name, file.version) if file.version else advisories.of(name)
+
+
+def _malicious(case: Case, file: AnyFile, subject: str, advisory: Advisory) -> Objection:
+    text = f"{subject} is malware according to {plain(advisory.id)}"
+    action = case.rules.malware.action
+    return case.exceptable(Objection(Rule.MALWARE, text, action, advisories=(advisory.id,)), file, advisory.aliases)
+
+
+def _rank(advisory: Advisory) -> int:
+    return _SEVERITIES[advisory.severity or Severity.LOW]

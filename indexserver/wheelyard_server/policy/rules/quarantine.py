@@ -1,0 +1,34 @@
+"""Quarantine by hand: at once, for uploaded and mirrored files, until it is lifted. No exception lifts it."""
+
+from collections.abc import Iterator
+
+from wheelyard_server.names import version_key
+from wheelyard_server.policy.case import AnyFile, Case
+from wheelyard_server.policy.moments import aware, shown
+from wheelyard_server.policy.objection import Objection
+from wheelyard_server.policy.quarantine import Quarantined
+from wheelyard_server.policy.sentences import plain, sentence
+from wheelyard_server.policy.verdict import Rule
+
+_HINT = "A manager of this index can lift it"
+
+
+def by_version(case: Case, file: AnyFile) -> Iterator[Objection]:
+    """Yield the objection to a version."""
+    for entry in case.basis.quarantined.of(case.project.name):
+        if not (entry.version and file.version) or version_key(entry.version) == version_key(file.version):
+            yield objection(entry, case.subject(file))
+            return
+
+
+def by_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
+    """Yield the objection to a file."""
+    entry = case.basis.quarantined.by_digest.get(file.sha256)
+    if entry is not None:
+        yield objection(entry, plain(file.filename))
+
+
+def objection(entry: Quarantined, subject: str) -> Objection:
+    """Return the objection of an entry."""
+    text = f"{subject} is quarantined since {shown(aware(entry.at))} by {plain(entry.by)}: {entry.reason}"
+    return Objection(Rule.QUARANTINE, sentence(text, _HINT))
