@@ -50,6 +50,18 @@ class Judge:
         """Return everything that the rules have against a file, excepted or not, now or later, in order."""
         return in_order(self._found(file))
 
+    def verdict_on_name(self) -> Verdict:
+        """Return whether there may be files under the project's name: a denied name has no page.
+
+        No file is looked at, so no document is needed. A project without files and without an owner
+        counts as one of an upstream that is not asked yet.
+        """
+        case, project = self._case, self._case.project
+        found = [*quarantine.name(case), *lists.denied_name(case)]
+        if not project.files:
+            found += lists.not_allowed_name(case)
+        return fold(in_order(found), self._now) if found else PERMITTED
+
     def _found(self, file: AnyFile) -> list[Objection]:
         found: list[Objection] = []
         if isinstance(file, MirroredFile):

@@ -18,6 +18,8 @@ def sentence(text: str, hint: str = "") -> str:
 
 def plain(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     """Return a text in printable ASCII on one line, with at most `max_length` characters."""
+    if len(text) <= max_length and text.isascii() and text.isprintable():
+        return text
     # No text is longer than some kilobytes, but only the beginning is worth the work.
     line = " ".join(text[: 4 * max_length].split()).encode("ascii", "replace").decode()
     printable = "".join(character if character.isprintable() else "?" for character in line)

@@ -35,9 +35,27 @@ def not_allowed(case: Case, file: AnyFile) -> Iterator[Objection]:
         yield case.exceptable(Objection(Rule.ALLOW, text, allow.action), file)
 
 
+def denied_name(case: Case) -> Iterator[Objection]:
+    """Yield the objection to all files of a project, whatever their versions."""
+    entry = _strictest(each for each in case.of_name.denied if not each.versions)
+    if entry is not None:
+        yield case.exceptable_name(Objection(Rule.DENY, _denial(plain(case.project.name), entry), entry.action))
+
+
+def not_allowed_name(case: Case) -> Iterator[Objection]:
+    """Yield the objection to a project of an upstream that no entry of the list names."""
+    allow = case.rules.allow
+    if allow is not None and allow.action is not Action.OFF and not case.of_name.allowed:
+        text = f"{plain(case.project.name)} is not among the projects that this index allows"
+        yield case.exceptable_name(Objection(Rule.ALLOW, text, allow.action))
+
+
 def _denied(case: Case, file: AnyFile, subject: str, entry: Denied) -> Objection:
-    why = f": {entry.reason}" if entry.reason else ""
-    return case.exceptable(Objection(Rule.DENY, f"{subject} is denied{why}", entry.action), file)
+    return case.exceptable(Objection(Rule.DENY, _denial(subject, entry), entry.action), file)
+
+
+def _denial(subject: str, entry: Denied) -> str:
+    return f"{subject} is denied{f': {entry.reason}' if entry.reason else ''}"
 
 
 def _strictest(entries: Iterable[Denied]) -> Denied | None:

@@ -21,6 +21,13 @@ def by_version(case: Case, file: AnyFile) -> Iterator[Objection]:
             return
 
 
+def name(case: Case) -> Iterator[Objection]:
+    """Yield the objection to all files of a project."""
+    entry = next((each for each in case.basis.quarantined.of(case.project.name) if not each.version), None)
+    if entry is not None:
+        yield objection(entry, plain(case.project.name))
+
+
 def by_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
     """Yield the objection to a file."""
     entry = case.basis.quarantined.by_digest.get(file.sha256)

@@ -184,3 +184,33 @@ def test_quarantine_of_a_version_is_of_all_its_spellings_and_of_files_without_a_
 
 def test_an_unremarkable_file_has_the_one_permitted_verdict() -> None:
     assert _judge("malware: {action: Block}", "old").verdict(FILES["old"]) is PERMITTED
+
+
+@pytest.mark.parametrize(
+    ("policy", "upstream", "own"),
+    [
+        ("malware: {action: Block}", ".", "."),
+        ("deny: [{packages: [de*]}]", "D", "D"),
+        ("deny: [{packages: [demo], action: Report}]", "d", "d"),
+        ('deny: [{packages: [demo], versions: "<9"}]', ".", "."),
+        ("deny: [{sha256: [DIGEST]}]", ".", "."),
+        ('deny: [{packages: [demo]}] / exceptions: [{DEMO, versions: "==1.0", from: [deny]}]', ".", "."),
+        ("deny: [{packages: [demo]}] / exceptions: [{DEMO, from: [cooldown]}]", "D", "D"),
+        ("allow: {releases: [{packages: [other]}]}", "A", "."),
+        ('allow: {releases: [{packages: [demo], versions: "==9"}]}', ".", "."),
+        ('allow: {releases: []} / exceptions: [{DEMO, versions: "==1.0", from: [allow]}]', ".", "."),
+    ],
+)
+def test_a_denied_name_is_refused_as_a_whole_unless_an_exception_lets_a_version_in(
+    policy: str, upstream: str, own: str
+) -> None:
+    unknown = Judge(Project(name="demo"), basis(rules(_yaml(policy)), FEED), NOW)
+    assert _shown(_judge(policy, "old").verdict_on_name()) == _shown(unknown.verdict_on_name()) == upstream
+    assert _shown(_judge(policy, "own").verdict_on_name()) == own
+
+
+@pytest.mark.parametrize(("version", "cell"), [("", "Q"), ("1.0", ".")])
+def test_a_name_all_of_whose_versions_are_quarantined_is_refused(version: str, cell: str) -> None:
+    entry = Quarantined(reason="alert", by="ann", at=NOW, project="demo", version=version)
+    judge = _judge("allow: {releases: []}", "own", Quarantine(entries=(entry,)))
+    assert _shown(judge.verdict_on_name()) == cell
