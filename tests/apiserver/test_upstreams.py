@@ -119,6 +119,34 @@ def test_a_secret_of_another_namespace_cannot_be_named(stage: Callable[[], World
     assert [source["secret"]["name"] for source in mounted["projected"]["sources"]] == ["bootstrap-token"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "annotations", "is_allowed"),
+    [
+        ("kubernetes.io/service-account-token", {"kubernetes.io/service-account.name": "default"}, False),
+        ("bootstrap.kubernetes.io/token", {}, False),
+        ("example.com/own", {}, False),
+        ("kubernetes.io/basic-auth", {}, True),
+        ("kubernetes.io/tls", {}, True),
+        ("Opaque", {}, True),
+    ],
+)
+def test_a_secret_that_is_no_login_is_neither_mounted_nor_sent(
+    stage: Callable[[], World], kind: str, annotations: dict[str, str], *, is_allowed: bool
+) -> None:
+    """A tenant who may not read a service account's token must not have it sent to a host."""
+    world = stage()
+    login = dict.fromkeys(("username", "password", "token", "tls.crt", "tls.key"), "eA==")
+    metadata = {"name": "login", "namespace": world.namespace, "annotations": annotations}
+    world.rest.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": login})
+    condition, served = settled(world, plain("https://a.public.example/", "login"), PYPI)
+    volumes = world.get("Deployment", "wheelyard-main")["spec"]["template"]["spec"]["volumes"]
+    assert any(each["name"] == "upstreams" for each in volumes) is is_allowed
+    assert served["upstreams"][0].get("offline", False) is not is_allowed
+    assert (condition["reason"] == "SecretTypeNotAllowed") is not is_allowed
+    if not is_allowed:
+        assert (condition["status"], f"has the type {kind}," in condition["message"]) == ("False", True)
+
+
 def test_a_kill_at_any_write_ends_with_one_token(stage: Callable[[], World]) -> None:
     def kill(after: int) -> bool:
         world = stage()

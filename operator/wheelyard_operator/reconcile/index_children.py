@@ -18,7 +18,11 @@ from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.unused_credentials import remove_unused_credentials
-from wheelyard_operator.reconcile.upstream_policy import blocked_upstreams, missing_credentials
+from wheelyard_operator.reconcile.upstream_policy import (
+    blocked_upstreams,
+    missing_credentials,
+    without_refused_secrets,
+)
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.settings import Settings
@@ -59,7 +63,7 @@ class IndexChildren:
             progress.access = ServerAccess.of(observed, accepted, issuers)
             progress.users = progress.access.users
             self._apply_urgent(observed, progress.access, children, progress)
-            self._apply_rest(observed, children, progress)
+            self._apply_rest(without_refused_secrets(observed), children, progress)
         except Problem as problem:
             progress.problem = problem
         return progress

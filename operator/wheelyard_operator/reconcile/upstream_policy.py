@@ -6,17 +6,23 @@ out, the next upstream would be asked for its names, and could give the index an
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from wheelyard_operator.condition_types import UPSTREAMS_READY
 from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.egress import PYPI, EgressSettings, Host
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.resource import PackageIndex, Upstream
+from wheelyard_operator.resource import Manifest, PackageIndex, Upstream
 from wheelyard_operator.resource.allowed_names import allows
+from wheelyard_operator.status.conditions import truncate
 
 _CREDENTIALS = (("username", "password"), ("token",), ("tls.crt", "tls.key"))
 """Keys of a Secret, one group of which is enough."""
+_SECRET_TYPES = ("Opaque", "kubernetes.io/basic-auth", "kubernetes.io/tls")
+"""Types of Secrets that people make for a login. The `token` of a service account has the same key as
+one for an index."""
 
 
 def blocked_upstreams(index: PackageIndex, egress: EgressSettings) -> dict[str, Problem]:
@@ -26,14 +32,37 @@ def blocked_upstreams(index: PackageIndex, egress: EgressSettings) -> dict[str, 
 
 
 def missing_credentials(observed: ObservedIndex) -> dict[str, Problem]:
-    """Return why upstreams have no credentials, by the names of those whose Secret is incomplete."""
+    """Return why upstreams have no credentials, by the names of those whose Secret cannot be used."""
     named = ((each.name, each.credentials.secret_name) for each in observed.index.upstreams if each.credentials)
     found = ((name, _secret_problem(secret, observed)) for name, secret in named if secret)
     return {name: problem for name, problem in found if problem}
 
 
+def without_refused_secrets(observed: ObservedIndex) -> ObservedIndex:
+    """Return what was observed; an upstream whose Secret must not be sent is offline and without credentials."""
+    upstreams = tuple(map(partial(_without_refused_secret, observed), observed.index.upstreams))
+    return replace(observed, index=replace(observed.index, upstreams=upstreams))
+
+
+def _without_refused_secret(observed: ObservedIndex, upstream: Upstream) -> Upstream:
+    secret = observed.upstream_secrets.get(upstream.credentials.secret_name) if upstream.credentials else None
+    return upstream if secret is None or _has_type(secret) else replace(upstream, credentials=None, offline=True)
+
+
+def _has_type(secret: Manifest) -> bool:
+    return secret.get("type", _SECRET_TYPES[0]) in _SECRET_TYPES
+
+
 def _secret_problem(name: str, observed: ObservedIndex) -> Problem | None:
     secret = observed.upstream_secrets.get(name)
+    if secret and not _has_type(secret):
+        return Problem(
+            UPSTREAMS_READY,
+            "SecretTypeNotAllowed",
+            f"Secret {name} in namespace {observed.index.meta.namespace} has the type"
+            f" {truncate(secret['type'], 80)}, which is not sent to an upstream: put the login into a Secret of the"
+            f" type {' or '.join(_SECRET_TYPES)}.",
+        )
     if secret and any(all(decoded(secret, key) for key in keys) for keys in _CREDENTIALS):
         return None
     reason, what = (
