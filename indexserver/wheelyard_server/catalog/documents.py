@@ -131,6 +131,7 @@ class Documents:
         change: Callable[[Project], Project],
         objects: Mapping[str, Path | bytes] = MappingProxyType({}),
         *,
+        known: StoredProject | None = None,
         in_thread: bool = False,
     ) -> Project:
         """Apply `change` to the project; return the result once it is in the storage.
@@ -138,23 +139,26 @@ class Documents:
         `change` is a pure function. It may be applied several times, to newer and newer versions.
         If it returns its argument, nothing is written. `objects` are the objects that the changed
         project names for the first time. They are stored before the change is visible, and only if
-        there is something to write. `in_thread` says that the change takes long. Raises
+        there is something to write. `known` is the project as it was read before, which saves a read
+        if nothing was written since. `in_thread` says that the change takes long. Raises
         `StorageUnavailableError` if it remains unknown whether the change took effect.
         """
         operation = secrets.token_hex(_OPERATION_BYTES)
         for _ in range(SWAP_TRIES):
-            stored = await self.read(name)
+            stored = known or await self.read(name)
             if operation in stored.project.operations:
                 # Our own write of an earlier round took effect, although its answer was lost or
                 # reported a conflict. Others may have written since, or even undone it.
                 return stored.project
             project = await unpacked(stored.project)
             changed = await _changed(project, change, operation, in_thread=in_thread)
-            if changed is project:
+            if changed is project and known is None:
                 return changed
-            if await self._swapped(changed, stored.etag, objects):
-                return changed
-            objects = {}  # They are stored: only the swap was refused.
+            if changed is not project:
+                if await self._swapped(changed, stored.etag, objects):
+                    return changed
+                objects = {}  # They are stored: only the swap was refused.
+            known = None
         raise StorageUnavailableError(layout.document(name), "too many concurrent writers")
 
     async def _swapped(self, changed: Project, expected: ETag | None, objects: Mapping[str, Path | bytes]) -> bool:

@@ -88,7 +88,10 @@ async def received(answer: aiohttp.ClientResponse, max_bytes: int, room: Room | 
 
 
 async def decoded_in(room: Room, body: bytes, coding: str, max_bytes: int) -> bytes:
-    """Return `decoded`, from a thread; it may only be large if there is room."""
+    """Return `decoded`, from a thread unless it is little; it may only be large if there is room."""
+    if len(body) <= _SMALL:
+        with suppress(TooLargeError):
+            return decoded(body, coding, min(_SMALL, max_bytes))
     if len(body) <= LARGE_BYTES:
         with suppress(TooLargeError):
             return await asyncio.to_thread(decoded, body, coding, min(LARGE_BYTES, max_bytes))

@@ -8,7 +8,7 @@ from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import CHANGED_AT_ONCE, Documents
 from wheelyard_server.catalog.mirrors import claims, snapshot
 from wheelyard_server.catalog.mirrors.owners import Found, Owners
-from wheelyard_server.catalog.stored_project import Views
+from wheelyard_server.catalog.stored_project import StoredProject, Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError
 from wheelyard_server.model import Project
@@ -40,15 +40,15 @@ class FirstPages:
         """Return whether a question for this name is under way."""
         return name in self._asking
 
-    async def make(self, name: NormalizedName) -> None:
-        """Make the mirror if an upstream has the project.
+    async def make(self, name: NormalizedName, seen: StoredProject) -> None:
+        """Make the mirror if an upstream has the project, which was just read as `seen`.
 
         Raises `UpstreamError` if one cannot be asked, and `StorageError` if the mirror cannot be
         stored.
         """
         task = self._asking.get(name)
         if task is None:
-            task = self._asking[name] = asyncio.create_task(self._make(name))
+            task = self._asking[name] = asyncio.create_task(self._make(name, seen))
             task.add_done_callback(partial(self._ended, name))
         await asyncio.wait([task], timeout=PATIENCE_SECONDS)
         if not task.done():
@@ -61,17 +61,19 @@ class FirstPages:
         if not task.cancelled():
             task.exception()  # Retrieved: all readers may have left.
 
-    async def _make(self, name: NormalizedName) -> None:
+    async def _make(self, name: NormalizedName, seen: StoredProject) -> None:
         await self._check_format(name)
         found = await self._owners.first(name)
         if found is None:
             return
         files = list(found.page.files)
-        await self.store(name, found)
+        await self.store(name, found, seen)
         del found
         await freed(files)
 
-    async def store(self, name: NormalizedName, found: Found, *, by_release: bool = False) -> Project:
+    async def store(
+        self, name: NormalizedName, found: Found, seen: StoredProject | None = None, *, by_release: bool = False
+    ) -> Project:
         """Make the name a mirror of its owner, unless it has another owner by now, and return the project.
 
         `by_release`: it may have been this index's own or another upstream's.
@@ -94,7 +96,8 @@ class FirstPages:
             dropped = taken.dropped
             return claims.with_owner(project, upstream.name, taken.mirror)
 
-        made = await self._documents.change(name, owned, in_thread=len(found.page.files) > CHANGED_AT_ONCE)
+        is_large = len(found.page.files) > CHANGED_AT_ONCE
+        made = await self._documents.change(name, owned, known=seen, in_thread=is_large)
         if made is not before:
             self._count(upstream.name, before, dropped)
         return made

@@ -107,7 +107,7 @@ class Mirrors:
             return seen
         if not (project.owner or self._first_pages.is_asked(name)):
             (self._repeats if self._owners.was_asked(name) else self._new_names).count(asker)
-        await self._first_pages.make(name)
+        await self._first_pages.make(name, seen.stored)
         made = await self._documents.latest(name)
         self.is_fresh(made.project)  # Its age counts from now on.
         return FreshProject(made, forwarded=Forwarded(ForwardReason.MISS, made.project.owner))

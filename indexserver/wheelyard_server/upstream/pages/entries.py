@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -40,6 +41,9 @@ Entries = list[Entry | None]
 _HOST = r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _URL = re.compile(rf"https?://{_HOST}(?:[/?][!-\"$-\[\]-~]*)?")
 _REFERENCE = re.compile(r"[^\x00-\x20\x7f#\\]+")
+_SEGMENT = r"[A-Za-z0-9_~%+@=,-][A-Za-z0-9._~%+@=,-]*"
+_PLAIN_REFERENCE = re.compile(rf"((?:\.\./)*|/)((?:{_SEGMENT}/)*{_SEGMENT})")
+"""A path, relative or absolute, that only needs to be put behind a folder (RFC 3986, section 5.2)."""
 _FILENAME = re.compile(r"[!-.0-~](?:[ -.0-~]*[!-.0-~])?")
 _ASCII = "".join(map(chr, range(128)))
 _DIGEST = re.compile(r"[0-9A-Fa-f]+")
@@ -64,15 +68,26 @@ def absolute_url(base: str, reference: object) -> str | None:
 
 
 def _resolved(base: str, reference: str) -> str | None:
+    plain = _PLAIN_REFERENCE.fullmatch(reference)
     try:
-        scheme, host, *_ = urlsplit(reference)
-        if scheme and not host:
-            return None
-        url = urljoin(base, reference)
-        url = url if url.isascii() else quote(url, safe=_ASCII)
+        url = _joined(base, reference) if plain is None else _folder(base, plain[1]) + plain[2]
     except ValueError:
         return None
-    return url if _URL.fullmatch(url) and len(url) <= MAX_URL_LENGTH else None
+    return url if url and _URL.fullmatch(url) and len(url) <= MAX_URL_LENGTH else None
+
+
+@lru_cache(256)
+def _folder(base: str, prefix: str) -> str:
+    """Return the folder that plain references with this prefix begin at: a page has thousands of them."""
+    return urljoin(base, prefix or ".")
+
+
+def _joined(base: str, reference: str) -> str | None:
+    scheme, host, *_ = urlsplit(reference)
+    if scheme and not host:
+        return None
+    url = urljoin(base, reference)
+    return url if url.isascii() else quote(url, safe=_ASCII)
 
 
 def filename_of(url: str) -> str:

@@ -56,6 +56,9 @@ def _files(cursor: Cursor, files: Files) -> Slices[None]:
     while goes_on:
         found = cursor.guessed_entries()
         if found is None:
+            found = cursor.guessed_last_entries()
+            goes_on = found is None
+        if found is None:
             yield
             found, goes_on = cursor.counted_entries()
         files.add(found)

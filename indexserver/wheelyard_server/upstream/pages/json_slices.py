@@ -1,9 +1,9 @@
 """The cursor over a JSON page, which decodes slices of its files.
 
-The end of a slice of files is a guess first: a `}` that a comma and a `{` follow. A slice in
-brackets is valid JSON only if its own brackets are balanced and its strings are closed. So if it
-begins at a real boundary and is valid, it ends at one. Otherwise the standard library decodes value
-by value, which is slower and exact.
+The end of a slice of files is a guess first: a `}` that a comma and a `{` follow, or the bracket
+that ends the array. A slice in brackets is valid JSON only if its own brackets are balanced and its
+strings are closed. So if it begins at a real boundary and is valid, it ends at one. Otherwise the
+standard library decodes value by value, which is slower and exact.
 """
 
 import json
@@ -23,6 +23,7 @@ MAX_CONTAINERS = 20_000
 """Maximum number of arrays and objects that are decoded at once: each costs Python more than any text."""
 
 _CUT = re.compile(rb"\}[ \t\r\n]{0,64}+(,)[ \t\r\n]{0,64}+\{")
+_END = re.compile(rb"\}[ \t\r\n]{0,64}+(\])")
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _INVALID = "answered with a page that is not valid JSON, or has a value that is too large"
 _decode_value = json.JSONDecoder().raw_decode
@@ -82,7 +83,14 @@ class Cursor:
         """Return the next entries up to a guessed end, and go behind the comma; None if the guess is wrong."""
         self._settle()
         least = self._position + SLICE_BYTES
-        cut = _CUT.search(self._body, least, least + SLICE_BYTES)
+        return self._entries_until(_CUT.search(self._body, least, least + SLICE_BYTES))
+
+    def guessed_last_entries(self) -> Entries | None:
+        """Do the same up to the guessed end of the array, and go behind its bracket."""
+        self._settle()
+        return self._entries_until(_END.search(self._body, self._position, self._position + 2 * SLICE_BYTES))
+
+    def _entries_until(self, cut: re.Match[bytes] | None) -> Entries | None:
         if cut is None:
             return None
         try:

@@ -104,6 +104,29 @@ async def test_a_change_that_changes_nothing_writes_nothing() -> None:
     assert [call.split()[0] for call in storage.calls[calls:]] == ["read"]
 
 
+async def test_a_project_that_was_just_read_is_changed_without_another_read() -> None:
+    storage = MemoryStorage()
+    documents = Documents(storage)
+    known = await documents.read(NAME)
+    calls = len(storage.calls)
+    await documents.change(NAME, adding("a"), known=known)
+    assert [call.split()[0] for call in storage.calls[calls:] if KEY in call] == ["write"]
+
+
+async def test_a_change_of_a_project_that_was_read_too_early_is_decided_again() -> None:
+    """What was read before never decides, neither that something is written nor that nothing is."""
+    storage = MemoryStorage()
+    here, there = Documents(storage), Documents(storage)
+    empty = await here.read(NAME)
+    await there.change(NAME, adding("a"))
+    with_a = await here.read(NAME)
+    await here.change(NAME, adding("b"), known=empty)
+    assert await filenames(here) == ["a", "b"]
+    await there.change(NAME, lambda project: project.replace(files=()))
+    await here.change(NAME, adding("a"), known=with_a)
+    assert await filenames(there) == ["a"]
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b'{"name": 1}', b'{"name": "demo", "format": 99}'])
 async def test_an_unreadable_document_is_an_error_not_an_empty_project(body: bytes) -> None:
     storage = MemoryStorage()

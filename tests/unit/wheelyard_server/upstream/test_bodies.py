@@ -1,12 +1,20 @@
 """Bodies in content codings, with bounds."""
 
+import asyncio
 import gzip
 import zlib
 
 import pytest
 import zstandard
 
-from wheelyard_server.upstream.bodies import TooLargeError, UnreadableCodingError, decoded
+from wheelyard_server.upstream.bodies import (
+    LARGE_BYTES,
+    Room,
+    TooLargeError,
+    UnreadableCodingError,
+    decoded,
+    decoded_in,
+)
 from wheelyard_server.upstream.failures import HiccupError
 
 PLAIN = b"<!DOCTYPE html>" + b"a" * 1_000_000
@@ -70,3 +78,20 @@ def test_a_bomb_is_not_unpacked(coding: str) -> None:
     assert len(body) < 500_000
     with pytest.raises(TooLargeError):
         decoded(body, coding, 1 << 20)
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 100_000, LARGE_BYTES + 1])
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_a_body_of_any_size_is_decoded_and_a_large_one_has_the_room_for_itself(
+    size: int, coding: str
+) -> None:
+    plain, lock = b"a" * size, asyncio.Lock()
+    room = Room(lock)
+    body = gzip.compress(plain) if coding == "gzip" else plain
+    assert await decoded_in(room, body, coding, 2 * LARGE_BYTES) == plain
+    assert lock.locked() == (size > LARGE_BYTES)
+
+
+async def test_a_small_body_that_unpacks_to_too_much_is_refused() -> None:
+    with pytest.raises(TooLargeError):
+        await decoded_in(Room(asyncio.Lock()), gzip.compress(b"a" * 100_000), "gzip", 99_999)
