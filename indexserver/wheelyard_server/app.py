@@ -28,6 +28,8 @@ from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.errors import BusyError, InvalidSettingsError, StorageError, UnsafeStorageError
+from wheelyard_server.events.delivery import CHECK_SECONDS as CHECK_EVENTS_SECONDS
+from wheelyard_server.events.opening import Webhook, open_webhook
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.measured import MeasuredStorage
@@ -56,8 +58,10 @@ from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import CORS_HANDLERS, ROUTES
 from wheelyard_server.web.telemetry.audit import audit_requests
+from wheelyard_server.web.telemetry.event_metrics import events_route
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
+from wheelyard_server.web.telemetry.refusals import announce_refusals
 from wheelyard_server.web.telemetry.sampling import Sampling
 from wheelyard_server.web.telemetry.upstream_metrics import UpstreamStates
 
@@ -85,6 +89,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     unsent = Unsent(settings.limits.unsent_bytes, settings.limits.unsent_bytes_per_address)
     inside = (audit_requests, refuse_cross_site, unsent.middleware)
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, *inside])
+    webhook = open_webhook(settings)
+    metrics.export_webhook(webhook)
     sampling = _trace(app, settings)
     app[LIFECYCLE] = lifecycle
     app[BACKGROUND] = background = Background(time.time)
@@ -106,6 +112,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
     app[METRICS_APP] = metrics_app(metrics, access, background, states)
+    if webhook is not None:
+        _announce(app, webhook)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
     app[PASSWORDS] = passwords = PasswordChecker(time.monotonic, slots=slots)
     app[CATALOG_ACCESS] = catalog_access = CatalogAccess(catalog, access, passwords)
@@ -205,6 +213,23 @@ def _cache(settings: Settings) -> FileCache | None:
     if settings.cache is None:
         return None
     return FileCache(settings.cache.folder, settings.cache.max_bytes, VerifiedFiles(), lambda: datetime.now(UTC))
+
+
+def _announce(app: web.Application, webhook: Webhook) -> None:
+    """Send events to the webhook while the application runs."""
+
+    async def deliver(app: web.Application) -> AsyncIterator[None]:
+        loop = app[BACKGROUND].start("sending events", webhook.delivery.deliver, CHECK_EVENTS_SECONDS)
+        yield
+        loop.stop()
+        await webhook.close()
+
+    app[CATALOG].counts.events = webhook.queue
+    app[METRICS_APP].add_routes([events_route(webhook)])
+    # It must see the refusals themselves, and the records of their users.
+    inside = app.middlewares.index(audit_requests) + 1
+    app.middlewares.insert(inside, announce_refusals(webhook.queue, lambda: datetime.now(UTC)))
+    app.cleanup_ctx.append(deliver)
 
 
 async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:

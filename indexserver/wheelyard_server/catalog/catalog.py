@@ -80,7 +80,7 @@ class Catalog:
         )
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
-        self._publisher = Publisher(self._documents, attestations, policy.uploads, views)
+        self._publisher = Publisher(self._documents, attestations, policy.uploads, views, self.counts)
         verified = VerifiedFiles()
         self._contents = Contents(storage, verified, cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness, now=now)

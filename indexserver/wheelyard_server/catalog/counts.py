@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from wheelyard_server.events import NO_EVENTS, Events
+
 
 class Source(StrEnum):
     """The source of a file's bytes."""
@@ -69,7 +71,7 @@ class MirrorCounts:
 
 @dataclass(slots=True)
 class Counts:
-    """Counts since the process started."""
+    """Counts since the process started, and the receiver of events."""
 
     page_reads: int = 0
     """Requests that read a project."""
@@ -80,3 +82,4 @@ class Counts:
     mirrors: MirrorCounts = field(default_factory=MirrorCounts)
     file_reads: Counter[Source] = field(default_factory=Counter)
     mirrored: Counter[MirrorEvent] = field(default_factory=Counter)
+    events: Events = NO_EVENTS

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from wheelyard_server import spans
 from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.mirrors.claims import upheld
@@ -23,6 +24,7 @@ from wheelyard_server.catalog.provenance.later_attestations import LaterAttestat
 from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.errors import InvalidUploadError
+from wheelyard_server.events.kinds import published
 from wheelyard_server.model import File, Finding, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
 from wheelyard_server.settings import Accept
@@ -72,8 +74,10 @@ class Publisher:
         attestations: LaterAttestations,
         limits: UploadLimits,
         views: Views,
+        counts: Counts,
     ) -> None:
         self._documents = documents
+        self._counts = counts
         self._attestations = attestations
         self._limits = limits
         self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
@@ -97,6 +101,8 @@ class Publisher:
                 _objects(name, file, upload, inspected),
             )
         stored = project.same_file(file.filename)
+        if stored is not None and stored.upload_id == file.upload_id:
+            self._counts.events.emit(published(name, stored))
         if upload.attestations is not None and stored is not None and stored.upload_id != file.upload_id:
             with spans.step("upload.attest"):
                 await self._attestations.add(name, file.filename, upload.attestations, upload.job)

@@ -16,6 +16,7 @@ import yaml
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings.part import GIB, MIB, Scalar, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
+from wheelyard_server.settings.webhook import WebhookSettings
 from wheelyard_server.settings.yaml_loaders import SAFE_LOADER, YamlLoader
 from wheelyard_server.tls import check_authorities
 
@@ -298,6 +299,8 @@ class Settings(SettingsPart, frozen=True):
     """Other indexes, in order: the first that has a name owns it."""
     names: Names = Names()
     egress: Egress = Egress()
+    webhook: WebhookSettings | None = None
+    """None sends no events."""
 
     def __post_init__(self) -> None:
         names = [upstream.name for upstream in self.upstreams]

@@ -51,8 +51,10 @@ _target: ContextVar[_Target] = ContextVar("target")
 class Connections:
     """Connections that are kept open, and ones for a single request. Must be used in one event loop."""
 
-    def __init__(self, allowed: AllowedHosts) -> None:
+    def __init__(self, allowed: AllowedHosts, listed_in: str = "`upstreams.allowedHosts` of the chart") -> None:
+        """`listed_in` is where people list allowed hosts."""
         self._allowed = allowed
+        self._listed_in = listed_in
         self._last_used: dict[Origin, str] = {}
         """The address that each host was last connected to."""
         self._resolver = _Resolver(self._last_used)
@@ -68,9 +70,11 @@ class Connections:
         tls: ssl.SSLContext,
         through: tuple[Proxy, Origin] | None,
         is_again: bool,
+        body: bytes | None = None,
     ) -> aiohttp.ClientResponse:
-        """Send a GET and return the answer, whose body is not read yet; redirects are not followed.
+        """Send a GET, or a POST with a body; redirects are not followed.
 
+        The body of the answer is not read yet.
         `through` is a proxy and its host. If `is_again`, the connection is new, and to another
         address if there are several. Raises `NETWORK_ERRORS`, or `ForbiddenTargetError` if no
         address may be connected to.
@@ -79,8 +83,10 @@ class Connections:
         target = _Target(host, is_again)
         token = _target.set(target)
         try:
-            return await self._session(is_single=is_again).get(
+            return await self._session(is_single=is_again).request(
+                "GET" if body is None else "POST",
                 url,
+                data=body,
                 headers=headers,
                 ssl=tls,
                 proxy=proxy.url if proxy else None,
@@ -89,7 +95,7 @@ class Connections:
             )
         except aiohttp.ClientConnectorError as error:
             if target.refused:
-                raise ForbiddenTargetError(_refusal(target)) from error
+                raise ForbiddenTargetError(_refusal(target, self._listed_in)) from error
             raise
         finally:
             _target.reset(token)
@@ -176,9 +182,9 @@ def _proxy_headers(proxy: Proxy | None) -> dict[str, str] | None:
     return {"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else None
 
 
-def _refusal(target: _Target) -> str:
+def _refusal(target: _Target, listed_in: str) -> str:
     kinds = " and ".join(sorted(target.refused))
     return (
         f"is not connected to, because {target.origin.name} has a {kinds} address: only hosts that are listed in "
-        "`upstreams.allowedHosts` of the chart may have private ones"
+        f"{listed_in} may have private ones"
     )

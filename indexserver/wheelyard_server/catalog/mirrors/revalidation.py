@@ -17,6 +17,7 @@ from wheelyard_server.catalog.stored_project import Forwarded, ForwardReason
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock, WallClock
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamUnavailableError, WheelyardError
+from wheelyard_server.events.kinds import digest_changed
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
@@ -166,16 +167,19 @@ class Revalidation:
         await self._change(owner, name, take, begun, is_large=len(page.files) > CHANGED_AT_ONCE)
         if taken is None:
             return None
-        self._count(source.upstream, taken)
+        self._count(name, source.upstream, taken)
         return taken.mirror
 
-    def _count(self, upstream: str, taken: snapshot.Taken) -> None:
+    def _count(self, name: NormalizedName, upstream: str, taken: snapshot.Taken) -> None:
         counts = self._counts.mirrors
         counts.conflicts[upstream] += len(taken.conflicts)
         counts.gone[upstream] += taken.gone
         counts.dropped[upstream] += taken.dropped
-        for filename in taken.conflicts:
-            log.error("The upstream %s lists other bytes for %s than before: they are refused", upstream, filename)
+        for file in taken.conflicts:
+            log.error(
+                "The upstream %s lists other bytes for %s than before: they are refused", upstream, file.filename
+            )
+            self._counts.events.emit(digest_changed(name, upstream, file, self._now()))
 
     async def _change(
         self,

@@ -52,8 +52,8 @@ class Taken(NamedTuple):
 
     mirror: Mirror
     """The old one, the same object, if nothing has changed."""
-    conflicts: tuple[str, ...] = ()
-    """Filenames for which the upstream lists other bytes than before, for the first time."""
+    conflicts: tuple[MirroredFile, ...] = ()
+    """Files for which the upstream lists other bytes than before, for the first time."""
     gone: int = 0
     """Number of files that the page lacks for the first time."""
     dropped: int = 0
@@ -110,7 +110,7 @@ def _merged(old: Mirror, page: Page, listed: dict[str, MirroredFile], source: So
         reason = f"has listed more than {MAX_FILES} files of {source.project} by now"
         raise UpstreamAnswerError(source.upstream, reason)
     new = _described(old.replace(files=files, missing=None, outdated=None), page, now)
-    conflicts = (each.filename for each in present if each.conflict and not _has_conflict(known, each))
+    conflicts = (each for each in present if each.conflict and not _has_conflict(known, each))
     gone = sum(file.gone is None for file in lost)
     is_same = _same(old, new) and not _is_confirmable(old, files, now)
     return Taken(old if is_same else new, tuple(conflicts), gone)

@@ -16,6 +16,7 @@ from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts, KeptSize
+from wheelyard_server.events.opening import Webhook
 from wheelyard_server.model import FORMAT
 from wheelyard_server.upstream import Upstream
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
@@ -28,6 +29,7 @@ from wheelyard_server.web.telemetry.collectors import (
     CatalogMetrics,
     RequestMetrics,
 )
+from wheelyard_server.web.telemetry.event_metrics import EventMetrics
 from wheelyard_server.web.telemetry.upstream_metrics import KeptMetrics, UpstreamMetrics, UpstreamStates
 
 NO_ROUTE = "none"
@@ -118,6 +120,10 @@ class Metrics:
     def export_kept(self, kept: Callable[[], KeptSize]) -> None:
         """Export the size of the bytes of upstreams that are kept."""
         self.registry.register(KeptMetrics(kept))
+
+    def export_webhook(self, webhook: Webhook | None) -> None:
+        """Export the events that are sent."""
+        self.registry.register(EventMetrics(webhook))
 
     def export_background(self, background: Background) -> None:
         """Export the state of the background loops."""

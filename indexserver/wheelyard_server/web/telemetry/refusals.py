@@ -1,0 +1,26 @@
+"""Announces refusals of files and names by a rule."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from wheelyard_server.access.rules import ANONYMOUS
+from wheelyard_server.clock import WallClock
+from wheelyard_server.errors import RefusedFileError
+from wheelyard_server.events import Events
+from wheelyard_server.events.kinds import blocked
+from wheelyard_server.web.context import RECORD
+
+
+def announce_refusals(events: Events, now: WallClock) -> Middleware:
+    """Return a middleware, which belongs inside `audit_requests`."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RefusedFileError as error:
+            user = str(request[RECORD].principal or ANONYMOUS)
+            events.emit(blocked(error.refusal, str(error), user, now()))
+            raise
+
+    return middleware
