@@ -139,8 +139,8 @@ class Documents:
         `change` is a pure function. It may be applied several times, to newer and newer versions.
         If it returns its argument, nothing is written. `objects` are the objects that the changed
         project names for the first time. They are stored before the change is visible, and only if
-        there is something to write. `known` is the project as it was read before, which saves a read
-        if nothing was written since. `in_thread` says that the change takes long. Raises
+        there is something to write. `known` is the project as it was read before, which saves a
+        read if nothing was written since. `in_thread` says that the change takes long. Raises
         `StorageUnavailableError` if it remains unknown whether the change took effect.
         """
         operation = secrets.token_hex(_OPERATION_BYTES)

@@ -114,7 +114,7 @@ async def test_a_project_that_was_just_read_is_changed_without_another_read() ->
 
 
 async def test_a_change_of_a_project_that_was_read_too_early_is_decided_again() -> None:
-    """What was read before never decides, neither that something is written nor that nothing is."""
+    """An old read never decides, neither that something is written nor that nothing is."""
     storage = MemoryStorage()
     here, there = Documents(storage), Documents(storage)
     empty = await here.read(NAME)
