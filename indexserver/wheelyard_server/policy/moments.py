@@ -21,7 +21,11 @@ def later(moment: datetime, seconds: int) -> datetime:
 
 def shown(moment: datetime) -> str:
     """Return a moment for people, such as `2026-12-06 10:00 UTC`, rounded up to the minute."""
-    return f"{later(moment, 59).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    try:
+        utc = later(moment, 59).astimezone(UTC)
+    except OverflowError:
+        utc = END_OF_TIME
+    return f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
 def earlier(moment: datetime, seconds: int) -> datetime:
