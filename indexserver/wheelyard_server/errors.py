@@ -239,5 +239,12 @@ class FeedError(WheelyardError):
         self.reason = reason
 
 
+class NothingWaitsError(WheelyardError):
+    """No export waits for a person."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing waits: all advisories that the feed shows are in force")
+
+
 class NoListingError(FeedError):
     """The feed has no list of changes, only exports."""

@@ -32,10 +32,13 @@ _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runti
 """What `zipfile` raises for an archive that is damaged, encrypted, or compressed in a way that it does not know."""
 
 
-def read_export(path: Path) -> Slices[Export]:
-    """Return the records of an archive; raise `FeedError` unless it is whole and has at least one."""
+def read_export(file: Path | int) -> Slices[Export]:
+    """Return the records of an archive, given as a path or a descriptor.
+
+    Raises `FeedError` unless the archive is whole and has at least one.
+    """
     try:
-        with io.FileIO(path) as raw, _Bounded(raw) as file, zipfile.ZipFile(file) as archive:
+        with _opened(file) as opened, zipfile.ZipFile(opened) as archive:
             reader = _Reader(archive)
             yield from reader.read(_of_records(archive.infolist()))
     except _DAMAGES as error:
@@ -43,6 +46,10 @@ def read_export(path: Path) -> Slices[Export]:
     if not reader.records:
         raise FeedError("has an export without any record that can be read")
     return Export(reader.records, frozenset(reader.unreadable))
+
+
+def _opened(file: Path | int) -> "_Bounded":
+    return _Bounded(io.FileIO(file, closefd=not isinstance(file, int)))
 
 
 class _Bounded(io.BufferedReader):

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings.advisories import AdvisorySettings
 from wheelyard_server.settings.part import GIB, MIB, Scalar, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
 from wheelyard_server.settings.webhook import WebhookSettings
@@ -298,6 +299,8 @@ class Settings(SettingsPart, frozen=True):
     upstreams: tuple[UpstreamSettings, ...] = ()
     """Other indexes, in order: the first that has a name owns it."""
     names: Names = Names()
+    advisories: AdvisorySettings | None = None
+    """None: there is no feed of advisories; what was loaded by hand counts."""
     egress: Egress = Egress()
     webhook: WebhookSettings | None = None
     """None sends no events."""

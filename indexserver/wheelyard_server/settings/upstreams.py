@@ -11,6 +11,8 @@ from wheelyard_server.tls import check_authorities
 
 PYPI = "pypi"
 """The word for PyPI in `allowedHosts`, and the usual name of its upstream."""
+OSV = "osv"
+"""The word for OSV's export of advisories in `allowedHosts`."""
 
 
 class PyPI(SettingsPart, frozen=True):
@@ -81,9 +83,9 @@ class Names(SettingsPart, frozen=True):
 class Egress(SettingsPart, frozen=True):
     """The limits of connections to upstreams."""
 
-    allowed_hosts: tuple[Host, ...] = (PYPI,)
-    """Hosts and the word `pypi`. `host` is that host at the port of the scheme, `host:port` at
-    another. It counts for pages, files, redirects and proxies. A host that is listed may have
+    allowed_hosts: tuple[Host, ...] = (PYPI, OSV)
+    """Hosts and the words `pypi` and `osv`. `host` is that host at the port of the scheme, `host:port` at
+    another. It counts for pages, files, advisories, redirects and proxies. A host that is listed may have
     private addresses and speak plain HTTP."""
     proxy: str = ""
     """URL of the HTTP proxy for all upstreams; empty: `HTTPS_PROXY` and `HTTP_PROXY`."""

@@ -107,6 +107,11 @@ def mirrored(sha256: str) -> str:
     return f"{MIRRORED}{sha256[:2]}/{sha256}"
 
 
+def advisories(sha256: str) -> str:
+    """Return the key of the advisories with this digest."""
+    return f"{ADVISORIES}{sha256}"
+
+
 def spent(last_day: date, digest: str) -> str:
     """Return the key of the mark that a token was used."""
     return f"{SPENT}{last_day.isoformat()}/{digest}"

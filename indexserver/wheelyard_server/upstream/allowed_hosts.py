@@ -1,10 +1,10 @@
-"""The hosts that may be connected to: those that the operator lists, and PyPI (ADR 37)."""
+"""The hosts that may be connected to: those that the operator lists, PyPI and OSV (ADR 37)."""
 
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from wheelyard_server.settings.upstreams import PYPI, Egress
-from wheelyard_server.upstream import pypi, urls
+from wheelyard_server.settings.upstreams import OSV, PYPI, Egress
+from wheelyard_server.upstream import osv, pypi, urls
 from wheelyard_server.upstream.addresses import AddressKind, kind_of
 from wheelyard_server.upstream.urls import Origin
 
@@ -13,12 +13,13 @@ class AllowedHosts:
     """The limits of `egress`, as questions."""
 
     def __init__(self, egress: Egress) -> None:
-        # A host of this name is listed with its port: a Service `pypi` would otherwise be trusted.
-        self._listed = _lower(egress.allowed_hosts) - {PYPI}
+        # Hosts of these names are listed with their port: a Service `pypi` would otherwise be trusted.
+        self._listed = _lower(egress.allowed_hosts) - {PYPI, OSV}
         self._private_addresses = egress.private_addresses
         self._denied = tuple(ip_network(each) for each in egress.denied_networks)
         self.has_pypi = PYPI in egress.allowed_hosts
         """Whether upstreams may be PyPI, whose pages name the hosts of its files."""
+        self._has_osv = OSV in egress.allowed_hosts
 
     def lists(self, origin: Origin) -> bool:
         """Return whether a host is listed: it may then have a private address, and speak plain HTTP."""
@@ -27,6 +28,10 @@ class AllowedHosts:
     def allows_pages(self, origin: Origin) -> bool:
         """Return whether an upstream's pages may come from here."""
         return self.lists(origin) or (self.has_pypi and origin == urls.origin(urls.parse(pypi.simple_url())))
+
+    def allows_feed(self, origin: Origin) -> bool:
+        """Return whether advisories may come from here."""
+        return self.lists(origin) or (self._has_osv and origin == urls.origin(urls.parse(osv.EXPORT_URL)))
 
     def refused_kind(self, origin: Origin, address: str) -> AddressKind | None:
         """Return the kind of an address that this host must not be connected to; None if it may be."""

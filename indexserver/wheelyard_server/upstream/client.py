@@ -34,7 +34,13 @@ class HttpUpstream:
         self._connections = Connections(allowed)
         self._health = HealthRecord(settings.name, wall_clock)
         targets = Targets(settings, allowed, proxies)
-        requester = Requester(settings, targets, self._connections, wall_clock)
+        requester = Requester(
+            self._connections,
+            targets,
+            wall_clock,
+            authorities=settings.ca_bundle,
+            credentials_folder=settings.credentials_folder,
+        )
         guard = Guard(settings.name, self._health, clock)
         self.url = str(targets.url)
         self._pages = PageRequests(settings.name, targets, requester, guard, settings.absent_on)

@@ -1,15 +1,15 @@
-"""Sends a request of one upstream: redirects, credentials, proxies, and answers that are failures."""
+"""Sends a request of one upstream, or of a feed: redirects, credentials, proxies, and answers that are failures."""
 
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import aiohttp
 from yarl import URL
 
 from wheelyard_server.clock import WallClock
-from wheelyard_server.settings.upstreams import UpstreamSettings
 from wheelyard_server.tls import client_context
 from wheelyard_server.upstream import urls
 from wheelyard_server.upstream.bodies import discard
@@ -23,7 +23,7 @@ from wheelyard_server.upstream.failures import (
     in_words,
 )
 from wheelyard_server.upstream.http_times import retry_after
-from wheelyard_server.upstream.targets import Targets
+from wheelyard_server.upstream.proxies import Proxy
 from wheelyard_server.upstream.urls import Origin
 
 MAX_REDIRECTS = 3
@@ -32,6 +32,21 @@ _REFUSALS = frozenset({401, 403})
 
 Check = Callable[[Origin], None]
 """Raises `ForbiddenTargetError` for a host that a request must not go to."""
+
+
+class Routes(Protocol):
+    """How hosts are reached, and which of them get the credentials."""
+
+    def proxy(self, origin: Origin) -> tuple[Proxy, Origin] | None:
+        """Return the proxy for a host, with its own; None if it is reached directly.
+
+        Raises `ForbiddenTargetError`.
+        """
+        ...
+
+    def gets_credentials(self, origin: Origin) -> bool:
+        """Return whether requests to this host have the credentials."""
+        ...
 
 
 class Answer(NamedTuple):
@@ -51,16 +66,23 @@ class Answer(NamedTuple):
 
 
 class Requester:
-    """Requests of one upstream."""
+    """Requests of one upstream, or of a feed."""
 
     def __init__(
-        self, settings: UpstreamSettings, targets: Targets, connections: Connections, clock: WallClock
+        self,
+        connections: Connections,
+        routes: Routes,
+        clock: WallClock,
+        *,
+        authorities: str,
+        credentials_folder: Path | None = None,
     ) -> None:
-        self._targets = targets
+        """Trust these authorities (PEM) in addition to the public ones."""
+        self._routes = routes
         self._connections = connections
         self._clock = clock
-        self._folder = CredentialsFolder(settings.credentials_folder)
-        self._authorities = settings.ca_bundle
+        self._folder = CredentialsFolder(credentials_folder)
+        self._authorities = authorities
         self._contexts: dict[Credentials, ssl.SSLContext] = {}
 
     async def get(self, url: URL, headers: Mapping[str, str], check: Check, *, is_again: bool) -> Answer:
@@ -92,13 +114,13 @@ class Requester:
         return await self._sent(url, headers, renewed, is_again=is_again)
 
     def _credentials(self, origin: Origin) -> Credentials:
-        return self._folder.current() if self._targets.gets_credentials(origin) else NO_CREDENTIALS
+        return self._folder.current() if self._routes.gets_credentials(origin) else NO_CREDENTIALS
 
     async def _sent(
         self, url: URL, headers: Mapping[str, str], credentials: Credentials, *, is_again: bool
     ) -> aiohttp.ClientResponse:
         origin = urls.origin(url)
-        through = self._targets.proxy(origin)
+        through = self._routes.proxy(origin)
         authorization = {"Authorization": credentials.authorization} if credentials.authorization else {}
         try:
             return await self._connections.send(
