@@ -79,7 +79,7 @@ class Replica:
 
     def __init__(self, storage: Storage, feed: FakeFeed, time: FakeTime, poll_seconds: float = 120) -> None:
         self.put: list[Advisories] = []
-        """What was put in force, in order."""
+        """The advisories that were put in force, in order."""
         self.followed = FollowedAdvisories(storage, self.put.append)
         self.fetcher = AdvisoryFetcher(storage, self.followed, feed, poll_seconds, time.now)
         self.by_hand = AdvisoriesByHand(storage, self.followed, time.now)

@@ -1,4 +1,4 @@
-"""A feed in a file: an export that someone brings here, where there is no way out."""
+"""A feed in a file: an export that a person brings to a network without access to the feed."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -84,9 +84,9 @@ class Egress(SettingsPart, frozen=True):
     """The limits of connections to upstreams."""
 
     allowed_hosts: tuple[Host, ...] = (PYPI, OSV)
-    """Hosts and the words `pypi` and `osv`. `host` is that host at the port of the scheme, `host:port` at
-    another. It counts for pages, files, advisories, redirects and proxies. A host that is listed may have
-    private addresses and speak plain HTTP."""
+    """Hosts and the words `pypi` and `osv`. `host` is that host at the port of the scheme,
+    `host:port` at another. It counts for pages, files, advisories, redirects and proxies. A host
+    that is listed may have private addresses and speak plain HTTP."""
     proxy: str = ""
     """URL of the HTTP proxy for all upstreams; empty: `HTTPS_PROXY` and `HTTP_PROXY`."""
     no_proxy: tuple[str, ...] = ()

@@ -13,7 +13,8 @@ class AllowedHosts:
     """The limits of `egress`, as questions."""
 
     def __init__(self, egress: Egress) -> None:
-        # Hosts of these names are listed with their port: a Service `pypi` would otherwise be trusted.
+        # Hosts of these names are listed with their port: otherwise a Service `pypi` would be
+        # trusted.
         self._listed = _lower(egress.allowed_hosts) - {PYPI, OSV}
         self._private_addresses = egress.private_addresses
         self._denied = tuple(ip_network(each) for each in egress.denied_networks)

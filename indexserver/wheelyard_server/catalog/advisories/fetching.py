@@ -1,7 +1,7 @@
 """Fetches advisories, on one replica at a time: the one whose claim in the pointer succeeds.
 
-Each step may be the last of a killed server: objects are stored before the pointer names them, and a
-claim ends by itself.
+Each step may be the last of a killed server: objects are stored before the pointer names them, and
+a claim ends by itself.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""From the records that are known and those that a feed sends to those in force. Pure.
+"""Merges the records that are known and those that a feed sends into those in force. Pure.
 
-Of two states of a record, the later one counts: an export may be older than single records that
-were read before it. What a feed takes away is checked; what it adds never waits.
+The later one of two states of a record counts: an export may be older than single records that
+were read before it. Records that a feed takes away are checked; those that it adds never wait.
 """
 
 from collections import defaultdict

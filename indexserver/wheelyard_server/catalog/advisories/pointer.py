@@ -101,7 +101,7 @@ class StoredPointer(NamedTuple):
     etag: ETag | None
     """None if there is none in the storage."""
     is_damaged: bool = False
-    """Whether it cannot be read, so that nobody knows what was in force."""
+    """Whether it cannot be read, so that the advisories that were in force are unknown."""
 
 
 NO_POINTER = StoredPointer(Pointer(), None)

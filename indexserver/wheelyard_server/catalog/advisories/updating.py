@@ -136,8 +136,8 @@ class Updates:
         async def one(modified: datetime, identifier: str) -> Record:
             async with places:
                 record = await feed.record(identifier)
-            # One that is gone or unreadable says what it said before. It is not asked for again until
-            # it changes.
+            # One that is gone or unreadable says what it said before. It is not asked for again
+            # until it changes.
             record = record or known.get(identifier) or nothing(identifier, modified)
             return dated(record, max(record.modified, modified))
 
@@ -173,7 +173,9 @@ class Updates:
         return await layers.store(self._storage, await in_slices(layer_of(records, names, ids)))
 
 
-_WHAT_TO_DO = "What it adds is in force, what it takes away stays. If that is right: wheelyard advisories accept"
+_WHAT_TO_DO = (
+    "Its new records are in force, and those that are missing stay. If that is right: wheelyard advisories accept"
+)
 
 
 class _Fetched(NamedTuple):
