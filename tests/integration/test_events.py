@@ -1,6 +1,7 @@
 """Events of a real server arrive at a real receiver over TLS, once for each, whatever the receiver does."""
 
 import json
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from clients.command import output, run
-from clients.environments import UV
+from clients.environments import UV, environment
 from support import distributions
 from support.access import OWNER, PUBLISHER
 from support.command_line import wheelyard
@@ -20,6 +21,8 @@ from support.server import Server
 from support.upstreams.mirroring import Index, index, mirror_settings
 from support.upstreams.running import Upstream, upstream
 from support.upstreams.stock import NEEDED
+
+CHECK = Path(__file__).parents[1] / "clients/check_event.py"
 
 
 @pytest.fixture
@@ -140,3 +143,17 @@ def test_a_killed_server_repeats_an_event_with_its_id(tmp_path: Path, hook: Rece
     # Unless an hour has begun in between: then it is another event.
     hours = {each["time"][:13] for each in hook.events("blocked")}
     assert (len(ids), len(set(ids))) == (2, len(hours))
+
+
+def test_the_libraries_of_receivers_accept_an_event(announcing: Index, hook: Receiver, tmp_path: Path) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    (tmp_path / "secret/secret").write_text(secret)
+    publish(announcing.server, distributions.wheel(tmp_path, "acme_lib"))
+    wait_until(lambda: hook.events("published"))
+    (got,) = hook.received
+    given = {"secret": secret, "headers": dict(got.headers), "body": got.body.decode()}
+    checking = [environment("webhooks") / "bin/python", CHECK]
+    done = subprocess.run(checking, input=json.dumps(given), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["specversion"], found["type"]) == ("1.0", "dev.wheelyard.published")

@@ -47,14 +47,15 @@ def _key(name: str, text: str) -> bytes:
     key = _decoded(name, text.removeprefix(PREFIX)) if text.startswith(PREFIX) else text.encode()
     if not MIN_BYTES <= len(key) <= MAX_BYTES:
         raise UnusableSecretError(
-            f"has a `{name}` of {len(key)} bytes: use {MIN_BYTES} to {MAX_BYTES}, as `openssl rand -hex 32` makes"
+            f"has a `{name}` of {len(key)} bytes: use {MIN_BYTES} to {MAX_BYTES}, best {PREFIX} and base64 of 32"
         )
     return key
 
 
 def _decoded(name: str, text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        # Libraries accept it without padding, too.
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
         raise UnusableSecretError(f"has a `{name}` that is not valid base64 after {PREFIX}") from None
 
