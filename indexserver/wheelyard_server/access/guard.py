@@ -1,40 +1,36 @@
 """The catalog as one principal may see and change it. Handlers get this, never the catalog itself.
 
 Permissions are checked against the project under which a file is stored, never against the claims
-of a URL: every method looks the file up in the document of the project that it has checked.
+of a URL: every method looks the file up in the document of the project that it has checked. Reads
+are here, changes in `guarded_changes.py`.
 """
 
 from functools import partial
 
 from wheelyard_server.access.audit import AuditRecord
+from wheelyard_server.access.guarded_changes import GuardedChanges
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
-from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.new_names import Asker
-from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.projects import Projects, SerialListing
-from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.refusals import refused
 from wheelyard_server.catalog.stored_project import MirroredSource, ProjectView
 from wheelyard_server.errors import (
-    ForbiddenError,
     InvalidRequestError,
     NotFoundError,
     RefusedFileError,
-    UnauthenticatedError,
     UpstreamError,
 )
-from wheelyard_server.model import File, Project
+from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
-from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.settings import Listener
 
 
-class GuardedCatalog:
+class GuardedCatalog(GuardedChanges):
     """The part of `catalog` that `rules` allow to `principal`; attempts are written to `record`.
 
     Every method raises the catalog's own errors, `UnauthenticatedError` if a login might allow
@@ -45,18 +41,9 @@ class GuardedCatalog:
     def __init__(
         self, catalog: Catalog, rules: Rules, principal: Principal, listener: Listener, record: AuditRecord
     ) -> None:
-        self.principal = principal
+        super().__init__(catalog, rules, principal, record)
         self._asker = Asker(principal.name or "", record.address)
         self._listener = listener
-        self._record = record
-        record.principal, record.method = principal, principal.method
-        self._catalog = catalog
-        self._rules = rules
-
-    @property
-    def verbs(self) -> tuple[Verb, ...]:
-        """Return the verbs that the principal may use on at least some projects."""
-        return tuple(verb for verb in Verb if self._rules.allows_some(self.principal, verb))
 
     async def projects(self) -> Projects:
         """Return all readable projects, by name."""
@@ -189,88 +176,7 @@ class GuardedCatalog:
         self._require_source(source)
         return await self._catalog.mirrored.provenance(source)
 
-    def require_publisher(self) -> None:
-        """Refuse a principal that may publish nothing, before a byte of the upload is read."""
-        self._require_some(Verb.PUBLISH)
-
-    async def publish(self, upload: Upload) -> None:
-        """Add a file to its project."""
-        self._record.sha256 = upload.content.digests["sha256"]
-        self._require(Verb.PUBLISH, upload.filename.project, upload.filename.filename)
-        await self._catalog.publish(upload)
-
-    async def yank(self, name: NormalizedName, selection: Selection, reason: str) -> tuple[File, ...]:
-        """Yank the selected files and return them."""
-        self._require(Verb.YANK, name, *_named(selection))
-        return self._recorded(await self._catalog.yank(name, selection, reason, str(self.principal)))
-
-    async def unyank(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
-        """Unyank the selected files and return them."""
-        self._require(Verb.YANK, name, *_named(selection))
-        return self._recorded(await self._catalog.unyank(name, selection, str(self.principal)))
-
-    async def delete(self, name: NormalizedName, selection: Selection) -> tuple[File, ...]:
-        """Delete the selected files permanently and return them."""
-        self._require(Verb.DELETE, name, *_named(selection))
-        return self._recorded(await self._catalog.delete(name, selection, str(self.principal)))
-
-    async def set_status(self, name: NormalizedName, status: Status, reason: str) -> ProjectView:
-        """Set a project's status marker and return the project."""
-        self._require(Verb.MANAGE, name)
-        return await self._catalog.set_status(name, status, reason, str(self.principal))
-
-    async def shadows(self, name: NormalizedName) -> tuple[Shadow, ...]:
-        """Return the upstreams that have a project of this name, too."""
-        self._require(Verb.MANAGE, name)
-        return await self._catalog.shadows(name)
-
-    async def claim(self, name: NormalizedName) -> Project:
-        """Make a name this index's own and return the project."""
-        self._require(Verb.MANAGE, name)
-        return await self._catalog.claim(name, str(self.principal))
-
-    async def release(self, name: NormalizedName) -> Project:
-        """Give a name without files of its own back to the upstreams and return the project."""
-        self._require(Verb.MANAGE, name)
-        return await self._catalog.release(name)
-
-    async def refresh(self, name: NormalizedName) -> ProjectView:
-        """Ask the upstream for a project now, and return the project."""
-        self._require(Verb.PUBLISH, name)
-        return await self._catalog.refresh(name)
-
     def _require_source(self, source: MirroredSource) -> None:
         self._require(Verb.READ, NormalizedName(source.project.name), source.file.filename)
         if not source.verdict.is_served:
             raise refused(source.project.name, source.file, source.verdict)
-
-    def _may(self, verb: Verb, name: NormalizedName) -> bool:
-        return self._rules.allows(self.principal, verb, name)
-
-    def _recorded(self, files: tuple[File, ...]) -> tuple[File, ...]:
-        self._record.files = tuple(file.filename for file in files)
-        return files
-
-    def _require(self, verb: Verb, name: NormalizedName, *filenames: str) -> None:
-        self._record.project, self._record.files = name, filenames
-        if self._may(verb, name):
-            return
-        if verb is Verb.READ and not self.principal.is_anonymous:
-            self._record.hidden = True
-            raise NotFoundError("No such project in this index")
-        # Naming the project reveals nothing: the name is the client's own, whether the project
-        # exists or not.
-        self._refuse(verb, f"the project {name}")
-
-    def _require_some(self, verb: Verb) -> None:
-        if not self._rules.allows_some(self.principal, verb):
-            self._refuse(verb, "any project")
-
-    def _refuse(self, verb: Verb, what: str) -> None:
-        if self.principal.is_anonymous:
-            raise UnauthenticatedError(f"Log in to {verb} {what}")
-        raise ForbiddenError(f"The user {self.principal} has no permission to {verb} {what}")
-
-
-def _named(selection: Selection) -> tuple[str, ...]:
-    return () if selection.filename is None else (selection.filename,)
