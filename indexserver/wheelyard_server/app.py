@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
@@ -24,6 +25,8 @@ from wheelyard_server.catalog.mirrors.contents import Space
 from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.ownership import permission
+from wheelyard_server.catalog.policy_file import CHECK_SECONDS as POLICY_CHECK_SECONDS
+from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
@@ -61,6 +64,7 @@ from wheelyard_server.web.telemetry.audit import audit_requests
 from wheelyard_server.web.telemetry.event_metrics import events_route
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
+from wheelyard_server.web.telemetry.policy_states import PolicyStates
 from wheelyard_server.web.telemetry.refusals import announce_refusals
 from wheelyard_server.web.telemetry.sampling import Sampling
 from wheelyard_server.web.telemetry.upstream_metrics import UpstreamStates
@@ -111,7 +115,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
-    app[METRICS_APP] = metrics_app(metrics, access, background, states)
+    policy = _follow_policy_file(app, settings.policy_file, catalog)
+    app[METRICS_APP] = metrics_app(metrics, access, background, states, PolicyStates(policy))
     if webhook is not None:
         _announce(app, webhook)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
@@ -236,6 +241,22 @@ async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
     loop = app[BACKGROUND].start("following the access file", app[ACCESS].follow, CHECK_SECONDS)
     yield
     loop.stop()
+
+
+def _follow_policy_file(app: web.Application, path: Path | None, catalog: Catalog) -> FollowedPolicyFile | None:
+    """Put the policy file in force and follow it; return None if there is none."""
+    if path is None:
+        return None
+    followed = FollowedPolicyFile(path, catalog.basis, time.time)
+
+    async def follow(app: web.Application) -> AsyncIterator[None]:
+        loop = app[BACKGROUND].start("following the policy file", followed.follow, POLICY_CHECK_SECONDS)
+        yield
+        loop.stop()
+        followed.close()
+
+    app.cleanup_ctx.append(follow)
+    return followed
 
 
 async def _measure_kept(app: web.Application) -> AsyncIterator[None]:

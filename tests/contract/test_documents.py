@@ -17,11 +17,12 @@ from wheelyard_operator.provision.iam_policy import storage_policy
 from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_server import settings
 from wheelyard_server.access import access_file
+from wheelyard_server.settings.policy import parse_policy
 
 BLOCKS = [block for page in PAGES for block in documents.blocks(page)]
 COMMANDS = [(block, command) for block in BLOCKS for command in block.commands]
 OURS = {"PackageIndex": "packageindexes", "IndexUser": "indexusers"}
-SERVER_FILES = {"index.yaml", "access.yaml"}
+SERVER_FILES = {"index.yaml", "access.yaml", "policy.yaml"}
 WORKFLOWS = {".github/workflows/release.yml", ".gitlab-ci.yml"}
 """Read by tests/contract/test_workflows.py."""
 
@@ -114,7 +115,10 @@ def strict(schema: Any, *, partial: bool) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("title", "parse"), [("index.yaml", settings.parse), ("access.yaml", access_file.parse)])
+@pytest.mark.parametrize(
+    ("title", "parse"),
+    [("index.yaml", settings.parse), ("access.yaml", access_file.parse), ("policy.yaml", parse_policy)],
+)
 def test_the_server_s_files_are_read(title: str, parse: Callable[[bytes], object]) -> None:
     """All blocks of a title are parts of one file."""
     whole: dict[str, Any] = {}

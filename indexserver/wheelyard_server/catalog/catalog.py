@@ -11,6 +11,7 @@ from wheelyard_server.catalog.contents.redirects import FileRedirects
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.contents.verified_streams import verify_bytes
 from wheelyard_server.catalog.counts import Counts, Source
+from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
 from wheelyard_server.catalog.mirrored_catalog import Finder, MirroredCatalog
@@ -24,6 +25,7 @@ from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, UploadLimits
+from wheelyard_server.catalog.refusals import refused
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import (
     CachedDocument,
@@ -65,7 +67,9 @@ class Catalog(CatalogChanges):
         self.counts = Counts()
         self.upstreams = tuple(each.upstream.name for each in policy.upstreams.configured)
         """The names of the upstreams, in order."""
-        views = Views(policy_of(policy.upstreams.configured, policy.upstreams.private), now)
+        self.basis = CurrentBasis(policy_of(policy.upstreams.configured, policy.upstreams.private))
+        """The basis of all verdicts, which others change while the server runs."""
+        self._views = views = Views(self.basis, now)
         self._storage = storage
         self._now = now
         self._documents = Documents(
@@ -176,30 +180,31 @@ class Catalog(CatalogChanges):
 
     def is_fresh(self, cached: CachedDocument) -> bool:
         """Return whether `project` would return this cached document now."""
-        # Each request comes here, so what is local is answered without a call.
-        return self._reader.is_fresh(cached) and (cached.stored.project.mirror is None or self.is_decided(cached))
+        return self._reader.is_fresh(cached) and self.is_decided(cached)
 
     def is_decided(self, cached: CachedDocument) -> bool:
-        """Return whether neither its upstream nor the time may have changed a project."""
-        project = cached.stored.project
-        if project.mirror is None:
-            return True
-        is_current = cached.view is not None and cached.view.offers.is_current(self._now)
-        return is_current and self._mirrors.is_fresh(project)
+        """Return whether its upstream, the basis of verdicts and the time cannot have changed a project."""
+        view, project = cached.view, cached.stored.project
+        if view is None:
+            return project.mirror is None
+        return self._views.is_current(view) and (project.mirror is None or self._mirrors.is_fresh(project))
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:
-        """Return a project's file with this name and digest; raise `NotFoundError` if it is not offered."""
+        """Return a project's file with this name and digest.
+
+        Raises `NotFoundError` if there is none, and `RefusedFileError` if a rule refuses it.
+        """
         self.counts.page_reads += 1
         # No upstream is asked: its files have other URLs.
         view = self._documents.view((await self._reader.read(name)).stored)
         if view is None:
             raise NotFoundError("No such project in this index")
-        project = view.project
-        file = project.file(filename)
+        file = view.project.file(filename)
         if file is None or file.sha256 != sha256:
             raise NotFoundError("No such file in this project")
-        if not project.status.offers_files:
-            raise NotFoundError(f"The project is {project.status}: its files are not offered")
+        verdict = view.verdict(file)
+        if not verdict.is_served:
+            raise refused(name, file, verdict)
         return file
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:

@@ -86,16 +86,17 @@ class Documents:
         return self._cache.get(name)
 
     def view(self, stored: StoredProject) -> ProjectView | None:
-        """Return what was read as readers see it, made once; None if it does not exist for them."""
+        """Return what was read as readers see it now, made once; None if it does not exist for them."""
         cached = self._cache.get(stored.project.name)
-        view = cached.view if cached is not None and cached.stored is stored else self._views.of(stored)
-        if view is None or self._views.is_current(view):
+        is_cached = cached is not None and cached.stored is stored
+        view = cached.view if cached is not None and is_cached else None
+        if view is not None and self._views.is_current(view):
             return view
-        # The time has changed a verdict.
-        view = self._views.of(stored)
-        if cached is not None and cached.stored is stored:
-            self._keep(cached._replace(view=view))
-        return view
+        # The time or the basis may have changed a verdict, or whether the project is there.
+        renewed = self._views.of(stored)
+        if cached is not None and is_cached and renewed is not view:
+            self._keep(cached._replace(view=renewed))
+        return renewed
 
     def offers(self, stored: StoredProject) -> Offers:
         """Return the verdicts on all files of a project, also of one that pages do not show."""

@@ -1,6 +1,7 @@
-"""The files of a project that readers may have, decided once for each document, policy and boundary."""
+"""The files of a project that readers may have, decided once for each document, basis and boundary in time."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +16,6 @@ from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
 from wheelyard_server.policy.basis import Basis
-from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.policy.judge import Judge
 from wheelyard_server.policy.verdict import Verdict
 
@@ -28,23 +28,26 @@ DECIDED_AT_ONCE = 500
 class Offers:
     """All verdicts on the files of a project, made on first use."""
 
-    def __init__(self, project: Project, policy: FilePolicy, now: datetime) -> None:
+    def __init__(self, project: Project, basis: Basis, now: WallClock) -> None:
+        self.basis = basis
+        """The basis of the verdicts. Once another one is in force, they no longer hold."""
         self._project = project
-        self._policy = policy
         self._now = now
         self._notes: dict[Hashable, Any] = {}
 
-    @cached_property
+    @property
     def revision(self) -> str:
-        """Return the part of a cache key that changes with the verdicts while the document stays the same."""
-        if self._project.mirror is None:
-            return ""
-        return f"{self._policy.revision}{'' if self.until is None else self._now.isoformat()}"
+        """Return the part of a cache key that changes with the verdicts while the document stays the same.
 
-    def is_current(self, now: WallClock) -> bool:
-        """Return whether the verdicts still hold."""
+        It is made of the verdicts alone, so a new basis that changes none of them keeps pages and
+        their ETags. It is "" if every file is listed.
+        """
+        return self._summary.revision
+
+    def is_current(self) -> bool:
+        """Return whether the time has changed none of the verdicts."""
         summary: _Summary | None = self.__dict__.get("_summary")
-        return summary is None or summary.until is None or now() < summary.until
+        return summary is None or summary.until is None or self._now() < summary.until
 
     @property
     def until(self) -> datetime | None:
@@ -72,16 +75,19 @@ class Offers:
         return self._kept("names", lambda: frozenset([file.filename for file in self.listed]))
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
-        """Return the verdict on a file of this project."""
-        return self._judge.verdict(file)
+        """Return the verdict on a file of this project at this moment."""
+        verdict = self._judge.verdict(file)
+        if verdict.until is None or self._now() < verdict.until:
+            return verdict
+        return Judge(self._project, self.basis, self._now()).verdict(file)
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self._project, Basis(self._policy), self._now)
+        return Judge(self._project, self.basis, self._now())
 
     async def prepare(self) -> None:
         """Decide about all files, in another thread if they are many."""
-        if "_summary" not in self.__dict__ and len(self._files) > DECIDED_AT_ONCE:
+        if "_summary" not in self.__dict__ and len(self._all_files) > DECIDED_AT_ONCE:
             await asyncio.to_thread(lambda: self._summary)
 
     async def at_path(self, path: str) -> MirroredFile | None:
@@ -127,24 +133,26 @@ class Offers:
     def _files(self) -> Sequence[MirroredFile]:
         return () if self._project.mirror is None else self._project.mirror.files
 
+    @property
+    def _all_files(self) -> Sequence[File | MirroredFile]:
+        return self._project.files if self._project.mirror is None else self._project.mirror.files
+
     @cached_property
     def _summary(self) -> "_Summary":
         decided = self._kept("decided", self._decide)
         has_provenance = any(file.has_provenance for file in decided.listed)
-        return _Summary(len(decided.listed), has_provenance, decided.until)
+        return _Summary(len(decided.listed), has_provenance, decided.until, decided.revision)
+
+    @cached_property
+    def _decided_at(self) -> datetime:
+        """Return the moment of the verdicts on pages: that of the first use, also after files were packed."""
+        return self._now()
 
     def _decide(self) -> "_Decided":
-        if self._project.mirror is None:
-            return _Decided(self._project.files if self._project.status.offers_files else (), None)
-        listed: list[OfferedFile] = []
-        until: datetime | None = None
-        for file in self._files:
-            verdict = self.verdict(file)
-            if verdict.is_listed:
-                listed.append(file)
-            if verdict.until is not None:
-                until = min(until or verdict.until, verdict.until)
-        return _Decided(tuple(listed), until)
+        decisions, judge = _Decisions(), Judge(self._project, self.basis, self._decided_at)
+        for file in self._all_files:
+            decisions.add(file, judge.verdict(file))
+        return decisions.decided()
 
     async def _made(self, name: str, make: Callable[[], T]) -> T:
         """Return a value that is made of the files, in another thread if they are many."""
@@ -164,25 +172,57 @@ class Offers:
         return files.notes_at_hand if isinstance(files, PackedFiles) else self._notes
 
     def _kept(self, name: str, make: Callable[[], T]) -> T:
-        """Return a value that is made once of the verdicts, and again after the files were packed."""
-        return self._noted((name, self), make)
+        """Return a value that is made once of the verdicts, and again after the files were packed.
+
+        Those of an earlier basis are dropped: files that stay decoded would collect them.
+        """
+        notes = self._all_notes
+        owner, found = notes.get((name, Offers), (None, None))
+        if owner is not self:
+            found = make()
+            notes[name, Offers] = self, found
+        kept: T = found
+        return kept
 
     def _of_files(self, name: str, make: Callable[[], T]) -> T:
         """Do the same with a value that is made of the files alone, which all verdicts on them share."""
-        return self._noted(name, make)
-
-    def _noted(self, key: Hashable, make: Callable[[], T]) -> T:
-        files = self._files
-        notes = files.notes if isinstance(files, PackedFiles) else self._notes
-        found: T | None = notes.get(key)
+        notes = self._all_notes
+        found: T | None = notes.get(name)
         if found is None:
-            found = notes[key] = make()
+            found = notes[name] = make()
         return found
+
+    @property
+    def _all_notes(self) -> dict[Hashable, Any]:
+        files = self._files
+        return files.notes if isinstance(files, PackedFiles) else self._notes
 
 
 class _Decided(NamedTuple):
     listed: tuple[OfferedFile, ...]
     until: datetime | None
+    revision: str
+
+
+class _Decisions:
+    """Collects the verdicts on the files of a project."""
+
+    def __init__(self) -> None:
+        self._listed: list[OfferedFile] = []
+        self._unlisted: list[str] = []
+        self._until: datetime | None = None
+
+    def add(self, file: File | MirroredFile, verdict: Verdict) -> None:
+        if verdict.until is not None:
+            self._until = min(self._until or verdict.until, verdict.until)
+        if verdict.is_listed:
+            self._listed.append(file)
+        else:
+            self._unlisted.append(file.filename)
+
+    def decided(self) -> _Decided:
+        digest = hashlib.sha256("\n".join(self._unlisted).encode()).hexdigest()[:16]
+        return _Decided(tuple(self._listed), self._until, digest if self._unlisted else "")
 
 
 class _Summary(NamedTuple):
@@ -191,6 +231,7 @@ class _Summary(NamedTuple):
     files: int
     has_provenance: bool
     until: datetime | None
+    revision: str
 
 
 def _by_version(files: Iterable[OfferedFile]) -> dict[str, tuple[OfferedFile, ...]]:

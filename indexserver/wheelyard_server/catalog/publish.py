@@ -81,7 +81,7 @@ class Publisher:
         self._attestations = attestations
         self._limits = limits
         self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
-        self._policy, self._now = views.policy, views.now
+        self._basis, self._now = views.basis, views.now
 
     async def publish(self, upload: Upload) -> None:
         """Return when the file is visible on every replica. Publishing the same bytes again is a success.
@@ -97,7 +97,9 @@ class Publisher:
         with spans.step("upload.commit"):
             project = await self._documents.change(
                 name,
-                lambda project: edits.with_file(upheld(project, self._policy), file, self._limits.project_files),
+                lambda project: edits.with_file(
+                    upheld(project, self._basis.policy), file, self._limits.project_files
+                ),
                 _objects(name, file, upload, inspected),
             )
         stored = project.same_file(file.filename)

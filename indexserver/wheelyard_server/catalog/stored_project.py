@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from wheelyard_server.catalog import encoding
+from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.offers import Offers, status_of
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import DamagedObjectError
@@ -15,7 +16,6 @@ from wheelyard_server.model import FORMAT, File, Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
 from wheelyard_server.policy.confirmation import is_confirmed
-from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
 from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.sliced import in_slices
 from wheelyard_server.storage import ETag, Fingerprint, layout
@@ -77,7 +77,7 @@ class ProjectView:
     def revision(self) -> str:
         """Return what pages depend on in addition to the document: part of the keys of page caches and of ETags.
 
-        It is "" for a local project.
+        It is "" if no rule concerns a file of the project.
         """
         return self.offers.revision
 
@@ -174,10 +174,10 @@ class CachedDocument(NamedTuple):
 
 
 class Views:
-    """Makes views of projects by one policy."""
+    """Makes views of projects by the basis that is in force."""
 
-    def __init__(self, policy: FilePolicy = NO_UPSTREAMS, now: WallClock = lambda: datetime.now(UTC)) -> None:
-        self.policy = policy
+    def __init__(self, basis: CurrentBasis | None = None, now: WallClock = lambda: datetime.now(UTC)) -> None:
+        self.basis = basis or CurrentBasis()
         self.now = now
 
     def of(self, stored: StoredProject) -> ProjectView | None:
@@ -193,16 +193,17 @@ class Views:
 
     def offers(self, project: Project) -> Offers:
         """Return the verdicts on the files of a project, also of one that pages do not show."""
-        return Offers(project, self.policy, self.now())
+        return Offers(project, self.basis.value, self.now)
 
     def is_current(self, view: ProjectView) -> bool:
         """Return whether the verdicts in a view still hold."""
-        return view.offers.is_current(self.now)
+        offers = view.offers
+        return offers.basis is self.basis.value and offers.is_current()
 
     def _shows(self, project: Project) -> bool:
         """Return whether there is a mirror that its upstream still has."""
         mirror = project.mirror
-        if mirror is None or not self.policy.upholds(project.owner, mirror, project.name):
+        if mirror is None or not self.basis.policy.upholds(project.owner, mirror, project.name):
             return False
         return not is_confirmed(mirror, mirror.missing)
 

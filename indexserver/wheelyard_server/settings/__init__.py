@@ -304,6 +304,9 @@ class Settings(SettingsPart, frozen=True):
     egress: Egress = Egress()
     webhook: WebhookSettings | None = None
     """None sends no events."""
+    policy_file: Path | None = None
+    """Rules for the files of upstreams and of this index, see `settings/policy.py`; None: there are
+    none."""
 
     def __post_init__(self) -> None:
         names = [upstream.name for upstream in self.upstreams]

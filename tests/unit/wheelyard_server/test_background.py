@@ -32,12 +32,15 @@ LOOPS = (
     "the deadlines of clients",
     "the deadlines of clients of metrics",
     "checking conditional writes",
+    "following the policy file",
 )
 """All loops of a server, which the functions below start."""
 
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
-    "serving.check_writes": LOOPS[3:],
+    "app._follow_policy_file": LOOPS[4:],
+    "app._measure_kept": (),  # Only with upstreams.
+    "serving.check_writes": LOOPS[3:4],
     "web.front.connection_server.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
@@ -131,9 +134,12 @@ def test_all_loops_are_supervised() -> None:
 def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS_FILE))
+    policy_file = tmp_path / "policy.yaml"
+    policy_file.write_text("{}")
     return Settings(
         storage=StorageSettings(folder=Folder(path=tmp_path / "storage")),
         access_file=access_file,
+        policy_file=policy_file,
         scratch_folder=tmp_path / "scratch",
         listeners=Listeners(cluster=ListenAddress(port=free_port())),
         shutdown=Shutdown(drain_seconds=0, grace_seconds=0),

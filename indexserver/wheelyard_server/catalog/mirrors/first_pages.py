@@ -31,7 +31,7 @@ class FirstPages:
     ) -> None:
         self._documents = documents
         self._owners = owners
-        self._policy, self._now = views.policy, views.now
+        self._basis, self._now = views.basis, views.now
         self._writes = writes
         self._counts = counts
         self._asking: dict[NormalizedName, asyncio.Task[None]] = {}
@@ -52,8 +52,7 @@ class FirstPages:
             task.add_done_callback(partial(self._ended, name))
         await asyncio.wait([task], timeout=PATIENCE_SECONDS)
         if not task.done():
-            first = self._policy.order(name)[0]
-            raise UpstreamUnavailableError(first, f"takes long to answer for {name}: try again")
+            raise UpstreamUnavailableError(self._first(name), f"takes long to answer for {name}: try again")
         task.result()
 
     def _ended(self, name: NormalizedName, task: asyncio.Task[None]) -> None:
@@ -89,7 +88,7 @@ class FirstPages:
             before = project
             if by_release:
                 claims.check_releasable(project)
-            elif claims.is_local(project) or claims.upheld(project, self._policy).owner:
+            elif claims.is_local(project) or claims.upheld(project, self._basis.policy).owner:
                 return project
             taken = snapshot.take(claims.known_mirror(project, source.url), found.page, source, now)
             _check_has_files(taken, source)
@@ -115,7 +114,11 @@ class FirstPages:
         """Refuse to make mirrors while servers of a release that cannot read them may run."""
         if await self._documents.format() < FORMAT_OF_MIRRORS:
             reason = "is asked for new projects once all servers of this index have been upgraded"
-            raise UpstreamUnavailableError(self._policy.order(name)[0], reason, seconds=60)
+            raise UpstreamUnavailableError(self._first(name), reason, seconds=60)
+
+    def _first(self, name: NormalizedName) -> str:
+        """Return the upstream that is asked first; the name may have become private since it was asked for."""
+        return next(iter(self._basis.policy.order(name)), "")
 
 
 def _check_has_files(taken: snapshot.Taken, source: snapshot.Source) -> None:

@@ -72,10 +72,10 @@ class Mirrors:
         clock = upstreams.clock
         self._documents = documents
         self._upstreams = {each.upstream.name: each for each in upstreams.configured}
-        self._policy, self._now = views.policy, views.now
+        self._basis, self._now = views.basis, views.now
         self._writes = writes
         self._clock = clock
-        self._owners = Owners(self._upstreams, self._policy, clock)
+        self._owners = Owners(self._upstreams, self._basis, clock)
         self._first_pages = FirstPages(documents, self._owners, views, writes, counts)
         self._revalidation = Revalidation(documents, writes, counts, Ages(clock, views.now), views.now)
         self._new_names = NewNames(upstreams.new_names_per_hour, clock)
@@ -103,7 +103,7 @@ class Mirrors:
                 return seen
             return await self._revalidation.fresh(owner, seen, project.mirror, must_be_fresh=must_be_fresh)
         name = NormalizedName(project.name)
-        if not self._policy.order(name) or self._owners.is_absent(name):
+        if not self._basis.policy.order(name) or self._owners.is_absent(name):
             return seen
         if not (project.owner or self._first_pages.is_asked(name)):
             (self._repeats if self._owners.was_asked(name) else self._new_names).count(asker)
@@ -149,7 +149,7 @@ class Mirrors:
     def owner(self, project: Project) -> ConfiguredUpstream | None:
         """Return the upstream that a project is mirrored from; None if it is not, or is no longer asked for it."""
         mirror = project.mirror
-        if mirror is None or not self._policy.upholds(project.owner, mirror, project.name):
+        if mirror is None or not self._basis.policy.upholds(project.owner, mirror, project.name):
             return None
         return self._upstreams[project.owner]
 
@@ -158,7 +158,7 @@ class Mirrors:
 
         No upstream is asked for private names, and for names that this index has already.
         """
-        if not self._policy.order(name):
+        if not self._basis.policy.order(name):
             return
         project = (await self._documents.read(name)).project
         if claims.is_local(project):
@@ -180,7 +180,7 @@ class Mirrors:
 
     async def shadows(self, name: NormalizedName) -> tuple[Shadow, ...]:
         """Return the upstreams that have this name, too; none is asked for a private name."""
-        return await shadows(name, (self._upstreams[each].upstream for each in self._policy.order(name)))
+        return await shadows(name, (self._upstreams[each].upstream for each in self._basis.policy.order(name)))
 
     async def claim(self, name: NormalizedName, claimed: Change) -> Project:
         """Make a name this index's own, although an upstream may have it, and return the project."""

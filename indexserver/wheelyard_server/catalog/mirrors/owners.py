@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import UpstreamAnswerError, UpstreamError, UpstreamUnavailableError
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.upstream import Absent, Page, Unchanged
 
 ABSENT_SECONDS = 10.0
@@ -33,10 +33,10 @@ class Owners:
     """Finds owners. Absences are kept in memory only: what a reader guesses writes nothing."""
 
     def __init__(
-        self, upstreams: Mapping[str, ConfiguredUpstream], policy: FilePolicy, clock: MonotonicClock
+        self, upstreams: Mapping[str, ConfiguredUpstream], basis: CurrentBasis, clock: MonotonicClock
     ) -> None:
         self._upstreams = upstreams
-        self._policy = policy
+        self._basis = basis
         self._clock = clock
         self._absent: OrderedDict[str, float] = OrderedDict()
 
@@ -59,7 +59,7 @@ class Owners:
 
         Raises `UpstreamError` if an upstream cannot be asked before one has it.
         """
-        for each in self._policy.order(name):
+        for each in self._basis.policy.order(name):
             try:
                 page = await self._page(self._upstreams[each], name)
             except UpstreamError:
@@ -75,7 +75,7 @@ class Owners:
 
         Raises `UpstreamError` as `first`.
         """
-        for each in self._policy.order(name):
+        for each in self._basis.policy.order(name):
             if await self._page(self._upstreams[each], name) is not None:
                 return each
         return ""

@@ -54,7 +54,7 @@ class ReadyAnswers:
     ) -> ReadyAnswer | None:
         filename, is_metadata = target.filename, target.filename.endswith(METADATA_SUFFIX)
         found = view.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
-        if found is None or found.sha256 != target.sha256 or not view.project.status.offers_files:
+        if found is None or found.sha256 != target.sha256 or not view.verdict(found).is_served:
             return None
         if is_metadata:
             return _file_answer(

@@ -30,6 +30,7 @@ from wheelyard_server.web.telemetry.collectors import (
     RequestMetrics,
 )
 from wheelyard_server.web.telemetry.event_metrics import EventMetrics
+from wheelyard_server.web.telemetry.policy_states import PolicyStates
 from wheelyard_server.web.telemetry.upstream_metrics import KeptMetrics, UpstreamMetrics, UpstreamStates
 
 NO_ROUTE = "none"
@@ -150,7 +151,11 @@ def _sent_bytes(request: web.Request, response: web.StreamResponse) -> int:
 
 
 def metrics_app(
-    metrics: Metrics, access: AccessFileState, background: Background, upstreams: UpstreamStates
+    metrics: Metrics,
+    access: AccessFileState,
+    background: Background,
+    upstreams: UpstreamStates,
+    policy: PolicyStates,
 ) -> web.Application:
     """Return the application that serves Prometheus and the operator on a separate port."""
 
@@ -171,11 +176,19 @@ def metrics_app(
     async def upstream_states(_request: web.Request) -> web.Response:
         return web.Response(text=json.dumps(upstreams.described()), content_type="application/json")
 
+    async def policy_states(_request: web.Request) -> web.Response:
+        return web.Response(text=json.dumps(policy.described()), content_type="application/json")
+
     app = web.Application()
     app[BACKGROUND] = background
     app[SENDERS] = "clients of metrics"
     app.on_response_prepare.append(add_headers)
     app.add_routes(
-        [web.get("/metrics", scrape), web.get("/access", access_file), web.get("/upstreams", upstream_states)]
+        [
+            web.get("/metrics", scrape),
+            web.get("/access", access_file),
+            web.get("/upstreams", upstream_states),
+            web.get("/policy", policy_states),
+        ]
     )
     return app

@@ -13,7 +13,7 @@ from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.edits import Selection
-from wheelyard_server.errors import NotFoundError
+from wheelyard_server.errors import NotFoundError, RefusedFileError
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import parse_project_name
 
@@ -51,7 +51,7 @@ async def test_a_file_is_found_by_its_name_and_digest_together(catalog: Catalog)
 async def test_files_of_a_quarantined_project_are_not_offered(catalog: Catalog) -> None:
     (file, _) = (await catalog.project(DEMO)).project.files
     await catalog.set_status(DEMO, Status.QUARANTINED, "malware")
-    with pytest.raises(NotFoundError, match="its files are not offered"):
+    with pytest.raises(RefusedFileError, match="its files are not offered"):
         await catalog.file(DEMO, file.filename, file.sha256)
 
 

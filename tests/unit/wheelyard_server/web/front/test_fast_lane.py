@@ -554,7 +554,7 @@ async def test_files_of_another_digest_or_of_a_quarantined_project_are_not_sent(
         for name in (DEMO, LARGE):
             await Catalog(storage).set_status(name, Status.QUARANTINED, "", "an admin")
     fast, slow = await pair.send([health, *map(get, files)], in_turn=True)
-    assert statuses(fast) == statuses(slow) == [200, 404, 404, 404, 200]
+    assert statuses(fast) == statuses(slow) == [200, 403, 403, 403, 200]
 
 
 async def test_in_an_outage_and_when_draining_the_answers_are_the_same(pair: Pair) -> None:

@@ -276,8 +276,12 @@ async def test_a_quarantined_project_offers_no_files(client: Client) -> None:
     assert '<meta name="pypi:project-status" content="quarantined">' in html
     assert '<meta name="pypi:project-status-reason" content="under investigation">' in html
     assert "<a " not in html
-    assert (await client.get(url)).status == 404
-    assert (await client.get(f"{url}.metadata")).status == 404
+    refused = await client.get(url)
+    assert (refused.status, refused.reason) == (
+        403,
+        "The project is quarantined: its files are not offered (under investigation)",
+    )
+    assert (await client.get(f"{url}.metadata")).status == 403
     assert (await client.get("/pypi/demo/json")).status == 404
     await call(client, "PUT", "/projects/demo/status", {"status": "active"})
     assert (await client.get(url)).status == 200

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.stored_project import ProjectView, StoredProject, Views
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
@@ -46,7 +47,7 @@ def view_of(
     mirror = Mirror(url=UPSTREAM, made=NOW, fetched=NOW, files=files, status=status, **fields)
     project = Project(name="demo", serial=7, owner="other", mirror=mirror, status=own, format=2)
     policy = FilePolicy((AllowedUpstream("other", UPSTREAM),))
-    view = Views(policy, lambda: NOW).of(StoredProject(project, ETag('"1"')))
+    view = Views(CurrentBasis(policy), lambda: NOW).of(StoredProject(project, ETag('"1"')))
     assert view is not None
     return view
 

@@ -1,0 +1,54 @@
+"""The basis of verdicts that is in force. Its parts change while the server runs, each by a whole new value."""
+
+from dataclasses import replace
+from threading import Lock
+
+from wheelyard_server.policy.advisories import Advisories
+from wheelyard_server.policy.basis import NO_BASIS, Basis
+from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
+from wheelyard_server.policy.quarantine import Quarantine
+from wheelyard_server.settings.policy import PolicyFile
+
+
+class CurrentBasis:
+    """Holds the basis in force: a request asks for it at the moment of its answer and never keeps it."""
+
+    def __init__(self, configured: FilePolicy = NO_UPSTREAMS, basis: Basis = NO_BASIS) -> None:
+        """Take the upstreams and private names of `index.yaml`, which every policy file has in addition."""
+        self._configured = configured
+        self._lock = Lock()
+        self.value = replace(basis, policy=configured)
+        """The basis in force. Compare it by identity on the hot path: it is another object after each change."""
+
+    @property
+    def policy(self) -> FilePolicy:
+        """Return the upstreams, the private names and the rules in force."""
+        return self.value.policy
+
+    def put_file(self, file: PolicyFile) -> None:
+        """Put the rules and the private names of a policy file in force."""
+        private = (*self._configured.private, *file.names.private)
+        self._put(policy=replace(self._configured, private=private, rules=file.policy))
+
+    def put_advisories(self, advisories: Advisories) -> None:
+        """Put advisories in force."""
+        self._put(advisories=advisories)
+
+    def put_quarantine(self, quarantine: Quarantine) -> None:
+        """Put what people have quarantined by hand in force."""
+        self._put(quarantine=quarantine)
+
+    def _put(
+        self,
+        policy: FilePolicy | None = None,
+        advisories: Advisories | None = None,
+        quarantine: Quarantine | None = None,
+    ) -> None:
+        # Two threads may change two parts at the same time: neither change may be lost.
+        with self._lock:
+            known = self.value
+            self.value = Basis(
+                known.policy if policy is None else policy,
+                known.advisories if advisories is None else advisories,
+                known.quarantine if quarantine is None else quarantine,
+            )

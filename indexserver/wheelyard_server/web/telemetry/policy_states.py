@@ -1,0 +1,28 @@
+"""What the operator asks about the policy: whether the newest file is in force. docs/contract.md describes it."""
+
+from typing import Any
+
+from wheelyard_server.catalog.policy_file import FollowedPolicyFile
+
+
+class PolicyStates:
+    """The content of `GET /policy` at the metrics port."""
+
+    def __init__(self, file: FollowedPolicyFile | None) -> None:
+        """Take the policy file; None if the server has none."""
+        self._file = file
+
+    def described(self) -> dict[str, Any]:
+        """Return the content of the answer."""
+        return {"file": None if self._file is None else _described(self._file)}
+
+
+def _described(file: FollowedPolicyFile) -> dict[str, Any]:
+    state = file.state
+    return {
+        "revision": state.revision,
+        "usable": state.usable,
+        "error": state.error,
+        "loaded": int(state.loaded),
+        "looked": int(file.looked),
+    }

@@ -1,0 +1,28 @@
+import time
+from pathlib import Path
+
+from wheelyard_server.catalog.current_basis import CurrentBasis
+from wheelyard_server.catalog.policy_file import FollowedPolicyFile
+from wheelyard_server.web.telemetry.policy_states import PolicyStates
+
+
+def test_without_a_policy_file_there_is_no_state_of_one() -> None:
+    assert PolicyStates(None).described() == {"file": None}
+
+
+def test_a_refused_file_is_shown_with_the_reason_and_the_revision_that_stays_in_force(tmp_path: Path) -> None:
+    """The operator compares the revision with the SHA-256 of its file."""
+    path = tmp_path / "policy.yaml"
+    path.write_text("{}")
+    followed = FollowedPolicyFile(path, CurrentBasis(), time.time)
+    states = PolicyStates(followed)
+    good = states.described()["file"]
+    assert good.pop("looked") >= good["loaded"] > 1_700_000_000
+    digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    assert {**good, "loaded": 0} == {"revision": digest, "usable": True, "error": "", "loaded": 0}
+    path.write_text("policy: {unheard: of}")
+    followed.reload()
+    broken = states.described()["file"]
+    assert (broken["revision"], broken["usable"], broken["loaded"]) == (digest, False, good["loaded"])
+    assert broken["error"].startswith("policy.yaml: ")
+    assert "unheard" in broken["error"]
