@@ -21,8 +21,8 @@ FOR_WEB = {
     },
     "catalog": {
         "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
-        "mirrors.shadows",
-        "inspection.wording", "policy_file", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",
+        "mirrors.shadows", "policy_file",
+        "inspection.wording", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",
     },
 }  # fmt: skip
 """Modules that web may import. No other one: it would get past the guard, or decide about rights itself."""
