@@ -115,32 +115,24 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
-    policy = _follow_policy_file(app, settings.policy_file, catalog)
-    app[METRICS_APP] = metrics_app(metrics, access, background, states, PolicyStates(policy))
+    policy = PolicyStates(_follow_policy_file(app, settings.policy_file, catalog))
+    app[METRICS_APP] = metrics_app(metrics, access, background, states, policy)
     if webhook is not None:
         _announce(app, webhook)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
     app[PASSWORDS] = passwords = PasswordChecker(time.monotonic, slots=slots)
-    app[CATALOG_ACCESS] = catalog_access = CatalogAccess(catalog, access, passwords)
+    app[CATALOG_ACCESS] = CatalogAccess(catalog, access, passwords)
     app[TOKEN_EXCHANGE] = TokenExchange(access, catalog.use_once)
     app.on_cleanup.append(_close_passwords)
     app[UNSENT] = unsent
     app[LISTENER_PORTS] = ListenerPorts(settings.listeners.external.port if settings.listeners.external else None)
     app[ADMISSION] = Admission(settings.limits, budget)
     app[ROOT_PAGES] = RootPages()
-    app[PROJECT_PAGES] = pages = ProjectPages()
+    app[PROJECT_PAGES] = ProjectPages()
     app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
     app[INDEX_NAME] = settings.index or ""
     if settings.performance.fast_lane:
-        recorder = RequestRecorder(metrics.requests, RequestLog(log_handler, enabled=settings.logs.requests))
-        readable = catalog_access.readable_catalog()
-        app[LANE] = FastLane(
-            ReadyAnswers(readable, pages),
-            lifecycle,
-            AnswerSender(readable, lifecycle, unsent, recorder),
-            FastRequestParser(settings.limits.header_bytes),
-            sampling,
-        )
+        app[LANE] = _fast_lane(app, settings, RequestLog(log_handler, enabled=settings.logs.requests), sampling)
     listeners = settings.listeners
     cors = AllowedOrigins(CORS_HANDLERS, listeners.cluster, listeners.external)
     app.on_response_prepare.extend(
@@ -151,6 +143,20 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
         app.cleanup_ctx.append(_measure_kept)
     app.add_routes(ROUTES)
     return app
+
+
+def _fast_lane(
+    app: web.Application, settings: Settings, request_log: RequestLog, sampling: Sampling | None
+) -> FastLane:
+    lifecycle, readable = app[LIFECYCLE], app[CATALOG_ACCESS].readable_catalog()
+    recorder = RequestRecorder(app[METRICS].requests, request_log)
+    return FastLane(
+        ReadyAnswers(readable, app[PROJECT_PAGES]),
+        lifecycle,
+        AnswerSender(readable, lifecycle, app[UNSENT], recorder),
+        FastRequestParser(settings.limits.header_bytes),
+        sampling,
+    )
 
 
 def _trace(app: web.Application, settings: Settings) -> Sampling | None:
