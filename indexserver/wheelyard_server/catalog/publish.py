@@ -17,6 +17,7 @@ from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
+from wheelyard_server.catalog.inspection.licenses import license_of
 from wheelyard_server.catalog.mirrors.claims import upheld
 from wheelyard_server.catalog.provenance.attestations import Subject, provenance
 from wheelyard_server.catalog.provenance.ci_jobs import CIJob
@@ -141,6 +142,7 @@ class Publisher:
             summary=metadata.summary,
             provenance_sha256=hashlib.sha256(signed).hexdigest() if signed else None,
             findings=findings(found),
+            license=license_of(metadata.raw),
         )
 
 
