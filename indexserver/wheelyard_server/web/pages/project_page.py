@@ -124,7 +124,8 @@ def _findings(file: OfferedFile) -> Sequence[Finding]:
 
 def timestamp(moment: datetime) -> str:
     """Return a time in the format of PEP 700: UTC, with a Z, and at most six decimals."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{in_utc.isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
 
 
 def _html(view: ProjectView, root: str) -> str:
