@@ -22,6 +22,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.UpstreamFileMissingError: 404,
     errors.FileExistsWithOtherContentError: 409,
     errors.NameOwnedError: 409,
+    errors.NothingWaitsError: 409,
     errors.RegistrationError: 410,
     errors.FileTooLargeError: 413,
     errors.InvalidPublisherError: 422,

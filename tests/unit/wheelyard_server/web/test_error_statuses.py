@@ -32,6 +32,9 @@ NO_ANSWER = {
     errors.UnsafeInterpreterError,
     errors.LoginError,  # the base of those that are raised
     errors.UpstreamError,  # another base
+    # Fetching advisories is background work, which logs them.
+    errors.FeedError,
+    errors.NoListingError,
     errors.WrongBytesError,  # the catalog catches it and reads the bytes elsewhere
 }
 """Errors that end no request."""
