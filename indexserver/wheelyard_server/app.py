@@ -186,7 +186,8 @@ def _upstreams(settings: Settings, opened: Mapping[str, Upstream]) -> Upstreams:
         ConfiguredUpstream(opened[each.name], each.packages, each.freshness, each.offline)
         for each in settings.upstreams
     )
-    return Upstreams(tuple(configured), settings.names.private, settings.limits.new_mirrors_per_hour)
+    limit = settings.limits.new_mirrors_per_hour
+    return Upstreams(tuple(configured), settings.names.private, limit, index=settings.index or "")
 
 
 def _policy(

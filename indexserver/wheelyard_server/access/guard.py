@@ -79,11 +79,19 @@ class GuardedCatalog(GuardedChanges):
         self._require(Verb.READ, name)
         return await self._catalog.project(name, self._asker)
 
+    async def page(self, name: NormalizedName) -> ProjectView:
+        """Do as `project`, but raise `RefusedFileError` for every name that a rule refuses."""
+        view = await self.project(name)
+        refusal = view.refusal_of_name
+        if refusal is not None:
+            raise refusal
+        return view
+
     async def has(self, name: NormalizedName) -> bool:
         """Return whether there is a readable project of this name; if not, nothing counts as refused."""
         try:
             return self._may(Verb.READ, name) and bool(await self._catalog.project(name, self._asker))
-        except NotFoundError:
+        except (NotFoundError, RefusedFileError):
             return False
 
     async def file(self, name: NormalizedName, filename: str, sha256: str) -> File:

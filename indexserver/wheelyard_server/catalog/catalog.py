@@ -25,7 +25,7 @@ from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, UploadLimits
-from wheelyard_server.catalog.refusals import refused
+from wheelyard_server.catalog.refusals import refused, refused_name
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import (
     CachedDocument,
@@ -67,7 +67,8 @@ class Catalog(CatalogChanges):
         self.counts = Counts()
         self.upstreams = tuple(each.upstream.name for each in policy.upstreams.configured)
         """The names of the upstreams, in order."""
-        self.basis = CurrentBasis(policy_of(policy.upstreams.configured, policy.upstreams.private))
+        asked = policy.upstreams
+        self.basis = CurrentBasis(policy_of(asked.configured, asked.private, asked.index))
         """The basis of all verdicts, which others change while the server runs."""
         self._views = views = Views(self.basis, now)
         self._storage = storage
@@ -135,12 +136,16 @@ class Catalog(CatalogChanges):
         """Return a project of this index or of an upstream.
 
         Raises `NotFoundError` if it does not exist or has no files, `UpstreamError` if an upstream
-        had to be asked and cannot be, and `TooManyNewNamesError` if the asker asked first for too
-        many.
+        had to be asked and cannot be, `TooManyNewNamesError` if the asker asked first for too many,
+        and `RefusedFileError` for an unknown name that a rule refuses. No upstream is asked for a
+        refused name, so a known one is shown as it was last known.
         """
         self.counts.page_reads += 1
-        seen = await self._mirrors.current(await self._reader.read(name), asker)
-        return await self._view(seen)
+        known = await self._reader.read(name)
+        on_name = self._documents.offers(known.stored).verdict_on_name
+        if not on_name.is_served and self._documents.view(known.stored) is None:
+            raise refused_name(name, on_name)
+        return await self._view(await self._mirrors.current(known, asker) if on_name.is_served else known)
 
     async def _view(self, seen: FreshProject) -> ProjectView:
         view = self._documents.view(seen.stored)

@@ -76,10 +76,22 @@ class Offers:
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return the verdict on a file of this project at this moment."""
-        verdict = self._judge.verdict(file)
+        return self._lasting(self._judge.verdict(file), lambda judge: judge.verdict(file))
+
+    @property
+    def verdict_on_name(self) -> Verdict:
+        """Return whether there may be files under the project's name at this moment."""
+        return self._lasting(self._on_name, Judge.verdict_on_name)
+
+    @cached_property
+    def _on_name(self) -> Verdict:
+        return self._judge.verdict_on_name()
+
+    def _lasting(self, verdict: Verdict, decide: Callable[[Judge], Verdict]) -> Verdict:
+        """Return a verdict, or if it no longer holds, the one of now."""
         if verdict.until is None or self._now() < verdict.until:
             return verdict
-        return Judge(self._project, self.basis, self._now()).verdict(file)
+        return decide(Judge(self._project, self.basis, self._now()))
 
     @cached_property
     def _judge(self) -> Judge:
@@ -122,6 +134,11 @@ class Offers:
         return self._kept("version", lambda: _by_version(self.listed))
 
     @property
+    def refused_by_version(self) -> dict[str, File | MirroredFile]:
+        """Return the first file that is not served of each version by its `version_key`."""
+        return self._kept("refused", self._refused)
+
+    @property
     def _by_filename(self) -> dict[str, MirroredFile]:
         return self._of_files("filename", lambda: {file.filename: file for file in self._files})
 
@@ -149,10 +166,18 @@ class Offers:
         return self._now()
 
     def _decide(self) -> "_Decided":
-        decisions, judge = _Decisions(), Judge(self._project, self.basis, self._decided_at)
+        judge = Judge(self._project, self.basis, self._decided_at)
+        decisions = _Decisions(judge.verdict_on_name())
         for file in self._all_files:
             decisions.add(file, judge.verdict(file))
         return decisions.decided()
+
+    def _refused(self) -> dict[str, File | MirroredFile]:
+        found: dict[str, File | MirroredFile] = {}
+        for file in self._all_files:
+            if not self.verdict(file).is_served:
+                found.setdefault(version_key(file.version), file)
+        return found
 
     async def _made(self, name: str, make: Callable[[], T]) -> T:
         """Return a value that is made of the files, in another thread if they are many."""
@@ -207,10 +232,11 @@ class _Decided(NamedTuple):
 class _Decisions:
     """Collects the verdicts on the files of a project."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_name: Verdict) -> None:
         self._listed: list[OfferedFile] = []
-        self._unlisted: list[str] = []
-        self._until: datetime | None = None
+        # A page of a refused name is another one than the same page before: it is never rendered.
+        self._unlisted: list[str] = [] if on_name.is_served else [""]
+        self._until = on_name.until
 
     def add(self, file: File | MirroredFile, verdict: Verdict) -> None:
         if verdict.until is not None:

@@ -20,6 +20,12 @@ def refused(project: str, file: File | MirroredFile, verdict: Verdict) -> Refuse
     return RefusedFileError(verdict.reason, refusal)
 
 
+def refused_name(project: str, verdict: Verdict) -> RefusedFileError:
+    """Return the error for a name that a verdict refuses as a whole."""
+    refusal = Refusal(project, verdict.rule or "", until=verdict.until, advisories=verdict.advisories)
+    return RefusedFileError(verdict.reason, refusal)
+
+
 def claimed(project: str, upstream: str) -> RefusedFileError:
     """Return the error for a file of an upstream whose name was claimed for this index."""
     sentence = f"The name {project} was claimed for this index: files of {upstream} are no longer offered"

@@ -10,11 +10,13 @@ import msgspec
 from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.offers import Offers, status_of
+from wheelyard_server.catalog.refusals import refused, refused_name
 from wheelyard_server.clock import WallClock
-from wheelyard_server.errors import DamagedObjectError
+from wheelyard_server.errors import DamagedObjectError, RefusedFileError
 from wheelyard_server.model import FORMAT, File, Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.model.offered_file import OfferedFile
+from wheelyard_server.names import version_key
 from wheelyard_server.policy.confirmation import is_confirmed
 from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.sliced import in_slices
@@ -134,6 +136,21 @@ class ProjectView:
         It may not be listed: ask for the `verdict` on it.
         """
         return await self.offers.at_path(path)
+
+    @property
+    def refusal_of_name(self) -> RefusedFileError | None:
+        """Return the error for a request for the page of a name that a rule refuses; None if none does."""
+        verdict = self.offers.verdict_on_name
+        return None if verdict.is_served else refused_name(self.project.name, verdict)
+
+    def refusal(self, version: str | None) -> RefusedFileError | None:
+        """Return why no file of a version, or of any, is offered; None if no rule refuses one.
+
+        A project may have many files: a thread should do this.
+        """
+        by_version = self.offers.refused_by_version
+        file = next(iter(by_version.values()), None) if version is None else by_version.get(version_key(version))
+        return None if file is None else refused(self.project.name, file, self.verdict(file))
 
     def source(self, file: MirroredFile) -> "MirroredSource":
         """Return a mirrored file of this project with the verdict on it."""

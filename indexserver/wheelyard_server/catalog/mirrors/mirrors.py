@@ -56,6 +56,8 @@ class Upstreams:
     """Number of names that one client may be the first to ask for."""
     clock: MonotonicClock = time.monotonic
     """Measures the ages of pages."""
+    index: str = ""
+    """`<namespace>/<name>` of this index, for the sentences of refusals."""
 
 
 class Mirrors:

@@ -19,7 +19,7 @@ class ConfiguredUpstream(NamedTuple):
     """Whether it is never asked."""
 
 
-def policy_of(upstreams: Sequence[ConfiguredUpstream], private: Sequence[str] = ()) -> FilePolicy:
+def policy_of(upstreams: Sequence[ConfiguredUpstream], private: Sequence[str] = (), index: str = "") -> FilePolicy:
     """Return the policy of an index with these upstreams, in order, and these private names."""
     allowed = (AllowedUpstream(each.upstream.name, each.upstream.url, each.packages) for each in upstreams)
-    return FilePolicy(tuple(allowed), tuple(private))
+    return FilePolicy(tuple(allowed), tuple(private), index=index)

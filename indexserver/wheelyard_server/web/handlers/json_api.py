@@ -123,15 +123,18 @@ async def _find_project(request: web.Request) -> tuple[NormalizedName, GuardedCa
         before, _, after = request.path.partition(f"/{given}/")
         raise moved_permanently(request, f"{before}/{name}/{after}")
     catalog = await guarded_catalog(request)
-    return name, catalog, await catalog.project(name)
+    return name, catalog, await catalog.page(name)
 
 
 def _files_of_version(view: ProjectView, version: Version | None) -> Sequence[OfferedFile]:
-    """Return the files of a version; None is the latest one."""
+    """Return the files of a version; None is the latest one.
+
+    Raises `RefusedFileError` if a rule refuses them, and `NotFoundError` if there are none.
+    """
     wanted = latest(view.by_version) if version is None else str(version)
     files = view.by_version.get(version_key(wanted)) if wanted else None
     if not files:
-        raise NotFoundError("This project has no such version")
+        raise view.refusal(wanted) or NotFoundError("This project has no such version")
     return files
 
 

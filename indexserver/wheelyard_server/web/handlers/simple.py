@@ -30,14 +30,14 @@ async def project(request: web.Request) -> web.Response:
         raise moved_permanently(request, _page(name))
     catalog = await guarded_catalog(request)
     media_type = _negotiate(request)
-    view = await catalog.project(name)
+    view = await catalog.page(name)
     page = await request.app[PROJECT_PAGES].page(view, media_type, encoding_for(request), root_url(request))
     return answer(request, page, view.caveat)
 
 
 async def filenames(request: web.Request) -> web.Response:
     """List a project's filenames for hatch, which reads only the texts of links and follows no redirects."""
-    view = await (await guarded_catalog(request)).project(parse_project_name(request.match_info["project"]))
+    view = await (await guarded_catalog(request)).page(parse_project_name(request.match_info["project"]))
     link = relative(request, _page(view.project.name))
     page = await request.app[PROJECT_PAGES].filenames(view, encoding_for(request), link)
     return answer(request, page, view.caveat)

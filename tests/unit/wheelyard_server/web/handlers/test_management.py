@@ -282,7 +282,7 @@ async def test_a_quarantined_project_offers_no_files(client: Client) -> None:
         "The project is quarantined: its files are not offered (under investigation)",
     )
     assert (await client.get(f"{url}.metadata")).status == 403
-    assert (await client.get("/pypi/demo/json")).status == 404
+    assert (await client.get("/pypi/demo/json")).reason == refused.reason
     await call(client, "PUT", "/projects/demo/status", {"status": "active"})
     assert (await client.get(url)).status == 200
 
