@@ -34,6 +34,7 @@ from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.provision.server_probe import ServerProbe
 from wheelyard_operator.reconcile.endpoints import Endpoints
+from wheelyard_operator.reconcile.exception import ExceptionReconciler
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -41,7 +42,7 @@ from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.reconcile.user import UserReconciler
-from wheelyard_operator.resource import INDEX, OPERATOR, Key
+from wheelyard_operator.resource import EXCEPTION, INDEX, OPERATOR, USER, Key
 from wheelyard_operator.settings import Settings, SettingsError
 from wheelyard_operator.times import rfc3339
 
@@ -90,7 +91,7 @@ def leader(client: Any, settings: Settings, count_failure: Callable[[], object])
 
 
 def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
-    """Wire the reconcilers of both kinds."""
+    """Wire the reconcilers of all kinds."""
     clients = Clients(settings, calls.watch_client)
     provisioner = StorageProvisioner(clients, IamUsers(clients, settings.region), settings, _now)
     storage = StorageStage(provisioner, settings)
@@ -101,9 +102,11 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     tokens = UpstreamTokens(CodeArtifactTokens(clients), Endpoints(time.monotonic), time.monotonic, _now)
     ask = calls.to_servers(ServerProbe(METRICS_PORT).ask)
     ask_upstreams = calls.to_servers(ServerProbe(METRICS_PORT).ask_upstreams)
+    ask_policy = calls.to_servers(ServerProbe(METRICS_PORT).ask_policy)
     return _Reconciler(
-        IndexReconciler(kube, storage, trust, tokens, ask, ask_upstreams, settings, _now),
+        IndexReconciler(kube, storage, trust, tokens, ask, ask_upstreams, ask_policy, settings, _now),
         UserReconciler(kube, trust, settings, _now),
+        ExceptionReconciler(kube, settings, _now),
     )
 
 
@@ -132,9 +135,15 @@ def kopf_settings(*, everywhere: bool = True) -> kopf.OperatorSettings:
 class _Reconciler:
     index: IndexReconciler
     user: UserReconciler
+    exception: ExceptionReconciler
 
     def __call__(self, key: Key) -> Outcome:
-        return self.index(key) if key.kind == INDEX else self.user(key)
+        reconcilers: dict[str, Callable[[Key], Outcome]] = {
+            INDEX: self.index,
+            USER: self.user,
+            EXCEPTION: self.exception,
+        }
+        return reconcilers[key.kind](key)
 
 
 def _now() -> str:

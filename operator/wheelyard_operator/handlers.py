@@ -10,6 +10,7 @@ import kopf
 
 from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.resource import (
+    EXCEPTION,
     GROUP,
     INDEX,
     INDEX_LABEL,
@@ -20,6 +21,7 @@ from wheelyard_operator.resource import (
     USER_LABEL,
     IndexUser,
     Key,
+    PackageException,
 )
 
 CHILDREN = (
@@ -61,7 +63,7 @@ class Handlers:
         self._seen: dict[Key, tuple[object, ...]] = {}
 
     async def on_index(self, event: Any, **_: Any) -> None:
-        """Reconcile the index; if it came, went or was edited, its users too."""
+        """Reconcile the index; if it came, went or was edited, its users and exceptions, too."""
         body = event["object"]
         key = Key(INDEX, body["metadata"]["namespace"], body["metadata"]["name"])
         self._queue.add(key)
@@ -71,21 +73,29 @@ class Handlers:
         if self._seen.get(key) == state:
             return
         self._seen[key] = state
-        for user, index in self._index_of.items():
+        for part, index in self._index_of.items():
             if index == key:
-                self._queue.add(user)
+                self._queue.add(part)
 
     async def on_user(self, event: Any, **_: Any) -> None:
         """Reconcile the user and its index."""
+        self._on_part(USER, IndexUser.parse, event)
+
+    async def on_exception(self, event: Any, **_: Any) -> None:
+        """Reconcile the exception and its index."""
+        self._on_part(EXCEPTION, PackageException.parse, event)
+
+    def _on_part(self, kind: str, parse: Callable[[Any], IndexUser | PackageException], event: Any) -> None:
         metadata = event["object"]["metadata"]
+        key = Key(kind, metadata["namespace"], metadata["name"])
         # Before it is parsed: if that fails, its reconciliation logs it.
-        self._queue.add(Key(USER, metadata["namespace"], metadata["name"]))
-        user = IndexUser.parse({"kind": USER, **event["object"]})
-        self._queue.add(user.index)
+        self._queue.add(key)
+        index = parse({"kind": kind, **event["object"]}).index
+        self._queue.add(index)
         if event["type"] == "DELETED":
-            self._index_of.pop(user.meta.key, None)
+            self._index_of.pop(key, None)
         else:
-            self._index_of[user.meta.key] = user.index
+            self._index_of[key] = index
 
     async def on_child(self, event: Any, **_: Any) -> None:
         """Reconcile the resources that the labels name."""
@@ -128,6 +138,7 @@ def register(
 
     watch(GROUP, "packageindexes", handlers.on_index)
     watch(GROUP, "indexusers", handlers.on_user)
+    watch(GROUP, "packageexceptions", handlers.on_exception)
     if everywhere:
         watch("", "namespaces", handlers.on_namespace)
     for group, plural in CHILDREN:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from wheelyard_operator.resource import API_VERSION, INDEX, USER, Manifest
+from wheelyard_operator.resource import API_VERSION, EXCEPTION, INDEX, USER, Manifest
 
 FIELD_MANAGER = "wheelyard-operator"
 HANDED_OVER = "wheelyard-ceded"
@@ -24,6 +24,7 @@ _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 _RESOURCES = {
     INDEX: (API_VERSION, "packageindexes"),
     USER: (API_VERSION, "indexusers"),
+    EXCEPTION: (API_VERSION, "packageexceptions"),
     "ConfigMap": ("v1", "configmaps"),
     "Deployment": ("apps/v1", "deployments"),
     "Event": ("v1", "events"),

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.resource import (
+    EXCEPTION,
     INDEX,
     INDEX_LABEL,
     INDEX_NAMESPACE_LABEL,
@@ -18,6 +19,7 @@ from wheelyard_operator.resource import (
     IndexUser,
     Key,
     Manifest,
+    PackageException,
     PackageIndex,
     VolumeStorage,
 )
@@ -59,6 +61,10 @@ class ObservedIndex:
     """The Secret with tokens for upstreams."""
     upstream_secrets: Mapping[str, Manifest | None] = field(default_factory=dict)
     """By name: the Secrets that upstreams name; None if there is no such Secret."""
+    policy_configmap: Manifest | None = None
+    """The ConfigMap with the policy file."""
+    exceptions: tuple[PackageException, ...] = ()
+    """Those of this index; none are read for an index that consents to none."""
 
 
 def read_index(kube: Kube, key: Key) -> PackageIndex | None:
@@ -93,7 +99,25 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
         upstream_secrets={
             name: kube.get("Secret", namespace, name) for name in sorted(index.upstream_secret_names)
         },
+        policy_configmap=read_policy_configmap(kube, index) if index.policy else None,
+        exceptions=_exceptions(kube, index),
     )
+
+
+def read_exception(kube: Kube, key: Key) -> PackageException | None:
+    """Return the exception, None if it does not exist."""
+    body = kube.get(EXCEPTION, key.namespace, key.name)
+    return PackageException.parse(body) if body else None
+
+
+def read_policy_configmap(kube: Kube, index: PackageIndex) -> Manifest | None:
+    """Return the ConfigMap with the policy file."""
+    return kube.get("ConfigMap", index.meta.namespace, index.policy_configmap_name)
+
+
+def read_policy_metadata(kube: Kube, index: PackageIndex) -> Manifest | None:
+    """Return the ConfigMap with the policy file, without its content."""
+    return kube.metadata("ConfigMap", index.meta.namespace, index.policy_configmap_name)
 
 
 def observe_user(kube: Kube, user: IndexUser) -> ObservedUser:
@@ -153,7 +177,7 @@ def staying(found: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
 
 
 def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
-    every = _parsed(IndexUser.parse, read_user_bodies(kube, index))
+    every = _parsed(IndexUser.parse, read_bodies(kube, USER, index))
     users = [user for user in every if user.index == index.meta.key and not user.meta.deleting]
     selector = f"{INDEX_NAMESPACE_LABEL}={index.meta.namespace},{INDEX_LABEL}={index.meta.name}"
     secrets: dict[tuple[str, str], list[Manifest]] = {}
@@ -171,20 +195,27 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
     )
 
 
-def read_user_bodies(kube: Kube, index: PackageIndex, namespace: str = "") -> list[Manifest]:
-    """Return at least all users of an index: in one namespace, its own, or in all.
+def _exceptions(kube: Kube, index: PackageIndex) -> tuple[PackageException, ...]:
+    if index.policy is None or not index.policy.consents:
+        return ()
+    every = _parsed(PackageException.parse, read_bodies(kube, EXCEPTION, index))
+    return tuple(each for each in every if each.index == index.meta.key and not each.meta.deleting)
 
-    The users of other indexes are only read if the API server cannot select by field.
+
+def read_bodies(kube: Kube, kind: str, index: PackageIndex, namespace: str = "") -> list[Manifest]:
+    """Return at least all users or exceptions of an index: in one namespace, its own, or in all.
+
+    Those of other indexes are only read if the API server cannot select by field.
     """
     name, ref_namespace = f"spec.indexRef.name={index.meta.name}", "spec.indexRef.namespace"
     try:
-        own = kube.list(USER, index.meta.namespace, fields=f"{name},{ref_namespace}=")
-        return [*own, *kube.list(USER, namespace, fields=f"{name},{ref_namespace}={index.meta.namespace}")]
+        own = kube.list(kind, index.meta.namespace, fields=f"{name},{ref_namespace}=")
+        return [*own, *kube.list(kind, namespace, fields=f"{name},{ref_namespace}={index.meta.namespace}")]
     except ApiError as error:
         if error.status != 400:
             raise
         # The CRD is older than the operator: Helm never upgrades one.
-        return kube.list(USER, namespace)
+        return kube.list(kind, namespace)
 
 
 def _parsed(parse: Callable[[Manifest], _Parsed], bodies: Iterable[Manifest]) -> Iterator[_Parsed]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.egress import EgressError, EgressSettings
 from wheelyard_operator.patterns import AnnotationForm, PatternError, name_pattern
+from wheelyard_operator.policy_minimum import MinimumError, PolicyMinimum
 
 _CLOUDS = ("eks.amazonaws.com/*", "iam.gke.io/*", "azure.workload.identity/*")
 
@@ -55,6 +56,8 @@ class Settings:
     """OpenID Connect issuers that users may trust: the operator fetches keys from no others."""
     egress: EgressSettings = field(default_factory=EgressSettings)
     """What indexes may use as upstreams."""
+    policy_minimum: PolicyMinimum = field(default_factory=PolicyMinimum)
+    """What the policy of every index has at least."""
     key_overlap_seconds: int = 60
     """How long the previous access key stays valid after every pod has the new one, and then
     deactivated."""
@@ -100,6 +103,7 @@ class Settings:
             namespaces=_listed(environment.get("WHEELYARD_NAMESPACES", "")),
             allowed_issuers=_listed(environment.get("WHEELYARD_ALLOWED_ISSUERS", "")),
             egress=_egress(environment),
+            policy_minimum=_policy_minimum(environment),
             key_overlap_seconds=_key_overlap(
                 environment.get("WHEELYARD_KEY_OVERLAP") or f"{cls.key_overlap_seconds}s"
             ),
@@ -208,6 +212,13 @@ def _egress(environment: Mapping[str, str]) -> EgressSettings:
         return EgressSettings.from_environment(environment)
     except EgressError as error:
         raise SettingsError(f"The Helm chart's upstreams.{error}.") from error
+
+
+def _policy_minimum(environment: Mapping[str, str]) -> PolicyMinimum:
+    try:
+        return PolicyMinimum.from_environment(environment)
+    except MinimumError as error:
+        raise SettingsError(f"The Helm chart's policy.minimum.{error}.") from error
 
 
 def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

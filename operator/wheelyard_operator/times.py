@@ -6,6 +6,7 @@ Texts sort in the order of time.
 from datetime import UTC, datetime, timedelta
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
+_DAY_LENGTH, _DAY_SECONDS = len("2026-12-15"), 86_400
 
 
 def rfc3339(time: datetime) -> str:
@@ -29,6 +30,11 @@ def later(time: str, seconds: int) -> str:
 def seconds_until(time: str, now: str) -> float:
     """Return the seconds until a time; negative if it has passed."""
     return (_read(time) - _read(now)).total_seconds()
+
+
+def end_of(text: str) -> str:
+    """Return the moment at which something ends that holds through a day (in UTC), or until a time."""
+    return later(f"{text}T00:00:00Z", _DAY_SECONDS) if len(text) == _DAY_LENGTH else text
 
 
 def timestamp(time: str) -> float:

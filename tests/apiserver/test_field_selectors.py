@@ -5,7 +5,7 @@ import uuid
 from support.rest import Rest
 from unit.wheelyard_operator.fakes import index_body
 from wheelyard_operator.kube import Kube
-from wheelyard_operator.observe import read_user_bodies
+from wheelyard_operator.observe import read_bodies
 from wheelyard_operator.resource import API_VERSION, USER, Manifest, PackageIndex
 
 
@@ -30,5 +30,5 @@ def test_only_the_users_of_an_index_are_read(kube: Kube, rest: Rest, namespace: 
     kube.create(user("far", far, "main", namespace))
     kube.create(user("stranger", far, "main"))
     index = PackageIndex.parse(index_body("main", namespace))
-    assert names(read_user_bodies(kube, index, namespace), namespace, far) == {"short", "long"}
-    assert names(read_user_bodies(kube, index), namespace, far) == {"short", "long", "far"}
+    assert names(read_bodies(kube, USER, index, namespace), namespace, far) == {"short", "long"}
+    assert names(read_bodies(kube, USER, index), namespace, far) == {"short", "long", "far"}

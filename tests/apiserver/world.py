@@ -18,6 +18,7 @@ from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
 from wheelyard_operator.provision.server_probe import ServerProbe
 from wheelyard_operator.reconcile.endpoints import Endpoints
+from wheelyard_operator.reconcile.exception import ExceptionReconciler
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -25,7 +26,7 @@ from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.reconcile.user import UserReconciler
-from wheelyard_operator.resource import INDEX, USER, Key
+from wheelyard_operator.resource import EXCEPTION, INDEX, USER, Key
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.times import later
 
@@ -164,13 +165,19 @@ class World:
         )
         probe = ServerProbe(METRICS_PORT)
         self._index = IndexReconciler(
-            kube, storage, issuers, tokens, probe.ask, probe.ask_upstreams, settings, self._now
+            kube, storage, issuers, tokens, probe.ask, probe.ask_upstreams, probe.ask_policy, settings, self._now
         )
+        self._exception = ExceptionReconciler(kube, settings, self._now)
         self._user = UserReconciler(kube, issuers, settings, self._now)
 
     def reconcile(self, key: Key) -> Outcome:
         """Run it for one key."""
-        return (self._index if key.kind == INDEX else self._user)(key)
+        reconcilers: dict[str, Callable[[Key], Outcome]] = {
+            INDEX: self._index,
+            USER: self._user,
+            EXCEPTION: self._exception,
+        }
+        return reconcilers[key.kind](key)
 
     def settle(self) -> None:
         """Go on until a round changes nothing."""

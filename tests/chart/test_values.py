@@ -12,6 +12,7 @@ from chart.rendering import EVERYTHING, helm, manifest, rendered
 from support.mainjob import CHART
 from wheelyard_operator.egress import EgressSettings, Host
 from wheelyard_operator.patterns import AnnotationForm
+from wheelyard_operator.policy_minimum import PolicyMinimum
 from wheelyard_operator.settings import Settings
 
 VALUES = yaml.safe_load(EVERYTHING.read_text())
@@ -73,6 +74,10 @@ def test_every_value_reaches_the_operator(everything: Objects) -> None:
         "WHEELYARD_ALLOWED_BUCKETS": "acme-*,{namespace}-*",
         "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*,iam.gke.io/*",
         "WHEELYARD_NAMESPACES": "packages,ci",
+        "WHEELYARD_POLICY_COOLDOWN": "3d",
+        "WHEELYARD_POLICY_MALWARE": "Block",
+        "WHEELYARD_POLICY_MAX_EXCEPTION": "90d",
+        "WHEELYARD_POLICY_NEVER": "malware,deny",
         "WHEELYARD_KEY_OVERLAP": "7s",
         "WHEELYARD_ALLOWED_HOSTS": "*.example.com",
         "WHEELYARD_ALLOWED_INGRESS_ANNOTATIONS": json.dumps(
@@ -113,6 +118,31 @@ def test_by_default_no_bucket_and_no_host_is_allowed() -> None:
     settings = settings_of()
     assert (settings.allowed_buckets, settings.allowed_hosts, settings.allowed_issuers) == ((), (), ())
     assert settings.egress == EgressSettings(allowed_hosts=(), allows_pypi=True, allowed_roles=())
+
+
+def test_the_minimum_of_policies_reaches_the_operator() -> None:
+    assert settings_of().policy_minimum == PolicyMinimum()
+    settings = settings_of("--values", str(EVERYTHING), "--set", "caBundle=")
+    never = frozenset({"malware", "deny"})
+    assert settings.policy_minimum == PolicyMinimum(3 * 86_400, "Block", 90 * 86_400, never)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        'cooldown.age="3"',
+        "cooldown=3",
+        'malware="block"',
+        "malware=false",
+        'exceptions.maximum=""',
+        'exceptions.never=["quarantine"]',
+        "formats={}",
+    ],
+)
+def test_helm_refuses_a_minimum_that_the_operator_would_not_start_with(option: str) -> None:
+    done = helm("template", "release", str(CHART), "--set-json", f"policy.minimum.{option}")
+    assert done.returncode != 0
+    assert "policy" in done.stderr
 
 
 def test_the_operator_allows_what_the_values_allow() -> None:
@@ -240,8 +270,8 @@ def test_crds_are_installed_with_the_release_and_kept() -> None:
 
     sources = [yaml.safe_load(file.read_text())["spec"] for file in sorted((CHART / "files/crds").iterdir())]
     assert [each["spec"] for each in crds()] == sources
-    assert policies(crds()) == ["keep", "keep"]
-    assert policies(crds(keep="false")) == [None, None]
+    assert policies(crds()) == ["keep", "keep", "keep"]
+    assert policies(crds(keep="false")) == [None, None, None]
     assert crds(enabled="false") == []
 
 

@@ -13,9 +13,13 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
+from contract.test_schema_words import defaulted
+from support.documents import ROOT
 from support.issuers import TestIssuer
 from support.properties import given
 from support.tls import certificate_of_an_authority
+from unit.wheelyard_operator.fakes import exception_body
+from unit.wheelyard_operator.reconcile.fields import POLICY, TORCH
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file, packed
@@ -24,7 +28,10 @@ from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
 from wheelyard_operator.egress import EgressSettings
 from wheelyard_operator.kubectl.verify_job import verify_job
-from wheelyard_operator.resource import IndexUser, PackageIndex
+from wheelyard_operator.observe import ObservedIndex
+from wheelyard_operator.policy_minimum import RULES, PolicyMinimum
+from wheelyard_operator.reconcile.server_policy import ServerPolicy
+from wheelyard_operator.resource import IndexUser, PackageException, PackageIndex
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
@@ -38,6 +45,7 @@ from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
 from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings import policy as server_policy
 from wheelyard_server.settings import upstreams as server_upstreams
 from wheelyard_server.settings.part import GIB
 
@@ -58,6 +66,19 @@ def resource(kind: str, name: str, namespace: str, spec: dict[str, Any]) -> dict
 def index(name: str = "main", namespace: str = "packages", **spec: Any) -> PackageIndex:
     storage = {"s3": {"bucket": "acme", "provision": {"bucket": True, "user": True}, **spec.pop("s3", {})}}
     return PackageIndex.parse(resource("PackageIndex", name, namespace, {"storage": storage, **spec}))
+
+
+def schema_at(plural: str, path: str) -> Any:
+    """Return the schema of a field."""
+    crd = yaml.safe_load((ROOT / f"crds/wheelyard.dev_{plural}.yaml").read_text())
+    found = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for name in path.split("."):
+        found = found["properties"][name]
+    return found
+
+
+def schema_pattern(plural: str, path: str) -> str:
+    return str(schema_at(plural, path)["pattern"])
 
 
 def user(name: str, namespace: str, **spec: Any) -> IndexUser:
@@ -201,6 +222,72 @@ def test_index_yaml_has_the_upstreams_in_order() -> None:
         denied_networks=("203.0.113.0/24",),
     )
     assert read.limits.mirrored_bytes == 5 * GIB
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).filter(
+    lambda text: not re.search(r"[\x00-\x1f\x7f-\x9f]", text)
+)
+"""What the schema lets people write as a reason."""
+VERSIONS = schema_pattern("packageexceptions", "spec.versions")
+
+
+def policy_of(index: PackageIndex, *exceptions: PackageException) -> server_policy.PolicyFile:
+    """Return what the server reads from the policy file of an index."""
+    observed = ObservedIndex(index, (), None, None, None, (), None, None, exceptions=exceptions)
+    made = ServerPolicy.of(observed, PolicyMinimum(), "2026-11-30T12:00:00Z")
+    assert made is not None
+    return server_policy.parse_policy(made.text.encode())
+
+
+def test_the_server_parses_what_the_operator_writes_into_the_policy_file() -> None:
+    policy = {**POLICY, "exceptionsFrom": [{"namespaces": ["ci"], "rules": ["cooldown"]}]}
+    asked = PackageException.parse(exception_body(approvedBy="ann", advisories=["GHSA-1"]))
+    read = policy_of(index(policy=policy, names={"private": ["acme-*"]}, upstreams=[TORCH]), asked)
+    rules = read.policy
+    assert read.names.private == ("acme-*",)
+    assert (rules.cooldown.age, rules.cooldown.fixes) == ("7d", "4h")
+    assert rules.cooldown.first_sight == {"torch": server_policy.FirstSight.SETTLED}
+    assert (rules.deny[0].packages, rules.deny[0].versions) == (("python-jwt",), "<4")
+    assert rules.allow is not None
+    assert rules.allow.releases[0].packages == ("numpy",)
+    assert rules.malware.action is server_policy.Action.BLOCK
+    assert (rules.vulnerabilities.action, rules.vulnerabilities.known) == (server_policy.Action.REPORT, "30d")
+    assert rules.licenses.deny == ("AGPL-3.0-*",)
+    assert rules.formats.allow == (server_policy.Format.WHEEL,)
+    assert rules.provenance.action is server_policy.Action.BLOCK
+    own, other = rules.exceptions
+    assert (own.source, own.until) == ("", datetime(2027, 1, 16, tzinfo=UTC))
+    assert (other.source, other.until) == ("ci/urllib3", datetime(2026, 12, 16, tzinfo=UTC))
+    assert (other.packages, other.versions) == (("urllib3",), "==2.6.1")
+    assert (other.rules, other.advisories) == ((server_policy.ExceptableRule.COOLDOWN,), ("GHSA-1",))
+
+
+def test_an_index_with_upstreams_has_the_servers_defaults() -> None:
+    written = defaulted({}, schema_at("packageindexes", "spec.policy"))
+    assert written.keys() == {"cooldown", "malware"}
+    assert policy_of(index(policy=written)) == server_policy.PolicyFile()
+    assert policy_of(index(upstreams=[TORCH])) == server_policy.PolicyFile()
+    assert server_policy.PolicyRules().cooldown == server_policy.Cooldown(
+        action=server_policy.Action.BLOCK, age="7d"
+    )
+    assert server_policy.PolicyRules().malware.action is server_policy.Action.BLOCK
+
+
+@given(reason=TEXTS, versions=st.from_regex(VERSIONS, fullmatch=True).filter(lambda text: len(text) <= 200))
+def test_nothing_that_a_tenant_may_write_makes_the_policy_of_an_index_unreadable(
+    reason: str, versions: str
+) -> None:
+    consent = {"exceptionsFrom": [{"namespaces": ["ci"], "rules": ["cooldown"]}]}
+    asked = PackageException.parse(exception_body(reason=reason, approvedBy=reason[:100], versions=versions))
+    (read,) = policy_of(index(policy=consent), asked).policy.exceptions
+    assert (read.reason, read.approved_by, read.versions) == (reason, reason[:100], versions)
+
+
+def test_both_programs_have_the_same_rules_for_exceptions() -> None:
+    assert [each.value for each in server_policy.ExceptableRule] == list(RULES)
+    assert schema_at("packageexceptions", "spec.from")["items"]["enum"] == list(RULES)
+    exceptions = schema_at("packageindexes", "spec.policy.exceptions")["items"]["properties"]
+    assert exceptions["from"]["items"]["enum"] == list(RULES)
 
 
 def test_an_upstream_that_the_platform_does_not_allow_is_offline_and_none_of_the_hosts() -> None:

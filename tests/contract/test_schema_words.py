@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,10 +10,10 @@ import yaml
 
 from support.mainjob import ROOT
 from wheelyard_operator import durations, sizes
-from wheelyard_operator.resource import INDEX, USER, IndexUser, PackageIndex
+from wheelyard_operator.resource import EXCEPTION, INDEX, USER, IndexUser, PackageException, PackageIndex
 from wheelyard_operator.resource.renamed import RENAMED_FIELDS, RenamedField
 
-FILES = {INDEX: "packageindexes", USER: "indexusers"}
+FILES = {INDEX: "packageindexes", USER: "indexusers", EXCEPTION: "packageexceptions"}
 DURATIONS = {
     "spec.credentials.rotateEvery": "",
     "spec.credentials.overlap": "1h",
@@ -23,6 +23,10 @@ DURATIONS = {
     "spec.freshness.stale": "1h",
     "spec.upstreams[].freshness.fresh": "10m",
     "spec.upstreams[].freshness.stale": "24h",
+    "spec.policy.cooldown.age": "7d",
+    "spec.policy.cooldown.fixes": "",
+    "spec.policy.vulnerabilities.known": "0s",
+    "spec.policy.exceptionsFrom[].maximum": "30d",
 }
 SIZES = {
     "spec.storage.volume.size": None,
@@ -142,6 +146,22 @@ SPECS: dict[str, list[Any]] = {
             ],
         },
     ],
+    EXCEPTION: [
+        {
+            "indexRef": {"name": "main"},
+            "packages": ["a"],
+            "from": ["cooldown"],
+            "until": "2026-12-15",
+            "reason": "r",
+        }
+    ],
+}
+
+
+PARSERS: dict[str, Callable[[Any], object]] = {
+    INDEX: PackageIndex.parse,
+    USER: IndexUser.parse,
+    EXCEPTION: PackageException.parse,
 }
 
 
@@ -155,7 +175,7 @@ def test_the_operator_s_defaults_are_those_of_the_schema(kind: str, spec: Any) -
     bare = {"kind": kind, "metadata": METADATA, "spec": spec}
     whole = {**bare, "spec": defaulted(spec, schema(kind)["properties"]["spec"])}
     assert whole != bare
-    parse = PackageIndex.parse if kind == INDEX else IndexUser.parse
+    parse = PARSERS[kind]
     assert parse(bare) == parse(whole)
 
 

@@ -21,6 +21,8 @@ from wheelyard_operator.resource import (
 
 CONFIG_ANNOTATION = f"{GROUP}/config"
 """On the pod template: a digest of the configuration, which pods read only when they start."""
+POLICY_ANNOTATION = f"{GROUP}/policy"
+"""On pods: the digest of the policy file, with the same effect as `ACCESS_ANNOTATION`."""
 ACCESS_ANNOTATION = f"{GROUP}/access"
 """On pods: the digest of the access file. Changing it makes the kubelet sync the Secret at once."""
 

@@ -20,6 +20,7 @@ from wheelyard_operator.desired.index_file import (
     on_volume,
     scratch_bytes,
 )
+from wheelyard_operator.desired.policy_file import policy_mount, policy_volume
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
 from wheelyard_operator.desired.upstreams import credentials_mount, credentials_volume
 from wheelyard_operator.resource import (
@@ -120,6 +121,7 @@ def _volumes(index: PackageIndex) -> list[Manifest]:
     volumes: list[Manifest] = [
         {"name": "config", "configMap": {"name": index.child_name}},
         {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
+        *policy_volume(index),
         *credentials_volume(index),
     ]
     if on_volume(index):
@@ -138,6 +140,7 @@ def _mounts(index: PackageIndex) -> list[Manifest]:
     return [
         {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
+        *policy_mount(index),
         *credentials_mount(index),
         *({"name": name, "mountPath": path} for name, path in folders.items()),
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod

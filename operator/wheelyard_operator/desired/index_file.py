@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import yaml
 
+from wheelyard_operator.desired.policy_file import POLICY_PATH
 from wheelyard_operator.desired.upstreams import egress_section, upstream_section
 from wheelyard_operator.resource import DEFAULT_ACCEPT, Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.settings import Settings
@@ -56,6 +57,7 @@ def index_file(index: PackageIndex, settings: Settings, blocked: Collection[str]
         **_tracing(settings),
         **_redirects(index),
         **_upstreams(index, settings, blocked),
+        **({"policyFile": POLICY_PATH} if index.policy else {}),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)
@@ -125,14 +127,17 @@ def _mirrored(index: PackageIndex) -> Manifest:
 
 
 def _upstreams(index: PackageIndex, settings: Settings, blocked: Collection[str]) -> Manifest:
-    names = {"names": {"private": list(index.private_names)}} if index.private_names else {}
     if not index.upstreams:
-        return names
+        return _names(index)
     return {
-        **names,
         "upstreams": [upstream_section(each, is_blocked=each.name in blocked) for each in index.upstreams],
         "egress": egress_section([each for each in index.upstreams if each.name not in blocked], settings.egress),
     }
+
+
+def _names(index: PackageIndex) -> Manifest:
+    """Return the private names of an index that has no policy file, which would have them."""
+    return {"names": {"private": list(index.private_names)}} if index.private_names and not index.policy else {}
 
 
 def _cache(index: PackageIndex) -> Manifest:

@@ -12,8 +12,17 @@ from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
 from wheelyard_operator.kubectl.targets import find_index
 from wheelyard_operator.kubectl.terminal import Terminal, printable
-from wheelyard_operator.observe import read_user_bodies
-from wheelyard_operator.resource import INDEX, IndexUser, Manifest, PackageIndex, S3Storage, Upstream, VolumeStorage
+from wheelyard_operator.observe import read_bodies
+from wheelyard_operator.resource import (
+    INDEX,
+    USER,
+    IndexUser,
+    Manifest,
+    PackageIndex,
+    S3Storage,
+    Upstream,
+    VolumeStorage,
+)
 from wheelyard_operator.times import rfc3339, seconds_until
 
 _MAX_USERS = 20
@@ -74,11 +83,11 @@ def _list(arguments: argparse.Namespace, connection: Connection, terminal: Termi
 def _user_bodies(connection: Connection, index: PackageIndex) -> tuple[list[Manifest], bool]:
     """Return the index's users, and whether those of other namespaces may be missing."""
     try:
-        bodies, is_partial = read_user_bodies(connection.kube, index), False
+        bodies, is_partial = read_bodies(connection.kube, USER, index), False
     except ApiError as error:
         if error.status != 403:
             raise
-        bodies, is_partial = read_user_bodies(connection.kube, index, index.meta.namespace), True
+        bodies, is_partial = read_bodies(connection.kube, USER, index, index.meta.namespace), True
     return [each for each in bodies if IndexUser.parse(each).index == index.meta.key], is_partial
 
 

@@ -15,7 +15,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from wheelyard_operator.process.leadership import Leader
 from wheelyard_operator.process.queue import WorkQueue
 from wheelyard_operator.reconcile.outcome import Outcome
-from wheelyard_operator.resource import INDEX, USER, Key
+from wheelyard_operator.resource import EXCEPTION, INDEX, USER, Key
 from wheelyard_operator.status.conditions import STATES
 from wheelyard_operator.times import timestamp
 
@@ -75,7 +75,7 @@ class Metrics:
         self._states: dict[Key, str] = {}
         self._ends: dict[Key, Mapping[str, str]] = {}
         resources = self._gauge("resources", "Managed resources, by their last known state.", "kind", "state")
-        for kind, state in product((INDEX, USER), STATES):
+        for kind, state in product((INDEX, USER, EXCEPTION), STATES):
             resources.labels(kind, state).set_function(partial(self._count, kind, state))
         ends = self._gauge(
             "next_end_timestamp_seconds",

@@ -1,4 +1,4 @@
-"""Asks index servers whether they use their access file, which format they know, and about upstreams."""
+"""Asks index servers whether they use their files, which format they know, and about upstreams."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,6 +8,8 @@ from socket import SHUT_RDWR, socket
 from threading import Timer
 from typing import Any, NamedTuple, TypeVar
 
+from wheelyard_operator.policy_states import PolicyAnswer
+from wheelyard_operator.provision.policy_probe import parse_policy
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
 from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
@@ -37,6 +39,8 @@ AskServer = Callable[[Manifest], Answer | None]
 """Returns the answer of a pod's server, None if there is none."""
 AskUpstreams = Callable[[Manifest], UpstreamsAnswer | None]
 """Returns what a pod's server says about its upstreams, None without an answer."""
+AskPolicy = Callable[[Manifest], PolicyAnswer | None]
+"""Returns what a pod's server says about its policy, None without an answer."""
 
 
 class ServerProbe:
@@ -52,6 +56,10 @@ class ServerProbe:
     def ask_upstreams(self, pod: Manifest) -> UpstreamsAnswer | None:
         """Return what a pod's server says about its upstreams, None without an answer."""
         return self._get(pod, "/upstreams", _parse_upstreams)
+
+    def ask_policy(self, pod: Manifest) -> PolicyAnswer | None:
+        """Return what a pod's server says about its policy, None without an answer."""
+        return self._get(pod, "/policy", parse_policy)
 
     def _get(self, pod: Manifest, path: str, parse: Callable[[dict[str, Any]], _T]) -> _T | None:
         address = pod.get("status", {}).get("podIP", "")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from wheelyard_operator.desired.certificates import certificate_expiry
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedIndex, is_terminating, observe_index, read_index, read_pods, staying
-from wheelyard_operator.provision.server_probe import Answer, AskServer, AskUpstreams
+from wheelyard_operator.provision.server_probe import Answer, AskPolicy, AskServer, AskUpstreams
 from wheelyard_operator.reconcile.api_refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.finalizers import Finalizers, missing_finalizers
 from wheelyard_operator.reconcile.index_children import IndexChildren, IndexProgress
-from wheelyard_operator.reconcile.index_findings import index_findings
+from wheelyard_operator.reconcile.index_findings import index_findings, policy_findings
 from wheelyard_operator.reconcile.index_removal import IndexRemoval
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
@@ -23,6 +23,7 @@ from wheelyard_operator.resource import Key, Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import Condition, is_stalled
 from wheelyard_operator.status.index import index_status
+from wheelyard_operator.status.policy import PolicyFindings
 from wheelyard_operator.status.rollout import is_ready
 from wheelyard_operator.status.upstreams import upstreams_condition
 
@@ -40,6 +41,7 @@ class IndexReconciler:
     tokens: UpstreamTokens
     ask_server: AskServer
     ask_upstreams: AskUpstreams
+    ask_policy: AskPolicy
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
@@ -76,18 +78,21 @@ class IndexReconciler:
 
     def _apply(self, observed: ObservedIndex) -> Outcome:
         children = Children(self.kube, observed.index.meta)
-        progress = IndexChildren(self.storage, self.issuers, self.tokens, self.settings).apply(observed, children)
+        progress = IndexChildren(self.storage, self.issuers, self.tokens, self.settings).apply(
+            observed, children, self.now()
+        )
         # Only now: a pod that came since the access file was written must be asked, too.
         pods = read_pods(self.kube, observed.index)
         answers = self._ask_servers(pods)
         if progress.access is not None and progress.problem is None:
             progress.problem = progress.access.follow_formats(pods, answers, children)
-        state = self._report(observed, progress, pods, answers)
+        policy = self._policy(pods, progress, answers)
+        state = self._report(observed, progress, pods, answers, policy)
         expiries = {
             "key": progress.storage.next_rotation if progress.storage else "",
             "certificate": certificate_expiry(observed.certificate_secret),
         }
-        return Outcome(after=_seconds_to_next(progress), state=state, ends=expiries)
+        return Outcome(after=_seconds_to_next(progress, policy), state=state, ends=expiries)
 
     def _ask_servers(self, pods: tuple[Manifest, ...]) -> dict[str, Answer | None]:
         ready = (pod for pod in staying(pods) if is_ready(pod))
@@ -102,10 +107,16 @@ class IndexReconciler:
     ) -> Condition | None:
         if not index.upstreams:
             return None
-        # A pod that has just not answered would cost its second and a half once more.
-        talking = [pod for pod in pods if answers.get(pod["metadata"]["name"]) is not None]
-        states = {pod["metadata"]["name"]: self.ask_upstreams(pod) for pod in talking}
+        states = {pod["metadata"]["name"]: self.ask_upstreams(pod) for pod in _talking(pods, answers)}
         return upstreams_condition(index, progress.upstream_problems, states)
+
+    def _policy(
+        self, pods: tuple[Manifest, ...], progress: IndexProgress, answers: dict[str, Answer | None]
+    ) -> PolicyFindings | None:
+        if progress.policy is None:
+            return None
+        asked = {pod["metadata"]["name"]: self.ask_policy(pod) for pod in _talking(pods, answers)}
+        return policy_findings(progress.policy, {**dict.fromkeys(answers), **asked})
 
     def _report(
         self,
@@ -113,10 +124,12 @@ class IndexReconciler:
         progress: IndexProgress,
         pods: tuple[Manifest, ...],
         answers: dict[str, Answer | None],
+        policy: PolicyFindings | None,
     ) -> str:
         index, now = observed.index, self.now()
         findings = index_findings(observed, progress, pods, answers, self.settings.cluster_domain)
-        findings = replace(findings, upstreams=self._upstreams(index, pods, progress, answers))
+        upstreams = self._upstreams(index, pods, progress, answers)
+        findings = replace(findings, upstreams=upstreams, policy=policy)
         status = index_status(index, findings, now)
         if is_stalled(status) and is_terminating(self.kube, index.meta.namespace):
             findings = replace(findings, problem=namespace_terminates(index.meta), exposed=None)
@@ -124,7 +137,14 @@ class IndexReconciler:
         return report(self.kube, index.meta, index.status, status, now)
 
 
-def _seconds_to_next(progress: IndexProgress) -> float | None:
+def _talking(pods: tuple[Manifest, ...], answers: dict[str, Answer | None]) -> list[Manifest]:
+    """Return the pods to ask more: one that has just not answered would cost its second and a half once more."""
+    return [pod for pod in pods if answers.get(pod["metadata"]["name"]) is not None]
+
+
+def _seconds_to_next(progress: IndexProgress, policy: PolicyFindings | None) -> float | None:
     if progress.problem or progress.options.problems:
         return _RETRY_SECONDS
+    if policy and policy.is_pending:
+        return _SOON_SECONDS
     return _SOON_SECONDS if progress.storage and progress.storage.is_rotating else None

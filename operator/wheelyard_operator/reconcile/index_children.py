@@ -15,6 +15,7 @@ from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.optional_children import OptionalChildren, apply_optional_children
 from wheelyard_operator.reconcile.renamed_fields import check_field_names
 from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_secret
+from wheelyard_operator.reconcile.server_policy import ServerPolicy
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.unused_credentials import remove_unused_credentials
@@ -41,6 +42,8 @@ class IndexProgress:
     storage: ReadyStorage | None = None
     upstream_problems: dict[str, Problem] = field(default_factory=dict)
     """Why upstreams cannot be used, by their names."""
+    policy: ServerPolicy | None = None
+    """None also for an index without a policy."""
     problem: Problem | None = None
     """What ended it early, or what keeps rights from being in force at once."""
 
@@ -54,14 +57,15 @@ class IndexChildren:
     tokens: UpstreamTokens
     settings: Settings
 
-    def apply(self, observed: ObservedIndex, children: Children) -> IndexProgress:
-        """Apply until something is in the way."""
+    def apply(self, observed: ObservedIndex, children: Children, now: str) -> IndexProgress:
+        """Apply until something is in the way. `now` is RFC 3339."""
         accepted = accepted_users(observed)
         progress = IndexProgress(len(accepted), observed.deployment)
         try:
             issuers = self.issuers.find((each.user for each in accepted), own_access_secret(observed))
             progress.access = ServerAccess.of(observed, accepted, issuers)
             progress.users = progress.access.users
+            progress.policy = ServerPolicy.of(observed, self.settings.policy_minimum, now)
             self._apply_urgent(observed, progress.access, children, progress)
             self._apply_rest(without_refused_secrets(observed), children, progress)
         except Problem as problem:
@@ -74,8 +78,10 @@ class IndexChildren:
         try:
             progress.problem = self._apply_access_and_service(access, children)
         finally:
-            # Tokens expire, whatever is wrong with the rest.
+            # Tokens expire, and malware is found, whatever is wrong with the rest.
             progress.upstream_problems = self._keep_credentials(observed, children)
+            late = progress.policy.deliver(children) if progress.policy else None
+        progress.problem = progress.problem or late
 
     def _apply_access_and_service(self, access: ServerAccess, children: Children) -> Problem | None:
         """Keep current what running pods need, whatever is wrong with the storage.

@@ -4,11 +4,30 @@ from collections.abc import Mapping
 
 from wheelyard_operator.desired.common import selector_labels
 from wheelyard_operator.observe import ObservedIndex, staying
+from wheelyard_operator.policy_states import PolicyAnswer
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index_children import IndexProgress
+from wheelyard_operator.reconcile.server_policy import ServerPolicy
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.status.index import IndexFindings
 from wheelyard_operator.status.options import exposed_condition, monitored_condition
+from wheelyard_operator.status.policy import PolicyFindings
+
+
+def policy_findings(found: ServerPolicy, answers: Mapping[str, PolicyAnswer | None]) -> PolicyFindings | None:
+    """Return the findings about a policy; `answers` are those of the ready pods, by name."""
+    policy = found.index.policy
+    if policy is None:
+        return None
+    return PolicyFindings(
+        policy=policy,
+        digest=found.digest,
+        exceptions=found.exceptions,
+        raised=found.raised,
+        cut=found.cut,
+        left_out=sorted(found.left_out.first),
+        answers=answers,
+    )
 
 
 def index_findings(

@@ -2,6 +2,7 @@
 
 import logging
 
+from wheelyard_operator.condition_types import QUARANTINED
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import API_VERSION, OPERATOR, Manifest, Meta
@@ -60,7 +61,7 @@ def _post(kube: Kube, meta: Meta, condition: Condition, now: str) -> None:
             "name": meta.name,
             "uid": meta.uid,
         },
-        "type": "Normal" if condition.status == "True" else "Warning",
+        "type": "Normal" if condition.status == "True" and condition.type != QUARANTINED else "Warning",
         "reason": condition.reason,
         "message": f"{condition.type}: {condition.message}"[:_MAX_MESSAGE_LENGTH],
         "source": {"component": OPERATOR},

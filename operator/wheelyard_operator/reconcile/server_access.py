@@ -10,10 +10,11 @@ from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers,
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest
 from wheelyard_operator.desired.storage_format import allowed_format, read_format
-from wheelyard_operator.observe import ObservedIndex, read_pods
+from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.reconcile.pod_annotations import annotate_pods
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest, PackageIndex
 from wheelyard_operator.status.rollout import has_ended
 
@@ -48,7 +49,7 @@ class ServerAccess:
         """
         secret = access_secret(self.index, self.access_text, self.minting_key, self.left_out, self.storage_format)
         children.ensure(secret, ACCESS_IN_FORCE)
-        return self._annotate_pods(children)
+        return annotate_pods(self.index, ACCESS_ANNOTATION, self._digest, children, ACCESS_IN_FORCE)
 
     def follow_formats(
         self, pods: Sequence[Manifest], answers: Mapping[str, Answer | None], children: Children
@@ -72,19 +73,6 @@ class ServerAccess:
         if self.storage_format == OLDEST_FORMAT:
             return content_digest(self.access_text)
         return content_digest([self.access_text, self.storage_format])
-
-    def _annotate_pods(self, children: Children) -> Problem | None:
-        """Have the kubelets sync the Secret now: otherwise they take a minute or more."""
-        patch, problem = {"metadata": {"annotations": {ACCESS_ANNOTATION: self._digest}}}, None
-        # Only now: a pod that started before the Secret was written has the previous access file.
-        for pod in read_pods(children.kube, self.index):
-            if pod["metadata"].get("annotations", {}).get(ACCESS_ANNOTATION) == self._digest:
-                continue
-            try:
-                children.patch(pod, patch, ACCESS_IN_FORCE)
-            except Problem as error:
-                problem = error
-        return problem
 
 
 def own_access_secret(observed: ObservedIndex) -> Manifest | None:

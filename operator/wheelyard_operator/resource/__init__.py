@@ -2,12 +2,14 @@
 
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.admission import LabelSelector, NamespaceAdmission
+from wheelyard_operator.resource.exception import PackageException
 from wheelyard_operator.resource.external import External, HTTPRouteSpec, IngressSpec
 from wheelyard_operator.resource.index import DEFAULT_ACCEPT, PackageIndex
 from wheelyard_operator.resource.meta import (
     API_VERSION,
     BUCKET_FINALIZER,
     CREDENTIALS_ANNOTATION,
+    EXCEPTION,
     FINALIZER,
     GROUP,
     INDEX,
@@ -27,6 +29,7 @@ from wheelyard_operator.resource.meta import (
 from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
+from wheelyard_operator.resource.policy import Consent, Policy
 from wheelyard_operator.resource.publishers import TokenIdentity
 from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
@@ -38,6 +41,7 @@ __all__ = [
     "BUCKET_FINALIZER",
     "CREDENTIALS_ANNOTATION",
     "DEFAULT_ACCEPT",
+    "EXCEPTION",
     "FINALIZER",
     "GROUP",
     "INDEX",
@@ -53,6 +57,7 @@ __all__ = [
     "VERSION",
     "Autoscaling",
     "CodeArtifact",
+    "Consent",
     "External",
     "Grant",
     "HTTPRouteSpec",
@@ -66,8 +71,10 @@ __all__ = [
     "Monitor",
     "NamespaceAdmission",
     "Network",
+    "PackageException",
     "PackageIndex",
     "Pods",
+    "Policy",
     "RenamedField",
     "Rotation",
     "S3Storage",

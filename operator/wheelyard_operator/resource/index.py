@@ -10,6 +10,7 @@ from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP,
 from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
+from wheelyard_operator.resource.policy import Policy
 from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import Upstream
@@ -101,6 +102,8 @@ class PackageIndex:
     """Other indexes, in order: the first that has a name owns it."""
     private_names: tuple[str, ...]
     """Globs on names that no upstream is asked for."""
+    policy: Policy | None
+    """None for an index without upstreams that has no policy: it has no policy file."""
     renamed: tuple[RenamedField, ...]
     """Fields that it still has under their old names."""
     status: Manifest
@@ -128,6 +131,7 @@ class PackageIndex:
             maximum=Maximum.parse(users.get("maximum", {})),
             upstreams=tuple(Upstream.parse(each) for each in spec.get("upstreams", ())),
             private_names=tuple(spec.get("names", {}).get("private", ())),
+            policy=Policy.parse(spec.get("policy", {})) if "policy" in spec or spec.get("upstreams") else None,
             renamed=renamed_fields(body),
             status=body.get("status", {}),
         )
@@ -162,6 +166,11 @@ class PackageIndex:
     def access_secret_name(self) -> str:
         """The Secret with the access file."""
         return f"{self.child_name}-access"
+
+    @property
+    def policy_configmap_name(self) -> str:
+        """The ConfigMap with the policy file."""
+        return f"{self.child_name}-policy"
 
     @property
     def made_secret_name(self) -> str:

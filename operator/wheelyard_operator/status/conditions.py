@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wheelyard_operator.condition_types import ACCESS_IN_FORCE, PAUSED, READY, RECONCILING, STALLED
+from wheelyard_operator.condition_types import (
+    ACCESS_IN_FORCE,
+    EXCEPTIONS_CURRENT,
+    PAUSED,
+    POLICY_IN_FORCE,
+    QUARANTINED,
+    READY,
+    RECONCILING,
+    STALLED,
+)
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest
 
@@ -44,6 +53,10 @@ _ROUTINE = {
     "WaitingForServers",
 }
 """Reasons that every healthy start, change and deletion passes through: they get no event."""
+_SILENT = {ACCESS_IN_FORCE, POLICY_IN_FORCE}
+"""Conditions that become True after each change: they get an event only if they are False."""
+_LISTS = {EXCEPTIONS_CURRENT, QUARANTINED}
+"""Conditions whose messages name releases: each new one gets an event."""
 _STARTING = "Starting"
 """Routine as well, except for servers that were available before."""
 
@@ -118,16 +131,22 @@ def merge_conditions(
 
 def transitions(old_status: Manifest, new_status: Manifest) -> list[Condition]:
     """Return the conditions that deserve an event: their status or reason is new."""
-    old = {each["type"]: (each["status"], each["reason"]) for each in old_status.get("conditions", ())}
+    old = {each["type"]: _key(each) for each in old_status.get("conditions", ())}
     return [
         Condition(each["type"], each["status"], each["reason"], each["message"])
         for each in new_status["conditions"]
         if each["type"] not in {RECONCILING, STALLED}
         and each["status"] != "Unknown"
-        and not (each["type"] == ACCESS_IN_FORCE and each["status"] == "True")
-        and old.get(each["type"]) != (each["status"], each["reason"])
-        and not _is_routine(each, old.get(each["type"], ("", ""))[0])
+        and not (each["type"] in _SILENT and each["status"] == "True")
+        and old.get(each["type"]) != _key(each)
+        and not _is_routine(each, old.get(each["type"], ("",))[0])
     ]
+
+
+def _key(condition: Manifest) -> tuple[str, ...]:
+    """Return what an event reports: a change of it gets a new one."""
+    named = (condition["message"],) if condition["type"] in _LISTS else ()
+    return condition["status"], condition["reason"], *named
 
 
 def _is_routine(condition: Manifest, before: str) -> bool:

@@ -8,6 +8,7 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex
 from wheelyard_operator.status.access import access_condition
 from wheelyard_operator.status.conditions import NO_ACTION, Condition, as_api
+from wheelyard_operator.status.policy import PolicyFindings, count_in_force, next_end, policy_conditions
 from wheelyard_operator.status.rollout import (
     availability,
     is_rolled_out,
@@ -43,6 +44,8 @@ class IndexFindings:
     """None, as `exposed`, if the index does not request it."""
     upstreams: Condition | None = None
     """None for an index without upstreams."""
+    policy: PolicyFindings | None = None
+    """None for an index without a policy, or if it was not reached."""
     tolerated: tuple[Problem, ...] = ()
     """Why a new index would not be allowed what this one has."""
     access_answers: Mapping[str, bool | None] = field(default_factory=dict)
@@ -65,11 +68,20 @@ def index_status(index: PackageIndex, findings: IndexFindings, now: str) -> Mani
         # While the storage cannot be reached, the last known times stay.
         "accessKeyIssued": storage.key_issued or None if storage else index.status.get("accessKeyIssued"),
         "nextKeyRotation": storage.next_rotation or None if storage else index.status.get("nextKeyRotation"),
-        "conditions": as_api(_conditions(index, findings), index.status, generation, now),
+        **_exceptions(findings.policy, now),
+        "conditions": as_api(_conditions(index, findings, now), index.status, generation, now),
     }
 
 
-def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]:
+def _exceptions(policy: PolicyFindings | None, now: str) -> Manifest:
+    exceptions = policy.exceptions if policy else ()
+    return {
+        "exceptions": count_in_force(exceptions, now) if policy else None,
+        "nextExceptionEnd": next_end(exceptions, now) or None,
+    }
+
+
+def _conditions(index: PackageIndex, findings: IndexFindings, now: str) -> list[Condition]:
     available = availability(findings.deployment, findings.pods)
     serves = available.status == "True"
     parts = [
@@ -78,8 +90,9 @@ def _conditions(index: PackageIndex, findings: IndexFindings) -> list[Condition]
         *([findings.exposed] if findings.exposed else []),
     ]
     around = [each for each in (findings.monitored, findings.upstreams, _allowed(findings.tolerated)) if each]
-    access = _access(index, findings)
-    return [_ready(findings, parts, access), *parts, access, *around, _reconciling(findings), _stalled(findings)]
+    files = [_access(index, findings), *(policy_conditions(findings.policy, now) if findings.policy else ())]
+    ready = _ready(findings, parts, files[:2])
+    return [ready, *parts, *files, *around, _reconciling(findings), _stalled(findings)]
 
 
 def _allowed(tolerated: tuple[Problem, ...]) -> Condition | None:
@@ -97,7 +110,8 @@ def _access(index: PackageIndex, findings: IndexFindings) -> Condition:
     return access_condition(findings.access_answers, index.ignored_globs)
 
 
-def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -> Condition:
+def _ready(findings: IndexFindings, parts: list[Condition], files: list[Condition]) -> Condition:
+    """Return Ready. `files` says whether servers use their access file and their policy file."""
     problem, deployment = findings.problem, findings.deployment
     if problem:
         return Condition(READY, "False", problem.reason, problem.message)
@@ -106,8 +120,9 @@ def _ready(findings: IndexFindings, parts: list[Condition], access: Condition) -
     for part in sorted(parts, key=lambda each: each.status):  # False comes before Unknown
         if part.status != "True":
             return Condition(READY, "False", part.reason, part.message)
-    if access.status == "False":
-        return Condition(READY, "False", access.reason, access.message)
+    for file in files:
+        if file.status == "False":
+            return Condition(READY, "False", file.reason, file.message)
     if deployment is None or not is_updated(deployment):
         blocker, message = rollout_blocker(deployment), availability(deployment, findings.pods).message
         reason = blocker[0] if blocker else "RollingOut"

@@ -9,7 +9,17 @@ from wheelyard_operator.desired.access_file import AcceptedUser
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.kube import FIELD_MANAGER, ApiError
 from wheelyard_operator.patterns import AnnotationForm
-from wheelyard_operator.resource import API_VERSION, INDEX, USER, IndexUser, Manifest, PackageIndex, S3Storage
+from wheelyard_operator.resource import (
+    API_VERSION,
+    EXCEPTION,
+    INDEX,
+    USER,
+    IndexUser,
+    Manifest,
+    PackageException,
+    PackageIndex,
+    S3Storage,
+)
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
 
@@ -288,6 +298,35 @@ def user_body(name: str = "jenkins", namespace: str = "packages", **changes: Any
             "trustedPublishers": changes.get("trusted_publishers", []),
         },
     }
+
+
+def exception_body(name: str = "urllib3", namespace: str = "ci", **changes: Any) -> Manifest:
+    """Return a PackageException as the API server has it; `rules` is `spec.from`."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": EXCEPTION,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": changes.pop("uid", f"uid-of-{namespace}-{name}"),
+            "generation": 1,
+            "creationTimestamp": changes.pop("created", NOW),
+        },
+        "spec": {
+            "indexRef": {"name": "main", "namespace": "packages"},
+            "packages": ["urllib3"],
+            "versions": "==2.6.1",
+            "from": changes.pop("rules", ["cooldown"]),
+            "until": "2026-12-15",
+            "reason": "SEC-412",
+            "approvedBy": "",
+            **changes,
+        },
+    }
+
+
+def an_exception(name: str = "urllib3", namespace: str = "ci", **changes: Any) -> PackageException:
+    return PackageException.parse(exception_body(name, namespace, **changes))
 
 
 def an_index(name: str = "main", namespace: str = "packages", **changes: Any) -> PackageIndex:

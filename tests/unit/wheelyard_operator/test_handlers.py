@@ -4,7 +4,7 @@ from typing import Any, cast
 import kopf
 import pytest
 
-from unit.wheelyard_operator.fakes import a_user, index_body, namespace_body, user_body
+from unit.wheelyard_operator.fakes import a_user, exception_body, index_body, namespace_body, user_body
 from wheelyard_operator.__main__ import kopf_settings
 from wheelyard_operator.desired.credentials import Credentials
 from wheelyard_operator.desired.user_secret import user_secret
@@ -14,6 +14,7 @@ from wheelyard_operator.resource import Key
 
 MAIN = Key("PackageIndex", "packages", "main")
 FAR = Key("IndexUser", "ci", "far")
+URLLIB3 = Key("PackageException", "ci", "urllib3")
 
 
 class Keys:
@@ -73,6 +74,21 @@ async def test_an_index_wakes_its_users_only_when_it_was_edited(handlers: Handle
     assert keys.taken() == {MAIN, FAR}
 
 
+async def test_an_exception_wakes_its_index_and_an_edited_index_its_exceptions(
+    handlers: Handlers, keys: Keys
+) -> None:
+    await handlers.on_exception(event(exception_body()))
+    assert keys.taken() == {URLLIB3, MAIN}
+    await handlers.on_index(event(index_body()))
+    assert keys.taken() == {URLLIB3, MAIN}
+    await handlers.on_exception(event(exception_body(), "DELETED"))
+    assert keys.taken() == {URLLIB3, MAIN}
+    body = index_body()
+    body["metadata"]["generation"] = 2
+    await handlers.on_index(event(body))
+    assert keys.taken() == {MAIN}
+
+
 async def test_a_users_secret_wakes_both(handlers: Handlers, keys: Keys) -> None:
     await handlers.on_child(event(user_secret(a_user("far", "ci"), "http://x/", Credentials()), "DELETED"))
     assert keys.taken() == {FAR, MAIN}
@@ -108,15 +124,16 @@ async def test_each_event_is_counted_by_resource(handlers: Handlers, keys: Keys)
     by_id = {str(handler.id): handler for handler in registry._watching._handlers}
     await cast("Any", by_id["packageindexes"].fn)(event=event(index_body()), memo=None)
     await cast("Any", by_id["indexusers"].fn)(event=event(user_body("far", "ci")), memo=None)
-    assert seen == ["packageindexes", "indexusers"]
-    assert keys.taken() == {MAIN, FAR}
-    assert set(by_id) == {"packageindexes", "indexusers", "namespaces", *(plural for _, plural in CHILDREN)}
+    await cast("Any", by_id["packageexceptions"].fn)(event=event(exception_body()), memo=None)
+    assert seen == ["packageindexes", "indexusers", "packageexceptions"]
+    assert keys.taken() == {MAIN, FAR, URLLIB3}
+    assert set(by_id) == {*seen, "namespaces", *(plural for _, plural in CHILDREN)}
 
 
 def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
     register(handlers, registry, lambda _: None)
-    assert len(registry._watching._handlers) == 3 + len(CHILDREN)
+    assert len(registry._watching._handlers) == 4 + len(CHILDREN)
     assert not registry._changing._handlers
     assert not registry._spawning._handlers
 
@@ -124,7 +141,7 @@ def test_nothing_but_watching_is_registered(handlers: Handlers) -> None:
 def test_an_operator_of_some_namespaces_watches_nothing_of_the_cluster(handlers: Handlers) -> None:
     registry = kopf.OperatorRegistry()
     register(handlers, registry, lambda _: None, everywhere=False)
-    assert len(registry._watching._handlers) == 2 + len(CHILDREN)
+    assert len(registry._watching._handlers) == 3 + len(CHILDREN)
     assert kopf_settings(everywhere=False).scanning.disabled, "it would list namespaces and CRDs, and be refused"
     assert "namespaces" not in str([handler.selector for handler in registry._watching._handlers])
 

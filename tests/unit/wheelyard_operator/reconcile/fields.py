@@ -27,6 +27,17 @@ ENDPOINTS = ("http://one.example:9000", "http://two.example:9000")
 """Other S3 servers that indexes may name in all scenes."""
 
 
+EXCEPTION = {
+    "packages": ["urllib3"],
+    "versions": "==2.6.1",
+    "advisories": ["GHSA-1"],
+    "from": ["cooldown"],
+    "until": "2026-12-15",
+    "reason": "SEC-412",
+    "approvedBy": "ann",
+}
+
+
 @dataclass(frozen=True)
 class Scene:
     """An index, and two of its users: jenkins of its own namespace, far of another one."""
@@ -34,6 +45,10 @@ class Scene:
     index: Spec
     jenkins: Spec = field(default_factory=lambda: {"indexRef": {"name": "main"}})
     far: Spec = field(default_factory=lambda: {"indexRef": {"name": "main", "namespace": "packages"}})
+    urllib3: Spec = field(
+        default_factory=lambda: {"indexRef": {"name": "main", "namespace": "packages"}, **copy.deepcopy(EXCEPTION)}
+    )
+    """A PackageException of the other namespace."""
     has_bucket: bool = False
     """Whether somebody has made the bucket before."""
 
@@ -42,8 +57,8 @@ class Scene:
 class Case:
     """Another value than the scene's, and all that becomes different with it.
 
-    Kinds of objects; `index.yaml`, `access file`, `pods` (their template), `logins` (the content of
-    users' Secrets); `index status` and `user status`, with the finalizers; `S3` and `IAM`, the
+    Kinds of objects; `index.yaml`, `policy.yaml`, `access file`, `pods` (their template), `logins` (the content of
+    users' Secrets); `index status`, `user status` and `exception status`, with the finalizers; `S3` and `IAM`, the
     requests to them.
     """
 
@@ -61,6 +76,29 @@ def peers(name: str) -> list[Spec]:
     ]
 
 
+DIGESTS = ["0" * 64, "1" * 64]
+POLICY = {
+    "cooldown": {"action": "Block", "age": "7d", "fixes": "4h", "firstSight": {"torch": "Settled"}},
+    "deny": [
+        {
+            "packages": ["python-jwt"],
+            "versions": "<4",
+            "sha256": [DIGESTS[0]],
+            "reason": "use pyjwt",
+            "action": "Block",
+        }
+    ],
+    "allow": {"action": "Block", "releases": [{"packages": ["numpy"], "versions": ""}]},
+    "malware": {"action": "Block", "requireFeed": False},
+    "vulnerabilities": {"action": "Report", "severity": "Critical", "known": "30d"},
+    "licenses": {"action": "Block", "allow": [], "deny": ["AGPL-3.0-*"], "unknown": "Allow"},
+    "formats": {"action": "Block", "allow": ["wheel"]},
+    "provenance": {"action": "Block", "packages": ["*"]},
+    "exceptions": [{**EXCEPTION, "until": "2027-01-15"}],
+    "exceptionsFrom": [
+        {"namespaces": ["ci"], "packages": ["urllib3"], "rules": ["cooldown", "deny"], "maximum": "30d"}
+    ],
+}
 S3 = {"bucket": "acme", "region": "us-east-1", "prefix": "", "endpoint": ""}
 PEERS = {
     name: peers(name) for name in ("clusterFrom", "externalFrom", "metricsFrom", "storageTo", "dnsTo", "upstreamTo")
@@ -127,6 +165,7 @@ SCENES = {
             "limits": {"fileSize": "5Gi", "metadataSize": "2Mi", "projectFiles": 20000, "mirroredSize": "500Gi"},
             "names": {"private": ["acme-*"]},
             "upstreams": [TORCH],
+            "policy": POLICY,
             "uploads": {"accept": "Installable"},
             "cache": {"size": "5Gi"},
             "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
@@ -300,7 +339,43 @@ INDEX_CASES: dict[str, Case] = {
     "limits.metadataSize": Case("1Mi", "index.yaml, pods"),
     "limits.projectFiles": Case(10, "index.yaml, pods"),
     "limits.mirroredSize": Case("1Gi", "index.yaml, pods"),
-    "names.private": Case([], "index.yaml, pods"),
+    "names.private": Case([], "policy.yaml"),
+    "policy.cooldown.action": Case("Report", "policy.yaml"),
+    "policy.cooldown.age": Case("3d", "policy.yaml"),
+    "policy.cooldown.fixes": Case("", "policy.yaml"),
+    "policy.cooldown.firstSight": Case({"torch": "Wait"}, "policy.yaml"),
+    "policy.deny[].packages": Case(["jwt"], "policy.yaml"),
+    "policy.deny[].versions": Case("", "policy.yaml"),
+    "policy.deny[].sha256": Case([DIGESTS[1]], "policy.yaml"),
+    "policy.deny[].reason": Case("", "policy.yaml"),
+    "policy.deny[].action": Case("Report", "policy.yaml"),
+    "policy.allow.action": Case("Off", "policy.yaml"),
+    "policy.allow.releases[].packages": Case(["scipy"], "policy.yaml"),
+    "policy.allow.releases[].versions": Case(">2", "policy.yaml"),
+    "policy.malware.action": Case("Report", "policy.yaml"),
+    "policy.malware.requireFeed": Case(True, "policy.yaml"),
+    "policy.vulnerabilities.action": Case("Block", "policy.yaml"),
+    "policy.vulnerabilities.severity": Case("High", "policy.yaml"),
+    "policy.vulnerabilities.known": Case("0s", "policy.yaml"),
+    "policy.licenses.action": Case("Report", "policy.yaml"),
+    "policy.licenses.allow": Case(["MIT"], "policy.yaml"),
+    "policy.licenses.deny": Case([], "policy.yaml"),
+    "policy.licenses.unknown": Case("Block", "policy.yaml"),
+    "policy.formats.action": Case("Report", "policy.yaml"),
+    "policy.formats.allow": Case(["wheel", "sdist"], "policy.yaml"),
+    "policy.provenance.action": Case("Report", "policy.yaml"),
+    "policy.provenance.packages": Case(["numpy"], "policy.yaml"),
+    "policy.exceptions[].packages": Case(["requests"], "policy.yaml"),
+    "policy.exceptions[].versions": Case("", "policy.yaml"),
+    "policy.exceptions[].advisories": Case(["GHSA-2"], "policy.yaml"),
+    "policy.exceptions[].from": Case(["deny"], "policy.yaml"),
+    "policy.exceptions[].until": Case("2026-12-14", "index status, policy.yaml"),
+    "policy.exceptions[].reason": Case("SEC-413", "policy.yaml"),
+    "policy.exceptions[].approvedBy": Case("bob", "policy.yaml"),
+    "policy.exceptionsFrom[].namespaces": Case(["web"], "exception status, index status, policy.yaml"),
+    "policy.exceptionsFrom[].packages": Case(["numpy"], "exception status, index status, policy.yaml"),
+    "policy.exceptionsFrom[].rules": Case(["deny"], "exception status, index status, policy.yaml"),
+    "policy.exceptionsFrom[].maximum": Case("1d", "exception status, index status, policy.yaml"),
     "upstreams[].name": Case("cuda", "index status, index.yaml, pods"),
     "upstreams[].pypi": Case(
         None, "index.yaml, pods", "pypi", also={"upstreams[].url": "https://a.example/simple/"}
@@ -348,6 +423,18 @@ INDEX_CASES: dict[str, Case] = {
     "access.users.maximum.groups": Case([], "access file, user status"),
     "access.users.maximum.grants[].packages": Case(["acme-*"], "access file, user status"),
     "access.users.maximum.grants[].verbs": Case(["publish"], "access file, user status"),
+}
+
+EXCEPTION_CASES: dict[str, Case] = {
+    "indexRef.name": Case("other", "exception status, index status, policy.yaml"),
+    "indexRef.namespace": Case("", "exception status, index status, policy.yaml"),
+    "packages": Case(["urllib3", "requests"], "exception status, index status, policy.yaml"),
+    "versions": Case("", "policy.yaml"),
+    "advisories": Case(["GHSA-2"], "policy.yaml"),
+    "from": Case(["deny"], "exception status, policy.yaml"),
+    "until": Case("2026-12-14", "exception status, index status, policy.yaml"),
+    "reason": Case("SEC-413", "policy.yaml"),
+    "approvedBy": Case("bob", "policy.yaml"),
 }
 
 USER_CASES: dict[str, Case] = {

@@ -25,9 +25,10 @@ from moto import mock_aws
 
 from support.mainjob import ROOT
 from support.patience import HANG_SECONDS
-from unit.wheelyard_operator.fakes import RSA_KEY, SETTINGS, index_body, user_body
+from unit.wheelyard_operator.fakes import RSA_KEY, SETTINGS, exception_body, index_body, user_body
 from unit.wheelyard_operator.reconcile.fields import (
     ENDPOINTS,
+    EXCEPTION_CASES,
     INDEX_CASES,
     ISSUERS,
     READER,
@@ -38,13 +39,13 @@ from unit.wheelyard_operator.reconcile.fields import (
     changed,
     value_at,
 )
-from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, World
+from unit.wheelyard_operator.reconcile.world import JENKINS, MAIN, URLLIB3, World
 from wheelyard_operator.apply import APPLIED
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
 from wheelyard_operator.egress import EgressSettings, Host
 from wheelyard_operator.provision.clients import Clients
-from wheelyard_operator.resource import INDEX, USER, USER_LABEL, Key, Manifest
+from wheelyard_operator.resource import EXCEPTION, INDEX, USER, USER_LABEL, Key, Manifest
 from wheelyard_operator.resource.renamed import RENAMED_FIELDS
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def leaves(body: Manifest, path: str = "") -> Iterator[str]:
         yield path
 
 
-@pytest.mark.parametrize(("name", "cases"), [("packageindexes", INDEX_CASES), ("indexusers", USER_CASES)])
+@pytest.mark.parametrize(
+    ("name", "cases"),
+    [("packageindexes", INDEX_CASES), ("indexusers", USER_CASES), ("packageexceptions", EXCEPTION_CASES)],
+)
 def test_no_field_is_left_out(name: str, cases: dict[str, Case]) -> None:
     assert sorted(cases) == sorted({*leaves(schema(name))} - OLD_NAMES)
 
@@ -100,6 +104,14 @@ def test_each_field_of_a_user_has_exactly_its_effects(path: str) -> None:
     other = with_value(scene.jenkins, path, case)
     check("indexusers", scene.jenkins, other)
     assert differing(seen(case.scene), played(replace(scene, jenkins=other))) == case.shown
+
+
+@pytest.mark.parametrize("path", EXCEPTION_CASES)
+def test_each_field_of_an_exception_has_exactly_its_effects(path: str) -> None:
+    case, scene = EXCEPTION_CASES[path], SCENES[EXCEPTION_CASES[path].scene]
+    other = with_value(scene.urllib3, path, case)
+    check("packageexceptions", scene.urllib3, other)
+    assert differing(seen(case.scene), played(replace(scene, urllib3=other))) == case.shown
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -143,11 +155,12 @@ def seen(name: str) -> Effects:
 def played(scene: Scene) -> Effects:
     """Let the operator bring a scene to rest; give all that it has made and asked for."""
     with a_world() as (world, calls):
-        for body in (index_body(), user_body(), user_body("far", "ci")):
+        for body in (index_body(), user_body(), user_body("far", "ci"), exception_body("urllib3", "ci")):
             spec = {
                 "PackageIndex main": scene.index,
                 "IndexUser jenkins": scene.jenkins,
                 "IndexUser far": scene.far,
+                "PackageException urllib3": scene.urllib3,
             }
             body["spec"] = copy.deepcopy(spec[f"{body['kind']} {body['metadata']['name']}"])
             world.kube.put(body)
@@ -164,7 +177,7 @@ def come_to_rest(world: World) -> None:
     """Let the operator look 8 times, or until it writes nothing and has nothing to do in that time."""
     for _ in range(LOOKS):
         before = len(world.kube.writes)
-        outcomes = world.look(MAIN, JENKINS, FAR)
+        outcomes = world.look(MAIN, JENKINS, FAR, URLLIB3)
         has_plans = any(each.after is not None and each.after <= LOOKS * 100 for each in outcomes)
         if len(world.kube.writes) == before and not has_plans:
             return
@@ -266,10 +279,15 @@ def effects_of(world: World) -> Effects:
     return effects
 
 
+STATUSES = {INDEX: "index status", USER: "user status", EXCEPTION: "exception status"}
+
+
 def parts(kind: str, name: str, told: Manifest, status: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of an object by the names in cases."""
-    if kind in {INDEX, USER}:
-        yield ("index" if kind == INDEX else "user") + " status", (status, told["metadata"].get("finalizers"))
+    if kind in STATUSES:
+        yield STATUSES[kind], (status, told["metadata"].get("finalizers"))
+    elif kind == "ConfigMap" and "policy.yaml" in told["data"]:
+        yield "policy.yaml", (yaml.safe_load(told["data"]["policy.yaml"]), told["metadata"].get("annotations"))
     elif kind == "ConfigMap":
         yield "index.yaml", yaml.safe_load(told["data"]["index.yaml"])
     elif kind == "Deployment":

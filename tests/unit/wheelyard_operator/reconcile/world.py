@@ -9,11 +9,13 @@ from botocore.exceptions import ClientError
 from support import buckets
 from support.code_artifact import FakeCodeArtifact
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, condition, namespace_body
+from wheelyard_operator.policy_states import PolicyAnswer
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.endpoints import Endpoints
+from wheelyard_operator.reconcile.exception import ExceptionReconciler
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
 from wheelyard_operator.reconcile.storage import StorageStage
@@ -21,7 +23,7 @@ from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
 from wheelyard_operator.reconcile.user import UserReconciler
-from wheelyard_operator.resource import INDEX, USER, Key, Manifest
+from wheelyard_operator.resource import EXCEPTION, INDEX, USER, Key, Manifest
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.times import later
 from wheelyard_operator.upstream_states import UpstreamsAnswer
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 MAIN = Key(INDEX, "packages", "main")
 JENKINS = Key(USER, "packages", "jenkins")
+URLLIB3 = Key(EXCEPTION, "ci", "urllib3")
 
 
 class World:
@@ -47,6 +50,8 @@ class World:
         """The answers of pods to the probe."""
         self.upstreams: dict[str, UpstreamsAnswer] = {}
         """What pods say about their upstreams."""
+        self.policies: dict[str, PolicyAnswer] = {}
+        """What pods say about their policy."""
         self.code_artifact = FakeCodeArtifact(lambda: self.now)
         self.clients = self._new_clients()
         self._servers_s3 = self._new_servers_s3()
@@ -99,6 +104,7 @@ class World:
             self.tokens,
             self.ask,
             self.ask_upstreams,
+            self.ask_policy,
             self.settings,
             lambda: self.now,
         )(key)
@@ -109,6 +115,12 @@ class World:
 
     def ask_upstreams(self, pod: Manifest) -> UpstreamsAnswer | None:
         return self.upstreams.get(pod["metadata"]["name"])
+
+    def ask_policy(self, pod: Manifest) -> PolicyAnswer | None:
+        return self.policies.get(pod["metadata"]["name"])
+
+    def exception(self, key: Key = URLLIB3) -> Outcome:
+        return ExceptionReconciler(self.kube, self.settings, lambda: self.now)(key)
 
     def user(self, key: Key = JENKINS) -> Outcome:
         return UserReconciler(self.kube, self.issuers, self.settings, lambda: self.now)(key)
@@ -122,7 +134,8 @@ class World:
         """Let the operator look at everything once, 100 seconds after the last time."""
         self.seconds += 100
         self.now = later(self.now, 100)
-        outcomes = [(self.index if key.kind == INDEX else self.user)(key) for key in keys or (MAIN,)]
+        reconcilers = {INDEX: self.index, USER: self.user, EXCEPTION: self.exception}
+        outcomes = [reconcilers[key.kind](key) for key in keys or (MAIN,)]
         self.roll_out()
         return outcomes
 

@@ -1,0 +1,42 @@
+"""What index servers say about their policy file, advisories and quarantine, as values."""
+
+from typing import NamedTuple
+
+
+class PolicyFileState(NamedTuple):
+    """The policy file that a server uses."""
+
+    revision: str
+    """SHA-256 of the file in force, "" if there is none."""
+    is_usable: bool
+    """False if the mounted file was refused: then an earlier one is in force."""
+    error: str
+    """Why it was refused."""
+
+
+class AdvisoriesState(NamedTuple):
+    """The advisories that a server knows."""
+
+    feed: str
+    """Where they come from, "" without a feed."""
+    records: int
+    is_late: bool
+    waiting: str
+    """Why newer ones wait for a person, "" if none wait."""
+
+
+class QuarantineState(NamedTuple):
+    """What is quarantined by hand."""
+
+    entries: int
+    first: tuple[str, ...]
+    """The first entries, each as a short text."""
+
+
+class PolicyAnswer(NamedTuple):
+    """What an index server says about its policy."""
+
+    file: PolicyFileState
+    advisories: AdvisoriesState | None
+    """None if the server does not say."""
+    quarantine: QuarantineState

@@ -1,0 +1,54 @@
+"""Reads what an index server says about its policy: foreign data, since anyone may create a pod."""
+
+from typing import Any
+
+from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer, PolicyFileState, QuarantineState
+
+_MAX_TEXT_LENGTH = 200
+_MAX_ENTRIES = 5
+_MAX_COUNT = 10**9
+_NO_FILE = {"revision": "", "usable": True, "error": ""}
+_NOTHING = {"entries": 0, "first": ()}
+
+
+def parse_policy(body: dict[str, Any]) -> PolicyAnswer:
+    """Return the answer of `GET /policy`; raise ValueError, LookupError, TypeError or AttributeError."""
+    advisories, quarantine = body.get("advisories"), body.get("quarantine", _NOTHING)
+    return PolicyAnswer(
+        file=_file(_NO_FILE if body["file"] is None else body["file"]),
+        advisories=None if advisories is None else _advisories(advisories),
+        quarantine=_quarantine(quarantine),
+    )
+
+
+def _file(body: dict[str, Any]) -> PolicyFileState:
+    return PolicyFileState(_text(body["revision"]), _flag(body["usable"]), _text(body["error"]))
+
+
+def _advisories(body: dict[str, Any]) -> AdvisoriesState:
+    feed, waiting = _text(body["feed"]), _text(body["waiting"])
+    return AdvisoriesState(feed, _count(body["records"]), _flag(body["late"]), waiting)
+
+
+def _quarantine(body: dict[str, Any]) -> QuarantineState:
+    first = tuple(f"{_text(each['what'])} ({_text(each['reason'])})" for each in body["first"][:_MAX_ENTRIES])
+    return QuarantineState(_count(body["entries"]), first)
+
+
+def _text(value: Any) -> str:
+    """Return a text for a message. People see it in a terminal."""
+    if not isinstance(value, str):
+        raise TypeError
+    return "".join(each if each.isprintable() else " " for each in value[:_MAX_TEXT_LENGTH])
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _MAX_COUNT:
+        raise ValueError
+    return value
