@@ -68,7 +68,9 @@ def assert_whole(world: World, login: str = "jenkins-pypi", others: tuple[str, .
     """One bucket, one user, one key, one Secret of each, and no unwanted object."""
     assert (ready(world, INDEX, "main"), ready(world, USER, "jenkins")) == ("Serving", "LoginInForce")
     secrets = {"wheelyard-main-storage", "wheelyard-main-access", login, *others}
-    assert {kind: world.names(kind) for kind in CHILDREN} == {**MADE, "Secret": secrets}
+    has_policy = world.get(INDEX, "main")["spec"].keys() & {"upstreams", "policy"}
+    files = MADE["ConfigMap"] | ({"wheelyard-main-policy"} if has_policy else set())
+    assert {kind: world.names(kind) for kind in CHILDREN} == {**MADE, "Secret": secrets, "ConfigMap": files}
     assert buckets(world) == [world.namespace]
     assert iam_users(world) == [user_name(PackageIndex.parse(world.get(INDEX, "main")))]
     assert keys(world) == [(secret(world, "wheelyard-main-storage", "AWS_ACCESS_KEY_ID"), "Active")]
