@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGES: dict[str, Callable[[], str]] = {
     "reference/packageindex.md": lambda: _fields("packageindexes"),
     "reference/indexuser.md": lambda: _fields("indexusers"),
+    "reference/packageexception.md": lambda: _fields("packageexceptions"),
     "reference/helm-values.md": lambda: helm_values.page((ROOT / "charts/wheelyard/values.yaml").read_text()),
     "reference/examples.md": lambda: examples.page(ROOT / "examples"),
     "changelog.md": (ROOT / "CHANGELOG.md").read_text,

@@ -55,13 +55,7 @@ def ask(world: World, name: str = "urllib3", namespace: str = "", rules: str = "
             "apiVersion": "wheelyard.dev/v1",
             "kind": EXCEPTION,
             "metadata": {"name": name, "namespace": namespace},
-            "spec": {
-                "indexRef": reference,
-                "until": later(world.now, 20 * DAY),
-                **EXCEPTION_SPEC,
-                "from": [rules],
-                **spec,
-            },
+            "spec": {**default, **EXCEPTION_SPEC, "from": [rules], **spec},
         }
     )
     return Key(EXCEPTION, namespace, name)

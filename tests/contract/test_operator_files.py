@@ -267,14 +267,13 @@ def test_an_index_with_upstreams_has_the_servers_defaults() -> None:
     assert written.keys() == {"cooldown", "malware"}
     assert policy_of(index(policy=written)) == server_policy.PolicyFile()
     assert policy_of(index(upstreams=[TORCH])) == server_policy.PolicyFile()
-    assert server_policy.PolicyRules().cooldown == server_policy.Cooldown(
-        action=server_policy.Action.BLOCK, age="7d"
-    )
+    week = server_policy.Cooldown(action=server_policy.Action.BLOCK, age="7d")
+    assert server_policy.PolicyRules().cooldown == week
     assert server_policy.PolicyRules().malware.action is server_policy.Action.BLOCK
 
 
 @given(reason=TEXTS, versions=st.from_regex(VERSIONS, fullmatch=True).filter(lambda text: len(text) <= 200))
-def test_nothing_that_a_tenant_may_write_makes_the_policy_of_an_index_unreadable(
+def test_nothing_that_a_tenant_may_write_makes_the_policy_unreadable(
     reason: str, versions: str
 ) -> None:
     consent = {"exceptionsFrom": [{"namespaces": ["ci"], "rules": ["cooldown"]}]}

@@ -62,7 +62,7 @@ def new_namespace(kubectl: Kubectl, removals: Removals) -> Iterator[str]:
     kubectl("create", "namespace", name)
     kubectl("label", "namespace", name, f"{LABEL}=")
     yield name
-    delete = ("-n", name, "delete", "packageindexes,indexusers", "--all")
+    delete = ("-n", name, "delete", "packageindexes,indexusers,packageexceptions", "--all")
     kubectl(*delete, "--wait=false")
 
     def rest() -> None:
