@@ -25,7 +25,7 @@ ALLOWED = "Allowed"
 """Present only while it is False."""
 
 ACCEPTED = "Accepted"
-"""Of a PackageException: whether it counts."""
+"""Whether a PackageException counts."""
 GRANTS_ACCEPTED = "GrantsAccepted"
 TRUST_ACCEPTED = "TrustAccepted"
 PUBLISHERS_PINNED = "PublishersPinned"

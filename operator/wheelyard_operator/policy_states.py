@@ -18,7 +18,7 @@ class AdvisoriesState(NamedTuple):
     """The advisories that a server knows."""
 
     feed: str
-    """Where they come from, "" without a feed."""
+    """The source: osv, url or file; "" without a feed."""
     records: int
     is_late: bool
     waiting: str
@@ -26,7 +26,7 @@ class AdvisoriesState(NamedTuple):
 
 
 class QuarantineState(NamedTuple):
-    """What is quarantined by hand."""
+    """The releases and files that are quarantined by hand."""
 
     entries: int
     first: tuple[str, ...]

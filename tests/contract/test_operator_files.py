@@ -448,7 +448,7 @@ def test_tokens_are_the_same_on_both_sides() -> None:
 
 def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     text = (Path(__file__).parents[2] / "docs/contract.md").read_text()
-    index_yaml, limits, access_yaml = re.findall(r"```yaml title=[^\n]*\n(.*?)```", text, re.DOTALL)
+    index_yaml, limits, access_yaml, policy_yaml = re.findall(r"```yaml title=[^\n]*\n(.*?)```", text, re.DOTALL)
     read = server_settings.parse(index_yaml.encode())
     assert read.index == "packages/main"
     storage = index_yaml.replace(re.findall(r"limits: .*", index_yaml)[0], limits)
@@ -456,6 +456,8 @@ def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     assert (defaults.limits, defaults.performance) == (server_settings.Limits(), server_settings.Performance())
     access = access_yaml.replace("sha256:9f86d0...", "sha256:" + "0" * 64)
     assert server_access.parse(access.encode()).grants[0].subjects == ("anonymous",)
+    names = server_upstreams.Names(private=("acme-*",))
+    assert server_policy.parse_policy(policy_yaml.encode()) == server_policy.PolicyFile(names=names)
 
 
 def test_the_check_of_kubectl_wheelyard_is_a_command_of_the_server() -> None:

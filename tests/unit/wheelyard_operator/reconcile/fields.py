@@ -57,9 +57,9 @@ class Scene:
 class Case:
     """Another value than the scene's, and all that becomes different with it.
 
-    Kinds of objects; `index.yaml`, `policy.yaml`, `access file`, `pods` (their template), `logins` (the content of
-    users' Secrets); `index status`, `user status` and `exception status`, with the finalizers; `S3` and `IAM`, the
-    requests to them.
+    Kinds of objects; `index.yaml`, `policy.yaml`, `access file`, `pods` (their template), `logins`
+    (the content of users' Secrets); `index status`, `user status` and `exception status`, with the
+    finalizers; `S3` and `IAM`, the requests to them.
     """
 
     value: Any
