@@ -273,9 +273,7 @@ def test_an_index_with_upstreams_has_the_servers_defaults() -> None:
 
 
 @given(reason=TEXTS, versions=st.from_regex(VERSIONS, fullmatch=True).filter(lambda text: len(text) <= 200))
-def test_nothing_that_a_tenant_may_write_makes_the_policy_unreadable(
-    reason: str, versions: str
-) -> None:
+def test_nothing_that_a_tenant_may_write_makes_the_policy_unreadable(reason: str, versions: str) -> None:
     consent = {"exceptionsFrom": [{"namespaces": ["ci"], "rules": ["cooldown"]}]}
     asked = PackageException.parse(exception_body(reason=reason, approvedBy=reason[:100], versions=versions))
     (read,) = policy_of(index(policy=consent), asked).policy.exceptions

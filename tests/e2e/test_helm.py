@@ -60,7 +60,9 @@ class Watched:
 
     def resources(self) -> dict[str, str]:
         """Return the CRDs and what was made of them, by their uid."""
-        crds = self._here.kubectl.get("crds", "packageindexes.wheelyard.dev", "indexusers.wheelyard.dev", "packageexceptions.wheelyard.dev")["items"]
+        crds = self._here.kubectl.get(
+            "crds", "packageindexes.wheelyard.dev", "indexusers.wheelyard.dev", "packageexceptions.wheelyard.dev"
+        )["items"]
         mine = self._here.kubectl.get(*self._mine, "packageindexes,indexusers")["items"]
         return {each["metadata"]["uid"]: each["metadata"]["name"] for each in (*crds, *mine)}
 

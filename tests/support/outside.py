@@ -43,7 +43,9 @@ def laptop(here: Here, cluster: Cluster, certificate: Certificate, host: str) ->
 
 def remove(kubectl: Kubectl, namespace: str) -> None:
     """Remove what is ours before the namespace goes: see conftest."""
-    kubectl.attempt("-n", namespace, "delete", "packageindexes,indexusers,packageexceptions,pods", "--all", "--timeout=60s")
+    kubectl.attempt(
+        "-n", namespace, "delete", "packageindexes,indexusers,packageexceptions,pods", "--all", "--timeout=60s"
+    )
     kubectl.attempt("delete", "namespace", namespace, "--wait=false")
 
 
