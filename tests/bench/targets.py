@@ -80,7 +80,9 @@ def _terms(keys: Sequence[str], servers: Sequence[str], to: Sequence[str] = ()) 
 
 _HOT = [f"pages/{name}/rate" for name in ("html", "json", "html-gzip", "json-gzip", "known")]
 
-_MIRRORED = [f"mirrors/{name}/rate" for name in ("html", "json", "html-gzip", "json-gzip", "known", "50kb")]
+_WARM = ("html", "json", "html-gzip", "json-gzip", "known", "50kb")
+_MIRRORED = [f"mirrors/{name}/rate" for name in _WARM]
+_MIRRORED_CPU = [f"mirrors/{name}/cpu" for name in _WARM]
 
 TARGETS: Sequence[Target] = (
     Target("hot project page (HTML, JSON, gzip, 304), to nginx", 1.0, _terms(_HOT, FOLDER, NGINX)),
@@ -141,7 +143,10 @@ TARGETS: Sequence[Target] = (
     ),
     Target("memory for 20 unread answers", 8, _terms(["stalls/cheap/held"], TICKING), "MB", at_least=False),
     Target("mirrored page and file, warm, to local ones", 0.95, _terms(_MIRRORED, MIRROR, FOLDER)),
-    Target("the same to pypiron and peryx as mirrors", 1.0, _terms(_MIRRORED, MIRROR, RUST_MIRRORS)),
+    Target(
+        "their CPU per request or GB, to local ones", 1.05, _terms(_MIRRORED_CPU, MIRROR, FOLDER), at_least=False
+    ),
+    Target("their rates to those of pypiron and peryx as mirrors", 1.0, _terms(_MIRRORED, MIRROR, RUST_MIRRORS)),
     Target(
         "uv pip compile and install from a mirror, warm, to nginx",
         1.0,
