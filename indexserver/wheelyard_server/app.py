@@ -112,6 +112,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     )
     metrics.export_catalog(catalog.counts)
     metrics.export_kept(lambda: catalog.mirrored.kept)
+    metrics.export_fetch_log(catalog.fetches.counter)
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
@@ -202,6 +203,7 @@ def _policy(
         _redirects(settings),
         _upstreams(settings, upstreams),
         Space(scratch, budget, limits.file_bytes, limits.mirrored_bytes),
+        settings.fetch_log,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from wheelyard_server.app import CATALOG, METRICS_APP, build
+from wheelyard_server.catalog.fetches.fetch_log import FLUSH_SECONDS, MAINTAIN_SECONDS, FetchLog
 from wheelyard_server.catalog.ownership import take_ownership
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.catalog.write_safety import WriteSafety
@@ -36,6 +37,8 @@ CHECK_WRITES_SECONDS = 20
 PROOF_SECONDS = 20 * 60
 """A slow storage may need minutes for a proof. Readers are served meanwhile, and all replicas wait
 alike."""
+LAST_FETCHES_SECONDS = 10
+"""How long the end waits for the last fetches to be written."""
 CLOSED_SECONDS = 5
 """How long the ports stay closed while the storage has not answered."""
 
@@ -82,6 +85,8 @@ async def serve(
             loop.stop()
         await runner.cleanup()
         await metrics.cleanup()
+        if app[LIFECYCLE].started:
+            await write_last_fetches(app[CATALOG].fetches)
     if (ended := app[BACKGROUND].ended) is not None:
         raise LoopEndedError(f"A background loop has ended: {ended.name}")
 
@@ -106,6 +111,7 @@ async def _started_or_stopped(app: web.Application, storage: Storage, index: str
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
         else:
             check_writes(app, storage)
+            keep_fetch_log(app)
             # All objects so far are permanent. Without this, each collection would scan them and
             # block the event loop.
             gc.freeze()
@@ -136,6 +142,37 @@ async def _check_writes(gate: WriteGate, safety: WriteSafety) -> None:
         log.warning("Could not find out whether the storage is safe to write to, trying again: %s", error)
     else:
         gate.open()
+
+
+def keep_fetch_log(app: web.Application) -> None:
+    """Write what was fetched every minute, and keep the log of past days in order."""
+    fetches, background = app[CATALOG].fetches, app[BACKGROUND]
+    background.start("writing the fetch log", partial(_write_fetches, fetches), FLUSH_SECONDS, at_once=True)
+    work = partial(_maintain_fetches, fetches)
+    background.start("merging the fetch log", work, FLUSH_SECONDS, at_once=True, late_seconds=MAINTAIN_SECONDS)
+
+
+async def _write_fetches(fetches: FetchLog) -> None:
+    try:
+        await fetches.flush()
+    except StorageError as error:
+        log.warning("The fetch log could not be written, trying again: %s", error)
+
+
+async def _maintain_fetches(fetches: FetchLog) -> None:
+    try:
+        await fetches.maintain_if_due()
+    except StorageError as error:
+        log.warning("The fetch log could not be merged, trying again: %s", error)
+
+
+async def write_last_fetches(fetches: FetchLog) -> None:
+    """Write what was fetched since the last time, before the process ends."""
+    try:
+        async with asyncio.timeout(LAST_FETCHES_SECONDS):
+            await fetches.flush(is_last=True)
+    except (StorageError, TimeoutError) as error:
+        log.error("The fetches of the last minute are lost: %s", str(error) or "the storage takes too long")  # noqa: TRY400
 
 
 class _Stop(asyncio.Event):

@@ -1,6 +1,7 @@
 """The layout of a storage: the page, the server that writes it and the operator that deletes it say the same."""
 
 import re
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from support.mirrored_files import World
 from wheelyard_operator.provision import bucket_ownership, removal
 from wheelyard_server.catalog import project_list
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.fetches.fetch_log import FetchLog
 from wheelyard_server.catalog.ownership import take_ownership
+from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.catalog.write_safety import WriteSafety
+from wheelyard_server.settings import FetchLogSettings
 from wheelyard_server.storage import Server, layout
 
 PAGE = Path(__file__).parents[2] / "docs/contract.md"
@@ -77,6 +81,8 @@ async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monke
     replica = world.replica()
     await world.list(replica, b"a file of an upstream")
     await replica.get()
+    await catalog.fetches.flush()
+    await FetchLog(storage, FetchLogSettings(), lambda: time.time() + 2 * 86_400, WriteGate()).maintain()
     others = {
         layout.verdict(Server("", ""), is_safe=False),
         layout.probe("a"),

@@ -1,5 +1,6 @@
 """Fake connections for the fast lane."""
 
+from collections.abc import Callable
 from io import FileIO
 
 from wheelyard_server.settings import Listener
@@ -19,8 +20,8 @@ class Noted:
     def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:  # noqa: ARG002
         self.sent.append(head + body)
 
-    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
-        raise AssertionError(head, file, size)
+    async def send_file(self, head: bytes, file: FileIO, size: int, began: Callable[[], None]) -> int:
+        raise AssertionError(head, file, size, began)
 
     def pass_on(self, data: bytes) -> None:
         raise AssertionError(data)

@@ -15,6 +15,9 @@ from wheelyard_server.errors import LoginError, UnauthenticatedError
 
 TOKEN_USER = "__token__"  # noqa: S105 - the user name that PyPI's clients send with any token
 
+MAX_WORKLOAD_LENGTH = 256
+"""Maximum number of characters of a token's subject that are kept. That of a ServiceAccount is shorter."""
+
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredentials:
@@ -139,9 +142,9 @@ def _by_minted_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers, 
 
 def _by_signed_token(parsed: _ParsedCredentials, accepted_users: AcceptedUsers, now: datetime) -> Principal:
     claims = accepted_users.verifier.verify(parsed.secret, now)
-    return principal_of(
-        _named(parsed, accepted_users.by_claims(claims), claims.claims.get("sub")), Method.SERVICE_ACCOUNT
-    )
+    subject = claims.claims.get("sub")
+    user = _named(parsed, accepted_users.by_claims(claims), subject)
+    return replace(principal_of(user, Method.SERVICE_ACCOUNT), workload=str(subject)[:MAX_WORKLOAD_LENGTH])
 
 
 def _named(parsed: _ParsedCredentials, users: tuple[User, ...], subject: object) -> User:

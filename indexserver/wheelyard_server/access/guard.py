@@ -8,6 +8,7 @@ are here, changes in `guarded_changes.py`.
 from functools import partial
 
 from wheelyard_server.access.audit import AuditRecord
+from wheelyard_server.access.fetcher import login_of
 from wheelyard_server.access.guarded_changes import GuardedChanges
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
@@ -108,6 +109,12 @@ class GuardedCatalog(GuardedChanges):
         """Return the URL from which a client fetches a file directly from the storage; None: it comes from here."""
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.location(name, file, self._listener)
+
+    def record_fetch(self, name: str, file: File | MirroredFile, client: str, *, is_part: bool = False) -> None:
+        """Record that a client of this family gets bytes of a file, or a redirect to them."""
+        which = (name, file.filename, file.sha256, file.version)
+        counter, address = self._catalog.fetches.counter, self._record.address
+        counter.count(which, login_of(self.principal), address, client, is_part=is_part)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte."""

@@ -1,8 +1,9 @@
 """Readers whose rights are cached, for as long as the same access file is in force."""
 
 from wheelyard_server.access.authenticate import authenticate_without_waiting
+from wheelyard_server.access.fetcher import login_of
 from wheelyard_server.access.reloading import Access
-from wheelyard_server.access.rules import Method, Principal, Verb
+from wheelyard_server.access.rules import ANONYMOUS, Method, Principal, Verb
 from wheelyard_server.errors import LoginError
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Listener
@@ -18,7 +19,7 @@ class KnownReader:
     and signed tokens need a slow check, which `authenticate` makes.
     """
 
-    __slots__ = ("_access", "_authorization", "_principal", "_rights", "method")
+    __slots__ = ("_access", "_authorization", "_principal", "_rights", "login", "method")
 
     def __init__(self, authorization: str | None) -> None:
         self._authorization = authorization
@@ -26,6 +27,8 @@ class KnownReader:
         self._principal: Principal | None = None
         self.method = Method.NONE
         """How the reader logged in, by the access file that `may_read` was last asked for."""
+        self.login = login_of(ANONYMOUS)
+        """The same for the fetch log."""
         self._rights: dict[tuple[NormalizedName, Listener], bool] = {}
 
     @property
@@ -48,6 +51,7 @@ class KnownReader:
     def _log_in(self, access: Access) -> None:
         self._access, self._principal = access, _principal_of(self._authorization, access)
         self.method = Method.NONE if self._principal is None else self._principal.method
+        self.login = login_of(self._principal or ANONYMOUS)
         self._rights.clear()
 
     def _cache(self, project: NormalizedName, listener: Listener, *, right: bool) -> None:

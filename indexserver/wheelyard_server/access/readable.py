@@ -20,6 +20,7 @@ class ReadableCatalog:
         self._access = access
         self.counts: Counts = catalog.counts
         """Counters of reads, for the metrics."""
+        self._count_fetch = catalog.fetches.counter.count
 
     def cached_project(self, name: NormalizedName) -> "ReadableProject | None":
         """Return a project as it was last read, without asking the storage; None if it is not cached."""
@@ -55,6 +56,12 @@ class ReadableCatalog:
     def cached_mirrored(self, file: MirroredFile, listener: Listener) -> bytes | MirroredFile | None:
         """Return what a client of this listener gets of an upstream's file; see `MirroredCatalog.cached`."""
         return self._catalog.mirrored.cached(file, listener)
+
+    def record_fetch(
+        self, name: NormalizedName, file: File | MirroredFile, reader: KnownReader, address: str, client: str
+    ) -> None:
+        """Record that a reader at this address, with a client of this family, gets bytes of a whole file."""
+        self._count_fetch((name, file.filename, file.sha256, file.version), reader.login, address, client)
 
     async def open(self, name: NormalizedName, file: File | MirroredFile) -> Content:
         """Open all bytes of a file; see `Catalog.open` and `MirroredCatalog.open_kept`, also for the errors."""

@@ -46,6 +46,8 @@ class Principal:
     method: Method = Method.NONE
     job: CIJob | None = None
     """The CI job, if the token comes from trusted publishing."""
+    workload: str = ""
+    """The subject of the signed token, such as system:serviceaccount:ci:jenkins-agent; "" without one."""
 
     @classmethod
     def of_user(cls, name: str, groups: Iterable[str], method: Method) -> "Principal":

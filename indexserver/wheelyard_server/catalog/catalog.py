@@ -13,6 +13,7 @@ from wheelyard_server.catalog.contents.verified_streams import verify_bytes
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.fetches.fetch_log import FetchLog
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
 from wheelyard_server.catalog.mirrored_catalog import Finder, MirroredCatalog
 from wheelyard_server.catalog.mirrors.contents import Parts, Space, downloads
@@ -37,7 +38,7 @@ from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import FORMAT, File
 from wheelyard_server.names import NormalizedName
-from wheelyard_server.settings import Freshness, Listener
+from wheelyard_server.settings import FetchLogSettings, Freshness, Listener
 from wheelyard_server.storage import Storage, layout
 
 
@@ -51,6 +52,7 @@ class Policy:
     upstreams: Upstreams = field(default_factory=Upstreams)
     space: Space | None = None
     """For files of upstreams; None: they are not fetched."""
+    fetch_log: FetchLogSettings = field(default_factory=FetchLogSettings)
 
 
 class Catalog(CatalogChanges):
@@ -89,6 +91,8 @@ class Catalog(CatalogChanges):
         self._single_use = SingleUse(storage)
         self.writes = WriteGate()
         """The gate that every change passes."""
+        self.fetches = FetchLog(storage, policy.fetch_log, lambda: now().timestamp(), self.writes)
+        """The log of fetched files."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
         parts = Parts(
             storage,

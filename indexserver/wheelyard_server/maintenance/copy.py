@@ -20,6 +20,7 @@ from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
+from wheelyard_server.maintenance.fetches import FetchesCopier
 from wheelyard_server.maintenance.inventory import for_each, projects
 from wheelyard_server.maintenance.mirrored import digests, kept_bytes
 from wheelyard_server.maintenance.uploads import used_ids
@@ -76,6 +77,7 @@ class Copier:
             await self._copy_project(here, there, name)
 
         await for_each(names(), copy, PROJECTS_AT_ONCE)
+        await FetchesCopier(self.source, self.target, self.report).run()
 
     async def _find_kept(self) -> None:
         present = (await kept_bytes(self.target)).objects

@@ -121,6 +121,18 @@ class Copied(Event, frozen=True):
         return f"{self.project}: {self.files} files, {self.bytes} bytes"
 
 
+class CopiedFetches(Event, frozen=True):
+    """The fetches of a day were copied to the target."""
+
+    day: str
+    """In UTC, such as 2026-11-30."""
+
+    @property
+    def text(self) -> str:
+        """Return the event as text for people."""
+        return f"the fetches of {self.day}"
+
+
 class Assigned(Event, frozen=True):
     """A storage has a new owner."""
 

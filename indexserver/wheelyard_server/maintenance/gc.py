@@ -16,6 +16,7 @@ from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.maintenance.events import Finding, Foreign, Forgotten, Removed, Report, Visited
+from wheelyard_server.maintenance.fetches import report_foreign_fetches
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
 from wheelyard_server.maintenance.mirrored import Names, kept_bytes
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
@@ -55,6 +56,7 @@ class Collector:
         await self._forget_mirrored(documents)
         await self._forget_spent()
         await self._forget_probes()
+        await report_foreign_fetches(self.storage, self.report)
 
     async def _forget_mirrored(self, documents: Documents) -> None:
         """Remove bytes of upstreams that no document names."""

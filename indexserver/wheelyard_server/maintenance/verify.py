@@ -16,6 +16,7 @@ from wheelyard_server.errors import (
     StorageUnavailableError,
 )
 from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report, Unreferenced, Visited
+from wheelyard_server.maintenance.fetches import verify_fetches
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
 from wheelyard_server.maintenance.mirrored import Names, kept_bytes
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
@@ -60,6 +61,7 @@ class StorageVerifier:
 
         await for_each(projects(self.storage), check, PROJECTS_AT_ONCE)
         await self._check_mirrored(documents)
+        await verify_fetches(self.storage, self.report)
         await self._check_suspects(documents)
 
     async def _check_identity(self) -> None:

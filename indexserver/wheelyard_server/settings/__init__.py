@@ -212,6 +212,26 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class RecordedAddresses(StrEnum):
+    """What the fetch log has of a client's address."""
+
+    FULL = "Full"
+    NETWORK = "Network"
+    """The /24 of an IPv4 address, the /48 of an IPv6 address."""
+    NONE = "None"
+
+
+MAX_FETCH_LOG_DAYS = 3660
+
+
+class FetchLogSettings(SettingsPart, frozen=True):
+    """The log of who fetched which file, in the storage."""
+
+    days: Annotated[int, msgspec.Meta(ge=0, le=MAX_FETCH_LOG_DAYS)] = 90
+    """Days before today that are kept; 0 keeps no log."""
+    addresses: RecordedAddresses = RecordedAddresses.FULL
+
+
 class Logs(SettingsPart, frozen=True):
     """The log, on stderr."""
 
@@ -291,6 +311,7 @@ class Settings(SettingsPart, frozen=True):
     freshness: Freshness = Freshness()
     shutdown: Shutdown = Shutdown()
     logs: Logs = Logs()
+    fetch_log: FetchLogSettings = FetchLogSettings()
     tracing: TracingSettings | None = None
     """None disables tracing."""
     redirects: Redirects | None = None

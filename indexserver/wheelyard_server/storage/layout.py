@@ -1,6 +1,7 @@
 """The layout of a storage: the one place that spells keys. See docs/contract.md."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
@@ -40,6 +41,9 @@ CONDITIONAL_WRITES = "conditional-writes/"
 """Prefix of the results of testing conditional writes, one folder per server."""
 
 _DOCUMENT = ".json"
+_LOG = ".json.gz"
+_DAY = f"day{_LOG}"
+_SEGMENT = re.compile(r"([0-9a-f]{16})-([0-9]{6})\.json\.gz")
 _METADATA = ".metadata"
 _PROVENANCE = ".provenance"
 
@@ -110,6 +114,46 @@ def mirrored(sha256: str) -> str:
 def advisories(sha256: str) -> str:
     """Return the key of the advisories with this digest."""
     return f"{ADVISORIES}{sha256}"
+
+
+class SegmentKey(NamedTuple):
+    """The parts of the key of a segment of the fetch log."""
+
+    day: date
+    replica: str
+    number: int
+
+
+def fetches_of(day: date) -> str:
+    """Return the folder of a day of the fetch log."""
+    return f"{FETCHES}{day.isoformat()}/"
+
+
+def merged_fetches(day: date) -> str:
+    """Return the key of the merged fetches of a day."""
+    return f"{fetches_of(day)}{_DAY}"
+
+
+def fetch_segment(segment: SegmentKey) -> str:
+    """Return the key of the fetches that one replica wrote at once."""
+    return f"{fetches_of(segment.day)}{segment.replica}-{segment.number:06}{_LOG}"
+
+
+def parse_fetches(key: str) -> SegmentKey | date | None:
+    """Return the segment that a key under `FETCHES` names, or the day whose merged fetches it has.
+
+    None: it is not one of Wheelyard's keys.
+    """
+    folder, _, name = key.removeprefix(FETCHES).partition("/")
+    try:
+        day = date.fromisoformat(folder)
+    except ValueError:
+        return None
+    match = _SEGMENT.fullmatch(name)
+    if match is not None:
+        found = SegmentKey(day, match[1], int(match[2]))
+        return found if fetch_segment(found) == key else None
+    return day if merged_fetches(day) == key else None
 
 
 def spent(last_day: date, digest: str) -> str:

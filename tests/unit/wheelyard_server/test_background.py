@@ -33,14 +33,17 @@ LOOPS = (
     "the deadlines of clients of metrics",
     "checking conditional writes",
     "following the policy file",
+    "writing the fetch log",
+    "merging the fetch log",
 )
 """All loops of a server, which the functions below start."""
 
 SUPERVISED = {
     "app._follow_access_file": LOOPS[:1],
-    "app._follow_policy_file": LOOPS[4:],
+    "app._follow_policy_file": LOOPS[4:5],
     "app._measure_kept": (),  # Only with upstreams.
     "serving.check_writes": LOOPS[3:4],
+    "serving.keep_fetch_log": LOOPS[5:],
     "web.front.connection_server.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
@@ -57,6 +60,8 @@ NO_LOOPS = {
     "catalog.contents.fill.Fill._read": "of a download",
     "catalog.contents.verified_files.VerifiedFiles._digest": "of a download",
     "catalog.projects.Projects._select": "of a request",
+    "catalog.fetches.fetch_log.FetchLog._merge": "until a day has no more segments",
+    "catalog.fetches.segments.SegmentWriter._write_all": "until nothing is unwritten",
     "catalog.scratch._watched": "of an upload",
     "catalog.coalescing.CoalescedCalls.next_call": "of a request",
     "catalog.coalescing.SharedCalls.__call__": "of a request",
@@ -131,7 +136,8 @@ def test_all_loops_are_supervised() -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(serving, "FLUSH_SECONDS", 0.1)
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS_FILE))
     policy_file = tmp_path / "policy.yaml"
@@ -154,6 +160,7 @@ async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
     running = LimitedServer(application, settings.limits)
     async with running, LimitedServer(application[METRICS_APP], settings.limits):
         serving.check_writes(application, storage)
+        serving.keep_fetch_log(application)
         yield running
 
 

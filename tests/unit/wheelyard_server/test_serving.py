@@ -3,19 +3,36 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from cluster.versitygw import free_port
 from support.access import ACCESS
+from support.memory_storage import Fault, MemoryStorage
 from support.patience import HANG_SECONDS
-from wheelyard_server import serving
+from wheelyard_server import app, serving
+from wheelyard_server.app import CATALOG
+from wheelyard_server.catalog.fetches.answers import FetchFilter
+from wheelyard_server.catalog.fetches.fetch_log import FetchLog
+from wheelyard_server.catalog.fetches.rows import Login
+from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import InvalidSettingsError
-from wheelyard_server.settings import Folder, ListenAddress, Listeners, Settings, Shutdown, StorageSettings
+from wheelyard_server.settings import (
+    FetchLogSettings,
+    Folder,
+    ListenAddress,
+    Listeners,
+    Settings,
+    Shutdown,
+    StorageSettings,
+)
+from wheelyard_server.storage.folder import FolderStorage
 
 
 @pytest.fixture
@@ -123,3 +140,45 @@ async def test_a_second_signal_ends_the_drain(settings: Settings, number: signal
         os.kill(os.getpid(), number)
         await running
     assert await statuses(settings) == [0, 0]
+
+
+async def test_the_last_fetches_are_written_when_a_server_stops(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[web.Application] = []
+
+    def build(*arguments: Any) -> web.Application:
+        made.append(app.build(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(serving, "build", build)
+    running = asyncio.create_task(serving.serve(settings))
+    assert await opened(settings) == [200, 200]
+    login = Login("", "none")
+    made[0][CATALOG].fetches.counter.count(("demo", "demo-1.0.tar.gz", "a" * 64, "1.0"), login, "192.0.2.7", "pip")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert settings.storage.folder is not None
+    later = FetchLog(FolderStorage(settings.storage.folder.path), FetchLogSettings(), later_by_a_day, WriteGate())
+    answer, coverage = await later.who(FetchFilter(), 2)
+    assert [(each.file.filename, each.uses.fetches) for each in answer.rows()] == [("demo-1.0.tar.gz", 1)]
+    assert coverage.killed == frozenset()
+
+
+def later_by_a_day() -> float:
+    return time.time() + 86_400
+
+
+async def test_a_storage_that_does_not_answer_at_the_end_costs_the_last_minute_and_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = MemoryStorage()
+    log = FetchLog(storage, FetchLogSettings(), time.time, WriteGate())
+    storage.fail_at(1, Fault.LOST_REQUEST)
+    await serving.write_last_fetches(log)
+    monkeypatch.setattr(serving, "LAST_FETCHES_SECONDS", 0)
+    await serving.write_last_fetches(log)
+    assert [each.message for each in caplog.records if "lost" in each.message] == [
+        f"The fetches of the last minute are lost: {storage.calls[0].removeprefix('write ')}: made to fail",
+        "The fetches of the last minute are lost: the storage takes too long",
+    ]

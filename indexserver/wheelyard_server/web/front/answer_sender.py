@@ -3,6 +3,7 @@
 import logging
 import time
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from io import FileIO
 
@@ -44,9 +45,9 @@ class AnswerSender:
 
     def send(self, group: RequestGroup, answer: ReadyAnswer, caveat: Caveat = None) -> None:
         """Send an answer to all clients of a group; `caveat` is None if it was here and current."""
-        status, head, body = answer
+        status, head, body, fetched = answer
         if group.target.method == "HEAD":
-            body = b""
+            body, fetched = b"", None
         if caveat is not None and not group.target.filename:
             head = with_caveat(head, caveat)
         head += self._tail_at(time.time())
@@ -60,11 +61,22 @@ class AnswerSender:
         else:
             for client, request_id in answered:
                 client.send(b"".join((head, request_id, END_OF_HEADERS, body)))
-        if status is _FOUND:
+        self._count_reads(group, answer, body)
+        if fetched is not None and (body or status is _FOUND):
+            for client, _ in answered:
+                self._record_fetch(group, client, fetched)
+        self._recorder.record(group, answered, status, len(head), len(body))
+
+    def _count_reads(self, group: RequestGroup, answer: ReadyAnswer, body: bytes) -> None:
+        if answer.status is _FOUND:
             self._catalog.counts.file_reads[Source.REDIRECT] += len(group.clients)
         elif body and group.target.filename:
             self._catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
-        self._recorder.record(group, answered, status, len(head), len(body))
+
+    def _record_fetch(self, group: RequestGroup, client: LaneClient, file: File | MirroredFile) -> None:
+        headers = group.headers
+        address = client.sender(headers.forwarded_for)
+        self._catalog.record_fetch(group.target.project, file, headers.reader, address, headers.client_family)
 
     def _send_large(
         self, group: RequestGroup, client: LaneClient, request_id: bytes, head: bytes, body: bytes
@@ -89,7 +101,9 @@ class AnswerSender:
                     return
                 # If the client has gone, there is nothing left to do.
                 with opened, suppress(ConnectionError, TimeoutError):
-                    sent = await client.send_file(b"".join((head, request_id, END_OF_HEADERS)), opened, size)
+                    whole_head = b"".join((head, request_id, END_OF_HEADERS))
+                    began = partial(self._record_fetch, group, client, file)
+                    sent = await client.send_file(whole_head, opened, size, began)
                     if sent < size:
                         log.error("%s was cut off: the file became shorter while it was sent", path)
             except Exception as error:  # noqa: BLE001 - it is logged there

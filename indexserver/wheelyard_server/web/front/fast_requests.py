@@ -7,11 +7,10 @@ from typing import TypeVar
 from wheelyard_server.access.known_readers import KnownReader
 from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.web.handlers.files import METADATA_SUFFIX
-from wheelyard_server.web.http import request_ids
+from wheelyard_server.web.http import client_families, request_ids
 from wheelyard_server.web.http.proxies import origin_by
 from wheelyard_server.web.http.targets import MIRROR, Target, is_host
 from wheelyard_server.web.pages.negotiation import Encoding, MediaType, choose, choose_encoding
-from wheelyard_server.web.telemetry import client_families
 from wheelyard_server.web.telemetry.logs import MAX_PATH_LENGTH, has_secret
 
 K = TypeVar("K")

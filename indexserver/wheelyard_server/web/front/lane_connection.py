@@ -1,5 +1,6 @@
 """A connection that offers each whole request to the fast lane, and the rest to aiohttp untouched."""
 
+from collections.abc import Callable
 from io import FileIO
 from typing import Any
 
@@ -93,7 +94,7 @@ class LaneConnection(LimitedConnection):
             wire.write(body)
         self._end_request()
 
-    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+    async def send_file(self, head: bytes, file: FileIO, size: int, began: Callable[[], None]) -> int:
         """See `LaneClient`."""
         wire, sent = self._wire, 0
         if wire is None or wire.is_closing():
@@ -101,7 +102,7 @@ class LaneConnection(LimitedConnection):
         try:
             with full_packets(wire):
                 wire.write(head)
-                sent = await sendfile(wire, file, 0, size)
+                sent = await sendfile(wire, file, 0, size, began)
         finally:
             if sent < size:
                 wire.abort()  # Only this can still show that it was not the whole file.

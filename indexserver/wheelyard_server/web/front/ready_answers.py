@@ -57,13 +57,12 @@ class ReadyAnswers:
         if found is None or found.sha256 != target.sha256 or not view.verdict(found).is_served:
             return None
         if is_metadata:
-            return _file_answer(
-                self.catalog.cached_core_metadata(found), found.core_metadata_sha256, found, headers
-            )
+            body = self.catalog.cached_core_metadata(found)
+            return None if body is None else _answer(body, found.core_metadata_sha256, headers, _head_of(headers))
         content = self.catalog.cached_content(target.project, found, listener)
         if isinstance(content, str) and target.method == "HEAD":
             content = found  # A URL that was signed for GET is refused for HEAD.
-        return _file_answer(content, found.sha256, found, headers)
+        return _file_answer(content, found, headers)
 
     def _mirrored_file(
         self, view: ProjectView, target: Target, headers: RequestHeaders, listener: Listener
@@ -76,20 +75,24 @@ class ReadyAnswers:
         content = (
             self.catalog.cached_object(digest) if is_metadata else self.catalog.cached_mirrored(found, listener)
         )
-        head_of = _mirrored_object_head if is_metadata else _mirrored_head
-        return None if content is None else _answer(content, digest, headers, head_of)
+        if content is None:
+            return None
+        if is_metadata:
+            return _answer(content, digest, headers, _mirrored_object_head)
+        return _answer(content, digest, headers, _mirrored_head, found)
 
 
-def _file_answer(
-    content: bytes | File | str | None, digest: str, file: File, headers: RequestHeaders
-) -> ReadyAnswer | None:
+def _file_answer(content: bytes | File | str | None, file: File, headers: RequestHeaders) -> ReadyAnswer | None:
     """Return the answer for what a client gets of a file; see `ReadableCatalog.cached_content`."""
     if content is None:
         return None
-    if isinstance(content, str) and not _is_known(digest, headers):
-        return ReadyAnswer(HTTPStatus.FOUND, _redirect_head(content), b"")
-    head_of = _private_head if headers.reader.has_credentials else _public_head
-    return _answer(file if isinstance(content, str) else content, digest, headers, head_of)
+    if isinstance(content, str) and not _is_known(file.sha256, headers):
+        return ReadyAnswer(HTTPStatus.FOUND, _redirect_head(content), b"", file)
+    return _answer(file if isinstance(content, str) else content, file.sha256, headers, _head_of(headers), file)
+
+
+def _head_of(headers: RequestHeaders) -> Callable[[str, int | None], bytes]:
+    return _private_head if headers.reader.has_credentials else _public_head
 
 
 def _answer(
@@ -97,11 +100,12 @@ def _answer(
     digest: str,
     headers: RequestHeaders,
     head_of: Callable[[str, int | None], bytes],
+    fetched: File | MirroredFile | None = None,
 ) -> ReadyAnswer:
     if _is_known(digest, headers):
         return ReadyAnswer(HTTPStatus.NOT_MODIFIED, head_of(digest, None), b"")
     size = len(content) if isinstance(content, bytes) else content.size
-    return ReadyAnswer(HTTPStatus.OK, head_of(digest, size), content)
+    return ReadyAnswer(HTTPStatus.OK, head_of(digest, size), content, fetched)
 
 
 def _is_known(digest: str, headers: RequestHeaders) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
 from typing import Any, Protocol
@@ -31,11 +31,11 @@ class LaneClient(Protocol):
     def send(self, head: bytes, body: bytes = b"", sender: str = "") -> None:
         """Send a whole answer, in one piece or in two. A separate `body` counts as unsent for the `sender`."""
 
-    async def send_file(self, head: bytes, file: FileIO, size: int) -> int:
+    async def send_file(self, head: bytes, file: FileIO, size: int, began: Callable[[], None]) -> int:
         """Send a whole answer from the disk, and return how many bytes of the file there were.
 
-        Raises `ConnectionError` or `TimeoutError` if the client has gone. If the file is shorter
-        than `size`, the connection is closed.
+        `began` is called once, after the first of them. Raises `ConnectionError` or `TimeoutError`
+        if the client has gone. If the file is shorter than `size`, the connection is closed.
         """
 
     def pass_on(self, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """`GET /files/<project>/<sha256>/<filename>`: files, their metadata and their provenance."""
 
+from functools import partial
 from hashlib import sha256
 
 from aiohttp import web
@@ -11,8 +12,9 @@ from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.context import guarded_catalog
+from wheelyard_server.web.http.client_families import family_of
 from wheelyard_server.web.http.headers import NO_STORE, VARY, matches
-from wheelyard_server.web.http.sending import send
+from wheelyard_server.web.http.sending import Body, send
 
 METADATA_SUFFIX = ".metadata"
 PROVENANCE_SUFFIX = ".provenance"
@@ -121,10 +123,12 @@ async def _send_content(request: web.Request, filename: str) -> web.StreamRespon
         # Even if S3 would send it: S3 refuses a HEAD of a URL that was signed for GET.
         response.content_length = end - start
         return response
+    began = partial(catalog.record_fetch, name, file, family_of(request), is_part=(start, end) != (0, file.size))
     location = await catalog.location(name, file)
     if location is not None:
+        began()
         return web.Response(status=302, headers=redirect_headers(location))
-    return await send(request, response, await catalog.open(name, file, start, end), start, end)
+    return await send(request, response, Body(await catalog.open(name, file, start, end), start, end, began))
 
 
 def requested_range(request: web.Request, size: int, response: web.StreamResponse) -> tuple[int, int]:

@@ -5,6 +5,7 @@ The path is that at the upstream, so that a lock file's URL can be mapped back
 get past the login and the policy.
 """
 
+from functools import partial
 from hashlib import sha256
 
 from aiohttp import web
@@ -23,8 +24,9 @@ from wheelyard_server.web.handlers.files import (
     small_answer,
 )
 from wheelyard_server.web.http.cache_status import CACHE_STATUS, HIT, file_status
+from wheelyard_server.web.http.client_families import family_of
 from wheelyard_server.web.http.headers import matches
-from wheelyard_server.web.http.sending import send
+from wheelyard_server.web.http.sending import Body, send
 
 CACHE_CONTROL = "private, no-cache"
 """A shared cache must not hand out what a policy took back. Clients ask whether they may still use it."""
@@ -67,16 +69,21 @@ async def _send_content(request: web.Request, path: str) -> web.StreamResponse:
     if request.method == "HEAD":
         response.content_length = end and end - start
         return response
+    is_whole = end is None or end - start == size
+    began = partial(
+        catalog.record_fetch, source.project.name, source.file, family_of(request), is_part=not is_whole
+    )
     location = await catalog.mirrored_location(source)
     if location is not None:
+        began()
         return web.Response(status=302, headers=redirect_headers(location))
-    if end is None or end - start == size:
+    if is_whole or end is None:
         opened = await catalog.open_mirrored(source)
         start, end = 0, opened.size
     else:
         opened = await catalog.open_mirrored_part(source, start, end)
     response.headers[CACHE_STATUS] = file_status(source.project.owner, is_fetched=opened.is_fetched)
-    return await send(request, response, opened.content, start, end)
+    return await send(request, response, Body(opened.content, start, end, began))
 
 
 def mirrored_headers(digest: str) -> dict[str, str]:

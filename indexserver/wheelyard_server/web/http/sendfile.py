@@ -6,7 +6,7 @@ The kernel moves the bytes from the disk's cache to the socket; no Python object
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 
@@ -32,10 +32,13 @@ def full_packets(transport: asyncio.WriteTransport) -> Iterator[None]:
             _socket(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
 
-async def sendfile(transport: asyncio.WriteTransport, file: FileIO, start: int, end: int) -> int:
+async def sendfile(
+    transport: asyncio.WriteTransport, file: FileIO, start: int, end: int, began: Callable[[], None]
+) -> int:
     """Send a file's bytes after everything that was written to the transport; return how many there were.
 
-    Raises `ConnectionError` if the client has gone.
+    `began` is called once, after the first of them. Raises `ConnectionError` if the client has
+    gone.
     """
     # A duplicate: the event loop lets no other code watch the transport's descriptor. Closing the
     # duplicate leaves the connection open.
@@ -53,6 +56,8 @@ async def sendfile(transport: asyncio.WriteTransport, file: FileIO, start: int, 
                 continue
             if sent == 0:
                 break
+            if position == start:
+                began()
             position += sent
             await asyncio.sleep(0)
         return position - start

@@ -31,6 +31,8 @@ class ReadyAnswer(NamedTuple):
     head: bytes
     body: bytes | File | MirroredFile
     """A file stands for its bytes on disk, which the sender opens."""
+    fetched: File | MirroredFile | None = None
+    """The file of which clients get bytes, or a redirect to them."""
 
 
 @dataclass(frozen=True)

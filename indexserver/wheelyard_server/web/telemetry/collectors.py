@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -157,6 +158,37 @@ class CatalogMetrics(Collector):
         for event, count in self._counts.mirrored.items():
             events.add_metric((event,), count)
         yield events
+
+
+class FetchCounts(Protocol):
+    """The numbers of the fetch log; see `FetchCounter`."""
+
+    total: int
+    dropped: int
+
+    @property
+    def waiting_rows(self) -> int:
+        """Return the number of rows in memory."""
+        ...
+
+
+class FetchLogMetrics(Collector):
+    """The numbers of the fetch log."""
+
+    def __init__(self, counts: FetchCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics for Prometheus."""
+        yield CounterMetricFamily("wheelyard_fetch_log_fetches", "Fetches of files.", self._counts.total)
+        yield CounterMetricFamily(
+            "wheelyard_fetch_log_dropped", "Fetches that are in no row of the fetch log.", self._counts.dropped
+        )
+        yield GaugeMetricFamily(
+            "wheelyard_fetch_log_waiting_rows",
+            "Rows of the fetch log in memory, which wait to be written.",
+            self._counts.waiting_rows,
+        )
 
 
 class BackgroundMetrics(Collector):

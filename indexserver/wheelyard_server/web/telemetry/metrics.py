@@ -21,12 +21,14 @@ from wheelyard_server.model import FORMAT
 from wheelyard_server.upstream import Upstream
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
 from wheelyard_server.web.error_statuses import status_of
+from wheelyard_server.web.http.client_families import family_of
 from wheelyard_server.web.http.headers import add_headers
 from wheelyard_server.web.http.sending import SENT
-from wheelyard_server.web.telemetry import client_families
 from wheelyard_server.web.telemetry.collectors import (
     BackgroundMetrics,
     CatalogMetrics,
+    FetchCounts,
+    FetchLogMetrics,
     RequestMetrics,
 )
 from wheelyard_server.web.telemetry.event_metrics import EventMetrics
@@ -97,9 +99,7 @@ class Metrics:
             self.requests.count_answers(
                 route, request.method if resource else NO_ROUTE, status, time.perf_counter() - start
             )
-            self.requests.count_bodies(
-                client_families.family(request.headers.get("User-Agent", "")), sent, request.content.total_bytes
-            )
+            self.requests.count_bodies(family_of(request), sent, request.content.total_bytes)
             self._count(request.get(RECORD))
         return response
 
@@ -111,6 +111,10 @@ class Metrics:
     def export_catalog(self, counts: Counts) -> None:
         """Export what the catalog counts."""
         self.registry.register(CatalogMetrics(counts))
+
+    def export_fetch_log(self, counts: FetchCounts) -> None:
+        """Export what the fetch log counts."""
+        self.registry.register(FetchLogMetrics(counts))
 
     def export_upstreams(self, upstreams: Iterable[Upstream]) -> UpstreamMetrics:
         """Export the state of the upstreams and their requests, which the returned object counts."""

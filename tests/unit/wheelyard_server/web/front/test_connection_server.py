@@ -24,6 +24,12 @@ from wheelyard_server.web.front.lane_connection import LaneConnection
 from wheelyard_server.web.routes import ROUTES
 
 LIMITS = Limits(connections_per_address=3, header_bytes=5_000, send_seconds=1)
+
+
+def ignore() -> None:
+    """Take note of nothing."""
+
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF = GET[:-2]
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
@@ -368,7 +374,7 @@ async def test_a_connection_that_is_used_between_two_looks_stays_open(
             client.connection.send(b"head", b"body")
             assert await client.reader.readexactly(8) == b"headbody"
         else:
-            await client.connection.send_file(b"head", large, 1000)
+            await client.connection.send_file(b"head", large, 1000, ignore)
             assert len(await client.reader.readexactly(1004)) == 1004
         assert await client.is_open(after=after)
     assert await client.is_open(after=150 + MAX_KEEPALIVE_SECONDS - 1)
@@ -377,7 +383,7 @@ async def test_a_connection_that_is_used_between_two_looks_stays_open(
 
 async def test_a_file_of_the_lane_is_sent_whole(connect: Connect, large: FileIO) -> None:
     client = await connect()
-    sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES))
+    sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES, ignore))
     assert await client.reader.readexactly(4 + LARGE_BYTES) == b"head" + bytes(LARGE_BYTES)
     assert await sending == LARGE_BYTES
     await client.send(GET)
@@ -388,7 +394,9 @@ async def test_a_client_that_goes_or_takes_nothing_ends_it(
     connect: Connect, server: LimitedServer, large: FileIO
 ) -> None:
     gone, idle = await connect(), await connect()
-    sending = [asyncio.create_task(each.connection.send_file(b"head", large, LARGE_BYTES)) for each in (gone, idle)]
+    sending = [
+        asyncio.create_task(each.connection.send_file(b"head", large, LARGE_BYTES, ignore)) for each in (gone, idle)
+    ]
     await gone.reader.readexactly(100)
     gone.writer.transport.abort()
     for task in sending:
@@ -399,7 +407,7 @@ async def test_a_client_that_goes_or_takes_nothing_ends_it(
 
 async def test_a_part_of_a_file_closes_the_connection(connect: Connect, large: FileIO) -> None:
     client = await connect()
-    sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES + 1))
+    sending = asyncio.create_task(client.connection.send_file(b"head", large, LARGE_BYTES + 1, ignore))
     with contextlib.suppress(ConnectionError):
         assert len(await client.reader.read(-1)) <= LARGE_BYTES + 4
     assert await sending == LARGE_BYTES

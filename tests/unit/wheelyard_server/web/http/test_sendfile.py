@@ -37,16 +37,20 @@ class Sender(asyncio.Protocol):
 
     def __init__(self, file: FileIO) -> None:
         self.file = file
+        self.begun = 0
         self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.task = asyncio.create_task(self.send(cast("asyncio.WriteTransport", transport)))
 
+    def begin(self) -> None:
+        self.begun += 1
+
     async def send(self, transport: asyncio.WriteTransport) -> None:
         try:
             # More than the kernel takes at once: the file has to wait for it.
             transport.write(b"h" * 10_000_000)
-            sent = await sendfile(transport, self.file, 3, len(BODY) - 3)
+            sent = await sendfile(transport, self.file, 3, len(BODY) - 3, self.begin)
             transport.write(b"tail")
             transport.close()
             self.done.set_result(sent)
@@ -70,6 +74,7 @@ def test_the_bytes_come_after_all_that_was_written_before_and_before_what_is_wri
         received = await reader.read(-1)
         assert received == b"h" * 10_000_000 + BODY[3:-3] + b"tail"
         assert await sender.done == len(BODY) - 6
+        assert sender.begun == 1
         writer.close()
         server.close()
 

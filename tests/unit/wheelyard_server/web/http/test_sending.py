@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from support.http import Client
 from wheelyard_server.web.error_statuses import errors_as_responses
-from wheelyard_server.web.http.sending import MAX_SMALL_BYTES, send
+from wheelyard_server.web.http.sending import MAX_SMALL_BYTES, Body, send
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         path.touch()
         os.truncate(path, int(request.match_info["size"]))
         opened.append(FileIO(path))
-        return await send(request, web.StreamResponse(), opened[-1], 0, int(request.match_info["end"]))
+        body = Body(opened[-1], 0, int(request.match_info["end"]), lambda: None)
+        return await send(request, web.StreamResponse(), body)
 
     app = web.Application(middlewares=[errors_as_responses])
     app.router.add_get("/{size}/{end}", serve)

@@ -1,6 +1,6 @@
 import pytest
 
-from wheelyard_server.web.telemetry.client_families import family
+from wheelyard_server.web.http.client_families import family
 
 
 @pytest.mark.parametrize(
