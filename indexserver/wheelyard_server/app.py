@@ -65,7 +65,7 @@ from wheelyard_server.web.telemetry.event_metrics import events_route
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
 from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
 from wheelyard_server.web.telemetry.policy_states import PolicyStates
-from wheelyard_server.web.telemetry.refusals import announce_refusals
+from wheelyard_server.web.telemetry.refusals import announce_refusals, record_refusals
 from wheelyard_server.web.telemetry.sampling import Sampling
 from wheelyard_server.web.telemetry.upstream_metrics import UpstreamStates
 
@@ -116,8 +116,9 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
-    policy = PolicyStates(_follow_policy_file(app, settings.policy_file, catalog))
+    policy = PolicyStates(_follow_policy_file(app, settings.policy_file, catalog), catalog.counts)
     app[METRICS_APP] = metrics_app(metrics, access, background, states, policy)
+    app.middlewares.append(record_refusals(catalog.decisions.refused))
     if webhook is not None:
         _announce(app, webhook)
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
@@ -257,6 +258,7 @@ def _follow_policy_file(app: web.Application, path: Path | None, catalog: Catalo
     if path is None:
         return None
     followed = FollowedPolicyFile(path, catalog.basis, time.time)
+    app[METRICS].export_policy_file(followed)
 
     async def follow(app: web.Application) -> AsyncIterator[None]:
         loop = app[BACKGROUND].start("following the policy file", followed.follow, POLICY_CHECK_SECONDS)

@@ -33,6 +33,7 @@ def test_no_label_is_the_name_of_a_project_a_user_or_an_object(registries: dict[
     assert used == {
         *("route", "method", "status", "client", "outcome", "operation", "source", "loop"),
         *("kind", "result", "verb", "service", "resource", "state", "of"),
+        *("rule", "action"),
         # The names in `spec.upstreams` of one index, of which there are a handful.
         *("upstream", "event"),
     }

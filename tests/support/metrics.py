@@ -20,9 +20,12 @@ def server_registry(folder: Path) -> CollectorRegistry:
     """Build an index server in an empty folder and return its metrics."""
     access_file = folder / "access.yaml"
     access_file.write_text("{}")
+    policy_file = folder / "policy.yaml"
+    policy_file.write_text("{}")
     settings = Settings(
         storage=StorageSettings(folder=Folder(path=folder / "unused")),
         access_file=access_file,
+        policy_file=policy_file,
         scratch_folder=folder / "scratch",
     )
     return app.build(settings, MemoryStorage())[METRICS].registry

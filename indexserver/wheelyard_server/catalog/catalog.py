@@ -12,6 +12,7 @@ from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.contents.verified_streams import verify_bytes
 from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.current_basis import CurrentBasis
+from wheelyard_server.catalog.decisions import Decisions
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.fetches.fetch_log import FetchLog
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
@@ -26,7 +27,6 @@ from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, UploadLimits
-from wheelyard_server.catalog.refusals import refused, refused_name
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import (
     CachedDocument,
@@ -72,6 +72,7 @@ class Catalog(CatalogChanges):
         asked = policy.upstreams
         self.basis = CurrentBasis(policy_of(asked.configured, asked.private, asked.index))
         """The basis of all verdicts, which others change while the server runs."""
+        self.decisions = Decisions(self.counts, now)
         self._views = views = Views(self.basis, now)
         self._storage = storage
         self._now = now
@@ -83,7 +84,7 @@ class Catalog(CatalogChanges):
         )
         self._reader = FreshReader(self._documents, policy.freshness)
         attestations = LaterAttestations(storage, self._documents)
-        self._publisher = Publisher(self._documents, attestations, policy.uploads, views, self.counts)
+        self._publisher = Publisher(self._documents, attestations, policy.uploads, views, self.decisions)
         verified = VerifiedFiles()
         self._contents = Contents(storage, verified, cache, self.counts)
         self._projects = ProjectList(storage, self._documents, policy.freshness, now=now)
@@ -107,7 +108,7 @@ class Catalog(CatalogChanges):
         )
         configured, space = policy.upstreams.configured, policy.space
         self.mirrored = MirroredCatalog(
-            Finder(self._documents, self._reader, self._mirrors),
+            Finder(self._documents, self._reader, self._mirrors, self.decisions),
             self._contents,
             policy.redirects,
             space and downloads(parts, configured, space, self._missed),
@@ -146,10 +147,10 @@ class Catalog(CatalogChanges):
         """
         self.counts.page_reads += 1
         known = await self._reader.read(name)
-        on_name = self._documents.offers(known.stored).verdict_on_name
-        if not on_name.is_served and self._documents.view(known.stored) is None:
-            raise refused_name(name, on_name)
-        return await self._view(await self._mirrors.current(known, asker) if on_name.is_served else known)
+        refusal = self.mirrored.refusal_of_name(known.stored)
+        if refusal is not None and self._documents.view(known.stored) is None:
+            raise refusal
+        return await self._view(await self._mirrors.current(known, asker) if refusal is None else known)
 
     async def _view(self, seen: FreshProject) -> ProjectView:
         view = self._documents.view(seen.stored)
@@ -211,9 +212,7 @@ class Catalog(CatalogChanges):
         file = view.project.file(filename)
         if file is None or file.sha256 != sha256:
             raise NotFoundError("No such file in this project")
-        verdict = view.verdict(file)
-        if not verdict.is_served:
-            raise refused(name, file, verdict)
+        self.decisions.require_served(name, file, view.verdict(file))
         return file
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:

@@ -8,6 +8,7 @@ from wheelyard_server.catalog import edits
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.freshness import FreshReader
+from wheelyard_server.catalog.mirrored_catalog import MirroredCatalog
 from wheelyard_server.catalog.mirrors import claims
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors
 from wheelyard_server.catalog.mirrors.new_names import Asker
@@ -28,6 +29,8 @@ class CatalogChanges(ABC):
 
     writes: WriteGate
     """The gate that every change passes."""
+    mirrored: MirroredCatalog
+    """The files of upstreams."""
     _documents: Documents
     _reader: FreshReader
     _mirrors: Mirrors
@@ -101,7 +104,11 @@ class CatalogChanges(ABC):
 
     async def refresh(self, name: NormalizedName) -> ProjectView:
         """Ask the upstream for a project's page now, and return the project; see `Mirrors.refresh`."""
-        await self._mirrors.refresh(await self._reader.read(name))
+        seen = await self._reader.read(name)
+        refusal = self.mirrored.refusal_of_name(seen.stored)
+        if refusal is not None:
+            raise refusal
+        await self._mirrors.refresh(seen)
         return await self.project(name)
 
     def _change(self, by: str) -> Change:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -69,6 +70,24 @@ class MirrorCounts:
     """Pages that were served although their upstream does not answer."""
 
 
+class UsedException(NamedTuple):
+    """How often an exception has let files in."""
+
+    times: int
+    last: datetime
+    """UTC."""
+
+
+@dataclass(slots=True)
+class DecisionCounts:
+    """Counts of verdicts that concerned a request, since the process started."""
+
+    by_rule: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Refusals and reports, by rule and action (Block or Report)."""
+    exceptions: dict[str, UsedException] = field(default_factory=dict)
+    """Uses of exceptions, by their reasons."""
+
+
 @dataclass(slots=True)
 class Counts:
     """Counts since the process started, and the receiver of events."""
@@ -82,4 +101,5 @@ class Counts:
     mirrors: MirrorCounts = field(default_factory=MirrorCounts)
     file_reads: Counter[Source] = field(default_factory=Counter)
     mirrored: Counter[MirrorEvent] = field(default_factory=Counter)
+    decisions: DecisionCounts = field(default_factory=DecisionCounts)
     events: Events = NO_EVENTS

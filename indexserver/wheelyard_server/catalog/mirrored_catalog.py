@@ -9,6 +9,7 @@ from typing import NamedTuple
 from wheelyard_server.catalog.contents.content import Content, Contents
 from wheelyard_server.catalog.contents.redirects import FileRedirects
 from wheelyard_server.catalog.counts import Counts, KeptSize, Source
+from wheelyard_server.catalog.decisions import Decisions
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
 from wheelyard_server.catalog.mirrors.downloads import Downloads
@@ -16,11 +17,12 @@ from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, listed_file
 from wheelyard_server.catalog.mirrors.mirrors import Mirrors
 from wheelyard_server.catalog.mirrors.new_names import Asker
-from wheelyard_server.catalog.refusals import claimed, refused
+from wheelyard_server.catalog.refusals import claimed, refused_name
 from wheelyard_server.catalog.stored_project import MirroredSource, StoredProject
-from wheelyard_server.errors import NotFoundError, UpstreamUnavailableError, WheelyardError
+from wheelyard_server.errors import NotFoundError, RefusedFileError, UpstreamUnavailableError, WheelyardError
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.policy.verdict import Rule
 from wheelyard_server.settings import Listener
 from wheelyard_server.storage import layout
 
@@ -31,6 +33,7 @@ class Finder(NamedTuple):
     documents: Documents
     reader: FreshReader
     mirrors: Mirrors
+    decisions: Decisions
 
 
 class MirroredCatalog:
@@ -63,15 +66,28 @@ class MirroredCatalog:
         seen = await self._finder.reader.read(name)
         found = await self._at_path(seen.stored, upstream, path)
         if found is None:
+            refusal = self.refusal_of_name(seen.stored)
+            if refusal is not None:
+                raise refusal
             seen = await self._finder.mirrors.current(seen, asker, must_be_fresh=True)
             found = await self._at_path(seen.stored, upstream, path)
         else:
             self._finder.mirrors.renew(found.project)
         if found is None:
             raise _not_found(seen, upstream)
-        if not found.verdict.is_served:
-            raise refused(name, found.file, found.verdict)
+        self._finder.decisions.require_served(name, found.file, found.verdict)
         return found
+
+    def refusal_of_name(self, stored: StoredProject) -> RefusedFileError | None:
+        """Return the error for a name that a rule refuses, and that no upstream is asked for then; None if none does.
+
+        A name that no upstream is asked for in any case is absent, not forbidden: a list of allowed
+        projects is about those of upstreams.
+        """
+        verdict, name = self._finder.documents.offers(stored).verdict_on_name, NormalizedName(stored.project.name)
+        if verdict.is_served or (verdict.rule is Rule.ALLOW and not self._finder.mirrors.is_asked(name)):
+            return None
+        return refused_name(name, verdict)
 
     async def _at_path(self, stored: StoredProject, upstream: str, path: str) -> MirroredSource | None:
         project = stored.project

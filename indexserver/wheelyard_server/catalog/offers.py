@@ -17,6 +17,7 @@ from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.judge import Judge
+from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.verdict import Verdict
 
 T = TypeVar("T")
@@ -96,6 +97,10 @@ class Offers:
     @cached_property
     def _judge(self) -> Judge:
         return Judge(self._project, self.basis, self._now())
+
+    def objections(self, file: File | MirroredFile) -> tuple[Objection, ...]:
+        """Return everything that the rules have against a file, excepted or not, now or later."""
+        return self._judge.objections(file)
 
     async def prepare(self) -> None:
         """Decide about all files, in another thread if they are many."""

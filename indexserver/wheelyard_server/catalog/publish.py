@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from wheelyard_server import spans
 from wheelyard_server.catalog import edits
-from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.decisions import Decisions
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits, CoreMetadata, inspect
 from wheelyard_server.catalog.inspection.licenses import license_of
@@ -26,8 +26,10 @@ from wheelyard_server.catalog.scratch import Received
 from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.errors import InvalidUploadError
 from wheelyard_server.events.kinds import published
-from wheelyard_server.model import File, Finding, findings
+from wheelyard_server.model import File, Finding, Project, findings
 from wheelyard_server.names import DistributionFilename, NormalizedName
+from wheelyard_server.policy.judge import Judge
+from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.settings import Accept
 from wheelyard_server.storage import layout
 
@@ -75,10 +77,10 @@ class Publisher:
         attestations: LaterAttestations,
         limits: UploadLimits,
         views: Views,
-        counts: Counts,
+        decisions: Decisions,
     ) -> None:
         self._documents = documents
-        self._counts = counts
+        self._counts, self._decisions = decisions.counts, decisions
         self._attestations = attestations
         self._limits = limits
         self._inspections = asyncio.Semaphore(INSPECTIONS_AT_ONCE)
@@ -87,13 +89,16 @@ class Publisher:
     async def publish(self, upload: Upload) -> None:
         """Return when the file is visible on every replica. Publishing the same bytes again is a success.
 
-        Raises `InvalidUploadError`, `ProjectClosedError`, and for a filename that has or had other
-        bytes `FileExistsWithOtherContentError` or `FilenameDeletedError`.
+        Raises `InvalidUploadError`, `ProjectClosedError`, `RefusedFileError` if a rule would refuse
+        to serve the file, and for a filename that has or had other bytes
+        `FileExistsWithOtherContentError` or `FilenameDeletedError`.
         """
         name = upload.filename.project
         with spans.step("upload.inspect"):
             inspected = await self._inspected(upload)
         file = self._describe(upload, inspected)
+        # Otherwise an upload would succeed that no client could ever download.
+        self._decisions.require_served(name, file, self._verdict(name, file))
         await self._check_findings_can_be_kept(file)
         with spans.step("upload.commit"):
             project = await self._documents.change(
@@ -109,6 +114,10 @@ class Publisher:
         if upload.attestations is not None and stored is not None and stored.upload_id != file.upload_id:
             with spans.step("upload.attest"):
                 await self._attestations.add(name, file.filename, upload.attestations, upload.job)
+
+    def _verdict(self, name: NormalizedName, file: File) -> Verdict:
+        """Return the verdict on a file of this index's own, whatever the status of its project."""
+        return Judge(Project(name=name, files=(file,)), self._basis.value, self._now()).verdict(file)
 
     async def _check_findings_can_be_kept(self, file: File) -> None:
         """Refuse a file with findings while servers of the previous release may run: they would lose them."""

@@ -60,7 +60,8 @@ async def errors_as_responses(request: web.Request, handler: Handler) -> web.Str
         return _response(503, "The storage does not answer: try again")
     except errors.WheelyardError as error:
         status = status_of(error)
-        log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
+        if not isinstance(error, errors.RefusedFileError):  # See `Decisions`.
+            log.info("%s %s refused with %d: %.1000s", request.method, request.path, status, error)
         wait = error.seconds if isinstance(error, _WithSeconds) else _RETRY_AFTER_SECONDS
         more = _refusal(error.refusal) if isinstance(error, errors.RefusedFileError) else {}
         return _response(status, str(error), wait, **more)

@@ -114,6 +114,10 @@ class Mirrors:
         self.is_fresh(made.project)  # Its age counts from now on.
         return FreshProject(made, forwarded=Forwarded(ForwardReason.MISS, made.project.owner))
 
+    def is_asked(self, name: NormalizedName) -> bool:
+        """Return whether an upstream may be asked for a name."""
+        return bool(self._basis.policy.order(name))
+
     def is_fresh(self, project: Project) -> bool:
         """Return whether `current` would return this project as it is."""
         owner = self.owner(project)

@@ -8,6 +8,7 @@ from wheelyard_server.access.readable import ReadableCatalog, ReadableProject
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.settings import Listener
 from wheelyard_server.web.front.fast_requests import RequestHeaders
 from wheelyard_server.web.handlers.files import FILE_TYPE, METADATA_SUFFIX, file_headers, redirect_headers
@@ -54,7 +55,7 @@ class ReadyAnswers:
     ) -> ReadyAnswer | None:
         filename, is_metadata = target.filename, target.filename.endswith(METADATA_SUFFIX)
         found = view.project.file(filename.removesuffix(METADATA_SUFFIX) if is_metadata else filename)
-        if found is None or found.sha256 != target.sha256 or not view.verdict(found).is_served:
+        if found is None or found.sha256 != target.sha256 or not _is_plain(view.verdict(found)):
             return None
         if is_metadata:
             body = self.catalog.cached_core_metadata(found)
@@ -69,7 +70,7 @@ class ReadyAnswers:
     ) -> ReadyAnswer | None:
         path, is_metadata = target.upstream_path, target.filename.endswith(METADATA_SUFFIX)
         found = view.known_at_path(path.removesuffix(METADATA_SUFFIX) if is_metadata else path)
-        if found is None or view.project.owner != target.upstream or not view.verdict(found).is_served:
+        if found is None or view.project.owner != target.upstream or not _is_plain(view.verdict(found)):
             return None
         digest = (found.core_metadata_sha256 or "") if is_metadata else found.sha256
         content = (
@@ -80,6 +81,11 @@ class ReadyAnswers:
         if is_metadata:
             return _answer(content, digest, headers, _mirrored_object_head)
         return _answer(content, digest, headers, _mirrored_head, found)
+
+
+def _is_plain(verdict: Verdict) -> bool:
+    """Return whether a file is served and nothing has to be counted: aiohttp's way explains and counts the rest."""
+    return verdict.is_served and not verdict.reported and not verdict.exception
 
 
 def _file_answer(content: bytes | File | str | None, file: File, headers: RequestHeaders) -> ReadyAnswer | None:

@@ -133,6 +133,14 @@ class CatalogMetrics(Collector):
         for source, count in counts.file_reads.items():
             reads.add_metric((source,), count)
         yield reads
+        decisions = CounterMetricFamily(
+            "wheelyard_policy_decisions",
+            "Requests for files and names that a rule refused or reported.",
+            labels=("rule", "action"),
+        )
+        for labels, count in counts.decisions.by_rule.items():
+            decisions.add_metric(labels, count)
+        yield decisions
         yield from self._mirrors()
 
     def _mirrors(self) -> Iterator[Metric]:

@@ -16,6 +16,7 @@ from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
 from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts, KeptSize
+from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.events.opening import Webhook
 from wheelyard_server.model import FORMAT
 from wheelyard_server.upstream import Upstream
@@ -115,6 +116,21 @@ class Metrics:
     def export_fetch_log(self, counts: FetchCounts) -> None:
         """Export what the fetch log counts."""
         self.registry.register(FetchLogMetrics(counts))
+
+    def export_policy_file(self, file: FollowedPolicyFile) -> None:
+        """Export whether the newest policy file is in force, and since when the one in force is."""
+        usable = Gauge(
+            "wheelyard_policy_file_usable",
+            "1 if the newest policy file is in force, 0 if it was refused.",
+            registry=self.registry,
+        )
+        usable.set_function(lambda: float(file.state.usable))
+        loaded = Gauge(
+            "wheelyard_policy_file_loaded_timestamp_seconds",
+            "When the policy file that is in force was read.",
+            registry=self.registry,
+        )
+        loaded.set_function(lambda: file.state.loaded)
 
     def export_upstreams(self, upstreams: Iterable[Upstream]) -> UpstreamMetrics:
         """Export the state of the upstreams and their requests, which the returned object counts."""

@@ -2,19 +2,28 @@
 
 from typing import Any
 
+from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 
 
 class PolicyStates:
     """The content of `GET /policy` at the metrics port."""
 
-    def __init__(self, file: FollowedPolicyFile | None) -> None:
-        """Take the policy file; None if the server has none."""
+    def __init__(self, file: FollowedPolicyFile | None, counts: Counts) -> None:
+        """Take the policy file, None if the server has none, and the uses of exceptions."""
         self._file = file
+        self._counts = counts
 
     def described(self) -> dict[str, Any]:
         """Return the content of the answer."""
-        return {"file": None if self._file is None else _described(self._file)}
+        used = self._counts.decisions.exceptions
+        return {
+            "file": None if self._file is None else _described(self._file),
+            "exceptionsUsed": [
+                {"reason": reason, "times": each.times, "last": int(each.last.timestamp())}
+                for reason, each in used.items()
+            ],
+        }
 
 
 def _described(file: FollowedPolicyFile) -> dict[str, Any]:
