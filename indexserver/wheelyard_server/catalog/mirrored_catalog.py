@@ -79,7 +79,7 @@ class MirroredCatalog:
         return found
 
     def refusal_of_name(self, stored: StoredProject) -> RefusedFileError | None:
-        """Return the error for a name that a rule refuses, and that no upstream is asked for then; None if none does.
+        """Return the error for a name that a rule refuses: no upstream is asked for it; None if none does.
 
         A name that no upstream is asked for in any case is absent, not forbidden: a list of allowed
         projects is about those of upstreams.
