@@ -116,13 +116,10 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
-    policy = PolicyStates(_follow_policy_file(app, settings.policy_file, catalog), catalog.counts)
-    app[METRICS_APP] = metrics_app(metrics, access, background, states, policy)
-    app.middlewares.append(record_refusals(catalog.decisions.refused))
+    app[METRICS_APP] = metrics_app(metrics, access, background, states, _enforce_policy(app, settings.policy_file))
     if webhook is not None:
         _announce(app, webhook)
-    slots = HashSlots(memory_for_hashes(settings.performance.processes))
-    app[PASSWORDS] = passwords = PasswordChecker(time.monotonic, slots=slots)
+    app[PASSWORDS] = passwords = _passwords(settings)
     app[CATALOG_ACCESS] = CatalogAccess(catalog, access, passwords)
     app[TOKEN_EXCHANGE] = TokenExchange(access, catalog.use_once)
     app.on_cleanup.append(_close_passwords)
@@ -253,10 +250,20 @@ async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
     loop.stop()
 
 
-def _follow_policy_file(app: web.Application, path: Path | None, catalog: Catalog) -> FollowedPolicyFile | None:
-    """Put the policy file in force and follow it; return None if there is none."""
-    if path is None:
-        return None
+def _passwords(settings: Settings) -> PasswordChecker:
+    slots = HashSlots(memory_for_hashes(settings.performance.processes))
+    return PasswordChecker(time.monotonic, slots=slots)
+
+
+def _enforce_policy(app: web.Application, path: Path | None) -> PolicyStates:
+    """Put the policy file in force, if there is one, and record refusals; return what is reported of it."""
+    catalog = app[CATALOG]
+    app.middlewares.append(record_refusals(catalog.decisions.refused))
+    file = None if path is None else _follow_policy_file(app, path, catalog)
+    return PolicyStates(file, catalog.counts)
+
+
+def _follow_policy_file(app: web.Application, path: Path, catalog: Catalog) -> FollowedPolicyFile:
     followed = FollowedPolicyFile(path, catalog.basis, time.time)
     app[METRICS].export_policy_file(followed)
 

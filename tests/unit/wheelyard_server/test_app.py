@@ -60,6 +60,7 @@ async def test_middlewares_are_in_an_order_that_each_of_them_relies_on(settings:
         "audit.audit_requests",  # It records what is refused to another site,
         "cross_site.refuse_cross_site",  # which is here, before any handler.
         "unsent.Unsent.middleware",
+        "refusals.record_refusals.<locals>.middleware",  # It must see the refusals themselves.
     ]
 
 
