@@ -1,8 +1,11 @@
 """The command line for people, against a real server."""
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +117,29 @@ def test_wrong_usage_says_what_to_do(arguments: list[str], code: int, message: s
     done = wheelyard(*arguments)
     assert done.returncode == code
     assert message in done.stderr
+
+
+def test_a_person_asks_who_fetched_a_file_and_how_often(server: Server) -> None:
+    """The drill: a compromised release, and one command that says who has it."""
+    owner = {
+        "TWINE_REPOSITORY_URL": f"{server.url}/legacy/",
+        "TWINE_USERNAME": "team.owner",
+        "TWINE_PASSWORD": OWNER,
+    }
+    digest = hashlib.sha256(b"").hexdigest()
+    with urllib.request.urlopen(f"{server.url}/simple/demo/") as page:
+        href = re.search(rb'href="\.\./\.\.(/files/demo/([0-9a-f]{64})/[^"#]+)', page.read())
+    assert href is not None
+    with urllib.request.urlopen(server.url + href[1].decode()) as file:
+        file.read()
+    for what in (href[2].decode(), f"sha256:{href[2].decode()}", "demo", "demo==1.0"):
+        shown = wheelyard("fetched", what, variables=owner).stdout
+        assert "(anonymous)" in shown
+        assert "127.0.0.1" in shown
+        assert "days are kept" in shown
+        (row,) = answer(wheelyard("fetched", what, "--json", variables=owner))["fetches"]
+        assert (row["project"], row["fetches"], row["user"]) == ("demo", 1, None)
+    assert "No fetch is recorded." in wheelyard("fetched", digest, variables=owner).stdout
+    assert wheelyard("statistics", "demo", variables=owner).stdout.startswith("demo: 1 fetches\n")
+    refused = wheelyard("fetched", "demo", variables={"PIP_INDEX_URL": f"{server.url}/simple/"})
+    assert refused.stderr.endswith("wheelyard: Log in to manage the project demo\n")

@@ -2,14 +2,13 @@
 
 Permissions are checked against the project under which a file is stored, never against the claims
 of a URL: every method looks the file up in the document of the project that it has checked. Reads
-are here, changes in `guarded_changes.py`.
+are here, changes in `guarded_changes.py`, the fetch log in `guarded_log.py`.
 """
 
 from functools import partial
 
 from wheelyard_server.access.audit import AuditRecord
-from wheelyard_server.access.fetcher import login_of
-from wheelyard_server.access.guarded_changes import GuardedChanges
+from wheelyard_server.access.guarded_log import GuardedLog
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
@@ -31,7 +30,7 @@ from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.settings import Listener
 
 
-class GuardedCatalog(GuardedChanges):
+class GuardedCatalog(GuardedLog):
     """The part of `catalog` that `rules` allow to `principal`; attempts are written to `record`.
 
     Every method raises the catalog's own errors, `UnauthenticatedError` if a login might allow
@@ -109,12 +108,6 @@ class GuardedCatalog(GuardedChanges):
         """Return the URL from which a client fetches a file directly from the storage; None: it comes from here."""
         self._require(Verb.READ, name, file.filename)
         return await self._catalog.location(name, file, self._listener)
-
-    def record_fetch(self, name: str, file: File | MirroredFile, client: str, *, is_part: bool = False) -> None:
-        """Record that a client of this family gets bytes of a file, or a redirect to them."""
-        which = (name, file.filename, file.sha256, file.version)
-        counter, address = self._catalog.fetches.counter, self._record.address
-        counter.count(which, login_of(self.principal), address, client, is_part=is_part)
 
     async def core_metadata(self, name: NormalizedName, file: File) -> bytes:
         """Return a file's METADATA or PKG-INFO, byte for byte."""

@@ -1,27 +1,23 @@
 """The management API on the command line: `wheelyard whoami`, `projects`, `yank`, `delete` and so on."""
 
 import argparse
-import json
-import os
 import sys
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from wheelyard_server.commands import Subparsers, sentence
-from wheelyard_server.commands.client import Client, connect
+from wheelyard_server.commands import Subparsers
+from wheelyard_server.commands.api_command import add_api_command
+from wheelyard_server.commands.client import Client
 from wheelyard_server.commands.text import as_text, project_as_text
 from wheelyard_server.model.status import Status
 
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 
-Action = Callable[[Client, argparse.Namespace], Any]
-
 
 def add_to(commands: Subparsers) -> None:
     """Add the commands."""
-    _add(commands, "whoami", whoami, "show your user and permissions")
-    projects_parser = _add(commands, "projects", projects, "list or search projects")
+    add_api_command(commands, "whoami", whoami, "show your user and permissions")
+    projects_parser = add_api_command(commands, "projects", projects, "list or search projects")
     projects_parser.add_argument("words", nargs="*", metavar="WORD", help="must occur in the name or the summary")
     projects_parser.add_argument(
         "--upstream", metavar="NAME", help="those that are mirrored from this upstream; * are those of any"
@@ -31,16 +27,18 @@ def add_to(commands: Subparsers) -> None:
         action="store_true",
         help="those of the index's own whose name an upstream has, too; asks for each, and needs manage",
     )
-    yank_parser = _add(
+    yank_parser = add_api_command(
         commands, "yank", yank, "yank a version or file: installers skip it unless it is pinned exactly"
     )
     _add_selection(yank_parser)
     yank_parser.add_argument("--reason", default="", help="installers show it")
-    _add_selection(_add(commands, "unyank", unyank, "undo a yank"))
-    delete_parser = _add(commands, "delete", delete, "permanently delete a file, a version or a whole project")
+    _add_selection(add_api_command(commands, "unyank", unyank, "undo a yank"))
+    delete_parser = add_api_command(
+        commands, "delete", delete, "permanently delete a file, a version or a whole project"
+    )
     _add_selection(delete_parser, or_all=True)
     delete_parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    claim_parser = _add(
+    claim_parser = add_api_command(
         commands, "claim", claim, "make the name of an upstream's project this index's own, to publish it here"
     )
     claim_parser.add_argument("project", metavar="PROJECT")
@@ -50,8 +48,10 @@ def add_to(commands: Subparsers) -> None:
         ("refresh", refresh, "ask the upstream for a project now, at most once a minute"),
     ):
         shown = project_as_text if action is refresh else as_text
-        _add(commands, name, action, purpose, shown).add_argument("project", metavar="PROJECT")
-    status_parser = _add(commands, "status", status, "set the status of a project (PEP 792)", project_as_text)
+        add_api_command(commands, name, action, purpose, shown).add_argument("project", metavar="PROJECT")
+    status_parser = add_api_command(
+        commands, "status", status, "set the status of a project (PEP 792)", project_as_text
+    )
     status_parser.add_argument("project", metavar="PROJECT")
     status_parser.add_argument("status", choices=[str(each) for each in Status])
     status_parser.add_argument("--reason", default="", help="tools show it")
@@ -131,26 +131,6 @@ def status(client: Client, arguments: argparse.Namespace) -> Any:
     """Set the status of a project."""
     body = {"status": arguments.status, "reason": arguments.reason}
     return client.call("PUT", f"{_project(arguments)}/status", body)
-
-
-def _add(
-    commands: Subparsers, name: str, action: Action, purpose: str, shown: Callable[[Any], str] = as_text
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose, description=sentence(purpose))
-    parser.add_argument(
-        "--index-url",
-        metavar="URL",
-        help="as for pip; the login may be in it, in the variables of twine and uv, or in ~/.netrc",
-    )
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-
-    def run(arguments: argparse.Namespace) -> int:
-        answer = action(connect(arguments.index_url, os.environ), arguments)
-        print(json.dumps(answer) if arguments.json else shown(answer))  # noqa: T201 - the command's output
-        return 0
-
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _add_selection(parser: argparse.ArgumentParser, *, or_all: bool = False) -> None:

@@ -1,6 +1,6 @@
 """The answers of the management API as text for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -22,6 +22,14 @@ def as_text(answer: Any) -> str:
         else:
             lines.append(f"{key}: {'-' if value in (None, '') else value}")
     return "\n".join(lines)
+
+
+def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as a table with a head, "-" for values that are missing."""
+    cells = [[each.upper() for each in columns], *([str(row[each] or "-") for each in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def project_as_text(project: Any) -> str:

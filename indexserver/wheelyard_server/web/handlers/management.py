@@ -13,6 +13,7 @@ from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.web.handlers.fetches import FETCH_OPERATIONS
 from wheelyard_server.web.handlers.management_schemas import (
     ChangedFiles,
     NameOwner,
@@ -191,4 +192,5 @@ OPERATIONS = (
     Operation("GET", f"{_PROJECT}/shadows", "Show the upstreams that have this name, too", shadows, Shadows),
     Operation("POST", f"{_PROJECT}/release", "Give a name without files back to the upstreams", release, NameOwner),
     Operation("POST", f"{_PROJECT}/refresh", "Ask the upstream for a project now", refresh, ProjectDetails),
+    *FETCH_OPERATIONS,
 )

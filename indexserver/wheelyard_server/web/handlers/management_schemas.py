@@ -18,11 +18,11 @@ from wheelyard_server.model.status import Status
 Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
-class _Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    pass
+class ApiStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A mapping in a request or an answer. Its keys are the names of the fields in camel case."""
 
 
-class Whoami(_Api, frozen=True):
+class Whoami(ApiStruct, frozen=True):
     """The user that sent the request, and what that user may do to at least some projects."""
 
     user: str | None
@@ -31,7 +31,7 @@ class Whoami(_Api, frozen=True):
     verbs: tuple[Verb, ...]
 
 
-class ProjectSummary(_Api, frozen=True):
+class ProjectSummary(ApiStruct, frozen=True):
     """A project in a list."""
 
     name: str
@@ -56,7 +56,7 @@ class ProjectSummary(_Api, frozen=True):
         )
 
 
-class Projects(_Api, frozen=True):
+class Projects(ApiStruct, frozen=True):
     """A page of a list of projects."""
 
     projects: tuple[ProjectSummary, ...]
@@ -64,7 +64,7 @@ class Projects(_Api, frozen=True):
     """The value of `after` for the next page; null at the end."""
 
 
-class Changed(_Api, frozen=True):
+class Changed(ApiStruct, frozen=True):
     """When something was changed, and by which user."""
 
     at: datetime
@@ -76,7 +76,7 @@ class Changed(_Api, frozen=True):
         return None if change is None else cls(at=change.at, by=change.by)
 
 
-class FindingDetails(_Api, frozen=True):
+class FindingDetails(ApiStruct, frozen=True):
     """A rule that an accepted file breaks."""
 
     rule: str
@@ -84,7 +84,7 @@ class FindingDetails(_Api, frozen=True):
     message: str
 
 
-class FileDetails(_Api, frozen=True):
+class FileDetails(ApiStruct, frozen=True):
     """A file of a project."""
 
     filename: str
@@ -149,7 +149,7 @@ def _details_of_mirrored(file: MirroredFile, unlisted: str) -> FileDetails:
     )
 
 
-class ProjectDetails(_Api, frozen=True):
+class ProjectDetails(ApiStruct, frozen=True):
     """A project with a page of its files, by filename."""
 
     name: str
@@ -186,7 +186,7 @@ def _all_details(view: ProjectView, files: Iterable[File | MirroredFile]) -> tup
     return tuple([_details(file, "" if file.filename in listed else view.verdict(file).reason) for file in files])
 
 
-class NameOwner(_Api, frozen=True):
+class NameOwner(ApiStruct, frozen=True):
     """To whom the name of a project belongs."""
 
     name: str
@@ -201,7 +201,7 @@ class NameOwner(_Api, frozen=True):
         return cls(name=project.name, upstream=project.owner or None, claimed=Changed.of(project.claimed))
 
 
-class ShadowDetails(_Api, frozen=True):
+class ShadowDetails(ApiStruct, frozen=True):
     """An upstream that has a project of the same name."""
 
     upstream: str
@@ -211,7 +211,7 @@ class ShadowDetails(_Api, frozen=True):
     """Whether that is newer than the latest version here, so that a client of both would take it."""
 
 
-class Shadows(_Api, frozen=True):
+class Shadows(ApiStruct, frozen=True):
     """The upstreams that have a project of this name, too. Their files are never mixed in."""
 
     name: str
@@ -231,7 +231,7 @@ class Shadows(_Api, frozen=True):
         return cls(name=name, shadows=tuple(details))
 
 
-class ChangedFiles(_Api, frozen=True):
+class ChangedFiles(ApiStruct, frozen=True):
     """The names of the files that an operation changed."""
 
     files: tuple[str, ...]
@@ -242,13 +242,13 @@ class ChangedFiles(_Api, frozen=True):
         return cls(files=tuple(file.filename for file in files))
 
 
-class Yank(_Api, frozen=True):
+class Yank(ApiStruct, frozen=True):
     """Why installers should no longer choose the files; they show this reason."""
 
     reason: Reason = ""
 
 
-class StatusChange(_Api, frozen=True):
+class StatusChange(ApiStruct, frozen=True):
     """A status marker of PEP 792, and why."""
 
     status: Status

@@ -81,6 +81,7 @@ ROUTES_BY_VERB = {
         ("GET", "/pypi/{project}/1.0/json"),
         ("GET", "/{project}/json"),
         ("GET", "/api/v1/projects/{project}"),
+        ("GET", "/api/v1/projects/{project}/statistics"),
     ],
     "p": [*(("POST", path) for path in UPLOAD_PATHS), ("POST", "/api/v1/projects/{project}/refresh")],
     "y": [
@@ -98,6 +99,7 @@ ROUTES_BY_VERB = {
         ("PUT", "/api/v1/projects/{project}/status"),
         ("POST", "/api/v1/projects/{project}/claim"),
         ("GET", "/api/v1/projects/{project}/shadows"),
+        ("GET", "/api/v1/fetches?project={project}"),
         ("POST", "/api/v1/projects/{project}/release"),
     ],
 }
@@ -234,7 +236,8 @@ def test_no_route_is_left_out() -> None:
 
 def _generic(path: str) -> str:
     named = (
-        path.replace("{wheel}.metadata", "{wheel}")
+        path.partition("?")[0]
+        .replace("{wheel}.metadata", "{wheel}")
         .replace("{wheel}.provenance", "{wheel}")
         .replace("{wheel}", "{filename}")
     )
