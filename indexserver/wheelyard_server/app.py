@@ -1,5 +1,6 @@
 """The wiring: settings in, an application out. Only this module creates collaborators."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CHECK_SECONDS, CurrentAccess
 from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
+from wheelyard_server.catalog.announcements import ANNOUNCE_SECONDS
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
@@ -32,6 +34,7 @@ from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.errors import BusyError, InvalidSettingsError, StorageError, UnsafeStorageError
 from wheelyard_server.events.delivery import CHECK_SECONDS as CHECK_EVENTS_SECONDS
+from wheelyard_server.events.delivery import LAST_SECONDS
 from wheelyard_server.events.opening import Webhook, open_webhook
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
@@ -231,12 +234,25 @@ def _announce(app: web.Application, webhook: Webhook) -> None:
     """Send events to the webhook while the application runs."""
 
     async def deliver(app: web.Application) -> AsyncIterator[None]:
-        loop = app[BACKGROUND].start("sending events", webhook.delivery.deliver, CHECK_EVENTS_SECONDS)
+        background = app[BACKGROUND]
+        sending = background.start("sending events", webhook.delivery.deliver, CHECK_EVENTS_SECONDS)
+        watching = background.start(
+            "watching for events", announce, ANNOUNCE_SECONDS, at_once=True, late_seconds=COUNT_SECONDS
+        )
         yield
-        loop.stop()
+        watching.stop()
+        sending.stop()
+        with suppress(BusyError, StorageError, TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await announcements.finish()
         await webhook.close()
 
-    app[CATALOG].counts.events = webhook.queue
+    async def announce() -> None:
+        # The next round does what the storage does not answer now.
+        with suppress(BusyError, StorageError):
+            await announcements.announce()
+
+    announcements = app[CATALOG].announcements(webhook.queue)
     app[METRICS_APP].add_routes([events_route(webhook)])
     # It must see the refusals themselves, and the records of their users.
     inside = app.middlewares.index(audit_requests) + 1

@@ -4,6 +4,7 @@ import json
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ from support.receiver import SECRET, Receiver, accept, answering, receiver
 from support.server import Server
 from support.upstreams.mirroring import Index, index, mirror_settings
 from support.upstreams.running import Upstream, upstream
-from support.upstreams.stock import NEEDED
+from support.upstreams.stock import APP, NEEDED
 
+POLICY = """
+policy:
+  deny: [{{packages: ["public-*"]}}]
+  exceptions:
+  - {{packages: [public-app], from: [deny], until: {ended}, reason: SEC-1}}
+  - {{packages: [public-needed], from: [deny], until: {until}, reason: SEC-2}}
+"""
 CHECK = Path(__file__).parents[1] / "clients/check_event.py"
 
 
@@ -157,3 +165,23 @@ def test_the_libraries_of_receivers_accept_an_event(announcing: Index, hook: Rec
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["specversion"], found["type"]) == ("1.0", "dev.wheelyard.published")
+
+
+def test_exceptions_of_the_policy_are_announced_when_they_are_used_and_when_they_end(
+    tmp_path: Path, hook: Receiver, public: Upstream
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    today = datetime.now(UTC).date()
+    policy.write_text(POLICY.format(ended=today - timedelta(days=1), until=today + timedelta(days=9)))
+    more = {"policyFile": str(policy), "webhook": hook.settings(tmp_path / "secret")}
+    with index(tmp_path, mirror_settings(tmp_path, public) | more) as running:
+        url = next(running.url(NEEDED, name) for name in running.files(NEEDED))
+        assert fetch(url).status == 200
+        assert fetch(f"{running.server.url}/simple/{APP}/").status == 403
+        wait_until(lambda: hook.events("blocked"))
+    (blocked,) = hook.events("blocked")
+    assert (blocked["subject"], blocked["data"]["rule"]) == (APP, "deny")
+    (ended,) = hook.events("exception.ended")
+    assert (ended["subject"], ended["data"]["reason"]) == (APP, "SEC-1")
+    (used,) = hook.events("exception.used")
+    assert (used["data"]["project"], used["data"]["reason"]) == (NEEDED, "SEC-2")

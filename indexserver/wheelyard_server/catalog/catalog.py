@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from wheelyard_server.catalog.announcements import Announcements
 from wheelyard_server.catalog.changes import CatalogChanges
 from wheelyard_server.catalog.contents.cache import FileCache
 from wheelyard_server.catalog.contents.content import Content, Contents
@@ -36,6 +37,7 @@ from wheelyard_server.catalog.stored_project import (
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
+from wheelyard_server.events import Events
 from wheelyard_server.model import FORMAT, File
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import FetchLogSettings, Freshness, Listener
@@ -115,6 +117,11 @@ class Catalog(CatalogChanges):
             self.counts,
         )
         """The files of upstreams."""
+
+    def announcements(self, events: Events) -> Announcements:
+        """Announce what happens from now on; return what announces the rest if it is called regularly."""
+        self.counts.events = events
+        return Announcements(self._documents, self.basis, self.fetches, events, self._now)
 
     async def format(self) -> int:
         """Return the format of new documents, after raising it if that is allowed; see `ownership`."""

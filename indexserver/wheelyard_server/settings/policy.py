@@ -217,6 +217,9 @@ class PolicyException(Releases, frozen=True, kw_only=True):
         _check_specifiers(self.versions)
         if not self.packages:
             raise ValueError("an exception needs `packages`")
+        # A plain one, which can be encoded.
+        plain = datetime.combine(self.until.date(), self.until.timetz())
+        msgspec.structs.force_setattr(self, "until", plain)
 
 
 class PolicyRules(SettingsPart, frozen=True):

@@ -20,6 +20,12 @@ class EventKind(StrEnum):
     """A file was published to this index."""
     BLOCKED = "blocked"
     """A client asked for a file or a name that a rule refuses."""
+    EXCEPTION_USED = "exception.used"
+    """A file was fetched that only an exception of the policy lets in."""
+    EXCEPTION_ENDED = "exception.ended"
+    """An exception of the policy no longer counts."""
+    MALWARE_FETCHED = "malware.fetched"
+    """An advisory calls a file malware that clients have fetched before."""
     DIGEST_CHANGED = "digest.changed"
     """An upstream lists other bytes for a file than before."""
 

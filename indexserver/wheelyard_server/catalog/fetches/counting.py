@@ -4,7 +4,7 @@ The number of rows is bounded by hour: beyond the bound, addresses become networ
 a file become one row. So no client can make the log grow, and none can push others out of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from wheelyard_server.catalog.fetches.rows import (
@@ -86,6 +86,8 @@ class FetchCounter:
         """Fetches since the start, for the metrics."""
         self.dropped = 0
         """Those of them that are in no row."""
+        self.listener: Callable[[Collection[FetchedFile]], None] = lambda _: None
+        """Gets the files of all fetches that are taken."""
 
     @property
     def waiting_rows(self) -> int:
@@ -118,6 +120,7 @@ class FetchCounter:
         for began, tallies in (*self._past, (hour, self._tallies)):
             for key, tally in tallies.items():
                 rows.setdefault(FetchedFile(*key[0]), []).append(_as_row(key, tally, began))
+        self.listener(rows)
         taken = Counted(rows, self._dropped)
         self._past, self._tallies, self._dropped = [], {}, 0
         return taken

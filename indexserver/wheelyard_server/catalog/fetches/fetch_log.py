@@ -179,6 +179,10 @@ class FetchLog:
         answer = Used(covers)
         return answer, await self._asked(answer, days, lambda _: True, flush=True)
 
+    async def collect(self, answer: Answer, days: int) -> Coverage:
+        """Add all lines of the last `days` to an answer; raise `StorageError` or `BusyError`."""
+        return await self._asked(answer, days, lambda _: True, flush=True)
+
     async def _asked(
         self, answer: Answer, days: int, wants_line: Callable[[bytes], bool], *, flush: bool = False
     ) -> Coverage:

@@ -1,7 +1,8 @@
 """The policy file as people write it: what it means, and what is refused with which words."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from wheelyard_server.errors import InvalidSettingsError
@@ -79,3 +80,12 @@ def test_what_cannot_be_meant_is_refused_with_its_key(text: str, named: str) -> 
 def test_an_exception_counts_through_its_last_day_or_until_a_moment() -> None:
     assert Until.parse("2026-02-28") == datetime(2026, 3, 1, tzinfo=UTC)
     assert Until.parse("2026-12-15T12:00:00+02:00") == datetime(2026, 12, 15, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["2026-12-15", '"2026-12-15T10:00:00.000001+01:00"'])
+def test_the_end_of_an_exception_can_be_encoded(written: str) -> None:
+    text = f"policy: {{exceptions: [{{packages: [demo], from: [deny], reason: SEC-1, until: {written}}}]}}"
+    (exception,) = parse_policy(text.encode()).policy.exceptions
+    assert type(exception.until) is datetime
+    assert exception.until.utcoffset() == timedelta(0)
+    assert msgspec.json.decode(msgspec.json.encode(exception.until), type=datetime) == exception.until
