@@ -103,8 +103,9 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     ask = calls.to_servers(ServerProbe(METRICS_PORT).ask)
     ask_upstreams = calls.to_servers(ServerProbe(METRICS_PORT).ask_upstreams)
     ask_policy = calls.to_servers(ServerProbe(METRICS_PORT).ask_policy)
+    ask_events = calls.to_servers(ServerProbe(METRICS_PORT).ask_events)
     return _Reconciler(
-        IndexReconciler(kube, storage, trust, tokens, ask, ask_upstreams, ask_policy, settings, _now),
+        IndexReconciler(kube, storage, trust, tokens, ask, ask_upstreams, ask_policy, ask_events, settings, _now),
         UserReconciler(kube, trust, settings, _now),
         ExceptionReconciler(kube, settings, _now),
     )

@@ -15,7 +15,7 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]{1,512
 
 
 class EgressError(ValueError):
-    """A value of the Helm chart, below `upstreams`, is invalid."""
+    """A value of the Helm chart, below `upstreams` or `webhooks`, is invalid."""
 
 
 class Host(NamedTuple):
@@ -41,6 +41,8 @@ class EgressSettings:
     allowed_hosts: tuple[Host, ...] = ()
     """Patterns of names, each for one scheme and port."""
     allows_pypi: bool = True
+    webhook_hosts: tuple[Host, ...] = ()
+    """The same for receivers of events."""
     allowed_roles: tuple[str, ...] = ()
     """ARNs, which may contain `{namespace}`."""
     proxy: str = ""
@@ -56,6 +58,9 @@ class EgressSettings:
         return cls(
             allowed_hosts=tuple(_host(each) for each in hosts if each != PYPI),
             allows_pypi=PYPI in hosts,
+            webhook_hosts=tuple(
+                _host(each, "webhooks") for each in _listed(environment.get("WHEELYARD_WEBHOOK_HOSTS", ""))
+            ),
             allowed_roles=tuple(map(_role, _listed(environment.get("WHEELYARD_UPSTREAM_ROLES", "")))),
             proxy=_proxy(environment.get("WHEELYARD_UPSTREAM_PROXY", "")),
             # Many write .example.com, which servers read as example.com.
@@ -76,14 +81,15 @@ class EgressSettings:
         return bool(self.proxy) and not any(host == each or host.endswith(f".{each}") for each in self.no_proxy)
 
 
-def _host(text: str) -> Host:
+def _host(text: str, group: str = "upstreams") -> Host:
     host = Host.parse(text)
     if host is None:
-        raise EgressError(f"allowedHosts: {text!r} must be pypi, HOST, HOST:PORT or http://HOST:PORT")
+        words = "pypi, HOST" if group == "upstreams" else "HOST"
+        raise EgressError(f"{group}.allowedHosts: {text!r} must be {words}, HOST:PORT or http://HOST:PORT")
     try:
         name_pattern(host.name)
     except PatternError as error:
-        raise EgressError(f"allowedHosts: {error}") from error
+        raise EgressError(f"{group}.allowedHosts: {error}") from error
     # Hosts of upstreams are compared in the form of `allowed_form`.
     is_implied = host.port == (":80" if host.scheme else ":443") and host.name != PYPI
     return host._replace(port="") if is_implied else host
@@ -92,7 +98,7 @@ def _host(text: str) -> Host:
 def _role(text: str) -> str:
     if not _ROLE.fullmatch(text.replace(NAMESPACE, "namespace")):
         raise EgressError(
-            f"allowedRoles: {text!r} must be the ARN of a role, such as"
+            f"upstreams.allowedRoles: {text!r} must be the ARN of a role, such as"
             " arn:aws:iam::111122223333:role/wheelyard-{namespace}"
         )
     return text
@@ -101,7 +107,9 @@ def _role(text: str) -> str:
 def _proxy(url: str) -> str:
     # It may contain a password, which must not be logged, and would be in each index.yaml.
     if url and not re.fullmatch(r"http://[A-Za-z0-9.-]+:[1-9][0-9]{0,4}/?", url):
-        raise EgressError("proxy must be a URL such as http://proxy.example.com:3128, without a login or a path")
+        raise EgressError(
+            "upstreams.proxy must be a URL such as http://proxy.example.com:3128, without a login or a path"
+        )
     return url.rstrip("/")
 
 
@@ -109,9 +117,9 @@ def _network(text: str) -> str:
     try:
         network = ip_network(text, strict=False)
     except ValueError as error:
-        raise EgressError(f"deniedNetworks: {text!r} must be a network such as 10.0.0.0/8") from error
+        raise EgressError(f"upstreams.deniedNetworks: {text!r} must be a network such as 10.0.0.0/8") from error
     if not network.prefixlen:
-        raise EgressError(f"deniedNetworks: {text!r} has all addresses: no upstream could be reached")
+        raise EgressError(f"upstreams.deniedNetworks: {text!r} has all addresses: no upstream could be reached")
     return str(network)
 
 

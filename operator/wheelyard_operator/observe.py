@@ -61,6 +61,8 @@ class ObservedIndex:
     """The Secret with tokens for upstreams."""
     upstream_secrets: Mapping[str, Manifest | None] = field(default_factory=dict)
     """By name: the Secrets that upstreams name; None if there is no such Secret."""
+    webhook_secret: Manifest | None = None
+    """The Secret that signs events."""
     policy_configmap: Manifest | None = None
     """The ConfigMap with the policy file."""
     exceptions: tuple[PackageException, ...] = ()
@@ -99,6 +101,7 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
         upstream_secrets={
             name: kube.get("Secret", namespace, name) for name in sorted(index.upstream_secret_names)
         },
+        webhook_secret=_named_secret(kube, namespace, index.webhook.secret_name if index.webhook else ""),
         policy_configmap=read_policy_configmap(kube, index) if index.policy else None,
         exceptions=_exceptions(kube, index),
     )

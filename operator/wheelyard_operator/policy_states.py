@@ -1,4 +1,4 @@
-"""What index servers say about their policy file, advisories and quarantine, as values."""
+"""What index servers say about their policy file, advisories, quarantine and events, as values."""
 
 from typing import NamedTuple
 
@@ -40,3 +40,12 @@ class PolicyAnswer(NamedTuple):
     advisories: AdvisoriesState | None
     """None if the server does not say."""
     quarantine: QuarantineState
+
+
+class EventsAnswer(NamedTuple):
+    """What an index server says about the events for its webhook."""
+
+    failing: str
+    """Why the last attempt failed, as a sentence; "" if it did not."""
+    since: float
+    """When the first attempt failed after the last success, in seconds since 1970; 0 if none did."""

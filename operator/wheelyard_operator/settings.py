@@ -211,7 +211,7 @@ def _egress(environment: Mapping[str, str]) -> EgressSettings:
     try:
         return EgressSettings.from_environment(environment)
     except EgressError as error:
-        raise SettingsError(f"The Helm chart's upstreams.{error}.") from error
+        raise SettingsError(f"The Helm chart's {error}.") from error
 
 
 def _policy_minimum(environment: Mapping[str, str]) -> PolicyMinimum:

@@ -55,6 +55,7 @@ def denied(**fields: Any) -> list[dict[str, Any]]:
     return [{"packages": ["a"], **fields}]
 
 
+WEBHOOK = {"url": "https://hooks.example.com/a", "secretRef": {"name": "signing"}}
 _NO_MORE: dict[str, Any] = {}
 _FIRST_SIGHT = {"cooldown": {"firstSight": {"torch": "Settled"}}}
 _TORCH = [{"name": "torch", "url": "https://torch.example/whl/"}]
@@ -62,6 +63,46 @@ _STORAGE = {"storage": {"s3": {"bucket": "acme", "provision": {"bucket": True, "
 _POLICY = "spec.policy"
 
 OF_INDEX: list[Case] = [
+    *(("spec.webhook", [], [{key: WEBHOOK[key]}], "Required value") for key in WEBHOOK),
+    (
+        "spec.webhook",
+        [{**WEBHOOK, "url": url} for url in ("https://a.example", "http://a.ns.svc:8080/b", "https://192.0.2.7/")],
+        [
+            {**WEBHOOK, "url": url}
+            for url in (
+                "ftp://a/",
+                "https://me:secret@a.example/",
+                "https://a.example/?x=1",
+                "https://A.example/",
+                "",
+            )
+        ],
+        "spec.webhook.url must be a URL such as https://hooks.example.com/wheelyard",
+    ),
+    (
+        "spec.webhook",
+        [],
+        [{**WEBHOOK, "url": f"https://{'a.' * 127}a/"}],
+        "spec.webhook.url must have a host of at most",
+    ),
+    (
+        "spec.webhook",
+        [],
+        [{**WEBHOOK, "url": "http://127.1"}],
+        "spec.webhook.url must have an IP address in its usual",
+    ),
+    (
+        "spec.webhook",
+        [{**WEBHOOK, "secretRef": {"name": "a.b"}}],
+        [{**WEBHOOK, "secretRef": {"name": name}} for name in ("A", "../a", "wheelyard-main-access")],
+        "spec.webhook.secretRef.name must be the name of a Secret",
+    ),
+    (
+        "spec.webhook",
+        [{**WEBHOOK, "events": ["published", "blocked", "digest.changed"]}],
+        [{**WEBHOOK, "events": events} for events in ([], ["all"], ["blocked", "blocked"])],
+        "spec.webhook.events",
+    ),
     (_POLICY, [{}], [{"cooldwn": {}}], "unknown field"),
     *(
         (

@@ -165,7 +165,16 @@ class World:
         )
         probe = ServerProbe(METRICS_PORT)
         self._index = IndexReconciler(
-            kube, storage, issuers, tokens, probe.ask, probe.ask_upstreams, probe.ask_policy, settings, self._now
+            kube,
+            storage,
+            issuers,
+            tokens,
+            probe.ask,
+            probe.ask_upstreams,
+            probe.ask_policy,
+            probe.ask_events,
+            settings,
+            self._now,
         )
         self._exception = ExceptionReconciler(kube, settings, self._now)
         self._user = UserReconciler(kube, issuers, settings, self._now)

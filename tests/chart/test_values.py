@@ -74,6 +74,7 @@ def test_every_value_reaches_the_operator(everything: Objects) -> None:
         "WHEELYARD_ALLOWED_BUCKETS": "acme-*,{namespace}-*",
         "WHEELYARD_ALLOWED_ANNOTATIONS": "eks.amazonaws.com/role-arn=arn:aws:iam::1:role/pypi-*,iam.gke.io/*",
         "WHEELYARD_NAMESPACES": "packages,ci",
+        "WHEELYARD_WEBHOOK_HOSTS": "hooks.example.com,{namespace}.hooks.example:8443",
         "WHEELYARD_POLICY_COOLDOWN": "3d",
         "WHEELYARD_POLICY_MALWARE": "Block",
         "WHEELYARD_POLICY_MAX_EXCEPTION": "90d",
@@ -118,6 +119,7 @@ def test_by_default_no_bucket_and_no_host_is_allowed() -> None:
     settings = settings_of()
     assert (settings.allowed_buckets, settings.allowed_hosts, settings.allowed_issuers) == ((), (), ())
     assert settings.egress == EgressSettings(allowed_hosts=(), allows_pypi=True, allowed_roles=())
+    assert settings.egress.webhook_hosts == ()
 
 
 def test_the_minimum_of_policies_reaches_the_operator() -> None:
@@ -153,6 +155,10 @@ def test_the_operator_allows_what_the_values_allow() -> None:
     assert settings.allowed_ingress_annotations == forms
     egress = settings.egress
     assert egress.allowed_hosts == (Host("", "*.example.com", ""), Host("http://", "nexus.packages.svc", ":8081"))
+    assert egress.webhook_hosts == (
+        Host("", "hooks.example.com", ""),
+        Host("", "{namespace}.hooks.example", ":8443"),
+    )
     assert egress.allows_role("arn:aws:iam::111122223333:role/wheelyard-team-a", "team-a")
     assert (egress.proxy, egress.no_proxy) == ("http://proxy.example.com:3128", ("corp.example",))
     assert egress.denied_networks == ("203.0.113.0/24",)

@@ -47,6 +47,7 @@ from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings import policy as server_policy
 from wheelyard_server.settings import upstreams as server_upstreams
+from wheelyard_server.settings import webhook as server_webhook
 from wheelyard_server.settings.part import GIB
 
 OPERATOR = Settings(image="image", region="eu-west-1", s3_endpoint="http://s3.example")
@@ -285,6 +286,31 @@ def test_both_programs_have_the_same_rules_for_exceptions() -> None:
     assert schema_at("packageexceptions", "spec.from")["items"]["enum"] == list(RULES)
     exceptions = schema_at("packageindexes", "spec.policy.exceptions")["items"]["properties"]
     assert exceptions["from"]["items"]["enum"] == list(RULES)
+
+
+def test_index_yaml_has_the_webhook() -> None:
+    authority = certificate_of_an_authority()
+    hook = {
+        "url": "https://hooks.example:8443/a",
+        "secretRef": {"name": "signing"},
+        "events": ["blocked"],
+        "caBundle": authority,
+    }
+    egress = EgressSettings(proxy="http://proxy:3128", denied_networks=("203.0.113.0/24",))
+    read = server_settings.parse(index_file(index(webhook=hook), replace(OPERATOR, egress=egress)).encode())
+    assert read.webhook == server_webhook.WebhookSettings(
+        url="https://hooks.example:8443/a",
+        secret_folder=Path("/etc/wheelyard/webhook"),
+        events=(server_webhook.EventKind.BLOCKED,),
+        ca_bundle=authority,
+        allowed_hosts=("hooks.example:8443",),
+    )
+    assert (read.egress.allowed_hosts, read.egress.denied_networks) == (("proxy:3128",), ("203.0.113.0/24",))
+    least = {key: hook[key] for key in ("url", "secretRef")}
+    read = server_settings.parse(index_file(index(webhook=least), OPERATOR).encode())
+    assert read.webhook is not None
+    assert read.webhook.events == tuple(server_webhook.EventKind)
+    assert schema_at("packageindexes", "spec.webhook.events")["items"]["enum"] == list(server_webhook.EventKind)
 
 
 def test_an_upstream_that_the_platform_does_not_allow_is_offline_and_none_of_the_hosts() -> None:

@@ -133,7 +133,7 @@ def test_the_wiring_hands_every_client_to_the_guard() -> None:
         "calls.to_servers(ServerProbe(",
     ):
         assert guarded in text, guarded
-    assert text.count("ServerProbe(") == text.count("calls.to_servers(ServerProbe(") == 3
+    assert text.count("ServerProbe(") == text.count("calls.to_servers(ServerProbe(") == 4
 
 
 def test_these_checks_can_fail() -> None:

@@ -23,6 +23,7 @@ from wheelyard_operator.desired.index_file import (
 from wheelyard_operator.desired.policy_file import policy_mount, policy_volume
 from wheelyard_operator.desired.storage_secret import KEY_ID, KEY_SECRET, SESSION_TOKEN
 from wheelyard_operator.desired.upstreams import credentials_mount, credentials_volume
+from wheelyard_operator.desired.webhook import webhook_mount, webhook_volume
 from wheelyard_operator.resource import (
     CREDENTIALS_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -123,6 +124,7 @@ def _volumes(index: PackageIndex) -> list[Manifest]:
         {"name": "access", "secret": {"secretName": index.access_secret_name, "defaultMode": 0o440}},
         *policy_volume(index),
         *credentials_volume(index),
+        *webhook_volume(index),
     ]
     if on_volume(index):
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": index.child_name}})
@@ -142,6 +144,7 @@ def _mounts(index: PackageIndex) -> list[Manifest]:
         {"name": "access", "mountPath": "/etc/wheelyard/access", "readOnly": True},
         *policy_mount(index),
         *credentials_mount(index),
+        *webhook_mount(index),
         *({"name": name, "mountPath": path} for name, path in folders.items()),
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod
     ]

@@ -6,6 +6,7 @@ import yaml
 
 from wheelyard_operator.desired.policy_file import POLICY_PATH
 from wheelyard_operator.desired.upstreams import egress_section, upstream_section
+from wheelyard_operator.desired.webhook import webhook_section
 from wheelyard_operator.resource import DEFAULT_ACCEPT, Manifest, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.settings import Settings
 
@@ -57,6 +58,7 @@ def index_file(index: PackageIndex, settings: Settings, blocked: Collection[str]
         **_tracing(settings),
         **_redirects(index),
         **_upstreams(index, settings, blocked),
+        **({"webhook": webhook_section(index.webhook)} if index.webhook else {}),
         **({"policyFile": POLICY_PATH} if index.policy else {}),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
@@ -127,11 +129,12 @@ def _mirrored(index: PackageIndex) -> Manifest:
 
 
 def _upstreams(index: PackageIndex, settings: Settings, blocked: Collection[str]) -> Manifest:
+    reached = [each for each in index.upstreams if each.name not in blocked]
     if not index.upstreams:
-        return _names(index)
+        return {**_names(index), **({"egress": egress_section((), settings.egress)} if index.webhook else {})}
     return {
         "upstreams": [upstream_section(each, is_blocked=each.name in blocked) for each in index.upstreams],
-        "egress": egress_section([each for each in index.upstreams if each.name not in blocked], settings.egress),
+        "egress": egress_section(reached, settings.egress),
     }
 
 

@@ -34,7 +34,7 @@ _NOT_PUBLIC = {
 
 
 def networkpolicy(index: PackageIndex, settings: Settings, blocked: Collection[str] = ()) -> Manifest | None:
-    """Allow only named peers to the pods, and only DNS, storage, upstreams and traces from the pods.
+    """Allow only named peers to the pods, and only DNS, storage, upstreams, events and traces from them.
 
     `blocked` has the names of the upstreams that servers must not ask.
     """
@@ -74,10 +74,9 @@ def _operator(settings: Settings) -> tuple[Manifest, ...]:
 
 
 def _egress(index: PackageIndex, network: Network, settings: Settings, blocked: Collection[str]) -> list[Manifest]:
-    asked = [each for each in index.upstreams if not each.offline and each.name not in blocked]
     rules = [
         *_to_storage(index.storage, network, settings),
-        *_to_upstreams({host for each in asked for host in each.hosts}, network, settings.egress),
+        *_to_upstreams(_hosts(index, blocked), network, settings.egress),
         *_to_collector(settings),
     ]
     dns = [{"protocol": protocol, "port": each} for each in _DNS_PORTS for protocol in ("UDP", "TCP")]
@@ -94,6 +93,12 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
         agent = [{"ipBlock": {"cidr": each}} for each in _POD_IDENTITY_AGENT]
         rules += [_to((), _tcp([_HTTPS])), _to(agent, _tcp([80]))]
     return rules
+
+
+def _hosts(index: PackageIndex, blocked: Collection[str]) -> set[str]:
+    """Return the hosts of upstreams and of the webhook, in the form of `allowed_form`."""
+    asked = [each for each in index.upstreams if not each.offline and each.name not in blocked]
+    return {host for each in asked for host in each.hosts} | ({index.webhook.host} if index.webhook else set())
 
 
 def _to_upstreams(hosts: Collection[str], network: Network, egress: EgressSettings) -> list[Manifest]:

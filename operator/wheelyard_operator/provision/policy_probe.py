@@ -1,12 +1,19 @@
-"""Reads what an index server says about its policy: foreign data, since anyone may create a pod."""
+"""Reads what an index server says about its policy and its events: foreign data, since anyone may create a pod."""
 
 from typing import Any
 
-from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer, PolicyFileState, QuarantineState
+from wheelyard_operator.policy_states import (
+    AdvisoriesState,
+    EventsAnswer,
+    PolicyAnswer,
+    PolicyFileState,
+    QuarantineState,
+)
 
 _MAX_TEXT_LENGTH = 200
 _MAX_ENTRIES = 5
 _MAX_COUNT = 10**9
+_MAX_TIME = 10**10
 _NO_FILE = {"revision": "", "usable": True, "error": ""}
 _NOTHING = {"entries": 0, "first": ()}
 
@@ -19,6 +26,14 @@ def parse_policy(body: dict[str, Any]) -> PolicyAnswer:
         advisories=None if advisories is None else _advisories(advisories),
         quarantine=_quarantine(quarantine),
     )
+
+
+def parse_events(body: dict[str, Any]) -> EventsAnswer:
+    """Return the answer of `GET /events`; raise as `parse_policy`."""
+    since = 0 if body["since"] is None else body["since"]
+    if not 0 <= since <= _MAX_TIME:
+        raise ValueError
+    return EventsAnswer(_text(body["failing"]), float(since))
 
 
 def _file(body: dict[str, Any]) -> PolicyFileState:

@@ -8,8 +8,8 @@ from socket import SHUT_RDWR, socket
 from threading import Timer
 from typing import Any, NamedTuple, TypeVar
 
-from wheelyard_operator.policy_states import PolicyAnswer
-from wheelyard_operator.provision.policy_probe import parse_policy
+from wheelyard_operator.policy_states import EventsAnswer, PolicyAnswer
+from wheelyard_operator.provision.policy_probe import parse_events, parse_policy
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
 from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
@@ -39,6 +39,8 @@ AskServer = Callable[[Manifest], Answer | None]
 """Returns the answer of a pod's server, None if there is none."""
 AskUpstreams = Callable[[Manifest], UpstreamsAnswer | None]
 """Returns what a pod's server says about its upstreams, None without an answer."""
+AskEvents = Callable[[Manifest], EventsAnswer | None]
+"""Returns what a pod's server says about its events, None without an answer."""
 AskPolicy = Callable[[Manifest], PolicyAnswer | None]
 """Returns what a pod's server says about its policy, None without an answer."""
 
@@ -60,6 +62,10 @@ class ServerProbe:
     def ask_policy(self, pod: Manifest) -> PolicyAnswer | None:
         """Return what a pod's server says about its policy, None without an answer."""
         return self._get(pod, "/policy", parse_policy)
+
+    def ask_events(self, pod: Manifest) -> EventsAnswer | None:
+        """Return what a pod's server says about its events, None without an answer."""
+        return self._get(pod, "/events", parse_events)
 
     def _get(self, pod: Manifest, path: str, parse: Callable[[dict[str, Any]], _T]) -> _T | None:
         address = pod.get("status", {}).get("podIP", "")

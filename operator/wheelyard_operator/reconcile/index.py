@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from wheelyard_operator.desired.certificates import certificate_expiry
 from wheelyard_operator.kube import ApiError, Kube
 from wheelyard_operator.observe import ObservedIndex, is_terminating, observe_index, read_index, read_pods, staying
-from wheelyard_operator.provision.server_probe import Answer, AskPolicy, AskServer, AskUpstreams
+from wheelyard_operator.provision.server_probe import Answer, AskEvents, AskPolicy, AskServer, AskUpstreams
 from wheelyard_operator.reconcile.api_refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import BusyError
@@ -19,6 +19,7 @@ from wheelyard_operator.reconcile.report import report, report_pause, report_pro
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
+from wheelyard_operator.reconcile.webhook_policy import webhook_problem
 from wheelyard_operator.resource import Key, Manifest, PackageIndex
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.conditions import Condition, is_stalled
@@ -26,6 +27,7 @@ from wheelyard_operator.status.index import index_status
 from wheelyard_operator.status.policy import PolicyFindings
 from wheelyard_operator.status.rollout import is_ready
 from wheelyard_operator.status.upstreams import upstreams_condition
+from wheelyard_operator.status.webhook import webhook_condition
 
 _RETRY_SECONDS = 10.0
 _SOON_SECONDS = 3.0
@@ -42,6 +44,7 @@ class IndexReconciler:
     ask_server: AskServer
     ask_upstreams: AskUpstreams
     ask_policy: AskPolicy
+    ask_events: AskEvents
     settings: Settings
     now: Callable[[], str]
     """RFC 3339."""
@@ -110,6 +113,17 @@ class IndexReconciler:
         states = {pod["metadata"]["name"]: self.ask_upstreams(pod) for pod in _talking(pods, answers)}
         return upstreams_condition(index, progress.upstream_problems, states)
 
+    def _webhook(
+        self, observed: ObservedIndex, pods: tuple[Manifest, ...], answers: dict[str, Answer | None]
+    ) -> Condition | None:
+        if observed.index.webhook is None:
+            return None
+        problem = webhook_problem(observed, self.settings.egress)
+        asked = (
+            {} if problem else {pod["metadata"]["name"]: self.ask_events(pod) for pod in _talking(pods, answers)}
+        )
+        return webhook_condition(problem, asked)
+
     def _policy(
         self, pods: tuple[Manifest, ...], progress: IndexProgress, answers: dict[str, Answer | None]
     ) -> PolicyFindings | None:
@@ -129,7 +143,8 @@ class IndexReconciler:
         index, now = observed.index, self.now()
         findings = index_findings(observed, progress, pods, answers, self.settings.cluster_domain)
         upstreams = self._upstreams(index, pods, progress, answers)
-        findings = replace(findings, upstreams=upstreams, policy=policy)
+        webhook = self._webhook(observed, pods, answers)
+        findings = replace(findings, upstreams=upstreams, webhook=webhook, policy=policy)
         status = index_status(index, findings, now)
         if is_stalled(status) and is_terminating(self.kube, index.meta.namespace):
             findings = replace(findings, problem=namespace_terminates(index.meta), exposed=None)

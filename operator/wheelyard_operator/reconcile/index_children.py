@@ -25,6 +25,7 @@ from wheelyard_operator.reconcile.upstream_policy import (
     without_refused_secrets,
 )
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
+from wheelyard_operator.reconcile.webhook_policy import without_refused_webhook
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.settings import Settings
 from wheelyard_operator.status.storage import ReadyStorage
@@ -67,7 +68,8 @@ class IndexChildren:
             progress.users = progress.access.users
             progress.policy = ServerPolicy.of(observed, self.settings.policy_minimum, now)
             self._apply_urgent(observed, progress.access, children, progress)
-            self._apply_rest(without_refused_secrets(observed), children, progress)
+            permitted = without_refused_webhook(observed, self.settings.egress)
+            self._apply_rest(without_refused_secrets(permitted), children, progress)
         except Problem as problem:
             progress.problem = problem
         return progress

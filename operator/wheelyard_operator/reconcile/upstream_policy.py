@@ -5,7 +5,7 @@ out, the next upstream would be asked for its names, and could give the index an
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -93,10 +93,15 @@ def allows_host(host: str, namespace: str, egress: EgressSettings) -> bool:
     """Return whether an index of this namespace may use a host, in the form of `allowed_form`."""
     if host == PYPI:
         return egress.allows_pypi
+    return is_listed(host, namespace, egress.allowed_hosts)
+
+
+def is_listed(host: str, namespace: str, allowed: Iterable[Host]) -> bool:
+    """Return whether a list has a host, in the form of `allowed_form`, for indexes of this namespace."""
     wanted = Host.parse(host)
     if wanted is None:
         return False
-    same = [each.name for each in egress.allowed_hosts if (each.scheme, each.port) == (wanted.scheme, wanted.port)]
+    same = [each.name for each in allowed if (each.scheme, each.port) == (wanted.scheme, wanted.port)]
     return wanted.name in same if _is_address(wanted.name) else allows(same, wanted.name, namespace)
 
 
@@ -121,13 +126,13 @@ def _problems(upstream: Upstream, index: PackageIndex, egress: EgressSettings) -
         )
     if problem := role_problem(index, upstream, egress):
         yield problem
-    if not _is_sound(upstream.ca_bundle):
+    if not is_sound(upstream.ca_bundle):
         yield Problem(
             UPSTREAMS_READY, "CABundleInvalid", "its caBundle cannot be read: write certificates in PEM there."
         )
 
 
-def _is_sound(pem: str) -> bool:
+def is_sound(pem: str) -> bool:
     """Return whether these are certificates. A server with others would not start."""
     try:
         if pem:

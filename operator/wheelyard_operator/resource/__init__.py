@@ -35,6 +35,7 @@ from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import CodeArtifact, Upstream
 from wheelyard_operator.resource.user import IndexUser, Rotation
+from wheelyard_operator.resource.webhook import Webhook
 
 __all__ = [
     "API_VERSION",
@@ -81,4 +82,5 @@ __all__ = [
     "TokenIdentity",
     "Upstream",
     "VolumeStorage",
+    "Webhook",
 ]

@@ -14,6 +14,7 @@ from wheelyard_operator.resource.policy import Policy
 from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import Upstream
+from wheelyard_operator.resource.webhook import Webhook
 from wheelyard_operator.sizes import parse_size
 
 DEFAULT_ACCEPT = "Installable"
@@ -102,6 +103,8 @@ class PackageIndex:
     """Other indexes, in order: the first that has a name owns it."""
     private_names: tuple[str, ...]
     """Globs on names that no upstream is asked for."""
+    webhook: Webhook | None
+    """None if no events are sent."""
     policy: Policy | None
     """None for an index without upstreams that has no policy: it has no policy file."""
     renamed: tuple[RenamedField, ...]
@@ -131,6 +134,7 @@ class PackageIndex:
             maximum=Maximum.parse(users.get("maximum", {})),
             upstreams=tuple(Upstream.parse(each) for each in spec.get("upstreams", ())),
             private_names=tuple(spec.get("names", {}).get("private", ())),
+            webhook=Webhook.parse(spec["webhook"]) if "webhook" in spec else None,
             policy=Policy.parse(spec.get("policy", {})) if "policy" in spec or spec.get("upstreams") else None,
             renamed=renamed_fields(body),
             status=body.get("status", {}),

@@ -44,6 +44,8 @@ class IndexFindings:
     """None, as `exposed`, if the index does not request it."""
     upstreams: Condition | None = None
     """None for an index without upstreams."""
+    webhook: Condition | None = None
+    """None for an index without a webhook."""
     policy: PolicyFindings | None = None
     """None for an index without a policy, or if it was not reached."""
     tolerated: tuple[Problem, ...] = ()
@@ -89,10 +91,15 @@ def _conditions(index: PackageIndex, findings: IndexFindings, now: str) -> list[
         available,
         *([findings.exposed] if findings.exposed else []),
     ]
-    around = [each for each in (findings.monitored, findings.upstreams, _allowed(findings.tolerated)) if each]
+    around = [each for each in _around(findings) if each]
     files = [_access(index, findings), *(policy_conditions(findings.policy, now) if findings.policy else ())]
     ready = _ready(findings, parts, files[:2])
     return [ready, *parts, *files, *around, _reconciling(findings), _stalled(findings)]
+
+
+def _around(findings: IndexFindings) -> tuple[Condition | None, ...]:
+    """Return the conditions that Ready does not depend on."""
+    return findings.monitored, findings.upstreams, findings.webhook, _allowed(findings.tolerated)
 
 
 def _allowed(tolerated: tuple[Problem, ...]) -> Condition | None:

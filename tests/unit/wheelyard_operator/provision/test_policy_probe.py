@@ -2,8 +2,14 @@ from typing import Any
 
 import pytest
 
-from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer, PolicyFileState, QuarantineState
-from wheelyard_operator.provision.policy_probe import parse_policy
+from wheelyard_operator.policy_states import (
+    AdvisoriesState,
+    EventsAnswer,
+    PolicyAnswer,
+    PolicyFileState,
+    QuarantineState,
+)
+from wheelyard_operator.provision.policy_probe import parse_events, parse_policy
 
 FILE = {"revision": "ab" * 32, "usable": True, "error": ""}
 ADVISORIES = {"feed": "osv", "records": 12, "late": False, "waiting": ""}
@@ -47,3 +53,23 @@ def test_texts_are_bounded() -> None:
 def test_anything_else_is_no_answer(body: Any) -> None:
     with pytest.raises((ValueError, LookupError, TypeError, AttributeError)):
         parse_policy(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            {"waiting": 3, "failing": "The webhook\x1b answers 503", "since": 17.5},
+            ("The webhook  answers 503", 17.5),
+        ),
+        ({"waiting": 0, "failing": "", "since": None}, ("", 0.0)),
+    ],
+)
+def test_what_a_server_says_about_its_events(body: Any, expected: tuple[str, float]) -> None:
+    assert parse_events(body) == EventsAnswer(*expected)
+
+
+@pytest.mark.parametrize("changes", [{"since": -1}, {"since": 1e300}, {"since": "now"}, {"failing": None}])
+def test_an_invalid_answer_about_events_is_none(changes: Any) -> None:
+    with pytest.raises((ValueError, LookupError, TypeError)):
+        parse_events({"failing": "", "since": None, **changes})

@@ -183,7 +183,8 @@ def come_to_rest(world: World) -> None:
             return
 
 
-EGRESS = EgressSettings(tuple(Host("", "*", port) for port in ("", ":8443")), allowed_roles=(READER,))
+HOSTS = tuple(Host("", "*", port) for port in ("", ":8443", ":9443"))
+EGRESS = EgressSettings(HOSTS, webhook_hosts=HOSTS, allowed_roles=(READER,))
 STAGE = replace(SETTINGS, allowed_issuers=ISSUERS, allowed_endpoints=ENDPOINTS, egress=EGRESS)
 
 
@@ -226,6 +227,7 @@ def a_world() -> Iterator[tuple[World, dict[str, set[str]]]]:
         for name in ("keys", "other-keys"):
             mine = {"AWS_ACCESS_KEY_ID": name, "AWS_SECRET_ACCESS_KEY": name}
             world.kube.put(secret(name, mine))
+        world.kube.put(secret("signing", {"secret": "s" * 32}))
         world.kube.put(secret("chosen", {"password": "correct horse"}, "kubernetes.io/basic-auth"))
         yield world, calls
 

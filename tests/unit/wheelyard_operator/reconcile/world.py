@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from support import buckets
 from support.code_artifact import FakeCodeArtifact
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, condition, namespace_body
-from wheelyard_operator.policy_states import PolicyAnswer
+from wheelyard_operator.policy_states import EventsAnswer, PolicyAnswer
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
@@ -50,6 +50,8 @@ class World:
         """The answers of pods to the probe."""
         self.upstreams: dict[str, UpstreamsAnswer] = {}
         """What pods say about their upstreams."""
+        self.events: dict[str, EventsAnswer] = {}
+        """What pods say about their events."""
         self.policies: dict[str, PolicyAnswer] = {}
         """What pods say about their policy."""
         self.code_artifact = FakeCodeArtifact(lambda: self.now)
@@ -105,6 +107,7 @@ class World:
             self.ask,
             self.ask_upstreams,
             self.ask_policy,
+            self.ask_events,
             self.settings,
             lambda: self.now,
         )(key)
@@ -118,6 +121,9 @@ class World:
 
     def ask_policy(self, pod: Manifest) -> PolicyAnswer | None:
         return self.policies.get(pod["metadata"]["name"])
+
+    def ask_events(self, pod: Manifest) -> EventsAnswer | None:
+        return self.events.get(pod["metadata"]["name"])
 
     def exception(self, key: Key = URLLIB3) -> Outcome:
         return ExceptionReconciler(self.kube, self.settings, lambda: self.now)(key)
