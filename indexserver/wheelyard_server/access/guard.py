@@ -176,13 +176,18 @@ class GuardedCatalog(GuardedLog):
 
     async def mirrored_metadata(self, source: MirroredSource) -> bytes:
         """Return the METADATA of an upstream's file, byte for byte."""
-        self._require_source(source)
-        return await self._catalog.mirrored.core_metadata(source)
+        return await self._catalog.mirrored.core_metadata(await self._looked_up(source))
 
     async def mirrored_provenance(self, source: MirroredSource) -> bytes:
         """Return the provenance object of an upstream's file (PEP 740)."""
-        self._require_source(source)
-        return await self._catalog.mirrored.provenance(source)
+        return await self._catalog.mirrored.provenance(await self._looked_up(source))
+
+    async def _looked_up(self, source: MirroredSource) -> MirroredSource:
+        """Return a file that may be read, with all that rules need to know of it."""
+        self._require(Verb.READ, NormalizedName(source.project.name), source.file.filename)
+        found = await self._catalog.mirrored.looked_up(source)
+        self._require_source(found)
+        return found
 
     def _require_source(self, source: MirroredSource) -> None:
         self._require(Verb.READ, NormalizedName(source.project.name), source.file.filename)

@@ -15,8 +15,11 @@ from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.decisions import Decisions
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.facts import Facts, Lookups
 from wheelyard_server.catalog.fetches.fetch_log import FetchLog
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
+from wheelyard_server.catalog.inspection.licenses import license_of
+from wheelyard_server.catalog.learned import Fact
 from wheelyard_server.catalog.mirrored_catalog import Finder, MirroredCatalog
 from wheelyard_server.catalog.mirrors.contents import Parts, Space, downloads
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile
@@ -32,14 +35,18 @@ from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import (
     CachedDocument,
     ProjectView,
+    StoredProject,
     Views,
 )
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.events import Events
-from wheelyard_server.model import FORMAT, File
+from wheelyard_server.model import FORMAT, File, Project
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.policy.case import AnyFile
+from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.settings import FetchLogSettings, Freshness, Listener
 from wheelyard_server.storage import Storage, layout
 
@@ -97,6 +104,7 @@ class Catalog(CatalogChanges):
         self.fetches = FetchLog(storage, policy.fetch_log, lambda: now().timestamp(), self.writes)
         """The log of fetched files."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
+        self._facts = Facts(self._documents, views, self.writes, Lookups(self._license, self._publisher_of))
         parts = Parts(
             storage,
             self._documents,
@@ -110,7 +118,7 @@ class Catalog(CatalogChanges):
         )
         configured, space = policy.upstreams.configured, policy.space
         self.mirrored = MirroredCatalog(
-            Finder(self._documents, self._reader, self._mirrors, self.decisions),
+            Finder(self._documents, self._reader, self._mirrors, self.decisions, self._facts),
             self._contents,
             policy.redirects,
             space and downloads(parts, configured, space, self._missed),
@@ -164,6 +172,8 @@ class Catalog(CatalogChanges):
         if view is None:
             raise NotFoundError("No such project in this index")
         await view.offers.prepare()
+        if view.offers.lacks_facts:
+            self._facts.look_up_later(view)
         if seen.stale_seconds is None and seen.forwarded is None:
             return view
         return replace(
@@ -213,14 +223,30 @@ class Catalog(CatalogChanges):
         """
         self.counts.page_reads += 1
         # No upstream is asked: its files have other URLs.
-        view = self._documents.view((await self._reader.read(name)).stored)
+        stored = (await self._reader.read(name)).stored
+        file, verdict = self._decided(stored, filename, sha256)
+        if verdict.lacks_facts:
+            await self._facts.look_up(stored.project, file)
+            file, verdict = self._decided(await self._documents.latest(name), filename, sha256)
+        self.decisions.require_served(name, file, verdict)
+        return file
+
+    def _decided(self, stored: StoredProject, filename: str, sha256: str) -> tuple[File, Verdict]:
+        view = self._documents.view(stored)
         if view is None:
             raise NotFoundError("No such project in this index")
         file = view.project.file(filename)
         if file is None or file.sha256 != sha256:
             raise NotFoundError("No such file in this project")
-        self.decisions.require_served(name, file, view.verdict(file))
-        return file
+        return file, view.verdict(file)
+
+    async def _license(self, project: Project, file: AnyFile) -> Fact:
+        if isinstance(file, MirroredFile):
+            return await self.mirrored.license(project, file)
+        return Fact(file, license=license_of(await self.core_metadata(NormalizedName(project.name), file)))
+
+    async def _publisher_of(self, project: Project, file: MirroredFile) -> Fact:
+        return await self.mirrored.publisher(project, file)
 
     async def open(self, name: NormalizedName, file: File, start: int, end: int) -> Content:
         """Open a file's bytes from `start` up to, but not including, `end`; see `Contents.open`."""

@@ -11,7 +11,9 @@ from wheelyard_server.catalog.contents.redirects import FileRedirects
 from wheelyard_server.catalog.counts import Counts, KeptSize, Source
 from wheelyard_server.catalog.decisions import Decisions
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.facts import Facts
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
+from wheelyard_server.catalog.learned import Fact
 from wheelyard_server.catalog.mirrors.downloads import Downloads
 from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile, listed_file
@@ -20,6 +22,7 @@ from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.refusals import claimed, refused_name
 from wheelyard_server.catalog.stored_project import MirroredSource, StoredProject
 from wheelyard_server.errors import NotFoundError, RefusedFileError, UpstreamUnavailableError, WheelyardError
+from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.policy.verdict import Rule
@@ -34,6 +37,7 @@ class Finder(NamedTuple):
     reader: FreshReader
     mirrors: Mirrors
     decisions: Decisions
+    facts: Facts
 
 
 class MirroredCatalog:
@@ -75,6 +79,7 @@ class MirroredCatalog:
             self._finder.mirrors.renew(found.project)
         if found is None:
             raise _not_found(seen, upstream)
+        found = await self.looked_up(found)
         self._finder.decisions.require_served(name, found.file, found.verdict)
         return found
 
@@ -88,6 +93,17 @@ class MirroredCatalog:
         if verdict.is_served or (verdict.rule is Rule.ALLOW and not self._finder.mirrors.is_asked(name)):
             return None
         return refused_name(name, verdict)
+
+    async def looked_up(self, source: MirroredSource) -> MirroredSource:
+        """Return a file with the verdict on it, after everything that this depends on was looked up."""
+        if not source.verdict.lacks_facts:
+            return source
+        await self._finder.facts.look_up(source.project, source.file)
+        stored = await self._finder.documents.latest(NormalizedName(source.project.name))
+        file = _listed(source).of(stored.project)
+        if file is None:
+            raise NotFoundError("No such file in this index")
+        return MirroredSource(stored.project, file, self._finder.documents.offers(stored).verdict(file))
 
     async def _at_path(self, stored: StoredProject, upstream: str, path: str) -> MirroredSource | None:
         project = stored.project
@@ -118,6 +134,14 @@ class MirroredCatalog:
     async def provenance(self, source: MirroredSource) -> bytes:
         """Return the provenance object of an upstream's file; see `MirroredProvenance.read`."""
         return await self._downloads.provenance(_listed(source))
+
+    async def license(self, project: Project, file: MirroredFile) -> Fact:
+        """Return the license of a file; raise `UpstreamError` and `StorageError`."""
+        return await self._downloads.license(_listed_of(project, file))
+
+    async def publisher(self, project: Project, file: MirroredFile) -> Fact:
+        """Return the attested publisher of a file; see `MirroredProvenance.fact`, also for the errors."""
+        return await self._downloads.publisher(_listed_of(project, file))
 
     async def location(self, source: MirroredSource, listener: Listener) -> str | None:
         """Return the URL from which a client of this listener fetches an upstream's file from the storage.
@@ -177,7 +201,10 @@ def _not_found(seen: FreshProject, upstream: str) -> WheelyardError:
 
 
 def _listed(source: MirroredSource) -> ListedFile:
-    mirror = source.project.mirror
-    if mirror is None:
+    return _listed_of(source.project, source.file)
+
+
+def _listed_of(project: Project, file: MirroredFile) -> ListedFile:
+    if project.mirror is None:
         raise NotFoundError("No such file in this index")
-    return listed_file(source.project, mirror, source.file)
+    return listed_file(project, project.mirror, file)

@@ -17,6 +17,7 @@ from wheelyard_server.model.status import Status
 from wheelyard_server.names import version_key
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.judge import Judge
+from wheelyard_server.policy.lacking import Lacking
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.verdict import Verdict
 
@@ -74,6 +75,20 @@ class Offers:
     def listed_names(self) -> frozenset[str]:
         """Return the names of those files."""
         return self._kept("names", lambda: frozenset([file.filename for file in self.listed]))
+
+    @property
+    def lacks_facts(self) -> bool:
+        """Return whether a verdict depends on something about a file that was not looked up yet; see `Facts`."""
+        return self._judge.needs_facts and self._summary.lacks_facts
+
+    @property
+    def lacking_files(self) -> tuple[File | MirroredFile, ...]:
+        """Return the files with such verdicts."""
+        return self._kept("decided", self._decide).lacking
+
+    def lacking(self, file: File | MirroredFile) -> Lacking:
+        """Return what must be looked up for the verdict on a file."""
+        return self._judge.lacking(file)
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return the verdict on a file of this project at this moment."""
@@ -163,7 +178,8 @@ class Offers:
     def _summary(self) -> "_Summary":
         decided = self._kept("decided", self._decide)
         has_provenance = any(file.has_provenance for file in decided.listed)
-        return _Summary(len(decided.listed), has_provenance, decided.until, decided.revision)
+        until, revision, lacks_facts = decided.until, decided.revision, bool(decided.lacking)
+        return _Summary(len(decided.listed), has_provenance, until, revision, lacks_facts)
 
     @cached_property
     def _decided_at(self) -> datetime:
@@ -232,6 +248,7 @@ class _Decided(NamedTuple):
     listed: tuple[OfferedFile, ...]
     until: datetime | None
     revision: str
+    lacking: tuple[File | MirroredFile, ...]
 
 
 class _Decisions:
@@ -242,6 +259,7 @@ class _Decisions:
         # A page of a refused name is another one than the same page before: it is never rendered.
         self._unlisted: list[str] = [] if on_name.is_served else [""]
         self._until = on_name.until
+        self._lacking: list[File | MirroredFile] = []
 
     def add(self, file: File | MirroredFile, verdict: Verdict) -> None:
         if verdict.until is not None:
@@ -250,10 +268,13 @@ class _Decisions:
             self._listed.append(file)
         else:
             self._unlisted.append(file.filename)
+        if verdict.lacks_facts:
+            self._lacking.append(file)
 
     def decided(self) -> _Decided:
         digest = hashlib.sha256("\n".join(self._unlisted).encode()).hexdigest()[:16]
-        return _Decided(tuple(self._listed), self._until, digest if self._unlisted else "")
+        revision = digest if self._unlisted else ""
+        return _Decided(tuple(self._listed), self._until, revision, tuple(self._lacking))
 
 
 class _Summary(NamedTuple):
@@ -263,6 +284,7 @@ class _Summary(NamedTuple):
     has_provenance: bool
     until: datetime | None
     revision: str
+    lacks_facts: bool
 
 
 def _by_version(files: Iterable[OfferedFile]) -> dict[str, tuple[OfferedFile, ...]]:

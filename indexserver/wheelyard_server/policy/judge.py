@@ -9,6 +9,7 @@ from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.case import AnyFile, Case, Check, MirrorCheck
+from wheelyard_server.policy.lacking import NOTHING, Lacking, LacksFacts, lacking_facts
 from wheelyard_server.policy.objection import Objection, fold, in_order
 from wheelyard_server.policy.rules import advised, lists, quarantine
 from wheelyard_server.policy.rules.cooldown import cooldown
@@ -16,13 +17,16 @@ from wheelyard_server.policy.rules.formats import formats
 from wheelyard_server.policy.rules.licenses import licenses
 from wheelyard_server.policy.rules.provenance import provenance
 from wheelyard_server.policy.rules.structure import lost, refusal_by_status, refusal_of_mirror
-from wheelyard_server.policy.verdict import PERMITTED, Verdict
+from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
 from wheelyard_server.settings.policy import Action
 
 CaseRule = Callable[[Case, AnyFile], Iterator[Objection]]
 """A rule that yields its objections to a file."""
 
 C = TypeVar("C")
+
+_BY_FACTS = frozenset({Rule.LICENSES, Rule.PROVENANCE})
+"""Rules that refuse a file as long as they do not know enough about it."""
 
 
 class _HasAction(Protocol):
@@ -44,7 +48,14 @@ class Judge:
     def verdict(self, file: AnyFile) -> Verdict:
         """Return whether a file is offered: what follows from all objections to it."""
         found = self._found(file)
-        return fold(in_order(found), self._now) if found else PERMITTED
+        verdict = fold(in_order(found), self._now) if found else PERMITTED
+        if self._lacking is None or not (verdict.is_served or verdict.rule in _BY_FACTS):
+            return verdict
+        return verdict if self._lacking(file) is NOTHING else verdict._replace(lacks_facts=True)
+
+    def lacking(self, file: AnyFile) -> Lacking:
+        """Return what must be looked up for a verdict on a file."""
+        return NOTHING if self._lacking is None else self._lacking(file)
 
     def objections(self, file: AnyFile) -> tuple[Objection, ...]:
         """Return everything that the rules have against a file, excepted or not, now or later, in order."""
@@ -61,6 +72,15 @@ class Judge:
         if not project.files:
             found += lists.not_allowed_name(case)
         return fold(in_order(found), self._now) if found else PERMITTED
+
+    @property
+    def needs_facts(self) -> bool:
+        """Return whether a rule depends on facts that are looked up."""
+        return self._lacking is not None
+
+    @cached_property
+    def _lacking(self) -> LacksFacts | None:
+        return lacking_facts(self._case)
 
     def _found(self, file: AnyFile) -> list[Objection]:
         found: list[Objection] = []

@@ -49,6 +49,9 @@ class Verdict(NamedTuple):
     """Ids of the advisories that it is based on."""
     reported: tuple[Rule, ...] = ()
     """Rules that object, but only report: the file is served all the same."""
+    lacks_facts: bool = False
+    """Whether it depends on something about the file that was not looked up yet: then it is looked up before
+    the file is served, see `catalog.facts`."""
     exception: str = ""
     """Reason of the exception that lets the file in; "" if none is needed."""
 

@@ -3,7 +3,8 @@
 from functools import lru_cache
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+
+from wheelyard_server.policy.affected_versions import readable
 
 
 def covers(specifiers: str, version: str, *, unknown: bool) -> bool:
@@ -17,18 +18,10 @@ def covers(specifiers: str, version: str, *, unknown: bool) -> bool:
 
 @lru_cache(8192)
 def _contains(specifiers: str, version: str) -> bool | None:
-    parsed = _version(version)
+    parsed = readable(version)
     return None if parsed is None else _specifier_set(specifiers).contains(parsed, prereleases=True)
 
 
 @lru_cache(1024)
 def _specifier_set(specifiers: str) -> SpecifierSet:
     return SpecifierSet(specifiers)
-
-
-@lru_cache(1024)
-def _version(version: str) -> Version | None:
-    try:
-        return Version(version)
-    except ValueError:
-        return None

@@ -12,7 +12,9 @@ from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.contents.verified_streams import closed
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.inspection.licenses import license_of
 from wheelyard_server.catalog.inspection.limits import ArchiveLimits
+from wheelyard_server.catalog.learned import Fact
 from wheelyard_server.catalog.mirrors.arrivals import Keeper
 from wheelyard_server.catalog.mirrors.budget import MirrorBudget
 from wheelyard_server.catalog.mirrors.files import Fetching, MirroredContent, MirroredFiles
@@ -23,6 +25,7 @@ from wheelyard_server.catalog.mirrors.small_objects import SmallMirroredObjects
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.clock import MonotonicClock
 from wheelyard_server.errors import StorageError
+from wheelyard_server.model.mirror import NO_LICENSE
 from wheelyard_server.storage import Storage, layout
 from wheelyard_server.upstream import Upstream
 
@@ -104,6 +107,15 @@ class Downloads:
     async def provenance(self, listed: ListedFile) -> bytes:
         """Return a file's provenance object; see `MirroredProvenance.read`."""
         return await self._provenance.read(listed)
+
+    async def license(self, listed: ListedFile) -> Fact:
+        """Return the license of a file; raise `UpstreamError` and `StorageError`."""
+        body = await self._metadata.find(listed)
+        return Fact(listed.file, license=NO_LICENSE if body is None else license_of(body))
+
+    async def publisher(self, listed: ListedFile) -> Fact:
+        """Return the attested publisher of a file; see `MirroredProvenance.fact`."""
+        return await self._provenance.fact(listed)
 
     async def measure_kept(self) -> None:
         """Measure the size of all kept bytes; see `MirrorBudget.measure`, and `WriteGate.passed` for its errors.

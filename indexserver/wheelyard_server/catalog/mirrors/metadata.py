@@ -70,6 +70,21 @@ class MirroredMetadata:
             return body
         return await self._fetching(f"{listed.identity} {digest}", partial(self._fetch, listed))
 
+    async def find(self, listed: ListedFile) -> bytes | None:
+        """Return METADATA of a file, of the upstream or from the wheel itself; None if there is none to be had.
+
+        Raises `UpstreamError` and `StorageError`.
+        """
+        try:
+            if listed.file.core_metadata_sha256 is not None:
+                return await self.read(listed)
+            async with self._turn:
+                body = await self._extract(listed)
+            await self._announce(listed, body)
+        except (NotFoundError, InvalidUploadError):
+            return None
+        return body
+
     def extract_later(self, listed: ListedFile) -> None:
         """Read METADATA of a wheel whose upstream has none, so that the next page announces it."""
         is_needed = listed.file.is_wheel and listed.file.core_metadata_sha256 is None
@@ -101,9 +116,9 @@ class MirroredMetadata:
             return await self._from_kept(listed, error)
         if body is None:
             return await self._from_wheel(listed)
-        digest = await self._objects.keep(body)
+        await self._objects.keep(body)
         if not listed.file.core_metadata_sha256:
-            await self._pin(listed, digest)
+            await self._pin(listed, body)
         return body
 
     async def _from_kept(self, listed: ListedFile, failure: UpstreamError) -> bytes:
@@ -122,7 +137,7 @@ class MirroredMetadata:
             raise failure
         await self._objects.keep(body)
         if not announced:
-            await self._pin(listed, digest, extracted=True)
+            await self._pin(listed, body, extracted=True)
         return body
 
     async def _from_upstream(self, listed: ListedFile) -> bytes | None:
@@ -180,12 +195,14 @@ class MirroredMetadata:
                 listed.file.filename,
                 listed.upstream,
             )
-        await self._pin(listed, digest, extracted=True)
+        await self._pin(listed, body, extracted=True)
 
-    async def _pin(self, listed: ListedFile, digest: str | None, *, extracted: bool = False) -> None:
+    async def _pin(self, listed: ListedFile, body: bytes | None, *, extracted: bool = False) -> None:
+        """Write the digest of METADATA into the document, and the license in it; None: there is none."""
+        known = pins.KnownMetadata.of(body)
         try:
             await self._keeper.change(
-                listed, partial(pins.with_metadata, listed=listed, sha256=digest, extracted=extracted)
+                listed, partial(pins.with_metadata, listed=listed, known=known, extracted=extracted)
             )
         except UpstreamError:
             raise

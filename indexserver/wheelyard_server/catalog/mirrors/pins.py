@@ -1,8 +1,11 @@
 """Edits of a mirror's document: what this index learned of a file when it fetched it. Pure functions."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
+from wheelyard_server.catalog.inspection.licenses import license_of
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile
 from wheelyard_server.errors import UpstreamBytesError
 from wheelyard_server.model import Project
@@ -38,8 +41,20 @@ def without_bytes(project: Project, listed: ListedFile, now: datetime) -> Projec
     return _changed(project, listed, lost)
 
 
-def with_metadata(project: Project, listed: ListedFile, sha256: str | None, *, extracted: bool) -> Project:
-    """Return the project with the digest of a file's core metadata; None drops it.
+class KnownMetadata(NamedTuple):
+    """The digest and the license of core metadata."""
+
+    sha256: str | None
+    license: str
+
+    @classmethod
+    def of(cls, body: bytes | None) -> "KnownMetadata":
+        """Return those of METADATA; None: a file has none."""
+        return cls(None, "") if body is None else cls(hashlib.sha256(body).hexdigest(), license_of(body))
+
+
+def with_metadata(project: Project, listed: ListedFile, known: KnownMetadata, *, extracted: bool) -> Project:
+    """Return the project with the digest of a file's core metadata, and its license.
 
     Metadata that was extracted from the file always counts. Other metadata counts only if none was
     pinned since the file was `listed`.
@@ -48,14 +63,9 @@ def with_metadata(project: Project, listed: ListedFile, sha256: str | None, *, e
     def pinned(file: MirroredFile) -> MirroredFile:
         if not extracted and file.core_metadata_sha256 != listed.file.core_metadata_sha256:
             return file
-        return file.replace(core_metadata_sha256=sha256, extracted=extracted)
+        return file.replace(core_metadata_sha256=known.sha256, extracted=extracted, license=known.license)
 
     return _changed(project, listed, pinned)
-
-
-def with_provenance(project: Project, listed: ListedFile, sha256: str) -> Project:
-    """Return the project with the digest of a file's provenance object."""
-    return _changed(project, listed, lambda file: file.replace(provenance_sha256=sha256))
 
 
 def _changed(project: Project, listed: ListedFile, change: Callable[[MirroredFile], MirroredFile]) -> Project:

@@ -34,8 +34,12 @@ def licenses(case: Case) -> Check:
 
 def _objection(case: Case, file: AnyFile, *, is_known: bool) -> Objection:
     name = plain(file.filename)
-    has = f"has the license {plain(file.license)}, which" if is_known else "has no license expression, and"
-    text = f"{name} {has} this index {'does not permit' if is_known else 'needs one'}"
+    if is_known:
+        text = f"{name} has the license {plain(file.license)}, which this index does not permit"
+    elif file.license:
+        text = f"{name} has no license expression, and this index needs one"
+    else:
+        text = f"The license of {name} is not known yet"
     return case.exceptable(Objection(Rule.LICENSES, text, case.rules.licenses.action), file)
 
 

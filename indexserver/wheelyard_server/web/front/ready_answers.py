@@ -84,8 +84,8 @@ class ReadyAnswers:
 
 
 def _is_plain(verdict: Verdict) -> bool:
-    """Return whether a file is served and nothing has to be counted: aiohttp's way explains and counts the rest."""
-    return verdict.is_served and not verdict.reported and not verdict.exception
+    """Return whether a file is served and there is nothing to be looked up or counted: aiohttp's way does that."""
+    return verdict.is_served and not (verdict.lacks_facts or verdict.reported or verdict.exception)
 
 
 def _file_answer(content: bytes | File | str | None, file: File, headers: RequestHeaders) -> ReadyAnswer | None:

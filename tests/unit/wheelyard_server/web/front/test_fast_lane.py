@@ -38,7 +38,11 @@ from wheelyard_server.app import ACCESS as CURRENT_ACCESS
 from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import SMALL_BYTES
+from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.facts import Facts
 from wheelyard_server.catalog.stored_project import CachedDocument, ProjectView
+from wheelyard_server.model import Project
+from wheelyard_server.model.mirror import NO_LICENSE
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import (
@@ -51,6 +55,7 @@ from wheelyard_server.settings import (
     Settings,
     StorageSettings,
 )
+from wheelyard_server.settings.policy import parse_policy
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.front import fast_requests
 from wheelyard_server.web.front.answer_sender import AnswerSender
@@ -901,3 +906,32 @@ async def test_each_root_has_its_own_links_to_provenance(
         b"http://a" + prefix, b"http://a" + path.encode(),
     ]  # fmt: skip
     assert pair.lane.taken - before == 8, "all but those with a prefix"
+
+
+async def test_a_file_about_which_a_rule_lacks_facts_is_looked_up_before_the_lane_sends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its page is decided about by the new policy, and another file was sent, so all is in memory."""
+    monkeypatch.setattr(Facts, "look_up_later", lambda _self, _view: None)
+    storage, name = FolderStorage(tmp_path / "data"), parse_project_name(MIRRORED)
+    wheels = [distributions.wheel(tmp_path, "open_up", version) for version in ("1.0", "2.0")]
+    await mirror(storage, MIRRORED, *wheels)
+    await Documents(storage).change(name, with_versions)
+    one, two = (get(path_of(wheel).encode()) for wheel in wheels)
+    async with a_pair(tmp_path, None) as pair:
+        catalog = pair.fast.app[CATALOG]
+        for rule in ("formats: {action: Block}", "licenses: {action: Block, deny: [MIT]}"):
+            catalog.basis.put_file(parse_policy(f"policy: {{cooldown: {{action: Off}}, {rule}}}".encode()))
+            await asyncio.sleep(0.1)  # A document that was written just now has no fingerprint.
+            for requests in ([one, get(MIRRORED_PAGE)], [one], [two]):
+                assert set(statuses(await answers(pair.fast, requests, in_turn=True))) == {200}
+        mirrored = (await catalog.project(name)).project.mirror
+    assert mirrored is not None
+    assert [file.license for file in mirrored.files] == [NO_LICENSE, NO_LICENSE]
+
+
+def with_versions(project: Project) -> Project:
+    """Return the project with the versions in its filenames."""
+    assert project.mirror is not None
+    files = tuple(file.replace(version=file.filename.split("-")[1]) for file in project.mirror.files)
+    return project.replace(mirror=project.mirror.replace(files=files))
