@@ -180,7 +180,7 @@ async def test_nothing_is_looked_up_if_no_rule_needs_it(world: World, policy: st
 
 async def test_a_file_that_another_rule_refuses_is_not_looked_up(world: World) -> None:
     path = world.put(wheel(1), "MIT")
-    catalog = world.catalog(f"{NEED}\n  deny: [{{packages: [demo]}}]")
+    catalog = world.catalog(f'{NEED}\n  deny: [{{packages: [demo], versions: "==1.0"}}]')
     assert not await is_served(catalog, path)
     assert await listed(catalog) == set()
     assert world.upstream.calls == []
