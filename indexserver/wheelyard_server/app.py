@@ -17,6 +17,7 @@ from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CHECK_SECONDS, CurrentAccess
 from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
+from wheelyard_server.catalog.advisories.advisories_of_index import ConfiguredFeed
 from wheelyard_server.catalog.announcements import ANNOUNCE_SECONDS
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
@@ -36,6 +37,7 @@ from wheelyard_server.errors import BusyError, InvalidSettingsError, StorageErro
 from wheelyard_server.events.delivery import CHECK_SECONDS as CHECK_EVENTS_SECONDS
 from wheelyard_server.events.delivery import LAST_SECONDS
 from wheelyard_server.events.opening import Webhook, open_webhook
+from wheelyard_server.feed.opening import open_feed
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.measured import MeasuredStorage
@@ -63,6 +65,7 @@ from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import CORS_HANDLERS, ROUTES
+from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
 from wheelyard_server.web.telemetry.audit import audit_requests
 from wheelyard_server.web.telemetry.event_metrics import events_route
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
@@ -106,7 +109,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[SCRATCH] = scratch = Scratch(settings.scratch_folder, settings.limits.file_bytes)
     budget = ScratchBudget(settings.limits.scratch_bytes)
     app[UPSTREAMS] = upstreams = _measured(open_upstreams(settings), metrics)
-    app.on_cleanup.append(_close_upstreams)
+    app.on_cleanup.append(_close_connections)
     app[CATALOG] = catalog = Catalog(
         measured,
         _policy(settings, upstreams, scratch, budget),
@@ -116,6 +119,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     metrics.export_catalog(catalog.counts)
     metrics.export_kept(lambda: catalog.mirrored.kept)
     metrics.export_fetch_log(catalog.fetches.counter)
+    metrics.export_advisories(catalog.advisories)
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)
@@ -205,6 +209,7 @@ def _policy(
         _upstreams(settings, upstreams),
         Space(scratch, budget, limits.file_bytes, limits.mirrored_bytes),
         settings.fetch_log,
+        ConfiguredFeed(open_feed(settings), settings.advisories.poll_seconds if settings.advisories else 0),
     )
 
 
@@ -276,7 +281,7 @@ def _enforce_policy(app: web.Application, path: Path | None) -> PolicyStates:
     catalog = app[CATALOG]
     app.middlewares.append(record_refusals(catalog.decisions.refused))
     file = None if path is None else _follow_policy_file(app, path, catalog)
-    return PolicyStates(file, catalog.counts)
+    return PolicyStates(file, catalog.counts, AdvisoryStates(catalog.advisories))
 
 
 def _follow_policy_file(app: web.Application, path: Path, catalog: Catalog) -> FollowedPolicyFile:
@@ -310,9 +315,10 @@ async def _measure_kept(app: web.Application) -> AsyncIterator[None]:
     loop.stop()
 
 
-async def _close_upstreams(app: web.Application) -> None:
+async def _close_connections(app: web.Application) -> None:
     for each in app[UPSTREAMS].values():
         await each.close()
+    await app[CATALOG].advisories.close()
 
 
 async def _close_passwords(app: web.Application) -> None:

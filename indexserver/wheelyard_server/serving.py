@@ -9,17 +9,19 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from wheelyard_server.app import CATALOG, METRICS_APP, build
+from wheelyard_server.app import CATALOG, METRICS_APP, UPSTREAMS, build
+from wheelyard_server.catalog.advisories.following import CHECK_SECONDS
 from wheelyard_server.catalog.fetches.fetch_log import FLUSH_SECONDS, MAINTAIN_SECONDS, FetchLog
 from wheelyard_server.catalog.ownership import take_ownership
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.catalog.write_safety import WriteSafety
-from wheelyard_server.errors import LoopEndedError, StorageError, UnsafeStorageError
+from wheelyard_server.errors import BusyError, LoopEndedError, StorageError, UnsafeStorageError
 from wheelyard_server.settings import Settings, Shutdown, StorageSettings
 from wheelyard_server.storage import Storage
 from wheelyard_server.storage.opening import open_storage
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 
 CLAIM_RETRY_SECONDS = 2
 CHECK_WRITES_SECONDS = 20
+FETCH_SECONDS = 30 * 60
+"""Two attempts at an export may take most of this."""
 PROOF_SECONDS = 20 * 60
 """A slow storage may need minutes for a proof. Readers are served meanwhile, and all replicas wait
 alike."""
@@ -106,12 +110,15 @@ async def _started_or_stopped(app: web.Application, storage: Storage, index: str
         try:
             await take_ownership(storage, index)
             await app[CATALOG].format()
+            # Before the first request: nothing is served that is known to be malware.
+            await app[CATALOG].advisories.follow()
         except StorageError as error:
             log.warning("The storage does not answer yet, trying again: %s", error)
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
         else:
             check_writes(app, storage)
             keep_fetch_log(app)
+            follow_advisories(app)
             # All objects so far are permanent. Without this, each collection would scan them and
             # block the event loop.
             gc.freeze()
@@ -131,6 +138,26 @@ def check_writes(app: web.Application, storage: Storage) -> None:
     app[BACKGROUND].start(
         "checking conditional writes", work, CHECK_WRITES_SECONDS, at_once=True, late_seconds=PROOF_SECONDS
     )
+
+
+def follow_advisories(app: web.Application) -> None:
+    """Put the advisories of the storage in force whenever they change, and fetch them if no other server does."""
+    advisories = app[CATALOG].advisories
+
+    async def follow() -> None:
+        # While the storage does not answer, the last ones stay: other metrics report that.
+        with suppress(StorageError):
+            await advisories.follow()
+
+    async def fetch() -> None:
+        with suppress(BusyError, StorageError, UnsafeStorageError):
+            await advisories.fetch()
+
+    if app[UPSTREAMS] and not advisories.state().revision:
+        log.warning("There are no advisories yet, so no file is refused because of malware or vulnerabilities")
+    app[BACKGROUND].start("following the advisories", follow, CHECK_SECONDS)
+    if advisories.has_feed:
+        app[BACKGROUND].start("fetching advisories", fetch, CHECK_SECONDS, at_once=True, late_seconds=FETCH_SECONDS)
 
 
 async def _check_writes(gate: WriteGate, safety: WriteSafety) -> None:

@@ -79,6 +79,7 @@ def prepare(
         performance=Performance(processes=processes),
         upstreams=_with_logins(others),
         names=others.names,
+        advisories=others.advisories,
         egress=others.egress,
     )
     lines = [

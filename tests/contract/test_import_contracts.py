@@ -20,6 +20,7 @@ FOR_WEB = {
         "token_exchange",
     },
     "catalog": {
+        "advisories.state",
         "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
         "mirrors.shadows", "policy_file", "fetches.answers", "fetches.fetch_log",
         "inspection.wording", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",

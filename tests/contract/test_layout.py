@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from support import distributions
+from support import distributions, osv
 from support.catalogs import upload
 from support.memory_storage import MemoryStorage
 from support.mirrored_files import World
+from support.osv_feed import FakeFeed
 from wheelyard_operator.provision import bucket_ownership, removal
 from wheelyard_server.catalog import project_list
 from wheelyard_server.catalog.catalog import Catalog
@@ -83,6 +84,9 @@ async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monke
     await replica.get()
     await catalog.fetches.flush()
     await FetchLog(storage, FetchLogSettings(), lambda: time.time() + 2 * 86_400, WriteGate()).maintain()
+    export = await FakeFeed(records={"MAL-2026-1": osv.malware("MAL-2026-1", "evil")}).export()
+    assert export is not None
+    await catalog.advisories.load(export, "loaded by ann", is_accepted=False)
     others = {
         layout.verdict(Server("", ""), is_safe=False),
         layout.probe("a"),

@@ -1,8 +1,8 @@
 """A feed of made records over HTTP, as OSV's bucket is.
 
-In `/PyPI/`, it has `all.zip`, `modified_id.csv` and `<ID>.json`. `python -m support.osv_server PORT`
-runs it anywhere, with the records of `osv.odd_records`. A PUT of `<ID>.json` shows a record, a
-DELETE takes it away.
+In `/PyPI/`, it has `all.zip`, `modified_id.csv` and `<ID>.json`. With `python -m support.osv_server
+PORT`, it runs anywhere, with the records of `osv.odd_records`. A PUT of `<ID>.json` shows a record,
+a DELETE takes it away.
 """
 
 import hashlib

@@ -24,6 +24,8 @@ class AuditVerb(StrEnum):
     """Giving a name without files back."""
     REFRESH = "refresh"
     """Asking an upstream for a page at once."""
+    ADVISORIES = "advisories"
+    """Loading advisories, or accepting that a feed takes some away."""
     MINT = "mint"
     """Exchanging a CI token for a token of this index."""
 

@@ -3,11 +3,13 @@
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.permission_checks import PermissionChecks
 from wheelyard_server.access.rules import Principal, Rules, Verb
+from wheelyard_server.catalog.advisories.state import AdvisoriesState
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.publish import Upload
 from wheelyard_server.catalog.stored_project import ProjectView
+from wheelyard_server.feed import Export
 from wheelyard_server.model import File, Project
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
@@ -69,6 +71,26 @@ class GuardedChanges(PermissionChecks):
         """Ask the upstream for a project now, and return the project."""
         self._require(Verb.PUBLISH, name)
         return await self._catalog.refresh(name)
+
+    def require_manager(self) -> None:
+        """Refuse a principal that may not manage the whole index."""
+        self._require_all(Verb.MANAGE)
+
+    async def advisories(self) -> AdvisoriesState:
+        """Return the state of the advisories."""
+        self.require_manager()
+        return self._catalog.advisories.state()
+
+    async def load_advisories(self, export: Export, *, is_accepted: bool) -> AdvisoriesState:
+        """Put an export in force, `is_accepted` also if it takes much away, and return the state."""
+        self.require_manager()
+        source = f"loaded by {self.principal}"
+        return await self._catalog.advisories.load(export, source, is_accepted=is_accepted)
+
+    async def accept_advisories(self) -> AdvisoriesState:
+        """Accept that the feed takes records away, and return the state."""
+        self.require_manager()
+        return await self._catalog.advisories.accept()
 
     def _recorded(self, files: tuple[File, ...]) -> tuple[File, ...]:
         self._record.files = tuple(file.filename for file in files)

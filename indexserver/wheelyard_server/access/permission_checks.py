@@ -38,6 +38,10 @@ class PermissionChecks:
         if not self._rules.allows_some(self.principal, verb):
             self._refuse(verb, "any project")
 
+    def _require_all(self, verb: Verb) -> None:
+        if not self._rules.allows_all(self.principal, verb):
+            self._refuse(verb, "all projects")
+
     def _refuse(self, verb: Verb, what: str) -> None:
         if self.principal.is_anonymous:
             raise UnauthenticatedError(f"Log in to {verb} {what}")

@@ -97,6 +97,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown
         """Return whether this allows the principal the verb on at least some packages."""
         return verb in self.verbs and not principal.subjects.isdisjoint(self.subjects)
 
+    @property
+    def covers_all(self) -> bool:
+        """Return whether every project is among the packages."""
+        return "*" in self.packages and "*" in self.within
+
     def without_anonymous(self) -> "Grant":
         """Return this grant without the subject `anonymous`."""
         return msgspec.structs.replace(self, subjects=tuple(each for each in self.subjects if each != _ANYBODY))
@@ -140,6 +145,10 @@ class Rules:
     def cover(self, project: NormalizedName) -> bool:
         """Return whether the project is among the packages of any grant, for any subject."""
         return any(grant.covers(project) for grant in self.grants)
+
+    def allows_all(self, principal: Principal, verb: Verb) -> bool:
+        """Return whether the principal may do this to every project, by a single grant."""
+        return any(grant.covers_all and grant.allows(principal, verb) for grant in self.grants)
 
     def allows_some(self, principal: Principal, verb: Verb) -> bool:
         """Return whether the principal may do this to at least one project."""

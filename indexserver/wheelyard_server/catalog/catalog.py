@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from wheelyard_server.catalog.advisories.advisories_of_index import AdvisoriesOfIndex, ConfiguredFeed
 from wheelyard_server.catalog.announcements import Announcements
 from wheelyard_server.catalog.changes import CatalogChanges
 from wheelyard_server.catalog.contents.cache import FileCache
@@ -62,6 +63,7 @@ class Policy:
     space: Space | None = None
     """For files of upstreams; None: they are not fetched."""
     fetch_log: FetchLogSettings = field(default_factory=FetchLogSettings)
+    advisories: ConfiguredFeed = field(default_factory=ConfiguredFeed)
 
 
 class Catalog(CatalogChanges):
@@ -103,6 +105,8 @@ class Catalog(CatalogChanges):
         """The gate that every change passes."""
         self.fetches = FetchLog(storage, policy.fetch_log, lambda: now().timestamp(), self.writes)
         """The log of fetched files."""
+        self.advisories = AdvisoriesOfIndex(storage, policy.advisories, self.basis.put_advisories, self.writes, now)
+        """The advisories that are in force."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
         self._facts = Facts(self._documents, views, self.writes, Lookups(self._license, self._publisher_of))
         parts = Parts(

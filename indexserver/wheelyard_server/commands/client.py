@@ -3,12 +3,13 @@
 import base64
 import json
 import netrc
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any
+from typing import IO, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from wheelyard_server.errors import WheelyardError
@@ -43,15 +44,31 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Return the answer; raise `ClientError` with the message of the index."""
+        if body is None:
+            return self._answer(self._request(method, path))
+        return self._answer(self._request(method, path, json.dumps(body).encode(), "application/json"))
+
+    def send(self, method: str, path: str, file: IO[bytes], content_type: str, seconds: float) -> Any:
+        """Send a file, and return the answer within a time; raise `ClientError`."""
+        request = self._request(method, path, file, content_type)
+        request.add_header("Content-Length", str(os.fstat(file.fileno()).st_size))
+        return self._answer(request, seconds)
+
+    def _request(
+        self, method: str, path: str, body: bytes | IO[bytes] | None = None, content_type: str = ""
+    ) -> urllib.request.Request:
         request = urllib.request.Request(f"{self.base}/api/v1{path}", method=method)  # noqa: S310 - see `connect`
         if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
+            request.data = body
+            request.add_header("Content-Type", content_type)
         if self.login is not None:
             credentials = base64.b64encode(f"{self.login.user}:{self.login.password}".encode()).decode()
             request.add_header("Authorization", f"Basic {credentials}")
+        return request
+
+    def _answer(self, request: urllib.request.Request, seconds: float = TIMEOUT_SECONDS) -> Any:
         try:
-            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            with _opener.open(request, timeout=seconds) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise ClientError(_reason(error)) from None

@@ -65,6 +65,12 @@ def add_to(commands: Subparsers) -> None:
         metavar="HOST",
         help="also fetch files of upstreams from this host, if their pages list files there; only without --config",
     )
+    serve.add_argument(
+        "--advisories",
+        metavar="osv|URL|FILE|none",
+        help="where advisories about malware and vulnerabilities come from, in OSV's format: OSV itself, a mirror"
+        " of it, or a zip archive (default: osv with --upstream, else none); only without --config",
+    )
     serve.set_defaults(run=run)
 
 
@@ -94,13 +100,16 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 def _settings(arguments: argparse.Namespace) -> settings.Settings:
     if arguments.config is not None:
-        if arguments.upstreams or arguments.private or arguments.file_hosts:
+        if arguments.upstreams or arguments.private or arguments.file_hosts or arguments.advisories:
             raise InvalidSettingsError(
-                "--upstream, --private and --file-host go without --config: index.yaml has `upstreams`"
+                "--upstream, --private, --file-host and --advisories go without --config: index.yaml has"
+                " `upstreams` and `advisories`"
             )
         return settings.parse(arguments.config.read_bytes())
     token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
-    others = OtherIndexes.parse(arguments.upstreams, arguments.private, arguments.file_hosts, os.environ)
+    others = OtherIndexes.parse(
+        arguments.upstreams, arguments.private, arguments.file_hosts, os.environ, arguments.advisories
+    )
     laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes), others)
     print(laptop.instructions, flush=True)  # noqa: T201 - the command's output
     return laptop.settings

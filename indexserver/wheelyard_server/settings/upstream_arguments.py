@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings.advisories import NO_FEED, AdvisorySettings, host_of, parse_feed
 from wheelyard_server.settings.upstream_logins import PREFIX, UpstreamLogin, find_logins
 from wheelyard_server.settings.upstreams import (
     HOST,
+    OSV,
     PYPI,
     UPSTREAM_NAME,
     Egress,
@@ -34,6 +36,7 @@ class OtherIndexes:
     egress: Egress = field(default_factory=lambda: Egress(allowed_hosts=()))
     logins: Mapping[str, UpstreamLogin] = field(default_factory=dict)
     """By the names of their upstreams."""
+    advisories: AdvisorySettings | None = None
 
     @classmethod
     def parse(
@@ -42,20 +45,24 @@ class OtherIndexes:
         private: Sequence[str],
         file_hosts: Sequence[str] = (),
         environment: Mapping[str, str] = MappingProxyType({}),
+        feed: str | None = None,
     ) -> "OtherIndexes":
         """Take them from the arguments `pypi` or `NAME=URL`, and from globs on names that stay private.
 
         `file_hosts` are the hosts of the files of all upstreams with a URL. Logins are in the
-        `environment`, or in the netrc file. Raises `InvalidSettingsError`.
+        `environment`, or in the netrc file. `feed` is that of advisories; None is OSV if there are
+        upstreams. Raises `InvalidSettingsError`.
         """
         found = tuple(_upstream(each, file_hosts) for each in upstreams)
         if len({each.name for each in found}) < len(found):
             raise InvalidSettingsError("Each --upstream must have a name of its own")
         if file_hosts and all(each.pypi for each in found):
             raise InvalidSettingsError("--file-host goes with an --upstream NAME=URL")
-        hosts = (*map(_host, found), *file_hosts)
+        advisories = parse_feed(feed or (OSV if found else NO_FEED))
+        feed_host = host_of(advisories) if advisories else ""
+        hosts = (*map(_host, found), *file_hosts, *([feed_host] if feed_host else ()))
         egress = Egress(allowed_hosts=hosts, private_addresses=True)
-        return cls(found, _names(private), egress, find_logins(found, environment))
+        return cls(found, _names(private), egress, find_logins(found, environment), advisories)
 
     def instructions(self) -> Sequence[str]:
         """Return lines that say where projects come from."""
@@ -70,7 +77,15 @@ class OtherIndexes:
             f"Private names, which no upstream is asked for: {private}"
             if private
             else "No name is private: with --private 'acme-*', names that begin with acme- stay here.",
+            self._about_advisories(),
         )
+
+    def _about_advisories(self) -> str:
+        feed = self.advisories
+        if feed is None:
+            return "There is no feed of advisories, so malware is not refused."
+        source = "OSV" if feed.osv is not None else feed.url or feed.file
+        return f"Advisories about malware come from {source}. Until they are here, malware is not refused."
 
 
 def _upstream(argument: str, file_hosts: Sequence[str]) -> UpstreamSettings:

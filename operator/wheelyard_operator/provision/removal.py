@@ -16,7 +16,16 @@ from wheelyard_operator.resource import PackageIndex, S3Storage
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-OURS = ("projects/", "files/", "mirrored/", "fetches/", "catalog/", "spent/", "conditional-writes/")
+OURS = (
+    "projects/",
+    "files/",
+    "mirrored/",
+    "advisories/",
+    "fetches/",
+    "catalog/",
+    "spent/",
+    "conditional-writes/",
+)
 """The prefixes of docs/contract.md#the-layout-of-a-storage."""
 _OTHER_CHECKSUMS = {"MissingContentMD5", "InvalidDigest", "BadDigest"}
 _SECONDS = 20.0

@@ -23,6 +23,7 @@ from wheelyard_server.app import METRICS_APP
 from wheelyard_server.background import Background, Loop
 from wheelyard_server.errors import LoopEndedError
 from wheelyard_server.settings import Folder, ListenAddress, Listeners, Settings, Shutdown, StorageSettings
+from wheelyard_server.settings.advisories import AdvisorySettings
 from wheelyard_server.storage.folder import FolderStorage
 from wheelyard_server.web.context import BACKGROUND
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
@@ -35,6 +36,8 @@ LOOPS = (
     "following the policy file",
     "writing the fetch log",
     "merging the fetch log",
+    "following the advisories",
+    "fetching advisories",
 )
 """All loops of a server, which the functions below start."""
 
@@ -43,7 +46,8 @@ SUPERVISED = {
     "app._follow_policy_file": LOOPS[4:5],
     "app._measure_kept": (),  # Only with upstreams.
     "serving.check_writes": LOOPS[3:4],
-    "serving.keep_fetch_log": LOOPS[5:],
+    "serving.keep_fetch_log": LOOPS[5:7],
+    "serving.follow_advisories": LOOPS[7:],
     "web.front.connection_server.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
@@ -56,6 +60,8 @@ NO_LOOPS = {
     "serving._started_or_stopped": "`serve` waits for it: an error ends the process",
     "serving._unless": "of the end",
     "serving.serve": "it waits for `_started_or_stopped`: an error ends the process",
+    "catalog.advisories.fetching.AdvisoryFetcher._claimed": "of a fetch",
+    "catalog.advisories.fetching.AdvisoryFetcher._renew": "of a fetch: without it, the claim ends",
     "catalog.contents.fill.Fills._begin": "of a download",
     "catalog.contents.fill.Fill._read": "of a download",
     "catalog.contents.verified_files.VerifiedFiles._digest": "of a download",
@@ -146,6 +152,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         storage=StorageSettings(folder=Folder(path=tmp_path / "storage")),
         access_file=access_file,
         policy_file=policy_file,
+        advisories=AdvisorySettings(file=tmp_path / "all.zip"),
         scratch_folder=tmp_path / "scratch",
         listeners=Listeners(cluster=ListenAddress(port=free_port())),
         shutdown=Shutdown(drain_seconds=0, grace_seconds=0),
@@ -161,6 +168,7 @@ async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
     async with running, LimitedServer(application[METRICS_APP], settings.limits):
         serving.check_writes(application, storage)
         serving.keep_fetch_log(application)
+        serving.follow_advisories(application)
         yield running
 
 

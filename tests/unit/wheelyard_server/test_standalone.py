@@ -90,10 +90,29 @@ def test_upstreams_are_asked_in_the_order_of_the_command_line_and_no_other_host_
         ("local", "http://127.0.0.1:8000/simple/", False),
         ("v6", "http://[::1]/simple/", False),
     ]
-    assert settings.egress.allowed_hosts == ("packages.example.com", "pypi", "127.0.0.1:8000", "[::1]:80")
+    assert settings.egress.allowed_hosts == ("packages.example.com", "pypi", "127.0.0.1:8000", "[::1]:80", "osv")
     assert settings.names.private == ("acme-*",)
     assert "come from torch, then pypi, then local, then v6." in prepared.instructions
     assert "Private names, which no upstream is asked for: acme-*" in prepared.instructions
+
+
+@pytest.mark.parametrize(
+    ("feed", "host", "sentence"),
+    [
+        (None, ["osv"], "Advisories about malware come from OSV."),
+        ("https://a.example.com/osv/", ["a.example.com"], "come from https://a.example.com/osv/."),
+        ("all.zip", [], "come from all.zip."),
+        ("none", [], "There is no feed of advisories, so malware is not refused."),
+    ],
+)
+def test_advisories_come_from_osv_unless_another_feed_is_named(
+    tmp_path: Path, feed: str | None, host: list[str], sentence: str
+) -> None:
+    parsed = OtherIndexes.parse(["pypi"], [], feed=feed)
+    prepared = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None, others=parsed)
+    assert list(prepared.settings.egress.allowed_hosts) == ["pypi", *host]
+    assert (prepared.settings.advisories is None) == (feed == "none")
+    assert sentence in prepared.instructions
 
 
 def test_without_upstreams_no_host_is_allowed_and_nothing_is_said_about_them(tmp_path: Path) -> None:
@@ -132,7 +151,7 @@ def test_files_of_upstreams_may_be_at_other_hosts(tmp_path: Path) -> None:
     parsed = OtherIndexes.parse(["pypi", "team=https://a.example.com/simple/"], [], ["files.example.com:8443"])
     settings = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None, others=parsed).settings
     assert [each.file_hosts for each in settings.upstreams] == [(), ("files.example.com:8443",)]
-    assert settings.egress.allowed_hosts == ("pypi", "a.example.com", "files.example.com:8443")
+    assert settings.egress.allowed_hosts == ("pypi", "a.example.com", "files.example.com:8443", "osv")
 
 
 @pytest.mark.parametrize("upstreams", [[], ["pypi"]])

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from wheelyard_server.catalog.advisories.state import AdvisoriesState
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.projects import ProjectEntry, latest
@@ -13,6 +14,7 @@ from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
+from wheelyard_server.web.handlers.advisories import EXPORT, accept_advisories, get_advisories, load_advisories
 from wheelyard_server.web.handlers.fetches import FETCH_OPERATIONS
 from wheelyard_server.web.handlers.management_schemas import (
     ChangedFiles,
@@ -158,6 +160,7 @@ def _filename(file: File | MirroredFile) -> str:
 _PROJECT = "/api/v1/projects/{project}"
 _VERSION = f"{_PROJECT}/versions/{{version}}"
 _FILE = f"{_PROJECT}/files/{{filename}}"
+_ADVISORIES = "/api/v1/advisories"
 _PAGING = {
     "after": "the value of `next` in the page before",
     "limit": f"the maximum number of rows: from 1 to {MAX_PAGE_ROWS}, which is also the default",
@@ -191,6 +194,23 @@ OPERATIONS = (
     ),
     Operation("GET", f"{_PROJECT}/shadows", "Show the upstreams that have this name, too", shadows, Shadows),
     Operation("POST", f"{_PROJECT}/release", "Give a name without files back to the upstreams", release, NameOwner),
+    Operation("GET", _ADVISORIES, "Show the state of the advisories", get_advisories, AdvisoriesState),
+    Operation(
+        "PUT",
+        _ADVISORIES,
+        "Put an export in force",
+        load_advisories,
+        AdvisoriesState,
+        EXPORT,
+        query={"accept": "true: also if it lacks more than a tenth of the records in force"},
+    ),
+    Operation(
+        "POST",
+        f"{_ADVISORIES}/accept",
+        "Let the feed take away the records that it lacks",
+        accept_advisories,
+        AdvisoriesState,
+    ),
     Operation("POST", f"{_PROJECT}/refresh", "Ask the upstream for a project now", refresh, ProjectDetails),
     *FETCH_OPERATIONS,
 )

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from wheelyard_server.web.handlers.management import OPERATIONS
-from wheelyard_server.web.handlers.operations import Operation
+from wheelyard_server.web.handlers.operations import LargeBody, Operation
 from wheelyard_server.web.pages.representation import Representation, answer
 
 _REFERENCES = "#/components/schemas/{name}"
@@ -43,9 +43,8 @@ def _representation() -> Representation:
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of all operations."""
-    types = {each for operation in OPERATIONS for each in (operation.answer, operation.body) if each} | {
-        ProblemDetails
-    }
+    bodies = {operation.body for operation in OPERATIONS if isinstance(operation.body, type)}
+    types = {operation.answer for operation in OPERATIONS} | bodies | {ProblemDetails}
     _, schemas = msgspec.json.schema_components(
         sorted(types, key=lambda each: each.__name__), ref_template=_REFERENCES
     )
@@ -81,7 +80,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     for name, purpose in (operation.query or {}).items():
         described["parameters"].append({**_parameter(name, "query", required=False), "description": purpose})
-    if operation.body is not None:
+    if isinstance(operation.body, LargeBody):
+        described["requestBody"] = {"required": True, "content": {operation.body.media_type: {}}}
+    elif operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content("application/json", operation.body)}
     return described
 

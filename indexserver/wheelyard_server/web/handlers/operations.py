@@ -28,7 +28,16 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
-    """An instance of the operation's `body` type; None if the operation takes no body."""
+    """An instance of the operation's `body` type, or what its `LargeBody` reads; None if it takes no body."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargeBody:
+    """A body that is not JSON, and that is read by the operation itself."""
+
+    media_type: str
+    read: Callable[[web.Request, GuardedCatalog], Awaitable[Any]]
+    """Checks the permission before the first byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Operation:
     summary: str
     handler: Callable[[Call], Awaitable[msgspec.Struct]]
     answer: type[msgspec.Struct]
-    body: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | LargeBody | None = None
     query: Mapping[str, str] | None = None
     """Query parameters by name, each with its purpose."""
 
@@ -52,7 +61,7 @@ class Operation:
     @property
     def verb(self) -> AuditVerb:
         """The operation's verb in the audit log."""
-        return AuditVerb.READ if self.method == hdrs.METH_GET else AuditVerb(self.id.removeprefix("set_"))
+        return AuditVerb.READ if self.method == hdrs.METH_GET else AuditVerb(self.id.rpartition("_")[2])
 
 
 def route(operation: Operation) -> web.RouteDef:
@@ -62,7 +71,13 @@ def route(operation: Operation) -> web.RouteDef:
     async def serve(request: web.Request) -> web.Response:
         request[RECORD].verb = verb
         catalog = await guarded_catalog(request)
-        body = None if operation.body is None else await _body(request, operation.body)
+        body = None
+        if isinstance(operation.body, LargeBody):
+            body = await operation.body.read(request, catalog)
+            # That may have taken long: permissions count as they are now.
+            catalog = await guarded_catalog(request)
+        elif operation.body is not None:
+            body = await _body(request, operation.body)
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))
         return web.Response(body=msgspec.json.encode(result), content_type="application/json")
 

@@ -25,6 +25,7 @@ from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http.client_families import family_of
 from wheelyard_server.web.http.headers import add_headers
 from wheelyard_server.web.http.sending import SENT
+from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryMetrics, ShownAdvisories
 from wheelyard_server.web.telemetry.collectors import (
     BackgroundMetrics,
     CatalogMetrics,
@@ -141,6 +142,10 @@ class Metrics:
     def export_kept(self, kept: Callable[[], KeptSize]) -> None:
         """Export the size of the bytes of upstreams that are kept."""
         self.registry.register(KeptMetrics(kept))
+
+    def export_advisories(self, advisories: ShownAdvisories) -> None:
+        """Export the state of the advisories."""
+        self.registry.register(AdvisoryMetrics(advisories))
 
     def export_webhook(self, webhook: Webhook | None) -> None:
         """Export the events that are sent."""

@@ -4,21 +4,24 @@ from typing import Any
 
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
+from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
 
 
 class PolicyStates:
     """The content of `GET /policy` at the metrics port."""
 
-    def __init__(self, file: FollowedPolicyFile | None, counts: Counts) -> None:
-        """Take the policy file, None if the server has none, and the uses of exceptions."""
+    def __init__(self, file: FollowedPolicyFile | None, counts: Counts, advisories: AdvisoryStates) -> None:
+        """Take the policy file, None if the server has none, the uses of exceptions, and the advisories."""
         self._file = file
         self._counts = counts
+        self._advisories = advisories
 
     def described(self) -> dict[str, Any]:
         """Return the content of the answer."""
         used = self._counts.decisions.exceptions
         return {
             "file": None if self._file is None else _described(self._file),
+            "advisories": self._advisories.described(),
             "exceptionsUsed": [
                 {"reason": reason, "times": each.times, "last": int(each.last.timestamp())}
                 for reason, each in used.items()

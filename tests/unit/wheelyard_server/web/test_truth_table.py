@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from support import distributions
+from support import distributions, osv
 from support.access import token_of
 from support.attestations import attested
 from support.http import Client, auth, form
@@ -112,6 +112,13 @@ ROUTES_OF_MIRRORED = [
     *(route for route in ROUTES_BY_VERB["r"] if not route[1].startswith(("/files", "/packages", "/integrity"))),
     ("GET", "/integrity/{project}/1.0/{wheel}/provenance"),
 ]
+ROUTES_OF_THE_WHOLE_INDEX = {
+    ("GET", "/api/v1/advisories"): 200,
+    ("PUT", "/api/v1/advisories"): 200,
+    # Nothing waits.
+    ("POST", "/api/v1/advisories/accept"): 409,
+}
+"""The answer to a user who may manage all projects by one grant: the boss, on both listeners."""
 REFUSED_TO_EVERYONE = {
     # A name is only given back if it has no files of its own.
     "/api/v1/projects/{project}/release": 409,
@@ -189,6 +196,17 @@ async def test_the_whole_table(
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
+async def test_only_a_manager_of_all_projects_may_do_what_concerns_all(client: Client, subject: str) -> None:
+    headers = {} if subject == "anonymous" else auth(token_of(subject))
+    export = osv.export(osv.odd_records())
+    for (method, path), granted in ROUTES_OF_THE_WHOLE_INDEX.items():
+        body: dict[str, Any] = {"data": export} if method == "PUT" else {}
+        sent = {**headers, "Content-Type": "application/zip"} if method == "PUT" else headers
+        answer = await client.request(method, path, headers=sent, **body)
+        assert answer.status == (granted if subject == "boss" else _refusal(subject, "m")), (method, path)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
 async def test_the_projects_of_an_upstream_have_the_same_rights(
     client: Client, listener: Listener, subject: str
 ) -> None:
@@ -231,7 +249,8 @@ def test_no_route_is_left_out() -> None:
     tested = {(method, _generic(path)) for routes in ROUTES_BY_VERB.values() for method, path in routes}
     listings = {("GET", path) for path in LISTINGS}
     routes = {(each.method, _generic(each.path)) for each in ROUTES if isinstance(each, web.RouteDef)}
-    assert routes - FOR_EVERYBODY == tested | listings | {("GET", "/mirror/{upstream}/{path:.+}")}
+    of_all = set(ROUTES_OF_THE_WHOLE_INDEX)
+    assert routes - FOR_EVERYBODY == tested | listings | of_all | {("GET", "/mirror/{upstream}/{path:.+}")}
 
 
 def _generic(path: str) -> str:

@@ -2,20 +2,25 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from support.memory_storage import MemoryStorage
+from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Counts, UsedException
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
+from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
 from wheelyard_server.web.telemetry.policy_states import PolicyStates
+
+ADVISORIES = AdvisoryStates(Catalog(MemoryStorage()).advisories)
 
 
 def test_without_a_policy_file_there_is_no_state_of_one() -> None:
-    assert PolicyStates(None, Counts()).described() == {"file": None, "exceptionsUsed": []}
+    assert PolicyStates(None, Counts(), ADVISORIES).described()["file"] is None
 
 
 def test_uses_of_exceptions_are_shown_by_their_reasons() -> None:
     counts = Counts()
     counts.decisions.exceptions["SEC-1"] = UsedException(3, datetime(2026, 11, 30, tzinfo=UTC))
-    shown = PolicyStates(None, counts).described()["exceptionsUsed"]
+    shown = PolicyStates(None, counts, ADVISORIES).described()["exceptionsUsed"]
     assert shown == [{"reason": "SEC-1", "times": 3, "last": 1_795_996_800}]
 
 
@@ -24,7 +29,7 @@ def test_a_refused_file_is_shown_with_the_reason_and_the_revision_that_stays_in_
     path = tmp_path / "policy.yaml"
     path.write_text("{}")
     followed = FollowedPolicyFile(path, CurrentBasis(), time.time)
-    states = PolicyStates(followed, Counts())
+    states = PolicyStates(followed, Counts(), ADVISORIES)
     good = states.described()["file"]
     assert good.pop("looked") >= good["loaded"] > 1_700_000_000
     digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
