@@ -17,9 +17,9 @@ from support.access import OWNER, PUBLISHER
 from support.command_line import wheelyard
 from support.fetching import fetch
 from support.patience import wait_until
-from support.receiver import SECRET, Receiver, accept, answering, receiver
-from support.server import Server
-from support.upstreams.mirroring import Index, index, mirror_settings
+from support.receiver import SECRET, Receiver, accept, answering, hang, receiver
+from support.server import Server, start
+from support.upstreams.mirroring import EVERYTHING, Index, index, mirror_settings
 from support.upstreams.running import Upstream, upstream
 from support.upstreams.stock import APP, NEEDED
 
@@ -137,7 +137,7 @@ def test_a_receiver_that_redirects_elsewhere_gets_no_event_there(
         assert other.received == []
 
 
-def test_a_killed_server_repeats_an_event_with_its_id(tmp_path: Path, hook: Receiver, public: Upstream) -> None:
+def test_a_restarted_server_repeats_an_event_with_its_id(tmp_path: Path, hook: Receiver, public: Upstream) -> None:
     """Receivers drop repeats by `webhook-id`, so two servers may announce the same refusal."""
     settings = mirror_settings(tmp_path, public) | {"webhook": hook.settings(tmp_path / "secret")}
     with index(tmp_path, settings) as running:
@@ -185,3 +185,34 @@ def test_exceptions_of_the_policy_are_announced_when_they_are_used_and_when_they
     assert (ended["subject"], ended["data"]["reason"]) == (APP, "SEC-1")
     (used,) = hook.events("exception.used")
     assert (used["data"]["project"], used["data"]["reason"]) == (NEEDED, "SEC-2")
+
+
+def test_a_receiver_that_never_answers_delays_no_client(announcing: Index, hook: Receiver, tmp_path: Path) -> None:
+    hook.answer = hang
+    publish(announcing.server, distributions.wheel(tmp_path, "acme_lib"))
+    wait_until(lambda: hook.received)
+    publish(announcing.server, distributions.wheel(tmp_path, "acme_lib", "2.0"))
+    assert set(announcing.files("acme-lib")) == {f"acme_lib-{each}-py3-none-any.whl" for each in ("1.0", "2.0")}
+    wait_until(lambda: state(announcing.server)["failing"] == "The webhook does not answer in time")
+    hook.answer = accept
+    wait_until(lambda: state(announcing.server)["waiting"] == 0)
+
+
+def test_a_killed_server_loses_what_waits_and_nothing_else(
+    tmp_path: Path, hook: Receiver, public: Upstream
+) -> None:
+    hook.answer = answering(503)
+    settings = mirror_settings(tmp_path, public) | {"webhook": hook.settings(tmp_path / "secret")}
+    killed = start(
+        tmp_path / "killed", {"folder": {"path": str(tmp_path / "data")}}, access=EVERYTHING, more=settings
+    )
+    publish(killed, distributions.wheel(tmp_path, "acme_lib"))
+    wait_until(lambda: hook.received)
+    killed.process.kill()
+    killed.process.wait()
+    hook.answer = accept
+    hook.received.clear()
+    with index(tmp_path / "second", settings, tmp_path / "data") as running:
+        assert running.files("acme-lib")
+        publish(running.server, distributions.wheel(tmp_path, "acme_lib", "2.0"))
+    assert [each["data"]["version"] for each in hook.events()] == ["2.0"]

@@ -279,3 +279,9 @@ def test_a_head_of_a_refused_file_has_the_phrase(world: World) -> None:
 
 def test_a_project_all_of_whose_files_wait_has_an_empty_page(world: World) -> None:
     assert world.running.files("young") == {}
+
+
+def test_the_management_api_shows_a_refused_file_with_its_reason(world: World) -> None:
+    answer = ask(world.url, "/api/v1/projects/demo")
+    (reason,) = [each["unlisted"] for each in answer.members["files"] if each["filename"] == NEW]
+    assert reason == ask(world.url, world.waiting).reason
