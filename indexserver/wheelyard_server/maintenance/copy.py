@@ -19,6 +19,7 @@ from wheelyard_server.catalog.ownership import StorageFormat
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, WheelyardError
+from wheelyard_server.maintenance.advisories import copy_advisories
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
 from wheelyard_server.maintenance.fetches import FetchesCopier
 from wheelyard_server.maintenance.inventory import for_each, projects
@@ -78,6 +79,7 @@ class Copier:
 
         await for_each(names(), copy, PROJECTS_AT_ONCE)
         await FetchesCopier(self.source, self.target, self.report).run()
+        await copy_advisories(self.source, self.target, self.report)
 
     async def _find_kept(self) -> None:
         present = (await kept_bytes(self.target)).objects

@@ -133,6 +133,17 @@ class CopiedFetches(Event, frozen=True):
         return f"the fetches of {self.day}"
 
 
+class CopiedAdvisories(Event, frozen=True):
+    """The advisories in force were copied to the target."""
+
+    records: int
+
+    @property
+    def text(self) -> str:
+        """Return the event as text for people."""
+        return f"{self.records} advisories"
+
+
 class Assigned(Event, frozen=True):
     """A storage has a new owner."""
 

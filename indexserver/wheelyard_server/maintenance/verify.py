@@ -15,6 +15,7 @@ from wheelyard_server.errors import (
     ObjectNotFoundError,
     StorageUnavailableError,
 )
+from wheelyard_server.maintenance.advisories import verify_advisories
 from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report, Unreferenced, Visited
 from wheelyard_server.maintenance.fetches import verify_fetches
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
@@ -62,6 +63,7 @@ class StorageVerifier:
         await for_each(projects(self.storage), check, PROJECTS_AT_ONCE)
         await self._check_mirrored(documents)
         await verify_fetches(self.storage, self.report)
+        await verify_advisories(self.storage, self.report)
         await self._check_suspects(documents)
 
     async def _check_identity(self) -> None:
