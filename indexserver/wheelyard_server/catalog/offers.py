@@ -92,7 +92,9 @@ class Offers:
 
     def verdict(self, file: File | MirroredFile) -> Verdict:
         """Return the verdict on a file of this project at this moment."""
-        return self._lasting(self._judge.verdict(file), lambda judge: judge.verdict(file))
+        verdict = self._judge.verdict(file)
+        # Each download comes here, and hardly any verdict ends by itself.
+        return verdict if verdict.until is None else self._lasting(verdict, lambda judge: judge.verdict(file))
 
     @property
     def verdict_on_name(self) -> Verdict:
@@ -104,7 +106,7 @@ class Offers:
         return self._judge.verdict_on_name()
 
     def _lasting(self, verdict: Verdict, decide: Callable[[Judge], Verdict]) -> Verdict:
-        """Return a verdict, or if it no longer holds, the one of now."""
+        """Return a verdict, or the one of now if it no longer holds."""
         if verdict.until is None or self._now() < verdict.until:
             return verdict
         return decide(Judge(self._project, self.basis, self._now()))
