@@ -143,3 +143,53 @@ def test_a_person_asks_who_fetched_a_file_and_how_often(server: Server) -> None:
     assert wheelyard("statistics", "demo", variables=owner).stdout.startswith("demo: 1 fetches\n")
     refused = wheelyard("fetched", "demo", variables={"PIP_INDEX_URL": f"{server.url}/simple/"})
     assert refused.stderr.endswith("wheelyard: Log in to manage the project demo\n")
+
+
+MANIFEST = """
+apiVersion: wheelyard.dev/v1alpha1
+kind: PackageIndex
+metadata: {name: main}
+spec:
+  names: {private: ["acme-*"]}
+  policy:
+    cooldown: {action: "Off"}
+    malware: {action: "Off"}
+    deny: [{packages: [demo], versions: "<2", reason: use demo 2}]
+    exceptionsFrom: [{namespaces: ["*"], packages: ["*"], rules: [deny], maximum: 7d}]
+"""
+
+
+def test_a_policy_is_tried_on_lock_files_before_it_is_merged(server: Server, tmp_path: Path) -> None:
+    owner = {
+        "TWINE_REPOSITORY_URL": f"{server.url}/legacy/",
+        "TWINE_USERNAME": "team.owner",
+        "TWINE_PASSWORD": OWNER,
+    }
+    config, lock, pinned = tmp_path / "index.yaml", tmp_path / "requirements.txt", tmp_path / "good.txt"
+    config.write_text(MANIFEST)
+    lock.write_text("demo==1.0\n")
+    pinned.write_text("demo==2.0\n")
+    blocked = wheelyard("policy", "plan", "--config", str(config), "--lock", str(lock), variables=owner)
+    assert blocked.returncode == 1
+    lines = blocked.stdout.splitlines()
+    assert lines[0] == "1 of 1 used files would be blocked."
+    assert lines[3].split()[:4] == ["BLOCKED", "demo", "1.0", "demo-1.0-py3-none-any.whl"]
+    assert "use demo 2" in blocked.stdout
+    as_json = wheelyard("policy", "plan", "--config", str(config), "--lock", str(lock), "--json", variables=owner)
+    assert (as_json.returncode, json.loads(as_json.stdout)["blocked"]) == (1, 1)
+    plain = tmp_path / "policy.yaml"
+    plain.write_text("policy: {cooldown: {action: Off}, malware: {action: Off}}")
+    for arguments in (
+        ["--config", str(config), "--lock", str(pinned)],
+        ["--config", str(plain), "--lock", str(lock)],
+    ):
+        done = wheelyard("policy", "plan", *arguments, variables=owner)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("Nothing would change for 1 used files.\n")
+    config.write_text(f"{MANIFEST}---{MANIFEST}")
+    two = wheelyard("policy", "plan", "--config", str(config), variables=owner)
+    assert (two.returncode, two.stderr.strip().endswith("has 2 PackageIndexes: give a file with one")) == (1, True)
+    plain.write_text("policy: {cooldwn: {}}")
+    wrong = wheelyard("policy", "plan", "--config", str(plain), variables=owner)
+    assert wrong.returncode == 1
+    assert "cooldwn" in wrong.stderr

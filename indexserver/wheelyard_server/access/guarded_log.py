@@ -1,13 +1,18 @@
 """The fetch log as one principal may ask it."""
 
+import asyncio
+from collections.abc import Iterable
+
 from wheelyard_server.access.fetcher import login_of
 from wheelyard_server.access.guarded_changes import GuardedChanges
 from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.fetches.answers import FetchFilter, Statistics, WhoFetched
 from wheelyard_server.catalog.fetches.fetch_log import Coverage
+from wheelyard_server.catalog.plans import Plan, Release
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.settings.policy import PolicyFile
 
 
 class GuardedLog(GuardedChanges):
@@ -35,6 +40,22 @@ class GuardedLog(GuardedChanges):
         """Return how often files of a project were fetched in the last days, without a word about fetchers."""
         self._require(Verb.READ, name)
         return await self._catalog.fetches.statistics(name, days)
+
+    async def plan(self, file: PolicyFile, releases: Iterable[Release], days: int) -> tuple[Plan, Coverage]:
+        """Return what a policy file would change for files that were fetched in the last days, and for releases.
+
+        Only projects that the principal may manage are compared.
+        """
+        self.require_planner()
+        used, coverage = await self._catalog.fetches.used(days, self._may_manage)
+        files = await asyncio.to_thread(used.files)
+        locked = [each for each in releases if self._may_manage(each.project)]
+        basis = self._catalog.basis
+        return await self._catalog.planner.plan(basis.value, basis.planned(file), files, locked), coverage
+
+    def require_planner(self) -> None:
+        """Refuse a principal that may manage nothing, before its request is read."""
+        self._require_some(Verb.MANAGE)
 
     def _may_manage(self, project: str) -> bool:
         return self._may(Verb.MANAGE, NormalizedName(project))

@@ -28,6 +28,7 @@ from wheelyard_server.catalog.mirrors.mirrors import Mirrors, Upstreams
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.mirrors.sources import policy_of
 from wheelyard_server.catalog.ownership import StorageFormat
+from wheelyard_server.catalog.plans import Planner
 from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
@@ -107,6 +108,8 @@ class Catalog(CatalogChanges):
         """The log of fetched files."""
         self.advisories = AdvisoriesOfIndex(storage, policy.advisories, self.basis.put_advisories, self.writes, now)
         """The advisories that are in force."""
+        self.planner = Planner(self._documents, now)
+        """Compares policies."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
         self._facts = Facts(self._documents, views, self.writes, Lookups(self._license, self._publisher_of))
         parts = Parts(

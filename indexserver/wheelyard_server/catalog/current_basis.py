@@ -3,6 +3,8 @@
 from dataclasses import replace
 from threading import Lock
 
+import msgspec
+
 from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.basis import NO_BASIS, Basis
 from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
@@ -27,8 +29,22 @@ class CurrentBasis:
 
     def put_file(self, file: PolicyFile) -> None:
         """Put the rules and the private names of a policy file in force."""
+        self._put(policy=self._policy_of(file))
+
+    def planned(self, file: PolicyFile) -> Basis:
+        """Return the basis that there would be with a policy file, without putting it in force.
+
+        Exceptions that teams asked for by PackageExceptions stay: no person writes them into the
+        file.
+        """
+        asked_for = tuple(each for each in self.policy.rules.exceptions if each.source)
+        written = tuple(each for each in file.policy.exceptions if not each.source)
+        rules = msgspec.structs.replace(file.policy, exceptions=(*written, *asked_for))
+        return replace(self.value, policy=replace(self._policy_of(file), rules=rules))
+
+    def _policy_of(self, file: PolicyFile) -> FilePolicy:
         private = (*self._configured.private, *file.names.private)
-        self._put(policy=replace(self._configured, private=private, rules=file.policy))
+        return replace(self._configured, private=private, rules=file.policy)
 
     def put_advisories(self, advisories: Advisories) -> None:
         """Put advisories in force."""

@@ -100,7 +100,7 @@ class Fetch(ApiStruct, frozen=True):
 
 
 class Fetches(ApiStruct, frozen=True):
-    """Who fetched the files that were asked for, the last fetch first."""
+    """The fetches of the files that were asked for, the last one first."""
 
     fetches: tuple[Fetch, ...]
     coverage: LogCoverage

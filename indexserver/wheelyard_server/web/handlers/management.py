@@ -28,6 +28,7 @@ from wheelyard_server.web.handlers.management_schemas import (
     Yank,
 )
 from wheelyard_server.web.handlers.operations import Call, Operation
+from wheelyard_server.web.handlers.plans import PLAN_OPERATIONS
 
 MAX_PAGE_ROWS = 1000
 """The most rows of a list in one answer."""
@@ -213,4 +214,5 @@ OPERATIONS = (
     ),
     Operation("POST", f"{_PROJECT}/refresh", "Ask the upstream for a project now", refresh, ProjectDetails),
     *FETCH_OPERATIONS,
+    *PLAN_OPERATIONS,
 )

@@ -57,7 +57,8 @@ def document() -> dict[str, Any]:
         "security": [{}, {"token": []}, {"login": []}],
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            # The defaults of fields are tuples, which JSON does not have.
+            "schemas": msgspec.json.decode(msgspec.json.encode(schemas)),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "login": {"type": "http", "scheme": "basic"},

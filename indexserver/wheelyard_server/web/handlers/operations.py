@@ -52,6 +52,11 @@ class Operation:
     body: type[msgspec.Struct] | LargeBody | None = None
     query: Mapping[str, str] | None = None
     """Query parameters by name, each with its purpose."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    check: Callable[[GuardedCatalog], None] = lambda _: None
+    """Refuses a principal before its body is read."""
+    changes: bool = True
+    """Whether it changes something, if it is no GET."""
 
     @property
     def id(self) -> str:
@@ -61,7 +66,9 @@ class Operation:
     @property
     def verb(self) -> AuditVerb:
         """The operation's verb in the audit log."""
-        return AuditVerb.READ if self.method == hdrs.METH_GET else AuditVerb(self.id.rpartition("_")[2])
+        if self.method == hdrs.METH_GET or not self.changes:
+            return AuditVerb.READ
+        return AuditVerb(self.id.rpartition("_")[2])
 
 
 def route(operation: Operation) -> web.RouteDef:
@@ -71,29 +78,30 @@ def route(operation: Operation) -> web.RouteDef:
     async def serve(request: web.Request) -> web.Response:
         request[RECORD].verb = verb
         catalog = await guarded_catalog(request)
+        operation.check(catalog)
         body = None
         if isinstance(operation.body, LargeBody):
             body = await operation.body.read(request, catalog)
             # That may have taken long: permissions count as they are now.
             catalog = await guarded_catalog(request)
         elif operation.body is not None:
-            body = await _body(request, operation.body)
+            body = await _body(request, operation.body, operation.max_body_bytes)
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))
         return web.Response(body=msgspec.json.encode(result), content_type="application/json")
 
     return web.route(operation.method, operation.path, serve, expect_handler=defer_continue)
 
 
-async def _body(request: web.Request, wanted: type[msgspec.Struct]) -> msgspec.Struct:
+async def _body(request: web.Request, wanted: type[msgspec.Struct], max_bytes: int) -> msgspec.Struct:
     # Only JSON: no form on another site's page can send it.
     if request.content_type != "application/json" or hdrs.CONTENT_ENCODING in request.headers:
         raise web.HTTPUnsupportedMediaType(text="Send application/json without compression\n")
     await send_continue(request)
-    text = await request.content.read(MAX_BODY_BYTES + 1)
-    while len(text) <= MAX_BODY_BYTES and (more := await request.content.read(MAX_BODY_BYTES + 1)):
+    text = await request.content.read(max_bytes + 1)
+    while len(text) <= max_bytes and (more := await request.content.read(max_bytes + 1)):
         text += more
-    if len(text) > MAX_BODY_BYTES:
-        raise InvalidRequestError(f"The body is larger than {MAX_BODY_BYTES} bytes")
+    if len(text) > max_bytes:
+        raise InvalidRequestError(f"The body is larger than {max_bytes} bytes")
     try:
         return msgspec.json.decode(text, type=wanted)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
