@@ -64,7 +64,7 @@ def _ratios(results: Results) -> Iterator[str]:
     rows = []
     for group, key, figure in _all_figures():
         found = results.values.get(key)
-        if found and group.name not in ("costs", "logins"):
+        if found and group.name not in ("costs", "logins", "policies"):
             base = results.median(key, BASE)
             cells = [_ratio(results, key, server, base) for server in servers]
             rows.append((f"{figure.title}, {figure.unit}", *cells))

@@ -12,6 +12,7 @@ from bench.measures import (
     memory,
     mirrors,
     pages,
+    policies,
     stalls,
     starts,
     uploads,
@@ -32,5 +33,6 @@ ALL: Sequence[Group] = (
     stalls.GROUP,
     mirrors.GROUP,
     mirrors.INSTALLS,
+    policies.GROUP,
 )
 BY_NAME = {group.name: group for group in ALL}

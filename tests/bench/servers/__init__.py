@@ -6,7 +6,7 @@ stay in the report, with the reason.
 
 from collections.abc import Sequence
 
-from bench.servers import mirrors
+from bench.servers import gates, mirrors
 from bench.servers.base import Server
 from bench.servers.devpi import Devpi
 from bench.servers.nginx import Nginx
@@ -26,5 +26,6 @@ ALL: Sequence[Server] = (
     Proxpi(),
     SimpleRepository(),
     *mirrors.ALL,
+    *gates.ALL,
 )
 BY_NAME = {server.name: server for server in ALL}
