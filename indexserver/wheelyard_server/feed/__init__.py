@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from wheelyard_server.policy.advisories import Advisory
+from wheelyard_server.policy.advisories import Advisory, packed_one, unpacked_one
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,10 +20,26 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     modified: datetime
     """UTC."""
-    advisories: Mapping[str, Advisory]
-    """By normalized name; none if the record is withdrawn, or concerns no project of PyPI."""
+    packed: Mapping[str, bytes] = {}
+    """Its advisories by normalized name, as `packed_one` has them: a feed has tens of thousands of records.
+    None if it is withdrawn, or concerns no project of PyPI."""
+    is_malware: bool = False
     is_odd: bool = False
     """Whether parts of it cannot be read, such as a version that is no version."""
+
+    @classmethod
+    def of(
+        cls, identifier: str, modified: datetime, advisories: Mapping[str, Advisory], *, is_odd: bool = False
+    ) -> "Record":
+        """Return a record with these advisories."""
+        is_malware = any(each.is_malware for each in advisories.values())
+        packed = {name: packed_one(each) for name, each in advisories.items()}
+        return cls(id=identifier, modified=modified, packed=packed, is_malware=is_malware, is_odd=is_odd)
+
+    @property
+    def advisories(self) -> Mapping[str, Advisory]:
+        """Return what it says, by normalized name."""
+        return {name: unpacked_one(body) for name, body in self.packed.items()}
 
 
 class Export(NamedTuple):

@@ -61,7 +61,7 @@ def read_record(body: bytes) -> Record:
     reader = _Reader(record, modified)
     affected = {} if record.withdrawn else reader.by_name()
     advisories: dict[str, Advisory] = {name: reader.advisory(each) for name, each in affected.items()}
-    return Record(id=record.id, modified=modified, advisories=advisories, is_odd=reader.is_odd)
+    return Record.of(record.id, modified, advisories, is_odd=reader.is_odd)
 
 
 class _Reader:

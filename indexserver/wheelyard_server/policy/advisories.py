@@ -71,16 +71,33 @@ class PackedAdvisories(Mapping[str, tuple[Advisory, ...]]):
 
 
 _DECODER = msgspec.msgpack.Decoder(tuple[Advisory, ...])
+_ONE_DECODER = msgspec.msgpack.Decoder(Advisory)
+_PARTS_DECODER = msgspec.msgpack.Decoder(tuple[msgspec.Raw, ...])
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def packed(advisories: tuple[Advisory, ...]) -> bytes:
-    """Return the advisories of a project as `PackedAdvisories` has them."""
-    return _ENCODER.encode(advisories)
+def packed_one(advisory: Advisory) -> bytes:
+    """Return one advisory as `joined` takes it."""
+    return _ENCODER.encode(advisory)
+
+
+def unpacked_one(body: bytes) -> Advisory:
+    """Return what `packed_one` packed; raise `msgspec.MsgspecError`."""
+    return _ONE_DECODER.decode(body)
+
+
+def joined(parts: tuple[bytes, ...]) -> bytes:
+    """Return the advisories of a project, given packed one by one, as `PackedAdvisories` has them."""
+    return _ENCODER.encode(tuple(map(msgspec.Raw, parts)))
+
+
+def parted(body: bytes) -> tuple[bytes, ...]:
+    """Return the advisories that were joined, one by one."""
+    return tuple(map(bytes, _PARTS_DECODER.decode(body)))
 
 
 def unpacked(body: bytes) -> tuple[Advisory, ...]:
-    """Return what was packed; raise `msgspec.MsgspecError`."""
+    """Return the advisories that were joined; raise `msgspec.MsgspecError`."""
     return _DECODER.decode(body)
 
 

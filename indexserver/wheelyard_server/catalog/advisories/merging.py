@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from wheelyard_server.catalog.advisories.layers import Layer, merged_others
 from wheelyard_server.catalog.advisories.pointer import Amount
 from wheelyard_server.feed import Record
-from wheelyard_server.policy.advisories import Advisory, packed, unpacked
+from wheelyard_server.policy.advisories import joined, parted, unpacked_one
 from wheelyard_server.sliced import Slices
 
 LEAST_SHARE = 0.9
@@ -35,14 +37,19 @@ class Merged(NamedTuple):
 
 def known_records(layers: Sequence[Layer]) -> Slices[dict[str, Record]]:
     """Return all records of the layers, the first of which counts most."""
-    by_id: dict[str, dict[str, Advisory]] = defaultdict(dict)
+    by_id: dict[str, dict[str, bytes]] = defaultdict(dict)
+    heads: dict[str, _Head] = {}
     names = {name: body for layer in reversed(layers) for name, body in layer.names.items()}
     for number, (name, body) in enumerate(names.items()):
-        for advisory in unpacked(body):
-            by_id[advisory.id][name] = advisory
+        for part in parted(body):
+            head = _HEADS.decode(part)
+            by_id[head.id][name], heads[head.id] = part, head
         if number % _AT_ONCE == 0:
             yield
-    records = {id_: Record(id=id_, modified=_modified(each), advisories=each) for id_, each in by_id.items()}
+    records = {
+        id_: Record(id=id_, modified=head.modified or head.published, packed=by_id[id_], is_malware=head.is_malware)
+        for id_, head in heads.items()
+    }
     for id_, changed in merged_others(layers).items():
         records.setdefault(id_, nothing(id_, changed))
     return records
@@ -50,30 +57,32 @@ def known_records(layers: Sequence[Layer]) -> Slices[dict[str, Record]]:
 
 def nothing(identifier: str, modified: datetime) -> Record:
     """Return a record that says nothing."""
-    return Record(id=identifier, modified=modified, advisories={})
+    return Record(id=identifier, modified=modified)
 
 
 def layer_of(records: Records, names: Collection[str] | None = None, ids: Iterable[str] = ()) -> Slices[Layer]:
     """Return the layer of all records, or of these `names` and these records (`ids`) only."""
-    by_name: dict[str, list[Advisory]] = {name: [] for name in names or ()}
+    by_name: dict[str, list[Record]] = {name: [] for name in names or ()}
+    digests: dict[str, str] = {}
     for number, record in enumerate(records.values()):
-        for name, advisory in record.advisories.items():
+        for name, body in record.packed.items():
             if names is None or name in by_name:
-                by_name.setdefault(name, []).append(advisory)
+                by_name.setdefault(name, []).append(record)
+                digests.update(dict.fromkeys(unpacked_one(body).digests if record.is_malware else (), name))
         if number % _AT_ONCE == 0:
             yield
-    silent = (records[id_] for id_ in (records if names is None else ids) if not records[id_].advisories)
+    silent = (records[id_] for id_ in (records if names is None else ids) if not records[id_].packed)
     return Layer(
-        {name: packed(tuple(sorted(each, key=_id))) for name, each in by_name.items()},
+        {name: joined(tuple(one.packed[name] for one in sorted(each, key=_id))) for name, each in by_name.items()},
         {record.id: record.modified for record in silent},
-        {digest: name for name, each in by_name.items() for advisory in each for digest in advisory.digests},
+        digests,
     )
 
 
 def amount_of(records: Records) -> Amount:
     """Return how much these records are."""
-    speaking = [record for record in records.values() if record.advisories]
-    malware = sum(any(each.is_malware for each in record.advisories.values()) for record in speaking)
+    speaking = [record for record in records.values() if record.packed]
+    malware = sum(record.is_malware for record in speaking)
     changed = max((record.modified for record in records.values()), default=None)
     return Amount(records=len(speaking), malware=malware, changed=changed)
 
@@ -105,12 +114,12 @@ def merge_changes(known: Records, changed: Records, reference: Amount, accepted:
 
 def _without_losses(known: Records, merged: Records) -> Records:
     """Return the merged records, without taking away any that says something now."""
-    lost = {id_: each for id_, each in known.items() if each.advisories and not _says_something(merged.get(id_))}
+    lost = {id_: each for id_, each in known.items() if each.packed and not _says_something(merged.get(id_))}
     return {**merged, **lost}
 
 
 def _says_something(record: Record | None) -> bool:
-    return record is not None and bool(record.advisories)
+    return record is not None and bool(record.packed)
 
 
 def _is_newer(known: Record, sent: Record | None) -> bool:
@@ -141,9 +150,21 @@ def _spelled(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _modified(advisories: Mapping[str, Advisory]) -> datetime:
-    return max(each.modified or each.published for each in advisories.values())
+def _id(record: Record) -> str:
+    return record.id
 
 
-def _id(advisory: Advisory) -> str:
-    return advisory.id
+class _Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The first fields of an advisory, without the many versions that follow."""
+
+    id: str
+    is_malware: bool
+    severity: str | None
+    published: datetime
+    is_reviewed: bool
+    summary: str
+    aliases: tuple[str, ...]
+    modified: datetime | None
+
+
+_HEADS = msgspec.msgpack.Decoder(_Head)

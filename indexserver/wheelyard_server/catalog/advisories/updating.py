@@ -190,7 +190,7 @@ def dated(record: Record, modified: datetime) -> Record:
     advisories = {
         name: msgspec.structs.replace(each, modified=modified) for name, each in record.advisories.items()
     }
-    return msgspec.structs.replace(record, modified=modified, advisories=advisories)
+    return Record.of(record.id, modified, advisories, is_odd=record.is_odd)
 
 
 def _dated(records: Records, now: datetime) -> Records:
@@ -210,8 +210,8 @@ def _wanted(known: Records, modified: Mapping[str, datetime], now: datetime) -> 
 
 def _lacks(modified: Mapping[str, datetime], known: Records) -> bool:
     """Return whether a record that says something is no longer listed."""
-    return any(each.advisories and id_ not in modified for id_, each in known.items())
+    return any(each.packed and id_ not in modified for id_, each in known.items())
 
 
 def _names(records: Records, identifier: str) -> Collection[str]:
-    return records[identifier].advisories if identifier in records else ()
+    return records[identifier].packed if identifier in records else ()

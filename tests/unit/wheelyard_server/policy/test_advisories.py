@@ -12,8 +12,11 @@ from wheelyard_server.policy.advisories import (
     Advisories,
     Advisory,
     PackedAdvisories,
-    packed,
+    joined,
+    packed_one,
+    parted,
     unpacked,
+    unpacked_one,
 )
 from wheelyard_server.policy.affected_versions import Interval
 from wheelyard_server.settings.policy import Severity
@@ -25,6 +28,10 @@ MIB = 1024**2
 def advisory(identifier: str, *, is_malware: bool = False, **fields: object) -> Advisory:
     severity = None if is_malware else Severity.HIGH
     return Advisory(identifier, is_malware, severity, PUBLISHED, is_reviewed=True, **fields)  # type: ignore[arg-type]
+
+
+def packed(advisories: tuple[Advisory, ...]) -> bytes:
+    return joined(tuple(map(packed_one, advisories)))
 
 
 def test_without_a_feed_nothing_is_known() -> None:
@@ -53,6 +60,9 @@ def test_packed_advisories_are_the_same_advisories() -> None:
         advisory("MAL-1", is_malware=True, digests=("a" * 64,), modified=PUBLISHED),
     )
     assert unpacked(packed(all_of_it)) == all_of_it
+    assert tuple(map(unpacked_one, parted(packed(all_of_it)))) == all_of_it
+    assert unpacked(packed(())) == ()
+    assert unpacked(packed(all_of_it * 20)) == all_of_it * 20
 
 
 def test_the_first_layer_that_has_a_project_counts() -> None:
