@@ -122,6 +122,7 @@ bench: $(READY) ## Speed next to other servers: make bench [QUICK=1] [ONLY=pages
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench $(if $(QUICK),--effort quick) \
 	  --only "$(ONLY)" --servers "$(SERVERS)" $(if $(NO_IDLE_CHECK),--no-idle-check)
 	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.users
+	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m bench.decisions
 
 .PHONY: pod-templates
 pod-templates: $(READY) ## Accept that a change replaces the pods of indexes: make pod-templates WHY="SENTENCE OF CHANGELOG.md"

@@ -119,7 +119,8 @@ class Advisories:
         """Whether there are advisories that this server cannot read: then it knows none, though files may be
         blocked elsewhere."""
         self._by_name = by_name
-        self._digests = digests
+        self.digests = digests
+        """The project whose advisories name a digest as malware, by digest."""
         self._of = lru_cache(_MAX_COMPILED)(self._compiled)
 
     @property
@@ -145,7 +146,7 @@ class Advisories:
 
     def malware_with(self, sha256: str) -> Advisory | None:
         """Return the advisory that names this digest as malware, whatever the project."""
-        name = self._digests.get(sha256)
+        name = self.digests.get(sha256)
         return next((each for each in self.of(name) if sha256 in each.digests), None) if name else None
 
     def _compiled(self, name: str) -> "_OfProject":

@@ -46,12 +46,12 @@ class Case:
     def exceptable(self, objection: Objection, file: AnyFile, aliases: tuple[str, ...] = ()) -> Objection:
         """Return the objection with the exception that lifts it, and with where to ask for one."""
         ids = (*objection.advisories, *aliases)
-        return self._explained(objection, self.exception(objection.rule, file.version, ids))
+        return self.explained(objection, self.exception(objection.rule, file.version, ids))
 
     def exceptable_name(self, objection: Objection) -> Objection:
         """Return an objection to all files of the project, which an exception for any version of it lifts."""
         found = (each for each in self.of_name.exceptions if objection.rule.value in each.rules)
-        return self._explained(objection, max(found, key=lambda each: each.until, default=None))
+        return self.explained(objection, max(found, key=lambda each: each.until, default=None))
 
     def exception(self, rule: Rule, version: str, ids: tuple[str, ...] = ()) -> PolicyException | None:
         """Return the exception that lifts an objection, of several the one that ends last.
@@ -68,7 +68,8 @@ class Case:
         )
         return max(found, key=lambda each: each.until, default=None)
 
-    def _explained(self, objection: Objection, exception: PolicyException | None) -> Objection:
+    def explained(self, objection: Objection, exception: PolicyException | None) -> Objection:
+        """Return the objection with an exception, and with where to ask for one."""
         reason = sentence(objection.reason, self._hint(objection.rule))
         return objection._replace(reason=reason, exception=exception)
 

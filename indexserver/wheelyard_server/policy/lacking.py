@@ -31,9 +31,10 @@ def lacking_facts(case: Case) -> LacksFacts | None:
         return None
 
     def lacking(file: AnyFile) -> Lacking:
-        licenses = (file,) if needs_license and not file.license else ()
         publishers = unknown(file) if unknown is not None and isinstance(file, MirroredFile) else ()
-        return Lacking(licenses, publishers) if licenses or publishers else NOTHING
+        if needs_license and not file.license:
+            return Lacking((file,), publishers)
+        return Lacking((), publishers) if publishers else NOTHING
 
     return lacking
 
@@ -44,7 +45,9 @@ def _unknown_publishers(mirror: Mirror) -> Callable[[MirroredFile], tuple[Mirror
     firsts = (first,) if first is not None and _is_unknown(first) else ()
 
     def unknown(file: MirroredFile) -> tuple[MirroredFile, ...]:
-        return (*firsts, file) if _is_unknown(file) and file not in firsts else firsts
+        if file.publisher or not _is_unknown(file) or file in firsts:
+            return firsts
+        return (*firsts, file)
 
     return unknown
 

@@ -25,7 +25,7 @@ def shown(moment: datetime) -> str:
         utc = later(moment, 59).astimezone(UTC)
     except OverflowError:
         utc = END_OF_TIME
-    return f"{utc:%Y-%m-%d %H:%M} UTC"
+    return f"{utc.year:04}-{utc.month:02}-{utc.day:02} {utc.hour:02}:{utc.minute:02} UTC"
 
 
 def earlier(moment: datetime, seconds: int) -> datetime:

@@ -1,6 +1,8 @@
 """The rules by advisories: malware and vulnerabilities."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from wheelyard_server.policy.advisories import Advisory
 from wheelyard_server.policy.case import AnyFile, Case
@@ -8,7 +10,7 @@ from wheelyard_server.policy.moments import aware, later, shown
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.sentences import plain
 from wheelyard_server.policy.verdict import Rule
-from wheelyard_server.settings.policy import Action, Severity, seconds_of
+from wheelyard_server.settings.policy import Action, PolicyException, Severity, seconds_of
 
 _SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -33,26 +35,50 @@ def malicious_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
         yield _malicious(case, file, plain(file.filename), advisory)
 
 
-def vulnerabilities(case: Case, file: AnyFile) -> Iterator[Objection]:
-    """Yield an objection for each vulnerability of a version, the most severe first.
+class Known(NamedTuple):
+    """Vulnerabilities of a version that are objected to since one moment, and until one exception ends."""
 
-    It begins when the vulnerability has been known for long enough. One without a severity counts
+    since: datetime | None
+    """None: already."""
+    exception: PolicyException | None
+    advisories: list[Advisory]
+    """The most severe first."""
+
+
+def vulnerabilities(case: Case, file: AnyFile, now: datetime) -> Iterator[Objection]:
+    """Yield the objections to a version that has vulnerabilities.
+
+    They begin when a vulnerability has been known for long enough. One without a severity counts
     as low.
     """
     rule = case.rules.vulnerabilities
     if rule.action is Action.OFF:
         return
-    least, known = _SEVERITIES[rule.severity], seconds_of(rule.known)
-    found = [each for each in _affecting(case, file) if not each.is_malware and _rank(each) >= least]
-    for advisory in sorted(found, key=_rank, reverse=True):
-        severity = (advisory.severity or Severity.LOW).lower()
-        text = (
-            f"{case.subject(file)} has the {severity} vulnerability {plain(advisory.id)},"
-            f" known since {shown(aware(advisory.published))}"
-        )
-        since = later(aware(advisory.published), known)
-        objection = Objection(Rule.VULNERABILITIES, text, rule.action, since=since, advisories=(advisory.id,))
-        yield case.exceptable(objection, file, advisory.aliases)
+    for found in _known(case, file, now):
+        ids = tuple(advisory.id for advisory in found.advisories)
+        text = _vulnerable(case.subject(file), found.advisories[0], len(ids) - 1)
+        objection = Objection(Rule.VULNERABILITIES, text, rule.action, since=found.since, advisories=ids)
+        yield case.explained(objection, found.exception)
+
+
+def _known(case: Case, file: AnyFile, now: datetime) -> Iterable[Known]:
+    """Return the vulnerabilities of a version. Some projects have hundreds, most of them in the same state."""
+    rule = case.rules.vulnerabilities
+    least, seconds = _SEVERITIES[rule.severity], seconds_of(rule.known)
+    counted = (each for each in _affecting(case, file) if not each.is_malware and _rank(each) >= least)
+    found: dict[tuple[datetime | None, int], Known] = {}
+    for advisory in sorted(counted, key=_rank, reverse=True):
+        begins = later(aware(advisory.published), seconds)
+        since = begins if begins > now else None
+        exception = case.exception(Rule.VULNERABILITIES, file.version, (advisory.id, *advisory.aliases))
+        found.setdefault((since, id(exception)), Known(since, exception, [])).advisories.append(advisory)
+    return found.values()
+
+
+def _vulnerable(subject: str, advisory: Advisory, others: int) -> str:
+    severity, since = (advisory.severity or Severity.LOW).lower(), shown(aware(advisory.published))
+    more = f", and {others} more" if others else ""
+    return f"{subject} has the {severity} vulnerability {plain(advisory.id)}, known since {since}{more}"
 
 
 def must_wait(case: Case) -> bool:

@@ -27,9 +27,9 @@ def cooldown(case: Case, mirror: Mirror, now: datetime) -> MirrorCheck:
         published = file.upload_time or file.first_seen
         if published is None:
             return (_undecidable(case, file, rule),)
-        published = published if published.tzinfo else aware(published)
-        is_settled = settled_at is not None and file.upload_time is None and published == settled_at
-        if is_settled or published <= old_since:
+        if published.tzinfo is None:
+            published = aware(published)
+        if published <= old_since or (file.upload_time is None and published == settled_at):
             return ()
         is_urgent = rule.fixes is not None and exposed(file.version) <= published
         return (_waits(case, file, published, rule, _least(rule.age, rule.fixes if is_urgent else None)),)

@@ -11,9 +11,11 @@ from wheelyard_server.settings.policy import Format
 def formats(case: Case) -> Check:
     """Object to files whose type is not allowed."""
     rule = case.rules.formats
-    allowed = frozenset(rule.allow)
+    allowed, allows_wheels = frozenset(rule.allow), Format.WHEEL in rule.allow
 
     def check(file: AnyFile) -> tuple[Objection, ...]:
+        if allows_wheels and file.filename[-4:] == ".whl":
+            return ()
         found = format_of(file)
         if found in allowed:
             return ()

@@ -71,7 +71,7 @@ def test_a_file_with_several_vulnerabilities_is_refused_for_the_most_severe_and_
     found = verdict(BLOCK, feed(low, high))
     assert found.advisories == ("GHSA-High", "GHSA-Low")
     assert found.reason.startswith(
-        "demo 1.0 has the high vulnerability GHSA-High, known since 2026-10-01 12:00 UTC."
+        "demo 1.0 has the high vulnerability GHSA-High, known since 2026-10-01 12:00 UTC, and 1 more."
     )
 
 
