@@ -42,6 +42,7 @@ LOOPS = (
 """All loops of a server, which the functions below start."""
 
 SUPERVISED = {
+    "app._announce": (),  # Only with a webhook.
     "app._follow_access_file": LOOPS[:1],
     "app._follow_policy_file": LOOPS[4:5],
     "app._measure_kept": (),  # Only with upstreams.
@@ -62,6 +63,8 @@ NO_LOOPS = {
     "serving.serve": "it waits for `_started_or_stopped`: an error ends the process",
     "catalog.advisories.fetching.AdvisoryFetcher._claimed": "of a fetch",
     "catalog.advisories.fetching.AdvisoryFetcher._renew": "of a fetch: without it, the claim ends",
+    "catalog.facts.Facts.look_up_later": "of a page",
+    "events.delivery.Delivery.deliver": "it ends with a round of `sending events`",
     "catalog.contents.fill.Fills._begin": "of a download",
     "catalog.contents.fill.Fill._read": "of a download",
     "catalog.contents.verified_files.VerifiedFiles._digest": "of a download",
