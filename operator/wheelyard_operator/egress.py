@@ -9,7 +9,11 @@ from typing import NamedTuple
 from wheelyard_operator.patterns import NAMESPACE, PatternError, name_pattern
 
 PYPI = "pypi"
-"""The word for PyPI in the list of allowed hosts. A host of this name is written with its port."""
+"""The word for PyPI in the list of allowed hosts."""
+OSV = "osv"
+"""The word for the export of advisories by OSV."""
+WORDS = frozenset({PYPI, OSV})
+"""Hosts of these names are written with their ports."""
 _HOST = re.compile(r"(http://)?([^:/]{1,253})(:[1-9][0-9]{0,4})?")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=.@_/-]{1,512}")
 
@@ -41,6 +45,7 @@ class EgressSettings:
     allowed_hosts: tuple[Host, ...] = ()
     """Patterns of names, each for one scheme and port."""
     allows_pypi: bool = True
+    allows_osv: bool = True
     webhook_hosts: tuple[Host, ...] = ()
     """The same for receivers of events."""
     allowed_roles: tuple[str, ...] = ()
@@ -54,10 +59,11 @@ class EgressSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "EgressSettings":
         """Raise EgressError, naming the Helm value."""
-        hosts = _listed(environment.get("WHEELYARD_UPSTREAM_HOSTS", PYPI))
+        hosts = _listed(environment.get("WHEELYARD_UPSTREAM_HOSTS", f"{PYPI},{OSV}"))
         return cls(
-            allowed_hosts=tuple(_host(each) for each in hosts if each != PYPI),
+            allowed_hosts=tuple(_host(each) for each in hosts if each not in WORDS),
             allows_pypi=PYPI in hosts,
+            allows_osv=OSV in hosts,
             webhook_hosts=tuple(
                 _host(each, "webhooks") for each in _listed(environment.get("WHEELYARD_WEBHOOK_HOSTS", ""))
             ),
@@ -84,14 +90,14 @@ class EgressSettings:
 def _host(text: str, group: str = "upstreams") -> Host:
     host = Host.parse(text)
     if host is None:
-        words = "pypi, HOST" if group == "upstreams" else "HOST"
+        words = "pypi, osv, HOST" if group == "upstreams" else "HOST"
         raise EgressError(f"{group}.allowedHosts: {text!r} must be {words}, HOST:PORT or http://HOST:PORT")
     try:
         name_pattern(host.name)
     except PatternError as error:
         raise EgressError(f"{group}.allowedHosts: {error}") from error
     # Hosts of upstreams are compared in the form of `allowed_form`.
-    is_implied = host.port == (":80" if host.scheme else ":443") and host.name != PYPI
+    is_implied = host.port == (":80" if host.scheme else ":443") and host.name not in WORDS
     return host._replace(port="") if is_implied else host
 
 

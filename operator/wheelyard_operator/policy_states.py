@@ -21,6 +21,10 @@ class AdvisoriesState(NamedTuple):
     """The source: osv, url or file; "" without a feed."""
     records: int
     is_late: bool
+    is_lost: bool
+    """Whether the server cannot read what the storage has."""
+    failure: str
+    """Why the feed cannot be read, "" if it can."""
     waiting: str
     """Why newer ones wait for a person, "" if none wait."""
 

@@ -56,6 +56,7 @@ def denied(**fields: Any) -> list[dict[str, Any]]:
 
 
 WEBHOOK = {"url": "https://hooks.example.com/a", "secretRef": {"name": "signing"}}
+FEED = "https://mirror.example.com/osv/PyPI/"
 _NO_MORE: dict[str, Any] = {}
 _FIRST_SIGHT = {"cooldown": {"firstSight": {"torch": "Settled"}}}
 _TORCH = [{"name": "torch", "url": "https://torch.example/whl/"}]
@@ -63,6 +64,43 @@ _STORAGE = {"storage": {"s3": {"bucket": "acme", "provision": {"bucket": True, "
 _POLICY = "spec.policy"
 
 OF_INDEX: list[Case] = [
+    (
+        "spec.advisories",
+        [{"osv": {}}, {"none": {}}, {"url": FEED}, {"url": FEED, "poll": "1m"}],
+        [{}, {"osv": {}, "url": FEED}, {"osv": {}, "none": {}}, {"poll": "1m"}],
+        "spec.advisories needs exactly one of osv, url and none",
+    ),
+    (
+        "spec.advisories",
+        [{"url": "http://mirror.ns.svc:8080/all.zip"}],
+        [{"url": url} for url in ("file:///a", "https://me:secret@a.example/", "https://a.example/?x=1", "")],
+        "spec.advisories.url must be a URL such as https://mirror.example.com/osv/PyPI/",
+    ),
+    (
+        "spec.advisories",
+        [],
+        [{"url": f"https://{'a.' * 127}a/"}],
+        "spec.advisories.url must have a host of at most",
+    ),
+    (
+        "spec.advisories",
+        [],
+        [{"url": "http://127.1"}],
+        "spec.advisories.url must have an IP address in its usual form",
+    ),
+    (
+        "spec.advisories",
+        [{"osv": {}, "poll": poll} for poll in ("10s", "1h", "60m")],
+        [{"osv": {}, "poll": poll} for poll in ("9s", "61m", *_NO_DURATIONS)],
+        "spec.advisories.poll must be a duration from 10s to 1h, such as 2m",
+    ),
+    (
+        "spec.fetchLog.retention",
+        ["0d", "0s", "90d", "2160h", "3660d"],
+        ["", "36h", "1h", "3661d", *_NO_DURATIONS],
+        "spec.fetchLog.retention must be whole days, as a duration from 0d to 3660d, such as 90d",
+    ),
+    ("spec.fetchLog.addresses", ["Full", "Network", "None"], ["full", ""], "Unsupported value"),
     *(("spec.webhook", [], [{key: WEBHOOK[key]}], "Required value") for key in WEBHOOK),
     (
         "spec.webhook",

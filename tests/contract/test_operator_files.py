@@ -45,6 +45,7 @@ from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
 from wheelyard_server.errors import InvalidPublisherError
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings import advisories as server_advisories
 from wheelyard_server.settings import policy as server_policy
 from wheelyard_server.settings import upstreams as server_upstreams
 from wheelyard_server.settings import webhook as server_webhook
@@ -217,7 +218,7 @@ def test_index_yaml_has_the_upstreams_in_order() -> None:
         server_upstreams.UpstreamSettings(name="pypi", pypi=server_upstreams.PyPI()),
     )
     assert read.egress == server_upstreams.Egress(
-        allowed_hosts=("files.example", "files.example:8443", "proxy:3128", "pypi", "torch.example:8081"),
+        allowed_hosts=("files.example", "files.example:8443", "osv", "proxy:3128", "pypi", "torch.example:8081"),
         proxy="http://proxy:3128",
         no_proxy=("svc",),
         denied_networks=("203.0.113.0/24",),
@@ -313,13 +314,31 @@ def test_index_yaml_has_the_webhook() -> None:
     assert schema_at("packageindexes", "spec.webhook.events")["items"]["enum"] == list(server_webhook.EventKind)
 
 
+def test_index_yaml_has_the_feed_of_advisories_and_the_fetch_log() -> None:
+    authority = certificate_of_an_authority()
+    feed = {"url": "https://mirror.example/osv/", "caBundle": authority, "poll": "1m"}
+    log = {"retention": "30d", "addresses": "Network"}
+    read = server_settings.parse(index_file(index(advisories=feed, fetchLog=log), OPERATOR).encode())
+    assert read.advisories == server_advisories.AdvisorySettings(
+        url="https://mirror.example/osv/", ca_bundle=authority, poll_seconds=60
+    )
+    assert (read.fetch_log.days, read.fetch_log.addresses.value) == (30, "Network")
+    assert read.egress.allowed_hosts == ("mirror.example",)
+    read = server_settings.parse(index_file(index(upstreams=[TORCH]), OPERATOR).encode())
+    assert read.advisories == server_advisories.AdvisorySettings(osv=server_advisories.Osv())
+    assert read.fetch_log == server_settings.FetchLogSettings()
+    assert "osv" in read.egress.allowed_hosts
+    addresses = schema_at("packageindexes", "spec.fetchLog.addresses")["enum"]
+    assert addresses == [each.value for each in server_settings.RecordedAddresses]
+
+
 def test_an_upstream_that_the_platform_does_not_allow_is_offline_and_none_of_the_hosts() -> None:
     other = {"name": "other", "url": "https://other.example/simple/", "packages": ["other-*"]}
     made = index(upstreams=[other, {"name": "pypi", "pypi": {}}])
     read = server_settings.parse(index_file(made, OPERATOR, {"other"}).encode())
     assert [(each.name, each.offline) for each in read.upstreams] == [("other", True), ("pypi", False)]
     assert read.upstreams[0].packages == ("other-*",)
-    assert read.egress.allowed_hosts == ("pypi",)
+    assert read.egress.allowed_hosts == ("osv", "pypi")
 
 
 def test_index_yaml_says_whose_word_on_clients_counts() -> None:

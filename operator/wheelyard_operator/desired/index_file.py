@@ -7,7 +7,15 @@ import yaml
 from wheelyard_operator.desired.policy_file import POLICY_PATH
 from wheelyard_operator.desired.upstreams import egress_section, upstream_section
 from wheelyard_operator.desired.webhook import webhook_section
-from wheelyard_operator.resource import DEFAULT_ACCEPT, Manifest, PackageIndex, S3Storage, VolumeStorage
+from wheelyard_operator.resource import (
+    DEFAULT_ACCEPT,
+    AdvisoryFeed,
+    FetchLog,
+    Manifest,
+    PackageIndex,
+    S3Storage,
+    VolumeStorage,
+)
 from wheelyard_operator.settings import Settings
 
 INDEX_FILE = "index.yaml"
@@ -58,6 +66,7 @@ def index_file(index: PackageIndex, settings: Settings, blocked: Collection[str]
         **_tracing(settings),
         **_redirects(index),
         **_upstreams(index, settings, blocked),
+        **_records(index),
         **({"webhook": webhook_section(index.webhook)} if index.webhook else {}),
         **({"policyFile": POLICY_PATH} if index.policy else {}),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
@@ -130,12 +139,27 @@ def _mirrored(index: PackageIndex) -> Manifest:
 
 def _upstreams(index: PackageIndex, settings: Settings, blocked: Collection[str]) -> Manifest:
     reached = [each for each in index.upstreams if each.name not in blocked]
+    egress = egress_section(reached, settings.egress, index.feed.host if index.feed else "")
     if not index.upstreams:
-        return {**_names(index), **({"egress": egress_section((), settings.egress)} if index.webhook else {})}
+        return {**_names(index), **({"egress": egress} if index.other_hosts else {})}
     return {
         "upstreams": [upstream_section(each, is_blocked=each.name in blocked) for each in index.upstreams],
-        "egress": egress_section(reached, settings.egress),
+        "egress": egress,
     }
+
+
+def _records(index: PackageIndex) -> Manifest:
+    """Return the feed of advisories, and the fetch log if it is not the servers' default."""
+    feed, log = index.feed, index.fetch_log
+    advisories = {} if feed is None else {"advisories": _feed(feed)}
+    days = {"fetchLog": {"days": log.days, "addresses": log.addresses}}
+    return {**advisories, **({} if log == FetchLog() else days)}
+
+
+def _feed(feed: AdvisoryFeed) -> Manifest:
+    source: Manifest = {"url": feed.url} if feed.url else {"osv": {}}
+    bundle = {"caBundle": feed.ca_bundle} if feed.ca_bundle else {}
+    return {**source, **bundle, "pollSeconds": feed.poll_seconds}
 
 
 def _names(index: PackageIndex) -> Manifest:

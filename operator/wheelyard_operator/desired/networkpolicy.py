@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from wheelyard_operator.desired.common import index_metadata, selector_labels
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, endpoint
-from wheelyard_operator.egress import PYPI, EgressSettings, Host
+from wheelyard_operator.egress import WORDS, EgressSettings, Host
 from wheelyard_operator.resource import Manifest, Network, PackageIndex, S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import port_of
 from wheelyard_operator.settings import Settings
@@ -96,9 +96,9 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
 
 
 def _hosts(index: PackageIndex, blocked: Collection[str]) -> set[str]:
-    """Return the hosts of upstreams and of the webhook, in the form of `allowed_form`."""
+    """Return the hosts of upstreams, advisories and events, in the form of `allowed_form`."""
     asked = [each for each in index.upstreams if not each.offline and each.name not in blocked]
-    return {host for each in asked for host in each.hosts} | ({index.webhook.host} if index.webhook else set())
+    return {*(host for each in asked for host in each.hosts), *index.other_hosts}
 
 
 def _to_upstreams(hosts: Collection[str], network: Network, egress: EgressSettings) -> list[Manifest]:
@@ -117,9 +117,9 @@ def _to_upstreams(hosts: Collection[str], network: Network, egress: EgressSettin
 
 
 def _name(host: str) -> str:
-    """Return the name of a host of an upstream, "" for PyPI, which no exception from the proxy can name."""
+    """Return the name of a host of an upstream, "" for PyPI and OSV, which no exception from the proxy can name."""
     found = Host.parse(host)
-    return found.name if found and host != PYPI else ""
+    return found.name if found and host not in WORDS else ""
 
 
 def _public(denied: Iterable[str]) -> list[Manifest]:

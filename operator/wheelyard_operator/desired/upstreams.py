@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from wheelyard_operator.egress import PYPI, EgressSettings
+from wheelyard_operator.egress import WORDS, EgressSettings
 from wheelyard_operator.resource import Manifest, PackageIndex, Upstream
 from wheelyard_operator.resource.upstreams import allowed_form, server_form
 
@@ -33,9 +33,13 @@ def upstream_section(upstream: Upstream, *, is_blocked: bool) -> Manifest:
     }
 
 
-def egress_section(upstreams: Iterable[Upstream], egress: EgressSettings) -> Manifest:
-    """Return `egress`: the hosts of these upstreams alone, so that no other change replaces servers."""
-    hosts = {host if host == PYPI else server_form(host) for each in upstreams for host in each.hosts}
+def egress_section(upstreams: Iterable[Upstream], egress: EgressSettings, feed: str = "") -> Manifest:
+    """Return `egress`: the hosts of these upstreams and this feed alone.
+
+    So a change of other hosts replaces no servers.
+    """
+    named = {*(host for each in upstreams for host in each.hosts), *([feed] if feed else [])}
+    hosts = {host if host in WORDS else server_form(host) for host in named}
     optional = {
         "proxy": egress.proxy,
         "noProxy": list(egress.no_proxy) if egress.proxy else [],

@@ -41,8 +41,14 @@ def _file(body: dict[str, Any]) -> PolicyFileState:
 
 
 def _advisories(body: dict[str, Any]) -> AdvisoriesState:
-    feed, waiting = _text(body["feed"]), _text(body["waiting"])
-    return AdvisoriesState(feed, _count(body["records"]), _flag(body["late"]), waiting)
+    return AdvisoriesState(
+        feed=_text(body["feed"]),
+        records=_count(body["records"]),
+        is_late=_flag(body["late"]),
+        is_lost=_flag(body["lost"]),
+        failure=_text(body["failure"]),
+        waiting=_text(body["waiting"]),
+    )
 
 
 def _quarantine(body: dict[str, Any]) -> QuarantineState:

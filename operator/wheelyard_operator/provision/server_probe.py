@@ -15,6 +15,8 @@ from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
 _MAX_ANSWER_BYTES = 64_000
 """16 upstreams, each with 500 characters that JSON writes as six."""
+_MAX_POLICY_BYTES = 2_000_000
+"""1,000 exceptions that were used, each with a reason of 200 characters that JSON writes as six."""
 _MAX_UPSTREAMS = 16
 _MAX_COUNT = 10**12
 _MAX_TIME = 10**10
@@ -61,13 +63,15 @@ class ServerProbe:
 
     def ask_policy(self, pod: Manifest) -> PolicyAnswer | None:
         """Return what a pod's server says about its policy, None without an answer."""
-        return self._get(pod, "/policy", parse_policy)
+        return self._get(pod, "/policy", parse_policy, _MAX_POLICY_BYTES)
 
     def ask_events(self, pod: Manifest) -> EventsAnswer | None:
         """Return what a pod's server says about its events, None without an answer."""
         return self._get(pod, "/events", parse_events)
 
-    def _get(self, pod: Manifest, path: str, parse: Callable[[dict[str, Any]], _T]) -> _T | None:
+    def _get(
+        self, pod: Manifest, path: str, parse: Callable[[dict[str, Any]], _T], max_bytes: int = _MAX_ANSWER_BYTES
+    ) -> _T | None:
         address = pod.get("status", {}).get("podIP", "")
         if not address:
             return None
@@ -77,7 +81,7 @@ class ServerProbe:
             with _ended_in_time(connection.sock):
                 connection.request("GET", path)
                 with connection.getresponse() as response:
-                    return parse(json.loads(response.read(_MAX_ANSWER_BYTES)))
+                    return parse(json.loads(response.read(max_bytes)))
         except (HTTPException, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
         finally:

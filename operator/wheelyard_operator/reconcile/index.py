@@ -10,6 +10,7 @@ from wheelyard_operator.provision.server_probe import Answer, AskEvents, AskPoli
 from wheelyard_operator.reconcile.api_refusals import as_problem, namespace_terminates
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.endpoints import BusyError
+from wheelyard_operator.reconcile.feed_policy import feed_refusal
 from wheelyard_operator.reconcile.finalizers import Finalizers, missing_finalizers
 from wheelyard_operator.reconcile.index_children import IndexChildren, IndexProgress
 from wheelyard_operator.reconcile.index_findings import index_findings, policy_findings
@@ -130,7 +131,8 @@ class IndexReconciler:
         if progress.policy is None:
             return None
         asked = {pod["metadata"]["name"]: self.ask_policy(pod) for pod in _talking(pods, answers)}
-        return policy_findings(progress.policy, {**dict.fromkeys(answers), **asked})
+        refusal = feed_refusal(progress.policy.index, self.settings.egress)
+        return policy_findings(progress.policy, refusal, {**dict.fromkeys(answers), **asked})
 
     def _report(
         self,

@@ -12,6 +12,7 @@ from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.accepted_users import accepted_users
 from wheelyard_operator.reconcile.children import Children
+from wheelyard_operator.reconcile.feed_policy import without_refused_feed
 from wheelyard_operator.reconcile.optional_children import OptionalChildren, apply_optional_children
 from wheelyard_operator.reconcile.renamed_fields import check_field_names
 from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_secret
@@ -68,7 +69,8 @@ class IndexChildren:
             progress.users = progress.access.users
             progress.policy = ServerPolicy.of(observed, self.settings.policy_minimum, now)
             self._apply_urgent(observed, progress.access, children, progress)
-            permitted = without_refused_webhook(observed, self.settings.egress)
+            egress = self.settings.egress
+            permitted = without_refused_feed(without_refused_webhook(observed, egress), egress)
             self._apply_rest(without_refused_secrets(permitted), children, progress)
         except Problem as problem:
             progress.problem = problem

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from wheelyard_operator.desired.common import selector_labels
 from wheelyard_operator.observe import ObservedIndex, staying
 from wheelyard_operator.policy_states import PolicyAnswer
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index_children import IndexProgress
 from wheelyard_operator.reconcile.server_policy import ServerPolicy
@@ -14,7 +15,9 @@ from wheelyard_operator.status.options import exposed_condition, monitored_condi
 from wheelyard_operator.status.policy import PolicyFindings
 
 
-def policy_findings(found: ServerPolicy, answers: Mapping[str, PolicyAnswer | None]) -> PolicyFindings | None:
+def policy_findings(
+    found: ServerPolicy, feed_refusal: Problem | None, answers: Mapping[str, PolicyAnswer | None]
+) -> PolicyFindings | None:
     """Return the findings about a policy; `answers` are those of the ready pods, by name."""
     policy = found.index.policy
     if policy is None:
@@ -26,6 +29,7 @@ def policy_findings(found: ServerPolicy, answers: Mapping[str, PolicyAnswer | No
         raised=found.raised,
         cut=found.cut,
         left_out=sorted(found.left_out.first),
+        feed_refusal=feed_refusal,
         answers=answers,
     )
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from wheelyard_operator.condition_types import UPSTREAMS_READY
 from wheelyard_operator.desired.common import decoded
-from wheelyard_operator.egress import PYPI, EgressSettings, Host
+from wheelyard_operator.egress import OSV, PYPI, EgressSettings, Host
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, PackageIndex, Upstream
@@ -93,6 +93,8 @@ def allows_host(host: str, namespace: str, egress: EgressSettings) -> bool:
     """Return whether an index of this namespace may use a host, in the form of `allowed_form`."""
     if host == PYPI:
         return egress.allows_pypi
+    if host == OSV:
+        return egress.allows_osv
     return is_listed(host, namespace, egress.allowed_hosts)
 
 

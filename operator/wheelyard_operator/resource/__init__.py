@@ -31,6 +31,7 @@ from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.policy import Consent, Policy
 from wheelyard_operator.resource.publishers import TokenIdentity
+from wheelyard_operator.resource.records import AdvisoryFeed, FetchLog
 from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import CodeArtifact, Upstream
@@ -56,10 +57,12 @@ __all__ = [
     "USER",
     "USER_LABEL",
     "VERSION",
+    "AdvisoryFeed",
     "Autoscaling",
     "CodeArtifact",
     "Consent",
     "External",
+    "FetchLog",
     "Grant",
     "HTTPRouteSpec",
     "IndexUser",

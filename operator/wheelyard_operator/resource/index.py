@@ -11,6 +11,7 @@ from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
 from wheelyard_operator.resource.policy import Policy
+from wheelyard_operator.resource.records import AdvisoryFeed, FetchLog
 from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import Upstream
@@ -103,6 +104,9 @@ class PackageIndex:
     """Other indexes, in order: the first that has a name owns it."""
     private_names: tuple[str, ...]
     """Globs on names that no upstream is asked for."""
+    feed: AdvisoryFeed | None
+    """None if no advisories are fetched."""
+    fetch_log: FetchLog
     webhook: Webhook | None
     """None if no events are sent."""
     policy: Policy | None
@@ -134,6 +138,8 @@ class PackageIndex:
             maximum=Maximum.parse(users.get("maximum", {})),
             upstreams=tuple(Upstream.parse(each) for each in spec.get("upstreams", ())),
             private_names=tuple(spec.get("names", {}).get("private", ())),
+            feed=AdvisoryFeed.of_index(spec),
+            fetch_log=FetchLog.parse(spec.get("fetchLog", {})),
             webhook=Webhook.parse(spec["webhook"]) if "webhook" in spec else None,
             policy=Policy.parse(spec.get("policy", {})) if "policy" in spec or spec.get("upstreams") else None,
             renamed=renamed_fields(body),
@@ -175,6 +181,11 @@ class PackageIndex:
     def policy_configmap_name(self) -> str:
         """The ConfigMap with the policy file."""
         return f"{self.child_name}-policy"
+
+    @property
+    def other_hosts(self) -> frozenset[str]:
+        """The hosts of the webhook and of the feed of advisories, in the form of `allowed_form`."""
+        return frozenset(each.host for each in (self.webhook, self.feed) if each)
 
     @property
     def made_secret_name(self) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from wheelyard_operator.durations import parse_duration
-from wheelyard_operator.egress import PYPI
+from wheelyard_operator.egress import PYPI, WORDS
 from wheelyard_operator.resource.meta import Manifest
 
 _PORTS = {"http": 80, "https": 443}
@@ -96,12 +96,12 @@ def allowed_form(address: str) -> str:
     """Return a URL or `host[:port]` as the list of allowed hosts has it.
 
     That is `host` or `host:port`, without the port that the scheme implies, and with `http://`
-    before it if the connection is not encrypted. A host named pypi has its port, because the word
-    alone means PyPI.
+    before it if the connection is not encrypted. A host named pypi or osv has its port, because the
+    words alone mean PyPI and OSV.
     """
     parts = urlsplit(address if "://" in address else f"https://{address}")
     host, port = parts.hostname or "", port_of(address)
-    implied = port == _PORTS[parts.scheme] and host != PYPI
+    implied = port == _PORTS[parts.scheme] and host not in WORDS
     return f"{'http://' if parts.scheme == 'http' else ''}{host}{'' if implied else f':{port}'}"
 
 

@@ -10,6 +10,7 @@ from wheelyard_operator.condition_types import (
     QUARANTINED,
 )
 from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, Policy
 from wheelyard_operator.status.conditions import Condition
 from wheelyard_operator.times import end_of, later
@@ -24,8 +25,13 @@ _WAITING = (
     " wheelyard advisories accept."
 )
 _LATE = (
-    "The feed of advisories has brought nothing new for too long. Known ones still count, but newer malware is not"
+    "The feed of advisories has brought nothing new for hours{}. Known ones still count, but newer malware is not"
     " refused. See the logs of the index servers, and spec.advisories."
+)
+
+_LOST = (
+    "An index server cannot read the advisories in the storage. The last ones that it has read still count. See the"
+    " logs of the index servers."
 )
 
 
@@ -44,6 +50,8 @@ class PolicyFindings:
     """Sentences about exceptions of the index that are allowed in part."""
     left_out: Sequence[str] = ()
     """Namespaces whose newest exceptions have no room."""
+    feed_refusal: Problem | None = None
+    """Why the servers get no feed of advisories."""
     answers: Mapping[str, PolicyAnswer | None] = field(default_factory=dict)
     """The answer of each ready pod, by name; None did not answer."""
 
@@ -106,6 +114,8 @@ def _refused(server: str, error: str) -> str:
 def _advisories(findings: PolicyFindings) -> list[Condition]:
     if not findings.policy.reads_advisories:
         return []
+    if refusal := findings.feed_refusal:
+        return [Condition(ADVISORIES_CURRENT, "False", refusal.reason, refusal.message)]
     states = [each.advisories for each in findings.given if each.advisories]
     if not states:
         message = "No index server has reported its advisories yet."
@@ -121,11 +131,20 @@ def _problems(states: Iterable[AdvisoriesState], policy: Policy) -> Iterator[tup
         if not state.records and not state.feed:
             yield "NoFeed", f"{_without_advisories(policy)} Set spec.advisories, or use wheelyard advisories load."
         elif not state.records:
-            yield "NothingYet", f"No advisories have come from the feed yet. {_without_advisories(policy)}"
+            yield (
+                "NothingYet",
+                f"No advisories have come from the feed yet{_why(state)}. {_without_advisories(policy)}",
+            )
+        elif state.is_lost:
+            yield "Lost", _LOST
         elif state.waiting:
             yield "WaitsForPerson", _WAITING.format(state.waiting.rstrip("."))
         elif state.is_late:
-            yield "Late", _LATE
+            yield "Late", _LATE.format(_why(state))
+
+
+def _why(state: AdvisoriesState) -> str:
+    return f": {state.failure.rstrip('.')}" if state.failure else ""
 
 
 def _without_advisories(policy: Policy) -> str:

@@ -29,6 +29,7 @@ def test_everything_is_read() -> None:
             Host("http://", "nexus.packages.svc", ":8081"),
         ),
         allows_pypi=True,
+        allows_osv=False,
         allowed_roles=(ROLE,),
         proxy="http://proxy.example.com:3128",
         no_proxy=("corp.example", "10.0.0.1"),
@@ -39,8 +40,8 @@ def test_everything_is_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("HOSTS", "https://a.example", "must be pypi, HOST, HOST:PORT or http://HOST:PORT"),
-        ("HOSTS", "a.example/simple", "must be pypi, HOST"),
+        ("HOSTS", "https://a.example", "must be pypi, osv, HOST, HOST:PORT or http://HOST:PORT"),
+        ("HOSTS", "a.example/simple", "must be pypi, osv, HOST"),
         ("HOSTS", "a:0", "must be pypi"),
         ("HOSTS", "A.example", "must have lowercase letters"),
         ("HOSTS", "x{namespace}.example", "between {namespace} and its neighbors"),

@@ -149,6 +149,6 @@ def test_text_that_is_not_a_certificate_is_refused(bundle: str) -> None:
 
 def test_what_upstreams_may_be_is_read() -> None:
     settings = Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_UPSTREAM_HOSTS": "a.example"})
-    assert settings.egress == EgressSettings((Host("", "a.example", ""),), allows_pypi=False)
+    assert settings.egress == EgressSettings((Host("", "a.example", ""),), allows_pypi=False, allows_osv=False)
     with pytest.raises(SettingsError, match=r"The Helm chart's upstreams\.proxy must be a URL"):
         Settings.from_environment({"WHEELYARD_IMAGE": "w:1", "WHEELYARD_UPSTREAM_PROXY": "proxy"})

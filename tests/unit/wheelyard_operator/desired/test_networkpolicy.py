@@ -185,7 +185,11 @@ def test_networks_of_the_cluster_are_denied_like_private_ones() -> None:
 
 def test_each_upstream_opens_the_ports_of_its_hosts() -> None:
     made = with_upstreams(NEXUS)
-    assert [port for port in (80, 443, 8081, 9443) if lets_out(made, INTERNET, port)] == [8081, 9443]
+    assert [port for port in (80, 443, 8081, 9443) if lets_out(made, INTERNET, port)] == [443, 8081, 9443]
+    spec = {"networkPolicy": {}, "upstreams": [NEXUS], "advisories": {"none": {}}}
+    without_feed = networkpolicy(an_index(storage={"volume": {"size": "1Gi"}}, spec=spec), IN_CLUSTER)
+    assert without_feed is not None
+    assert [port for port in (80, 443, 8081, 9443) if lets_out(without_feed, INTERNET, port)] == [8081, 9443]
 
 
 def test_upstreams_with_private_addresses_are_named_as_peers() -> None:

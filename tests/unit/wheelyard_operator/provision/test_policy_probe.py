@@ -12,7 +12,7 @@ from wheelyard_operator.policy_states import (
 from wheelyard_operator.provision.policy_probe import parse_events, parse_policy
 
 FILE = {"revision": "ab" * 32, "usable": True, "error": ""}
-ADVISORIES = {"feed": "osv", "records": 12, "late": False, "waiting": ""}
+ADVISORIES = {"feed": "osv", "records": 12, "late": False, "lost": False, "waiting": "", "failure": ""}
 QUARANTINE = {"entries": 7, "first": [{"what": "requests==2.99", "reason": "bad\x1b[31m", "by": "ops.ann"}] * 7}
 
 
@@ -20,7 +20,7 @@ def test_an_answer_is_read() -> None:
     found = parse_policy({"file": {**FILE, "loaded": 1}, "advisories": ADVISORIES, "quarantine": QUARANTINE})
     assert found == PolicyAnswer(
         PolicyFileState("ab" * 32, True, ""),
-        AdvisoriesState("osv", 12, False, ""),
+        AdvisoriesState("osv", 12, False, False, "", ""),
         QuarantineState(7, ("requests==2.99 (bad [31m)",) * 5),
     )
 

@@ -166,6 +166,8 @@ SCENES = {
             "names": {"private": ["acme-*"]},
             "upstreams": [TORCH],
             "policy": POLICY,
+            "advisories": {"url": "https://mirror.example:7443/osv/", "caBundle": CERTIFICATES[0], "poll": "2m"},
+            "fetchLog": {"retention": "90d", "addresses": "Full"},
             "webhook": {
                 "url": "https://hooks.example:9443/a",
                 "secretRef": {"name": "signing"},
@@ -257,12 +259,18 @@ SCENES = {
         }
     ),
     "pypi": Scene(
-        {"storage": {"volume": {"size": "20Gi"}}, "replicas": 1, "upstreams": [{"name": "a", "pypi": {}}]}
+        {
+            "storage": {"volume": {"size": "20Gi"}},
+            "replicas": 1,
+            "upstreams": [{"name": "a", "pypi": {}}],
+            "advisories": {"osv": {}},
+        }
     ),
     "tokens": Scene(
         {
             "storage": {"s3": {**S3, "provision": {"bucket": True, "user": True}}},
             "upstreams": [{"name": "a", "url": "https://a.example/", "credentials": {"codeArtifact": DOMAIN}}],
+            "advisories": {"none": {}},
         }
     ),
     "rotating": Scene(
@@ -346,6 +354,13 @@ INDEX_CASES: dict[str, Case] = {
     "limits.projectFiles": Case(10, "index.yaml, pods"),
     "limits.mirroredSize": Case("1Gi", "index.yaml, pods"),
     "names.private": Case([], "policy.yaml"),
+    "advisories.osv": Case(None, "index.yaml, pods", "pypi", also={"advisories.none": {}}),
+    "advisories.none": Case(None, "index.yaml, pods", "tokens", also={"advisories.osv": {}}),
+    "advisories.url": Case("https://mirror.example:8443/osv/", "NetworkPolicy, index.yaml, pods"),
+    "advisories.caBundle": Case(CERTIFICATES[1], "index.yaml, pods"),
+    "advisories.poll": Case("1m", "index.yaml, pods"),
+    "fetchLog.retention": Case("30d", "index.yaml, pods"),
+    "fetchLog.addresses": Case("Network", "index.yaml, pods"),
     "webhook.url": Case("https://hooks.example:8443/a", "NetworkPolicy, index.yaml, pods"),
     "webhook.secretRef.name": Case("other-keys", "index status, pods"),
     "webhook.events": Case(["blocked"], "index.yaml, pods"),

@@ -183,7 +183,7 @@ def come_to_rest(world: World) -> None:
             return
 
 
-HOSTS = tuple(Host("", "*", port) for port in ("", ":8443", ":9443"))
+HOSTS = tuple(Host("", "*", port) for port in ("", ":7443", ":8443", ":9443"))
 EGRESS = EgressSettings(HOSTS, webhook_hosts=HOSTS, allowed_roles=(READER,))
 STAGE = replace(SETTINGS, allowed_issuers=ISSUERS, allowed_endpoints=ENDPOINTS, egress=EGRESS)
 

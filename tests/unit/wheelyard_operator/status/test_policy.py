@@ -4,11 +4,12 @@ import pytest
 
 from unit.wheelyard_operator.fakes import NOW
 from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer, PolicyFileState, QuarantineState
+from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Policy
 from wheelyard_operator.status.conditions import Condition
 from wheelyard_operator.status.policy import PolicyFindings, count_in_force, next_end, policy_conditions
 
-CURRENT = AdvisoriesState("osv", 12, False, "")
+CURRENT = AdvisoriesState("osv", 12, False, False, "", "")
 NOTHING = QuarantineState(0, ())
 EXCEPTION = {"packages": ["urllib3"], "versions": "==2", "from": ["cooldown"], "until": "2027-12-15"}
 
@@ -56,17 +57,20 @@ def test_what_the_platform_team_has_raised_is_said() -> None:
     ("state", "policy", "status", "reason", "words"),
     [
         (CURRENT, {}, "True", "Current", "current advisories"),
-        (AdvisoriesState("", 0, False, ""), {}, "False", "NoFeed", "no file is refused because of malware"),
+        (CURRENT._replace(feed="", records=0), {}, "False", "NoFeed", "no file is refused because of malware"),
         (
-            AdvisoriesState("", 0, False, ""),
+            CURRENT._replace(feed="", records=0),
             {"malware": {"action": "Block", "requireFeed": True}},
             "False",
             "NoFeed",
             "so files of upstreams are refused (malware.requireFeed)",
         ),
-        (AdvisoriesState("", 5, False, ""), {}, "True", "Current", "current advisories"),
-        (AdvisoriesState("osv", 0, False, ""), {}, "False", "NothingYet", "have come from the feed yet"),
-        (CURRENT._replace(is_late=True), {}, "False", "Late", "brought nothing new for too long"),
+        (CURRENT._replace(feed=""), {}, "True", "Current", "current advisories"),
+        (CURRENT._replace(records=0), {}, "False", "NothingYet", "have come from the feed yet"),
+        (CURRENT._replace(records=0, failure="503."), {}, "False", "NothingYet", "feed yet: 503. There are"),
+        (CURRENT._replace(is_late=True, failure="503."), {}, "False", "Late", "new for hours: 503. Known"),
+        (CURRENT._replace(is_lost=True), {}, "False", "Lost", "cannot read the advisories in the storage"),
+        (CURRENT._replace(is_late=True), {}, "False", "Late", "brought nothing new for hours. Known"),
         (
             CURRENT._replace(waiting="lost 12 %."),
             {},
@@ -80,6 +84,12 @@ def test_advisories(state: AdvisoriesState, policy: Any, status: str, reason: st
     found = conditions(answer(), answer(advisories=state), policy=policy)["AdvisoriesCurrent"]
     assert (found.status, found.reason) == (status, reason)
     assert words in found.message
+
+
+def test_a_feed_that_is_not_allowed_is_said_whatever_servers_say() -> None:
+    refusal = Problem("AdvisoriesCurrent", "HostNotAllowed", "have this added")
+    found = conditions(answer(), feed_refusal=refusal)["AdvisoriesCurrent"]
+    assert found == Condition("AdvisoriesCurrent", "False", "HostNotAllowed", "have this added")
 
 
 def test_advisories_that_no_rule_reads_have_no_condition() -> None:
