@@ -15,8 +15,8 @@ from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.confirmation import CONFIRMED_AFTER
-from wheelyard_server.policy.decide import decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
+from wheelyard_server.policy.judge import Judge
 from wheelyard_server.upstream import Page, PageFile
 
 URL = "https://upstream.example.com/simple/"
@@ -37,7 +37,7 @@ def made(*files: str | PageFile, **fields: object) -> Mirror:
 
 def listed(mirror: Mirror) -> list[str]:
     project = Project(name="demo", owner="up", mirror=mirror)
-    files = (each for each in mirror.files if decide(each, project, Basis(POLICY), START).is_listed)
+    files = (each for each in mirror.files if Judge(project, Basis(POLICY), START).verdict(each).is_listed)
     return [file.filename for file in files]
 
 

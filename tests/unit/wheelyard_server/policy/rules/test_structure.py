@@ -1,4 +1,4 @@
-"""Every rule, alone and against the others: nothing permits what another rule refuses."""
+"""Owners, private names, statuses and files that are gone: the rules that no exception lifts."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,8 @@ from wheelyard_server.model.status import Status
 from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.confirmation import CONFIRMED_AFTER
-from wheelyard_server.policy.decide import decide
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
+from wheelyard_server.policy.judge import Judge
 from wheelyard_server.policy.quarantine import Quarantine, Quarantined
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
 
@@ -44,7 +44,7 @@ def project(name: str = "demo", owner: str = "up", **fields: object) -> Project:
 
 
 def verdict(on: Project, file: File | MirroredFile = FILE, policy: FilePolicy = POLICY) -> Verdict:
-    return decide(file, on, Basis(policy), NOW)
+    return Judge(on, Basis(policy), NOW).verdict(file)
 
 
 def test_a_file_that_no_rule_concerns_is_listed_and_served() -> None:
