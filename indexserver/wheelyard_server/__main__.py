@@ -6,12 +6,21 @@ import os
 import sys
 from importlib.metadata import version
 
-from wheelyard_server.commands import advisories, fetches, import_users, maintain, manage, policies, serve
+from wheelyard_server.commands import (
+    advisories,
+    fetches,
+    import_users,
+    maintain,
+    manage,
+    policies,
+    serve,
+    vulnerabilities,
+)
 from wheelyard_server.errors import WheelyardError
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web.telemetry import logs
 
-COMMANDS = (serve, maintain, manage, advisories, fetches, policies, import_users)
+COMMANDS = (serve, maintain, manage, advisories, fetches, policies, vulnerabilities, import_users)
 
 
 def main() -> None:

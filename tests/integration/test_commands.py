@@ -193,3 +193,16 @@ def test_a_policy_is_tried_on_lock_files_before_it_is_merged(server: Server, tmp
     wrong = wheelyard("policy", "plan", "--config", str(plain), variables=owner)
     assert wrong.returncode == 1
     assert "cooldwn" in wrong.stderr
+
+
+def test_a_person_asks_for_known_vulnerabilities(server: Server) -> None:
+    owner = {
+        "TWINE_REPOSITORY_URL": f"{server.url}/legacy/",
+        "TWINE_USERNAME": "team.owner",
+        "TWINE_PASSWORD": OWNER,
+    }
+    shown = wheelyard("vulnerabilities", "--days", "7", variables=owner)
+    assert shown.stdout.startswith("This index has no advisories yet, so no vulnerability can be found.\n")
+    assert answer(wheelyard("vulnerabilities", "--json", variables=owner))["vulnerabilities"] == []
+    assert answer(wheelyard("vulnerabilities", "--format", "sarif", variables=owner))["version"] == "2.1.0"
+    assert answer(wheelyard("vulnerabilities", "--format", "cyclonedx", variables=owner))["specVersion"] == "1.6"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from wheelyard_server.access.fetcher import login_of
 from wheelyard_server.access.guarded_changes import GuardedChanges
 from wheelyard_server.access.rules import Verb
+from wheelyard_server.catalog.exposures import Exposures
 from wheelyard_server.catalog.fetches.answers import FetchFilter, Statistics, WhoFetched
 from wheelyard_server.catalog.fetches.fetch_log import Coverage
 from wheelyard_server.catalog.plans import Plan, Release
@@ -52,6 +53,13 @@ class GuardedLog(GuardedChanges):
         locked = [each for each in releases if self._may_manage(each.project)]
         basis = self._catalog.basis
         return await self._catalog.planner.plan(basis.value, basis.planned(file), files, locked), coverage
+
+    async def exposures(self, days: int) -> tuple[Exposures, Coverage]:
+        """Return what is known about files that were fetched, of the projects that the principal may manage."""
+        self._require_some(Verb.MANAGE)
+        used, coverage = await self._catalog.fetches.used(days, self._may_manage)
+        files = await asyncio.to_thread(used.files)
+        return await self._catalog.exposures.find(files, self._catalog.basis.value), coverage
 
     def require_planner(self) -> None:
         """Refuse a principal that may manage nothing, before its request is read."""

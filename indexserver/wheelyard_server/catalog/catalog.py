@@ -16,6 +16,7 @@ from wheelyard_server.catalog.counts import Counts, Source
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.decisions import Decisions
 from wheelyard_server.catalog.documents import Documents
+from wheelyard_server.catalog.exposures import ExposureFinder
 from wheelyard_server.catalog.facts import Facts, Lookups
 from wheelyard_server.catalog.fetches.fetch_log import FetchLog
 from wheelyard_server.catalog.freshness import FreshProject, FreshReader
@@ -110,6 +111,8 @@ class Catalog(CatalogChanges):
         """The advisories that are in force."""
         self.planner = Planner(self._documents, now)
         """Compares policies."""
+        self.exposures = ExposureFinder(self._documents)
+        """Compares fetched files with advisories."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
         self._facts = Facts(self._documents, views, self.writes, Lookups(self._license, self._publisher_of))
         parts = Parts(

@@ -26,10 +26,15 @@ def as_text(answer: Any) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Return rows as a table with a head, "-" for values that are missing."""
-    cells = [[each.upper() for each in columns], *([str(row[each] or "-") for each in columns] for row in rows)]
+    cells = [[each.upper() for each in columns], *([_printable(row[each]) for each in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _printable(value: Any) -> str:
+    """Return a value for a cell. Authors of foreign texts must not control the terminal."""
+    return "".join(each if each.isprintable() else "?" for each in str(value)) if value else "-"
 
 
 def project_as_text(project: Any) -> str:

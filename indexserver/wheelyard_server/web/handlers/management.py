@@ -29,6 +29,7 @@ from wheelyard_server.web.handlers.management_schemas import (
 )
 from wheelyard_server.web.handlers.operations import Call, Operation
 from wheelyard_server.web.handlers.plans import PLAN_OPERATIONS
+from wheelyard_server.web.handlers.vulnerabilities import VULNERABILITY_OPERATIONS
 
 MAX_PAGE_ROWS = 1000
 """The most rows of a list in one answer."""
@@ -215,4 +216,5 @@ OPERATIONS = (
     Operation("POST", f"{_PROJECT}/refresh", "Ask the upstream for a project now", refresh, ProjectDetails),
     *FETCH_OPERATIONS,
     *PLAN_OPERATIONS,
+    *VULNERABILITY_OPERATIONS,
 )

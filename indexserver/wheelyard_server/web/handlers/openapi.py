@@ -79,6 +79,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "default": {"description": "Refused", "content": _content("application/problem+json", ProblemDetails)},
         },
     }
+    described["responses"]["200"]["content"].update({media_type: {} for media_type in operation.reports})
     for name, purpose in (operation.query or {}).items():
         described["parameters"].append({**_parameter(name, "query", required=False), "description": purpose})
     if isinstance(operation.body, LargeBody):

@@ -6,7 +6,7 @@ differ.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import hdrs, web
@@ -40,6 +40,13 @@ class LargeBody:
     """Checks the permission before the first byte."""
 
 
+class Report(NamedTuple):
+    """An answer in the format of other tools."""
+
+    body: bytes
+    content_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path."""
@@ -47,7 +54,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    handler: Callable[[Call], Awaitable[msgspec.Struct]]
+    handler: Callable[[Call], Awaitable[msgspec.Struct | Report]]
     answer: type[msgspec.Struct]
     body: type[msgspec.Struct] | LargeBody | None = None
     query: Mapping[str, str] | None = None
@@ -57,6 +64,8 @@ class Operation:
     """Refuses a principal before its body is read."""
     changes: bool = True
     """Whether it changes something, if it is no GET."""
+    reports: tuple[str, ...] = ()
+    """Media types of other formats of the answer."""
 
     @property
     def id(self) -> str:
@@ -87,6 +96,8 @@ def route(operation: Operation) -> web.RouteDef:
         elif operation.body is not None:
             body = await _body(request, operation.body, operation.max_body_bytes)
         result = await operation.handler(Call(catalog, request.match_info, request.query, body))
+        if isinstance(result, Report):
+            return web.Response(body=result.body, content_type=result.content_type)
         return web.Response(body=msgspec.json.encode(result), content_type="application/json")
 
     return web.route(operation.method, operation.path, serve, expect_handler=defer_continue)

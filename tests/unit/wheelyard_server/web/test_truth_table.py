@@ -125,7 +125,7 @@ REFUSED_TO_EVERYONE = {
 }
 """Answers to those who may ask, if it is not 200."""
 LISTINGS = ("/simple/", "/api/v1/projects")
-FOR_SOME_PROJECTS = {("POST", "/api/v1/policy/plan")}
+FOR_SOME_PROJECTS = {("POST", "/api/v1/policy/plan"), ("GET", "/api/v1/vulnerabilities")}
 """For users with a permission on any project, tested with their handlers."""
 FOR_EVERYBODY = {
     ("GET", "/"),
