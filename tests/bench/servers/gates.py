@@ -33,7 +33,7 @@ POLL_SECONDS = 2
 
 @dataclass(frozen=True)
 class World:
-    """What is around a gate."""
+    """The upstream and the feed of a gate."""
 
     upstream: Upstream
     feed: OsvServer
@@ -96,7 +96,7 @@ class Gate(Server, ABC):
         raise NotImplementedError
 
     def preview(self, home: Path, world: World, denied: str) -> str:
-        """Return what denying a project would refuse of what it has stored; it does not run."""
+        """Return the stored files that denying a project would refuse; the server does not run."""
         raise NotImplementedError
 
 
