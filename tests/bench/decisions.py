@@ -18,7 +18,7 @@ from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.feed.osv_records import read_record
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import MirroredFile
-from wheelyard_server.policy.advisories import Advisories, Advisory, PackedAdvisories, packed
+from wheelyard_server.policy.advisories import Advisories, PackedAdvisories, joined
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.judge import Judge
 from wheelyard_server.settings.policy import PolicyRules
@@ -51,11 +51,11 @@ def many_entries(text: str) -> PolicyRules:
 
 def all_of_osv() -> Advisories:
     """Return as many advisories as OSV has of PyPI."""
-    by_name: dict[str, list[Advisory]] = {}
+    by_name: dict[str, list[bytes]] = {}
     for record in osv.as_many_as_osv():
-        for name, found in read_record(msgspec.json.encode(record)).advisories.items():
+        for name, found in read_record(msgspec.json.encode(record)).packed.items():
             by_name.setdefault(name, []).append(found)
-    return Advisories("1", PackedAdvisories(({name: packed(tuple(each)) for name, each in by_name.items()},)))
+    return Advisories("1", PackedAdvisories(({name: joined(tuple(each)) for name, each in by_name.items()},)))
 
 
 def project(name: str, days: float) -> Project:
