@@ -50,6 +50,7 @@ class AdvisoryMetrics(Collector):
         yield "unreadable_records", "Records that cannot be read.", float(state.unreadable)
         yield "waiting", "1 if an export waits for a person, else 0.", float(state.waiting is not None)
         yield "failing", "1 if the feed cannot be read, else 0.", float(state.failure is not None)
+        yield "late", "1 if a feed has shown nothing new for six hours, else 0.", float(state.late)
         yield "age_seconds", "Time since the feed showed something new.", state.age
 
 

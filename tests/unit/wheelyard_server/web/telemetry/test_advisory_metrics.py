@@ -48,7 +48,7 @@ async def test_without_a_feed_there_is_nothing_and_nothing_is_late() -> None:
     await world.poll()
     assert world.values() == {
         **dict.fromkeys(("in_force", "lost", "records", "malware_records", "unreadable_records"), 0),
-        **dict.fromkeys(("waiting", "failing", "failures_total"), 0),
+        **dict.fromkeys(("waiting", "failing", "late", "failures_total"), 0),
     }
     assert world.described() == {
         "feed": "", "revision": "", "records": 0, "late": False, "lost": False, "waiting": "", "failure": "",
@@ -80,6 +80,7 @@ async def test_a_feed_that_shows_nothing_new_for_six_hours_is_late() -> None:
     assert world.described()["late"] is False
     await world.poll(1)
     assert world.described()["late"] is True
+    assert world.values()["late"] == 1
     feed.show(osv.malware("MAL-2026-77", "evil", modified=world.time.now()))
     feed.shown = world.time.now()
     await world.poll(121)
