@@ -15,7 +15,7 @@ _MAX_ENTRIES = 5
 _MAX_COUNT = 10**9
 _MAX_TIME = 10**10
 _NO_FILE = {"revision": "", "usable": True, "error": ""}
-_NOTHING = {"entries": 0, "first": ()}
+_NOTHING: dict[str, Any] = {"entries": ()}
 
 
 def parse_policy(body: dict[str, Any]) -> PolicyAnswer:
@@ -52,8 +52,14 @@ def _advisories(body: dict[str, Any]) -> AdvisoriesState:
 
 
 def _quarantine(body: dict[str, Any]) -> QuarantineState:
-    first = tuple(f"{_text(each['what'])} ({_text(each['reason'])})" for each in body["first"][:_MAX_ENTRIES])
-    return QuarantineState(_count(body["entries"]), first)
+    entries = body["entries"]
+    return QuarantineState(len(entries), tuple(map(_entry, entries[:_MAX_ENTRIES])))
+
+
+def _entry(body: dict[str, Any]) -> str:
+    version = f"=={_text(body['version'])}" if body.get("version") else ""
+    what = f"{_text(body['project'])}{version}" if body.get("project") else f"sha256 {_text(body['sha256'])}"
+    return f"{what} ({_text(body['reason'])})"
 
 
 def _text(value: Any) -> str:

@@ -15,8 +15,9 @@ from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
 _MAX_ANSWER_BYTES = 64_000
 """16 upstreams, each with 500 characters that JSON writes as six."""
-_MAX_POLICY_BYTES = 2_000_000
-"""1,000 exceptions that were used, each with a reason of 200 characters that JSON writes as six."""
+_MAX_POLICY_BYTES = 4_000_000
+"""1,000 used exceptions and 1,000 entries of the quarantine, each with a reason of 200 characters
+that JSON writes as six."""
 _MAX_UPSTREAMS = 16
 _MAX_COUNT = 10**12
 _MAX_TIME = 10**10

@@ -13,7 +13,15 @@ from wheelyard_operator.provision.policy_probe import parse_events, parse_policy
 
 FILE = {"revision": "ab" * 32, "usable": True, "error": ""}
 ADVISORIES = {"feed": "osv", "records": 12, "late": False, "lost": False, "waiting": "", "failure": ""}
-QUARANTINE = {"entries": 7, "first": [{"what": "requests==2.99", "reason": "bad\x1b[31m", "by": "ops.ann"}] * 7}
+ENTRY = {"reason": "bad\x1b[31m", "by": "ops.ann", "at": "2026-11-30T02:00:00Z"}
+QUARANTINE = {
+    "entries": [
+        {"project": "requests", "version": "2.99", **ENTRY},
+        {"project": "demo", **ENTRY},
+        {"sha256": "ab", **ENTRY},
+        *[{"project": "more", **ENTRY}] * 4,
+    ]
+}
 
 
 def test_an_answer_is_read() -> None:
@@ -21,7 +29,16 @@ def test_an_answer_is_read() -> None:
     assert found == PolicyAnswer(
         PolicyFileState("ab" * 32, True, ""),
         AdvisoriesState("osv", 12, False, False, "", ""),
-        QuarantineState(7, ("requests==2.99 (bad [31m)",) * 5),
+        QuarantineState(
+            7,
+            (
+                "requests==2.99 (bad [31m)",
+                "demo (bad [31m)",
+                "sha256 ab (bad [31m)",
+                "more (bad [31m)",
+                "more (bad [31m)",
+            ),
+        ),
     )
 
 
@@ -45,8 +62,9 @@ def test_texts_are_bounded() -> None:
         {"file": FILE, "advisories": {**ADVISORIES, "records": True}},
         {"file": FILE, "advisories": {**ADVISORIES, "records": -1}},
         {"file": FILE, "advisories": {**ADVISORIES, "late": "no"}},
-        {"file": FILE, "quarantine": {"entries": 10**12, "first": []}},
-        {"file": FILE, "quarantine": {"entries": 1, "first": [{"what": "a"}]}},
+        {"file": FILE, "quarantine": {"entries": 10**12}},
+        {"file": FILE, "quarantine": {"entries": [{"project": "a"}]}},
+        {"file": FILE, "quarantine": {"entries": [{"reason": "a"}]}},
         {"file": FILE, "quarantine": []},
     ],
 )
