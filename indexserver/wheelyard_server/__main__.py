@@ -13,6 +13,7 @@ from wheelyard_server.commands import (
     maintain,
     manage,
     policies,
+    quarantine,
     serve,
     vulnerabilities,
 )
@@ -20,7 +21,7 @@ from wheelyard_server.errors import WheelyardError
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web.telemetry import logs
 
-COMMANDS = (serve, maintain, manage, advisories, fetches, policies, vulnerabilities, import_users)
+COMMANDS = (serve, maintain, manage, advisories, fetches, policies, vulnerabilities, quarantine, import_users)
 
 
 def main() -> None:

@@ -281,7 +281,7 @@ def _enforce_policy(app: web.Application, path: Path | None) -> PolicyStates:
     catalog = app[CATALOG]
     app.middlewares.append(record_refusals(catalog.decisions.refused))
     file = None if path is None else _follow_policy_file(app, path, catalog)
-    return PolicyStates(file, catalog.counts, AdvisoryStates(catalog.advisories))
+    return PolicyStates(file, catalog.quarantine, AdvisoryStates(catalog.advisories), catalog.counts)
 
 
 def _follow_policy_file(app: web.Application, path: Path, catalog: Catalog) -> FollowedPolicyFile:

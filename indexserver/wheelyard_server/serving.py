@@ -19,6 +19,7 @@ from wheelyard_server.app import CATALOG, METRICS_APP, UPSTREAMS, build
 from wheelyard_server.catalog.advisories.following import CHECK_SECONDS
 from wheelyard_server.catalog.fetches.fetch_log import FLUSH_SECONDS, MAINTAIN_SECONDS, FetchLog
 from wheelyard_server.catalog.ownership import take_ownership
+from wheelyard_server.catalog.quarantine import POLL_SECONDS
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.catalog.write_safety import WriteSafety
 from wheelyard_server.errors import BusyError, LoopEndedError, StorageError, UnsafeStorageError
@@ -112,13 +113,16 @@ async def _started_or_stopped(app: web.Application, storage: Storage, index: str
             await app[CATALOG].format()
             # Before the first request: nothing is served that is known to be malware.
             await app[CATALOG].advisories.follow()
-        except StorageError as error:
+            # Without it, a server that has just started would serve what people have quarantined.
+            await app[CATALOG].quarantine.refresh()
+        except (StorageError, TimeoutError) as error:
             log.warning("The storage does not answer yet, trying again: %s", error)
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
         else:
             check_writes(app, storage)
             keep_fetch_log(app)
             follow_advisories(app)
+            follow_quarantine(app)
             # All objects so far are permanent. Without this, each collection would scan them and
             # block the event loop.
             gc.freeze()
@@ -158,6 +162,11 @@ def follow_advisories(app: web.Application) -> None:
     app[BACKGROUND].start("following the advisories", follow, CHECK_SECONDS)
     if advisories.has_feed:
         app[BACKGROUND].start("fetching advisories", fetch, CHECK_SECONDS, at_once=True, late_seconds=FETCH_SECONDS)
+
+
+def follow_quarantine(app: web.Application) -> None:
+    """Put what people have quarantined by hand in force whenever it changes."""
+    app[BACKGROUND].start("following the quarantine", app[CATALOG].quarantine.follow, POLL_SECONDS)
 
 
 async def _check_writes(gate: WriteGate, safety: WriteSafety) -> None:

@@ -22,7 +22,7 @@ FOR_WEB = {
     "catalog": {
         "advisories.state",
         "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
-        "mirrors.shadows", "policy_file", "exposures", "fetches.answers", "plans", "fetches.fetch_log",
+        "mirrors.shadows", "policy_file", "quarantine", "exposures", "fetches.answers", "plans", "fetches.fetch_log",
         "inspection.wording", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",
     },
 }  # fmt: skip

@@ -1,8 +1,10 @@
 """The layout of a storage: the page, the server that writes it and the operator that deletes it say the same."""
 
+import asyncio
 import re
 import time
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,8 @@ async def test_the_page_has_every_key_that_a_server_writes(tmp_path: Path, monke
     export = await FakeFeed(records={"MAL-2026-1": osv.malware("MAL-2026-1", "evil")}).export()
     assert export is not None
     await catalog.advisories.load(export, "loaded by ann", is_accepted=False)
+    monkeypatch.setattr(catalog.quarantine, "_sleep", partial(asyncio.sleep, 0))
+    await catalog.quarantine_file("a" * 64, "leaked", "ann")
     others = {
         layout.verdict(Server("", ""), is_safe=False),
         layout.probe("a"),

@@ -26,6 +26,10 @@ class AuditVerb(StrEnum):
     """Asking an upstream for a page at once."""
     ADVISORIES = "advisories"
     """Loading advisories, or accepting that a feed takes some away."""
+    QUARANTINE = "quarantine"
+    """Refusing files by hand."""
+    LIFT = "lift"
+    """Ending a quarantine."""
     MINT = "mint"
     """Exchanging a CI token for a token of this index."""
 

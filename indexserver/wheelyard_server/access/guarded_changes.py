@@ -13,6 +13,7 @@ from wheelyard_server.feed import Export
 from wheelyard_server.model import File, Project
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.policy.quarantine import Quarantined
 
 
 class GuardedChanges(PermissionChecks):
@@ -91,6 +92,42 @@ class GuardedChanges(PermissionChecks):
         """Accept that the feed takes records away, and return the state."""
         self.require_manager()
         return await self._catalog.advisories.accept()
+
+    async def quarantine(self, name: NormalizedName, version: str, reason: str) -> tuple[Quarantined, ...]:
+        """Refuse all files of a project, or of a version of it, and return all entries that this user manages."""
+        self._require(Verb.MANAGE, name)
+        await self._catalog.quarantine_release(name, version, reason, str(self.principal))
+        return self.quarantined()
+
+    async def lift(self, name: NormalizedName, version: str) -> tuple[Quarantined, ...]:
+        """Undo exactly this `quarantine`, and return the entries that remain."""
+        self._require(Verb.MANAGE, name)
+        await self._catalog.quarantine.lift(project=name, version=version)
+        return self.quarantined()
+
+    async def quarantine_file(self, sha256: str, reason: str) -> tuple[Quarantined, ...]:
+        """Refuse the bytes with a digest. They may belong to any project, so this needs the right to manage all."""
+        self._record.sha256 = sha256
+        self._require_all(Verb.MANAGE)
+        await self._catalog.quarantine_file(sha256, reason, str(self.principal))
+        return self.quarantined()
+
+    async def lift_file(self, sha256: str) -> tuple[Quarantined, ...]:
+        """Undo exactly this `quarantine_file`, and return the entries that remain."""
+        self._record.sha256 = sha256
+        self._require_all(Verb.MANAGE)
+        await self._catalog.quarantine.lift(sha256=sha256)
+        return self.quarantined()
+
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        """Return the entries of projects that the principal manages, and those of files if it manages all."""
+        self._require_some(Verb.MANAGE)
+        all_ = self._rules.allows_all(self.principal, Verb.MANAGE)
+        return tuple(
+            each
+            for each in self._catalog.quarantine.entries
+            if all_ or (each.project and self._may(Verb.MANAGE, NormalizedName(each.project)))
+        )
 
     def _recorded(self, files: tuple[File, ...]) -> tuple[File, ...]:
         self._record.files = tuple(file.filename for file in files)

@@ -34,6 +34,7 @@ from wheelyard_server.catalog.project_list import ProjectList
 from wheelyard_server.catalog.projects import Projects, SerialListing
 from wheelyard_server.catalog.provenance.later_attestations import LaterAttestations
 from wheelyard_server.catalog.publish import Publisher, UploadLimits
+from wheelyard_server.catalog.quarantine import SharedQuarantine
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import (
     CachedDocument,
@@ -113,6 +114,8 @@ class Catalog(CatalogChanges):
         """Compares policies."""
         self.exposures = ExposureFinder(self._documents)
         """Compares fetched files with advisories."""
+        self.quarantine = SharedQuarantine(storage, self.basis, self.writes, lambda: now().timestamp())
+        """What people have quarantined by hand, on all replicas."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
         self._facts = Facts(self._documents, views, self.writes, Lookups(self._license, self._publisher_of))
         parts = Parts(

@@ -14,6 +14,7 @@ from wheelyard_server.catalog.mirrors.mirrors import Mirrors
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.mirrors.shadows import Shadow
 from wheelyard_server.catalog.publish import Publisher, Upload
+from wheelyard_server.catalog.quarantine import SharedQuarantine
 from wheelyard_server.catalog.single_use import SingleUse
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.catalog.write_gate import WriteGate
@@ -22,6 +23,7 @@ from wheelyard_server.errors import NotFoundError
 from wheelyard_server.model import Change, File, Project
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.policy.quarantine import Quarantined
 
 
 class CatalogChanges(ABC):
@@ -31,6 +33,8 @@ class CatalogChanges(ABC):
     """The gate that every change passes."""
     mirrored: MirroredCatalog
     """The files of upstreams."""
+    quarantine: SharedQuarantine
+    """What people have quarantined by hand."""
     _documents: Documents
     _reader: FreshReader
     _mirrors: Mirrors
@@ -113,6 +117,17 @@ class CatalogChanges(ABC):
 
     def _change(self, by: str) -> Change:
         return Change(at=self._now(), by=by)
+
+    async def quarantine_release(
+        self, name: NormalizedName, version: str, reason: str, by: str = ""
+    ) -> tuple[Quarantined, ...]:
+        """Refuse all files of a project, or of a version of it; see `SharedQuarantine.add`."""
+        entry = Quarantined(project=name, version=version, reason=reason, by=by, at=self._now())
+        return await self.quarantine.add(entry)
+
+    async def quarantine_file(self, sha256: str, reason: str, by: str = "") -> tuple[Quarantined, ...]:
+        """Refuse the bytes with a digest, whatever their project; see `SharedQuarantine.add`."""
+        return await self.quarantine.add(Quarantined(sha256=sha256, reason=reason, by=by, at=self._now()))
 
     async def use_once(self, thing: str, until: datetime) -> bool:
         """Return whether this is the first use of a token; see `SingleUse.use`."""

@@ -24,6 +24,7 @@ from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
 from wheelyard_server.maintenance.fetches import FetchesCopier
 from wheelyard_server.maintenance.inventory import for_each, projects
 from wheelyard_server.maintenance.mirrored import digests, kept_bytes
+from wheelyard_server.maintenance.quarantine import copy_quarantine
 from wheelyard_server.maintenance.uploads import used_ids
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import NormalizedName
@@ -80,6 +81,7 @@ class Copier:
         await for_each(names(), copy, PROJECTS_AT_ONCE)
         await FetchesCopier(self.source, self.target, self.report).run()
         await copy_advisories(self.source, self.target, self.report)
+        await copy_quarantine(self.source, self.target)
 
     async def _find_kept(self) -> None:
         present = (await kept_bytes(self.target)).objects

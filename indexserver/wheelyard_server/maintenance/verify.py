@@ -20,6 +20,7 @@ from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report
 from wheelyard_server.maintenance.fetches import verify_fetches
 from wheelyard_server.maintenance.inventory import Objects, for_each, projects
 from wheelyard_server.maintenance.mirrored import Names, kept_bytes
+from wheelyard_server.maintenance.quarantine import verify_quarantine
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import File, Project
 from wheelyard_server.names import DistributionIdentity, NormalizedName, distribution_identity
@@ -64,6 +65,7 @@ class StorageVerifier:
         await self._check_mirrored(documents)
         await verify_fetches(self.storage, self.report)
         await verify_advisories(self.storage, self.report)
+        await verify_quarantine(self.storage, self.report)
         await self._check_suspects(documents)
 
     async def _check_identity(self) -> None:

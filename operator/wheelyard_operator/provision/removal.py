@@ -21,6 +21,7 @@ OURS = (
     "files/",
     "mirrored/",
     "advisories/",
+    "policy/",
     "fetches/",
     "catalog/",
     "spent/",

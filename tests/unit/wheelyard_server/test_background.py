@@ -38,6 +38,7 @@ LOOPS = (
     "merging the fetch log",
     "following the advisories",
     "fetching advisories",
+    "following the quarantine",
 )
 """All loops of a server, which the functions below start."""
 
@@ -48,7 +49,8 @@ SUPERVISED = {
     "app._measure_kept": (),  # Only with upstreams.
     "serving.check_writes": LOOPS[3:4],
     "serving.keep_fetch_log": LOOPS[5:7],
-    "serving.follow_advisories": LOOPS[7:],
+    "serving.follow_advisories": LOOPS[7:9],
+    "serving.follow_quarantine": LOOPS[9:],
     "web.front.connection_server.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
@@ -172,6 +174,7 @@ async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
         serving.check_writes(application, storage)
         serving.keep_fetch_log(application)
         serving.follow_advisories(application)
+        serving.follow_quarantine(application)
         yield running
 
 

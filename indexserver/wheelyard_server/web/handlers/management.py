@@ -29,6 +29,7 @@ from wheelyard_server.web.handlers.management_schemas import (
 )
 from wheelyard_server.web.handlers.operations import Call, Operation
 from wheelyard_server.web.handlers.plans import PLAN_OPERATIONS
+from wheelyard_server.web.handlers.quarantine import QUARANTINE_OPERATIONS
 from wheelyard_server.web.handlers.vulnerabilities import VULNERABILITY_OPERATIONS
 
 MAX_PAGE_ROWS = 1000
@@ -217,4 +218,5 @@ OPERATIONS = (
     *FETCH_OPERATIONS,
     *PLAN_OPERATIONS,
     *VULNERABILITY_OPERATIONS,
+    *QUARANTINE_OPERATIONS,
 )

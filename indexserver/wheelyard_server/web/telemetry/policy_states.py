@@ -2,17 +2,27 @@
 
 from typing import Any
 
+import msgspec
+
 from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
+from wheelyard_server.catalog.quarantine import SharedQuarantine
 from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
 
 
 class PolicyStates:
     """The content of `GET /policy` at the metrics port."""
 
-    def __init__(self, file: FollowedPolicyFile | None, counts: Counts, advisories: AdvisoryStates) -> None:
-        """Take the policy file, None if the server has none, the uses of exceptions, and the advisories."""
+    def __init__(
+        self,
+        file: FollowedPolicyFile | None,
+        quarantine: SharedQuarantine,
+        advisories: AdvisoryStates,
+        counts: Counts,
+    ) -> None:
+        """Take the policy file, None if the server has none, and the other parts of the basis of verdicts."""
         self._file = file
+        self._quarantine = quarantine
         self._counts = counts
         self._advisories = advisories
 
@@ -22,6 +32,11 @@ class PolicyStates:
         return {
             "file": None if self._file is None else _described(self._file),
             "advisories": self._advisories.described(),
+            "quarantine": {
+                "entries": msgspec.to_builtins(self._quarantine.entries),
+                "error": self._quarantine.error,
+                "looked": int(self._quarantine.looked),
+            },
             "exceptionsUsed": [
                 {"reason": reason, "times": each.times, "last": int(each.last.timestamp())}
                 for reason, each in used.items()

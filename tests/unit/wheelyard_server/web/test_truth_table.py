@@ -4,8 +4,10 @@
 it.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from wheelyard_server import app
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
+from wheelyard_server.app import CATALOG
 from wheelyard_server.settings import Listener, Settings
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
@@ -101,6 +104,11 @@ ROUTES_BY_VERB = {
         ("GET", "/api/v1/projects/{project}/shadows"),
         ("GET", "/api/v1/fetches?project={project}"),
         ("POST", "/api/v1/projects/{project}/release"),
+        *(
+            (method, f"/api/v1/quarantine/projects/{{project}}{version}")
+            for version in ("", "/versions/1.0")
+            for method in ("PUT", "DELETE")
+        ),
     ],
 }
 MIRRORED = ("open-up", "team-up")
@@ -117,8 +125,13 @@ ROUTES_OF_THE_WHOLE_INDEX = {
     ("PUT", "/api/v1/advisories"): 200,
     # Nothing waits.
     ("POST", "/api/v1/advisories/accept"): 409,
+    ("PUT", "/api/v1/quarantine/files/{sha256}"): 200,
+    ("DELETE", "/api/v1/quarantine/files/{sha256}"): 200,
+    # Users with fewer rights see the entries of their projects; here, only the boss manages any.
+    ("GET", "/api/v1/quarantine"): 200,
 }
 """The answer to a user who may manage all projects by one grant: the boss, on both listeners."""
+BODIES = {"projects": {"status": "active"}, "quarantine": {"reason": "alert"}}
 REFUSED_TO_EVERYONE = {
     # A name is only given back if it has no files of its own.
     "/api/v1/projects/{project}/release": 409,
@@ -155,7 +168,11 @@ def listener(request: pytest.FixtureRequest) -> Listener:
 
 @pytest.fixture
 async def client(
-    settings: Settings, storage: MemoryStorage, tmp_path: Path, listener: Listener
+    settings: Settings,
+    storage: MemoryStorage,
+    tmp_path: Path,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Client]:
     """Return an index with version 1.0 of each project, published by the boss."""
     settings.access_file.write_bytes(msgspec.yaml.encode(ACCESS))
@@ -163,6 +180,7 @@ async def client(
     for project in MIRRORED:
         await mirror(storage, project, distributions.wheel(tmp_path, project.replace("-", "_")))
     application[LIFECYCLE].started = True
+    monkeypatch.setattr(application[CATALOG].quarantine, "_sleep", partial(asyncio.sleep, 0))
     async with TestClient(LimitedServer(application, settings.limits, listener=listener)) as test_client:
         for project in PROJECTS:
             path = distributions.wheel(tmp_path, project.replace("-", "_"))
@@ -186,7 +204,7 @@ async def test_the_whole_table(
             path = template.format(project=project, sha256=digest, wheel=wheel)
             body: dict[str, Any] = {"data": form(tmp_path / wheel)} if template in UPLOAD_PATHS else {}
             if method == "PUT":
-                body = {"json": {"status": "active"} if verb == "m" else {}}
+                body = {"json": BODIES.get(template.split("/")[3], {}) if verb == "m" else {}}
             answer = await client.request(method, path, headers=headers, **body)
             storage.objects.clear()
             storage.objects.update(before)
@@ -204,7 +222,9 @@ async def test_only_a_manager_of_all_projects_may_do_what_concerns_all(client: C
     for (method, path), granted in ROUTES_OF_THE_WHOLE_INDEX.items():
         body: dict[str, Any] = {"data": export} if method == "PUT" else {}
         sent = {**headers, "Content-Type": "application/zip"} if method == "PUT" else headers
-        answer = await client.request(method, path, headers=sent, **body)
+        if "quarantine" in path and method == "PUT":
+            body, sent = {"json": BODIES["quarantine"]}, headers
+        answer = await client.request(method, path.format(sha256="a" * 64), headers=sent, **body)
         assert answer.status == (granted if subject == "boss" else _refusal(subject, "m")), (method, path)
 
 
