@@ -20,9 +20,9 @@ FOR_WEB = {
         "token_exchange",
     },
     "catalog": {
-        "advisories.state",
+        "advisories.state", "quarantine",
         "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
-        "mirrors.shadows", "policy_file", "quarantine", "exposures", "fetches.answers", "plans", "fetches.fetch_log",
+        "mirrors.shadows", "policy_file", "exposures", "fetches.answers", "plans", "fetches.fetch_log",
         "inspection.wording", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",
     },
 }  # fmt: skip
