@@ -7,11 +7,13 @@ import lupa
 import pytest
 import yaml
 
-from unit.wheelyard_operator.fakes import NOW, a_user, an_index
+from unit.wheelyard_operator.fakes import NOW, a_user, an_exception, an_index
 from unit.wheelyard_operator.status.test_rollout import deployment, quota
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.reconcile.api_refusals import namespace_terminates
+from wheelyard_operator.resource.consent import Judgment, Refusal
 from wheelyard_operator.status.conditions import paused_conditions
+from wheelyard_operator.status.exception import exception_status
 from wheelyard_operator.status.index import IndexFindings, index_status
 from wheelyard_operator.status.storage import ReadyStorage
 from wheelyard_operator.status.user import UserFindings, user_status
@@ -145,3 +147,22 @@ def test_a_resource_being_deleted_is_progressing() -> None:
 
 def test_both_kinds_of_resources_get_the_same_health() -> None:
     assert CHECKS[PREFIX + "PackageIndex"] == CHECKS[PREFIX + "IndexUser"]
+
+
+def an_exception_s(reason: str) -> dict[str, Any]:
+    """Return the status of an exception that is refused for this reason, or accepted without one."""
+    refusal = Refusal(reason, "ask its owner") if reason else None
+    return exception_status(an_exception(), Judgment("2026-12-16T00:00:00Z", refusal), NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (new("packageexceptions"), ("Progressing", "InProgress")),
+        (an_exception_s(""), ("Healthy", "Current")),
+        (an_exception_s("Ended"), ("Healthy", "Current")),
+        (an_exception_s("NotConsented"), ("Degraded", "Failed")),
+    ],
+)
+def test_an_exception_that_has_ended_fails_no_deployment(status: Any, expected: tuple[str, str]) -> None:
+    assert (health("PackageException", status)[0], kstatus(status)) == expected

@@ -20,6 +20,8 @@ MAX_EXCEPTIONS = 1_000
 MAX_BYTES = 1_000_000
 """Less than the 1 MiB of a ConfigMap, and of what servers read."""
 VOLUME = "policy"
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""The one with the C library takes a quarter of the time."""
 _SEEN = "seen.json"
 """The key with the times at which the exceptions of the index were first seen: only the operator reads it."""
 
@@ -31,7 +33,7 @@ def policy_file(private_names: Iterable[str], rules: Manifest, exceptions: Itera
     """
     policy = {**_without_empty(rules), "exceptions": list(exceptions)}
     content = {"names": {"private": list(private_names)}, "policy": policy}
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return str(yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True))
 
 
 def exception_entry(exception: PackageException, ends: str) -> Manifest:
