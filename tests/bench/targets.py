@@ -84,6 +84,14 @@ _WARM = ("html", "json", "html-gzip", "json-gzip", "known", "50kb")
 _MIRRORED = [f"mirrors/{name}/rate" for name in _WARM]
 _MIRRORED_CPU = [f"mirrors/{name}/cpu" for name in _WARM]
 
+_RULES_CPU = [
+    *_terms([f"rules/{name}/cpu" for name in _WARM], ("wheelyard-mirror-rules",), MIRROR),
+    *_terms(
+        [f"rules/{name}/cpu" for name in _WARM], ("wheelyard-mirror-aiohttp-rules",), ("wheelyard-mirror-aiohttp",)
+    ),
+]
+_LOG_CPU = _terms(["rules/50kb/cpu", "rules/5mb/cpu"], MIRROR, ("wheelyard-mirror-unlogged",))
+
 TARGETS: Sequence[Target] = (
     Target("hot project page (HTML, JSON, gzip, 304), to nginx", 1.0, _terms(_HOT, FOLDER, NGINX)),
     Target("the same with freshness 2 s on S3, to nginx", 1.0, _terms(_HOT, ("wheelyard-s3-2s",), NGINX)),
@@ -176,5 +184,7 @@ TARGETS: Sequence[Target] = (
         ),
         at_least=False,
     ),
+    Target("hot pages and files with policies: CPU, to those without", 1.05, _RULES_CPU, at_least=False),
+    Target("downloads with the fetch log: CPU, to those without", 1.01, _LOG_CPU, at_least=False),
     Target("memory after 2,000 projects", 200, _terms(["memory/resident/used"], FOLDER), "MB", at_least=False),
 )

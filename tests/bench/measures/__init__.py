@@ -33,6 +33,7 @@ ALL: Sequence[Group] = (
     stalls.GROUP,
     mirrors.GROUP,
     mirrors.INSTALLS,
+    mirrors.RULES,
     policies.GROUP,
 )
 BY_NAME = {group.name: group for group in ALL}

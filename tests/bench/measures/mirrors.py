@@ -1,6 +1,7 @@
 """Pages and files of an upstream through mirrors, warm and cold, next to nginx, which is the upstream itself."""
 
 import time
+from dataclasses import replace
 
 from bench import data
 from bench.measure import Figure, Group, Measure, Subject
@@ -58,4 +59,15 @@ INSTALLS = Group(
         client("uv-install-cold", "uv pip install, cold", uv_install, is_cold=True),
         client("uv-install", "uv pip install, warm", uv_install),
     ),
+)
+_HOT = (
+    *(each for each in SMALL_PAGES if each.name in ("html", "json-gzip", "known")),
+    hit("50kb", "50 KB", 32),
+    hit("5mb", "5 MB", 4),
+)
+RULES = Group(
+    "rules",
+    "Policies and the fetch log: the same pages and files with and without them",
+    "made",
+    tuple(replace(each, rounds_for_one=2) for each in _HOT),
 )

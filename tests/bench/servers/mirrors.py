@@ -1,16 +1,33 @@
 """Mirrors of the bench's nginx: Wheelyard, and other products as `support.real_mirrors` starts them."""
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from bench.data import Tree
+from bench.places import kept
 from bench.servers.base import Running, Server, free_port, start_program, version_in
 from bench.servers.nginx import Nginx
-from bench.servers.publishing import wait_until_answers
+from bench.servers.publishing import READY_SECONDS, wait_until_answers
 from bench.servers.wheelyard import Wheelyard
+from support import osv
 from support.real_mirrors import PRODUCTS, Product
+from wheelyard_server.storage import layout
 
 MIRRORING = frozenset({"mirrors", "mirrored-installs"})
+_POLICY = """\
+policy:
+  cooldown: {age: 7d, fixes: 4h}
+  deny: [{packages: ["evil-*"], reason: measured}]
+  vulnerabilities: {action: Block, severity: High}
+  licenses: {action: Block, deny: ["AGPL-*"]}
+  formats: {action: Block, allow: [wheel]}
+  exceptions:
+  - {packages: ["made-*"], versions: "==1.0", from: [cooldown], until: "2099-01-01", reason: measured}
+"""
 
 
 class Mirror(Server):
@@ -55,6 +72,8 @@ class WheelyardMirror(Wheelyard):
     """Wheelyard on a folder, whose upstream is nginx."""
 
     groups: frozenset[str] = MIRRORING
+    has_policy: bool = False
+    """Whether it has rules and all of OSV's advisories, as made records."""
 
     @property
     def caches(self) -> bool:
@@ -70,10 +89,14 @@ class WheelyardMirror(Wheelyard):
         upstream = Nginx().start(home, tree)
         host = upstream.url.removeprefix("http://")
         changed = {
+            **self.changed,
             "upstreams": [{"name": "nginx", "url": f"{upstream.url}/simple/"}],
             "egress": {"allowedHosts": [host]},
+            **(_policy(home) if self.has_policy else {}),
         }
         running = replace(self, changed=changed).start_empty(home)
+        if self.has_policy:
+            _wait_for_advisories(home / "storage")
         return replace(running, aids=upstream.programs)
 
     def start_empty(self, home: Path) -> Running:
@@ -81,7 +104,49 @@ class WheelyardMirror(Wheelyard):
         return super().start(home, None)
 
 
+def _policy(home: Path) -> dict[str, Any]:
+    file = home / "policy.yaml"
+    file.write_text(_POLICY)
+    advisories = kept("osv-1", lambda folder: _write_advisories(folder / "all.zip"))
+    return {"policyFile": str(file), "advisories": {"file": str(advisories / "all.zip")}}
+
+
+def _wait_for_advisories(storage: Path) -> None:
+    """Wait until the server no longer works on the feed, which takes seconds."""
+    pointer, end = storage / layout.CURRENT_ADVISORIES, time.monotonic() + READY_SECONDS
+    while not (pointer.exists() and _has_read(msgspec.json.decode(pointer.read_bytes()))):
+        if time.monotonic() > end:
+            raise RuntimeError("there are no advisories")
+        time.sleep(0.1)
+
+
+def _has_read(pointer: dict[str, object]) -> bool:
+    return bool(pointer.get("base")) and not pointer.get("claim")
+
+
+def _write_advisories(target: Path) -> None:
+    target.write_bytes(osv.export(osv.as_many_as_osv()))
+
+
+_SETTINGS = "a folder, one process; upstream: the nginx of this bench"
+_NO_FAST_LANE = {"performance": {"fastLane": False}}
+_RULES = frozenset({"rules"})
 ALL = (
-    WheelyardMirror("wheelyard-mirror", "a folder, one process; upstream: the nginx of this bench"),
+    WheelyardMirror("wheelyard-mirror", _SETTINGS, groups=MIRRORING | _RULES),
+    WheelyardMirror("wheelyard-mirror-rules", f"{_SETTINGS}; all rules", has_policy=True, groups=_RULES),
+    WheelyardMirror("wheelyard-mirror-aiohttp", f"{_SETTINGS}; no fast lane", changed=_NO_FAST_LANE, groups=_RULES),
+    WheelyardMirror(
+        "wheelyard-mirror-aiohttp-rules",
+        f"{_SETTINGS}; no fast lane; all rules",
+        changed=_NO_FAST_LANE,
+        has_policy=True,
+        groups=_RULES,
+    ),
+    WheelyardMirror(
+        "wheelyard-mirror-unlogged",
+        f"{_SETTINGS}; no fetch log",
+        changed={"fetchLog": {"days": 0}},
+        groups=_RULES,
+    ),
     *(Mirror(product) for product in PRODUCTS),
 )
