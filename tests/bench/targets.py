@@ -84,11 +84,10 @@ _WARM = ("html", "json", "html-gzip", "json-gzip", "known", "50kb")
 _MIRRORED = [f"mirrors/{name}/rate" for name in _WARM]
 _MIRRORED_CPU = [f"mirrors/{name}/cpu" for name in _WARM]
 
+_RULES_MEASURED = [f"rules/{name}/cpu" for name in ("html", "json-gzip", "known", "50kb", "5mb")]
 _RULES_CPU = [
-    *_terms([f"rules/{name}/cpu" for name in _WARM], ("wheelyard-mirror-rules",), MIRROR),
-    *_terms(
-        [f"rules/{name}/cpu" for name in _WARM], ("wheelyard-mirror-aiohttp-rules",), ("wheelyard-mirror-aiohttp",)
-    ),
+    *_terms(_RULES_MEASURED, ("wheelyard-mirror-rules",), MIRROR),
+    *_terms(_RULES_MEASURED, ("wheelyard-mirror-aiohttp-rules",), ("wheelyard-mirror-aiohttp",)),
 ]
 _LOG_CPU = _terms(["rules/50kb/cpu", "rules/5mb/cpu"], MIRROR, ("wheelyard-mirror-unlogged",))
 
