@@ -283,6 +283,7 @@ def laptop(folder: Path, other: Upstream, variables: Mapping[str, str]) -> Itera
     """Run `wheelyard serve` with an upstream and a private name; yield its URL and its instructions."""
     url, log = f"127.0.0.1:{free_port()}", folder / "log"
     options = ["--upstream", f"team={other.url}", "--private", "acme-*", "--storage", f"file:{folder}/data"]
+    options += ["--advisories", "none"]
     command = [sys.executable, "-m", "wheelyard_server", "serve", *options, "--listen", url]
     with (
         log.open("wb") as output,
