@@ -246,5 +246,9 @@ class NothingWaitsError(WheelyardError):
         super().__init__("Nothing waits: all advisories that the feed shows are in force")
 
 
+class FeedPartMissingError(FeedError):
+    """The feed has no such file (404 or 410)."""
+
+
 class NoListingError(FeedError):
     """The feed has no list of changes, only exports."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from yarl import URL
 
-from wheelyard_server.errors import NoListingError
+from wheelyard_server.errors import FeedPartMissingError, NoListingError
 from wheelyard_server.feed import Export, Listing, Record
 from wheelyard_server.feed.exports import MAX_EXPORT_BYTES, read_export
 from wheelyard_server.feed.listings import MAX_LISTING_BYTES, read_listing
 from wheelyard_server.feed.osv_records import MAX_RECORD_BYTES, UnreadableRecordError, read_record
-from wheelyard_server.feed.requests import MissingPartError, Requests
+from wheelyard_server.feed.requests import Requests
 from wheelyard_server.sliced import in_slices
 
 EXPORT, LISTING = "all.zip", "modified_id.csv"
@@ -46,7 +46,7 @@ class HttpFeed:
         url = self._folder.joinpath(LISTING, encoded=True)
         try:
             got = await self._requests.get(url, MAX_LISTING_BYTES, etag)
-        except MissingPartError as error:
+        except FeedPartMissingError as error:
             raise NoListingError(error.reason) from error
         if got is None:
             return None
@@ -58,7 +58,7 @@ class HttpFeed:
         url = self._folder.joinpath(f"{identifier}.json", encoded=True)
         try:
             got = await self._requests.get(url, MAX_RECORD_BYTES)
-        except MissingPartError:
+        except FeedPartMissingError:
             return None
         assert got is not None  # noqa: S101 - there was no condition
         try:

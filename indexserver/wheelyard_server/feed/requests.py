@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 from yarl import URL
 
 from wheelyard_server.clock import WallClock
-from wheelyard_server.errors import FeedError
+from wheelyard_server.errors import FeedError, FeedPartMissingError
 from wheelyard_server.upstream import urls
 from wheelyard_server.upstream.allowed_hosts import AllowedHosts
 from wheelyard_server.upstream.bodies import (
@@ -45,10 +45,6 @@ FILE_SECONDS = 600
 _MISSING = frozenset({404, 410})
 _ETAG_LENGTH = 200
 _CHUNK = 1024 * 1024
-
-
-class MissingPartError(FeedError):
-    """The feed has no such part (404 or 410)."""
 
 
 class Got(NamedTuple):
@@ -176,7 +172,7 @@ def _checked(answer: Answer, *, is_conditional: bool) -> Answer:
     if answer.status == 200 or (answer.status == 304 and is_conditional):
         return answer
     if answer.status in _MISSING:
-        raise MissingPartError(f"has no {answer.url.name} ({answer.status})")
+        raise FeedPartMissingError(f"has no {answer.url.name} ({answer.status})")
     raise FeedError(f"answers {answer.status} to a request for {answer.url.name}")
 
 

@@ -34,6 +34,7 @@ NO_ANSWER = {
     errors.UpstreamError,  # another base
     # Fetching advisories is background work, which logs them.
     errors.FeedError,
+    errors.FeedPartMissingError,
     errors.NoListingError,
     errors.WrongBytesError,  # the catalog catches it and reads the bytes elsewhere
 }
