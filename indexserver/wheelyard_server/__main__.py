@@ -16,12 +16,13 @@ from wheelyard_server.commands import (
     quarantine,
     serve,
     vulnerabilities,
+    why,
 )
 from wheelyard_server.errors import WheelyardError
 from wheelyard_server.settings import LogFormat
 from wheelyard_server.web.telemetry import logs
 
-COMMANDS = (serve, maintain, manage, advisories, fetches, policies, vulnerabilities, quarantine, import_users)
+COMMANDS = (serve, maintain, manage, advisories, fetches, policies, vulnerabilities, quarantine, why, import_users)
 
 
 def main() -> None:

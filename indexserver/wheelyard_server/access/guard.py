@@ -12,6 +12,7 @@ from wheelyard_server.access.guarded_log import GuardedLog
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
+from wheelyard_server.catalog.decisions import notes_on
 from wheelyard_server.catalog.mirrors.files import MirroredContent
 from wheelyard_server.catalog.mirrors.new_names import Asker
 from wheelyard_server.catalog.projects import Projects, SerialListing
@@ -86,6 +87,10 @@ class GuardedCatalog(GuardedLog):
         if refusal is not None:
             raise refusal
         return view
+
+    def policy_notes(self) -> tuple[str, ...]:
+        """Return for people which rules of the policy cannot decide about anything now."""
+        return notes_on(self._catalog.basis.value)
 
     async def has(self, name: NormalizedName) -> bool:
         """Return whether there is a readable project of this name; if not, nothing counts as refused."""

@@ -13,6 +13,7 @@ from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import Refusal
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.verdict import Verdict
 from wheelyard_server.settings.policy import Action
 
@@ -80,6 +81,20 @@ class Decisions:
             if times > 1:
                 log.info("%s: %d times in that hour", _title(subject), times)
         self._hour, self._times = hour, {}
+
+
+def notes_on(basis: Basis) -> tuple[str, ...]:
+    """Return for people which rules of a policy cannot decide about anything now."""
+    rules, advisories = basis.policy.rules, basis.advisories
+    wanted = [
+        name
+        for name, rule in (("malware", rules.malware), ("vulnerabilities", rules.vulnerabilities))
+        if rule.action is not Action.OFF
+    ]
+    if advisories.are_known or not wanted:
+        return ()
+    names = " and ".join(wanted)
+    return (f"There are no advisories yet: {names} cannot refuse a file for what a feed would say of it",)
 
 
 def _log(subject: _Subject, action: Action, reason: str) -> None:

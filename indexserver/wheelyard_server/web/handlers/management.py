@@ -3,7 +3,6 @@
 import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from wheelyard_server.catalog.advisories.state import AdvisoriesState
 from wheelyard_server.catalog.edits import Selection
@@ -15,6 +14,7 @@ from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.handlers.advisories import EXPORT, accept_advisories, get_advisories, load_advisories
+from wheelyard_server.web.handlers.decisions import DECISION_OPERATIONS
 from wheelyard_server.web.handlers.fetches import FETCH_OPERATIONS
 from wheelyard_server.web.handlers.management_schemas import (
     ChangedFiles,
@@ -28,12 +28,11 @@ from wheelyard_server.web.handlers.management_schemas import (
     Yank,
 )
 from wheelyard_server.web.handlers.operations import Call, Operation
+from wheelyard_server.web.handlers.paging import PAGING, Page, page_of
 from wheelyard_server.web.handlers.plans import PLAN_OPERATIONS
 from wheelyard_server.web.handlers.quarantine import QUARANTINE_OPERATIONS
 from wheelyard_server.web.handlers.vulnerabilities import VULNERABILITY_OPERATIONS
 
-MAX_PAGE_ROWS = 1000
-"""The most rows of a list in one answer."""
 MAX_QUERY_LENGTH = 200
 MAX_QUERY_WORDS = 10
 
@@ -49,7 +48,7 @@ async def list_projects(call: Call) -> Projects:
 
     They are this index's own, unless `upstream` names where they are mirrored from.
     """
-    words, page, upstream = _words(call.query.get("q", "")), _page(call), call.query.get("upstream")
+    words, page, upstream = _words(call.query.get("q", "")), page_of(call), call.query.get("upstream")
     projects = await (call.catalog.projects() if upstream is None else call.catalog.mirrored_projects(upstream))
     found: list[ProjectEntry] = []
     async for entry in in_turns(projects.after(page.after)):
@@ -63,7 +62,7 @@ async def list_projects(call: Call) -> Projects:
 
 async def get_project(call: Call) -> ProjectDetails:
     """Show a project."""
-    return await _page_of(await call.catalog.project(_project(call)), _page(call))
+    return await _page_of(await call.catalog.project(_project(call)), page_of(call))
 
 
 async def yank(call: Call) -> ChangedFiles:
@@ -84,7 +83,7 @@ async def delete(call: Call) -> ChangedFiles:
 async def set_status(call: Call) -> ProjectDetails:
     """Set a project's status marker."""
     name = _project(call)
-    return await _page_of(await call.catalog.set_status(name, call.body.status, call.body.reason), _Page())
+    return await _page_of(await call.catalog.set_status(name, call.body.status, call.body.reason), Page())
 
 
 async def claim(call: Call) -> NameOwner:
@@ -110,7 +109,7 @@ async def release(call: Call) -> NameOwner:
 
 async def refresh(call: Call) -> ProjectDetails:
     """Ask the upstream for the project now, and show it."""
-    return await _page_of(await call.catalog.refresh(_project(call)), _Page())
+    return await _page_of(await call.catalog.refresh(_project(call)), Page())
 
 
 def _project(call: Call) -> NormalizedName:
@@ -120,18 +119,6 @@ def _project(call: Call) -> NormalizedName:
 def _selection(call: Call) -> Selection:
     version, filename = call.path.get("version"), call.path.get("filename")
     return Selection(None if version is None else parse_version(version), filename)
-
-
-class _Page(NamedTuple):
-    after: str = ""
-    limit: int = MAX_PAGE_ROWS
-
-
-def _page(call: Call) -> _Page:
-    after, limit = call.query.get("after", ""), call.query.get("limit", str(MAX_PAGE_ROWS))
-    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 0 < int(limit) <= MAX_PAGE_ROWS):
-        raise InvalidRequestError(f"`limit` must be a number from 1 to {MAX_PAGE_ROWS}")
-    return _Page(after, int(limit))
 
 
 def _words(query: str) -> Sequence[str]:
@@ -147,7 +134,7 @@ def _matches(entry: ProjectEntry, words: Iterable[str]) -> bool:
     return all(word in text for word in words)
 
 
-async def _page_of(view: ProjectView, page: _Page) -> ProjectDetails:
+async def _page_of(view: ProjectView, page: Page) -> ProjectDetails:
     """Return a project with a page of its files."""
     by_filename = await view.by_filename()
     first = bisect_right(by_filename, page.after, key=_filename)
@@ -164,11 +151,6 @@ _PROJECT = "/api/v1/projects/{project}"
 _VERSION = f"{_PROJECT}/versions/{{version}}"
 _FILE = f"{_PROJECT}/files/{{filename}}"
 _ADVISORIES = "/api/v1/advisories"
-_PAGING = {
-    "after": "the value of `next` in the page before",
-    "limit": f"the maximum number of rows: from 1 to {MAX_PAGE_ROWS}, which is also the default",
-}
-
 OPERATIONS = (
     Operation("GET", "/api/v1/whoami", "Show the current user and its permissions", whoami, Whoami),
     Operation(
@@ -180,10 +162,10 @@ OPERATIONS = (
         query={
             "q": f"words that the name or the summary must contain, at most {MAX_QUERY_WORDS}",
             "upstream": "list the projects that are mirrored from this upstream, or from any if it is *",
-            **_PAGING,
+            **PAGING,
         },
     ),
-    Operation("GET", _PROJECT, "Show a project with its files", get_project, ProjectDetails, query=_PAGING),
+    Operation("GET", _PROJECT, "Show a project with its files", get_project, ProjectDetails, query=PAGING),
     Operation("PUT", f"{_VERSION}/yank", "Yank a version", yank, ChangedFiles, Yank),
     Operation("DELETE", f"{_VERSION}/yank", "Undo the yank of a version", unyank, ChangedFiles),
     Operation("PUT", f"{_FILE}/yank", "Yank a file", yank, ChangedFiles, Yank),
@@ -219,4 +201,5 @@ OPERATIONS = (
     *PLAN_OPERATIONS,
     *VULNERABILITY_OPERATIONS,
     *QUARANTINE_OPERATIONS,
+    *DECISION_OPERATIONS,
 )

@@ -84,6 +84,7 @@ ROUTES_BY_VERB = {
         ("GET", "/pypi/{project}/1.0/json"),
         ("GET", "/{project}/json"),
         ("GET", "/api/v1/projects/{project}"),
+        ("GET", "/api/v1/projects/{project}/decisions"),
         ("GET", "/api/v1/projects/{project}/statistics"),
     ],
     "p": [*(("POST", path) for path in UPLOAD_PATHS), ("POST", "/api/v1/projects/{project}/refresh")],
