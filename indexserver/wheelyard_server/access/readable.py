@@ -1,5 +1,7 @@
 """The catalog as the fast lane may read it: what is cached, and only for readers with the right."""
 
+from collections.abc import Mapping
+
 from wheelyard_server.access.known_readers import KnownReader
 from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.catalog.catalog import Catalog
@@ -20,7 +22,7 @@ class ReadableCatalog:
         self._access = access
         self.counts: Counts = catalog.counts
         """Counters of reads, for the metrics."""
-        self._count_fetch = catalog.fetches.counter.count
+        self._count_fetches = catalog.fetches.counter.count_whole
 
     def cached_project(self, name: NormalizedName) -> "ReadableProject | None":
         """Return a project as it was last read, without asking the storage; None if it is not cached."""
@@ -57,11 +59,18 @@ class ReadableCatalog:
         """Return what a client of this listener gets of an upstream's file; see `MirroredCatalog.cached`."""
         return self._catalog.mirrored.cached(file, listener)
 
-    def record_fetch(
-        self, name: NormalizedName, file: File | MirroredFile, reader: KnownReader, address: str, client: str
+    def record_fetches(
+        self,
+        name: NormalizedName,
+        file: File | MirroredFile,
+        reader: KnownReader,
+        addresses: Mapping[str, int],
+        client: str,
     ) -> None:
-        """Record that a reader at this address, with a client of this family, gets bytes of a whole file."""
-        self._count_fetch((name, file.filename, file.sha256, file.version), reader.login, address, client)
+        """Record that a reader with this kind of client gets a file: how often, by address."""
+        which = (name, file.filename, file.sha256, file.version)
+        for address, number in addresses.items():
+            self._count_fetches(which, reader.login, address, client, number)
 
     async def open(self, name: NormalizedName, file: File | MirroredFile) -> Content:
         """Open all bytes of a file; see `Catalog.open` and `MirroredCatalog.open_kept`, also for the errors."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from wheelyard_server.catalog.advisories.advisories_of_index import AdvisoriesOfIndex, ConfiguredFeed
 from wheelyard_server.catalog.announcements import Announcements
@@ -43,7 +42,7 @@ from wheelyard_server.catalog.stored_project import (
     Views,
 )
 from wheelyard_server.catalog.write_gate import WriteGate
-from wheelyard_server.clock import WallClock
+from wheelyard_server.clock import WallClock, epoch_clock, utc_now
 from wheelyard_server.errors import NotFoundError
 from wheelyard_server.events import Events
 from wheelyard_server.model import FORMAT, File, Project
@@ -76,7 +75,7 @@ class Catalog(CatalogChanges):
         self,
         storage: Storage,
         policy: Policy = Policy(),
-        now: WallClock = lambda: datetime.now(UTC),
+        now: WallClock = utc_now,
         cache: FileCache | None = None,
         may_raise_format: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -106,7 +105,7 @@ class Catalog(CatalogChanges):
         self._single_use = SingleUse(storage)
         self.writes = WriteGate()
         """The gate that every change passes."""
-        self.fetches = FetchLog(storage, policy.fetch_log, lambda: now().timestamp(), self.writes)
+        self.fetches = FetchLog(storage, policy.fetch_log, epoch_clock(now), self.writes)
         """The log of fetched files."""
         self.advisories = AdvisoriesOfIndex(storage, policy.advisories, self.basis.put_advisories, self.writes, now)
         """The advisories that are in force."""

@@ -96,22 +96,42 @@ class FetchCounter:
 
     def count(self, file: FileKey, login: Login, address: str, client: str, *, is_part: bool = False) -> None:
         """Count a fetch by a client of this family, of a whole file or of a part of it."""
+        if not is_part:
+            self.count_whole(file, login, address, client)
+            return
+        self.total += 1
+        tally = self._tally(file, login, address, client)
+        if tally is None:
+            self._drop(1)
+        else:
+            tally.parts += 1
+
+    def count_whole(self, file: FileKey, login: Login, address: str, client: str, number: int = 1) -> None:
+        """Count so many fetches of a whole file. A hot download comes here: it makes one look and no call."""
+        self.total += number
+        now = self._clock()
+        # As `_tally`, without its call.
+        tally = self._tallies.get((file, login, address, client))
+        if tally is None or now >= self._hour_ends:
+            tally = self._tally(file, login, address, client)
+            if tally is None:
+                self._drop(number)
+                return
+        tally.whole += number
+        tally.last = now
+
+    def _tally(self, file: FileKey, login: Login, address: str, client: str) -> _Tally | None:
+        """Return the tally of a fetcher, which fetches now; None if there are too many rows."""
         now = self._clock()
         if now >= self._hour_ends:
             self._begin_hour(now)
-        self.total += 1
         if self._recorded_of is not None:
             address = self._recorded_of(address)
         key = (file, login, address, client)
         tally = self._tallies.get(key) or self._new_tally(key, now)
-        if tally is None:
-            self._drop(1)
-            return
-        if is_part:
-            tally.parts += 1
-        else:
-            tally.whole += 1
-        tally.last = now
+        if tally is not None:
+            tally.last = now
+        return tally
 
     def take(self) -> Counted:
         """Return the fetches since the last time, which are the caller's from then on."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -63,8 +64,7 @@ class AnswerSender:
                 client.send(b"".join((head, request_id, END_OF_HEADERS, body)))
         self._count_reads(group, answer, body)
         if fetched is not None and (body or status is _FOUND):
-            for client, _ in answered:
-                self._record_fetch(group, client, fetched)
+            self._record_fetches(group, (client for client, _ in answered), fetched)
         self._recorder.record(group, answered, status, len(head), len(body))
 
     def _count_reads(self, group: RequestGroup, answer: ReadyAnswer, body: bytes) -> None:
@@ -73,10 +73,15 @@ class AnswerSender:
         elif body and group.target.filename:
             self._catalog.counts.file_reads[Source.MEMORY] += len(group.clients)
 
-    def _record_fetch(self, group: RequestGroup, client: LaneClient, file: File | MirroredFile) -> None:
+    def _record_fetches(
+        self, group: RequestGroup, clients: Iterable[LaneClient], file: File | MirroredFile
+    ) -> None:
         headers = group.headers
-        address = client.sender(headers.forwarded_for)
-        self._catalog.record_fetch(group.target.project, file, headers.reader, address, headers.client_family)
+        addresses: dict[str, int] = {}
+        for client in clients:
+            address = client.sender(headers.forwarded_for)
+            addresses[address] = addresses.get(address, 0) + 1
+        self._catalog.record_fetches(group.target.project, file, headers.reader, addresses, headers.client_family)
 
     def _send_large(
         self, group: RequestGroup, client: LaneClient, request_id: bytes, head: bytes, body: bytes
@@ -102,7 +107,7 @@ class AnswerSender:
                 # If the client has gone, there is nothing left to do.
                 with opened, suppress(ConnectionError, TimeoutError):
                     whole_head = b"".join((head, request_id, END_OF_HEADERS))
-                    began = partial(self._record_fetch, group, client, file)
+                    began = partial(self._record_fetches, group, (client,), file)
                     sent = await client.send_file(whole_head, opened, size, began)
                     if sent < size:
                         log.error("%s was cut off: the file became shorter while it was sent", path)
