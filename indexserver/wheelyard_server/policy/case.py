@@ -59,6 +59,8 @@ class Case:
         One that names advisories lifts what one of them is the reason for, by its id or an alias.
         One that names versions lifts nothing of a file without a version.
         """
+        if not self.of_name.exceptions:
+            return None
         found = (
             each
             for each in self.of_name.exceptions
