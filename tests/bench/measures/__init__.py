@@ -33,6 +33,8 @@ ALL: Sequence[Group] = (
     stalls.GROUP,
     mirrors.GROUP,
     mirrors.INSTALLS,
+    mirrors.FAR,
+    mirrors.BARE,
     mirrors.RULES,
     policies.GROUP,
 )

@@ -51,7 +51,7 @@ def _timed(prepare: Prepare) -> Callable[[Subject], dict[str, float]]:
     def measured(subject: Subject) -> dict[str, float]:
         if subject.is_first and (subject.warm_up or subject.server.caches):
             prepare(subject.running, Path(mkdtemp(dir=subject.memory)))()
-        return _once(subject, subject.running, prepare)
+        return once(subject, subject.running, prepare)
 
     return measured
 
@@ -59,12 +59,13 @@ def _timed(prepare: Prepare) -> Callable[[Subject], dict[str, float]]:
 def _timed_cold(prepare: Prepare) -> Callable[[Subject], dict[str, float]]:
     def measured(subject: Subject) -> dict[str, float]:
         with subject.fresh(subject.tree) as running:
-            return _once(subject, running, prepare)
+            return once(subject, running, prepare)
 
     return measured
 
 
-def _once(subject: Subject, running: Running, prepare: Prepare) -> dict[str, float]:
+def once(subject: Subject, running: Running, prepare: Prepare) -> dict[str, float]:
+    """Return how long a client takes, and the processor time of the server."""
     command = prepare(running, Path(mkdtemp(dir=subject.memory)))
     before, begun = running.usage(), time.perf_counter()
     done = command()

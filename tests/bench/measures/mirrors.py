@@ -6,11 +6,14 @@ from dataclasses import replace
 from bench import data
 from bench.measure import Figure, Group, Measure, Subject
 from bench.measures.files import hit
-from bench.measures.installs import client, uv_compile, uv_install
+from bench.measures.installs import client, once, uv_compile, uv_install
 from bench.measures.pages import AS_JSON_GZIP, SMALL_PAGES, Asking, measure
+from bench.servers.far import ROUND_TRIP_MILLISECONDS
 from bench.web import JSON
 
 _COLD_PAGES = 5
+_PAUSE_SECONDS = 2
+"""Between two clients: a mirror may still read what it has fetched."""
 
 
 def _cold_page(subject: Subject) -> dict[str, float]:
@@ -70,4 +73,40 @@ RULES = Group(
     "Policies and the fetch log: the same pages and files with and without them",
     "made",
     tuple(replace(each, rounds_for_one=2) for each in _HOT),
+)
+FAR = Group(
+    "far-installs",
+    f"A real application from an upstream that is {ROUND_TRIP_MILLISECONDS} ms away",
+    "real",
+    (
+        client("uv-compile-cold", "uv pip compile, cold", uv_compile, is_cold=True),
+        client("uv-install-cold", "uv pip install, cold", uv_install, is_cold=True),
+    ),
+)
+
+
+def _first_and_second(subject: Subject) -> dict[str, float]:
+    """Return what two clients wait for, each without a cache, one after the other."""
+    with subject.fresh(subject.tree) as running:
+        first = once(subject, running, uv_compile)
+        time.sleep(_PAUSE_SECONDS)
+        second = once(subject, running, uv_compile)
+    return {"first": first["seconds"], "second": second["seconds"], "cpu": first["cpu"]}
+
+
+BARE = Group(
+    "bare-installs",
+    "The same from an upstream without core metadata",
+    "real",
+    (
+        Measure(
+            "uv-compile",
+            (
+                Figure("first", "uv pip compile, the first client", "s", more_is_better=False),
+                Figure("second", "uv pip compile, the second client", "s", more_is_better=False),
+                Figure("cpu", "the first client: server CPU", "s", more_is_better=False),
+            ),
+            _first_and_second,
+        ),
+    ),
 )

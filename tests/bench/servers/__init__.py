@@ -6,7 +6,7 @@ stay in the report, with the reason.
 
 from collections.abc import Sequence
 
-from bench.servers import gates, mirrors
+from bench.servers import far, gates, mirrors
 from bench.servers.base import Server
 from bench.servers.devpi import Devpi
 from bench.servers.nginx import Nginx
@@ -26,6 +26,7 @@ ALL: Sequence[Server] = (
     Proxpi(),
     SimpleRepository(),
     *mirrors.ALL,
+    *far.ALL,
     *gates.ALL,
 )
 BY_NAME = {server.name: server for server in ALL}

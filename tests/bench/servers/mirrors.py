@@ -1,7 +1,7 @@
 """Mirrors of the bench's nginx: Wheelyard, and other products as `support.real_mirrors` starts them."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,14 @@ policy:
 class Mirror(Server):
     """A product whose upstream is nginx with the same wheels."""
 
-    groups = MIRRORING
-
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, upstream: Nginx | None = None, suffix: str = "mirror") -> None:
         self._product = product
-        self.name = f"{product.name}-mirror"
-        self.settings = f"{product.settings}; upstream: the nginx of this bench"
+        self._upstream = upstream or Nginx()
+        self.name = f"{product.name}-{suffix}"
+        self.groups = MIRRORING if upstream is None else upstream.groups
+        self.settings = (
+            f"{product.settings}; upstream: {upstream.settings if upstream else 'the nginx of this bench'}"
+        )
         self.pages = product.pages
 
     @property
@@ -52,15 +54,15 @@ class Mirror(Server):
 
     def prepare(self, tree: Tree | None) -> None:
         """See `Server.prepare`."""
-        Nginx().prepare(tree)
+        self._upstream.prepare(tree)
 
     def start(self, home: Path, tree: Tree | None) -> Running:
         """See `Server.start`."""
-        upstream, port = Nginx().start(home, tree), free_port()
+        upstream, port = self._upstream.start(home, tree), free_port()
         simple = f"{upstream.url}/simple/"
         run = self._product.run(simple, port, home)
         running = start_program(self, home, tuple(run.command), port, **run.environment)
-        running = replace(running, aids=upstream.programs)
+        running = replace(running, aids=(*upstream.programs, *upstream.aids))
         if self._product.needs_finish:
             wait_until_answers(running, "/+api")
             self._product.finish(running.url, simple)
@@ -72,6 +74,7 @@ class WheelyardMirror(Wheelyard):
     """Wheelyard on a folder, whose upstream is nginx."""
 
     groups: frozenset[str] = MIRRORING
+    upstream: Nginx = field(default_factory=Nginx)
     has_policy: bool = False
     """Whether it has rules and all of OSV's advisories, as made records."""
 
@@ -82,11 +85,11 @@ class WheelyardMirror(Wheelyard):
 
     def prepare(self, tree: Tree | None) -> None:
         """See `Server.prepare`."""
-        Nginx().prepare(tree)
+        self.upstream.prepare(tree)
 
     def start(self, home: Path, tree: Tree | None) -> Running:
         """See `Server.start`."""
-        upstream = Nginx().start(home, tree)
+        upstream = self.upstream.start(home, tree)
         host = upstream.url.removeprefix("http://")
         changed = {
             **self.changed,
@@ -97,7 +100,7 @@ class WheelyardMirror(Wheelyard):
         running = replace(self, changed=changed).start_empty(home)
         if self.has_policy:
             _wait_for_advisories(home / "storage")
-        return replace(running, aids=upstream.programs)
+        return replace(running, aids=(*upstream.programs, *upstream.aids))
 
     def start_empty(self, home: Path) -> Running:
         """Start it without a wheel of its own."""

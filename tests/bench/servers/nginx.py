@@ -18,6 +18,7 @@ from wheelyard_server.web.pages.negotiation import MediaType
 from wheelyard_server.web.pages.project_page import project_page
 from wheelyard_server.web.pages.simple_pages import root_page
 
+DOWNLOADS = "downloads.log"
 _PROGRAM = "/usr/sbin/nginx"
 _CONFIGURATION = """\
 daemon off;
@@ -54,7 +55,10 @@ http {{
       add_header Cache-Control no-cache;
       add_header Vary "Accept, Accept-Encoding";
     }}
-    location /files/ {{ add_header Cache-Control "max-age=365000000, immutable"; }}
+    location /files/ {{
+      add_header Cache-Control "max-age=365000000, immutable";
+      {files}
+    }}
     location /put/ {{ root {home}; dav_methods PUT; create_full_put_path on; }}
   }}
 }}
@@ -68,6 +72,8 @@ class Nginx(Server):
     settings = "1 worker, sendfile, open_file_cache, gzip_static; uploads are bare PUTs without fsync"
     uploads, upload_method = "/put/", "PUT"
     groups = COMPARED | {"huge", "mirrors", "mirrored-installs"}
+    logs_files = False
+    """Whether each download is a line of `DOWNLOADS` in its folder."""
 
     def install(self) -> str:
         """See `Server.install`."""
@@ -78,11 +84,15 @@ class Nginx(Server):
     def prepare(self, tree: Tree | None) -> None:
         """See `Server.prepare`."""
         if tree:
-            site(tree)
+            self.site(tree)
+
+    def site(self, tree: Tree) -> Path:
+        """Return the pages and files that it serves."""
+        return site(tree)
 
     def start(self, home: Path, tree: Tree | None) -> Running:
         """See `Server.start`."""
-        root = site(tree) if tree else home
+        root = self.site(tree) if tree else home
         if not tree:
             _write_page(home / "pages", b"", b"")
         for folder in ("put", "body"):
@@ -91,7 +101,8 @@ class Nginx(Server):
         port = free_port()
         configuration = home / "nginx.conf"
         owner = "user root;\n" if os.geteuid() == 0 else ""
-        configuration.write_text(owner + _CONFIGURATION.format(home=home, port=port, root=root))
+        files = f"access_log {home}/{DOWNLOADS};" if self.logs_files else ""
+        configuration.write_text(owner + _CONFIGURATION.format(home=home, port=port, root=root, files=files))
         return start_program(self, home, (_PROGRAM, "-c", str(configuration), "-p", str(home)), port)
 
 
