@@ -216,11 +216,10 @@ def _report(subject: Subject) -> dict[str, float]:
 def _preview(subject: Subject) -> dict[str, float]:
     _gate(subject).require(Ability.PREVIEW)
     home = subject.folder()
-    with _world() as world:
-        with _opened(subject, home, world, cooldown=False) as opened:
-            opened.install(OTHER)
-            opened.install(EVIL)
-        said = opened.gate.preview(home, world, OTHER)
+    with _world() as world, _opened(subject, home, world, cooldown=False) as opened:
+        opened.install(OTHER)
+        opened.install(EVIL)
+        said = opened.gate.preview(opened.running, home, world, OTHER)
     return {"denied": float(OTHER in said and EVIL not in said)}
 
 

@@ -4,6 +4,8 @@ Each has the settings that its documents have for this, and the same intervals. 
 no setting for is `NotOffered`, with the place in its documents.
 """
 
+import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +21,8 @@ import msgspec
 from bench.data import Tree
 from bench.servers.base import NotOffered, Running, Server, free_port, start_program, version_in
 from bench.servers.publishing import wait_until_answers
-from bench.servers.wheelyard import Wheelyard
-from clients.command import succeed
+from bench.servers.wheelyard import TOKEN, Wheelyard
+from clients.command import output, run, succeed
 from support.osv_server import OsvServer
 from support.patience import HANG_SECONDS
 from support.real_mirrors import BY_NAME
@@ -95,8 +97,8 @@ class Gate(Server, ABC):
         """Return how many requests the cooldown would have refused."""
         raise NotImplementedError
 
-    def preview(self, home: Path, world: World, denied: str) -> str:
-        """Return the stored files that denying a project would refuse; the server does not run."""
+    def preview(self, running: Running, home: Path, world: World, denied: str) -> str:
+        """Return the used files that denying a project would refuse; one that must not run is stopped."""
         raise NotImplementedError
 
 
@@ -105,7 +107,6 @@ class WheelyardGate(Gate):
 
     name = "wheelyard-gate"
     settings = f"a policy file; the feed is asked every {POLL_SECONDS} s"
-    lacks = MappingProxyType({Ability.PREVIEW: "`wheelyard policy plan` is not built yet"})
 
     def install(self) -> str:
         """See `Server.install`."""
@@ -149,6 +150,15 @@ class WheelyardGate(Gate):
             lines = answer.read().decode().splitlines()
         counted = 'wheelyard_policy_decisions_total{action="Report",rule="cooldown"}'
         return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(counted))
+
+    def preview(self, running: Running, home: Path, world: World, denied: str) -> str:  # noqa: ARG002
+        """See `Gate.preview`."""
+        (home / "new.yaml").write_text(f"policy:\n  deny:\n  - packages: [{denied}]\n    reason: measured\n")
+        login = running.index_url().replace("://", f"://__token__:{TOKEN}@")
+        command = (sys.executable, "-m", "wheelyard_server", "policy", "plan", "--config", home / "new.yaml")
+        return output(
+            run(*command, "--index-url", login, cwd=home, variables={"PYTHONPATH": os.pathsep.join(sys.path)})
+        )
 
     def _server(self, changed: Mapping[str, Any]) -> Wheelyard:
         return Wheelyard(self.name, self.settings, changed=changed)
@@ -228,8 +238,9 @@ class PeryxGate(_Peer):
         place = ("--host", "127.0.0.1", "--port", port)
         return self.run(home, port, (self.program(), "serve", *_peryx_storage(home), *place))
 
-    def preview(self, home: Path, world: World, denied: str) -> str:
+    def preview(self, running: Running, home: Path, world: World, denied: str) -> str:
         """See `Gate.preview`."""
+        running.stop()
         self._configure(home, world, f'block_resources = ["{denied}"]')
         return succeed(self.program(), "policy", "dry-run", *_peryx_storage(home), cwd=home)
 
