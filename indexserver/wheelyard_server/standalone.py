@@ -81,6 +81,7 @@ def prepare(
         names=others.names,
         advisories=others.advisories,
         egress=others.egress,
+        policy_file=_policy_file(others, local),
     )
     lines = [
         *_instructions(storage_url, listener, storage.folder, token if is_new else None),
@@ -89,6 +90,15 @@ def prepare(
     if is_new and storage.folder:
         lines += ["", f"The admin token is shown only once. It is stored in {storage.folder.path / TOKEN_FILE}."]
     return LaptopServer(settings, "\n".join([*lines, ""]))
+
+
+def _policy_file(others: OtherIndexes, local: Path) -> Path | None:
+    """Return the file with the rules: with upstreams, there are those of `PolicyRules` at least."""
+    if others.policy_file is not None or not others.upstreams:
+        return others.policy_file
+    path = local / "policy.yaml"
+    path.write_text("policy: {}\n")
+    return path
 
 
 def _temporary_folder(parent: str | None = None) -> Path:

@@ -283,7 +283,10 @@ def laptop(folder: Path, other: Upstream, variables: Mapping[str, str]) -> Itera
     """Run `wheelyard serve` with an upstream and a private name; yield its URL and its instructions."""
     url, log = f"127.0.0.1:{free_port()}", folder / "log"
     options = ["--upstream", f"team={other.url}", "--private", "acme-*", "--storage", f"file:{folder}/data"]
-    options += ["--advisories", "none"]
+    policy = folder / "policy.yaml"
+    # devpi has no upload times, so its files would wait from the moment when they are first seen.
+    policy.write_text("policy: {cooldown: {firstSight: {team: Settled}}}")
+    options += ["--advisories", "none", "--policy", str(policy)]
     command = [sys.executable, "-m", "wheelyard_server", "serve", *options, "--listen", url]
     with (
         log.open("wb") as output,
@@ -314,3 +317,4 @@ def check_laptop(url: str, instructions: str) -> None:
     assert fetch(f"{url}/simple/acme-lib/").status == 404
     assert "Projects that are not published here come from team." in instructions
     assert "Private names, which no upstream is asked for: acme-*" in instructions
+    assert "The rules for files are in " in instructions

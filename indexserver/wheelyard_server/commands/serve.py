@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from wheelyard_server import serving, settings, standalone
 from wheelyard_server.commands import Subparsers, processes
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.settings.policy import parse_policy
 from wheelyard_server.settings.upstream_arguments import OtherIndexes
 from wheelyard_server.web.telemetry import logs
 
@@ -71,6 +73,13 @@ def add_to(commands: Subparsers) -> None:
         help="where advisories about malware and vulnerabilities come from, in OSV's format: OSV itself, a mirror"
         " of it, or a zip archive (default: osv with --upstream, else none); only without --config",
     )
+    serve.add_argument(
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="rules for files, in the form of docs/policy.md, read again when they change (default: with"
+        " --upstream, files wait for 7 days and malware is refused; else no rules); only without --config",
+    )
     serve.set_defaults(run=run)
 
 
@@ -100,16 +109,20 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 def _settings(arguments: argparse.Namespace) -> settings.Settings:
     if arguments.config is not None:
-        if arguments.upstreams or arguments.private or arguments.file_hosts or arguments.advisories:
+        given = (arguments.upstreams, arguments.private, arguments.file_hosts, arguments.advisories)
+        if any((*given, arguments.policy)):
             raise InvalidSettingsError(
-                "--upstream, --private, --file-host and --advisories go without --config: index.yaml has"
-                " `upstreams` and `advisories`"
+                "--upstream, --private, --file-host, --advisories and --policy go without --config: index.yaml has"
+                " `upstreams`, `advisories` and `policyFile`"
             )
         return settings.parse(arguments.config.read_bytes())
     token = os.environ.get("WHEELYARD_ADMIN_TOKEN")
     others = OtherIndexes.parse(
         arguments.upstreams, arguments.private, arguments.file_hosts, os.environ, arguments.advisories
     )
+    if arguments.policy is not None:
+        parse_policy(arguments.policy.read_bytes())  # One process says what is wrong, before others start.
+        others = replace(others, policy_file=arguments.policy.absolute())
     laptop = standalone.prepare(arguments.storage, arguments.listen, token, max(1, arguments.processes), others)
     print(laptop.instructions, flush=True)  # noqa: T201 - the command's output
     return laptop.settings

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import msgspec
 
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings.advisories import NO_FEED, AdvisorySettings, host_of, parse_feed
+from wheelyard_server.settings.policy import Cooldown
 from wheelyard_server.settings.upstream_logins import PREFIX, UpstreamLogin, find_logins
 from wheelyard_server.settings.upstreams import (
     HOST,
@@ -37,6 +39,8 @@ class OtherIndexes:
     logins: Mapping[str, UpstreamLogin] = field(default_factory=dict)
     """By the names of their upstreams."""
     advisories: AdvisorySettings | None = None
+    policy_file: Path | None = None
+    """Rules for files; None: the default ones if there are upstreams."""
 
     @classmethod
     def parse(
@@ -65,7 +69,21 @@ class OtherIndexes:
         return cls(found, _names(private), egress, find_logins(found, environment), advisories)
 
     def instructions(self) -> Sequence[str]:
-        """Return lines that say where projects come from."""
+        """Return lines that say where projects come from, and which rules hold for their files."""
+        return (*self._about_upstreams(), *self._about_policy())
+
+    def _about_policy(self) -> Sequence[str]:
+        if self.policy_file is not None:
+            return (f"The rules for files are in {self.policy_file}: a change is in force at once.",)
+        if not self.upstreams:
+            return ()
+        age = Cooldown().age
+        return (
+            f"Their files wait until they are {age} old, and malware is refused; --policy FILE changes that.",
+            "If a version is missing, ask: wheelyard why PROJECT==VERSION",
+        )
+
+    def _about_upstreams(self) -> Sequence[str]:
         if not self.upstreams:
             return ()
         names = ", then ".join(each.name for each in self.upstreams)

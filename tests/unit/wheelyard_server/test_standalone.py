@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import ANONYMOUS, Verb
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.settings.policy import PolicyFile, parse_policy
 from wheelyard_server.settings.upstream_arguments import OtherIndexes
 
 
@@ -119,6 +121,24 @@ def test_without_upstreams_no_host_is_allowed_and_nothing_is_said_about_them(tmp
     prepared = with_upstreams(tmp_path)
     assert (prepared.settings.upstreams, prepared.settings.egress.allowed_hosts) == ((), ())
     assert "come from" not in prepared.instructions
+
+
+def test_files_of_upstreams_wait_and_malware_is_refused_unless_a_policy_says_something_else(tmp_path: Path) -> None:
+    prepared = with_upstreams(tmp_path, "pypi")
+    assert prepared.settings.policy_file is not None
+    assert parse_policy(prepared.settings.policy_file.read_bytes()) == PolicyFile()
+    assert "wait until they are 7d old, and malware is refused; --policy FILE changes that" in prepared.instructions
+    own = tmp_path / "policy.yaml"
+    others = replace(OtherIndexes.parse(["pypi"], []), policy_file=own)
+    prepared = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None, others=others)
+    assert prepared.settings.policy_file == own
+    assert f"The rules for files are in {own}: a change is in force at once." in prepared.instructions
+
+
+def test_without_upstreams_there_are_no_rules_but_those_that_are_given(tmp_path: Path) -> None:
+    prepared = with_upstreams(tmp_path)
+    assert prepared.settings.policy_file is None
+    assert "polic" not in prepared.instructions
 
 
 def test_a_laptop_without_private_names_learns_how_to_keep_some(tmp_path: Path) -> None:

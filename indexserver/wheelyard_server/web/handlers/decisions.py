@@ -105,7 +105,7 @@ class FileDecision(ApiStruct, frozen=True):
 
 
 class Decisions(ApiStruct, frozen=True):
-    """What is decided about a project, its name first, with a page of its files by filename."""
+    """The verdicts on a project: on its name, and on a page of its files by filename."""
 
     name: str
     upstream: str | None
