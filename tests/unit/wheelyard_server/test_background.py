@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import aiohttp
 import msgspec
@@ -41,6 +41,8 @@ LOOPS = (
     "following the quarantine",
 )
 """All loops of a server, which the functions below start."""
+
+Work = Callable[[], Awaitable[None]]
 
 SUPERVISED = {
     "app._announce": (),  # Only with a webhook.
@@ -165,7 +167,18 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-async def server(settings: Settings) -> AsyncIterator[LimitedServer]:
+def quick_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next round of each loop begin soon, not after up to 20 seconds."""
+    start = Background.start
+
+    def start_quick(background: Background, name: str, work: Work, seconds: float, **more: Any) -> Loop:
+        return start(background, name, work, min(seconds, 0.1), **more)
+
+    monkeypatch.setattr(Background, "start", start_quick)
+
+
+@pytest.fixture
+async def server(settings: Settings, quick_loops: None) -> AsyncIterator[LimitedServer]:  # noqa: ARG001 - its loops
     storage = FolderStorage(settings.storage.folder.path)  # type: ignore[union-attr]
     application = app.build(settings, storage)
     application[LIFECYCLE].started = True
@@ -260,9 +273,6 @@ async def test_a_proof_of_conditional_writes_that_takes_minutes_is_not_stuck(
     assert (await _told(server))[0] == 200
 
 
-Ending = Callable[[], Awaitable[None]]
-
-
 class _Panic(BaseException):
     """As a library in Rust raises it: no `Exception`."""
 
@@ -275,10 +285,11 @@ async def _cancelled() -> NoReturn:
     raise asyncio.CancelledError
 
 
+@pytest.mark.usefixtures("quick_loops")
 @pytest.mark.parametrize("end", [_panic, _cancelled])
 @pytest.mark.parametrize("name", LOOPS)
 async def test_a_loop_that_ends_ends_the_process(
-    settings: Settings, name: str, end: Ending, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Settings, name: str, end: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     made: list[Background] = []
 
