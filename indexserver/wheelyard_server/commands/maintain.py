@@ -141,7 +141,7 @@ class _Printer:
 
     def finish(self) -> int:
         """Print the summary and return the exit code."""
-        names = {"visited": "projects", "finding": "findings"}
+        names = {"visited": "projects", "finding": "findings", "copiedfetches": "fetchDays"}
         totals = {names.get(name, name): count for name, count in self.counts.items()}
         totals = {"projects": 0, "findings": 0, **totals}
         if self.as_json:
