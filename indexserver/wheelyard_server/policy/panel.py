@@ -107,7 +107,7 @@ def _of_upstreams(case: Case, now: datetime) -> Iterator[CaseRule]:
         yield lists.not_allowed
     if _is_on(rules.malware) and (advisories.has(case.project.name) or advised.must_wait(case)):
         yield advised.malware
-    if _is_on(rules.vulnerabilities) and advisories.has(case.project.name):
+    if _is_on(rules.vulnerabilities) and (advisories.has(case.project.name) or advisories.are_lost):
         yield partial(advised.vulnerabilities, now=now)
 
 

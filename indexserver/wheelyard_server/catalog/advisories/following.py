@@ -59,6 +59,9 @@ class FollowedAdvisories:
         """Put in force what a pointer names; raise `StorageUnavailableError`."""
         if stored.is_damaged:
             self._lose(f"{layout.CURRENT_ADVISORIES} cannot be read")
+        elif not stored.pointer.digests and self.value.are_known:
+            # It was there before: it is lost, or a server that fetches them again has just begun.
+            self._lose(f"{layout.CURRENT_ADVISORIES} names none")
         elif stored.pointer.digests != tuple(self._layers) or self.value.are_lost:
             await self._load(stored.pointer)
         self._stored = stored
@@ -75,7 +78,7 @@ class FollowedAdvisories:
             self._lose(str(error))
             return
         self._layers, self.problem = loaded, ""
-        if loaded or self.value.are_known:
+        if loaded:
             self._put(_advisories(pointer, tuple(loaded.values())))
 
     async def _layer(self, digest: str) -> Layer:

@@ -46,7 +46,7 @@ class Known(NamedTuple):
 
 
 def vulnerabilities(case: Case, file: AnyFile, now: datetime) -> Iterator[Objection]:
-    """Yield the objections to a version that has vulnerabilities.
+    """Yield the objections to a version that has vulnerabilities, or to all if advisories are lost (U11).
 
     They begin when a vulnerability has been known for long enough. One without a severity counts
     as low.
@@ -54,6 +54,9 @@ def vulnerabilities(case: Case, file: AnyFile, now: datetime) -> Iterator[Object
     rule = case.rules.vulnerabilities
     if rule.action is Action.OFF:
         return
+    if case.basis.advisories.are_lost:
+        text = f"{case.subject(file)} waits until this index knows its vulnerabilities again"
+        yield case.exceptable(Objection(Rule.VULNERABILITIES, text, rule.action), file)
     for found in _known(case, file, now):
         ids = tuple(advisory.id for advisory in found.advisories)
         text = _vulnerable(case.subject(file), found.advisories[0], len(ids) - 1)

@@ -10,6 +10,7 @@ from packaging.version import Version
 from support import distributions
 from support.catalogs import DEMO, START, publish, upload
 from support.memory_storage import MemoryStorage
+from support.watched_storage import WatchedStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.counts import Source
 from wheelyard_server.catalog.edits import Selection
@@ -53,6 +54,23 @@ async def test_files_of_a_quarantined_project_are_not_offered(catalog: Catalog) 
     await catalog.set_status(DEMO, Status.QUARANTINED, "malware")
     with pytest.raises(RefusedFileError, match="its files are not offered"):
         await catalog.file(DEMO, file.filename, file.sha256)
+
+
+async def test_a_status_that_was_set_is_no_absence_although_the_files_are_deleted_at_once(
+    storage: MemoryStorage,
+) -> None:
+    async def nothing(_method: str, _key: str) -> None:
+        pass
+
+    async def delete_after_a_write(method: str, _key: str) -> None:
+        if method == "write":
+            await Catalog(storage, now=lambda: START).delete(DEMO, Selection())
+
+    watched = WatchedStorage(storage, nothing, delete_after_a_write)
+    view = await Catalog(watched, now=lambda: START).set_status(DEMO, Status.ARCHIVED, "old")
+    assert (view.status, len(view.files)) == (Status.ARCHIVED, 2)
+    with pytest.raises(NotFoundError):
+        await Catalog(storage, now=lambda: START).project(DEMO)
 
 
 async def test_metadata_and_provenance_are_read_once_and_then_kept_in_memory(
