@@ -62,7 +62,7 @@ class FollowedAdvisories:
         elif not stored.pointer.digests and self.value.are_known:
             # It was there before: it is lost, or a server that fetches them again has just begun.
             self._lose(f"{layout.CURRENT_ADVISORIES} names none")
-        elif stored.pointer.digests != tuple(self._layers) or self.value.are_lost:
+        elif stored.pointer.digests != tuple(self._layers) or self.problem:
             await self._load(stored.pointer)
         self._stored = stored
 

@@ -10,7 +10,7 @@ import pytest
 from support import osv
 from support.memory_storage import Fault
 from support.osv_feed import Replica, Replicas, many
-from wheelyard_server.errors import StorageUnavailableError
+from wheelyard_server.errors import FeedError, StorageUnavailableError
 from wheelyard_server.storage import layout
 from wheelyard_server.storage.folder import FolderStorage
 
@@ -71,6 +71,43 @@ async def test_a_pointer_that_cannot_be_read_refuses_and_the_next_export_repairs
     world.all.append(started)
     await world.poll()
     assert all(each.blocks("evil-package") and not each.followed.problem for each in world.all)
+
+
+async def test_a_pointer_that_is_lost_takes_nothing_out_of_force_and_is_written_again() -> None:
+    """U11: a lost document never permits more than before."""
+    world = Replicas(*osv.odd_records())
+    await world.poll()
+    del world.storage.objects[layout.CURRENT_ADVISORIES]
+    await world.first.followed.follow()
+    assert world.first.blocks("evil-package")
+    assert layout.CURRENT_ADVISORIES in world.first.followed.problem
+    await world.poll()
+    assert layout.CURRENT_ADVISORIES in world.storage.objects
+    assert all(each.blocks("evil-package") and not each.followed.problem for each in [*world.all, world.first])
+
+
+async def test_a_server_that_refuses_since_advisories_are_lost_does_so_without_a_pointer_too() -> None:
+    world = Replicas(*osv.odd_records())
+    await world.poll()
+    world.storage.objects[layout.CURRENT_ADVISORIES] = b"{"
+    started = world.another()
+    await started.followed.follow()
+    del world.storage.objects[layout.CURRENT_ADVISORIES]
+    await started.followed.follow()
+    assert started.followed.value.are_lost
+
+
+async def test_a_feed_that_fails_ends_no_refusal_because_of_lost_advisories() -> None:
+    """U11: a server that begins to fetch them again writes a pointer, which names none yet."""
+    world = Replicas(*osv.odd_records())
+    await world.poll()
+    world.storage.objects[layout.CURRENT_ADVISORIES] = b"{"
+    world.all = [world.another(), world.another()]
+    for each in world.all:
+        await each.followed.follow()
+    world.feed.error = FeedError("does not answer")
+    await world.poll()
+    assert all(each.followed.value.are_lost for each in world.all)
 
 
 async def test_lost_advisories_are_fetched_again() -> None:

@@ -132,6 +132,20 @@ def test_without_any_feed_files_are_permitted_unless_one_is_required_or_was_lost
     assert judge(policy, Project(name="demo", files=(local(),)), advisories).verdict(local()).is_served
 
 
+@pytest.mark.parametrize(
+    ("action", "is_served", "reported"), [("Block", False, ()), ("Report", True, (Rule.VULNERABILITIES,))]
+)
+def test_lost_advisories_permit_no_vulnerable_file_even_if_malware_is_not_blocked(
+    action: str, reported: tuple[Rule, ...], *, is_served: bool
+) -> None:
+    """U11."""
+    policy = f"malware: {{action: Off}}\nvulnerabilities: {{action: {action}}}"
+    found = verdict(policy, LOST)
+    assert (found.is_served, found.reported) == (is_served, reported)
+    assert judge(policy, Project(name="demo", files=(local(),)), LOST).verdict(local()) == PERMITTED
+    assert verdict(policy, NO_ADVISORIES) == PERMITTED
+
+
 def test_local_files_are_malware_by_their_digests_only_and_never_vulnerable() -> None:
     """A name that is ours may be a stranger's elsewhere, where an advisory is about it."""
     known = feed(advisory("MAL-1", digests=(digest_of("b"),)), advisory("GHSA-1"))
