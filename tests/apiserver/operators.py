@@ -21,8 +21,18 @@ LEASE = "wheelyard-operator"
 class Operator:
     """One operator of one namespace, where its Lease is, too."""
 
-    def __init__(self, name: str, kubeconfig: Path, namespace: str, log: Path, *, lease: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        kubeconfig: Path,
+        namespace: str,
+        log: Path,
+        *program: str,
+        lease: bool = True,
+    ) -> None:
+        """Start it, or a program that starts it in another way: arguments of Python."""
         self.name = name
+        self._program = program or ("-m", "wheelyard_operator")
         self._log = log
         self._metrics = free_port()
         self._environment = {
@@ -66,7 +76,7 @@ class Operator:
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "wheelyard_operator"]
+            command = [sys.executable, *self._program]
             return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
 

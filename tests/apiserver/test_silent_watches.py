@@ -10,6 +10,21 @@ from cluster import ApiServer
 from support.proxy import passage
 from support.rest import Rest
 
+IMPATIENT = """
+from wheelyard_operator import __main__ as operator
+
+patient = operator.kopf_settings
+
+def impatient(**options):
+    settings = patient(**options)
+    settings.watching.inactivity_timeout = 20
+    return settings
+
+operator.kopf_settings = impatient
+operator.main()
+"""
+"""The operator, which takes silence for death after 20 s instead of 70 (test_handlers.py is about that number)."""
+
 
 async def test_resources_created_after_the_watches_died_are_seen(
     api: ApiServer, rest: Rest, namespace: str, tmp_path: Path
@@ -25,7 +40,7 @@ async def test_resources_created_after_the_watches_died_are_seen(
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(json.dumps(config))
         operator = await asyncio.to_thread(
-            Operator, "one", kubeconfig, namespace, tmp_path / "one.log", lease=False
+            Operator, "one", kubeconfig, namespace, tmp_path / "one.log", "-c", IMPATIENT, lease=False
         )
         with ended(operator):
             add_user(rest, namespace, "before")
