@@ -6,6 +6,7 @@ from bench.measure import Group
 from bench.measures import (
     costs,
     files,
+    herd,
     huge,
     installs,
     logins,
@@ -35,6 +36,7 @@ ALL: Sequence[Group] = (
     mirrors.INSTALLS,
     mirrors.FAR,
     mirrors.BARE,
+    herd.GROUP,
     mirrors.RULES,
     policies.GROUP,
 )

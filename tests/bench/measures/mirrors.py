@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from bench import data
+from bench import data, machine
 from bench.measure import Figure, Group, Measure, Subject
 from bench.measures.files import hit
 from bench.measures.installs import client, once, uv_compile, uv_install
@@ -12,6 +12,7 @@ from bench.servers.far import ROUND_TRIP_MILLISECONDS
 from bench.web import JSON
 
 _COLD_PAGES = 5
+_HOT_PROJECTS = 1_000
 _PAUSE_SECONDS = 2
 """Between two clients: a mirror may still read what it has fetched."""
 
@@ -32,6 +33,15 @@ def _cold_page(subject: Subject) -> dict[str, float]:
     return {"big": big * 1e3, "cpu": cpu * 1e3, "small": small * 1e3}
 
 
+def _memory(subject: Subject) -> dict[str, float]:
+    """Return the memory that stays after the pages of many projects."""
+    with subject.fresh(subject.tree) as running, running.client() as reader:
+        before = machine.resident_megabytes(running.pids)
+        for number in range(_HOT_PROJECTS):
+            reader.get(running.page(f"made-{number:05}"), Accept=JSON, Accept_Encoding="gzip")
+        return {"hot": machine.resident_megabytes(running.pids) - before}
+
+
 GROUP = Group(
     "mirrors",
     "Pages and files of an upstream",
@@ -49,6 +59,12 @@ GROUP = Group(
                 Figure("small", "10 files, the first answer", "ms", more_is_better=False),
             ),
             _cold_page,
+        ),
+        Measure(
+            "memory",
+            (Figure("hot", f"additional memory with {_HOT_PROJECTS} projects", "MB", more_is_better=False),),
+            _memory,
+            most_rounds=1,
         ),
     ),
 )

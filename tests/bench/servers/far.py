@@ -1,4 +1,4 @@
-"""An nginx that is a network away, as public indexes are, and mirrors of it."""
+"""Other upstreams: an nginx that is a network away, as public indexes are, or that counts; and mirrors of them."""
 
 import gzip
 import json
@@ -54,6 +54,15 @@ class BareNginx(FarNginx):
         return kept(f"{tree.name}-nginx-bare", lambda folder: _write_bare(whole_site(tree), folder))
 
 
+class CountingNginx(Nginx):
+    """An nginx that is not away, and whose downloads are counted."""
+
+    name = "nginx-counting"
+    settings = "each download is a line of its log"
+    groups = frozenset({"herd"})
+    logs_files = True
+
+
 def _write_bare(site: Path, folder: Path) -> None:
     (folder / "files").symlink_to(site / "files")
     for page in (each for each in (site / "pages").iterdir() if each.is_dir()):
@@ -72,11 +81,15 @@ def _write(path: Path, body: bytes) -> None:
     path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(body, 6, mtime=0))
 
 
-def _mirrors(upstream: FarNginx, suffix: str) -> tuple[Mirror | WheelyardMirror, ...]:
+def _mirrors(upstream: Nginx, suffix: str) -> tuple[Mirror | WheelyardMirror, ...]:
     """Return mirrors of an upstream, whose groups they take part in."""
     peers = tuple(Mirror(BY_NAME[name], upstream, suffix) for name in ("pypiron", "peryx"))
     settings = f"a folder, one process; upstream: {upstream.settings}"
     return (WheelyardMirror(f"wheelyard-{suffix}", settings, upstream=upstream, groups=upstream.groups), *peers)
 
 
-ALL = (FarNginx(), *_mirrors(FarNginx(), "far"), BareNginx(), *_mirrors(BareNginx(), "bare"))
+ALL = (
+    *(FarNginx(), *_mirrors(FarNginx(), "far")),
+    *(BareNginx(), *_mirrors(BareNginx(), "bare")),
+    *_mirrors(CountingNginx(), "counted"),
+)
