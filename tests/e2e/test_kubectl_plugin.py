@@ -58,7 +58,7 @@ def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
     here.wait_for("packageindex", "main", "Reconciling", "Settled")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     yield Jane(cluster, here.namespace)
-    here.kubectl("delete", "clusterrole", "wheelyard-view", "wheelyard-operate")
+    here.kubectl("delete", "clusterrole", "wheelyard-view", "wheelyard-operate", "wheelyard-except")
 
 
 def test_jane_uses_every_command_of_the_plugin(
