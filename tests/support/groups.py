@@ -12,8 +12,10 @@ CONDITIONS = ("test_conditions.py",)
 """Most of them run while others are left alone to rest."""
 PLUGIN = ("test_kubectl_plugin.py",)
 """They make the same ClusterRoles."""
+POLICIES = ("test_policies.py",)
+"""They share an index of three servers."""
 
-_GROUPS = {file: group[0] for group in (QUICKSTART, EDGE, CONDITIONS, PLUGIN) for file in group}
+_GROUPS = {file: group[0] for group in (QUICKSTART, EDGE, CONDITIONS, PLUGIN, POLICIES) for file in group}
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

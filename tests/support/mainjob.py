@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cluster import Cluster
-from support import public_index
+from support import public_index, security_team
 from support.kubectl import CommandError, Kubectl, eventually, run
 from support.rights import Install
 from support.upstreams.stock import APP
@@ -27,6 +27,12 @@ ISSUER = "http://issuer.trusted.svc.cluster.local"
 ALLOWED_BUCKETS = ("e2e-*", "wheelyard-*")
 """Those of the tests and of the examples."""
 ALLOWED_HOSTS = ("*.example.com", "*.example.org")
+POLICY_MINIMUM = {
+    "cooldown": {"age": "1d"},
+    "malware": "Block",
+    "exceptions": {"maximum": "90d", "never": ["malware"]},
+}
+"""What no index gets less than."""
 CLIENT_IMAGE_OF_EXAMPLES = "python:3.13-slim"
 
 WHEELS = ("requests", "flask")
@@ -83,7 +89,14 @@ class MainJob:
             "namespaces": namespaces,
             "aws.allowedBuckets": ALLOWED_BUCKETS,
             "external.allowedHosts": ALLOWED_HOSTS,
-            "upstreams.allowedHosts": ("pypi", *public_index.ALLOWED_HOSTS, *self.upstream_hosts),
+            "upstreams.allowedHosts": (
+                "pypi",
+                *public_index.ALLOWED_HOSTS,
+                security_team.ALLOWED_FEED,
+                *self.upstream_hosts,
+            ),
+            "webhooks.allowedHosts": (security_team.ALLOWED_RECEIVER,),
+            "policy.minimum": POLICY_MINIMUM,
         }
         sets += [f"--set-json={key}={json.dumps(value)}" for key, value in lists.items()]
         sets += ["--set=aws.keyOverlap=5s"]

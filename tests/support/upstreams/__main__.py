@@ -4,9 +4,11 @@ import argparse
 import signal
 import sys
 import threading
+from datetime import UTC, datetime
 
 from support.upstreams.kinds import KINDS
 from support.upstreams.running import make
+from support.upstreams.stock import Stock, sample
 
 _LOOK_SECONDS = 0.1
 """Between two looks for new requests."""
@@ -20,8 +22,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--files-port", type=int, default=0)
     parser.add_argument("--password", default="", help="what a kind with a login accepts")
+    parser.add_argument(
+        "--young", action="append", default=[], help="a release that is published now: NAME==VERSION"
+    )
     arguments = parser.parse_args()
-    upstream = make(arguments.kind, host=arguments.host, ports=(arguments.port, arguments.files_port))
+    stock = sample()
+    for release in arguments.young:
+        publish_now(stock, *release.split("=="))
+    upstream = make(arguments.kind, stock, host=arguments.host, ports=(arguments.port, arguments.files_port))
     upstream.kind.password = arguments.password or upstream.kind.password
     upstream.start()
     sys.stdout.write(f"{upstream.login_url}\n")
@@ -36,6 +44,12 @@ def main() -> None:
         sys.stdout.flush()
         printed += len(seen)
     upstream.stop()
+
+
+def publish_now(stock: Stock, name: str, version: str) -> None:
+    """Add a wheel that was uploaded at this moment."""
+    made = stock.wheel(name, version, module=f"version = {version!r}\n")
+    stock.change(name, made.filename, upload_time=datetime.now(UTC))
 
 
 if __name__ == "__main__":

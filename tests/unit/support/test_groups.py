@@ -1,7 +1,7 @@
 """Which tests on the cluster run in one process (tests/support/groups.py)."""
 
 from cluster.paths import REPOSITORY
-from support.groups import CONDITIONS, EDGE, PLUGIN, QUICKSTART, group_of
+from support.groups import CONDITIONS, EDGE, PLUGIN, POLICIES, QUICKSTART, group_of
 
 TESTS = {path.name: path.read_text() for path in (REPOSITORY / "tests/e2e").glob("test_*.py")}
 
@@ -26,8 +26,8 @@ def test_what_has_a_controller_at_the_edge_is_in_one_group() -> None:
 
 
 def test_fixtures_of_modules_are_made_by_one_process() -> None:
-    assert using('fixture(scope="module")') <= {*QUICKSTART, *EDGE, *CONDITIONS}
+    assert using('fixture(scope="module")') <= {*QUICKSTART, *EDGE, *CONDITIONS, *POLICIES}
 
 
 def test_the_files_of_groups_exist() -> None:
-    assert {*QUICKSTART, *EDGE, *CONDITIONS, *PLUGIN} <= TESTS.keys()
+    assert {*QUICKSTART, *EDGE, *CONDITIONS, *PLUGIN, *POLICIES} <= TESTS.keys()
