@@ -1,4 +1,4 @@
-"""What comes in is decided, explained and reviewed: on three servers, with a feed and a receiver of events.
+"""The policy of an index of three servers decides and explains, with a feed and a receiver of events.
 
 All tests share one index: its servers are the same from the first test to the last. Each test has
 releases of its own.
@@ -131,7 +131,7 @@ class Gate:
         self.before = self.pods()
         with TemporaryDirectory() as folder:
             self.local = self._publish(distributions.wheel(Path(folder), LOCAL))
-        # What clients have before anything is known of it: a server writes what it counted within a minute.
+        # Clients have these before anything is known. Servers write their counts within a minute.
         self.installed = self.job(f"pip install --no-deps {STOLEN} {LOCAL}")
 
     def _spec(self) -> dict[str, Any]:
@@ -426,7 +426,7 @@ def test_the_owner_of_an_index_gets_no_less_than_the_minimum_of_the_platform_tea
 def test_a_compromised_release_is_blocked_at_once_and_the_index_knows_who_has_it(
     gate: Gate,
 ) -> None:
-    """The drill of docs/operations.md: from the alert to blocked, to who has it, to lifted."""
+    """The drill of docs/operations.md: from the alert to blocked, to a list of its users, to lifted."""
     assert "Successfully installed" in gate.installed
     reason = "INC-7: the token of its author was stolen"
     for each in (str(STOLEN), LOCAL):
