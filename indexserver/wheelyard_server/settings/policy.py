@@ -28,13 +28,13 @@ MAX_SPECIFIERS_LENGTH = 200
 _DURATION = re.compile(r"(0|[1-9][0-9]{0,6})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-Duration = Annotated[str, msgspec.Meta(pattern=rf"^{_DURATION.pattern}$")]
+Duration = Annotated[str, msgspec.Meta(pattern=rf"^{_DURATION.pattern}\Z")]
 """A whole number and one unit: 30s, 10m, 4h or 7d. See `seconds_of`."""
 Specifiers = Annotated[str, msgspec.Meta(max_length=MAX_SPECIFIERS_LENGTH)]
 """Version specifiers (PEP 440), such as `<4` or `>=2,<3`; "" is every version."""
 Reason = Annotated[str, msgspec.Meta(max_length=MAX_REASON_LENGTH)]
 """One sentence for the people whose files are refused or let in."""
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A SHA-256 in lower-case hex."""
 Globs = Annotated[tuple[Glob, ...], msgspec.Meta(max_length=MAX_GLOBS)]
 
@@ -49,12 +49,15 @@ class Until(datetime):
     def parse(cls, value: object) -> "Until":
         """Make it of a text or of a date of YAML; raise ValueError."""
         text = value.isoformat() if isinstance(value, date) else str(value)
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return cls.fromisoformat(f"{text}T00:00:00Z") + timedelta(days=1)
-        moment = cls.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError(f"`until` {text} needs an offset from UTC, such as Z")
-        return moment.astimezone(UTC)
+        try:
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+                return cls.fromisoformat(f"{text}T00:00:00Z") + timedelta(days=1)
+            moment = cls.fromisoformat(text)
+            if moment.tzinfo is None:
+                raise ValueError(f"`until` {text} needs an offset from UTC, such as Z")
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"`until` {text} is out of range, which ends at 9999-12-30") from None
 
 
 class Action(StrEnum):

@@ -26,6 +26,7 @@ policy:
   exceptions:
   - {packages: [urllib3], versions: "==2.6.1", from: [cooldown], until: 2026-12-15, reason: SEC-412}
 """
+EXCEPTION = "policy: {{exceptions: [{{packages: [a], from: [cooldown], reason: r, until: {}}}]}}"
 
 
 def test_a_file_has_the_form_of_the_resource() -> None:
@@ -58,6 +59,10 @@ def test_an_empty_policy_is_the_default_of_an_index_with_upstreams() -> None:
     ("text", "named"),
     [
         ("policy: {cooldown: {age: 1 week}}", "cooldown.age"),
+        ('policy: {cooldown: {age: "7d\\n"}}', "cooldown.age"),
+        (f'policy: {{deny: [{{sha256: ["{64 * "a"}\\n"]}}]}}', r"deny\[0\].sha256"),
+        (EXCEPTION.format('"9999-12-31"'), r"exceptions\[0\].until"),
+        (EXCEPTION.format('"0001-01-01T00:00:00+14:00"'), r"exceptions\[0\].until"),
         ("policy: {cooldwon: {}}", "cooldwon"),
         ("policy: {deny: [{packages: [a], versions: new}]}", "version specifiers such as"),
         ("policy: {deny: [{reason: why}]}", "needs `packages` or `sha256`"),
