@@ -69,7 +69,7 @@ class Facts:
         self._writes = writes
         self._lookups = lookups
         self._clock = clock
-        self._running: SharedCalls[None] = SharedCalls()
+        self._running: SharedCalls[bool] = SharedCalls()
         self._turn = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._failed: MemoryCache[tuple[str, str], float] = MemoryCache(_FAILURES_BYTES)
         self.pages: dict[str, asyncio.Task[None]] = {}
@@ -96,20 +96,22 @@ class Facts:
             tuple(dict.fromkeys(file for each in found for file in each.license)),
             tuple(dict.fromkeys(file for each in found for file in each.publisher)),
         )
-        await self._learn(project, lacking)
+        if not await self._learn(project, lacking):
+            self._note_failure(project.name, "")
 
-    async def _learn(self, project: Project, lacking: Lacking) -> None:
+    async def _learn(self, project: Project, lacking: Lacking) -> bool:
+        """Look up what is lacking, and return whether the document has any of it now."""
         calls = (*self._licenses(project, lacking.license), *self._publishers(project, lacking.publisher))
         facts = [fact for found in await asyncio.gather(*calls) for fact in found]
         if not facts:
-            self._note_failure(project.name, "")
-            return
+            return False
         try:
             await self._writes.passed()
             await self._documents.change(NormalizedName(project.name), partial(with_facts, facts=facts))
         except WheelyardError as error:
             log.warning("Facts about files of %s were not stored: %s", project.name, error)
-            self._note_failure(project.name, "")
+            return False
+        return True
 
     def _licenses(self, project: Project, files: Iterable[AnyFile]) -> Iterator[Awaitable[list[Fact]]]:
         """Yield the lookups of licenses: one for each version, by the file that is cheapest to read."""

@@ -201,6 +201,19 @@ async def test_a_lookup_that_fails_refuses_for_now_and_is_tried_again_after_a_mi
     assert await is_served(catalog, path)
 
 
+async def test_a_file_that_cannot_be_looked_up_keeps_no_page_of_its_project_waiting(world: World) -> None:
+    """Otherwise any reader could hide all new versions of a project by asking for one broken file."""
+    broken = world.put(wheel(1), "MIT")
+    world.put(wheel(2), "MIT")
+    await world.catalog("formats: {action: Block}").project(NAME)
+    del world.upstream.files[f"{ORIGIN}/{wheel(1)}.metadata"]
+    del world.upstream.files[f"{ORIGIN}/{wheel(1)}"]
+    catalog = world.catalog(NEED)
+    assert not await is_served(catalog, broken)
+    await listed(catalog)
+    assert await listed(catalog) == {wheel(2)}
+
+
 async def test_a_file_from_another_publisher_or_from_none_is_refused(world: World) -> None:
     days = {number: START - timedelta(days=20 - number) for number in range(1, 5)}
     paths = [
