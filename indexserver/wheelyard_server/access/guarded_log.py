@@ -52,7 +52,8 @@ class GuardedLog(GuardedChanges):
         files = await asyncio.to_thread(used.files)
         locked = [each for each in releases if self._may_manage(each.project)]
         basis = self._catalog.basis
-        return await self._catalog.planner.plan(basis.value, basis.planned(file), files, locked), coverage
+        planned = await asyncio.to_thread(basis.planned, file)
+        return await self._catalog.planner.plan(basis.value, planned, files, locked), coverage
 
     async def exposures(self, days: int) -> tuple[Exposures, Coverage]:
         """Return what is known about files that were fetched, of the projects that the principal may manage."""

@@ -9,7 +9,8 @@ from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.basis import NO_BASIS, Basis
 from wheelyard_server.policy.file_policy import NO_UPSTREAMS, FilePolicy
 from wheelyard_server.policy.quarantine import Quarantine
-from wheelyard_server.settings.policy import PolicyFile
+from wheelyard_server.settings.policy import PolicyFile, PolicyRules
+from wheelyard_server.settings.upstreams import Names
 
 
 class CurrentBasis:
@@ -29,7 +30,7 @@ class CurrentBasis:
 
     def put_file(self, file: PolicyFile) -> None:
         """Put the rules and the private names of a policy file in force."""
-        self._put(policy=self._policy_of(file))
+        self._put(policy=self._policy_of(file.names, file.policy))
 
     def planned(self, file: PolicyFile) -> Basis:
         """Return the basis that there would be with a policy file, without putting it in force.
@@ -40,11 +41,13 @@ class CurrentBasis:
         asked_for = tuple(each for each in self.policy.rules.exceptions if each.source)
         written = tuple(each for each in file.policy.exceptions if not each.source)
         rules = msgspec.structs.replace(file.policy, exceptions=(*written, *asked_for))
-        return replace(self.value, policy=replace(self._policy_of(file), rules=rules))
+        return replace(self.value, policy=self._policy_of(file.names, rules))
 
-    def _policy_of(self, file: PolicyFile) -> FilePolicy:
-        private = (*self._configured.private, *file.names.private)
-        return replace(self._configured, private=private, rules=file.policy)
+    def _policy_of(self, names: Names, rules: PolicyRules) -> FilePolicy:
+        private = (*self._configured.private, *names.private)
+        policy = replace(self._configured, private=private, rules=rules)
+        policy.compile()
+        return policy
 
     def put_advisories(self, advisories: Advisories) -> None:
         """Put advisories in force."""

@@ -49,6 +49,10 @@ class FilePolicy:
         """Return the rules by name and by digest."""
         return Rulebook(self.rules)
 
+    def compile(self) -> None:
+        """Compile the globs of all rules. It takes a second for a large file, so the event loop should not."""
+        _ = self.rulebook
+
     def is_private(self, name: str) -> bool:
         """Return whether no upstream is ever asked for this name, whether it exists here or not."""
         return self._private.fullmatch(name) is not None

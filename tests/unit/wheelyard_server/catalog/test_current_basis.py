@@ -5,7 +5,7 @@ from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.policy.quarantine import Quarantine, Quarantined
-from wheelyard_server.settings.policy import NO_RULES, PolicyFile, PolicyRules
+from wheelyard_server.settings.policy import NO_RULES, Denied, PolicyFile, PolicyRules
 from wheelyard_server.settings.upstreams import Names
 
 UPSTREAM = AllowedUpstream("up", "https://upstream.example.com/simple/")
@@ -38,6 +38,15 @@ def test_each_part_is_replaced_alone_and_makes_another_basis() -> None:
     assert len({id(each) for each in seen}) == len({each.revision for each in seen}) == 4
     assert (basis.value.advisories.revision, basis.value.quarantine) == ("1", QUARANTINE)
     assert basis.policy.rules == PolicyRules()
+
+
+def test_globs_are_compiled_before_they_are_in_force_and_never_on_the_event_loop() -> None:
+    """A policy file of 1 MiB takes seconds: its thread takes them, not the first request."""
+    file = PolicyFile(policy=PolicyRules(deny=(Denied(packages=("evil-*",)),)))
+    basis = CurrentBasis()
+    basis.put_file(file)
+    assert "rulebook" in vars(basis.policy)
+    assert "rulebook" in vars(basis.planned(file).policy)
 
 
 def test_parts_that_threads_change_at_the_same_time_are_all_in_force() -> None:
