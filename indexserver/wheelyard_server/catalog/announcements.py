@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.documents import Documents
@@ -100,22 +101,30 @@ class Announcements:
         by_digest = () if named is None else (named.id,)
         if project.mirror is None or self._basis.policy.is_private(project.name):
             return by_digest
-        affecting = advisories.affecting(project.name, file.version)
-        return tuple(dict.fromkeys([*(each.id for each in affecting if each.is_malware), *by_digest]))
+        concerning = advisories.concerning(project.name, file.version)
+        return tuple(dict.fromkeys([*(each.id for each in concerning if each.is_malware), *by_digest]))
 
 
 class _Suspects:
-    """Collects the fetched files that advisories may be about."""
+    """Collects the fetched files that may be malware: few, although most projects have some advisory."""
 
     def __init__(self, advisories: Advisories) -> None:
         self.found: Tallies[FetchedFile] = Tallies()
         self._advisories = advisories
+        self._has_malware = cache(lambda name: any(each.is_malware for each in advisories.of(name)))
 
     def add(self, _day: date, line: FileRows) -> None:
-        file = line.file
-        if self._advisories.has(file.project) or self._advisories.malware_with(file.sha256):
+        if self._is_suspect(line.file):
             for row in line.rows:
-                self.found.add(file, row)
+                self.found.add(line.file, row)
+
+    def _is_suspect(self, file: FetchedFile) -> bool:
+        if file.sha256 in self._advisories.digests:
+            return True
+        concerning = self._advisories.concerning
+        return self._has_malware(file.project) and any(
+            each.is_malware for each in concerning(file.project, file.version)
+        )
 
     @property
     def omitted(self) -> int:

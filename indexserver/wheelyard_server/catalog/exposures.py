@@ -125,7 +125,7 @@ def _advisories(release: FetchedRelease, basis: Basis) -> Iterable[Advisory]:
     """
     found: dict[str, Advisory] = {}
     if release.upstream and not basis.policy.is_private(release.project):
-        found = {each.id: each for each in basis.advisories.affecting(release.project, release.version)}
+        found = {each.id: each for each in basis.advisories.concerning(release.project, release.version)}
     for used in release.files:
         malware = basis.advisories.malware_with(used.file.sha256)
         if malware is not None:

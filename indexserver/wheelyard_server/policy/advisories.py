@@ -140,6 +140,10 @@ class Advisories:
         """Return the advisories that a version of a project is affected by, malware first."""
         return self._of(name).affecting(version) if self.has(name) else ()
 
+    def concerning(self, name: str, version: str) -> tuple[Advisory, ...]:
+        """Return the advisories that may concern a file: those of its version, or all if it has none."""
+        return self.affecting(name, version) if version else self.of(name)
+
     def fixed_by(self, name: str, version: str) -> tuple[Advisory, ...]:
         """Return the advisories of reviewed sources that call this version their fix."""
         return self._of(name).fixed_by(listed(version)) if self.has(name) else ()

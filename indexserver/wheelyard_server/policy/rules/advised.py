@@ -1,6 +1,6 @@
 """The rules by advisories: malware and vulnerabilities."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ def malware(case: Case, file: AnyFile) -> Iterator[Objection]:
     if must_wait(case):
         text = f"{case.subject(file)} waits until this index knows which files are malware"
         yield case.exceptable(Objection(Rule.MALWARE, text, rule.action), file)
-    for advisory in _affecting(case, file):
+    for advisory in case.basis.advisories.concerning(case.project.name, file.version):
         if advisory.is_malware:
             yield _malicious(case, file, case.subject(file), advisory)
 
@@ -68,7 +68,8 @@ def _known(case: Case, file: AnyFile, now: datetime) -> Iterable[Known]:
     """Return the vulnerabilities of a version. Some projects have hundreds, most of them in the same state."""
     rule = case.rules.vulnerabilities
     least, seconds = _SEVERITIES[rule.severity], seconds_of(rule.known)
-    counted = (each for each in _affecting(case, file) if not each.is_malware and _rank(each) >= least)
+    concerning = case.basis.advisories.concerning(case.project.name, file.version)
+    counted = (each for each in concerning if not each.is_malware and _rank(each) >= least)
     found: dict[tuple[datetime | None, int], Known] = {}
     for advisory in sorted(counted, key=_rank, reverse=True):
         begins = later(aware(advisory.published), seconds)
@@ -88,12 +89,6 @@ def must_wait(case: Case) -> bool:
     """Return whether nothing is offered without advisories: if the policy says it, or if they are lost (U11)."""
     advisories = case.basis.advisories
     return advisories.are_lost or (case.rules.malware.require_feed and not advisories.are_known)
-
-
-def _affecting(case: Case, file: AnyFile) -> Sequence[Advisory]:
-    """Return the advisories of a file's version; those of all versions if it has none."""
-    name, advisories = case.project.name, case.basis.advisories
-    return advisories.affecting(name, file.version) if file.version else advisories.of(name)
 
 
 def _malicious(case: Case, file: AnyFile, subject: str, advisory: Advisory) -> Objection:

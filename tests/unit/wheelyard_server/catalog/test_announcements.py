@@ -244,6 +244,17 @@ async def test_the_log_is_read_again_only_for_new_advisories(server: Announcing)
     assert len(await server.announced()) == 1
 
 
+async def test_documents_are_read_only_for_what_is_malware(server: Announcing, storage: MemoryStorage) -> None:
+    """Most projects have some vulnerability, and advisories change every few minutes."""
+    await server.fetch(NEW)
+    await server.announced()
+    storage.calls.clear()
+    others = (malware("GHSA-1", is_malware=False), malware(versions=(listed("9.0"),), intervals=()))
+    server.catalog.basis.put_advisories(Advisories("1", {"demo": others}))
+    assert await server.announced() == []
+    assert not [call for call in storage.calls if "projects/" in call]
+
+
 async def test_an_outage_of_the_storage_delays_an_announcement(server: Announcing, storage: MemoryStorage) -> None:
     await server.fetch(NEW)
     await server.catalog.fetches.flush()

@@ -95,3 +95,10 @@ def test_all_of_osv_fits_into_40_mib() -> None:
     tracemalloc.stop()
     assert known.affecting("evil-1-package", "0.0.1") or known.affecting("evil-2-package", "0.0.1")
     assert size < 40 * MIB
+
+
+def test_a_file_without_a_version_is_concerned_by_all_advisories_of_its_project() -> None:
+    of_nine = advisory("MAL-1", is_malware=True, versions=("9",), intervals=())
+    known = Advisories("1", {"demo": (of_nine, advisory("GHSA-1", versions=("1",), intervals=()))})
+    assert [each.id for each in known.concerning("demo", "1")] == ["GHSA-1"]
+    assert [each.id for each in known.concerning("demo", "")] == ["MAL-1", "GHSA-1"]
