@@ -1,8 +1,8 @@
 """What the fetch log costs next to a download: `python -m bench.fetches`.
 
 A real server sends a file again and again to clients that ask at the same time, and its processor
-time for one download is compared with that of counting one. The ratio is what counts: at most 1 % is
-wanted. Writing the rows is measured, too: once a minute, whatever the number of downloads.
+time for one download is compared with that of counting one. The ratio is what counts: at most 1 %
+is wanted. Writing the rows is measured, too: once a minute, whatever the number of downloads.
 """
 
 import asyncio
