@@ -195,7 +195,7 @@ def test_only_hosts_that_the_platform_team_lists_are_asked_and_a_new_password_is
         {"name": "unlisted", "url": f"http://{unlisted}/simple/", "packages": [TENSOR]},
         {"name": "partner", "url": url, "credentials": {"secretRef": {"name": "partner"}}},
     ]
-    # Its pages have no upload times. Files of the first look count as old, or all of them would wait.
+    # Its pages have no upload times: without this, all files would wait from the first look on.
     settled = {"cooldown": {"firstSight": {"partner": "Settled"}}}
     spec = {"upstreams": upstreams, "networkPolicy": {}, "policy": settled, **policy(here)}
     here.index(bucket, spec=spec)
