@@ -29,9 +29,11 @@ class FakeTime:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.ahead = timedelta()
+        """How much the wall clock is wrong."""
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds) + self.ahead
 
     def monotonic(self) -> float:
         return self.seconds

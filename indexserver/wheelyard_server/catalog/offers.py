@@ -35,6 +35,8 @@ class Offers:
         """The basis of the verdicts. Once another one is in force, they no longer hold."""
         self._project = project
         self._now = now
+        self._latest: datetime | None = None
+        """The last moment of which verdicts are kept; None before the first."""
         self._notes: dict[Hashable, Any] = {}
 
     @property
@@ -47,9 +49,14 @@ class Offers:
         return self._summary.revision
 
     def is_current(self) -> bool:
-        """Return whether the time has changed none of the verdicts."""
+        """Return whether the time has changed none of the verdicts, also not by a clock that was set back."""
         summary: _Summary | None = self.__dict__.get("_summary")
-        return summary is None or summary.until is None or self._now() < summary.until
+        until = None if summary is None else summary.until
+        # Only files of upstreams are let in by the time.
+        if until is None and (self._latest is None or self._project.mirror is None):
+            return True
+        now = self._now()
+        return (until is None or now < until) and (self._latest is None or self._latest <= now)
 
     @property
     def until(self) -> datetime | None:
@@ -113,7 +120,7 @@ class Offers:
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self._project, self.basis, self._now())
+        return Judge(self._project, self.basis, self._moment())
 
     def objections(self, file: File | MirroredFile) -> tuple[Objection, ...]:
         """Return everything that the rules have against a file, excepted or not, now or later."""
@@ -186,7 +193,13 @@ class Offers:
     @cached_property
     def _decided_at(self) -> datetime:
         """Return the moment of the verdicts on pages: that of the first use, also after files were packed."""
-        return self._now()
+        return self._moment()
+
+    def _moment(self) -> datetime:
+        """Return the present, and remember that verdicts are based on it."""
+        now = self._now()
+        self._latest = now if self._latest is None else max(now, self._latest)
+        return now
 
     def _decide(self) -> "_Decided":
         judge = Judge(self._project, self.basis, self._decided_at)

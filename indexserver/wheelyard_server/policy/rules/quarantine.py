@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from wheelyard_server.names import version_key
+from wheelyard_server.policy.affected_versions import listed, spelled
 from wheelyard_server.policy.case import AnyFile, Case
 from wheelyard_server.policy.moments import aware, shown
 from wheelyard_server.policy.objection import Objection
@@ -14,9 +14,9 @@ _HINT = "A manager of this index can lift it"
 
 
 def by_version(case: Case, file: AnyFile) -> Iterator[Objection]:
-    """Yield the objection to a version."""
+    """Yield the objection to a version, and to its local builds, as `==` of PEP 440 means them."""
     for entry in case.basis.quarantined.of(case.project.name):
-        if not (entry.version and file.version) or version_key(entry.version) == version_key(file.version):
+        if not (entry.version and file.version) or listed(entry.version) in spelled(file.version).texts:
             yield objection(entry, case.subject(file))
             return
 

@@ -10,7 +10,7 @@ from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.offers import Offers
 from wheelyard_server.catalog.stored_project import ProjectView
-from wheelyard_server.errors import NotFoundError
+from wheelyard_server.errors import NotFoundError, RefusedFileError
 from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings.policy import Denied, ExceptableRule, PolicyException, PolicyFile, PolicyRules
 from wheelyard_server.settings.upstreams import Names
@@ -104,6 +104,24 @@ async def test_a_page_is_never_served_past_a_boundary_in_time(
         time.sleep(1)
         assert is_decided(catalog) == (len(seen) == 3), "the fast lane must not answer"
     assert seen == [("02", True, True), ("012", False, True), ("01", True, True)]
+
+
+async def test_a_clock_that_was_wrong_for_a_moment_lets_nothing_in_for_longer(
+    catalog: Catalog, time: FakeTime, policy: PolicyFile
+) -> None:
+    """U11: a clock that is days ahead ends all waits, and no page may outlive its correction."""
+    catalog.basis.put_file(policy)
+    path = f"packages/{WHEELS[1]}"
+    with pytest.raises(RefusedFileError):
+        await catalog.mirrored.find(DEMO, "up", path)
+    time.ahead = timedelta(days=30)
+    assert await catalog.mirrored.find(DEMO, "up", path)
+    assert "1" in numbers(await catalog.project(DEMO))
+    time.ahead = timedelta()
+    assert not is_decided(catalog), "the fast lane must not answer"
+    with pytest.raises(RefusedFileError):
+        await catalog.mirrored.find(DEMO, "up", path)
+    assert "1" not in numbers(await catalog.project(DEMO))
 
 
 async def test_a_project_that_is_decided_about_long_after_it_was_read_is_decided_by_the_present(

@@ -182,6 +182,15 @@ def test_quarantine_of_a_version_is_of_all_its_spellings_and_of_files_without_a_
     assert {name for name, file in files.items() if not judge.verdict(file).is_served} == refused
 
 
+@pytest.mark.parametrize(("version", "is_refused"), [("1.0", True), ("1.0+cu121", True), ("1.0+cpu", False)])
+def test_quarantine_of_a_version_is_of_its_local_builds_as_pip_reads_it(version: str, *, is_refused: bool) -> None:
+    """`pip install demo==1.0` installs 1.0+cu121 (PEP 440), and so does an attacker who took the release over."""
+    entry = Quarantined(reason="alert", by="ann", at=NOW, project="demo", version=version)
+    judge = _judge("cooldown: {action: Off}", "old", Quarantine(entries=(entry,)))
+    found = judge.verdict(FILES["old"].replace(version="1.0+cu121"))
+    assert found.is_served is not is_refused
+
+
 def test_an_unremarkable_file_has_the_one_permitted_verdict() -> None:
     assert _judge("malware: {action: Block}", "old").verdict(FILES["old"]) is PERMITTED
 
