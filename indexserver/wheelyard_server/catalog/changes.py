@@ -85,8 +85,10 @@ class CatalogChanges(ABC):
                 self._selected(project, Selection())
             return edits.with_status(project, status, reason, changed)
 
-        await self._documents.change(name, change)
-        return await self.project(name)
+        # Another client may have deleted the files since: this change took effect all the same.
+        view = self._documents.written(await self._documents.change(name, change))
+        await view.offers.prepare()
+        return view
 
     async def shadows(self, name: NormalizedName) -> tuple[Shadow, ...]:
         """Return the upstreams that have a name, too; raise `UpstreamError` if one cannot be asked."""

@@ -98,6 +98,10 @@ class Documents:
             self._keep(cached._replace(view=renewed))
         return renewed
 
+    def written(self, project: Project) -> ProjectView:
+        """Return a project as its writer sees it, whether others have changed it since or not."""
+        return self._views.written(project)
+
     def offers(self, stored: StoredProject) -> Offers:
         """Return the verdicts on all files of a project, also of one that pages do not show."""
         view = self.view(stored)

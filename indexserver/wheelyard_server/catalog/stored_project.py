@@ -208,6 +208,10 @@ class Views:
             return None
         return ProjectView(project, etag, self.offers(project))
 
+    def written(self, project: Project) -> ProjectView:
+        """Return a project that was just written. Its view has no ETag, so pages cannot be made of it."""
+        return ProjectView(project, ETag(""), self.offers(project))
+
     def offers(self, project: Project) -> Offers:
         """Return the verdicts on the files of a project, also of one that pages do not show."""
         return Offers(project, self.basis.value, self.now)
