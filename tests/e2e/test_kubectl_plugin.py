@@ -58,7 +58,8 @@ def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
     here.wait_for("packageindex", "main", "Reconciling", "Settled")
     here.wait_for("indexuser", "ci", "Ready", "LoginInForce")
     yield Jane(cluster, here.namespace)
-    here.kubectl("delete", "clusterrole", "wheelyard-view", "wheelyard-operate", "wheelyard-except")
+    roles = ("wheelyard-view", "wheelyard-operate", "wheelyard-except", "wheelyard-why")
+    here.kubectl("delete", "clusterrole", *roles)
 
 
 def test_jane_uses_every_command_of_the_plugin(
@@ -80,6 +81,12 @@ def test_jane_uses_every_command_of_the_plugin(
 
     _publish_and_install(jane, here, wheel(tmp_path, "seen"))
     eventually(lambda: "audit publish done" in jane("logs", "main"), "the publication is in the log")
+
+    explained = jane("why", "main", "seen", "--user", "ci")
+    assert explained.splitlines() == ["seen", "1 files are offered, and no rule objects to them."]
+    assert "with --user" in jane.attempt("why", "main", "seen").stderr, "the index shows nothing without a login"
+    refused = jane.attempt("why", "main", "seen", user="nobody")
+    assert "You (nobody) do not have permission" in refused.stderr
 
     before = jane("login", "ci", "--for", "env")
     assert "has the new token" in jane("rotate", "user/ci", "--wait")

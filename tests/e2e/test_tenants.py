@@ -1,4 +1,4 @@
-"""A user who may make PackageIndexes and IndexUsers, and nothing else, gains nothing else by them."""
+"""A user who may make resources of Wheelyard, and nothing else, gains nothing else by them."""
 
 import json
 from typing import Any
@@ -18,8 +18,9 @@ SECRET = {"AWS_ACCESS_KEY_ID": "id-of-somebody", "AWS_SECRET_ACCESS_KEY": "a-sec
 
 @pytest.fixture
 def tenant(here: Here) -> Here:
-    """Return a namespace to somebody who has these two kinds there and no other right in the cluster."""
-    rule = {"apiGroups": ["wheelyard.dev"], "resources": ["packageindexes", "indexusers"], "verbs": VERBS}
+    """Return a namespace to somebody who has these kinds there and no other right in the cluster."""
+    kinds = ["packageindexes", "indexusers", "packageexceptions"]
+    rule = {"apiGroups": ["wheelyard.dev"], "resources": kinds, "verbs": VERBS}
     group = "rbac.authorization.k8s.io"
     metadata = {"name": TENANT, "namespace": here.namespace}
     for manifest in (
@@ -61,6 +62,7 @@ def test_the_tenant_has_no_other_right(tenant: Here) -> None:
     for resource in ("secrets", "pods", "pods/exec", "deployments", "serviceaccounts", "configmaps", "events"):
         assert not any(may(tenant, verb, resource) for verb in ("get", "list", "create", "patch"))
     assert not may(tenant, "patch", "packageindexes.wheelyard.dev/status")
+    assert not may(tenant, "patch", "packageexceptions.wheelyard.dev/status")
     assert not may(tenant, "create", "packageindexes.wheelyard.dev", "packages")
 
 

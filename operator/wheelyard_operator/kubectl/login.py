@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace, connection: Connection, terminal: Termina
     if arguments.hide_token and arguments.output:
         raise PluginError("--hide-token needs a shell, which fills in the token: remove --hide-token or -o json.")
     user = find_user(connection, arguments.user)
-    secret_name = _secret_name(user)
-    url = _url(arguments.url or str(user.status.get("url", "")))
+    secret_name = secret_name_of(user)
+    url = index_url(arguments.url or str(user.status.get("url", "")))
     if arguments.hide_token:
         token, token_command = _TOKEN, _token_command(user, secret_name, connection)
     else:
-        token, token_command = _read_token(connection, user, secret_name), ""
+        token, token_command = read_token(connection, user, secret_name), ""
         terminal.note(f"The output contains the token of {user.username}: anyone who reads it can log in.")
     ready = wording.condition(user, READY)
     if ready["status"] != "True":
@@ -118,7 +118,8 @@ def _token_command(user: IndexUser, secret_name: str, connection: Connection) ->
     )
 
 
-def _secret_name(user: IndexUser) -> str:
+def secret_name_of(user: IndexUser) -> str:
+    """Return the name of the Secret with the user's token; raise PluginError if it has no token."""
     name = user.status.get("secretName")
     if not name:
         raise PluginError(f"{display_name(user)} has no login yet: {wording.condition(user, READY)['message']}")
@@ -129,7 +130,8 @@ def _secret_name(user: IndexUser) -> str:
     return str(name)
 
 
-def _read_token(connection: Connection, user: IndexUser, secret_name: str) -> str:
+def read_token(connection: Connection, user: IndexUser, secret_name: str) -> str:
+    """Return the token in a user's Secret; raise PluginError."""
     secret = connection.kube.get("Secret", user.meta.namespace, secret_name)
     token = decoded(secret, PASSWORD) if secret else ""
     if not tokens.is_token(token):
@@ -137,7 +139,8 @@ def _read_token(connection: Connection, user: IndexUser, secret_name: str) -> st
     return token
 
 
-def _url(text: str) -> str:
+def index_url(text: str) -> str:
+    """Return the URL of an index with a trailing slash and without /simple; raise PluginError."""
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
         raise PluginError(f"{text!r} is not the URL of an index: write it as https://HOST/.")
