@@ -36,7 +36,9 @@ SETTLED = timedelta(minutes=5)
 SILENT_SECONDS = SECONDS_PER_HOUR + 300
 """A server that has written nothing for so long, and no last segment, was killed."""
 READERS, WAITING = 2, 16
-"""Questions that are answered at once, and that may wait."""
+"""Questions of managers that are answered at once, and that may wait."""
+STATISTICS_READERS = 1
+"""Questions for statistics that are answered at once: readers must not keep managers waiting."""
 REMEMBERED_SECONDS = 60
 """How long statistics are remembered: anyone who may read a project may ask for them."""
 _REMEMBERED_BYTES = 4 * 1024**2
@@ -93,6 +95,25 @@ class _Remembered(NamedTuple):
     answer: tuple[Statistics, Coverage]
 
 
+class _Turns:
+    """Lets some questions read the log at once, and some wait."""
+
+    def __init__(self, readers: int) -> None:
+        self._reading, self._waiting, self._limit = asyncio.Semaphore(readers), 0, WAITING
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn; raise `BusyError` if too many wait."""
+        if self._waiting >= self._limit:
+            raise BusyError("Too many questions to the fetch log at once: ask again in a minute")
+        self._waiting += 1
+        try:
+            async with self._reading:
+                yield
+        finally:
+            self._waiting -= 1
+
+
 class FetchLog:
     """The log of fetched files of this index: by whom, when and how often."""
 
@@ -107,7 +128,7 @@ class FetchLog:
         self._writing = asyncio.Lock()
         # Not all servers at the same moment: only one of them can merge a day.
         self._maintained_next = clock() + random.uniform(0.1, 1) * MAINTAIN_SECONDS  # noqa: S311 - spreads work
-        self._reading, self._waiting = asyncio.Semaphore(READERS), 0
+        self._managers, self._readers = _Turns(READERS), _Turns(STATISTICS_READERS)
         self._remembered: MemoryCache[tuple[str, int], _Remembered] = MemoryCache(_REMEMBERED_BYTES)
 
     @property
@@ -159,7 +180,7 @@ class FetchLog:
     async def who(self, wanted: FetchFilter, days: int) -> tuple[WhoFetched, Coverage]:
         """Return who fetched what is wanted in the last `days`; raise `StorageError` or `BusyError`."""
         answer = WhoFetched(wanted)
-        return answer, await self._asked(answer, days, wanted.wants_line, flush=True)
+        return answer, await self._asked(answer, days, wanted.wants_line)
 
     async def statistics(self, project: str, days: int) -> tuple[Statistics, Coverage]:
         """Return how often a project was fetched, as of the last minute; raise `StorageError` or `BusyError`."""
@@ -167,7 +188,8 @@ class FetchLog:
         if known is not None and self._clock() < known.until:
             return known.answer
         answer = Statistics(project)
-        coverage = await self._asked(answer, days, FetchFilter(project=project).wants_line)
+        async with self._readers.turn():
+            coverage = await self._added(answer, days, FetchFilter(project=project).wants_line)
         size = (len(answer.rows()) + 1) * _ROW_BYTES
         self._remembered.put(
             (project, days), _Remembered(self._clock() + REMEMBERED_SECONDS, (answer, coverage)), size
@@ -177,26 +199,28 @@ class FetchLog:
     async def used(self, days: int, covers: Callable[[str], bool] = lambda _: True) -> tuple[Used, Coverage]:
         """Return all files of covered projects that were fetched; raise `StorageError` or `BusyError`."""
         answer = Used(covers)
-        return answer, await self._asked(answer, days, lambda _: True, flush=True)
+        return answer, await self._asked(answer, days, lambda _: True)
 
     async def collect(self, answer: Answer, days: int) -> Coverage:
         """Add all lines of the last `days` to an answer; raise `StorageError` or `BusyError`."""
-        return await self._asked(answer, days, lambda _: True, flush=True)
+        return await self._asked(answer, days, lambda _: True)
 
-    async def _asked(
-        self, answer: Answer, days: int, wants_line: Callable[[bytes], bool], *, flush: bool = False
-    ) -> Coverage:
-        async with self._turn():
-            if flush:
-                await self.flush()
-            coverage = Coverage(days, self.settings.days)
-            first = self._today - timedelta(days=days - 1)
-            keys = await self._days.keys()
-            for each in keys.days.values():
-                if each.day >= first:
-                    await self._add_day(each, answer, coverage, wants_line)
-            coverage.omitted = answer.omitted
-            return coverage
+    async def _asked(self, answer: Answer, days: int, wants_line: Callable[[bytes], bool]) -> Coverage:
+        """Do as `_added`, with the fetches of this moment."""
+        async with self._managers.turn():
+            await self.flush()
+            return await self._added(answer, days, wants_line)
+
+    async def _added(self, answer: Answer, days: int, wants_line: Callable[[bytes], bool]) -> Coverage:
+        """Add the lines of the last days that are wanted to an answer."""
+        coverage = Coverage(days, self.settings.days)
+        first = self._today - timedelta(days=days - 1)
+        keys = await self._days.keys()
+        for each in keys.days.values():
+            if each.day >= first:
+                await self._add_day(each, answer, coverage, wants_line)
+        coverage.omitted = answer.omitted
+        return coverage
 
     async def _add_day(
         self, keys: DayKeys, answer: Answer, coverage: Coverage, wants_line: Callable[[bytes], bool]
@@ -217,15 +241,3 @@ class FetchLog:
     def _is_coarse(self, row: Row) -> bool:
         is_network = "/" in row.address and self.settings.addresses is RecordedAddresses.FULL
         return is_network or row.method == OTHER
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait for a turn to read the log; raise `BusyError` if too many wait."""
-        if self._waiting >= WAITING:
-            raise BusyError("Too many questions to the fetch log at once: ask again in a minute")
-        self._waiting += 1
-        try:
-            async with self._reading:
-                yield
-        finally:
-            self._waiting -= 1

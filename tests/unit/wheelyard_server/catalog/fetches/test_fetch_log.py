@@ -16,6 +16,7 @@ from support.memory_storage import Fault, MemoryStorage
 from support.properties import given
 from wheelyard_server.catalog.fetches import fetch_log
 from wheelyard_server.catalog.fetches.answers import FetchFilter
+from wheelyard_server.catalog.fetches.days import LogKeys
 from wheelyard_server.errors import BusyError, StorageError, StorageUnavailableError
 from wheelyard_server.settings import FetchLogSettings, RecordedAddresses
 from wheelyard_server.storage import Storage, layout
@@ -201,6 +202,29 @@ async def test_more_questions_than_can_wait_are_refused(clock: Clock, monkeypatc
     answers = await asyncio.gather(*(replica.who() for _ in range(5)), return_exceptions=True)
     assert [type(each) for each in answers] == [tuple, tuple, tuple, BusyError, BusyError]
     assert await replica.who() == ()
+
+
+async def test_readers_who_ask_for_statistics_keep_no_manager_from_an_answer(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anyone may ask for statistics of a public index, also while its managers have an incident."""
+    monkeypatch.setattr(fetch_log, "WAITING", 3)
+    replica = Replica(MemoryStorage(), clock)
+    days, answers = replica.log._days, asyncio.Event()
+    keys = days.keys
+
+    async def slow_keys() -> LogKeys:
+        await answers.wait()
+        return await keys()
+
+    monkeypatch.setattr(days, "keys", slow_keys)
+    asked = [asyncio.create_task(replica.log.statistics("demo", number)) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    monkeypatch.setattr(days, "keys", keys)
+    assert await replica.who() == ()
+    answers.set()
+    statistics = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in statistics] == [tuple, tuple, tuple, BusyError, BusyError]
 
 
 WRITES = [
