@@ -244,7 +244,7 @@ async def test_the_log_is_read_again_only_for_new_advisories(server: Announcing)
     assert len(await server.announced()) == 1
 
 
-async def test_documents_are_read_only_for_what_is_malware(server: Announcing, storage: MemoryStorage) -> None:
+async def test_documents_are_read_only_of_malware(server: Announcing, storage: MemoryStorage) -> None:
     """Most projects have some vulnerability, and advisories change every few minutes."""
     await server.fetch(NEW)
     await server.announced()
