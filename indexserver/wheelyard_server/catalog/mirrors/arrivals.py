@@ -11,6 +11,7 @@ from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.mirrors import pins
 from wheelyard_server.catalog.mirrors.budget import STORED_WITHIN, MirrorBudget
 from wheelyard_server.catalog.mirrors.listed_file import Kept, ListedFile
+from wheelyard_server.catalog.refusals import refused
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.errors import UpstreamBytesError, WheelyardError
 from wheelyard_server.model import Project
@@ -35,13 +36,17 @@ class Keeper:
         """Write the digest and the size of a file into its document, and return the document.
 
         Raises `UpstreamBytesError` if the document has another digest, or does not list the file
-        any more, and `StorageError`.
+        any more, `RefusedFileError` if a rule refuses these bytes, and `StorageError`.
         """
         project = await self.change(listed, partial(_pinned, listed, kept))
         file = listed.of(project)
         if file is None or file.sha256 != kept.sha256:
             reason = f"does not list {listed.file.filename} any more: read the project's page again"
             raise UpstreamBytesError(listed.upstream, reason)
+        # As long as the digest was unknown, no rule could refuse it.
+        verdict = self._documents.written(project).verdict(file)
+        if not verdict.is_served:
+            raise refused(project.name, file, verdict)
         return project
 
     async def change(self, listed: ListedFile, change: Callable[[Project], Project]) -> Project:
