@@ -14,6 +14,7 @@ from wheelyard_server.catalog.contents.fill import Fills
 from wheelyard_server.catalog.contents.scratch_rooms import ScratchRooms
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.counts import Counts
+from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.inspection import ArchiveLimits
 from wheelyard_server.catalog.mirrors.budget import MirrorBudget
@@ -21,15 +22,18 @@ from wheelyard_server.catalog.mirrors.downloads import Downloads, Origins, Place
 from wheelyard_server.catalog.mirrors.listed_file import ListedFile, listed_file
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
+from wheelyard_server.catalog.stored_project import Views
 from wheelyard_server.catalog.write_gate import WriteGate
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.names import NormalizedName
+from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.storage import Storage, layout
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = NormalizedName("demo")
 ORIGIN = "https://files.example.com"
+UPSTREAM_URL = "https://upstream.example.com/simple/"
 WHEEL = "demo-1.0-py3-none-any.whl"
 MAX_BYTES = 10_000_000
 FORMAT_2 = b'{"format": 2, "index": "packages/main"}'
@@ -65,7 +69,8 @@ class Replica:
         self.now = NOW
         self.counts = Counts()
         self.gate = WriteGate()
-        self.documents = Documents(storage, counts=self.counts)
+        basis = CurrentBasis(FilePolicy((AllowedUpstream("public", UPSTREAM_URL),)))
+        self.documents = Documents(storage, counts=self.counts, views=Views(basis))
         self.missing: list[ListedFile] = []
         self.clock = 0.0
         self.cache_folder, self.scratch_folder = home / "cache", home / "scratch"
@@ -111,9 +116,7 @@ class Replica:
 
 async def mirror(documents: Documents, *files: MirroredFile) -> None:
     """Let the project be a mirror with these files."""
-    made = Mirror(
-        url="https://upstream.example.com/simple/", made=NOW, fetched=NOW, file_origin=ORIGIN, files=files
-    )
+    made = Mirror(url=UPSTREAM_URL, made=NOW, fetched=NOW, file_origin=ORIGIN, files=files)
 
     def change(project: Project) -> Project:
         return project.replace(owner="public", mirror=made)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from wheelyard_server.catalog.contents.content import Content
-from wheelyard_server.errors import StorageError, StorageUnavailableError, UpstreamError
+from wheelyard_server.errors import RefusedFileError, StorageError, StorageUnavailableError, UpstreamError
 from wheelyard_server.web.http.sendfile import full_packets, sendfile
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class FilePart(NamedTuple):
 async def send(request: web.Request, response: web.StreamResponse, body: Body) -> web.StreamResponse:
     """Send a body with the status and headers of `response`.
 
-    Raises `StorageError` or `UpstreamError` before the status is sent. Later, only a cut connection
-    can show that this is not the file.
+    Raises `StorageError`, `UpstreamError` or `RefusedFileError` before the status is sent. Later,
+    only a cut connection can show that this is not the file.
     """
     content, start, end, began = body
     if end is not None:
@@ -61,7 +61,7 @@ async def send(request: web.Request, response: web.StreamResponse, body: Body) -
         return await _send_chunks(request, response, content, began)
     except (ConnectionError, TimeoutError):
         return response  # The client has gone, or read nothing for too long.
-    except (StorageError, UpstreamError) as error:
+    except (StorageError, UpstreamError, RefusedFileError) as error:
         if not response.prepared:
             raise
         _cut(request, str(error))

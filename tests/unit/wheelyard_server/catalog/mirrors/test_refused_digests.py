@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.contents import received as all_of
 from support.fake_upstream import FakeTime, FakeUpstream, configured, page_file
 from support.memory_storage import MemoryStorage
 from wheelyard_server.catalog.catalog import Catalog, Policy
@@ -54,12 +55,8 @@ def refuse(catalog: Catalog, rule: str, digest: str) -> None:
 
 async def received(catalog: Catalog) -> bytes:
     """Return what a client gets of the whole file."""
-    found = b""
     opened = await catalog.mirrored.open(await catalog.mirrored.find(NAME, "up", f"packages/{WHEEL}"))
-    assert not isinstance(opened.content, bytes)
-    async for chunk in opened.content:
-        found += chunk
-    return found
+    return await all_of(opened.content)
 
 
 @pytest.mark.parametrize("size", [1_000, 200_000])
