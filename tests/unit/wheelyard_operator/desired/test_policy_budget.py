@@ -1,12 +1,13 @@
 from dataclasses import replace
 
 import yaml
+from hypothesis import example
 from hypothesis import strategies as st
 
 from support.properties import given
 from unit.wheelyard_operator.fakes import an_exception
 from wheelyard_operator.desired.policy_budget import LEFT_OUT_ANNOTATION, LeftOut, Room, fitting
-from wheelyard_operator.desired.policy_file import exception_entry
+from wheelyard_operator.desired.policy_file import exception_entry, policy_file
 from wheelyard_operator.resource import Manifest, PackageException
 
 PLENTY = 10**9
@@ -68,6 +69,21 @@ def test_what_fits_is_never_larger_than_the_room(counts: dict[str, int], entries
     assert len(kept) <= entries
     assert not kept or len(yaml.safe_dump({"policy": {"exceptions": kept}}, allow_unicode=True).encode()) <= size
     assert {exception.id for exception, _ in every if not left_out.has(exception)} == set(sources(kept))
+
+
+@given(reason=st.text(max_size=200), approved_by=st.text(max_size=100))
+@example(reason="\U0001d518" * 200, approved_by="\U0001d518" * 100)
+@example(reason="\ufeff" + " a" * 99, approved_by="\u2028" * 100)
+@example(reason="'" * 200, approved_by="\\" * 100)
+def test_no_characters_of_a_tenant_take_more_room_than_is_counted(reason: str, approved_by: str) -> None:
+    """LibYAML escapes more than the emitter in Python. Without room for it, the file fits into no ConfigMap."""
+    room = Room(1, PLENTY)
+    kept, _ = fitting([asked("a", 0, an_exception(reason=reason, approvedBy=approved_by))], room)
+    assert _bytes(kept) - _bytes([]) <= PLENTY - room.size
+
+
+def _bytes(entries: list[Manifest]) -> int:
+    return len(policy_file([], {}, entries).encode())
 
 
 def test_the_annotation_is_read_back() -> None:

@@ -166,7 +166,7 @@ def test_a_forbidden_port_forward_names_the_missing_right(why: Plugin, kubectl: 
     )
 
 
-def test_an_index_without_a_ready_server_and_a_missing_kubectl_are_said(
+def test_without_a_ready_server_or_kubectl_the_error_names_it(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "No server of PackageIndex packages/main is ready" in plugin("why", "main", "flask").err
