@@ -236,7 +236,7 @@ VERSIONS = schema_pattern("packageexceptions", "spec.versions")
 def policy_of(index: PackageIndex, *exceptions: PackageException) -> server_policy.PolicyFile:
     """Return what the server reads from the policy file of an index."""
     observed = ObservedIndex(index, (), None, None, None, (), None, None, exceptions=exceptions)
-    made = ServerPolicy.of(observed, PolicyMinimum(), "2026-11-30T12:00:00Z")
+    made = ServerPolicy.of(observed, PolicyMinimum(), "2026-11-30T12:00:00Z", lacks_feed=False)
     assert made is not None
     return server_policy.parse_policy(made.text.encode())
 

@@ -11,8 +11,12 @@ _DEFAULT_AGE = "7d"
 """The default of the schema, and of the servers."""
 
 
-def floored_rules(policy: Policy, minimum: PolicyMinimum) -> tuple[Manifest, tuple[str, ...]]:
-    """Return the rules with the minimum, and what was raised, as parts of a sentence."""
+def floored_rules(policy: Policy, minimum: PolicyMinimum, *, lacks_feed: bool) -> tuple[Manifest, tuple[str, ...]]:
+    """Return the rules with the minimum, and what was raised, as parts of a sentence.
+
+    Without a feed, malware that must be refused is unknown: then servers need advisories that were
+    loaded by hand.
+    """
     cooldown, malware = policy.rules.get("cooldown", {}), policy.rules.get("malware", {})
     changes: Manifest = {}
     raised: list[str] = []
@@ -20,8 +24,11 @@ def floored_rules(policy: Policy, minimum: PolicyMinimum) -> tuple[Manifest, tup
         changes["cooldown"] = {**cooldown, "action": "Block", "age": _age(minimum.cooldown_seconds)}
         raised.append(f"the cooldown is {_age(minimum.cooldown_seconds)} with action Block")
     if ACTIONS.index(malware.get("action", "Block")) < ACTIONS.index(minimum.malware):
-        changes["malware"] = {**malware, "action": minimum.malware}
+        malware = changes["malware"] = {**malware, "action": minimum.malware}
         raised.append(f"the action on malware is {minimum.malware}")
+    if minimum.malware == "Block" and lacks_feed and not malware.get("requireFeed"):
+        changes["malware"] = {**malware, "requireFeed": True}
+        raised.append("malware.requireFeed is true, since there is no feed of advisories")
     return {**policy.rules, **changes}, tuple(raised)
 
 

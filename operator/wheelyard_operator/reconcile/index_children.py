@@ -67,10 +67,12 @@ class IndexChildren:
             issuers = self.issuers.find((each.user for each in accepted), own_access_secret(observed))
             progress.access = ServerAccess.of(observed, accepted, issuers)
             progress.users = progress.access.users
-            progress.policy = ServerPolicy.of(observed, self.settings.policy_minimum, now)
-            self._apply_urgent(observed, progress.access, children, progress)
             egress = self.settings.egress
             permitted = without_refused_feed(without_refused_webhook(observed, egress), egress)
+            lacks_feed = bool(observed.index.upstreams) and permitted.index.feed is None
+            minimum = self.settings.policy_minimum
+            progress.policy = ServerPolicy.of(observed, minimum, now, lacks_feed=lacks_feed)
+            self._apply_urgent(observed, progress.access, children, progress)
             self._apply_rest(without_refused_secrets(permitted), children, progress)
         except Problem as problem:
             progress.problem = problem

@@ -17,13 +17,10 @@ from wheelyard_operator.status.policy import PolicyFindings
 
 def policy_findings(
     found: ServerPolicy, feed_refusal: Problem | None, answers: Mapping[str, PolicyAnswer | None]
-) -> PolicyFindings | None:
+) -> PolicyFindings:
     """Return the findings about a policy; `answers` are those of the ready pods, by name."""
-    policy = found.index.policy
-    if policy is None:
-        return None
     return PolicyFindings(
-        policy=policy,
+        policy=found.policy,
         digest=found.digest,
         exceptions=found.exceptions,
         raised=found.raised,

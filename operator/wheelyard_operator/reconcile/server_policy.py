@@ -1,6 +1,6 @@
 """Gives running index servers their policy file, without a restart."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wheelyard_operator.apply import is_owned
 from wheelyard_operator.condition_types import POLICY_IN_FORCE
@@ -30,6 +30,8 @@ class ServerPolicy:
     """The content of an index's policy ConfigMap, which its pods mount."""
 
     index: PackageIndex
+    policy: Policy
+    """With the platform team's minimum."""
     text: str
     exceptions: tuple[Manifest, ...]
     """All that are in the file, in its form."""
@@ -41,12 +43,14 @@ class ServerPolicy:
     """Sentences about exceptions of the index that are allowed in part."""
 
     @classmethod
-    def of(cls, observed: ObservedIndex, minimum: PolicyMinimum, now: str) -> "ServerPolicy | None":
+    def of(
+        cls, observed: ObservedIndex, minimum: PolicyMinimum, now: str, *, lacks_feed: bool
+    ) -> "ServerPolicy | None":
         """Return the policy of an index with the minimum and the accepted exceptions, None without a policy."""
         index = observed.index
         if index.policy is None:
             return None
-        rules, raised = floored_rules(index.policy, minimum)
+        rules, raised = floored_rules(index.policy, minimum, lacks_feed=lacks_feed)
         seen = first_seen(_own_configmap(observed), index.policy.exceptions, now)
         own, cut = _own_exceptions(index.policy, minimum, seen)
         accepted = ((each, judge(index, each, minimum, now)) for each in observed.exceptions)
@@ -55,7 +59,8 @@ class ServerPolicy:
         fits, left_out = fitting(asked, Room(MAX_EXCEPTIONS - len(own), MAX_BYTES - taken))
         exceptions = (*own, *fits)
         text = policy_file(index.private_names, rules, exceptions)
-        return cls(index, text, exceptions, seen, left_out, raised, tuple(cut))
+        policy = replace(index.policy, rules=rules)
+        return cls(index, policy, text, exceptions, seen, left_out, raised, tuple(cut))
 
     @property
     def digest(self) -> str:

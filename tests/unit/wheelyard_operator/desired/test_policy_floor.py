@@ -30,9 +30,28 @@ EXCEPTION = {"packages": ["urllib3"], "versions": "==2", "from": ["cooldown", "m
 )
 def test_the_cooldown_is_at_least_the_minimum(cooldown: Any, days: int, expected: Any) -> None:
     policy = Policy.parse({"cooldown": cooldown} if cooldown is not None else {})
-    rules, raised = floored_rules(policy, PolicyMinimum(cooldown_seconds=days * DAY))
+    rules, raised = floored_rules(policy, PolicyMinimum(cooldown_seconds=days * DAY), lacks_feed=False)
     assert rules.get("cooldown") == (expected or cooldown)
     assert list(raised) == ([f"the cooldown is {days}d with action Block"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("malware", "minimum", "expected"),
+    [
+        (None, "Block", {"requireFeed": True}),
+        ({"action": "Off"}, "Block", {"action": "Block", "requireFeed": True}),
+        ({"action": "Block", "requireFeed": False}, "Block", {"action": "Block", "requireFeed": True}),
+        ({"action": "Block", "requireFeed": True}, "Block", None),
+        ({"action": "Off"}, "Report", {"action": "Report"}),
+        ({"action": "Block"}, "Report", None),
+    ],
+)
+def test_without_a_feed_the_minimum_needs_advisories(malware: Any, minimum: str, expected: Any) -> None:
+    """A tenant who takes the feed away must not get files in that the feed would name."""
+    policy = Policy.parse({"malware": malware} if malware else {})
+    rules, raised = floored_rules(policy, PolicyMinimum(malware=minimum), lacks_feed=True)
+    assert rules.get("malware") == (expected or malware)
+    assert bool(raised) == bool(expected)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +72,14 @@ def test_the_cooldown_is_at_least_the_minimum(cooldown: Any, days: int, expected
 )
 def test_the_action_on_malware_is_at_least_the_minimum(action: Any, minimum: str, expected: Any) -> None:
     policy = Policy.parse({"malware": {"action": action, "requireFeed": True}} if action else {})
-    rules, raised = floored_rules(policy, PolicyMinimum(malware=minimum))
+    rules, raised = floored_rules(policy, PolicyMinimum(malware=minimum), lacks_feed=False)
     assert rules.get("malware") == ({"action": expected, "requireFeed": True} if expected else None)
     assert list(raised) == ([f"the action on malware is {minimum}"] if action != expected else [])
 
 
 def test_all_other_rules_stay_as_they_are() -> None:
     body = {"deny": [{"packages": ["a"]}], "formats": {"action": "Off"}, "exceptions": [EXCEPTION]}
-    rules, _ = floored_rules(Policy.parse(body), PolicyMinimum(30 * DAY, "Block"))
+    rules, _ = floored_rules(Policy.parse(body), PolicyMinimum(30 * DAY, "Block"), lacks_feed=False)
     assert rules == {
         "deny": body["deny"],
         "formats": body["formats"],
@@ -69,7 +88,9 @@ def test_all_other_rules_stay_as_they_are() -> None:
 
 
 def test_an_age_of_hours_is_written_in_seconds() -> None:
-    rules, _ = floored_rules(Policy.parse({"cooldown": {"age": "1h"}}), PolicyMinimum(cooldown_seconds=5400))
+    rules, _ = floored_rules(
+        Policy.parse({"cooldown": {"age": "1h"}}), PolicyMinimum(cooldown_seconds=5400), lacks_feed=False
+    )
     assert rules["cooldown"]["age"] == "5400s"
 
 

@@ -203,6 +203,19 @@ def test_the_minimum_counts_whatever_the_index_says(world: World) -> None:
     assert "The exception for torch does not lift malware" in message
 
 
+@pytest.mark.parametrize("feed", [{"none": {}}, {"url": "https://not-allowed.example.com/"}])
+def test_a_tenant_without_a_feed_gets_no_malware_past_the_minimum(world: World, feed: Manifest) -> None:
+    world.boot(policy_minimum=PolicyMinimum(malware="Block"))
+    off = {"policy": {"malware": {"action": "Off"}}, "advisories": feed}
+    world.kube.put(index_body(spec={**PYPI, **off}))
+    world.settle()
+    assert policy(world)["malware"] == {"action": "Block", "requireFeed": True}
+    assert condition(world.get("PackageIndex", "main"), "AdvisoriesCurrent")["status"] != "True"
+    world.kube.put(index_body(spec=off))
+    world.settle()
+    assert policy(world)["malware"] == {"action": "Block"}, "without upstreams there is nothing to refuse"
+
+
 def later_by_a_day(now: str) -> str:
     return now.replace("-23T", "-24T")
 
