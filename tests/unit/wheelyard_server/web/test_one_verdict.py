@@ -1,8 +1,8 @@
-"""U1, U2, T31: for any policy, quarantine, advisories and time, all surfaces have the verdict of `Judge`.
+"""U1, U2, T31: all surfaces have the verdict of `Judge`.
 
-They are the pages (HTML, JSON, JSON API, the list of filenames), the URL of a file with its
-metadata and provenance, the management API, and all of them a second time, when the fast lane
-answers.
+This holds for any policy, quarantine, advisories and time. The surfaces are the pages (HTML, JSON,
+JSON API, the list of filenames), the URL of a file with its metadata and provenance, the management
+API, and all of them a second time, when the fast lane answers.
 """
 
 import asyncio
