@@ -8,6 +8,13 @@ from aiohttp import ClientError, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from support.http import Client
+from wheelyard_server.errors import (
+    Refusal,
+    RefusedFileError,
+    StorageUnavailableError,
+    UpstreamAnswerError,
+    WheelyardError,
+)
 from wheelyard_server.web.error_statuses import errors_as_responses
 from wheelyard_server.web.http.sending import MAX_SMALL_BYTES, Body, send
 
@@ -56,3 +63,29 @@ async def test_a_client_that_goes_away_is_no_error(client: Client, caplog: pytes
     answer.close()
     assert (await client.get("/1/1")).status == 200
     assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamAnswerError("pypi", "sent other bytes"),
+        RefusedFileError("demo is denied", Refusal("demo", "deny")),
+        StorageUnavailableError("key", "is slow"),
+    ],
+)
+async def test_a_stream_that_fails_or_is_refused_at_its_end_is_cut_off(error: WheelyardError) -> None:
+    """The answer to the error must not follow in the place of the last bytes."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bytes(1000)
+        raise error
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await send(request, web.StreamResponse(), Body(chunks(), 0, 2000, lambda: None))
+
+    app = web.Application(middlewares=[errors_as_responses])
+    app.router.add_get("/", serve)
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/")
+        with pytest.raises(ClientError):
+            await answer.read()
