@@ -120,6 +120,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     metrics.export_kept(lambda: catalog.mirrored.kept)
     metrics.export_fetch_log(catalog.fetches.counter)
     metrics.export_advisories(catalog.advisories)
+    metrics.export_quarantine(catalog.quarantine)
     app[ACCESS] = access
     app[METRICS] = metrics
     states = UpstreamStates(upstreams.values(), catalog.counts, lambda: catalog.mirrored.kept)

@@ -79,5 +79,5 @@ def fitting(exceptions: Iterable[tuple[PackageException, Manifest]], room: Room)
 def _size(entry: Manifest) -> int:
     """Return at least the number of bytes that an entry takes in YAML."""
     text = json.dumps(entry, ensure_ascii=False)
-    # LibYAML writes a character beyond the first 65,536 as `\\U` and eight digits, in place of four bytes.
+    # LibYAML escapes a character beyond the first 65,536 with ten bytes, in place of four.
     return 2 * len(text.encode()) + 2 * sum(each > "\uffff" for each in text)

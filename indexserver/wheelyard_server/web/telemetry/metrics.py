@@ -17,6 +17,7 @@ from wheelyard_server.access.rules import Method
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.counts import Counts, KeptSize
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
+from wheelyard_server.catalog.quarantine import SharedQuarantine
 from wheelyard_server.events.opening import Webhook
 from wheelyard_server.model import FORMAT
 from wheelyard_server.upstream import Upstream
@@ -132,6 +133,15 @@ class Metrics:
             registry=self.registry,
         )
         loaded.set_function(lambda: file.state.loaded)
+
+    def export_quarantine(self, quarantine: SharedQuarantine) -> None:
+        """Export how much is quarantined by hand."""
+        entries = Gauge(
+            "wheelyard_quarantine_entries",
+            "Entries of the quarantine by hand that are in force.",
+            registry=self.registry,
+        )
+        entries.set_function(lambda: float(len(quarantine.entries)))
 
     def export_upstreams(self, upstreams: Iterable[Upstream]) -> UpstreamMetrics:
         """Export the state of the upstreams and their requests, which the returned object counts."""

@@ -15,7 +15,7 @@ from support.access import ACCESS, OWNER, PUBLISHER, READER
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from wheelyard_server.access.rules import Grant, Verb
-from wheelyard_server.app import CATALOG
+from wheelyard_server.app import CATALOG, METRICS
 from wheelyard_server.settings import Settings
 
 EVERYTHING = Grant(subjects=("user:web.reader",), packages=("*",), verbs=(Verb.READ, Verb.MANAGE))
@@ -47,6 +47,11 @@ async def call(
     return answer.status, await answer.json(content_type=None)
 
 
+def counted(client: Client) -> float | None:
+    assert client.app is not None
+    return client.app[METRICS].registry.get_sample_value("wheelyard_quarantine_entries")
+
+
 async def test_a_quarantined_project_has_no_page_and_no_file_until_it_is_lifted(client: Client) -> None:
     headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
     (file,) = json.loads(await (await client.get("/simple/demo/", headers=headers)).read())["files"]
@@ -56,6 +61,7 @@ async def test_a_quarantined_project_has_no_page_and_no_file_until_it_is_lifted(
         assert status == 200
         (entry,) = answer["entries"]
         assert (entry["by"], entry["reason"], entry["sha256"]) == ("web.reader", "alert 7", None)
+        assert counted(client) == 1
         shown = await client.get("/simple/demo/", headers=headers)
         assert shown.status == page
         for each in (url, f"{url}.metadata"):
@@ -66,6 +72,7 @@ async def test_a_quarantined_project_has_no_page_and_no_file_until_it_is_lifted(
             assert "by web.reader: alert 7" in refused.reason
         assert (await call(client, "DELETE", path)) == (200, {"entries": []})
         assert (await client.get(url)).status == 200
+        assert counted(client) == 0
 
 
 async def test_an_upload_into_a_quarantined_version_is_refused(client: Client, tmp_path: Path) -> None:
