@@ -1,6 +1,5 @@
 """The rules of an index about names and files of upstreams, as a value."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,13 +35,6 @@ class FilePolicy:
     """The rules about files, see `Judge`."""
     index: str = ""
     """`<namespace>/<name>` of the index, for sentences; "" outside a cluster."""
-
-    @cached_property
-    def revision(self) -> str:
-        """Return a digest that differs for each policy: part of the keys of everything that depends on one."""
-        return hashlib.sha256(repr((self.upstreams, self.private, self.rules, self.index)).encode()).hexdigest()[
-            :16
-        ]
 
     @cached_property
     def rulebook(self) -> Rulebook:

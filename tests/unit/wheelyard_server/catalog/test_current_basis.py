@@ -35,7 +35,7 @@ def test_each_part_is_replaced_alone_and_makes_another_basis() -> None:
     seen.append(basis.value)
     basis.put_quarantine(QUARANTINE)
     seen.append(basis.value)
-    assert len({id(each) for each in seen}) == len({each.revision for each in seen}) == 4
+    assert len({id(each) for each in seen}) == 4
     assert (basis.value.advisories.revision, basis.value.quarantine) == ("1", QUARANTINE)
     assert basis.policy.rules == PolicyRules()
 

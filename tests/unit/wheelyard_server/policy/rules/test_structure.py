@@ -11,12 +11,10 @@ from support.properties import given
 from wheelyard_server.model import Change, DeletedFile, File, Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.status import Status
-from wheelyard_server.policy.advisories import Advisories
 from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.confirmation import CONFIRMED_AFTER
 from wheelyard_server.policy.file_policy import AllowedUpstream, FilePolicy
 from wheelyard_server.policy.judge import Judge
-from wheelyard_server.policy.quarantine import Quarantine, Quarantined
 from wheelyard_server.policy.verdict import PERMITTED, Rule, Verdict
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -138,22 +136,9 @@ def test_what_is_listed_is_served_and_every_refusal_has_a_reason(
         assert not found.is_served
 
 
-def test_another_policy_has_another_revision() -> None:
-    policies = [POLICY, FilePolicy(POLICY.upstreams), FilePolicy((), POLICY.private), FilePolicy()]
-    assert len({each.revision for each in policies}) == len(policies)
-    assert POLICY.revision == FilePolicy(POLICY.upstreams, POLICY.private).revision
-
-
 def test_a_decision_takes_at_most_ten_microseconds() -> None:
     on = project()
     begun = time.process_time()
     for _ in range(10_000):
         verdict(on)
     assert time.process_time() - begun < 10_000 * 10e-6
-
-
-def test_whatever_verdicts_depend_on_changes_the_revision_of_their_basis() -> None:
-    quarantine = Quarantine(entries=(Quarantined(reason="alert", by="ann", at=NOW, project="demo"),))
-    bases = [Basis(POLICY), Basis(), Basis(POLICY, Advisories("1")), Basis(POLICY, quarantine=quarantine)]
-    assert len({each.revision for each in bases}) == len(bases)
-    assert Basis(POLICY, quarantine=quarantine).revision == bases[-1].revision
