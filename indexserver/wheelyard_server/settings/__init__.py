@@ -15,8 +15,9 @@ import yaml
 
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings.advisories import AdvisorySettings
-from wheelyard_server.settings.part import GIB, MIB, Scalar, SettingsPart, is_plain_url
-from wheelyard_server.settings.upstreams import Egress, Names, UpstreamSettings
+from wheelyard_server.settings.faults import explained
+from wheelyard_server.settings.part import DIGEST, DURATION, GIB, MIB, Scalar, SettingsPart, is_plain_url
+from wheelyard_server.settings.upstreams import HOST, UPSTREAM_NAME, Egress, Names, UpstreamSettings
 from wheelyard_server.settings.webhook import WebhookSettings
 from wheelyard_server.settings.yaml_loaders import SAFE_LOADER, YamlLoader
 from wheelyard_server.tls import check_authorities
@@ -27,6 +28,14 @@ _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 
 _ORIGIN = re.compile(r"\*|https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
 """An origin as browsers write it: in lower case, without a path."""
+
+_PATTERNS = {
+    DIGEST: "a SHA-256: 64 hexadecimal digits in lower case",
+    DURATION: "a duration such as 30s, 10m, 4h or 7d",
+    HOST: "a host such as files.example.com, or host:port",
+    UPSTREAM_NAME: "a name of lower-case letters, digits and hyphens",
+}
+"""Words for the texts that must match these patterns."""
 
 T = TypeVar("T")
 
@@ -355,7 +364,7 @@ def decode_yaml(text: bytes, wanted: type[T], filename: str, loader: YamlLoader 
         return msgspec.convert(read, wanted, builtin_types=(datetime, date), dec_hook=_converted)
     except (msgspec.MsgspecError, yaml.YAMLError, ValueError, RecursionError) as error:
         # The YAML library raises plain errors for scalars such as an impossible date.
-        raise InvalidSettingsError(f"{filename}: {error}") from error
+        raise InvalidSettingsError(f"{filename}: {explained(error, wanted, _PATTERNS)}") from error
 
 
 def _converted(wanted: type, value: object) -> object:

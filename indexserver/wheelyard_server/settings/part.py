@@ -8,6 +8,9 @@ import msgspec
 MIB = 1024**2
 GIB = 1024**3
 
+DIGEST = r"^[0-9a-f]{64}\Z"
+DURATION = r"^(0|[1-9][0-9]{0,6})([smhd])\Z"
+
 MAX_STARS = 8
 MAX_GLOB_LENGTH = 128
 

@@ -14,7 +14,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import decode_yaml
-from wheelyard_server.settings.part import Glob, SettingsPart
+from wheelyard_server.settings.part import DIGEST, DURATION, Glob, SettingsPart
 from wheelyard_server.settings.upstreams import Names, UpstreamName
 from wheelyard_server.settings.yaml_loaders import PlainWords
 
@@ -25,16 +25,16 @@ MAX_GLOBS = 100
 MAX_REASON_LENGTH = 200
 MAX_SPECIFIERS_LENGTH = 200
 
-_DURATION = re.compile(r"(0|[1-9][0-9]{0,6})([smhd])")
+_DURATION = re.compile(DURATION)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-Duration = Annotated[str, msgspec.Meta(pattern=rf"^{_DURATION.pattern}\Z")]
+Duration = Annotated[str, msgspec.Meta(pattern=DURATION)]
 """A whole number and one unit: 30s, 10m, 4h or 7d. See `seconds_of`."""
 Specifiers = Annotated[str, msgspec.Meta(max_length=MAX_SPECIFIERS_LENGTH)]
 """Version specifiers (PEP 440), such as `<4` or `>=2,<3`; "" is every version."""
 Reason = Annotated[str, msgspec.Meta(max_length=MAX_REASON_LENGTH)]
 """One sentence for the people whose files are refused or let in."""
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Digest = Annotated[str, msgspec.Meta(pattern=DIGEST)]
 """A SHA-256 in lower-case hex."""
 Globs = Annotated[tuple[Glob, ...], msgspec.Meta(max_length=MAX_GLOBS)]
 
@@ -50,9 +50,14 @@ class Until(datetime):
         """Make it of a text or of a date of YAML; raise ValueError."""
         text = value.isoformat() if isinstance(value, date) else str(value)
         try:
-            if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-                return cls.fromisoformat(f"{text}T00:00:00Z") + timedelta(days=1)
             moment = cls.fromisoformat(text)
+        except ValueError:
+            raise ValueError(
+                f"`until` {text} is neither a day such as 2026-12-15 nor a moment such as 2026-12-15T10:00:00Z"
+            ) from None
+        try:
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+                return moment.replace(tzinfo=UTC) + timedelta(days=1)
             if moment.tzinfo is None:
                 raise ValueError(f"`until` {text} needs an offset from UTC, such as Z")
             return moment.astimezone(UTC)
