@@ -93,8 +93,7 @@ def notes_on(basis: Basis) -> tuple[str, ...]:
     ]
     if advisories.are_known or not wanted:
         return ()
-    names = " and ".join(wanted)
-    return (f"There are no advisories yet: {names} cannot refuse a file for what a feed would say of it",)
+    return (f"There are no advisories yet, so the rule {' and the rule '.join(wanted)} cannot refuse a file.",)
 
 
 def _log(subject: _Subject, action: Action, reason: str) -> None:

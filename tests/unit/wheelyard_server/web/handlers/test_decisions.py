@@ -123,7 +123,7 @@ async def test_without_advisories_it_says_that_malware_is_not_known(client: Clie
     put(client, "{}")
     assert wheel.name in str(await ask(client))
     assert (await ask(client))["notes"] == [
-        "There are no advisories yet: malware cannot refuse a file for what a feed would say of it"
+        "There are no advisories yet, so the rule malware cannot refuse a file."
     ]
 
 
