@@ -149,7 +149,9 @@ async def test_a_collection_without_any_grace_takes_nothing_that_was_acknowledge
     [
         (["verify", "--storage", "ftp://x"], "The storage must be file:DIR or s3://BUCKET/PREFIX"),
         (["verify", "--storage", "s3://bucket?profile=x"], "The storage must be file:DIR or s3://BUCKET/PREFIX"),
-        (["verify", "--storage", "file:/nonexistent/folder"], "The folder /nonexistent does not exist"),
+        (["verify", "--storage", "file:/nonexistent/folder"], "The folder /nonexistent/folder does not exist"),
+        (["verify", "--storage", "file:/tmp/nonexistent"], "The folder /tmp/nonexistent does not exist"),
+        (["copy", "file:/tmp", "file:/nonexistent/folder"], "The folder /nonexistent does not exist"),
         (["verify", "--config", "/nonexistent.yaml"], "No such file"),
         (["verify", "--storage", "s3://bucket/?endpoint=http://127.0.0.1:9"], "wheelyard.json"),
         (["gc"], "one of the arguments --config --storage is required"),

@@ -98,7 +98,7 @@ async def gc(arguments: argparse.Namespace, report: Report) -> None:
 
 async def copy(arguments: argparse.Namespace, report: Report) -> None:
     """Copy one storage to another."""
-    source, target = (_open(url) for url in (arguments.source, arguments.target))
+    source, target = _open(arguments.source), _open(arguments.target, may_be_new=True)
     with tempfile.TemporaryDirectory(prefix="wheelyard-copy-") as folder:
         scratch, with_mirrored = Scratch(Path(folder), sys.maxsize), arguments.without != "mirrored"
         await Copier(source, target, scratch, report, arguments.owner, with_mirrored).run()
@@ -113,7 +113,7 @@ async def assign_owner(arguments: argparse.Namespace, report: Report) -> None:
 async def probe(arguments: argparse.Namespace, report: Report) -> None:
     """Prove that writing is safe, which replaces an earlier result."""
     try:
-        server = await WriteSafety(_storage(arguments)).prove()
+        server = await WriteSafety(_storage(arguments, may_be_new=True)).prove()
     except UnsafeStorageError as error:
         report(Finding(layout.CONDITIONAL_WRITES, str(error)))
     else:
@@ -182,10 +182,10 @@ def _add_storage(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--storage", metavar=_STORAGE)
 
 
-def _storage(arguments: argparse.Namespace) -> Storage:
+def _storage(arguments: argparse.Namespace, *, may_be_new: bool = False) -> Storage:
     if arguments.config is not None:
         return open_storage(settings.parse(arguments.config.read_bytes()).storage)
-    return _open(arguments.storage)
+    return _open(arguments.storage, may_be_new=may_be_new)
 
 
 def _index(text: str) -> str:
@@ -194,8 +194,11 @@ def _index(text: str) -> str:
     return text
 
 
-def _open(url: str) -> Storage:
+def _open(url: str, *, may_be_new: bool = False) -> Storage:
     where = standalone.storage_of(url)
-    if where.folder is not None and not where.folder.path.parent.is_dir():
-        raise InvalidSettingsError(f"The folder {where.folder.path.parent} does not exist")
+    if where.folder is not None:
+        # Opening a folder creates it, and a typo must not look like an empty storage.
+        needed = where.folder.path.parent if may_be_new else where.folder.path
+        if not needed.is_dir():
+            raise InvalidSettingsError(f"The folder {needed} does not exist")
     return open_storage(where)
