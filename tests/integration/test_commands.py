@@ -16,6 +16,7 @@ from support.access import OWNER, PUBLISHER
 from support.command_line import wheelyard
 from support.patience import HANG_SECONDS
 from support.server import Server, StartServer
+from wheelyard_server.commands.client import HOW_TO_LOG_IN
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_person_yanks_and_deletes_with_the_variables_of_a_users_secret(server:
 @pytest.mark.parametrize(
     ("login", "code", "message"),
     [
-        ("", 1, "wheelyard: Log in to delete the project demo"),
+        ("", 1, f"wheelyard: Log in to delete the project demo{HOW_TO_LOG_IN}"),
         (PUBLISHER, 1, "wheelyard: The user ci.publisher has no permission to delete the project demo"),
         (
             "wy_wrong",
@@ -142,7 +143,7 @@ def test_a_person_asks_who_fetched_a_file_and_how_often(server: Server) -> None:
     assert "No fetch is recorded." in wheelyard("fetched", digest, variables=owner).stdout
     assert wheelyard("statistics", "demo", variables=owner).stdout.startswith("demo: 1 fetches\n")
     refused = wheelyard("fetched", "demo", variables={"PIP_INDEX_URL": f"{server.url}/simple/"})
-    assert refused.stderr.endswith("wheelyard: Log in to manage the project demo\n")
+    assert refused.stderr.endswith(f"wheelyard: Log in to manage the project demo{HOW_TO_LOG_IN}\n")
 
 
 MANIFEST = """

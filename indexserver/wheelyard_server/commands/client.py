@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import IO, Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,6 +22,7 @@ LOGIN_VARIABLES = (
     ("UV_PUBLISH_URL", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD"),
 )
 _ENDINGS = ("/simple", "/legacy", "/pypi")
+HOW_TO_LOG_IN = ": put the login into the URL of the index (https://USER:TOKEN@HOST/simple/) or into ~/.netrc"
 
 
 class ClientError(WheelyardError):
@@ -71,7 +73,8 @@ class Client:
             with _opener.open(request, timeout=seconds) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise ClientError(_reason(error)) from None
+            hint = HOW_TO_LOG_IN if error.code == HTTPStatus.UNAUTHORIZED and self.login is None else ""
+            raise ClientError(f"{_reason(error)}{hint}") from None
         except (OSError, HTTPException, ValueError) as error:
             raise ClientError(f"{self.base} does not answer like an index: {error}") from None
 

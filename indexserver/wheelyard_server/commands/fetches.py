@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from wheelyard_server.commands import Subparsers
 from wheelyard_server.commands.api_command import add_api_command
 from wheelyard_server.commands.client import Client
+from wheelyard_server.commands.releases import project_and_version
 from wheelyard_server.commands.text import table
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
@@ -28,10 +29,15 @@ def add_to(commands: Subparsers) -> None:
 
 def fetched(client: Client, arguments: argparse.Namespace) -> Any:
     """Return who fetched a file, a version or a project."""
-    digest = _SHA256.fullmatch(arguments.what)
-    project, _, version = arguments.what.partition("==")
-    query = {"sha256": digest[1]} if digest else {"project": project, **({"version": version} if version else {})}
-    return client.call("GET", f"/fetches?{urlencode({**query, 'days': arguments.days})}")
+    return client.call("GET", f"/fetches?{urlencode({**_query(arguments.what), 'days': arguments.days})}")
+
+
+def _query(what: str) -> dict[str, str]:
+    digest = _SHA256.fullmatch(what)
+    if digest:
+        return {"sha256": digest[1]}
+    project, version = project_and_version(what)
+    return {"project": project, "version": version} if version else {"project": project}
 
 
 def statistics(client: Client, arguments: argparse.Namespace) -> Any:

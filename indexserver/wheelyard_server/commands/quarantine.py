@@ -7,6 +7,7 @@ from urllib.parse import quote
 from wheelyard_server.commands import Subparsers
 from wheelyard_server.commands.api_command import add_api_command
 from wheelyard_server.commands.client import Client, ClientError
+from wheelyard_server.commands.releases import project_and_version
 from wheelyard_server.commands.text import table
 
 _COLUMNS = ("project", "version", "sha256", "by", "at", "reason")
@@ -51,6 +52,6 @@ def _path(arguments: argparse.Namespace) -> str:
         raise ClientError("Name either PROJECT[==VERSION] or --sha256 DIGEST; --list shows what is quarantined")
     if arguments.sha256 is not None:
         return f"/quarantine/files/{quote(arguments.sha256.removeprefix('sha256:'), safe='')}"
-    project, _, version = arguments.what.partition("==")
+    project, version = project_and_version(arguments.what)
     of_version = f"/versions/{quote(version, safe='')}" if version else ""
     return f"/quarantine/projects/{quote(project, safe='')}{of_version}"

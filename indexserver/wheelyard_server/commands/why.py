@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from wheelyard_server.commands import Subparsers
 from wheelyard_server.commands.api_command import add_api_command
 from wheelyard_server.commands.client import Client
+from wheelyard_server.commands.releases import project_and_version
 
 
 def add_to(commands: Subparsers) -> None:
@@ -18,7 +19,7 @@ def add_to(commands: Subparsers) -> None:
 
 def why(client: Client, arguments: argparse.Namespace) -> Any:
     """Return the decisions about all files of a project or version."""
-    project, _, version = arguments.what.partition("==")
+    project, version = project_and_version(arguments.what)
     path, query = f"/projects/{quote(project, safe='')}/decisions", {"version": version} if version else {}
     answer = client.call("GET", f"{path}?{urlencode(query)}")
     files = answer["files"]
