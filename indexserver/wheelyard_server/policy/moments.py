@@ -21,8 +21,13 @@ def later(moment: datetime, seconds: int) -> datetime:
 
 def shown(moment: datetime) -> str:
     """Return a moment for people, such as `2026-12-06 10:00 UTC`, rounded up to the minute."""
+    return shown_past(later(moment, 59))
+
+
+def shown_past(moment: datetime) -> str:
+    """Do as `shown`, rounded down: a moment that is over must not seem to be ahead."""
     try:
-        utc = later(moment, 59).astimezone(UTC)
+        utc = moment.astimezone(UTC)
     except OverflowError:
         utc = END_OF_TIME
     return f"{utc.year:04}-{utc.month:02}-{utc.day:02} {utc.hour:02}:{utc.minute:02} UTC"

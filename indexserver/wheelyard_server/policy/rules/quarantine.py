@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wheelyard_server.policy.affected_versions import listed, spelled
 from wheelyard_server.policy.case import AnyFile, Case
-from wheelyard_server.policy.moments import aware, shown
+from wheelyard_server.policy.moments import aware, shown_past
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.quarantine import Quarantined
 from wheelyard_server.policy.sentences import plain, sentence
@@ -37,5 +37,5 @@ def by_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
 
 def objection(entry: Quarantined, subject: str) -> Objection:
     """Return the objection of an entry."""
-    text = f"{subject} is quarantined since {shown(aware(entry.at))} by {plain(entry.by)}: {entry.reason}"
+    text = f"{subject} is quarantined since {shown_past(aware(entry.at))} by {plain(entry.by)}: {entry.reason}"
     return Objection(Rule.QUARANTINE, sentence(text, _HINT))
