@@ -118,7 +118,8 @@ class PageRequests:
 
 def refusal(status: int) -> str:
     """Return what a 401 or 403 means, and what to do."""
-    return f"answers {status}, so it wants credentials, or other ones: check the Secret that its settings name"
+    wanted = f"answers {status}, so it wants credentials, or other ones"
+    return f"{wanted}: check its Secret or, with `wheelyard serve`, its variables and ~/.netrc"
 
 
 def _with_headers(page: Page, answer: Answer) -> Page:
