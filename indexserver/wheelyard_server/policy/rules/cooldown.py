@@ -15,6 +15,9 @@ from wheelyard_server.policy.sentences import plain
 from wheelyard_server.policy.verdict import Rule
 from wheelyard_server.settings.policy import Cooldown, Duration, FirstSight, seconds_of
 
+RELEASE_SECONDS = 86_400
+"""Time in which all files of a release are published."""
+
 
 def cooldown(case: Case, mirror: Mirror, now: datetime) -> MirrorCheck:
     """Object to files until they are old enough. `now` only spares those whose waits are over."""
@@ -22,6 +25,7 @@ def cooldown(case: Case, mirror: Mirror, now: datetime) -> MirrorCheck:
     old_since = earlier(now, seconds_of(rule.age))
     settled_at = mirror.made if rule.first_sight.get(case.project.owner) is FirstSight.SETTLED else None
     exposed = cache(lambda version: _exposed(case, mirror, version))
+    released = cache(lambda version: _released(mirror, version))
 
     def check(file: MirroredFile) -> tuple[Objection, ...]:
         published = file.upload_time or file.first_seen
@@ -31,7 +35,7 @@ def cooldown(case: Case, mirror: Mirror, now: datetime) -> MirrorCheck:
             published = aware(published)
         if published <= old_since or (file.upload_time is None and published == settled_at):
             return ()
-        is_urgent = rule.fixes is not None and exposed(file.version) <= published
+        is_urgent = rule.fixes is not None and exposed(file.version) <= published <= released(file.version)
         return (_waits(case, file, published, rule, _least(rule.age, rule.fixes if is_urgent else None)),)
 
     return check
@@ -66,6 +70,15 @@ def _exposed(case: Case, mirror: Mirror, version: str) -> datetime:
         return END_OF_TIME
     is_affected = cache(lambda other: any(each.id in fixed for each in advisories.affecting(name, other)))
     return min((_permitted(case, file) for file in mirror.files if is_affected(file.version)), default=END_OF_TIME)
+
+
+def _released(mirror: Mirror, version: str) -> datetime:
+    """Return until when files of a version count as parts of its release.
+
+    An attacker with the token of a project can add a file to an old fix: it must not count as one.
+    """
+    first = min(aware(file.published or END_OF_TIME) for file in mirror.files if file.version == version)
+    return later(first, RELEASE_SECONDS)
 
 
 def _permitted(case: Case, file: MirroredFile) -> datetime:

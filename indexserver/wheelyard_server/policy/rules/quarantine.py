@@ -36,6 +36,6 @@ def by_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
 
 
 def objection(entry: Quarantined, subject: str) -> Objection:
-    """Return the objection of an entry."""
-    text = f"{subject} is quarantined since {shown_past(aware(entry.at))} by {plain(entry.by)}: {entry.reason}"
+    """Return the objection of an entry. Any reader may see it, so it does not name the manager."""
+    text = f"{subject} is quarantined since {shown_past(aware(entry.at))}: {entry.reason}"
     return Objection(Rule.QUARANTINE, sentence(text, _HINT))

@@ -65,7 +65,7 @@ async def test_a_quarantined_version_is_refused_by_every_replica_that_has_read_i
         if each in others:
             await each.quarantine.follow()
         assert [file.version for file in (await each.project(DEMO)).files] == ["2.0"]
-        with pytest.raises(RefusedFileError, match=r"demo 1.0 is quarantined since .* by ann: alert 7"):
+        with pytest.raises(RefusedFileError, match=r"demo 1.0 is quarantined since .* UTC: alert 7"):
             await each.mirrored.find(DEMO, "up", PATH)
     assert await others[0].quarantine.lift(project="demo", version="1.0") == ()
     for each in replicas:

@@ -183,3 +183,14 @@ def test_an_index_that_was_just_made_waits_from_its_first_sight() -> None:
     file = mirrored(days=None, first_seen=MADE)
     found = judge("", mirror_of(file, made=MADE), now=MADE).verdict(file)
     assert found.until == MADE + timedelta(days=7)
+
+
+@pytest.mark.parametrize(("seconds", "is_part"), [(86_400, True), (86_401, False)])
+def test_a_file_that_is_added_to_an_old_fix_is_no_part_of_it(seconds: int, is_part: bool) -> None:  # noqa: FBT001 - a parameter
+    """A stolen token can add a wheel to a version that an advisory calls a fix, but not make it a release."""
+    fix = mirrored("demo-1.1.tar.gz", 3)
+    later = NOW - timedelta(days=3) + timedelta(seconds=seconds)
+    added = mirrored("demo-1.1-py3-none-any.whl", 3).replace(upload_time=later)
+    known = feed(advisory("GHSA-1", **until("1.1")))
+    found = judge(FIXES, mirror_of(HOLE, fix, added), known).verdict(added)
+    assert (found == PERMITTED) is is_part
