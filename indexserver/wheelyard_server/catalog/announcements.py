@@ -16,6 +16,7 @@ from wheelyard_server.model import File, Project
 from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.policy.advisories import Advisories
+from wheelyard_server.policy.basis import Basis
 from wheelyard_server.policy.judge import Judge
 from wheelyard_server.settings.policy import Action, PolicyException
 
@@ -39,6 +40,8 @@ class Announcements:
         self._events = events
         self._now = now
         self._fetched: dict[FetchedFile, None] = {}
+        self._before = (basis.value, now())
+        """The basis of the last time, and when that was: an exception may have ended after a fetch."""
         self._checked = ""
         """The revision of the advisories that the fetch log was last compared with."""
         fetches.counter.listener = self._note
@@ -55,9 +58,10 @@ class Announcements:
         await self.announce()
 
     def _note(self, files: Iterable[FetchedFile]) -> None:
-        rulebook = self._basis.policy.rulebook
+        rulebooks = [basis.policy.rulebook for basis, _ in self._moments]
         for file in files:
-            if len(self._fetched) < MAX_FETCHED and rulebook.of(file.project).exceptions:
+            has_exception = any(rulebook.of(file.project).exceptions for rulebook in rulebooks)
+            if len(self._fetched) < MAX_FETCHED and has_exception:
                 self._fetched[file] = None
 
     def _announce_ended(self) -> None:
@@ -71,16 +75,22 @@ class Announcements:
             stored = await self._documents.read(NormalizedName(fetched.project))
             file = await self._documents.offers(stored).file(fetched.filename)
             if file is not None:
-                for exception in self._lifting(stored.project, file):
+                for exception in dict.fromkeys(self._lifting(stored.project, file)):
                     self._events.emit(exception_used(fetched.project, file, exception, self._now()))
             self._fetched.pop(fetched, None)
+        self._before = (self._basis.value, self._now())
+
+    @property
+    def _moments(self) -> tuple[tuple[Basis, datetime], ...]:
+        """Return the bases between which the noted files were fetched, each with a moment."""
+        return self._before, (self._basis.value, self._now())
 
     def _lifting(self, project: Project, file: File | MirroredFile) -> Iterator[PolicyException]:
-        """Yield the exceptions without which a file would be refused now."""
-        now = self._now()
-        for each in Judge(project, self._basis.value, now).objections(file):
-            if each.action is Action.BLOCK and each.holds(now) and each.exception and each.is_lifted(now):
-                yield each.exception
+        """Yield the exceptions without which a file would have been refused at one of the moments."""
+        for basis, at in self._moments:
+            for each in Judge(project, basis, at).objections(file):
+                if each.action is Action.BLOCK and each.holds(at) and each.exception and each.is_lifted(at):
+                    yield each.exception
 
     async def _announce_malware(self) -> None:
         advisories = self._basis.value.advisories

@@ -130,6 +130,23 @@ async def test_another_exception_for_the_same_file_is_another_event(server: Anno
     assert len(await server.announced()) == 1
 
 
+@pytest.mark.parametrize("is_removed", [True, False])
+async def test_a_fetch_is_announced_although_its_exception_has_ended_since(
+    server: Announcing, time: FakeTime, *, is_removed: bool
+) -> None:
+    put(server, exception(START + timedelta(minutes=1)))
+    assert await server.announced() == []
+    await server.fetch(NEW)
+    if is_removed:
+        put(server)
+    else:
+        time.sleep(61)
+    kinds = [event["type"] for event in await server.announced()]
+    assert "dev.wheelyard.exception.used" in kinds
+    time.sleep(61)
+    assert "dev.wheelyard.exception.used" not in [event["type"] for event in await server.announced()]
+
+
 async def test_a_fetch_is_not_forgotten_while_the_storage_does_not_answer(
     server: Announcing, storage: MemoryStorage
 ) -> None:
