@@ -204,8 +204,8 @@ class Offers:
     def _decide(self) -> "_Decided":
         judge = Judge(self._project, self.basis, self._decided_at)
         decisions = _Decisions(judge.verdict_on_name())
-        for file in self._all_files:
-            decisions.add(file, judge.verdict(file))
+        for file, verdict in judge.verdicts():
+            decisions.add(file, verdict)
         return decisions.decided()
 
     def _refused(self) -> dict[str, File | MirroredFile]:

@@ -1,12 +1,14 @@
 """A project before the rules: what all of them know of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from wheelyard_server.model import File, Project
-from wheelyard_server.model.mirror import MirroredFile
+from wheelyard_server.model.mirror import NO_PUBLISHER, MirroredFile
 from wheelyard_server.policy.basis import Basis
+from wheelyard_server.policy.moments import END_OF_TIME, aware
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.rulebook import RulesOfName
 from wheelyard_server.policy.sentences import plain, sentence
@@ -15,10 +17,6 @@ from wheelyard_server.policy.versions import covers
 from wheelyard_server.settings.policy import PolicyException, PolicyRules
 
 AnyFile = File | MirroredFile
-Check = Callable[[AnyFile], tuple[Objection, ...]]
-"""A rule that was compiled for a project: returns its objections to a file, () if there are none."""
-MirrorCheck = Callable[[MirroredFile], tuple[Objection, ...]]
-"""The same for mirrored files."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,16 @@ class Case:
     def of_name(self) -> RulesOfName:
         """Return the entries of the policy that concern this name."""
         return self.basis.policy.rulebook.of(self.project.name)
+
+    @cached_property
+    def first_attested(self) -> MirroredFile | None:
+        """Return the first file with a provenance object that names a publisher, or was not read yet."""
+        files = () if self.project.mirror is None else self.project.mirror.files
+        attested = [file for file in files if file.provenance_url and file.publisher != NO_PUBLISHER]
+        times = list(map(time_of, attested))
+        first = min(times, default=END_OF_TIME)
+        found = (file for file, time in zip(attested, times, strict=True) if time == first)
+        return min(found, key=lambda file: file.filename, default=None)
 
     def subject(self, file: AnyFile) -> str:
         """Return the version of a file for people, as all files of the version share it."""
@@ -79,3 +87,18 @@ class Case:
         index = self.basis.policy.index
         whose = f"the index {index}" if index else "this index"
         return f"Ask for an exception from {rule}: policy.exceptions of {whose}"
+
+
+CaseRule = Callable[[Case, AnyFile], Iterable[Objection]]
+"""Returns its objections to a file. Those to files of one version differ in nothing but their sentences."""
+MirrorRule = Callable[[Case, MirroredFile], Iterable[Objection]]
+"""The same for mirrored files. The objections may also differ in their ends, which are in the future."""
+Check = Callable[[AnyFile], CaseRule | None]
+"""Returns the rule that objects to a file, None if there is none: it is asked about each file, so it is fast."""
+MirrorCheck = Callable[[MirroredFile], MirrorRule | None]
+"""The same for mirrored files."""
+
+
+def time_of(file: AnyFile) -> datetime:
+    """Return when a file was published. One without a time counts as later than all others."""
+    return aware(file.published or END_OF_TIME)

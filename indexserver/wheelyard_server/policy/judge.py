@@ -1,5 +1,6 @@
 """Decides about the files of one project. Pages list, and URLs serve, only what this permits."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -31,10 +32,20 @@ class Judge:
     def verdict(self, file: AnyFile) -> Verdict:
         """Return whether a file is offered: what follows from all objections to it."""
         verdict = self._mirrored.verdict(file) if isinstance(file, MirroredFile) else self._local.verdict(file)
-        lacking = self._lacking
-        if lacking is None or lacking(file) is NOTHING or not (verdict.is_served or verdict.rule in _BY_FACTS):
-            return verdict
-        return verdict._replace(lacks_facts=True)
+        return verdict if self.lacking(file) is NOTHING else _lacking_facts(verdict)
+
+    def verdicts(self) -> Iterator[tuple[AnyFile, Verdict]]:
+        """Yield all files of the project with what pages need of their verdicts, in the document's order.
+
+        There are no sentences, which cost the most, and files may share the first of their `until`.
+        """
+        project, mirror = self._case.project, self._case.project.mirror
+        files: Sequence[AnyFile] = project.files if mirror is None else tuple(mirror.files)
+        found = self._local.verdicts(project.files) if mirror is None else self._mirrored.verdicts(mirror.files)
+        decided = zip(files, found, strict=True)
+        if (lacking := self._lacking) is None:
+            return decided
+        return ((file, each if lacking(file) is NOTHING else _lacking_facts(each)) for file, each in decided)
 
     def objections(self, file: AnyFile) -> tuple[Objection, ...]:
         """Return everything that the rules have against a file, excepted or not, now or later, in order."""
@@ -72,3 +83,8 @@ class Judge:
     @cached_property
     def _mirrored(self) -> Panel[MirroredFile]:
         return mirrored_panel(self._case, self._now)
+
+
+def _lacking_facts(verdict: Verdict) -> Verdict:
+    """Return the verdict on a file without facts, marked if they may change it."""
+    return verdict._replace(lacks_facts=True) if verdict.is_served or verdict.rule in _BY_FACTS else verdict

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.policy.case import AnyFile, Case
-from wheelyard_server.policy.rules.provenance import first_attested
 from wheelyard_server.settings.policy import Action
 
 
@@ -26,7 +25,7 @@ def lacking_facts(case: Case) -> LacksFacts | None:
     needs_license = case.rules.licenses.action is not Action.OFF
     mirror = case.project.mirror
     needs_publisher = case.rules.provenance.action is not Action.OFF and case.of_name.needs_provenance
-    unknown = _unknown_publishers(mirror) if mirror is not None and needs_publisher else None
+    unknown = _unknown_publishers(case.first_attested) if mirror is not None and needs_publisher else None
     if not needs_license and unknown is None:
         return None
 
@@ -39,9 +38,8 @@ def lacking_facts(case: Case) -> LacksFacts | None:
     return lacking
 
 
-def _unknown_publishers(mirror: Mirror) -> Callable[[MirroredFile], tuple[MirroredFile, ...]]:
+def _unknown_publishers(first: MirroredFile | None) -> Callable[[MirroredFile], tuple[MirroredFile, ...]]:
     """Return a function to the file itself, and the first one, to which it is compared."""
-    first = first_attested(mirror)
     firsts = (first,) if first is not None and _is_unknown(first) else ()
 
     def unknown(file: MirroredFile) -> tuple[MirroredFile, ...]:

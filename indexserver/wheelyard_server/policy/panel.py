@@ -1,13 +1,14 @@
 """The rules of a policy, compiled for the files of one project: those published here, or those of an upstream."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from wheelyard_server.model import File
 from wheelyard_server.model.mirror import MirroredFile
-from wheelyard_server.policy.case import AnyFile, Case, Check
+from wheelyard_server.policy.case import AnyFile, Case, CaseRule, Check, time_of
 from wheelyard_server.policy.objection import Objection, fold, in_order
 from wheelyard_server.policy.rules import advised, lists, quarantine
 from wheelyard_server.policy.rules.cooldown import cooldown
@@ -20,9 +21,8 @@ from wheelyard_server.settings.policy import Action
 
 F = TypeVar("F", bound=AnyFile)
 
-CaseRule = Callable[[Case, AnyFile], Iterator[Objection]]
-"""A rule that yields its objections to a file."""
-CheckOf = Callable[[F], tuple[Objection, ...]]
+RuleOf = Callable[[Case, F], Iterable[Objection]]
+CheckOf = Callable[[F], RuleOf[F] | None]
 
 
 class _HasAction(Protocol):
@@ -31,6 +31,8 @@ class _HasAction(Protocol):
 
 
 class _OfVersion(NamedTuple):
+    group: str
+    """The version, or "" if it is like most others: no rule objects to it, and no exception is for it."""
     objections: tuple[Objection, ...]
     verdict: Verdict
 
@@ -49,21 +51,62 @@ class Panel(Generic[F]):
 
     def verdict(self, file: F) -> Verdict:
         """Return what follows from all objections to a file."""
-        of_version = self._versions.get(file.version) or self._decided(file)
-        found: tuple[Objection, ...] = ()
-        for check in self._checks:
-            if more := check(file):
-                found = (*found, *more)
-        return fold(in_order((*of_version.objections, *found)), self._now) if found else of_version.verdict
+        rules = self._rules(file)
+        return fold(self._found(file, rules), self._now) if rules else self._of_version(file).verdict
+
+    def verdicts(self, files: Sequence[F]) -> list[Verdict]:
+        """Return the verdicts on files in their order, without the sentences that are about one file.
+
+        Files of a version that the same rules object to share a verdict but for its sentence, so
+        one or two of them are decided about. They share the first `until`.
+        """
+        verdicts, groups = [], defaultdict[tuple[str, tuple[RuleOf[F], ...]], list[int]](list)
+        for number, file in enumerate(files):
+            of_version = self._versions.get(file.version) or self._decided(file)
+            verdicts.append(of_version.verdict)
+            if rules := self._rules(file):
+                groups[of_version.group, rules].append(number)
+        for numbers in groups.values():
+            shared = self._shared([files[number] for number in numbers])
+            for number in numbers:
+                verdicts[number] = shared
+        return verdicts
 
     def objections(self, file: F) -> tuple[Objection, ...]:
         """Return all objections to a file, in order."""
-        of_version = self._versions.get(file.version) or self._decided(file)
-        return in_order((*of_version.objections, *(each for check in self._checks for each in check(file))))
+        return self._found(file, self._rules(file))
+
+    def _shared(self, files: Sequence[F]) -> Verdict:
+        """Return the verdict on the files of a group.
+
+        They may wait, but not until the same moment. All of them wait now, and at each later moment
+        a file is as the one that waits longest, or as the one that no longer waits first. So the
+        first change of any file is one of these two.
+        """
+        ends = (min(files, key=time_of), max(files, key=time_of))
+        verdicts = [self.verdict(file) for file in ends]
+        until = min((each.until for each in verdicts if each.until is not None), default=None)
+        return verdicts[0]._replace(reason="", until=until)
+
+    def _rules(self, file: F) -> tuple[RuleOf[F], ...]:
+        """Return the rules that object to a file, other than those by version."""
+        found: tuple[RuleOf[F], ...] = ()
+        for check in self._checks:
+            if (rule := check(file)) is not None:
+                found = (*found, rule)
+        return found
+
+    def _found(self, file: F, rules: Iterable[RuleOf[F]]) -> tuple[Objection, ...]:
+        of_file = (each for rule in rules for each in rule(self._case, file))
+        return in_order((*self._of_version(file).objections, *of_file))
+
+    def _of_version(self, file: F) -> _OfVersion:
+        return self._versions.get(file.version) or self._decided(file)
 
     def _decided(self, file: F) -> _OfVersion:
         found = in_order(each for rule in self._by_version for each in rule(self._case, file))
-        decided = _OfVersion(found, fold(found, self._now) if found else PERMITTED)
+        group = file.version if found or self._case.of_name.exceptions else ""
+        decided = _OfVersion(group, found, fold(found, self._now) if found else PERMITTED)
         self._versions[file.version] = decided
         return decided
 
@@ -71,8 +114,8 @@ class Panel(Generic[F]):
 def local_panel(case: Case, now: datetime) -> Panel[File]:
     """Return the rules for files that were published here: never the cooldown."""
     refusal = refusal_by_status(case.project)
-    checks = (_always(refusal), _by_digest(case), licenses(case) if _is_on(case.rules.licenses) else None)
-    return Panel(case, now, tuple(_lists(case)), checks)
+    checks = (*_by_digest(case), licenses(case) if _is_on(case.rules.licenses) else None)
+    return Panel(case, now, (*_always(refusal), *_lists(case)), checks)
 
 
 def mirrored_panel(case: Case, now: datetime) -> Panel[MirroredFile]:
@@ -80,12 +123,12 @@ def mirrored_panel(case: Case, now: datetime) -> Panel[MirroredFile]:
     mirror, rules = case.project.mirror, case.rules
     refusal = refusal_of_mirror(case.project, case.basis.policy)
     if refusal is not None or mirror is None:
-        return Panel(case, now, (), (_always(refusal),))
+        return Panel(case, now, tuple(_always(refusal)), ())
     checks = (
-        _by_digest(case),
+        *_by_digest(case),
         licenses(case) if _is_on(rules.licenses) else None,
         formats(case) if _is_on(rules.formats) else None,
-        provenance(case, mirror) if _is_on(rules.provenance) and case.of_name.needs_provenance else None,
+        provenance(case) if _is_on(rules.provenance) and case.of_name.needs_provenance else None,
         cooldown(case, mirror, now) if _is_on(rules.cooldown) else None,
         lost(case, mirror),
     )
@@ -111,28 +154,26 @@ def _of_upstreams(case: Case, now: datetime) -> Iterator[CaseRule]:
         yield partial(advised.vulnerabilities, now=now)
 
 
-def _by_digest(case: Case) -> Check | None:
-    """Object to bytes, whatever their project; None if no rule does."""
+def _by_digest(case: Case) -> Iterator[Check]:
+    """Yield the checks of bytes, whatever their project."""
     digests: list[tuple[Container[str], CaseRule]] = [
         (case.basis.quarantined.by_digest, quarantine.by_digest),
         (case.basis.policy.rulebook.denied_digests, lists.denied_digest),
     ]
     if _is_on(case.rules.malware):
         digests.append((case.basis.advisories.digests, advised.malicious_digest))
-    checks = tuple(_named(case, named, rule) for named, rule in digests if named)
-
-    def check(file: AnyFile) -> tuple[Objection, ...]:
-        return tuple(objection for each in checks for objection in each(file))
-
-    return (checks[0] if len(checks) == 1 else check) if checks else None
+    return (_named(named, rule) for named, rule in digests if named)
 
 
-def _named(case: Case, digests: Container[str], rule: CaseRule) -> Check:
-    return lambda file: tuple(rule(case, file)) if file.sha256 in digests else ()
+def _named(digests: Container[str], rule: CaseRule) -> Check:
+    """Return a check of digests. Each has its own objection, so each has its own rule."""
+    rules = cache(lambda _: partial(rule))
+    return lambda file: rules(file.sha256) if file.sha256 in digests else None
 
 
-def _always(objection: Objection | None) -> Check | None:
-    return None if objection is None else lambda _: (objection,)
+def _always(objection: Objection | None) -> Iterator[CaseRule]:
+    if objection is not None:
+        yield lambda *_: (objection,)
 
 
 def _is_on(rule: _HasAction) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from wheelyard_server.policy.advisories import Advisory
 from wheelyard_server.policy.case import AnyFile, Case
-from wheelyard_server.policy.moments import aware, later, shown
+from wheelyard_server.policy.moments import aware, earlier, later, shown
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.sentences import plain
 from wheelyard_server.policy.verdict import Rule
@@ -67,13 +68,14 @@ def vulnerabilities(case: Case, file: AnyFile, now: datetime) -> Iterator[Object
 def _known(case: Case, file: AnyFile, now: datetime) -> Iterable[Known]:
     """Return the vulnerabilities of a version. Some projects have hundreds, most of them in the same state."""
     rule = case.rules.vulnerabilities
-    least, seconds = _SEVERITIES[rule.severity], seconds_of(rule.known)
+    severities, seconds = _at_least(rule.severity), seconds_of(rule.known)
+    known_since = earlier(now, seconds)
     concerning = case.basis.advisories.concerning(case.project.name, file.version)
-    counted = (each for each in concerning if not each.is_malware and _rank(each) >= least)
+    counted = [each for each in concerning if each.severity in severities and not each.is_malware]
     found: dict[tuple[datetime | None, int], Known] = {}
     for advisory in sorted(counted, key=_rank, reverse=True):
-        begins = later(aware(advisory.published), seconds)
-        since = begins if begins > now else None
+        published = aware(advisory.published)
+        since = later(published, seconds) if published > known_since else None
         exception = case.exception(Rule.VULNERABILITIES, file.version, (advisory.id, *advisory.aliases))
         found.setdefault((since, id(exception)), Known(since, exception, [])).advisories.append(advisory)
     return found.values()
@@ -99,3 +101,10 @@ def _malicious(case: Case, file: AnyFile, subject: str, advisory: Advisory) -> O
 
 def _rank(advisory: Advisory) -> int:
     return _SEVERITIES[advisory.severity or Severity.LOW]
+
+
+@cache
+def _at_least(severity: Severity) -> frozenset[Severity | None]:
+    """Return the severities of advisories that are as severe, or more."""
+    least = _SEVERITIES[severity]
+    return frozenset(each for each in (None, *Severity) if _SEVERITIES[each or Severity.LOW] >= least)

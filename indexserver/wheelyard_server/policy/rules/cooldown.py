@@ -4,53 +4,58 @@ The clock is the upload time of the file, not of its version: a wheel that is ad
 version is young. Without an upload time it is the first sight by this index (U8, T30).
 """
 
+from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 from wheelyard_server.model.mirror import Mirror, MirroredFile
-from wheelyard_server.policy.case import Case, MirrorCheck
+from wheelyard_server.policy.case import Case, MirrorCheck, MirrorRule
 from wheelyard_server.policy.moments import BEGINNING_OF_TIME, END_OF_TIME, aware, earlier, later, shown
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.sentences import plain
 from wheelyard_server.policy.verdict import Rule
-from wheelyard_server.settings.policy import Cooldown, Duration, FirstSight, seconds_of
+from wheelyard_server.settings.policy import Duration, FirstSight, seconds_of
 
 RELEASE_SECONDS = 86_400
 """Time in which all files of a release are published."""
 
 
 def cooldown(case: Case, mirror: Mirror, now: datetime) -> MirrorCheck:
-    """Object to files until they are old enough. `now` only spares those whose waits are over."""
+    """Object to files until they are old enough, and not to those that are so now."""
     rule = case.rules.cooldown
-    old_since = earlier(now, seconds_of(rule.age))
+    old_since, waits = earlier(now, seconds_of(rule.age)), partial(_waits, age=rule.age)
+    fixes = _least(rule.age, rule.fixes)
+    fixed_since, fix_waits = earlier(now, seconds_of(fixes)), partial(_waits, age=fixes)
     settled_at = mirror.made if rule.first_sight.get(case.project.owner) is FirstSight.SETTLED else None
     exposed = cache(lambda version: _exposed(case, mirror, version))
     released = cache(lambda version: _released(mirror, version))
 
-    def check(file: MirroredFile) -> tuple[Objection, ...]:
+    def check(file: MirroredFile) -> MirrorRule | None:
         published = file.upload_time or file.first_seen
         if published is None:
-            return (_undecidable(case, file, rule),)
+            return _undecidable
         if published.tzinfo is None:
             published = aware(published)
         if published <= old_since or (file.upload_time is None and published == settled_at):
-            return ()
-        is_urgent = rule.fixes is not None and exposed(file.version) <= published <= released(file.version)
-        return (_waits(case, file, published, rule, _least(rule.age, rule.fixes if is_urgent else None)),)
+            return None
+        if fixes == rule.age or not exposed(file.version) <= published <= released(file.version):
+            return waits
+        return fix_waits if published > fixed_since else None
 
     return check
 
 
-def _waits(case: Case, file: MirroredFile, published: datetime, rule: Cooldown, age: Duration) -> Objection:
+def _waits(case: Case, file: MirroredFile, age: Duration) -> Iterator[Objection]:
+    published = aware(file.published or END_OF_TIME)
     until = later(published, seconds_of(age))
     verb = "published" if file.upload_time else "first seen"
     text = f"{plain(file.filename)} was {verb} at {shown(published)} and waits {age}, until {shown(until)}"
-    return case.exceptable(Objection(Rule.COOLDOWN, text, rule.action, until=until), file)
+    yield case.exceptable(Objection(Rule.COOLDOWN, text, case.rules.cooldown.action, until=until), file)
 
 
-def _undecidable(case: Case, file: MirroredFile, rule: Cooldown) -> Objection:
+def _undecidable(case: Case, file: MirroredFile) -> Iterator[Objection]:
     text = f"{plain(file.filename)} has neither an upload time nor a first sight, so its age is unknown"
-    return case.exceptable(Objection(Rule.COOLDOWN, text, rule.action), file)
+    yield case.exceptable(Objection(Rule.COOLDOWN, text, case.rules.cooldown.action), file)
 
 
 def _least(age: Duration, other: Duration | None) -> Duration:

@@ -1,9 +1,10 @@
 """The rule by license expressions (PEP 639): one alternative of OR must be permitted, and all parts of AND."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
-from wheelyard_server.policy.case import AnyFile, Case, Check
+from wheelyard_server.policy.case import AnyFile, Case, CaseRule, Check
 from wheelyard_server.policy.globs import pattern_of
 from wheelyard_server.policy.license_expressions import holds
 from wheelyard_server.policy.objection import Objection
@@ -23,23 +24,31 @@ def licenses(case: Case) -> Check:
 
     is_true = cache(lambda expression: holds(expression, is_permitted))
 
-    def check(file: AnyFile) -> tuple[Objection, ...]:
+    def check(file: AnyFile) -> CaseRule | None:
         found = is_true(file.license)
-        if found or (found is None and permits_unknown):
-            return ()
-        return (_objection(case, file, is_known=found is not None),)
+        if found is None:
+            return None if permits_unknown else _unknown
+        return None if found else _not_permitted
 
     return check
 
 
-def _objection(case: Case, file: AnyFile, *, is_known: bool) -> Objection:
+def _not_permitted(case: Case, file: AnyFile) -> Iterator[Objection]:
+    license_ = plain(file.license)
+    yield _objection(
+        case, file, f"{plain(file.filename)} has the license {license_}, which this index does not permit"
+    )
+
+
+def _unknown(case: Case, file: AnyFile) -> Iterator[Objection]:
     name = plain(file.filename)
-    if is_known:
-        text = f"{name} has the license {plain(file.license)}, which this index does not permit"
-    elif file.license:
-        text = f"{name} has no license expression, and this index needs one"
+    if file.license:
+        yield _objection(case, file, f"{name} has no license expression, and this index needs one")
     else:
-        text = f"The license of {name} is not known yet"
+        yield _objection(case, file, f"The license of {name} is not known yet")
+
+
+def _objection(case: Case, file: AnyFile, text: str) -> Objection:
     return case.exceptable(Objection(Rule.LICENSES, text, case.rules.licenses.action), file)
 
 

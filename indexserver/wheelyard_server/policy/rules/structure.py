@@ -1,9 +1,11 @@
 """The rules that no exception lifts: owners and private names, statuses, and files that are gone."""
 
+from collections.abc import Iterator
+
 from wheelyard_server.model import Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.status import Status
-from wheelyard_server.policy.case import Case, MirrorCheck
+from wheelyard_server.policy.case import Case, MirrorCheck, MirrorRule
 from wheelyard_server.policy.confirmation import is_confirmed
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.policy.objection import Objection
@@ -31,12 +33,12 @@ def lost(case: Case, mirror: Mirror) -> MirrorCheck:
     deleted = {file.filename: file.sha256 for file in case.project.deleted}
     is_missing = is_confirmed(mirror, mirror.missing)
 
-    def check(file: MirroredFile) -> tuple[Objection, ...]:
+    def check(file: MirroredFile) -> MirrorRule | None:
         if deleted and deleted.get(file.filename, file.sha256) != file.sha256:
-            return (_differs_from_deleted(file),)
+            return _differs_from_deleted
         if is_missing or (file.gone is not None and is_confirmed(mirror, file.gone)):
-            return (_gone(file, case.project.owner),)
-        return ()
+            return _differs_at_upstream if file.conflict else _gone
+        return None
 
     return check
 
@@ -50,17 +52,18 @@ def _of_no_upstream(project: Project, policy: FilePolicy) -> Objection:
     return _refused(Rule.OWNER, f"The upstream {owner} is no longer asked for the name {name}")
 
 
-def _differs_from_deleted(file: MirroredFile) -> Objection:
+def _differs_from_deleted(_: Case, file: MirroredFile) -> Iterator[Objection]:
     name = plain(file.filename)
-    return _refused(Rule.DIGEST, f"Another {name} was published to this index before, so this one is refused")
+    yield _refused(Rule.DIGEST, f"Another {name} was published to this index before, so this one is refused")
 
 
-def _gone(file: MirroredFile, owner: str) -> Objection:
-    name = plain(file.filename)
-    if file.conflict:
-        text = f"{owner} has other bytes for {name} than it had before"
-        return _refused(Rule.DIGEST, text)._replace(is_served=True)
-    return _refused(Rule.GONE, f"{owner} no longer has {name}")._replace(is_served=True)
+def _differs_at_upstream(case: Case, file: MirroredFile) -> Iterator[Objection]:
+    text = f"{case.project.owner} has other bytes for {plain(file.filename)} than it had before"
+    yield _refused(Rule.DIGEST, text)._replace(is_served=True)
+
+
+def _gone(case: Case, file: MirroredFile) -> Iterator[Objection]:
+    yield _refused(Rule.GONE, f"{case.project.owner} no longer has {plain(file.filename)}")._replace(is_served=True)
 
 
 def _closed(status: str, why: str) -> Objection:

@@ -4,6 +4,8 @@
 that decides.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from support.policies import (
@@ -12,6 +14,7 @@ from support.policies import (
     basis,
     digest_of,
     feed,
+    judge,
     local,
     mirror_of,
     mirrored,
@@ -223,3 +226,38 @@ def test_a_name_all_of_whose_versions_are_quarantined_is_refused(version: str, c
     entry = Quarantined(reason="alert", by="ann", at=NOW, project="demo", version=version)
     judge = _judge("allow: {releases: []}", "own", Quarantine(entries=(entry,)))
     assert _shown(judge.verdict_on_name()) == cell
+
+
+def first_end(found: Judge) -> datetime | None:
+    return min((verdict.until for _, verdict in found.verdicts() if verdict.until is not None), default=None)
+
+
+def test_pages_find_the_first_end_if_a_file_that_waits_longer_than_others_changes_first() -> None:
+    """The deny rule is excepted for longer than the cooldown, and the cooldown until one of two files is old."""
+    young, old = mirrored("demo-1.0-cp1-none-any.whl", 1), mirrored("demo-1.0-cp2-none-any.whl", 5)
+    policy = """
+cooldown: {age: 7d}
+deny: [{packages: [demo]}]
+exceptions:
+- {packages: [demo], from: [deny], until: "2027-01-01T00:00:00Z", reason: SEC-1}
+- {packages: [demo], from: [cooldown], until: "2026-12-04T00:00:00Z", reason: SEC-2}
+"""
+    found = judge(policy, mirror_of(young, old))
+    assert first_end(found) == found.verdict(young).until == datetime(2026, 12, 4, tzinfo=UTC)
+    assert found.verdict(old).until == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_pages_find_the_first_end_of_files_that_wait() -> None:
+    files = [mirrored(f"demo-1.0-cp{days}-none-any.whl", days) for days in (3, 5, 1)]
+    found = judge("cooldown: {age: 7d}", mirror_of(*files))
+    assert first_end(found) == NOW + timedelta(days=2)
+
+
+def test_files_of_a_version_that_differ_in_their_digests_have_verdicts_of_their_own_on_pages() -> None:
+    blocked, reported = (mirrored(f"demo-1.0-cp{letter}-none-any.whl", sha256=digest_of(letter)) for letter in "ab")
+    policy = f"deny: [{{sha256: [{digest_of('a')}]}}, {{sha256: [{digest_of('b')}], action: Report}}]"
+    found = judge(policy, mirror_of(blocked, reported)).verdicts()
+    assert [(file.filename, verdict.is_listed) for file, verdict in found] == [
+        (blocked.filename, False),
+        (reported.filename, True),
+    ]

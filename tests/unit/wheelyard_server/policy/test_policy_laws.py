@@ -28,7 +28,7 @@ from wheelyard_server.policy.case import AnyFile
 from wheelyard_server.policy.judge import Judge
 from wheelyard_server.policy.objection import fold
 from wheelyard_server.policy.quarantine import Quarantine, Quarantined
-from wheelyard_server.policy.verdict import Rule
+from wheelyard_server.policy.verdict import Rule, Verdict
 from wheelyard_server.settings.policy import (
     Action,
     Allowed,
@@ -160,6 +160,40 @@ def test_a_verdict_is_the_fold_of_all_objections(project: Project, rules: Policy
         assert len(verdict.reason) <= 300
         assert verdict.reason.isascii()
         assert verdict.reason.isprintable()
+
+
+@st.composite
+def projects_with_many_alike(draw: st.DrawFn) -> Project:
+    """Return a project of an upstream with files that differ in little, as wheels of one version do."""
+    found: list[MirroredFile] = []
+    for like in draw(st.lists(files, min_size=1, max_size=2)):
+        for _ in range(draw(st.integers(1, 4))):
+            name, ending = like.filename.split("-")[1][:2], like.filename[-4:]
+            fields: dict[str, Any] = draw(
+                st.sampled_from([{}, {"upload_time": draw(hours)}, {"conflict": digest_of("d")}])
+            )
+            found.append(like.replace(filename=f"demo-{name}-{len(found)}{ending}", **fields))
+    return mirror_of(*found)
+
+
+@given(projects() | projects_with_many_alike(), policies, hours)
+def test_pages_decide_as_the_files_themselves_are_decided_about(
+    project: Project, rules: PolicyRules, now: datetime
+) -> None:
+    """Pages decide about groups of files: their verdicts lack nothing but sentences, and the end is exact."""
+    found = list(judge(project, rules, now).verdicts())
+    wanted = [(file, judge(project, rules, now).verdict(file)) for file in files_of(project)]
+    assert [(file, each._replace(reason="", until=None)) for file, each in found] == [
+        (file, each._replace(reason="", until=None)) for file, each in wanted
+    ]
+    for (_, each), (_, verdict) in zip(found, wanted, strict=True):
+        assert each.reason in {"", verdict.reason}
+        assert verdict.until is None or (each.until is not None and each.until <= verdict.until)
+    assert _first_end(found) == _first_end(wanted)
+
+
+def _first_end(verdicts: list[tuple[AnyFile, Verdict]]) -> datetime | None:
+    return min((verdict.until for _, verdict in verdicts if verdict.until is not None), default=None)
 
 
 @given(projects(), policies, st.integers(1, 24 * 11).map(lambda count: NOW + timedelta(hours=count)))
