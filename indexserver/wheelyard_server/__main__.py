@@ -24,6 +24,9 @@ from wheelyard_server.web.telemetry import logs
 
 COMMANDS = (serve, maintain, manage, advisories, fetches, policies, vulnerabilities, quarantine, why, import_users)
 
+ENDED_BY_READER = 128 + 13
+"""The exit code of commands whose reader went away, as shells show SIGPIPE."""
+
 
 def main() -> None:
     """Run the command. If it fails, exit with 1 and one line that says what to do; on wrong usage, with 2."""
@@ -31,10 +34,21 @@ def main() -> None:
     logs.set_up(LogFormat.TEXT)
     try:
         code = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. The last flush must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ENDED_BY_READER
     except (WheelyardError, OSError) as error:
-        print(f"wheelyard: {error}", file=sys.stderr)  # noqa: T201 - the reason
+        print(f"wheelyard: {_reason(error)}", file=sys.stderr)  # noqa: T201 - the reason
         code = 1
     _end(code)
+
+
+def _reason(error: WheelyardError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _end(code: int) -> None:

@@ -16,6 +16,7 @@ from support.access import OWNER, PUBLISHER
 from support.command_line import wheelyard
 from support.patience import HANG_SECONDS
 from support.server import Server, StartServer
+from wheelyard_server.__main__ import ENDED_BY_READER
 from wheelyard_server.commands.client import HOW_TO_LOG_IN
 
 
@@ -118,6 +119,27 @@ def test_wrong_usage_says_what_to_do(arguments: list[str], code: int, message: s
     done = wheelyard(*arguments)
     assert done.returncode == code
     assert message in done.stderr
+
+
+def owner_of(server: Server) -> dict[str, str]:
+    """Return the variables of the owner's login."""
+    login = {"TWINE_USERNAME": "team.owner", "TWINE_PASSWORD": OWNER}
+    return {"PIP_INDEX_URL": f"{server.url}/simple/", "HOME": "/nonexistent", **login}
+
+
+def test_a_file_that_cannot_be_read_is_named(server: Server, tmp_path: Path) -> None:
+    config = str(tmp_path / "none.yaml")
+    done = wheelyard("policy", "plan", "--config", config, variables=owner_of(server))
+    assert (done.returncode, done.stderr) == (1, f"wheelyard: {tmp_path}/none.yaml: No such file or directory\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(server: Server) -> None:
+    command = [sys.executable, "-m", "wheelyard_server", "projects"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=owner_of(server)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(HANG_SECONDS)) == (b"", ENDED_BY_READER)
 
 
 def test_a_person_asks_who_fetched_a_file_and_how_often(server: Server) -> None:
