@@ -20,7 +20,7 @@ from passlib.apache import HtpasswdFile
 from cluster import images, pypi
 from cluster.paths import cache
 from cluster.versitygw import S3Server, free_port
-from support import distributions, documents, server
+from support import distributions, documents, osv, server
 from support.access import token_of
 from support.console import Console, helm_without_cluster, in_background
 from support.documents import ROOT, Block, Place
@@ -168,6 +168,9 @@ def furnish(folder: Path) -> None:
         distributions.wheel(folder / "published", name, version, extra=f"Summary: {SUMMARY}\n")
         distributions.sdist(folder / "published", name, version)
     (folder / "requirements.txt").write_text("acme-lib\n")
+    (folder / "index.yaml").write_text("policy: {deny: [{packages: [flask], versions: ==3.1.2}]}\n")
+    (folder / "uv.lock").write_text('version = 1\n[[package]]\nname = "flask"\nversion = "3.1.3"\n')
+    (folder / "all.zip").write_bytes(osv.export([osv.malware("MAL-2026-1", "reqests")]))
     (folder / "token").write_text(TOKEN)
     htpasswd = HtpasswdFile(str(folder / ".htpasswd"), new=True, default_scheme="apr_md5_crypt")
     htpasswd.set_password("alice", "a password")
