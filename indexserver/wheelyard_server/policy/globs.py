@@ -8,11 +8,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _NOTHING = r"(?!)"
+_SEPARATORS = re.compile(r"[-_.]+")
+"""Runs of them are one dash in a normalized name (PEP 503)."""
 
 
 def name_spelling(glob: str) -> str:
     """Return the glob as names are spelled, so that a rule for PyYAML or my_tool.* is not without effect."""
-    return glob.lower().replace("_", "-").replace(".", "-")
+    return _SEPARATORS.sub("-", glob.strip().lower())
 
 
 def pattern_of(globs: Iterable[str], spelling: Callable[[str], str] = name_spelling) -> re.Pattern[str]:
