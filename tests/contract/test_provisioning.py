@@ -139,7 +139,7 @@ def test_a_backup_is_unlocked_only_for_the_index_that_its_owner_names(
     """Any user who may create a PackageIndex can name any bucket: an unclaimed backup is not theirs."""
     bucket = f"backup-{next(bucket_names)}"
     root.create_bucket(Bucket=bucket)
-    url, source = f"s3://{bucket}/team?endpoint={s3_server.endpoint}", f"file:{tmp_path / 'source'}"
+    url, source = f"s3://{bucket}/team?endpoint={s3_server.endpoint}", f"file:{tmp_path}"
     assert wheelyard("copy", source, url).returncode == 0
     owner, thief = index_of(bucket, "team/"), an_index("thief", "else", s3__bucket=bucket, s3__prefix="team/")
     assert check(root, principals, thief) == check(root, principals, owner) == "StorageNotAssigned"
