@@ -16,8 +16,11 @@ from wheelyard_server.settings import StorageSettings, parse
 from wheelyard_server.storage import Storage, layout
 from wheelyard_server.storage.opening import open_storage
 
-_OF_THE_START = (layout.INDEX, layout.PROBES, layout.CONDITIONAL_WRITES)
-"""Keys that a server reads and writes when it starts. They belong to no upload."""
+_OF_THE_SERVER = (
+    *(layout.INDEX, layout.PROBES, layout.CONDITIONAL_WRITES),
+    *(layout.QUARANTINE, layout.ADVISORIES, layout.FETCHES),
+)
+"""Keys that a server reads and writes when it starts, and in the background. They belong to no upload."""
 
 
 class Killer:
@@ -33,7 +36,7 @@ class Killer:
         self._passed("after", method, key)
 
     def _passed(self, moment: str, method: str, key: str) -> None:
-        if key.startswith(_OF_THE_START):
+        if key.startswith(_OF_THE_SERVER):
             return
         # Calls may run at the same time: each moment is counted by itself.
         self._left -= (moment, method) == (self._moment, self._method)
