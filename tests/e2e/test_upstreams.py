@@ -214,7 +214,7 @@ def test_only_hosts_that_the_platform_team_lists_are_asked_and_a_new_password_is
 
     before = servers.made()
     assert servers.statuses(APP) == {502}
-    assert "check the Secret" in servers.reports("HostNotAllowed", "partner: not reachable by 1 of 1 index servers")
+    assert "check its Secret" in servers.reports("HostNotAllowed", "partner: not reachable by 1 of 1 index servers")
     here.secret("partner", username="deployer", password=NEW)
     servers.mount_now()
     eventually(lambda: servers.statuses(APP) == {200}, "the new password is used")

@@ -90,7 +90,7 @@ class MainJob:
             "aws.allowedBuckets": ALLOWED_BUCKETS,
             "external.allowedHosts": ALLOWED_HOSTS,
             "upstreams.allowedHosts": (
-                "pypi",
+                *("pypi", "osv"),
                 *public_index.ALLOWED_HOSTS,
                 security_team.ALLOWED_FEED,
                 *self.upstream_hosts,
