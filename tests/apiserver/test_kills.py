@@ -68,7 +68,8 @@ def assert_whole(world: World, login: str = "jenkins-pypi", others: tuple[str, .
     """One bucket, one user, one key, one Secret of each, and no unwanted object."""
     assert (ready(world, INDEX, "main"), ready(world, USER, "jenkins")) == ("Serving", "LoginInForce")
     secrets = {"wheelyard-main-storage", "wheelyard-main-access", login, *others}
-    has_policy = world.get(INDEX, "main")["spec"].keys() & {"upstreams", "policy"}
+    spec = world.get(INDEX, "main")["spec"]
+    has_policy = bool(spec.get("upstreams")) or "policy" in spec
     files = MADE["ConfigMap"] | ({"wheelyard-main-policy"} if has_policy else set())
     assert {kind: world.names(kind) for kind in CHILDREN} == {**MADE, "Secret": secrets, "ConfigMap": files}
     assert buckets(world) == [world.namespace]
