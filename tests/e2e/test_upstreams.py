@@ -207,7 +207,7 @@ def test_only_hosts_that_the_platform_team_lists_are_asked_and_a_new_password_is
     assert f"http://{unlisted}" in message
     assert "upstreams.allowedHosts" in message
     assert servers.statuses(TENSOR) == {503}
-    assert servers.settings()["egress"]["allowedHosts"] == [f"{team.host}:{public_index.PORT}"]
+    assert servers.settings()["egress"]["allowedHosts"] == ["osv", f"{team.host}:{public_index.PORT}"]
     rules = here.kubectl.get("-n", here.namespace, "networkpolicy", INDEX)["spec"]["egress"]
     ports = {port["port"] for rule in rules for port in rule["ports"]}
     assert ports & {public_index.PORT, public_index.FILES_PORT} == {public_index.PORT}
