@@ -83,7 +83,7 @@ def test_jane_uses_every_command_of_the_plugin(
     eventually(lambda: "audit publish done" in jane("logs", "main"), "the publication is in the log")
 
     explained = jane("why", "main", "seen", "--user", "ci")
-    assert explained.splitlines() == ["seen", "1 files are offered, and no rule objects to them."]
+    assert explained.splitlines() == ["seen", "1 file is offered, and no rule objects to it."]
     assert "with --user" in jane.attempt("why", "main", "seen").stderr, "the index shows nothing without a login"
     refused = jane.attempt("why", "main", "seen", user="nobody")
     assert "You (nobody) do not have permission" in refused.stderr

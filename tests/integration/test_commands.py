@@ -163,7 +163,7 @@ def test_a_person_asks_who_fetched_a_file_and_how_often(server: Server) -> None:
         (row,) = answer(wheelyard("fetched", what, "--json", variables=owner))["fetches"]
         assert (row["project"], row["fetches"], row["user"]) == ("demo", 1, None)
     assert "No fetch is recorded." in wheelyard("fetched", digest, variables=owner).stdout
-    assert wheelyard("statistics", "demo", variables=owner).stdout.startswith("demo: 1 fetches\n")
+    assert wheelyard("statistics", "demo", variables=owner).stdout.startswith("demo: 1 fetch\n")
     refused = wheelyard("fetched", "demo", variables={"PIP_INDEX_URL": f"{server.url}/simple/"})
     assert refused.stderr.endswith(f"wheelyard: Log in to manage the project demo{HOW_TO_LOG_IN}\n")
 
@@ -195,7 +195,7 @@ def test_a_policy_is_tried_on_lock_files_before_it_is_merged(server: Server, tmp
     blocked = wheelyard("policy", "plan", "--config", str(config), "--lock", str(lock), variables=owner)
     assert blocked.returncode == 1
     lines = blocked.stdout.splitlines()
-    assert lines[0] == "1 of 1 used files would be blocked."
+    assert lines[0] == "1 of 1 used file would be blocked."
     assert lines[3].split()[:4] == ["BLOCKED", "demo", "1.0", "demo-1.0-py3-none-any.whl"]
     assert "use demo 2" in blocked.stdout
     as_json = wheelyard("policy", "plan", "--config", str(config), "--lock", str(lock), "--json", variables=owner)
@@ -208,7 +208,7 @@ def test_a_policy_is_tried_on_lock_files_before_it_is_merged(server: Server, tmp
     ):
         done = wheelyard("policy", "plan", *arguments, variables=owner)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("Nothing would change for 1 used files.\n")
+        assert done.stdout.startswith("Nothing would change for 1 used file.\n")
     config.write_text(f"{MANIFEST}---{MANIFEST}")
     two = wheelyard("policy", "plan", "--config", str(config), variables=owner)
     assert (two.returncode, two.stderr.strip().endswith("has 2 PackageIndexes: give a file with one")) == (1, True)

@@ -9,7 +9,7 @@ from wheelyard_server.commands import Subparsers
 from wheelyard_server.commands.api_command import add_api_command
 from wheelyard_server.commands.client import Client
 from wheelyard_server.commands.releases import project_and_version
-from wheelyard_server.commands.text import table
+from wheelyard_server.commands.text import counted, table
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 _COLUMNS = ("user", "workload", "address", "client", "filename", "fetches", "first", "last")
@@ -55,7 +55,7 @@ def shown(answer: Any) -> str:
 def statistics_as_text(answer: Any) -> str:
     """Return the statistics of a project as tables."""
     parts = [
-        f"{answer['name']}: {answer['fetches']} fetches",
+        f"{answer['name']}: {counted(answer['fetches'], 'fetch', 'fetches')}",
         table(("version", "fetches", "last"), answer["versions"]),
         table(("client", "fetches"), answer["clients"]),
         table(("day", "version", "client", "fetches"), answer["days"]),
@@ -67,18 +67,29 @@ def statistics_as_text(answer: Any) -> str:
 def coverage_as_text(coverage: Any) -> list[str]:
     """Return lines about what an answer is based on, and what it cannot know."""
     since = f"recorded since {coverage['since']}" if coverage["since"] else "nothing is recorded"
-    warnings = (
-        (coverage["omitted"], "fetches are omitted: ask for fewer days, or for one version"),
-        (coverage["coarse"], "fetches are counted by network, or without their client: there were too many"),
-        (coverage["dropped"], "fetches, of any file, are not attributed: there were too many"),
-        (coverage["killedServers"], "servers were killed: up to a minute of their fetches may be missing"),
-        (len(coverage["damaged"]), "parts of the log are damaged: run `wheelyard verify`"),
-    )
+    numbers = {**coverage, "damaged": len(coverage["damaged"])}
+    kept = counted(coverage["keptDays"], "day is", "days are")
     return [
-        f"{coverage['days']} days, {since}; {coverage['keptDays']} days are kept.",
-        *(f"{count} {text}." for count, text in warnings if count),
+        f"{counted(coverage['days'], 'day', 'days')}, {since}; {kept} kept.",
+        *(f"{counted(numbers[name], one, many)} {rest}." for name, one, many, rest in _WARNINGS if numbers[name]),
         *coverage["notes"],
     ]
+
+
+_TOO_MANY = "there were too many"
+_WARNINGS = (
+    ("omitted", "fetch is", "fetches are", "omitted: ask for fewer days, or for one version"),
+    ("coarse", "fetch is", "fetches are", f"counted by network, or without the client: {_TOO_MANY}"),
+    ("dropped", "fetch, of any file, is", "fetches, of any file, are", f"not attributed: {_TOO_MANY}"),
+    (
+        "killedServers",
+        "server was killed: up to a minute of its",
+        "servers were killed: up to a minute of their",
+        "fetches may be missing",
+    ),
+    ("damaged", "part of the log is", "parts of the log are", "damaged: run `wheelyard verify`"),
+)
+"""A number of the coverage, the words for one and for more, and the rest of the sentence."""
 
 
 def _anonymous(row: Any) -> str:

@@ -14,7 +14,7 @@ from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.commands.client import Client, connect
 from wheelyard_server.commands.fetches import coverage_as_text
 from wheelyard_server.commands.lock_files import read_lock
-from wheelyard_server.commands.text import table
+from wheelyard_server.commands.text import counted, table
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings.yaml_loaders import PlainWords
 
@@ -101,11 +101,9 @@ def _policy_file(spec: dict[str, Any]) -> dict[str, Any]:
 
 def shown(answer: Any) -> str:
     """Return the plan as text."""
-    head = (
-        f"{answer['blocked']} of {answer['checked']} used files would be blocked."
-        if answer["changes"]
-        else (f"Nothing would change for {answer['checked']} used files.")
-    )
+    used = counted(answer["checked"], "used file", "used files")
+    blocked = f"{answer['blocked']} of {used} would be blocked."
+    head = blocked if answer["changes"] else f"Nothing would change for {used}."
     rows = [_row(change) for change in answer["changes"]]
     reasons = dict.fromkeys(change["after"]["reason"] for change in answer["changes"] if change["isBlocked"])
     parts = [head, table(_COLUMNS, rows) if rows else "", "\n".join(filter(None, reasons)), *_limits(answer)]
@@ -138,7 +136,9 @@ def _kind(change: Any) -> str:
 def _limits(answer: Any) -> Iterable[str]:
     if answer["unknown"]:
         names = ", ".join(f"{each['project']}=={each['version']}" for each in answer["unknown"][:20])
-        yield f"{len(answer['unknown'])} releases are not known here, only rules about names were applied: {names}"
+        releases = counted(len(answer["unknown"]), "release is", "releases are")
+        yield f"{releases} not known here, only rules about names were applied: {names}"
     if answer["omittedProjects"] or answer["omittedChanges"]:
-        yield f"Left out: {answer['omittedProjects']} projects and {answer['omittedChanges']} changes."
+        projects = counted(answer["omittedProjects"], "project", "projects")
+        yield f"Left out: {projects} and {counted(answer['omittedChanges'], 'change', 'changes')}."
     yield "\n".join(coverage_as_text(answer["coverage"]))

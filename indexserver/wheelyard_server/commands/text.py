@@ -32,6 +32,11 @@ def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with the words for one thing, or for more or none."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def _printable(value: Any) -> str:
     """Return a value for a cell. Authors of foreign texts must not control the terminal."""
     return "".join(each if each.isprintable() else "?" for each in str(value)) if value else "-"

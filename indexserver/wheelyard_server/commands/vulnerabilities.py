@@ -8,7 +8,7 @@ from typing import Any
 from wheelyard_server.commands import Subparsers, sentence
 from wheelyard_server.commands.client import Client, connect
 from wheelyard_server.commands.fetches import coverage_as_text
-from wheelyard_server.commands.text import table
+from wheelyard_server.commands.text import counted, table
 
 _PURPOSE = "show every known vulnerability in files that were fetched, by the number of fetches"
 _COLUMNS = ("fetches", "severity", "project", "version", "id", "fixed", "summary")
@@ -54,12 +54,14 @@ def vulnerabilities(client: Client, arguments: argparse.Namespace) -> Any:
 def shown(answer: Any) -> str:
     """Return the vulnerabilities as a table, with what the answer cannot know below it."""
     rows = [_row(each) for each in answer["vulnerabilities"]]
-    none = f"No known vulnerability in {answer['releases']} fetched releases."
+    none = f"No known vulnerability in {counted(answer['releases'], 'fetched release', 'fetched releases')}."
     parts = [table(_COLUMNS, rows) if rows else none]
     if not answer["areAdvisoriesKnown"]:
         parts = ["This index has no advisories yet, so no vulnerability can be found."]
     if answer["omitted"] or answer["omittedProjects"]:
-        parts.append(f"Left out: {answer['omitted']} vulnerabilities and {answer['omittedProjects']} projects.")
+        omitted = counted(answer["omitted"], "vulnerability", "vulnerabilities")
+        projects = counted(answer["omittedProjects"], "project", "projects")
+        parts.append(f"Left out: {omitted} and {projects}.")
     return "\n\n".join([*parts, "\n".join(coverage_as_text(answer["coverage"]))])
 
 

@@ -45,9 +45,14 @@ def _lines(answer: Any) -> Iterator[str]:
         yield from (f"  {line}" for line in _reasons(file))
     others = len(answer["files"]) - len(remarkable)
     if others or not answer["files"]:
-        more = "other " if remarkable else ""
-        yield f"{others} {more}files are offered, and no rule objects to them." if others else "No file is known."
+        yield _others(others, "other " if remarkable else "")
     yield from answer["notes"]
+
+
+def _others(number: int, other: str) -> str:
+    if number == 1:
+        return f"1 {other}file is offered, and no rule objects to it."
+    return f"{number} {other}files are offered, and no rule objects to them." if number else "No file is known."
 
 
 def _state(verdict: Any) -> str:

@@ -77,9 +77,9 @@ class OtherIndexes:
             return (f"The rules for files are in {self.policy_file}: a change is in force at once.",)
         if not self.upstreams:
             return ()
-        age = Cooldown().age
+        rules = f"Files of upstreams wait until they are {Cooldown().age} old, and malware is refused"
         return (
-            f"Their files wait until they are {age} old, and malware is refused; --policy FILE changes that.",
+            f"{rules}; --policy FILE changes that.",
             "If a version is missing, ask: wheelyard why PROJECT==VERSION",
         )
 

@@ -127,7 +127,10 @@ def test_files_of_upstreams_wait_and_malware_is_refused_unless_a_policy_says_som
     prepared = with_upstreams(tmp_path, "pypi")
     assert prepared.settings.policy_file is not None
     assert parse_policy(prepared.settings.policy_file.read_bytes()) == PolicyFile()
-    assert "wait until they are 7d old, and malware is refused; --policy FILE changes that" in prepared.instructions
+    assert (
+        "Files of upstreams wait until they are 7d old, and malware is refused; --policy FILE changes that"
+        in prepared.instructions
+    )
     own = tmp_path / "policy.yaml"
     others = replace(OtherIndexes.parse(["pypi"], []), policy_file=own)
     prepared = standalone.prepare(f"file:{tmp_path}/data", "127.0.0.1:9000", None, others=others)

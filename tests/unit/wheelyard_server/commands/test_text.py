@@ -2,7 +2,7 @@
 
 import pytest
 
-from wheelyard_server.commands.text import MAX_VERSIONS, as_text, newest_first, project_as_text
+from wheelyard_server.commands.text import MAX_VERSIONS, as_text, counted, newest_first, project_as_text
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,7 @@ def test_a_project_of_thousands_of_files_is_a_few_lines() -> None:
     (shown,) = lines.splitlines()[4:]
     assert shown.startswith("versions: 1.2999 1.2998 1.2997 ")
     assert shown.endswith(f" 1.{3000 - MAX_VERSIONS} and {3000 - MAX_VERSIONS} more (--json)")
+
+
+def test_a_number_has_the_words_for_one_or_for_more() -> None:
+    assert [counted(number, "file", "files") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]

@@ -23,7 +23,7 @@ def test_a_table_shows_them_and_no_text_controls_the_terminal() -> None:
     assert second.split()[1] == "Malware"
     assert "\x1b" not in first
     assert len(first) < 200
-    assert "1 servers were killed: up to a minute of their fetches may be missing." in rest
+    assert "1 server was killed: up to a minute of its fetches may be missing." in rest
 
 
 def test_no_vulnerability_is_said_only_if_there_are_advisories() -> None:

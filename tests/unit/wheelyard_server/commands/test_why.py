@@ -37,6 +37,6 @@ def test_a_file_that_is_gone_is_explained() -> None:
         "demo, mirrored from pypi",
         "a.whl: not on the page (gone), but its URL works",
         "  pypi no longer has it",
-        "1 other files are offered, and no rule objects to them.",
+        "1 other file is offered, and no rule objects to it.",
         "There are no advisories yet",
     ]

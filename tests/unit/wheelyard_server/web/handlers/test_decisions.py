@@ -62,7 +62,7 @@ async def test_a_file_that_no_rule_concerns_is_offered(client: Client, wheel: Pa
     assert (file["verdict"]["listed"], file["verdict"]["served"], answer["notes"]) == (True, True, [])
     assert shown(answer).splitlines() == [
         "open-up, mirrored from pypi",
-        "1 files are offered, and no rule objects to them.",
+        "1 file is offered, and no rule objects to it.",
     ]
 
 
