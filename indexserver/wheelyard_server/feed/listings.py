@@ -1,10 +1,11 @@
 """Reads the list of changes: a line of time and id for each record, the last change first."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from wheelyard_server.errors import FeedError
 from wheelyard_server.feed.exports import MAX_RECORDS
+from wheelyard_server.policy.moments import in_utc
 from wheelyard_server.sliced import Slices
 
 MAX_LISTING_BYTES = 32 * 1024**2
@@ -33,7 +34,6 @@ def read_listing(body: bytes) -> Slices[dict[str, datetime]]:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None

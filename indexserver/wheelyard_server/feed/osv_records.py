@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -23,6 +23,7 @@ from wheelyard_server.policy.affected_versions import (
     readable,
     spelled,
 )
+from wheelyard_server.policy.moments import in_utc
 from wheelyard_server.settings.policy import Severity
 
 ECOSYSTEM = "pypi"
@@ -53,7 +54,7 @@ def read_record(body: bytes) -> Record:
     """Return what a record says; raise `UnreadableRecordError`."""
     try:
         record = _DECODER.decode(body)
-        modified = _utc(record.modified)
+        modified = in_utc(record.modified)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
         raise UnreadableRecordError(str(error)) from error
     if not _ID.fullmatch(record.id):
@@ -101,7 +102,7 @@ class _Reader:
             id=record.id,
             is_malware=is_malware,
             severity=self._severity(affected),
-            published=_utc(record.published) if record.published else self._modified,
+            published=in_utc(record.published) if record.published else self._modified,
             is_reviewed=record.id.startswith(REVIEWED) and self._about("github_reviewed") is not False,
             summary=_UNPRINTABLE.sub(" ", record.summary or "").strip()[:_MAX_SUMMARY],
             aliases=self._aliases,
@@ -161,8 +162,3 @@ def _digests(indicators: object) -> tuple[str, ...]:
 
 def _member(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, dict) else None
-
-
-def _utc(moment: datetime) -> datetime:
-    """Return a moment in UTC; one without an offset is in UTC."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, NamedTuple
 
@@ -16,6 +16,7 @@ from yarl import URL
 
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import FeedError, FeedPartMissingError
+from wheelyard_server.policy.moments import in_utc
 from wheelyard_server.upstream import urls
 from wheelyard_server.upstream.allowed_hosts import AllowedHosts
 from wheelyard_server.upstream.bodies import (
@@ -212,7 +213,6 @@ def _state(answer: Answer) -> tuple[str, datetime | None]:
 
 def _moment(header: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(header)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(parsedate_to_datetime(header))
     except (ValueError, TypeError, OverflowError):
         return None

@@ -11,6 +11,11 @@ def aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; raise `OverflowError` if it is out of range there."""
+    return aware(moment).astimezone(UTC)
+
+
 def later(moment: datetime, seconds: int) -> datetime:
     """Return the moment after these seconds, at most the end of time."""
     try:
