@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -33,6 +32,7 @@ from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
+from wheelyard_server.clock import utc_now
 from wheelyard_server.errors import BusyError, InvalidSettingsError, StorageError, UnsafeStorageError
 from wheelyard_server.events.delivery import CHECK_SECONDS as CHECK_EVENTS_SECONDS
 from wheelyard_server.events.delivery import LAST_SECONDS
@@ -233,7 +233,7 @@ def _locations(bucket: S3, wanted: Redirect | None) -> PresignedUrls | None:
 def _cache(settings: Settings) -> FileCache | None:
     if settings.cache is None:
         return None
-    return FileCache(settings.cache.folder, settings.cache.max_bytes, VerifiedFiles(), lambda: datetime.now(UTC))
+    return FileCache(settings.cache.folder, settings.cache.max_bytes, VerifiedFiles(), utc_now)
 
 
 def _announce(app: web.Application, webhook: Webhook) -> None:
@@ -262,7 +262,7 @@ def _announce(app: web.Application, webhook: Webhook) -> None:
     app[METRICS_APP].add_routes([events_route(webhook)])
     # It must see the refusals themselves, and the records of their users.
     inside = app.middlewares.index(audit_requests) + 1
-    app.middlewares.insert(inside, announce_refusals(webhook.queue, lambda: datetime.now(UTC)))
+    app.middlewares.insert(inside, announce_refusals(webhook.queue, utc_now))
     app.cleanup_ctx.append(deliver)
 
 

@@ -113,7 +113,7 @@ class Catalog(CatalogChanges):
         """Compares policies."""
         self.exposures = ExposureFinder(self._documents)
         """Compares fetched files with advisories."""
-        self.quarantine = SharedQuarantine(storage, self.basis, self.writes, lambda: now().timestamp())
+        self.quarantine = SharedQuarantine(storage, self.basis, self.writes, epoch_clock(now))
         """What people have quarantined by hand, on all replicas."""
         self._mirrors = Mirrors(self._documents, policy.upstreams, views, self.writes, self.counts)
         self._facts = Facts(self._documents, views, self.writes, Lookups(self._license, self._publisher_of))

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -26,7 +25,7 @@ from wheelyard_server.catalog.projects import (
     file_count,
 )
 from wheelyard_server.catalog.serials import horizon
-from wheelyard_server.clock import MonotonicClock, WallClock
+from wheelyard_server.clock import MonotonicClock, WallClock, utc_now
 from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, StorageError
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.settings import Freshness
@@ -49,7 +48,7 @@ class ProjectList:
         documents: Documents,
         freshness: Freshness,
         clock: MonotonicClock = time.monotonic,
-        now: WallClock = lambda: datetime.now(UTC),
+        now: WallClock = utc_now,
     ) -> None:
         self._storage = storage
         self._local = local_paths(storage)

@@ -1,7 +1,6 @@
 """A project as the storage, the cache and readers have it: the values that pass between them."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from wheelyard_server.catalog import encoding
 from wheelyard_server.catalog.current_basis import CurrentBasis
 from wheelyard_server.catalog.offers import Offers, status_of
 from wheelyard_server.catalog.refusals import refused, refused_name
-from wheelyard_server.clock import WallClock
+from wheelyard_server.clock import WallClock, utc_now
 from wheelyard_server.errors import DamagedObjectError, RefusedFileError
 from wheelyard_server.model import FORMAT, File, Project
 from wheelyard_server.model.mirror import MirroredFile
@@ -193,7 +192,7 @@ class CachedDocument(NamedTuple):
 class Views:
     """Makes views of projects by the basis that is in force."""
 
-    def __init__(self, basis: CurrentBasis | None = None, now: WallClock = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, basis: CurrentBasis | None = None, now: WallClock = utc_now) -> None:
         self.basis = basis or CurrentBasis()
         self.now = now
 

@@ -5,12 +5,12 @@ result stays until a person repeats the test with `wheelyard probe`: luck must n
 """
 
 import logging
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from wheelyard_server.catalog.probe import check_conditional_writes
+from wheelyard_server.clock import WallClock, utc_now
 from wheelyard_server.errors import ObjectNotFoundError, UnsafeStorageError
 from wheelyard_server.storage import Server, Storage, layout
 
@@ -34,7 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
 class WriteSafety:
     """Determines whether conditional writes of one storage are atomic."""
 
-    def __init__(self, storage: Storage, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, storage: Storage, now: WallClock = utc_now) -> None:
         self._storage = storage
         self._now = now
         self._is_own_safe = False

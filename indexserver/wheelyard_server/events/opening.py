@@ -1,9 +1,9 @@
 """From settings to a webhook."""
 
 import time
-from datetime import UTC, datetime
 from typing import NamedTuple
 
+from wheelyard_server.clock import utc_now
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.events.cloud_events import source_of
 from wheelyard_server.events.delivery import Delivery
@@ -37,7 +37,7 @@ def open_webhook(settings: Settings) -> Webhook | None:
 
 def _sender(webhook: WebhookSettings, settings: Settings) -> Sender:
     try:
-        return Sender(webhook, settings.egress, lambda: datetime.now(UTC))
+        return Sender(webhook, settings.egress, utc_now)
     except ValueError as error:
         raise InvalidSettingsError(
             "`url` of `webhook` must have a plain host name, or an address in its usual form"

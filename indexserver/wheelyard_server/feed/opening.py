@@ -1,7 +1,6 @@
 """From settings to a feed."""
 
-from datetime import UTC, datetime
-
+from wheelyard_server.clock import utc_now
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.feed import Feed
 from wheelyard_server.feed.file_feed import FileFeed
@@ -32,5 +31,5 @@ def open_feed(settings: Settings) -> Feed | None:
     if not url.raw_path.endswith(("/", ".zip")):
         url = urls.parse(f"{url}/")
     allowed, proxies = AllowedHosts(settings.egress), Proxies(settings.egress)
-    requests = Requests(url, allowed, proxies, lambda: datetime.now(UTC), wanted.ca_bundle)
+    requests = Requests(url, allowed, proxies, utc_now, wanted.ca_bundle)
     return HttpFeed(wanted.url or OSV, url, requests, settings.scratch_folder)

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
+from wheelyard_server.clock import utc_now
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.settings import Settings
 from wheelyard_server.settings.upstreams import UpstreamSettings
@@ -26,7 +26,7 @@ def open_upstreams(settings: Settings) -> Mapping[str, Upstream]:
 
 def _opened(settings: UpstreamSettings, allowed: AllowedHosts, proxies: Proxies) -> Upstream:
     try:
-        return HttpUpstream(settings, allowed, proxies, time.monotonic, lambda: datetime.now(UTC))
+        return HttpUpstream(settings, allowed, proxies, time.monotonic, utc_now)
     except ValueError as error:
         raise InvalidSettingsError(
             f"`url` of the upstream {settings.name} must have a plain host name, or an address in its usual form"
