@@ -15,6 +15,7 @@ from wheelyard_server.catalog.advisories.layers import Layer, merged_others
 from wheelyard_server.catalog.advisories.pointer import Amount
 from wheelyard_server.feed import Record
 from wheelyard_server.policy.advisories import joined, parted, unpacked_one
+from wheelyard_server.policy.moments import shown_past
 from wheelyard_server.sliced import Slices
 
 LEAST_SHARE = 0.9
@@ -143,11 +144,7 @@ def _went_back(offered: Amount, reference: Amount, accepted: Amount | None) -> s
     least = accepted.changed if accepted is not None else reference.changed
     if least is None or offered.changed is None or offered.changed >= least:
         return ""
-    return f"its last change is of {_spelled(offered.changed)}, after {_spelled(least)}"
-
-
-def _spelled(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return f"its last change is of {shown_past(offered.changed)}, after {shown_past(least)}"
 
 
 def _id(record: Record) -> str:

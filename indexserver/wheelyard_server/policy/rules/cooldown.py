@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache, partial
 
 from wheelyard_server.model.mirror import Mirror, MirroredFile
-from wheelyard_server.policy.case import Case, MirrorCheck, MirrorRule
+from wheelyard_server.policy.case import Case, MirrorCheck, MirrorRule, time_of
 from wheelyard_server.policy.moments import BEGINNING_OF_TIME, END_OF_TIME, aware, earlier, later, shown
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.sentences import plain
@@ -46,7 +46,7 @@ def cooldown(case: Case, mirror: Mirror, now: datetime) -> MirrorCheck:
 
 
 def _waits(case: Case, file: MirroredFile, age: Duration) -> Iterator[Objection]:
-    published = aware(file.published or END_OF_TIME)
+    published = time_of(file)
     until = later(published, seconds_of(age))
     verb = "published" if file.upload_time else "first seen"
     text = f"{plain(file.filename)} was {verb} at {shown(published)} and waits {age}, until {shown(until)}"
@@ -82,7 +82,7 @@ def _released(mirror: Mirror, version: str) -> datetime:
 
     An attacker with the token of a project can add a file to an old fix: it must not count as one.
     """
-    first = min(aware(file.published or END_OF_TIME) for file in mirror.files if file.version == version)
+    first = min(time_of(file) for file in mirror.files if file.version == version)
     return later(first, RELEASE_SECONDS)
 
 
