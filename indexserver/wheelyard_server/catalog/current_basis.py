@@ -1,5 +1,6 @@
 """The basis of verdicts that is in force. Its parts change while the server runs, each by a whole new value."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
@@ -30,7 +31,8 @@ class CurrentBasis:
 
     def put_file(self, file: PolicyFile) -> None:
         """Put the rules and the private names of a policy file in force."""
-        self._put(policy=self._policy_of(file.names, file.policy))
+        policy = self._policy_of(file.names, file.policy)
+        self._put(lambda known: replace(known, policy=policy))
 
     def planned(self, file: PolicyFile) -> Basis:
         """Return the basis that there would be with a policy file, without putting it in force.
@@ -51,23 +53,13 @@ class CurrentBasis:
 
     def put_advisories(self, advisories: Advisories) -> None:
         """Put advisories in force."""
-        self._put(advisories=advisories)
+        self._put(lambda known: replace(known, advisories=advisories))
 
     def put_quarantine(self, quarantine: Quarantine) -> None:
         """Put what people have quarantined by hand in force."""
-        self._put(quarantine=quarantine)
+        self._put(lambda known: replace(known, quarantine=quarantine))
 
-    def _put(
-        self,
-        policy: FilePolicy | None = None,
-        advisories: Advisories | None = None,
-        quarantine: Quarantine | None = None,
-    ) -> None:
+    def _put(self, change: Callable[[Basis], Basis]) -> None:
         # Two threads may change two parts at the same time: neither change may be lost.
         with self._lock:
-            known = self.value
-            self.value = Basis(
-                known.policy if policy is None else policy,
-                known.advisories if advisories is None else advisories,
-                known.quarantine if quarantine is None else quarantine,
-            )
+            self.value = change(self.value)
