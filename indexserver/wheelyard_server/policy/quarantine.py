@@ -34,13 +34,13 @@ class QuarantinedFiles:
     def __init__(self, quarantine: Quarantine) -> None:
         self.by_digest = {each.sha256: each for each in quarantine.entries if each.sha256}
         self._by_project: dict[str, list[Quarantined]] = {}
-        for entry in quarantine.entries:
+        for entry in sorted(quarantine.entries, key=lambda entry: bool(entry.version)):
             if entry.project:
                 self._by_project.setdefault(entry.project, []).append(entry)
 
     def of(self, project: str) -> Sequence[Quarantined]:
         """Return the entries of a project, those of all versions first."""
-        return sorted(self._by_project.get(project, ()), key=lambda entry: bool(entry.version))
+        return self._by_project.get(project, ())
 
 
 NO_QUARANTINE = Quarantine()
