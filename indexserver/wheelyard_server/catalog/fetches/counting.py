@@ -55,11 +55,6 @@ class Counted:
     dropped: int = 0
     """Fetches that are in no row."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Return whether there were none."""
-        return not (self.rows or self.dropped)
-
 
 class FetchCounter:
     """The fetches of one process that were not written yet."""

@@ -29,7 +29,7 @@ def test_equal_fetches_of_an_hour_are_one_row_with_the_first_and_the_last_time()
     (row,) = rows(counter.take())
     assert (row.fetcher.login, row.fetches) == (JENKINS, 3)
     assert (row.first, row.last, row.hour) == (first, first + 1200, first)
-    assert counter.take().is_empty
+    assert counter.take() == Counted()
 
 
 @pytest.mark.parametrize(
