@@ -117,7 +117,7 @@ class Facts:
         """Yield the lookups of licenses: one for each version, by the file that is cheapest to read."""
         versions = dict.fromkeys(file.version for file in files)
         for version in versions:
-            yield self._license(project, [file for file in _files(project) if file.version == version])
+            yield self._license(project, [file for file in project.all_files if file.version == version])
 
     async def _license(self, project: Project, files: list[AnyFile]) -> list[Fact]:
         unknown = [file for file in files if not file.license]
@@ -165,10 +165,6 @@ def _newest(files: Iterable[AnyFile], max_versions: int) -> list[AnyFile]:
 def _rank(version: str) -> tuple[bool, Version]:
     parsed = readable(version)
     return parsed is not None, parsed or Version("0")
-
-
-def _files(project: Project) -> Iterable[AnyFile]:
-    return project.files if project.mirror is None else project.mirror.files
 
 
 def _cost(file: AnyFile) -> tuple[bool, bool, str]:

@@ -128,7 +128,7 @@ class Offers:
 
     async def prepare(self) -> None:
         """Decide about all files, in another thread if they are many."""
-        if "_summary" not in self.__dict__ and len(self._all_files) > DECIDED_AT_ONCE:
+        if "_summary" not in self.__dict__ and len(self._project.all_files) > DECIDED_AT_ONCE:
             await asyncio.to_thread(lambda: self._summary)
 
     async def at_path(self, path: str) -> MirroredFile | None:
@@ -179,10 +179,6 @@ class Offers:
     def _files(self) -> Sequence[MirroredFile]:
         return () if self._project.mirror is None else self._project.mirror.files
 
-    @property
-    def _all_files(self) -> Sequence[File | MirroredFile]:
-        return self._project.files if self._project.mirror is None else self._project.mirror.files
-
     @cached_property
     def _summary(self) -> "_Summary":
         decided = self._kept("decided", self._decide)
@@ -210,7 +206,7 @@ class Offers:
 
     def _refused(self) -> dict[str, File | MirroredFile]:
         found: dict[str, File | MirroredFile] = {}
-        for file in self._all_files:
+        for file in self._project.all_files:
             if not self.verdict(file).is_served:
                 found.setdefault(version_key(file.version), file)
         return found

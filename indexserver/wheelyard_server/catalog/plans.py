@@ -121,7 +121,7 @@ class _Comparison:
         found, by_version = _Found(), self._locked_files(asked)
         lost = {key for key, files in by_version.items() if self._is_lost(files)}
         names = {file.filename for files in by_version.values() for file in files}
-        for file in self._files:
+        for file in self._project.all_files:
             if file.filename in asked.used or file.filename in names:
                 found.checked += 1
                 self._add(file, asked, lost, found, is_locked=file.filename in names)
@@ -134,15 +134,10 @@ class _Comparison:
             self._add_name(found)
         return found
 
-    @property
-    def _files(self) -> Iterable[File | MirroredFile]:
-        mirror = self._project.mirror
-        return self._project.files if mirror is None else mirror.files
-
     def _locked_files(self, asked: _OfProject) -> Mapping[str, Sequence[File | MirroredFile]]:
         found: defaultdict[str, list[File | MirroredFile]] = defaultdict(list)
         if asked.versions:
-            for file in self._files:
+            for file in self._project.all_files:
                 if (key := version_key(file.version)) in asked.versions:
                     found[key].append(file)
         return found

@@ -134,7 +134,7 @@ class SerialListing(NamedTuple):
 
 def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
     """Return a project's entry."""
-    version = latest(by_version(_files(project)))
+    version = latest(by_version(project.all_files))
     summaries = (file.summary for file in reversed(project.files) if file.version == version and file.summary)
     return ProjectEntry(
         name=project.name,
@@ -150,11 +150,7 @@ def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
 
 def file_count(project: Project) -> int:
     """Return how many files a project has, mirrored ones included."""
-    return len(_files(project))
-
-
-def _files(project: Project) -> Sequence[OfferedFile]:
-    return project.files if project.mirror is None else project.mirror.files
+    return len(project.all_files)
 
 
 def by_version(files: Iterable[OfferedFile]) -> Mapping[str, Sequence[OfferedFile]]:

@@ -5,14 +5,14 @@ This is also the structure of the project document in storage (`projects/<name>.
 old one. A new optional field needs neither: servers preserve keys that they do not know.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
 
 import msgspec
 
-from wheelyard_server.model.mirror import Mirror
+from wheelyard_server.model.mirror import Mirror, MirroredFile
 from wheelyard_server.model.part import Part
 from wheelyard_server.model.status import Status
 from wheelyard_server.names import other_spellings, version_key
@@ -191,6 +191,11 @@ class Project(Part, frozen=True, dict=True):
     former: tuple[Mirror, ...] = ()
     """The mirrors that the name was until it was claimed or got another owner, the last one first: if one
     returns, its filenames keep their digests. Format 2."""
+
+    @property
+    def all_files(self) -> Sequence[File | MirroredFile]:
+        """Return the files of this index or those of the upstream: no project has both."""
+        return self.files if self.mirror is None else self.mirror.files
 
     def file(self, filename: str) -> File | None:
         """Return the file of that name; None if there is none."""

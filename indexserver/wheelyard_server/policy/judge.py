@@ -1,6 +1,6 @@
 """Decides about the files of one project. Pages list, and URLs serve, only what this permits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 
@@ -40,9 +40,8 @@ class Judge:
         There are no sentences, which cost the most, and files may share the first of their `until`.
         """
         project, mirror = self._case.project, self._case.project.mirror
-        files: Sequence[AnyFile] = project.files if mirror is None else tuple(mirror.files)
         found = self._local.verdicts(project.files) if mirror is None else self._mirrored.verdicts(mirror.files)
-        decided = zip(files, found, strict=True)
+        decided = zip(tuple(project.all_files), found, strict=True)
         if (lacking := self._lacking) is None:
             return decided
         return ((file, each if lacking(file) is NOTHING else _lacking_facts(each)) for file, each in decided)
