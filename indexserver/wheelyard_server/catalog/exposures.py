@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from wheelyard_server.catalog.bounded_work import for_each
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.fetches.answers import UsedFile
 from wheelyard_server.model import Project
@@ -66,14 +67,13 @@ class ExposureFinder:
     async def find(self, used: Iterable[UsedFile], basis: Basis) -> Exposures:
         """Return what is known about files that were fetched; raise `StorageError`."""
         by_project = await asyncio.to_thread(_by_project, used)
-        limit = asyncio.Semaphore(PROJECTS_AT_ONCE)
+        found: list[FetchedRelease] = []
 
-        async def releases(name: NormalizedName, files: list[UsedFile]) -> list[FetchedRelease]:
-            async with limit:
-                return _releases((await self._documents.read(name)).project, files)
+        async def add(of_project: tuple[NormalizedName, list[UsedFile]]) -> None:
+            name, files = of_project
+            found.extend(_releases((await self._documents.read(name)).project, files))
 
-        first = islice(by_project.items(), MAX_PROJECTS)
-        found = [each for group in await asyncio.gather(*(releases(*each) for each in first)) for each in group]
+        await for_each(islice(by_project.items(), MAX_PROJECTS), add, PROJECTS_AT_ONCE)
         return await asyncio.to_thread(_exposures, found, basis, max(0, len(by_project) - MAX_PROJECTS))
 
 

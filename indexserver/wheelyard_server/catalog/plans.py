@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple
 
+from wheelyard_server.catalog.bounded_work import for_each
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.fetches.answers import UsedFile
 from wheelyard_server.clock import WallClock
@@ -96,16 +97,17 @@ class Planner:
     async def plan(self, before: Basis, after: Basis, used: Iterable[UsedFile], locked: Iterable[Release]) -> Plan:
         """Return what would change; raise `StorageError`."""
         asked = await asyncio.to_thread(_by_project, used, locked)
-        limit, now = asyncio.Semaphore(PROJECTS_AT_ONCE), self._now()
+        found: list[_Found] = []
+        now = self._now()
 
-        async def compare(name: NormalizedName, of_project: _OfProject) -> _Found:
-            async with limit:
-                project, _ = await self._documents.read(name)
-                comparison = _Comparison(project, (Judge(project, before, now), Judge(project, after, now)))
-                # A project may have tens of thousands of files.
-                return await asyncio.to_thread(comparison.run, of_project)
+        async def compare(each: tuple[NormalizedName, _OfProject]) -> None:
+            name, of_project = each
+            project, _ = await self._documents.read(name)
+            comparison = _Comparison(project, (Judge(project, before, now), Judge(project, after, now)))
+            # A project may have tens of thousands of files.
+            found.append(await asyncio.to_thread(comparison.run, of_project))
 
-        found = await asyncio.gather(*(compare(*each) for each in islice(asked.items(), MAX_PROJECTS)))
+        await for_each(islice(asked.items(), MAX_PROJECTS), compare, PROJECTS_AT_ONCE)
         return _plan(found, len(asked))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wheelyard_server.catalog import ownership
+from wheelyard_server.catalog.bounded_work import for_each
 from wheelyard_server.catalog.contents.verified_streams import verify_bytes, verify_stream
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.mirrors.claims import is_local
@@ -22,7 +23,7 @@ from wheelyard_server.errors import DamagedObjectError, ObjectNotFoundError, Whe
 from wheelyard_server.maintenance.advisories import copy_advisories
 from wheelyard_server.maintenance.events import Copied, Finding, Report, Visited
 from wheelyard_server.maintenance.fetches import FetchesCopier
-from wheelyard_server.maintenance.inventory import for_each, projects
+from wheelyard_server.maintenance.inventory import projects
 from wheelyard_server.maintenance.mirrored import digests, kept_bytes
 from wheelyard_server.maintenance.quarantine import copy_quarantine
 from wheelyard_server.maintenance.uploads import used_ids

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from wheelyard_server.catalog import edits
+from wheelyard_server.catalog.bounded_work import for_each
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.errors import DamagedObjectError
 from wheelyard_server.maintenance.events import Finding, Foreign, Forgotten, Removed, Report, Visited
 from wheelyard_server.maintenance.fetches import report_foreign_fetches
-from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.maintenance.inventory import Objects, projects
 from wheelyard_server.maintenance.mirrored import Names, kept_bytes
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
 from wheelyard_server.model import Project

@@ -1,13 +1,9 @@
 """All projects of a storage, each with all the objects under its name."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
 from wheelyard_server.names import NormalizedName
 from wheelyard_server.storage import Listed, Storage, layout
-
-T = TypeVar("T")
 
 Objects = dict[str, Listed]
 """Objects by key, in ascending order."""
@@ -41,22 +37,3 @@ async def _with_objects(storage: Storage) -> AsyncIterator[tuple[str, Objects]]:
         objects[listed.key] = listed
     if objects:
         yield current, objects
-
-
-async def for_each(items: AsyncIterator[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
-    """Do the work for all items, `at_once` at a time; the first error stops everything."""
-    limit = asyncio.Semaphore(at_once)
-
-    async def limited(item: T) -> None:
-        try:
-            await work(item)
-        finally:
-            limit.release()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            async for item in items:
-                await limit.acquire()
-                group.create_task(limited(item))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wheelyard_server.catalog import ownership
+from wheelyard_server.catalog.bounded_work import for_each
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.stored_project import StoredProject
 from wheelyard_server.errors import (
@@ -18,7 +19,7 @@ from wheelyard_server.errors import (
 from wheelyard_server.maintenance.advisories import verify_advisories
 from wheelyard_server.maintenance.events import Finding, Foreign, Marked, Report, Unreferenced, Visited
 from wheelyard_server.maintenance.fetches import verify_fetches
-from wheelyard_server.maintenance.inventory import Objects, for_each, projects
+from wheelyard_server.maintenance.inventory import Objects, projects
 from wheelyard_server.maintenance.mirrored import Names, kept_bytes
 from wheelyard_server.maintenance.quarantine import verify_quarantine
 from wheelyard_server.maintenance.uploads import UNNAMED, Uploads, unnamed, uploads_of, used_ids
@@ -110,7 +111,7 @@ class StorageVerifier:
         async def check(item: tuple[str, Listed]) -> None:
             await self._check_kept(*item, sizes)
 
-        await for_each(_each(kept.objects), check, PROJECTS_AT_ONCE)
+        await for_each(kept.objects.items(), check, PROJECTS_AT_ONCE)
 
     async def _check_kept(self, digest: str, listed: Listed, sizes: Mapping[str, int]) -> None:
         part = _Part(listed.key, digest, sizes.get(digest))
@@ -196,11 +197,6 @@ def _owner_contradictions(project: Project) -> Iterator[str]:
     for filename, count in Counter(file.filename for file in mirrored).items():
         if count > 1:
             yield f"names {filename} of {project.owner} {count} times"
-
-
-async def _each(objects: Mapping[str, Listed]) -> AsyncIterator[tuple[str, Listed]]:
-    for item in objects.items():
-        yield item
 
 
 def _second_spellings(project: Project) -> Iterator[str]:
