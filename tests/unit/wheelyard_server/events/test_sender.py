@@ -1,12 +1,15 @@
 """One event is one POST over TLS to the host that is allowed, and to no other."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from support.made_events import NOW, made
+from support.patience import HANG_SECONDS
 from support.receiver import SECRET, Answer, Receiver, accept, answering, hang, receiver
 from support.tls import certificate_of_an_authority
 from wheelyard_server.events import sender as sender_module
@@ -59,6 +62,14 @@ class Senders:
     async def close(self) -> None:
         for each in self._made:
             await each.close()
+        # A connection that was given up ends its TLS later: the loop must not end before.
+        async with asyncio.timeout(HANG_SECONDS):
+            while any(each._sock is not None for each in _transports()):
+                await asyncio.sleep(0.001)
+
+
+def _transports() -> list[Any]:
+    return list(vars(asyncio.get_running_loop())["_transports"].values())
 
 
 @pytest.fixture
