@@ -159,8 +159,8 @@ demo: cluster-up ## Watch it work: apply an index, publish packages, install the
 	@PYTHONPATH=tests $(BIN)/python -m demo up
 
 .PHONY: demo-down
-demo-down: ## Remove what `make demo` made, with the local cluster
-	@PYTHONPATH=tests $(PYTHON) -m demo down
+demo-down: $(READY) ## Remove what `make demo` made, with the local cluster
+	@PYTHONPATH=tests $(BIN)/python -m demo down
 
 REPOSITORY ?= wheelyard
 .PHONY: release-artifacts
