@@ -113,18 +113,12 @@ class Sender:
         origin = urls.origin(self._url)
         if not self._allowed.lists(origin):
             raise ForbiddenTargetError(f"is at {origin.name}, which {ALLOWED_HOSTS} does not list")
-        try:
-            proxy = self._proxies.proxy(origin)
-        except ValueError as error:
-            raise ForbiddenTargetError(str(error)) from error
-        if proxy is None:
-            return _Reached(origin, None)
-        through = urls.origin(proxy.url)
-        if not self._reachable.lists(through):
+        route = self._proxies.route(origin)
+        if route is not None and not self._reachable.lists(route[1]):
             raise ForbiddenTargetError(
-                f"must be reached through the proxy {through.name}, which {ALLOWED_HOSTS} does not list"
+                f"must be reached through the proxy {route[1].name}, which {ALLOWED_HOSTS} does not list"
             )
-        return _Reached(origin, (proxy, through))
+        return _Reached(origin, route)
 
     async def _tls(self) -> ssl.SSLContext:
         if self._context is None:

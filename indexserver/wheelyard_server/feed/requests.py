@@ -136,15 +136,11 @@ class _Routes:
 
     def proxy(self, origin: Origin) -> tuple[Proxy, Origin] | None:
         """See `Routes.proxy`."""
-        try:
-            proxy = self._proxies.proxy(origin)
-        except ValueError as error:
-            raise ForbiddenTargetError(str(error)) from error
-        if proxy is None:
-            return None
-        through = urls.origin(proxy.url)
-        self._check_listed(through, self._allowed.lists(through))
-        return proxy, through
+        route = self._proxies.route(origin)
+        if route is not None:
+            _, through = route
+            self._check_listed(through, self._allowed.lists(through))
+        return route
 
     def gets_credentials(self, _origin: Origin) -> bool:
         """Return False: feeds have no login."""

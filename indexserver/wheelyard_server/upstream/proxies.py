@@ -9,6 +9,7 @@ from yarl import URL
 
 from wheelyard_server.settings.upstreams import Egress
 from wheelyard_server.upstream import urls
+from wheelyard_server.upstream.failures import ForbiddenTargetError
 from wheelyard_server.upstream.urls import Origin
 
 
@@ -37,6 +38,14 @@ class Proxies:
         if not text or proxy_bypass_environment(f"{origin.host}:{origin.port}", self._bypassed):
             return None
         return _read(text)
+
+    def route(self, origin: Origin) -> tuple[Proxy, Origin] | None:
+        """Do as `proxy`, with the proxy's own host; raise `ForbiddenTargetError` if its URL cannot be used."""
+        try:
+            proxy = self.proxy(origin)
+        except ValueError as error:
+            raise ForbiddenTargetError(str(error)) from error
+        return None if proxy is None else (proxy, urls.origin(proxy.url))
 
 
 def _read(text: str) -> Proxy:

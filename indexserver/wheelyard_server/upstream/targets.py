@@ -47,18 +47,15 @@ class Targets:
 
         A proxy resolves names by itself. So names that an upstream makes up do not go through it.
         """
-        try:
-            proxy = self._proxies.proxy(origin)
-        except ValueError as error:
-            raise ForbiddenTargetError(str(error)) from error
-        if proxy is None:
+        route = self._proxies.route(origin)
+        if route is None:
             return None
-        through = urls.origin(proxy.url)
+        _, through = route
         if not self._allowed.lists(through):
             raise ForbiddenTargetError(f"must be reached through the proxy {through.name}, {_LIST_IT}")
         if not self._allowed.allows_pages(origin):
             raise ForbiddenTargetError(f"has files at {origin.name}, {_LIST_IT}: with a proxy, it must")
-        return proxy, through
+        return route
 
     def gets_credentials(self, origin: Origin) -> bool:
         """Return whether requests to this host have the credentials."""
