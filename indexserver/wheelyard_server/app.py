@@ -13,7 +13,7 @@ from wheelyard_server.access.catalog_access import CatalogAccess
 from wheelyard_server.access.hash_slots import HashSlots, memory_for_hashes
 from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.access.passwords import PasswordChecker
-from wheelyard_server.access.reloading import CHECK_SECONDS, CurrentAccess
+from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.advisories.advisories_of_index import ConfiguredFeed
@@ -27,7 +27,6 @@ from wheelyard_server.catalog.mirrors.contents import Space
 from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.catalog.ownership import permission
-from wheelyard_server.catalog.policy_file import CHECK_SECONDS as POLICY_CHECK_SECONDS
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.catalog.publish import UploadLimits
 from wheelyard_server.catalog.scratch import Scratch
@@ -38,6 +37,7 @@ from wheelyard_server.events.delivery import CHECK_SECONDS as CHECK_EVENTS_SECON
 from wheelyard_server.events.delivery import LAST_SECONDS
 from wheelyard_server.events.opening import Webhook, open_webhook
 from wheelyard_server.feed.opening import open_feed
+from wheelyard_server.followed_file import CHECK_SECONDS
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.measured import MeasuredStorage
@@ -290,7 +290,7 @@ def _follow_policy_file(app: web.Application, path: Path, catalog: Catalog) -> F
     app[METRICS].export_policy_file(followed)
 
     async def follow(app: web.Application) -> AsyncIterator[None]:
-        loop = app[BACKGROUND].start("following the policy file", followed.follow, POLICY_CHECK_SECONDS)
+        loop = app[BACKGROUND].start("following the policy file", followed.follow, CHECK_SECONDS)
         yield
         loop.stop()
         followed.close()

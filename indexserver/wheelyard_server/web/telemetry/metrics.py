@@ -45,9 +45,17 @@ _STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 class AccessFileState(Protocol):
     """Whether the access file is usable, and when it was read; see `CurrentAccess`."""
 
-    loaded: float
     looked: float
-    usable: bool
+
+    @property
+    def loaded(self) -> float:
+        """Return when the file in force was read, in seconds since 1970."""
+        ...
+
+    @property
+    def usable(self) -> bool:
+        """Return whether the newest file is the one in force."""
+        ...
 
 
 class Metrics:

@@ -8,8 +8,9 @@ import pytest
 
 from wheelyard_server.catalog import policy_file as module
 from wheelyard_server.catalog.current_basis import CurrentBasis
-from wheelyard_server.catalog.policy_file import FollowedPolicyFile, PolicyFileState
+from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.errors import InvalidSettingsError
+from wheelyard_server.followed_file import FileState
 from wheelyard_server.policy.file_policy import FilePolicy
 from wheelyard_server.settings.policy import Action, Cooldown
 
@@ -65,7 +66,7 @@ def test_a_policy_file_is_in_force_at_once_and_a_changed_one_after_a_reload(
     put(tmp_path, LAX)
     followed.reload()
     assert basis.policy.rules.cooldown == Cooldown(action=Action.OFF)
-    assert followed.state == PolicyFileState(sha256(LAX).hexdigest(), 2)
+    assert followed.state == FileState(sha256(LAX).hexdigest(), 2)
     assert followed.state.usable
 
 
