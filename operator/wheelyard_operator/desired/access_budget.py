@@ -7,14 +7,13 @@ gets through.
 """
 
 import gzip
-import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from wheelyard_operator.desired.access_file import MAX_BYTES, AcceptedUser, TrustedIssuers, access_file, part
 from wheelyard_operator.desired.common import decoded
+from wheelyard_operator.desired.left_out import FirstLeftOut
 from wheelyard_operator.resource import IndexUser, Manifest, PackageIndex
 
 USER_BYTES = 160 * 1024
@@ -31,26 +30,13 @@ LEFT_OUT = "left-out.json"
 _INDEX = ""
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """The first users that were left out: they and all users after them have no login."""
-
-    first: Mapping[str, str] = field(default_factory=dict)
-    """Sort keys of users by namespace; by "", that of the first user after the file was full."""
+class LeftOut(FirstLeftOut):
+    """The first users that were left out, who have no login; by "", the first user after the file was full."""
 
     @classmethod
     def parse(cls, secret: Manifest) -> "LeftOut":
         """Parse it from an access Secret. A damaged one counts as absent."""
-        try:
-            content = json.loads(decoded(secret, LEFT_OUT) or "{}")
-        except ValueError:
-            return cls()
-        return cls({str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {})
-
-    @property
-    def text(self) -> str:
-        """The text in the Secret."""
-        return json.dumps(self.first, sort_keys=True)
+        return cls.from_text(decoded(secret, LEFT_OUT))
 
     def reason(self, index: PackageIndex, user: IndexUser) -> str:
         """Return why a user has no login, "" if it was not left out."""

@@ -5,37 +5,25 @@ namespaces with the most exceptions are left out.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
+from wheelyard_operator.desired.left_out import FirstLeftOut
 from wheelyard_operator.resource import Manifest, PackageException
 
 LEFT_OUT_ANNOTATION = "wheelyard.dev/left-out"
 """On the ConfigMap: the first PackageExceptions without room."""
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """The first exception of each namespace that was left out: it and all after it have no effect."""
-
-    first: Mapping[str, str] = field(default_factory=dict)
-    """Sort keys by namespace."""
+class LeftOut(FirstLeftOut):
+    """The first exceptions that were left out: they and all exceptions after them have no effect."""
 
     @classmethod
     def parse(cls, configmap: Manifest | None) -> "LeftOut":
         """Take it from a ConfigMap. A damaged one counts as absent."""
         annotations = (configmap or {}).get("metadata", {}).get("annotations", {})
-        try:
-            content = json.loads(annotations.get(LEFT_OUT_ANNOTATION, "{}"))
-        except ValueError:
-            return cls()
-        return cls({str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {})
-
-    @property
-    def text(self) -> str:
-        """The text of the annotation."""
-        return json.dumps(self.first, sort_keys=True)
+        return cls.from_text(annotations.get(LEFT_OUT_ANNOTATION, ""))
 
     def has(self, exception: PackageException) -> bool:
         """Return whether an exception was left out."""
