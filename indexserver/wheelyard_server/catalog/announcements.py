@@ -93,26 +93,18 @@ class Announcements:
                     yield each.exception
 
     async def _announce_malware(self) -> None:
-        advisories = self._basis.value.advisories
+        basis = self._basis.value
+        advisories = basis.advisories
         if advisories.revision == self._checked or not self._fetches.is_kept:
             return
         suspects = _Suspects(advisories)
         await self._fetches.collect(suspects, self._fetches.settings.days)
         for file, uses in suspects.found.by_key.items():
             stored = await self._documents.read(NormalizedName(file.project))
-            ids = self._malware(stored.project, file, advisories)
+            ids = _malware(stored.project, file, basis)
             if ids:
                 self._events.emit(malware_fetched(_fetched(file, uses), ids, self._now()))
         self._checked = advisories.revision
-
-    def _malware(self, project: Project, file: FetchedFile, advisories: Advisories) -> tuple[str, ...]:
-        """Return the ids of the advisories that call a file malware: of this index's own, by its digest alone."""
-        named = advisories.malware_with(file.sha256)
-        by_digest = () if named is None else (named.id,)
-        if project.mirror is None or self._basis.policy.is_private(project.name):
-            return by_digest
-        concerning = advisories.concerning(project.name, file.version)
-        return tuple(dict.fromkeys([*(each.id for each in concerning if each.is_malware), *by_digest]))
 
 
 class _Suspects:
@@ -139,6 +131,12 @@ class _Suspects:
     @property
     def omitted(self) -> int:
         return self.found.omitted
+
+
+def _malware(project: Project, file: FetchedFile, basis: Basis) -> tuple[str, ...]:
+    """Return the ids of the advisories that call a file malware."""
+    about = basis.advisories_about(project.name, file.version, [file.sha256], is_own=project.mirror is None)
+    return tuple(each.id for each in about if each.is_malware)
 
 
 def _fetched(file: FetchedFile, uses: Uses) -> Fetched:

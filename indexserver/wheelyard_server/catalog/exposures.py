@@ -104,7 +104,7 @@ def _releases(project: Project, files: Iterable[UsedFile]) -> list[FetchedReleas
 
 def _exposures(releases: Iterable[FetchedRelease], basis: Basis, omitted_projects: int) -> Exposures:
     in_order = sorted(releases, key=lambda each: (each.project, each.version))
-    found = [Exposure(release, advisory) for release in in_order for advisory in _advisories(release, basis)]
+    found = [Exposure(release, advisory) for release in in_order for advisory in _about(release, basis)]
     found.sort(
         key=lambda each: (-each.release.fetches, each.release.project, each.release.version, each.advisory.id)
     )
@@ -117,17 +117,6 @@ def _exposures(releases: Iterable[FetchedRelease], basis: Basis, omitted_project
     )
 
 
-def _advisories(release: FetchedRelease, basis: Basis) -> Iterable[Advisory]:
-    """Return the advisories about a release: by version only for those of upstreams, by digest for all.
-
-    A project of this index's own may have the name of a public one, and a private name is never
-    matched.
-    """
-    found: dict[str, Advisory] = {}
-    if release.upstream and not basis.policy.is_private(release.project):
-        found = {each.id: each for each in basis.advisories.concerning(release.project, release.version)}
-    for used in release.files:
-        malware = basis.advisories.malware_with(used.file.sha256)
-        if malware is not None:
-            found[malware.id] = malware
-    return found.values()
+def _about(release: FetchedRelease, basis: Basis) -> Iterable[Advisory]:
+    digests = (used.file.sha256 for used in release.files)
+    return basis.advisories_about(release.project, release.version, digests, is_own=not release.upstream)
