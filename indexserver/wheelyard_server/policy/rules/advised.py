@@ -11,19 +11,17 @@ from wheelyard_server.policy.moments import aware, earlier, later, shown
 from wheelyard_server.policy.objection import Objection
 from wheelyard_server.policy.sentences import plain
 from wheelyard_server.policy.verdict import Rule
-from wheelyard_server.settings.policy import Action, PolicyException, Severity, seconds_of
+from wheelyard_server.settings.policy import PolicyException, Severity, seconds_of
 
 _SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 def malware(case: Case, file: AnyFile) -> Iterator[Objection]:
     """Yield the objections to a version that is malware, or to all if that cannot be known and must be."""
-    rule = case.rules.malware
-    if rule.action is Action.OFF:
-        return
+    action = case.rules.malware.action
     if must_wait(case):
         text = f"{case.subject(file)} waits until this index knows which files are malware"
-        yield case.exceptable(Objection(Rule.MALWARE, text, rule.action), file)
+        yield case.exceptable(Objection(Rule.MALWARE, text, action), file)
     for advisory in case.basis.advisories.concerning(case.project.name, file.version):
         if advisory.is_malware:
             yield _malicious(case, file, case.subject(file), advisory)
@@ -52,16 +50,14 @@ def vulnerabilities(case: Case, file: AnyFile, now: datetime) -> Iterator[Object
     They begin when a vulnerability has been known for long enough. One without a severity counts
     as low.
     """
-    rule = case.rules.vulnerabilities
-    if rule.action is Action.OFF:
-        return
+    action = case.rules.vulnerabilities.action
     if case.basis.advisories.are_lost:
         text = f"{case.subject(file)} waits until this index knows its vulnerabilities again"
-        yield case.exceptable(Objection(Rule.VULNERABILITIES, text, rule.action), file)
+        yield case.exceptable(Objection(Rule.VULNERABILITIES, text, action), file)
     for found in _known(case, file, now):
         ids = tuple(advisory.id for advisory in found.advisories)
         text = _vulnerable(case.subject(file), found.advisories[0], len(ids) - 1)
-        objection = Objection(Rule.VULNERABILITIES, text, rule.action, since=found.since, advisories=ids)
+        objection = Objection(Rule.VULNERABILITIES, text, action, since=found.since, advisories=ids)
         yield case.explained(objection, found.exception)
 
 

@@ -28,11 +28,10 @@ def denied_digest(case: Case, file: AnyFile) -> Iterator[Objection]:
 def not_allowed(case: Case, file: AnyFile) -> Iterator[Objection]:
     """Yield the objection to a version that is not on the list."""
     allow = case.rules.allow
-    if allow is None or allow.action is Action.OFF:
+    if allow is None or any(covers(each.versions, file.version, unknown=False) for each in case.of_name.allowed):
         return
-    if not any(covers(each.versions, file.version, unknown=False) for each in case.of_name.allowed):
-        text = f"{case.subject(file)} is not among the releases that this index allows"
-        yield case.exceptable(Objection(Rule.ALLOW, text, allow.action), file)
+    text = f"{case.subject(file)} is not among the releases that this index allows"
+    yield case.exceptable(Objection(Rule.ALLOW, text, allow.action), file)
 
 
 def denied_name(case: Case) -> Iterator[Objection]:
