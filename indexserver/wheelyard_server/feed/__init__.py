@@ -22,7 +22,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """UTC."""
     packed: Mapping[str, bytes] = {}
     """Its advisories by normalized name, as `packed_one` has them: a feed has tens of thousands of records.
-    None if it is withdrawn, or concerns no project of PyPI."""
+    Empty if it is withdrawn, or concerns no project of PyPI."""
     is_malware: bool = False
     is_odd: bool = False
     """Whether parts of it cannot be read, such as a version that is no version."""

@@ -24,7 +24,7 @@ class Layer(msgspec.Struct, frozen=True, array_like=True):
     names: dict[str, bytes] = {}
     """Packed advisories by normalized name; empty ones if there are no more."""
     others: dict[str, datetime] = {}
-    """Records that say nothing: withdrawn ones, and such that cannot be read; when each last changed, by id."""
+    """Records that say nothing: withdrawn ones, and those that cannot be read; when each last changed, by id."""
     digests: dict[str, str] = {}
     """Names of projects by digests of files that are malware."""
 

@@ -99,12 +99,12 @@ class _Turns:
     """Lets some questions read the log at once, and some wait."""
 
     def __init__(self, readers: int) -> None:
-        self._reading, self._waiting, self._limit = asyncio.Semaphore(readers), 0, WAITING
+        self._reading, self._waiting = asyncio.Semaphore(readers), 0
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn; raise `BusyError` if too many wait."""
-        if self._waiting >= self._limit:
+        if self._waiting >= WAITING:
             raise BusyError("Too many questions to the fetch log at once: ask again in a minute")
         self._waiting += 1
         try:
@@ -199,7 +199,7 @@ class FetchLog:
     async def used(self, days: int, covers: Callable[[str], bool] = lambda _: True) -> tuple[Used, Coverage]:
         """Return all files of covered projects that were fetched; raise `StorageError` or `BusyError`."""
         answer = Used(covers)
-        return answer, await self._asked(answer, days, lambda _: True)
+        return answer, await self.collect(answer, days)
 
     async def collect(self, answer: Answer, days: int) -> Coverage:
         """Add all lines of the last `days` to an answer; raise `StorageError` or `BusyError`."""
