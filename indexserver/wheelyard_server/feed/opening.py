@@ -27,7 +27,9 @@ def open_feed(settings: Settings) -> Feed | None:
     try:
         url = urls.parse(wanted.url or osv.EXPORT_URL)
     except ValueError as error:
-        raise InvalidSettingsError("`url` of `advisories` must have a plain host name, or an address") from error
+        raise InvalidSettingsError(
+            "`url` of `advisories` must have a plain host name, or an address in its usual form"
+        ) from error
     if not url.raw_path.endswith(("/", ".zip")):
         url = urls.parse(f"{url}/")
     allowed, proxies = AllowedHosts(settings.egress), Proxies(settings.egress)
