@@ -67,6 +67,7 @@ NO_LOOPS = {
     "serving.serve": "it waits for `_started_or_stopped`: an error ends the process",
     "catalog.advisories.fetching.AdvisoryFetcher._claimed": "of a fetch",
     "catalog.advisories.fetching.AdvisoryFetcher._renew": "of a fetch: without it, the claim ends",
+    "catalog.bounded_work.for_each": "of a request, which waits for all of it",
     "catalog.facts.Facts.look_up_later": "of a page",
     "events.delivery.Delivery.deliver": "it ends with a round of `sending events`",
     "catalog.contents.fill.Fills._begin": "of a download",
