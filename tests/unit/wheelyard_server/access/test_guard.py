@@ -3,6 +3,7 @@
 `web/test_truth_table.py` asks the same of every route.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def record() -> AuditRecord:
 def guard(storage: MemoryStorage, record: AuditRecord) -> Guard:
     catalog = Catalog(storage)
     return lambda principal: GuardedCatalog(catalog, RULES, principal, Listener.CLUSTER, record)
+
+
+def test_no_class_of_the_guarded_catalog_replaces_what_another_has(guard: Guard) -> None:
+    """A second `plan` or `lift` would be called instead of the first, with the checks of another method."""
+    classes = [each for each in GuardedCatalog.__mro__ if each is not object]
+    assert len(classes) == 4
+    names = [name for each in classes for name in vars(each) if not name.startswith("__")]
+    assert sorted(name for name, count in Counter([*names, *vars(guard(EDITOR))]).items() if count > 1) == []
 
 
 async def test_the_list_has_only_projects_that_the_principal_may_read(guard: Guard) -> None:
