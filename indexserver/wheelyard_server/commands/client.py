@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import IO, Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from wheelyard_server.errors import WheelyardError
 
@@ -49,6 +49,16 @@ class Client:
         if body is None:
             return self._answer(self._request(method, path))
         return self._answer(self._request(method, path, json.dumps(body).encode(), "application/json"))
+
+    def all_pages(self, path: str, query: Mapping[str, str], rows: str) -> Any:
+        """Return the last page, with the rows of all pages under the key `rows`; raise `ClientError`."""
+        answer = self.call("GET", f"{path}?{urlencode(query)}")
+        found = answer[rows]
+        # An older index answers in one page and has no `next`.
+        while (last := answer.get("next")) is not None:
+            answer = self.call("GET", f"{path}?{urlencode({**query, 'after': last})}")
+            found += answer[rows]
+        return {**answer, rows: found}
 
     def send(self, method: str, path: str, file: IO[bytes], content_type: str, seconds: float) -> Any:
         """Send a file, and return the answer within a time; raise `ClientError`."""

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from wheelyard_server.commands import Subparsers
 from wheelyard_server.commands.api_command import add_api_command
@@ -67,12 +67,7 @@ def projects(client: Client, arguments: argparse.Namespace) -> Any:
     query = {"q": " ".join(arguments.words)}
     if arguments.upstream is not None:
         query["upstream"] = arguments.upstream
-    answer = client.call("GET", f"/projects?{urlencode(query)}")
-    found = answer["projects"]
-    # An older index answers in one page and has no `next`.
-    while (last := answer.get("next")) is not None:
-        answer = client.call("GET", f"/projects?{urlencode({**query, 'after': last})}")
-        found += answer["projects"]
+    found = client.all_pages("/projects", query, "projects")["projects"]
     return {"projects": _shadowing(client, found) if arguments.shadowing else found}
 
 

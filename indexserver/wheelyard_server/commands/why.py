@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from wheelyard_server.commands import Subparsers
 from wheelyard_server.commands.api_command import add_api_command
@@ -20,13 +20,8 @@ def add_to(commands: Subparsers) -> None:
 def why(client: Client, arguments: argparse.Namespace) -> Any:
     """Return the decisions about all files of a project or version."""
     project, version = project_and_version(arguments.what)
-    path, query = f"/projects/{quote(project, safe='')}/decisions", {"version": version} if version else {}
-    answer = client.call("GET", f"{path}?{urlencode(query)}")
-    files = answer["files"]
-    while (last := answer["next"]) is not None:
-        answer = client.call("GET", f"{path}?{urlencode({**query, 'after': last})}")
-        files += answer["files"]
-    return {**answer, "files": files}
+    query = {"version": version} if version else {}
+    return client.all_pages(f"/projects/{quote(project, safe='')}/decisions", query, "files")
 
 
 def shown(answer: Any) -> str:
