@@ -1,24 +1,21 @@
 """`wheelyard advisories load|accept|status`: the advisories of an index, by its management API."""
 
 import argparse
-import json
-import os
 import shutil
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from wheelyard_server.commands import Subparsers, sentence
-from wheelyard_server.commands.client import Client, ClientError, connect
+from wheelyard_server.commands.api_command import Action, add_api_command
+from wheelyard_server.commands.client import Client, ClientError
 
 _PATH = "/advisories"
 _ZIP = "application/zip"
 _SECONDS = 600
-
-Action = Callable[[Client, argparse.Namespace], dict[str, Any]]
 
 
 def add_to(commands: Subparsers) -> None:
@@ -56,17 +53,13 @@ def status(client: Client, _arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add(actions: Subparsers, name: str, action: Action, purpose: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=purpose, description=sentence(purpose))
-    parser.add_argument("--index-url", metavar="URL", help="as for pip, with or without the login")
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-
-    def run(arguments: argparse.Namespace) -> int:
-        answer = action(connect(arguments.index_url, os.environ), arguments)
-        print(json.dumps(answer) if arguments.json else _text(answer))  # noqa: T201 - the command's output
-        return 1 if answer["waiting"] is not None or answer["state"] == "Lost" else 0
-
-    parser.set_defaults(run=run)
+    parser = add_api_command(actions, name, action, purpose, _text)
+    parser.set_defaults(exit_code=_exit_code)
     return parser
+
+
+def _exit_code(answer: dict[str, Any]) -> int:
+    return 1 if answer["waiting"] is not None or answer["state"] == "Lost" else 0
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """`wheelyard policy plan`: tries a policy before it is merged."""
 
 import argparse
-import json
-import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import Any
 import yaml
 
 from wheelyard_server.commands import Subparsers, sentence
-from wheelyard_server.commands.client import Client, connect
+from wheelyard_server.commands.api_command import add_api_command
+from wheelyard_server.commands.client import Client
 from wheelyard_server.commands.fetches import coverage_as_text
 from wheelyard_server.commands.lock_files import read_lock
 from wheelyard_server.commands.text import counted, table
@@ -30,7 +29,9 @@ def add_to(commands: Subparsers) -> None:
     purpose = "try a policy"
     group = commands.add_parser("policy", help=purpose, description=sentence(purpose))
     parsers = group.add_subparsers(required=True, metavar="COMMAND")
-    parser = parsers.add_parser("plan", help=_PURPOSE, description=f"{sentence(_PURPOSE)} {_EXIT_CODES}")
+    parser = add_api_command(parsers, "plan", plan, _PURPOSE, shown)
+    parser.set_defaults(exit_code=_exit_code)
+    parser.description = f"{sentence(_PURPOSE)} {_EXIT_CODES}"
     parser.add_argument(
         "--config",
         type=Path,
@@ -50,19 +51,9 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--days", type=int, default=30, metavar="N", help="files that were fetched in so many days (default: 30)"
     )
-    parser.add_argument(
-        "--index-url",
-        metavar="URL",
-        help="as for pip; the login may be in it, in the variables of twine and uv, or in ~/.netrc",
-    )
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-    parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the plan; return 1 if something that is used would be blocked."""
-    answer = plan(connect(arguments.index_url, os.environ), arguments)
-    print(json.dumps(answer) if arguments.json else shown(answer))  # noqa: T201 - the command's output
+def _exit_code(answer: Any) -> int:
     return 1 if answer["blocked"] else 0
 
 

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from wheelyard_server.commands import Subparsers, sentence
+from wheelyard_server.commands.api_command import add_index_url
 from wheelyard_server.commands.client import Client, connect
 from wheelyard_server.commands.fetches import coverage_as_text
 from wheelyard_server.commands.text import counted, table
@@ -27,11 +28,7 @@ def add_to(commands: Subparsers) -> None:
         default="table",
         help="cyclonedx lists everything that was fetched (default: table)",
     )
-    parser.add_argument(
-        "--index-url",
-        metavar="URL",
-        help="as for pip; the login may be in it, in the variables of twine and uv, or in ~/.netrc",
-    )
+    add_index_url(parser)
     parser.add_argument(
         "--json", dest="format", action="store_const", const="json", help="the same as --format json"
     )
