@@ -1,7 +1,6 @@
 """The operation of the management API that explains which files are offered, and why not the others."""
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -154,16 +153,14 @@ def _decisions(
     notes: tuple[str, ...],
 ) -> Decisions:
     chosen = files if wanted is None else [file for file in files if version_key(file.version) == wanted]
-    first = bisect_right(chosen, page.after, key=lambda file: file.filename)
-    shown = chosen[first : first + page.limit]
-    is_last = first + page.limit >= len(chosen)
+    shown, following = page.of_files(chosen)
     return Decisions(
         name=view.project.name,
         upstream=view.project.owner or None,
         on_name=VerdictDetails.of(view.offers.verdict_on_name),
         notes=notes,
         files=tuple([_decision(view, file) for file in shown]),
-        next=None if is_last else shown[-1].filename,
+        next=following,
     )
 
 

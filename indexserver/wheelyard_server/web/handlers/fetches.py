@@ -4,10 +4,12 @@ import re
 
 from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.names import parse_project_name, parse_version
+from wheelyard_server.settings import MAX_FETCH_LOG_DAYS
 from wheelyard_server.web.handlers.fetch_schemas import Fetches, ProjectStatistics
 from wheelyard_server.web.handlers.operations import Call, Operation
 
-MAX_DAYS = 3661
+MAX_DAYS = MAX_FETCH_LOG_DAYS + 1
+"""All that are kept, and today."""
 DEFAULT_DAYS = 90
 STATISTICS_DAYS = 30
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -35,10 +37,7 @@ async def get_statistics(call: Call) -> ProjectStatistics:
 
 def days_of(call: Call, default: int) -> int:
     """Return the `days` of a query; raise `InvalidRequestError`."""
-    text = call.query.get("days", str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 0 < int(text) <= MAX_DAYS):
-        raise InvalidRequestError(f"`days` must be a number from 1 to {MAX_DAYS}")
-    return int(text)
+    return call.number("days", MAX_DAYS, default)
 
 
 FETCH_OPERATIONS = (

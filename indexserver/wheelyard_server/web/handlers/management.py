@@ -1,7 +1,6 @@
 """`/api/v1`: the management API. `OPERATIONS` has all of it."""
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from wheelyard_server.catalog.advisories.state import AdvisoriesState
@@ -10,8 +9,6 @@ from wheelyard_server.catalog.event_loop_turns import in_turns
 from wheelyard_server.catalog.projects import ProjectEntry, latest
 from wheelyard_server.catalog.stored_project import ProjectView
 from wheelyard_server.errors import InvalidRequestError
-from wheelyard_server.model import File
-from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.names import NormalizedName, parse_project_name, parse_version
 from wheelyard_server.web.handlers.advisories import EXPORT, accept_advisories, get_advisories, load_advisories
 from wheelyard_server.web.handlers.decisions import DECISION_OPERATIONS
@@ -136,15 +133,8 @@ def _matches(entry: ProjectEntry, words: Iterable[str]) -> bool:
 
 async def _page_of(view: ProjectView, page: Page) -> ProjectDetails:
     """Return a project with a page of its files."""
-    by_filename = await view.by_filename()
-    first = bisect_right(by_filename, page.after, key=_filename)
-    files = by_filename[first : first + page.limit]
-    is_last = first + page.limit >= len(by_filename)
-    return ProjectDetails.of(view, files, None if is_last else files[-1].filename)
-
-
-def _filename(file: File | MirroredFile) -> str:
-    return file.filename
+    files, following = page.of_files(await view.by_filename())
+    return ProjectDetails.of(view, files, following)
 
 
 _PROJECT = "/api/v1/projects/{project}"

@@ -30,6 +30,14 @@ class Call:
     body: Any
     """An instance of the operation's `body` type, or what its `LargeBody` reads; None if it takes no body."""
 
+    def number(self, name: str, maximum: int, default: int) -> int:
+        """Return a parameter of the query, which is a number from 1; raise `InvalidRequestError`."""
+        text = self.query.get(name, str(default))
+        is_short = text.isascii() and text.isdecimal() and len(text) <= len(str(maximum))
+        if not (is_short and 0 < int(text) <= maximum):
+            raise InvalidRequestError(f"`{name}` must be a number from 1 to {maximum}")
+        return int(text)
+
 
 @dataclass(frozen=True, slots=True)
 class LargeBody:

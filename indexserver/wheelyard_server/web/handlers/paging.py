@@ -1,8 +1,11 @@
 """Pages of long lists in the management API."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from wheelyard_server.errors import InvalidRequestError
+from wheelyard_server.model import File
+from wheelyard_server.model.mirror import MirroredFile
 from wheelyard_server.web.handlers.operations import Call
 
 MAX_PAGE_ROWS = 1000
@@ -20,10 +23,14 @@ class Page(NamedTuple):
     after: str = ""
     limit: int = MAX_PAGE_ROWS
 
+    def of_files(self, files: Sequence[File | MirroredFile]) -> tuple[Sequence[File | MirroredFile], str | None]:
+        """Return this part of files that are sorted by name, and the value of `next`; None at the end."""
+        first = bisect_right(files, self.after, key=lambda file: file.filename)
+        shown = files[first : first + self.limit]
+        is_last = first + self.limit >= len(files)
+        return shown, None if is_last else shown[-1].filename
+
 
 def page_of(call: Call) -> Page:
     """Return the page that a call asks for; raise `InvalidRequestError`."""
-    after, limit = call.query.get("after", ""), call.query.get("limit", str(MAX_PAGE_ROWS))
-    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 4 and 0 < int(limit) <= MAX_PAGE_ROWS):
-        raise InvalidRequestError(f"`limit` must be a number from 1 to {MAX_PAGE_ROWS}")
-    return Page(after, int(limit))
+    return Page(call.query.get("after", ""), call.number("limit", MAX_PAGE_ROWS, MAX_PAGE_ROWS))

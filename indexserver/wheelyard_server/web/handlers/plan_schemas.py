@@ -8,11 +8,12 @@ import msgspec
 from wheelyard_server.catalog.fetches.fetch_log import Coverage
 from wheelyard_server.catalog.plans import Plan, PlannedChange
 from wheelyard_server.policy.verdict import Verdict
+from wheelyard_server.settings.policy import MAX_POLICY_BYTES
 from wheelyard_server.web.handlers.fetch_schemas import LogCoverage
+from wheelyard_server.web.handlers.fetches import MAX_DAYS
 from wheelyard_server.web.handlers.management_schemas import ApiStruct
 
-MAX_POLICY_LENGTH = 1024**2
-MAX_RELEASES = 20_000
+MAX_LOCKED_RELEASES = 20_000
 
 
 class LockedRelease(ApiStruct, frozen=True):
@@ -25,11 +26,11 @@ class LockedRelease(ApiStruct, frozen=True):
 class PolicyToPlan(ApiStruct, frozen=True):
     """A policy file that is not in force yet."""
 
-    policy: Annotated[str, msgspec.Meta(max_length=MAX_POLICY_LENGTH)]
+    policy: Annotated[str, msgspec.Meta(max_length=MAX_POLICY_BYTES)]
     """The policy file, in YAML or JSON."""
-    releases: Annotated[tuple[LockedRelease, ...], msgspec.Meta(max_length=MAX_RELEASES)] = ()
+    releases: Annotated[tuple[LockedRelease, ...], msgspec.Meta(max_length=MAX_LOCKED_RELEASES)] = ()
     """Those of lock files, in addition to files that were fetched."""
-    days: Annotated[int, msgspec.Meta(ge=1, le=3661)] = 30
+    days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS)] = 30
     """Files that were fetched in so many days count, today included."""
 
 
