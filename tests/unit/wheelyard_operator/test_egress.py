@@ -9,10 +9,11 @@ def egress(**variables: str) -> EgressSettings:
     return EgressSettings.from_environment({f"WHEELYARD_UPSTREAM_{name}": text for name, text in variables.items()})
 
 
-def test_by_default_pypi_alone_is_allowed() -> None:
+def test_by_default_pypi_and_osv_alone_are_allowed() -> None:
     assert egress() == EgressSettings()
-    assert egress().allows_pypi
-    assert not egress(HOSTS="").allows_pypi
+    assert (egress().allows_pypi, egress().allows_osv) == (True, True)
+    assert (egress(HOSTS="").allows_pypi, egress(HOSTS="").allows_osv) == (False, False)
+    assert (egress(HOSTS="osv").allows_pypi, egress(HOSTS="osv").allows_osv) == (False, True)
 
 
 def test_everything_is_read() -> None:

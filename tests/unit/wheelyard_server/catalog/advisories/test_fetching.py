@@ -46,6 +46,15 @@ async def test_what_has_not_changed_is_not_stored_again() -> None:
     assert all(len(each.put) == 1 for each in world.all)
 
 
+async def test_the_feed_is_asked_as_often_as_the_settings_say() -> None:
+    world = Replicas(*osv.odd_records(), count=3, poll_seconds=10)
+    await world.poll()
+    await world.poll(9)
+    assert world.feed.calls == ["export"]
+    await world.poll(2)
+    assert world.feed.calls == ["export", "listing"]
+
+
 async def test_a_withdrawal_unblocks() -> None:
     world = Replicas(*osv.odd_records(), count=3)
     await world.poll()
