@@ -34,8 +34,7 @@ def _conditions(exception: PackageException, found: Judgment) -> list[Condition]
 
 
 def _in_force(exception: PackageException, ends: str) -> str:
-    index = f"{exception.index.namespace}/{exception.index.name}"
-    return f"PackageIndex {index} does not apply {', '.join(exception.rules)} to these releases until {ends}."
+    return f"{exception.index} does not apply {', '.join(exception.rules)} to these releases until {ends}."
 
 
 def _settled() -> list[Condition]:
@@ -58,6 +57,6 @@ def no_room(exception: PackageException) -> Refusal:
     """Return why an exception does not count for which its index has no room."""
     return Refusal(
         "NoRoom",
-        f"The policy of PackageIndex {exception.index.namespace}/{exception.index.name} has no room for more"
-        f" exceptions of namespace {exception.meta.namespace}: delete older ones there.",
+        f"The policy of {exception.index} has no room for more exceptions of namespace"
+        f" {exception.meta.namespace}: delete older ones there.",
     )

@@ -99,8 +99,8 @@ def _accepted(user: IndexUser, findings: UserFindings) -> Condition:
         return Condition(GRANTS_ACCEPTED, "False", "GlobsIgnored", f"spec.grants has {ignored_globs(ignored)}")
     if findings.refused:
         message = (
-            f"PackageIndex {user.index.namespace}/{user.index.name} limits users of other namespaces. Outside its"
-            f" spec.access.users.maximum, these have no effect: {'; '.join(findings.refused)}."
+            f"{user.index} limits users of other namespaces. Outside its spec.access.users.maximum,"
+            f" these have no effect: {'; '.join(findings.refused)}."
         )
         return Condition(GRANTS_ACCEPTED, "False", "BeyondMaximum", message)
     return Condition(GRANTS_ACCEPTED, "True", "Accepted", "All groups and grants are in force.")
