@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.policy_minimum import ACTIONS, PolicyMinimum
 from wheelyard_operator.resource import Manifest, Policy
+from wheelyard_operator.resource.policy import about
 from wheelyard_operator.times import end_of, later
 
 _DEFAULT_AGE = "7d"
@@ -62,10 +63,3 @@ def allowed_exception(
 def _about_rules(asked: Manifest, minimum: PolicyMinimum) -> Iterator[str]:
     if banned := [each for each in asked["from"] if each in minimum.never]:
         yield f"The exception for {about(asked)} does not lift {' and '.join(banned)}"
-
-
-def about(exception: Manifest) -> str:
-    """Return the releases of an exception, as a short text."""
-    packages = exception["packages"]
-    more = f" and {len(packages) - 1} more" if len(packages) > 1 else ""
-    return f"{packages[0]}{exception.get('versions', '')}{more}"

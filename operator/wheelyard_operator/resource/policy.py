@@ -66,3 +66,10 @@ class Policy:
         """Return whether a rule depends on advisories."""
         malware, vulnerabilities = (self.rules.get(each, {}) for each in ("malware", "vulnerabilities"))
         return bool(malware.get("action") != "Off" or vulnerabilities.get("action", "Off") != "Off")
+
+
+def about(exception: Manifest) -> str:
+    """Return the releases of an exception in the form of the policy file, as a short text."""
+    packages = exception["packages"]
+    more = f" and {len(packages) - 1} more" if len(packages) > 1 else ""
+    return f"{packages[0]}{exception.get('versions', '')}{more}"

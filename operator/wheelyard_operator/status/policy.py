@@ -12,6 +12,7 @@ from wheelyard_operator.condition_types import (
 from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Manifest, Policy
+from wheelyard_operator.resource.policy import about
 from wheelyard_operator.status.conditions import Condition
 from wheelyard_operator.times import end_of, later
 
@@ -183,13 +184,9 @@ def _named(exceptions: Sequence[Manifest]) -> str:
 
 
 def _name(exception: Manifest) -> str:
-    packages, source = exception["packages"], exception.get("source", "")
-    more = f" and {len(packages) - 1} more" if len(packages) > 1 else ""
+    source = exception.get("source", "")
     asked = f" of PackageException {source}" if source else ""
-    return (
-        f"{packages[0]}{exception.get('versions', '')}{more} from {', '.join(exception['from'])}{asked}"
-        f" (until {exception['until']})"
-    )
+    return f"{about(exception)} from {', '.join(exception['from'])}{asked} (until {exception['until']})"
 
 
 def _quarantine(given: Iterable[PolicyAnswer]) -> list[Condition]:
