@@ -6,7 +6,7 @@ from wheelyard_operator.condition_types import ADVISORIES_CURRENT
 from wheelyard_operator.egress import EgressSettings
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.upstream_policy import allows_host, is_sound
+from wheelyard_operator.reconcile.upstream_policy import allows_host, bundle_problem
 from wheelyard_operator.resource import PackageIndex
 
 
@@ -22,10 +22,7 @@ def feed_refusal(index: PackageIndex, egress: EgressSettings) -> Problem | None:
             f"Indexes of namespace {namespace} may not fetch advisories from {feed.host}, so malware is not known:"
             " have this added to upstreams.allowedHosts of the operator's Helm chart, or set spec.advisories.",
         )
-    if not is_sound(feed.ca_bundle):
-        message = "spec.advisories.caBundle cannot be read: write certificates in PEM there."
-        return Problem(ADVISORIES_CURRENT, "CABundleInvalid", message)
-    return None
+    return bundle_problem("spec.advisories.caBundle", feed.ca_bundle, ADVISORIES_CURRENT)
 
 
 def without_refused_feed(observed: ObservedIndex, egress: EgressSettings) -> ObservedIndex:

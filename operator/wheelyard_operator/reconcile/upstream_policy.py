@@ -128,13 +128,18 @@ def _problems(upstream: Upstream, index: PackageIndex, egress: EgressSettings) -
         )
     if problem := role_problem(index, upstream, egress):
         yield problem
-    if not is_sound(upstream.ca_bundle):
-        yield Problem(
-            UPSTREAMS_READY, "CABundleInvalid", "its caBundle cannot be read: write certificates in PEM there."
-        )
+    if problem := bundle_problem("its caBundle", upstream.ca_bundle, UPSTREAMS_READY):
+        yield problem
 
 
-def is_sound(pem: str) -> bool:
+def bundle_problem(field: str, pem: str, condition: str) -> Problem | None:
+    """Return why servers cannot get the certificates in a field, None if they can."""
+    if _is_sound(pem):
+        return None
+    return Problem(condition, "CABundleInvalid", f"{field} cannot be read: write certificates in PEM there.")
+
+
+def _is_sound(pem: str) -> bool:
     """Return whether these are certificates. A server with others would not start."""
     try:
         if pem:

@@ -7,7 +7,7 @@ from wheelyard_operator.desired.common import decoded
 from wheelyard_operator.egress import EgressSettings
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
-from wheelyard_operator.reconcile.upstream_policy import is_listed, is_sound
+from wheelyard_operator.reconcile.upstream_policy import bundle_problem, is_listed
 from wheelyard_operator.resource import PackageIndex
 
 _KEY = "secret"
@@ -25,10 +25,7 @@ def webhook_refusal(index: PackageIndex, egress: EgressSettings) -> Problem | No
             f"Indexes of namespace {namespace} may not send events to {webhook.host}: have it added to"
             " webhooks.allowedHosts of the operator's Helm chart.",
         )
-    if not is_sound(webhook.ca_bundle):
-        message = "spec.webhook.caBundle cannot be read: write certificates in PEM there."
-        return Problem(WEBHOOK_READY, "CABundleInvalid", message)
-    return None
+    return bundle_problem("spec.webhook.caBundle", webhook.ca_bundle, WEBHOOK_READY)
 
 
 def without_refused_webhook(observed: ObservedIndex, egress: EgressSettings) -> ObservedIndex:
@@ -40,10 +37,10 @@ def without_refused_webhook(observed: ObservedIndex, egress: EgressSettings) -> 
 
 def webhook_problem(observed: ObservedIndex, egress: EgressSettings) -> Problem | None:
     """Return why no events are sent, None if servers can send them."""
-    return webhook_refusal(observed.index, egress) or missing_secret(observed)
+    return webhook_refusal(observed.index, egress) or _missing_secret(observed)
 
 
-def missing_secret(observed: ObservedIndex) -> Problem | None:
+def _missing_secret(observed: ObservedIndex) -> Problem | None:
     """Return why events cannot be signed, None if they can."""
     webhook, namespace = observed.index.webhook, observed.index.meta.namespace
     if webhook is None or (observed.webhook_secret and decoded(observed.webhook_secret, _KEY)):
