@@ -64,7 +64,8 @@ class ObservedIndex:
     webhook_secret: Manifest | None = None
     """The Secret that signs events."""
     policy_configmap: Manifest | None = None
-    """The ConfigMap with the policy file."""
+    """The ConfigMap with the policy file: it has when the exceptions of the index were first seen. Not
+    read for an index without any."""
     exceptions: tuple[PackageException, ...] = ()
     """Those of this index; none are read for an index that consents to none."""
 
@@ -102,7 +103,7 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
             name: kube.get("Secret", namespace, name) for name in sorted(index.upstream_secret_names)
         },
         webhook_secret=_named_secret(kube, namespace, index.webhook.secret_name if index.webhook else ""),
-        policy_configmap=read_policy_configmap(kube, index) if index.policy else None,
+        policy_configmap=_policy_configmap(kube, index),
         exceptions=_exceptions(kube, index),
     )
 
@@ -111,11 +112,6 @@ def read_exception(kube: Kube, key: Key) -> PackageException | None:
     """Return the exception, None if it does not exist."""
     body = kube.get(EXCEPTION, key.namespace, key.name)
     return PackageException.parse(body) if body else None
-
-
-def read_policy_configmap(kube: Kube, index: PackageIndex) -> Manifest | None:
-    """Return the ConfigMap with the policy file."""
-    return kube.get("ConfigMap", index.meta.namespace, index.policy_configmap_name)
 
 
 def read_policy_metadata(kube: Kube, index: PackageIndex) -> Manifest | None:
@@ -196,6 +192,12 @@ def _users(kube: Kube, index: PackageIndex) -> tuple[ObservedUser, ...]:
         )
         for user in users
     )
+
+
+def _policy_configmap(kube: Kube, index: PackageIndex) -> Manifest | None:
+    if index.policy is None or not index.policy.exceptions:
+        return None
+    return kube.get("ConfigMap", index.meta.namespace, index.policy_configmap_name)
 
 
 def _exceptions(kube: Kube, index: PackageIndex) -> tuple[PackageException, ...]:

@@ -167,6 +167,24 @@ def test_exceptions_are_not_read_for_an_index_that_consents_to_none(
     assert world.reason() == "Serving"
 
 
+@pytest.mark.parametrize(("exceptions", "reads"), [([], 1), ([EXCEPTION], 2)])
+def test_the_policy_file_is_read_before_it_is_compared_only_if_the_index_has_exceptions(
+    world: World, monkeypatch: pytest.MonkeyPatch, exceptions: list[Manifest], reads: int
+) -> None:
+    """It may have a megabyte."""
+    world.kube.put(index_body(spec={**PYPI, "policy": {"exceptions": exceptions}}))
+    world.settle()
+    real, read = world.kube.get, []
+
+    def get(kind: str, namespace: str, name: str) -> Manifest | None:
+        read.append((kind, name))
+        return real(kind, namespace, name)
+
+    monkeypatch.setattr(world.kube, "get", get)
+    world.look(MAIN)
+    assert read.count(("ConfigMap", CONFIGMAP)) == reads
+
+
 def test_an_exception_that_cannot_be_read_blocks_no_other(world: World) -> None:
     world.kube.put(consenting())
     world.kube.put(exception_body())
