@@ -110,9 +110,9 @@ class Handlers:
     async def on_namespace(self, event: Any, **_: Any) -> None:
         """Reconcile the users of a namespace and their indexes: its labels may decide."""
         name = event["object"]["metadata"]["name"]
-        for user, index in self._index_of.items():
-            if user.namespace == name:
-                self._queue.add(user)
+        for part, index in self._index_of.items():
+            if part.kind == USER and part.namespace == name:
+                self._queue.add(part)
                 self._queue.add(index)
 
 

@@ -102,6 +102,7 @@ async def test_a_child_wakes_its_index(handlers: Handlers, keys: Keys) -> None:
 
 async def test_a_namespace_wakes_its_users_and_their_indexes(handlers: Handlers, keys: Keys) -> None:
     await handlers.on_user(event(user_body("far", "ci")))
+    await handlers.on_exception(event(exception_body()))
     keys.taken()
     await handlers.on_namespace(event(namespace_body("other")))
     assert keys.taken() == set()
