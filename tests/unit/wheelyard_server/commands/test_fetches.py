@@ -1,5 +1,9 @@
-"""What a person reads below an answer about fetches; `web/handlers/test_fetches.py` has the answers."""
+"""Requests for the fetch log, and the words below an answer; `web/handlers/test_fetches.py` has the answers."""
 
+import pytest
+
+from support.noted_calls import NOTED, parsed
+from wheelyard_server.commands import fetches as module
 from wheelyard_server.commands.fetches import coverage_as_text, statistics_as_text
 
 COMPLETE = {
@@ -39,3 +43,22 @@ def test_statistics_begin_with_their_sum() -> None:
     answer = {"name": "demo", "fetches": 1, "versions": [], "clients": [], "days": [], "coverage": COMPLETE}
     assert statistics_as_text(answer).splitlines()[0] == "demo: 1 fetch"
     assert statistics_as_text({**answer, "fetches": 2}).splitlines()[0] == "demo: 2 fetches"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "query"),
+    [
+        (("demo",), "project=demo&days=90"),
+        (("demo==1.0+a", "--days", "7"), "project=demo&version=1.0%2Ba&days=7"),
+        (("sha256:" + "A" * 64, "--days", "1"), f"sha256={'A' * 64}&days=1"),
+    ],
+)
+def test_the_fetches_of_a_file_a_version_or_a_project_are_asked_for(arguments: tuple[str, ...], query: str) -> None:
+    asked = module.fetched(NOTED, parsed(module, "fetched", *arguments))
+    assert asked == ["GET", f"/fetches?{query}", None]
+
+
+@pytest.mark.parametrize(("flags", "days"), [((), 30), (("--days", "7"), 7)])
+def test_the_statistics_are_asked_for_with_the_days(flags: tuple[str, ...], days: int) -> None:
+    asked = module.statistics(NOTED, parsed(module, "statistics", "demo", *flags))
+    assert asked == ["GET", f"/projects/demo/statistics?days={days}", None]

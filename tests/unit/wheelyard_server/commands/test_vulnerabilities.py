@@ -1,5 +1,9 @@
 """The table of vulnerabilities, whose texts come from anyone."""
 
+import pytest
+
+from support.noted_calls import NOTED, parsed
+from wheelyard_server.commands import vulnerabilities as module
 from wheelyard_server.commands.vulnerabilities import shown
 
 COVERAGE = {
@@ -31,3 +35,17 @@ def test_no_vulnerability_is_said_only_if_there_are_advisories() -> None:
     assert shown(nothing).startswith("No known vulnerability in 2 fetched releases.")
     assert "no advisories yet" in shown({**nothing, "areAdvisoriesKnown": False})
     assert "Left out: 4 vulnerabilities and 5 projects." in shown({**nothing, "omitted": 4, "omittedProjects": 5})
+
+
+@pytest.mark.parametrize(
+    ("flags", "query"),
+    [
+        ((), "days=30&format=json"),
+        (("--days", "7", "--format", "sarif"), "days=7&format=sarif"),
+        (("--format", "cyclonedx"), "days=30&format=cyclonedx"),
+        (("--json",), "days=30&format=json"),
+    ],
+)
+def test_the_answer_is_asked_for_with_its_days_and_its_format(flags: tuple[str, ...], query: str) -> None:
+    asked = module.vulnerabilities(NOTED, parsed(module, "vulnerabilities", *flags))
+    assert asked == ["GET", f"/vulnerabilities?{query}", None]

@@ -161,6 +161,11 @@ async def test_anonymous_is_refused_before_its_body_is_read(client: Client) -> N
     assert answer.status == 401
 
 
+@pytest.mark.parametrize(("days", "status"), [(0, 400), (1, 200), (3661, 200), (3662, 400)])
+async def test_the_days_of_a_plan_are_those_that_a_log_can_have(client: Client, days: int, status: int) -> None:
+    assert (await plan(client, "{}", days=days))[0] == status
+
+
 @pytest.mark.parametrize(
     ("policy", "releases", "says"),
     [
