@@ -1,5 +1,6 @@
 """The policy file of an index: what is in it, and what a tenant cannot get into it."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from unit.wheelyard_operator.fakes import NOW, condition, exception_body, index_body, server_pod
 from unit.wheelyard_operator.reconcile.world import MAIN, URLLIB3, World
 from wheelyard_operator.desired import policy_file
+from wheelyard_operator.desired.common import content_digest
 from wheelyard_operator.desired.policy_file import digest_of
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.policy_minimum import PolicyMinimum
@@ -301,12 +303,17 @@ def test_a_policy_that_cannot_be_written_is_a_condition(world: World) -> None:
 
 
 def test_a_configmap_of_another_owner_is_not_touched_and_nothing_is_taken_from_it(world: World) -> None:
-    body = {"kind": "ConfigMap", "metadata": {"name": CONFIGMAP, "namespace": "packages"}, "data": {"a": "b"}}
-    world.kube.put(body)
-    world.kube.put(index_body(spec=PYPI))
+    world.boot(policy_minimum=replace(PolicyMinimum(), max_exception_seconds=86_400))
+    data = {"seen.json": json.dumps({content_digest(EXCEPTION): "2020-01-01T00:00:00Z"})}
+    world.kube.put({"kind": "ConfigMap", "metadata": {"name": CONFIGMAP, "namespace": "packages"}, "data": data})
+    world.kube.put(index_body(spec={**PYPI, "policy": {"exceptions": [EXCEPTION]}}))
     world.settle()
-    assert world.get("ConfigMap", CONFIGMAP)["data"] == {"a": "b"}
+    assert world.get("ConfigMap", CONFIGMAP)["data"] == data
     assert world.reason() == "NameConflict"
+    found = condition(world.get("PackageIndex", "main"), "ExceptionsCurrent")
+    assert found["reason"] == "BeyondMinimum"
+    # A day after now: not after the time in the other one's ConfigMap.
+    assert "ends at 2026-11-24T12:" in found["message"]
 
 
 def test_a_damaged_policy_file_is_written_again(world: World) -> None:
