@@ -15,11 +15,13 @@ from wheelyard_server import app
 from wheelyard_server.app import CATALOG, METRICS_APP
 from wheelyard_server.settings import (
     Cache,
+    FetchLogSettings,
     Folder,
     ListenAddress,
     Listener,
     Listeners,
     Performance,
+    RecordedAddresses,
     Settings,
     StorageSettings,
 )
@@ -68,6 +70,12 @@ async def test_the_fast_lane_is_left_out_if_the_settings_say_so(settings: Settin
     without = msgspec.structs.replace(settings, performance=Performance(fast_lane=False))
     assert LANE in app.build(settings, MemoryStorage())
     assert LANE not in app.build(without, MemoryStorage())
+
+
+async def test_the_fetch_log_keeps_what_the_settings_say(settings: Settings) -> None:
+    chosen = FetchLogSettings(days=3, addresses=RecordedAddresses.NONE)
+    made = app.build(msgspec.structs.replace(settings, fetch_log=chosen), MemoryStorage())
+    assert made[CATALOG].fetches.settings == chosen
 
 
 async def test_only_the_port_of_the_external_listener_is_external(settings: Settings) -> None:

@@ -84,6 +84,13 @@ async def test_only_the_days_that_were_asked_for_count_and_the_answer_says_which
     assert (await replica.coverage(days=2)).since == TODAY + timedelta(days=3)
 
 
+@pytest.mark.parametrize(("addresses", "shown"), [("Full", "192.0.2.7"), ("Network", "192.0.2.0/24"), ("None", "")])
+async def test_addresses_are_recorded_as_the_settings_say(clock: Clock, addresses: str, shown: str) -> None:
+    replica = Replica(MemoryStorage(), clock, FetchLogSettings(addresses=RecordedAddresses(addresses)))
+    replica.fetch()
+    assert [each.fetcher.address for each in await replica.who()] == [shown]
+
+
 async def test_days_past_their_time_are_removed_and_all_of_them_if_no_log_is_kept(clock: Clock) -> None:
     storage = MemoryStorage()
     replica = Replica(storage, clock, FetchLogSettings(days=2))
