@@ -31,8 +31,8 @@ class _HasAction(Protocol):
 
 
 class _OfVersion(NamedTuple):
-    group: str
-    """The version, or "" if it is like most others: no rule objects to it, and no exception is for it."""
+    group: str | None
+    """The version, or None if it is like most others: no rule objects to it, and no exception is for it."""
     objections: tuple[Objection, ...]
     verdict: Verdict
 
@@ -60,7 +60,7 @@ class Panel(Generic[F]):
         Files of a version that the same rules object to share a verdict but for its sentence, so
         one or two of them are decided about. They share the first `until`.
         """
-        verdicts, groups = [], defaultdict[tuple[str, tuple[RuleOf[F], ...]], list[int]](list)
+        verdicts, groups = [], defaultdict[tuple[str | None, tuple[RuleOf[F], ...]], list[int]](list)
         for number, file in enumerate(files):
             of_version = self._versions.get(file.version) or self._decided(file)
             verdicts.append(of_version.verdict)
@@ -105,7 +105,7 @@ class Panel(Generic[F]):
 
     def _decided(self, file: F) -> _OfVersion:
         found = in_order(each for rule in self._by_version for each in rule(self._case, file))
-        group = file.version if found or self._case.of_name.exceptions else ""
+        group = file.version if found or self._case.of_name.exceptions else None
         decided = _OfVersion(group, found, fold(found, self._now) if found else PERMITTED)
         self._versions[file.version] = decided
         return decided

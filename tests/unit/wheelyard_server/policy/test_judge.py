@@ -261,3 +261,14 @@ def test_files_of_a_version_that_differ_in_their_digests_have_verdicts_of_their_
         (blocked.filename, False),
         (reported.filename, True),
     ]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_file_without_a_version_is_not_decided_on_pages_as_those_of_unremarkable_versions(
+    *, is_first: bool
+) -> None:
+    """T33: a rule that reports both must not make one of them share the other's verdict."""
+    odd, plain = mirrored("demo-x-py3-none-any.whl").replace(version=""), mirrored()
+    policy = "formats: {action: Report, allow: [sdist]}\ndeny: [{packages: [demo], versions: ==9.9}]"
+    found = judge(policy, mirror_of(*((odd, plain) if is_first else (plain, odd)))).verdicts()
+    assert {file.version: verdict.is_listed for file, verdict in found} == {"": False, "1.0": True}
