@@ -32,11 +32,12 @@ def main() -> None:
     upstream = make(arguments.kind, stock, host=arguments.host, ports=(arguments.port, arguments.files_port))
     upstream.kind.password = arguments.password or upstream.kind.password
     upstream.start()
-    sys.stdout.write(f"{upstream.login_url}\n")
-    sys.stdout.flush()
+    # Before the URL, which is when others begin to end this program.
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, lambda *_: ended.set())
+    sys.stdout.write(f"{upstream.login_url}\n")
+    sys.stdout.flush()
     printed = 0
     while not ended.wait(_LOOK_SECONDS):
         seen = upstream.log[printed:]
