@@ -45,7 +45,7 @@ from wheelyard_server.upstream import Upstream
 from wheelyard_server.upstream.measured import MeasuredUpstream
 from wheelyard_server.upstream.opening import open_upstreams
 from wheelyard_server.web.admission import Admission
-from wheelyard_server.web.context import ADMISSION, BACKGROUND, CATALOG_ACCESS, LISTENER_PORTS, SCRATCH
+from wheelyard_server.web.context import ADMISSION, BACKGROUND, CATALOG_ACCESS, HAS_SITE, LISTENER_PORTS, SCRATCH
 from wheelyard_server.web.cors import AllowedOrigins
 from wheelyard_server.web.error_statuses import errors_as_responses
 from wheelyard_server.web.front.answer_sender import AnswerSender
@@ -57,14 +57,16 @@ from wheelyard_server.web.front.unsent import UNSENT, Unsent
 from wheelyard_server.web.handlers.json_api import CACHED_BYTES, JSON_PAGES
 from wheelyard_server.web.handlers.simple import PROJECT_PAGES, ROOT_PAGES
 from wheelyard_server.web.handlers.trusted_publishing import TOKEN_EXCHANGE
-from wheelyard_server.web.handlers.welcome import INDEX_NAME
 from wheelyard_server.web.http.cross_site import refuse_cross_site
 from wheelyard_server.web.http.expect_continue import close_unless_continued
 from wheelyard_server.web.http.headers import add_headers
 from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
-from wheelyard_server.web.routes import CORS_HANDLERS, ROUTES
+from wheelyard_server.web.routes import CORS_HANDLERS, routes
+from wheelyard_server.web.site.error_pages import PAGES, errors_as_pages
+from wheelyard_server.web.site.site import SITE, Site
+from wheelyard_server.web.site.site_routes import PAGE_HANDLERS
 from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
 from wheelyard_server.web.telemetry.audit import audit_requests
 from wheelyard_server.web.telemetry.event_metrics import events_route
@@ -97,7 +99,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     access = CurrentAccess(settings.access_file, time.time)
     metrics = Metrics(access)
     unsent = Unsent(settings.limits.unsent_bytes, settings.limits.unsent_bytes_per_address)
-    inside = (audit_requests, refuse_cross_site, unsent.middleware)
+    inside = (errors_as_pages, audit_requests, refuse_cross_site, unsent.middleware)
     app = web.Application(middlewares=[lifecycle.middleware, metrics.middleware, errors_as_responses, *inside])
     webhook = open_webhook(settings)
     metrics.export_webhook(webhook)
@@ -134,10 +136,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[UNSENT] = unsent
     app[LISTENER_PORTS] = ListenerPorts(settings.listeners.external.port if settings.listeners.external else None)
     app[ADMISSION] = Admission(settings.limits, budget)
-    app[ROOT_PAGES] = RootPages()
-    app[PROJECT_PAGES] = ProjectPages()
-    app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
-    app[INDEX_NAME] = settings.index or ""
+    _add_pages(app, settings)
     if settings.performance.fast_lane:
         app[LANE] = _fast_lane(app, settings, RequestLog(log_handler, enabled=settings.logs.requests), sampling)
     listeners = settings.listeners
@@ -148,8 +147,17 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app.cleanup_ctx.append(_follow_access_file)
     if upstreams:
         app.cleanup_ctx.append(_measure_kept)
-    app.add_routes(ROUTES)
+    app.add_routes(routes(has_site=settings.web.enabled))
     return app
+
+
+def _add_pages(app: web.Application, settings: Settings) -> None:
+    app[ROOT_PAGES] = RootPages()
+    app[PROJECT_PAGES] = ProjectPages()
+    app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
+    app[HAS_SITE] = settings.web.enabled
+    app[SITE] = Site(settings.web, settings.index or "")
+    app[PAGES] = PAGE_HANDLERS
 
 
 def _fast_lane(

@@ -1,9 +1,9 @@
 """All routes of the server, and requests that walk them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse
 
 from support import distributions
 from support.access import OWNER, PUBLISHER, READER
@@ -12,8 +12,12 @@ from support.memory_storage import MemoryStorage
 from support.serving import send_raw
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES
+from wheelyard_server.web.site.site_routes import PAGE_HANDLERS
 
-PATHS = sorted({(each.method, each.path) for each in ROUTES if isinstance(each, web.RouteDef)})
+PATHS = sorted({(each.method, each.path) for each in ROUTES if each.handler not in PAGE_HANDLERS})
+"""All paths for programs."""
+PAGES = sorted({(each.method, each.path) for each in ROUTES if each.handler in PAGE_HANDLERS})
+"""All pages for people."""
 LOGINS: tuple[dict[str, str], ...] = ({}, auth(PUBLISHER), auth(OWNER), auth(READER), {"Authorization": "Basic !"})
 PROJECTS = ("demo", "De_mo", "nothing", "secret-x", "simple")
 RAW = {
@@ -40,10 +44,12 @@ async def publish_demo(client: Client, folder: Path) -> None:
     assert answer.status == 200
 
 
-async def answers(client: Client, storage: MemoryStorage) -> AsyncIterator[ClientResponse]:
+async def answers(
+    client: Client, storage: MemoryStorage, paths: Iterable[tuple[str, str]] = PATHS
+) -> AsyncIterator[ClientResponse]:
     """Ask for everything: each route for everybody, by a wrong method, in an outage and before the start."""
     before = dict(storage.objects)
-    for method, path in PATHS:
+    for method, path in paths:
         for login in LOGINS:
             for project in PROJECTS:
                 yield await _ask(client, method, filled(path, project), login)
@@ -51,10 +57,10 @@ async def answers(client: Client, storage: MemoryStorage) -> AsyncIterator[Clien
                 storage.objects.update(before)
         yield await _ask(client, "PATCH", filled(path), {})
     storage.before_call = lambda *_: storage.fail_at(0, storage._fault)
-    for method, path in PATHS:
+    for method, path in paths:
         yield await _ask(client, method, filled(path), auth(OWNER))
     client.server.app[LIFECYCLE].started = False  # type: ignore[attr-defined]
-    for method, path in PATHS:
+    for method, path in paths:
         yield await _ask(client, method, filled(path), {})
 
 

@@ -18,6 +18,7 @@ from wheelyard_server.settings.advisories import AdvisorySettings
 from wheelyard_server.settings.faults import explained
 from wheelyard_server.settings.part import DIGEST, DURATION, GIB, MIB, Scalar, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import HOST, UPSTREAM_NAME, Egress, Names, UpstreamSettings
+from wheelyard_server.settings.web import WebSettings
 from wheelyard_server.settings.webhook import WebhookSettings
 from wheelyard_server.settings.yaml_loaders import SAFE_LOADER, YamlLoader
 from wheelyard_server.tls import check_authorities
@@ -334,6 +335,7 @@ class Settings(SettingsPart, frozen=True):
     egress: Egress = Egress()
     webhook: WebhookSettings | None = None
     """None sends no events."""
+    web: WebSettings = WebSettings()
     policy_file: Path | None = None
     """Rules for the files of upstreams and of this index, see `settings/policy.py`; None: there are
     none."""

@@ -19,6 +19,8 @@ ADMISSION = web.AppKey("admission", Admission)
 CATALOG_ACCESS = web.AppKey("catalog_access", CatalogAccess)
 LISTENER_PORTS = web.AppKey("listener_ports", ListenerPorts)
 SCRATCH = web.AppKey("scratch", Scratch)
+HAS_SITE = web.AppKey("has_site", bool)
+"""Whether there are pages for people."""
 RECORD = web.RequestKey("record", AuditRecord)
 """The audit record of each request that reaches a handler."""
 _LOGIN = web.RequestKey("login", Login)

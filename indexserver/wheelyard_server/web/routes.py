@@ -9,16 +9,17 @@ from wheelyard_server.web.handlers import (
     json_api,
     mirrored_files,
     mirroring,
+    old_indexes,
     simple,
     trusted_publishing,
     upload,
-    welcome,
 )
 from wheelyard_server.web.handlers.management import OPERATIONS
 from wheelyard_server.web.handlers.openapi import openapi
 from wheelyard_server.web.handlers.operations import route
 from wheelyard_server.web.http.expect_continue import defer_continue
 from wheelyard_server.web.http.targets import MIRROR
+from wheelyard_server.web.site.site_routes import SITE_ROUTES
 
 # Clients that were set up for pypiserver or pypicloud use the other paths than /legacy/, and keep
 # working. A missing slash cannot be answered with a redirect: twine and poetry follow none.
@@ -31,7 +32,8 @@ CORS_HANDLERS = (
         files.integrity,
         mirrored_files.mirrored_file,
         json_api.project,
-        json_api.project_beside_pages,
+        old_indexes.to_project,
+        old_indexes.project_json,
         json_api.version,
     ),
 )
@@ -44,8 +46,7 @@ def _upload_handler(path: str) -> Handler:
     return mirroring.xml_rpc_or_upload if path in XML_RPC_PATHS else upload.upload
 
 
-ROUTES = [
-    web.get("/", welcome.welcome),
+INDEX_ROUTES = [
     web.get("/simple/", simple.root),
     web.get("/simple/{project}/", simple.project),
     web.get("/simple/{project}", simple.project),
@@ -67,7 +68,16 @@ ROUTES = [
     web.post("/_/oidc/mint-token", trusted_publishing.mint),
     web.get("/-/healthz", health.healthz),
     web.get("/-/readyz", health.readyz),
-    # Last: no other path of the index is taken for the name of a project.
-    web.get("/{project}/", simple.to_project),
-    web.get("/{project}/json", json_api.project_beside_pages),
 ]
+"""Paths for installers, uploads and programs."""
+OLD_ROUTES = [
+    web.get("/{project}/", old_indexes.to_project),
+    web.get("/{project}/json", old_indexes.project_json),
+]
+"""Paths of projects in old indexes: the last ones, and not for names that are `RESERVED`."""
+ROUTES = [*INDEX_ROUTES, *SITE_ROUTES, *OLD_ROUTES]
+
+
+def routes(*, has_site: bool) -> list[web.RouteDef]:
+    """Return the paths of a server, with or without the pages for people."""
+    return ROUTES if has_site else [*INDEX_ROUTES, *OLD_ROUTES]

@@ -13,6 +13,7 @@ MAX_ETAGS = 100
 """The number of ETags in an If-None-Match that count; a cache sends those of its variants."""
 SERIAL = "X-PyPI-Last-Serial"
 """The serial of the project or list in the answer, see `catalog/serials.py`."""
+CSP = "Content-Security-Policy"
 END_OF_HEADERS = b"\r\n\r\n"
 ALWAYS = {
     # Instead of aiohttp's version, which only helps attackers.
@@ -21,7 +22,7 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     # A page shows what strangers uploaded. It may run nothing, load nothing and be framed by no
     # site.
-    "Content-Security-Policy": (
+    CSP: (
         "sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
@@ -41,7 +42,10 @@ _DEFAULTS = {
 
 def complete(headers: CIMultiDict[str]) -> None:
     """Add the headers that every answer has, and defaults for caches, to those of the answer to this request."""
-    headers.update({**ALWAYS, request_ids.HEADER: request_ids.current()})
+    # Pages for people have forms, so they bring a policy of their own; see
+    # `web/site/page_headers.py`.
+    policy = headers.get(CSP, ALWAYS[CSP])
+    headers.update({**ALWAYS, CSP: policy, request_ids.HEADER: request_ids.current()})
     for name, value in _DEFAULTS.items():
         headers.setdefault(name, value)
 

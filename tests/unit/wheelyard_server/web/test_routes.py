@@ -13,15 +13,18 @@ from aiohttp.test_utils import make_mocked_request
 from support import distributions
 from support.access import ACCESS, OWNER, READER, token_of
 from support.http import Client, auth, form
-from support.routes import PATHS
+from support.routes import PAGES, PATHS
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.app import ACCESS as CURRENT
 from wheelyard_server.settings import Settings
+from wheelyard_server.web.http.reserved import RESERVED
 from wheelyard_server.web.routes import ROUTES
 
-SEGMENTS = sorted({part for _, path in PATHS for part in path.split("/") if re.fullmatch(r"[a-z]+", part)})
+SEGMENTS = sorted(
+    {part for _, path in (*PATHS, *PAGES) for part in path.split("/") if re.fullmatch(r"[a-z]+", part)}
+)
 """All that is a path of the index's own and could be the name of a project."""
 NAMES = ("demo", *SEGMENTS, "metrics", "access", "favicon.ico", "index")
 BY_INTENT = {
@@ -49,7 +52,7 @@ def filled(path: str, name: str) -> str:
     return path.replace(":.+", "").format(version="1.0", sha256="0" * 64, filename="a-1.0.tar.gz", **given)
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize(("method", "path"), [*PATHS, *PAGES])
 async def test_no_route_shadows_another(application: web.Application, method: str, path: str) -> None:
     for name in NAMES:
         request = make_mocked_request(method, filled(path, name))
@@ -77,7 +80,7 @@ async def test_other_paths_lead_to_the_list_of_projects(client: Client, path: st
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_path_at_the_root_leads_to_the_project_of_that_name(client: Client, name: str) -> None:
     page = f"/simple/{name.replace('.', '-')}/"
-    if ("/{project}/", name) not in BY_INTENT:
+    if name not in RESERVED:
         assert await location(client, f"/{name}/") == page
     assert await location(client, f"/pypi/{name}/") == page
 

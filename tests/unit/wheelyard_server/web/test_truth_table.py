@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from support import distributions, osv
@@ -143,6 +142,7 @@ FOR_SOME_PROJECTS = {("POST", "/api/v1/policy/plan"), ("GET", "/api/v1/vulnerabi
 """For users with a permission on any project, tested with their handlers."""
 FOR_EVERYBODY = {
     ("GET", "/"),
+    ("GET", "/_/site/{sha256}/{filename}"),
     # Redirects, which look nothing up, or tell nothing of what may not be read.
     ("GET", "/simple"),
     ("GET", "/legacy"),
@@ -271,7 +271,7 @@ async def test_lists_have_readable_projects_and_no_others(
 def test_no_route_is_left_out() -> None:
     tested = {(method, _generic(path)) for routes in ROUTES_BY_VERB.values() for method, path in routes}
     listings = {("GET", path) for path in LISTINGS}
-    routes = {(each.method, _generic(each.path)) for each in ROUTES if isinstance(each, web.RouteDef)}
+    routes = {(each.method, _generic(each.path)) for each in ROUTES}
     of_all = set(ROUTES_OF_THE_WHOLE_INDEX) | FOR_SOME_PROJECTS
     assert routes - FOR_EVERYBODY == tested | listings | of_all | {("GET", "/mirror/{upstream}/{path:.+}")}
 

@@ -22,8 +22,3 @@ async def test_nothing_is_served_from_a_storage_that_may_be_another_s(client: Cl
     assert (await client.get("/-/healthz")).status == 200
     answer = await client.get("/simple/")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
-
-
-async def test_the_front_page_shows_how_to_use_this_index(client: Client) -> None:
-    text = await (await client.get("/")).text()
-    assert f"pip install --index-url http://127.0.0.1:{client.port}/simple/" in text

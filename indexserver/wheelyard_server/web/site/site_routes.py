@@ -1,0 +1,30 @@
+"""All paths of the pages for people."""
+
+from collections.abc import Iterable, Iterator
+
+from aiohttp import web
+
+from wheelyard_server.web.http.redirects import moved_permanently
+from wheelyard_server.web.site.assets import ASSETS, asset
+from wheelyard_server.web.site.home import home
+
+_PAGES = [
+    web.get("/", home),
+]
+
+
+async def to_slash(request: web.Request) -> web.Response:
+    """Redirect to the same path with a slash at its end, where the page is."""
+    query = f"?{request.query_string}" if request.query_string else ""
+    raise moved_permanently(request, f"{request.path}/{query}")
+
+
+def _without_slash(pages: Iterable[web.RouteDef]) -> Iterator[web.RouteDef]:
+    for page in pages:
+        if page.method == "GET" and page.path != "/" and page.path.endswith("/"):
+            yield web.get(page.path.removesuffix("/"), to_slash)
+
+
+SITE_ROUTES = [*_PAGES, *_without_slash(_PAGES), web.get(f"{ASSETS}{{sha256}}/{{filename}}", asset)]
+PAGE_HANDLERS = frozenset(each.handler for each in _PAGES)
+"""The handlers whose errors are pages."""

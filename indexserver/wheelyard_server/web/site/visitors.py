@@ -1,0 +1,24 @@
+"""The visitor of a page: anonymous, or the bearer of a session cookie.
+
+Pages read no Authorization header: browsers would send a Basic login along with requests from
+everywhere. All other paths of the index never read the cookie.
+"""
+
+from aiohttp import web
+
+from wheelyard_server.access.catalog_access import Login
+from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.web.context import CATALOG_ACCESS, RECORD, listener_of
+from wheelyard_server.web.http.proxies import client_of
+
+_VISITOR = web.RequestKey("visitor", GuardedCatalog)
+
+
+async def visitor(request: web.Request) -> GuardedCatalog:
+    """Return the catalog as the visitor may use it now."""
+    found = request.get(_VISITOR)
+    if found is None:
+        access, login = request.app[CATALOG_ACCESS], Login(None, client_of(request))
+        found = await access.guarded_catalog(login, listener_of(request), request[RECORD])
+        request[_VISITOR] = found
+    return found

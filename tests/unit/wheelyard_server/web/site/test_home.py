@@ -1,0 +1,25 @@
+"""The front page."""
+
+from pathlib import Path
+
+from support.http import Client
+from support.routes import publish_demo
+
+
+async def test_it_shows_how_to_use_this_index(client: Client, tmp_path: Path) -> None:
+    await publish_demo(client, tmp_path)
+    text = await (await client.get("/")).text()
+    root = f"http://127.0.0.1:{client.port}"
+    for command in (
+        f"pip install --index-url {root}/simple/ PACKAGE",
+        f"uv pip install --default-index {root}/simple/ PACKAGE",
+        f"twine upload --repository-url {root}/legacy/ ",
+        f"uv publish --publish-url {root}/legacy/ ",
+    ):
+        assert command in text
+    assert "1 project of its own" in text
+
+
+async def test_a_browser_that_has_it_gets_no_second_one(client: Client) -> None:
+    tag = (await client.get("/")).headers["ETag"]
+    assert (await client.get("/", headers={"If-None-Match": tag})).status == 304
