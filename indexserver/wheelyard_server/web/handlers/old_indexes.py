@@ -9,6 +9,7 @@ from wheelyard_server.errors import NotFoundError
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.web.context import HAS_SITE
 from wheelyard_server.web.handlers import json_api, simple
+from wheelyard_server.web.http.navigation import is_navigation
 from wheelyard_server.web.http.redirects import relative
 from wheelyard_server.web.http.reserved import RESERVED
 
@@ -16,7 +17,7 @@ from wheelyard_server.web.http.reserved import RESERVED
 async def to_project(request: web.Request) -> web.Response:
     """Redirect an installer to the project's page of the simple API, and a person to the page for people."""
     name = _project(request)
-    if request.app[HAS_SITE] and _is_navigation(request):
+    if request.app[HAS_SITE] and is_navigation(request):
         # No cache may keep it: an installer gets another redirect.
         raise web.HTTPFound(relative(request, f"/project/{name}/"), headers={"Vary": "Sec-Fetch-Mode"})
     return await simple.to_project(request)
@@ -35,8 +36,3 @@ def _project(request: web.Request) -> NormalizedName:
             f"/{name}/ is a path of the index itself; the project of this name is at /simple/{name}/"
         )
     return name
-
-
-def _is_navigation(request: web.Request) -> bool:
-    """Return whether a person opens this in a browser (https://www.w3.org/TR/fetch-metadata/)."""
-    return request.headers.get("Sec-Fetch-Mode", "").lower() == "navigate"

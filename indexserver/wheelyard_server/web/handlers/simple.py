@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from wheelyard_server.names import parse_project_name
-from wheelyard_server.web.context import guarded_catalog, root_url
+from wheelyard_server.web.context import HAS_SITE, guarded_catalog, root_url
+from wheelyard_server.web.http.navigation import is_navigation
 from wheelyard_server.web.http.redirects import moved_permanently, relative
 from wheelyard_server.web.pages.negotiation import MediaType, choose
 from wheelyard_server.web.pages.representation import answer, encoding_for
@@ -31,8 +32,11 @@ async def project(request: web.Request) -> web.Response:
     catalog = await guarded_catalog(request)
     media_type = _negotiate(request)
     view = await catalog.page(name)
-    page = await request.app[PROJECT_PAGES].page(view, media_type, encoding_for(request), root_url(request))
-    return answer(request, page, view.caveat)
+    pages, encoding, root = request.app[PROJECT_PAGES], encoding_for(request), root_url(request)
+    if media_type is MediaType.TEXT_HTML and request.app[HAS_SITE] and is_navigation(request):
+        link = relative(request, f"/project/{name}/")
+        return answer(request, await pages.page_for_people(view, encoding, root, link), view.caveat)
+    return answer(request, await pages.page(view, media_type, encoding, root), view.caveat)
 
 
 async def filenames(request: web.Request) -> web.Response:

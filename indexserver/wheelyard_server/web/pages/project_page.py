@@ -34,11 +34,15 @@ templates = Environment(
 )
 
 
-def project_page(view: ProjectView, media_type: MediaType, root: str) -> Representation:
-    """Return the page that lists the files of a project, for an index at `root`."""
+def project_page(view: ProjectView, media_type: MediaType, root: str, link: str = "") -> Representation:
+    """Return the page that lists the files of a project, for an index at `root`.
+
+    The HTML has a `link` to the page for people, unless it is "": installers take each link for a
+    file.
+    """
     serial, is_mirrored = last_serial(view.project), view.project.mirror is not None
     if media_type.is_html:
-        body, content_type = _html(view, root).encode(), f"{media_type}; charset=utf-8"
+        body, content_type = _html(view, root, link).encode(), f"{media_type}; charset=utf-8"
         return Representation(body, content_type, serial=serial, is_mirrored=is_mirrored)
     return Representation(_json(view, root), media_type, serial=serial, is_mirrored=is_mirrored)
 
@@ -128,10 +132,10 @@ def timestamp(moment: datetime) -> str:
     return f"{in_utc.isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
 
 
-def _html(view: ProjectView, root: str) -> str:
+def _html(view: ProjectView, root: str, link: str) -> str:
     rows = (Markup("".join(_html_row(view, root, file) for file in group)) for group in _groups(view))  # noqa: S704 - each value is escaped
     template = templates.get_template("simple_project.html")
-    return template.render(view=view, rows=rows, api_version=API_VERSION)
+    return template.render(view=view, rows=rows, link=link, api_version=API_VERSION)
 
 
 def _html_row(view: ProjectView, root: str, file: OfferedFile) -> str:

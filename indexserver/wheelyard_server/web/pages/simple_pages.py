@@ -6,7 +6,7 @@ name. PEP 740 requires absolute links to provenance objects, so a page with such
 each root.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from html import escape
 from typing import Any, TypeVar
@@ -26,11 +26,13 @@ CACHED_WITH_ORIGIN_BYTES = 48 * 1024**2
 """Memory for project pages with absolute links."""
 CACHED_FILENAMES_BYTES = 4 * 1024**2
 """Memory for lists of filenames, for hatch."""
+CACHED_FOR_PEOPLE_BYTES = 4 * 1024**2
+"""Memory for project pages with a link for people, who seldom look at these."""
 CACHED_ROOT_BYTES = 16 * 1024**2
 """Memory for root pages."""
 
 T = TypeVar("T")
-K = TypeVar("K", bound=str)
+K = TypeVar("K", bound=Hashable)
 _Key = tuple[str, str, str, MediaType]
 """Name, ETag and revision of a project, and the media type of its page."""
 
@@ -42,6 +44,7 @@ class ProjectPages:
         self._pages: PageCache[_Key] = PageCache(CACHED_BYTES)
         self._with_origin: OriginPageCache[_Key] = OriginPageCache(CACHED_WITH_ORIGIN_BYTES)
         """Pages with links to provenance objects, which are absolute."""
+        self._for_people: PageCache[tuple[str, str, str, tuple[str, str]]] = PageCache(CACHED_FOR_PEOPLE_BYTES)
         self._filenames: PageCache[tuple[str, str, str, str]] = PageCache(CACHED_FILENAMES_BYTES)
 
     async def page(self, view: ProjectView, media_type: MediaType, encoding: Encoding, root: str) -> Representation:
@@ -51,6 +54,11 @@ class ProjectPages:
             return await self._pages.page(key, encoding, lambda: project_page(view, media_type, ""), rows)
         make = partial(project_page, view, media_type)
         return await self._with_origin.page(key, root, encoding, make, rows)
+
+    async def page_for_people(self, view: ProjectView, encoding: Encoding, root: str, link: str) -> Representation:
+        """Return the HTML page with a link to the project's page for people."""
+        make = partial(project_page, view, MediaType.TEXT_HTML, root, link)
+        return await self._for_people.page(_key(view, (root, link)), encoding, make, view.file_count)
 
     async def filenames(self, view: ProjectView, encoding: Encoding, page: str) -> Representation:
         """Return the page that `filenames_page` renders."""
