@@ -20,7 +20,8 @@ from support.tls import Tls, tls
 from unit.wheelyard_operator.fakes import an_index
 from wheelyard_operator.desired.index_file import index_file
 from wheelyard_operator.provision.clients import Clients, Credentials
-from wheelyard_operator.provision.issuers import IssuerError, Web
+from wheelyard_operator.provision.issuer_answers import IssuerError
+from wheelyard_operator.provision.issuers import Web
 from wheelyard_operator.settings import Settings
 from wheelyard_server.errors import StorageUnavailableError
 from wheelyard_server.settings import S3

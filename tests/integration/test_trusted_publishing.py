@@ -20,7 +20,8 @@ from support.server import Server, running
 from support.tls import Tls, tls
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file
 from wheelyard_operator.desired.credentials import Credentials
-from wheelyard_operator.provision.issuers import IssuerError, Issuers, Web
+from wheelyard_operator.provision.issuer_answers import IssuerError
+from wheelyard_operator.provision.issuers import Issuers, Web
 from wheelyard_operator.resource import API_VERSION, IndexUser, PackageIndex
 from wheelyard_operator.resource.rights import rights
 from wheelyard_server.access.access_file import parse

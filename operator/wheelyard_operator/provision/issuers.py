@@ -12,6 +12,7 @@ from typing import Any
 import urllib3
 
 from wheelyard_operator.kube import ApiError, Kube
+from wheelyard_operator.provision.issuer_answers import Answers, IssuerError
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.tls import without_strict_form
 
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Manifest]
 
-_FRESH_SECONDS = 120.0
-_DOUBT_SECONDS = 30.0
 _MAX_ANSWER_BYTES = 256 * 1024
 _MAX_KEYS = 50
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -51,10 +50,6 @@ _KINDS = {
 """The same as in index servers. Neither `none` nor any symmetric algorithm is among them."""
 
 
-class IssuerError(Exception):
-    """An issuer's keys are not available now; the text says why."""
-
-
 @dataclass(frozen=True)
 class Issuer:
     """An issuer of signed tokens, with its public keys (RFC 7517)."""
@@ -64,15 +59,8 @@ class Issuer:
     keys: tuple[Manifest, ...]
 
 
-@dataclass(frozen=True)
-class _Answer:
-    until: float
-    issuer: Issuer | None
-    error: str = ""
-
-
 class Issuers:
-    """Asks issuers for their keys a few times an hour, however often reconciliations run."""
+    """Asks issuers for their keys."""
 
     def __init__(
         self,
@@ -83,14 +71,11 @@ class Issuers:
     ) -> None:
         """Take the functions that fetch JSON from a URL and from a path of the API server.
 
-        Both raise `IssuerError`. `count_failure` is called for any other error: answers of foreign
-        servers must not stop a reconciliation.
+        Both raise `IssuerError`; `count_failure` is called for any other error.
         """
-        self._count_failure = count_failure
         self._web = web
         self._cluster = cluster
-        self._clock = clock
-        self._answers: dict[str, _Answer] = {}
+        self._answers = Answers[Issuer](clock, count_failure)
 
     def of_cluster(self) -> Issuer:
         """Return the issuer of the tokens of ServiceAccounts; raise `IssuerError`.
@@ -98,36 +83,29 @@ class Issuers:
         https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
         #service-account-issuer-discovery
         """
-        return self._known("", lambda: Issuer(_name(self._cluster(_DISCOVERY)), public_keys(self._cluster(_KEYS))))
+        return self._answers.of(
+            "", lambda: Issuer(_name(self._cluster(_DISCOVERY)), public_keys(self._cluster(_KEYS)))
+        )
 
     def of_web(self, name: str) -> Issuer:
         """Return an issuer by its URL (OpenID Connect Discovery 1.0); raise `IssuerError`."""
-        return self._known(name, lambda: self._discovered(name))
+        return self._answers.of(name, lambda: self._discovered(name))
 
     def _discovered(self, name: str) -> Issuer:
-        document = self._web(name.rstrip("/") + _DISCOVERY)
-        if _name(document) != name:
-            raise IssuerError(f"{name} does not say that it is this issuer")
-        return Issuer(name, public_keys(self._web(str(document.get("jwks_uri", "")))))
+        return Issuer(name, fetched_keys(self._web, discovered(self._web, name)))
 
-    def _known(self, name: str, ask: Callable[[], Issuer]) -> Issuer:
-        answer = self._answers.get(name)
-        if answer is None or answer.until < self._clock():
-            answer = self._answers[name] = self._asked(ask)
-        if answer.issuer is None:
-            raise IssuerError(answer.error)
-        return answer.issuer
 
-    def _asked(self, ask: Callable[[], Issuer]) -> _Answer:
-        try:
-            return _Answer(self._clock() + _FRESH_SECONDS, ask())
-        except IssuerError as error:
-            log.warning("The keys of an issuer are not available: %s", error)
-            return _Answer(self._clock() + _DOUBT_SECONDS, None, str(error))
-        except Exception as error:
-            log.exception("Unexpected error: the keys of an issuer are not available")
-            self._count_failure()
-            return _Answer(self._clock() + _DOUBT_SECONDS, None, type(error).__name__)
+def discovered(fetch: Fetch, issuer: str) -> Manifest:
+    """Return the discovery document of an issuer, by its URL; raise `IssuerError`."""
+    document = fetch(issuer.rstrip("/") + _DISCOVERY)
+    if _name(document) != issuer:
+        raise IssuerError(f"{issuer} does not say that it is this issuer")
+    return document
+
+
+def fetched_keys(fetch: Fetch, document: Manifest) -> tuple[Manifest, ...]:
+    """Return the usable keys that a discovery document names; raise `IssuerError`."""
+    return public_keys(fetch(str(document.get("jwks_uri", ""))))
 
 
 def _name(document: Manifest) -> str:
@@ -188,7 +166,8 @@ class Web:
         """Take a bundle (PEM) of authorities to trust in addition to the public ones."""
         trusted = without_strict_form(ssl.create_default_context())
         if ca_bundle:
-            trusted.load_verify_locations(cadata=ca_bundle)
+            # Comments between certificates may have any letters.
+            trusted.load_verify_locations(cadata=ca_bundle.encode("ascii", "replace").decode())
         timeout = urllib3.Timeout(connect=3, read=5)
         self._pool = urllib3.PoolManager(timeout=timeout, retries=False, ssl_context=trusted)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from wheelyard_operator.desired.access_file import TrustedIssuers, unpacked
 from wheelyard_operator.desired.access_secret import MINTING_KEY
 from wheelyard_operator.desired.common import decoded
-from wheelyard_operator.provision.issuers import IssuerError, Issuers
+from wheelyard_operator.provision.issuer_answers import IssuerError
+from wheelyard_operator.provision.issuers import Issuers
 from wheelyard_operator.resource import IndexUser, Manifest
 from wheelyard_operator.settings import Settings
 

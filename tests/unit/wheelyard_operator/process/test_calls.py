@@ -12,7 +12,7 @@ from wheelyard_operator.process.calls import Calls, GuardedKube
 from wheelyard_operator.process.leadership import Alone, LeadershipLostError
 from wheelyard_operator.process.metrics import Metrics
 from wheelyard_operator.provision.clients import Clients
-from wheelyard_operator.provision.issuers import IssuerError
+from wheelyard_operator.provision.issuer_answers import IssuerError
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.resource import Manifest
 from wheelyard_operator.settings import Settings

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from unit.wheelyard_operator.fakes import CLUSTER_ISSUER, RSA_KEY, FakeKube
-from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster, public_keys
+from wheelyard_operator.provision.issuer_answers import IssuerError
+from wheelyard_operator.provision.issuers import Issuers, from_cluster, public_keys
 from wheelyard_operator.resource import Manifest
 
 ISSUER = "https://issuer.example"
