@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 try:
@@ -32,11 +33,13 @@ from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.code_artifact import CodeArtifactTokens
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
+from wheelyard_operator.provision.providers import Providers
 from wheelyard_operator.provision.server_probe import ServerProbe
 from wheelyard_operator.reconcile.endpoints import Endpoints
 from wheelyard_operator.reconcile.exception import ExceptionReconciler
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
+from wheelyard_operator.reconcile.server_sessions import SessionsStage
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
@@ -48,6 +51,8 @@ from wheelyard_operator.times import rfc3339
 
 _LEASE_TIMEOUT = (2, 3)
 """Two requests of this length must fit between two decisions about giving up."""
+_MAX_BUNDLES = 16
+"""Authorities of providers for which connections are kept: to load the public ones takes a while."""
 
 
 def main() -> None:
@@ -105,10 +110,28 @@ def reconciler(kube: Kube, calls: Calls, settings: Settings) -> "_Reconciler":
     ask_policy = calls.to_servers(ServerProbe(METRICS_PORT).ask_policy)
     ask_events = calls.to_servers(ServerProbe(METRICS_PORT).ask_events)
     return _Reconciler(
-        IndexReconciler(kube, storage, trust, tokens, ask, ask_upstreams, ask_policy, ask_events, settings, _now),
+        IndexReconciler(
+            kube,
+            storage,
+            trust,
+            tokens,
+            sessions(calls, settings),
+            ask,
+            ask_upstreams,
+            ask_policy,
+            ask_events,
+            settings,
+            _now,
+        ),
         UserReconciler(kube, trust, settings, _now),
         ExceptionReconciler(kube, settings, _now),
     )
+
+
+def sessions(calls: Calls, settings: Settings) -> SessionsStage:
+    """Return what gathers sessions: each provider may have authorities of its own."""
+    web = lru_cache(_MAX_BUNDLES)(lambda bundle: calls.to_issuers(Web(f"{settings.ca_bundle}\n{bundle}".strip())))
+    return SessionsStage(Providers(web, count_failure=calls.failure_counter("issuers")), settings)
 
 
 def kopf_settings(*, everywhere: bool = True) -> kopf.OperatorSettings:

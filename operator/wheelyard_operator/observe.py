@@ -63,6 +63,8 @@ class ObservedIndex:
     """By name: the Secrets that upstreams name; None if there is no such Secret."""
     webhook_secret: Manifest | None = None
     """The Secret that signs events."""
+    client_secret: Manifest | None = None
+    """The Secret with which the index signs in people at its provider."""
     policy_configmap: Manifest | None = None
     """The ConfigMap with the policy file: it has when the exceptions of the index were first seen. Not
     read for an index without any."""
@@ -89,6 +91,7 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
     """
     namespace = index.meta.namespace
     on_volume = isinstance(index.storage, VolumeStorage)
+    sign_on = index.web.single_sign_on
     return ObservedIndex(
         index=index,
         users=_users(kube, index),
@@ -103,6 +106,7 @@ def observe_index(kube: Kube, index: PackageIndex) -> ObservedIndex:
             name: kube.get("Secret", namespace, name) for name in sorted(index.upstream_secret_names)
         },
         webhook_secret=_named_secret(kube, namespace, index.webhook.secret_name if index.webhook else ""),
+        client_secret=_named_secret(kube, namespace, sign_on.secret_name if sign_on else ""),
         policy_configmap=_policy_configmap(kube, index),
         exceptions=_exceptions(kube, index),
     )

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kubernetes.config import new_client_from_config
 
-from apiserver import external_rules, policy_rules, upstream_rules
+from apiserver import external_rules, policy_rules, upstream_rules, web_rules
 from apiserver.crds import apply_crd, refused, until
 from apiserver.external_rules import Case
 from cluster import ApiServer
@@ -489,7 +489,13 @@ OF_USER: list[Case] = [
 CASES = [
     *(
         (INDEX, *case)
-        for case in (*OF_INDEX, *external_rules.OF_INDEX, *upstream_rules.OF_INDEX, *policy_rules.OF_INDEX)
+        for case in (
+            *OF_INDEX,
+            *external_rules.OF_INDEX,
+            *upstream_rules.OF_INDEX,
+            *policy_rules.OF_INDEX,
+            *web_rules.OF_INDEX,
+        )
     ),
     *((USER, *case) for case in (*OF_USER, *external_rules.OF_USER)),
     *((policy_rules.MANIFEST, *case) for case in policy_rules.OF_EXCEPTION),

@@ -15,12 +15,15 @@ from wheelyard_operator.desired.index_file import METRICS_PORT
 from wheelyard_operator.kube import Kube
 from wheelyard_operator.provision.clients import Clients
 from wheelyard_operator.provision.iam import IamUsers
+from wheelyard_operator.provision.issuer_answers import IssuerError
 from wheelyard_operator.provision.issuers import Issuers, Web, from_cluster
+from wheelyard_operator.provision.providers import Providers
 from wheelyard_operator.provision.server_probe import ServerProbe
 from wheelyard_operator.reconcile.endpoints import Endpoints
 from wheelyard_operator.reconcile.exception import ExceptionReconciler
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
+from wheelyard_operator.reconcile.server_sessions import SessionsStage
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
@@ -146,6 +149,8 @@ class World:
         self.seconds = 0.0
         self._kube = kube
         self.code_artifact = FakeCodeArtifact(self._now)
+        self.web: dict[str, Manifest] = {}
+        """What the provider of single sign-on answers, by URL."""
         self.boot()
 
     def boot(self, kill_after: int | None = None) -> None:
@@ -169,6 +174,7 @@ class World:
             storage,
             issuers,
             tokens,
+            SessionsStage(Providers(lambda _: self._fetch), settings),
             probe.ask,
             probe.ask_upstreams,
             probe.ask_policy,
@@ -178,6 +184,11 @@ class World:
         )
         self._exception = ExceptionReconciler(kube, settings, self._now)
         self._user = UserReconciler(kube, issuers, settings, self._now)
+
+    def _fetch(self, url: str) -> Manifest:
+        if url not in self.web:
+            raise IssuerError(f"{url} cannot be reached")
+        return self.web[url]
 
     def reconcile(self, key: Key) -> Outcome:
         """Run it for one key."""

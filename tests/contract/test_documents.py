@@ -22,7 +22,7 @@ from wheelyard_server.settings.policy import parse_policy
 BLOCKS = [block for page in PAGES for block in documents.blocks(page)]
 COMMANDS = [(block, command) for block in BLOCKS for command in block.commands]
 OURS = {"PackageIndex": "packageindexes", "IndexUser": "indexusers", "PackageException": "packageexceptions"}
-SERVER_FILES = {"index.yaml", "access.yaml", "policy.yaml"}
+SERVER_FILES = {"index.yaml", "access.yaml", "policy.yaml", "sessions.yaml"}
 WORKFLOWS = {".github/workflows/release.yml", ".gitlab-ci.yml"}
 """Read by tests/contract/test_workflows.py."""
 

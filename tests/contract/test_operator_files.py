@@ -18,20 +18,22 @@ from support.documents import ROOT
 from support.issuers import TestIssuer
 from support.properties import given
 from support.tls import certificate_of_an_authority
-from unit.wheelyard_operator.fakes import exception_body
-from unit.wheelyard_operator.reconcile.fields import POLICY, TORCH
+from unit.wheelyard_operator.fakes import RSA_KEY, exception_body
+from unit.wheelyard_operator.reconcile.fields import OIDC, POLICY, TORCH
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file, packed
 from wheelyard_operator.desired.credentials import ChosenPassword, Credentials, Previous
 from wheelyard_operator.desired.deployment import deployment
 from wheelyard_operator.desired.index_file import EXTERNAL_PORT, METRICS_PORT, PORT, index_file
+from wheelyard_operator.desired.sessions import SESSIONS_FILE, SessionsRecord, oidc_section, sessions_file
 from wheelyard_operator.egress import EgressSettings
 from wheelyard_operator.kubectl.verify_job import verify_job
 from wheelyard_operator.observe import ObservedIndex
+from wheelyard_operator.openid_provider import Provider
 from wheelyard_operator.policy_minimum import RULES, PolicyMinimum
 from wheelyard_operator.reconcile.server_policy import ServerPolicy
-from wheelyard_operator.resource import IndexUser, PackageException, PackageIndex
+from wheelyard_operator.resource import IndexUser, PackageException, PackageIndex, SingleSignOn
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
 from wheelyard_operator.resource.rights import rights
 from wheelyard_operator.settings import Settings
@@ -48,10 +50,14 @@ from wheelyard_server.names import parse_project_name
 from wheelyard_server.settings import advisories as server_advisories
 from wheelyard_server.settings import policy as server_policy
 from wheelyard_server.settings import upstreams as server_upstreams
+from wheelyard_server.settings import web as server_web
 from wheelyard_server.settings import webhook as server_webhook
 from wheelyard_server.settings.part import GIB
 
 OPERATOR = Settings(image="image", region="eu-west-1", s3_endpoint="http://s3.example")
+DEX = Provider(
+    "https://dex.example.com", "https://dex.example.com/auth", "https://dex.example.com/token", (RSA_KEY,)
+)
 PASSWORDS = PasswordChecker(time.monotonic)
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 
@@ -314,6 +320,17 @@ def test_index_yaml_has_the_webhook() -> None:
     assert schema_at("packageindexes", "spec.webhook.events")["items"]["enum"] == list(server_webhook.EventKind)
 
 
+def test_index_yaml_says_which_pages_there_are() -> None:
+    for web, expected, sessions in (
+        ({}, server_web.WebSettings(), Path("/etc/wheelyard/access/sessions.yaml")),
+        ({"images": True}, server_web.WebSettings(images=True), Path("/etc/wheelyard/access/sessions.yaml")),
+        ({"enabled": False}, server_web.WebSettings(enabled=False), None),
+    ):
+        read = server_settings.parse(index_file(index(web=web), OPERATOR).encode())
+        assert (read.web, read.sessions_file) == (expected, sessions)
+    assert server_web.SESSIONS_FILE == SESSIONS_FILE
+
+
 def test_index_yaml_has_the_feed_of_advisories_and_the_fetch_log() -> None:
     authority = certificate_of_an_authority()
     feed = {"url": "https://mirror.example/osv/", "caBundle": authority, "poll": "1m"}
@@ -491,7 +508,8 @@ def test_tokens_are_the_same_on_both_sides() -> None:
 
 def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     text = (Path(__file__).parents[2] / "docs/contract.md").read_text()
-    index_yaml, limits, access_yaml, policy_yaml = re.findall(r"```yaml title=[^\n]*\n(.*?)```", text, re.DOTALL)
+    shown = re.findall(r"```yaml title=[^\n]*\n(.*?)```", text, re.DOTALL)
+    index_yaml, limits, access_yaml, sessions_yaml, policy_yaml = shown
     read = server_settings.parse(index_yaml.encode())
     assert read.index == "packages/main"
     storage = index_yaml.replace(re.findall(r"limits: .*", index_yaml)[0], limits)
@@ -499,6 +517,10 @@ def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     assert (defaults.limits, defaults.performance) == (server_settings.Limits(), server_settings.Performance())
     access = access_yaml.replace("sha256:9f86d0...", "sha256:" + "0" * 64)
     assert server_access.parse(access.encode()).grants[0].subjects == ("anonymous",)
+    sign_on = SingleSignOn.parse({**OIDC, "caBundle": "PEM"})
+    written = sessions_file(SessionsRecord("key", "2026-11-30T12:00:00Z"), oidc_section(sign_on, DEX, "s", "PEM"))
+    shape, example = yaml.safe_load(written), yaml.safe_load(sessions_yaml)
+    assert (list(example), list(example["oidc"])) == (list(shape), list(shape["oidc"]))
     names = server_upstreams.Names(private=("acme-*",))
     assert server_policy.parse_policy(policy_yaml.encode()) == server_policy.PolicyFile(names=names)
 

@@ -136,6 +136,14 @@ SPECS: dict[str, list[Any]] = {
             "redirects": {"cluster": {}, "external": {}},
             "advisories": {"osv": {}},
             "webhook": {"url": "https://a.example/", "secretRef": {"name": "a"}},
+            "web": {
+                "oidc": {
+                    "issuer": "https://a.example",
+                    "clientId": "a",
+                    "clientSecretRef": {"name": "a"},
+                    "groups": [{"provider": "a", "group": "b"}],
+                }
+            },
             "access": {"grants": GRANTS, "users": {"maximum": {"grants": [{"verbs": ["read"]}]}}},
         },
     ],

@@ -18,7 +18,7 @@ from wheelyard_server.settings.advisories import AdvisorySettings
 from wheelyard_server.settings.faults import explained
 from wheelyard_server.settings.part import DIGEST, DURATION, GIB, MIB, Scalar, SettingsPart, is_plain_url
 from wheelyard_server.settings.upstreams import HOST, UPSTREAM_NAME, Egress, Names, UpstreamSettings
-from wheelyard_server.settings.web import WebSettings
+from wheelyard_server.settings.web import SESSIONS_FILE, WebSettings
 from wheelyard_server.settings.webhook import WebhookSettings
 from wheelyard_server.settings.yaml_loaders import SAFE_LOADER, YamlLoader
 from wheelyard_server.tls import check_authorities
@@ -339,6 +339,17 @@ class Settings(SettingsPart, frozen=True):
     policy_file: Path | None = None
     """Rules for the files of upstreams and of this index, see `settings/policy.py`; None: there are
     none."""
+
+    @property
+    def sessions_file(self) -> Path | None:
+        """The file with the keys of sessions, which need not exist; None without pages.
+
+        By default it is next to the access file, where the operator writes it. An older server
+        would refuse a key for it, and a new key would replace the pods of every index.
+        """
+        if not self.web.enabled:
+            return None
+        return self.web.sessions_file or self.access_file.with_name(SESSIONS_FILE)
 
     def __post_init__(self) -> None:
         names = [upstream.name for upstream in self.upstreams]

@@ -22,6 +22,8 @@ NAMESPACE_BYTES = 256 * 1024
 """The budget of all users of another namespace than the index's, compressed."""
 FILE_BYTES = 1_000_000
 """The budget of the whole file, compressed: with the rest of the Secret, less than 1 MiB."""
+_SPARE_BYTES = 4096
+"""What the rest of the Secret may have of sessions without taking anything of that budget."""
 _TEXT_PER_BYTE = MAX_BYTES // FILE_BYTES
 """At most this much text per byte of a budget, however well it compresses: servers hold it
 unpacked."""
@@ -55,9 +57,13 @@ class LeftOut(FirstLeftOut):
 
 
 def fitting(
-    index: PackageIndex, accepted_users: Iterable[AcceptedUser], issuers: TrustedIssuers
+    index: PackageIndex, accepted_users: Iterable[AcceptedUser], issuers: TrustedIssuers, others: int = 0
 ) -> tuple[tuple[AcceptedUser, ...], LeftOut]:
-    """Return the users for whom there is room, and the first ones that are left out."""
+    """Return the users for whom there is room, and the first ones that are left out.
+
+    `others` is the size of what the Secret has for sessions.
+    """
+    room = FILE_BYTES - max(0, others - _SPARE_BYTES)
     small = [accepted for accepted in accepted_users if size(accepted, issuers) <= USER_BYTES]
     first: dict[str, str] = {}
     kept: list[AcceptedUser] = []
@@ -69,7 +75,7 @@ def fitting(
         if fits < len(own):
             first[namespace] = own[fits].user.meta.age
     kept.sort(key=lambda accepted: _order(index, accepted.user))
-    fits = _max_count(len(kept), FILE_BYTES, lambda count: _taken(access_file(index, kept[:count], issuers)))
+    fits = _max_count(len(kept), room, lambda count: _taken(access_file(index, kept[:count], issuers)))
     if fits < len(kept):
         first[_INDEX] = _order(index, kept[fits].user)
     return tuple(kept[:fits]), LeftOut(first)

@@ -30,6 +30,7 @@ VOLUME_FOLDER = "/data"
 SCRATCH_FOLDER = "/scratch"
 _SCRATCH_ON_VOLUME = f"{VOLUME_FOLDER}/.scratch"
 """A received file on the storage's own file system becomes the stored one without a copy."""
+_NO_EGRESS: Manifest = {"allowedHosts": []}
 DRAIN_SECONDS = 5
 GRACE_SECONDS = 300
 
@@ -69,6 +70,7 @@ def index_file(index: PackageIndex, settings: Settings, blocked: Collection[str]
         **_records(index),
         **({"webhook": webhook_section(index.webhook)} if index.webhook else {}),
         **({"policyFile": POLICY_PATH} if index.policy else {}),
+        **_web(index),
         "shutdown": {"drainSeconds": DRAIN_SECONDS, "graceSeconds": GRACE_SECONDS},
     }
     return yaml.safe_dump(content, sort_keys=False)
@@ -141,7 +143,10 @@ def _upstreams(index: PackageIndex, settings: Settings, blocked: Collection[str]
     reached = [each for each in index.upstreams if each.name not in blocked]
     egress = egress_section(reached, settings.egress, index.feed.host if index.feed else "")
     if not index.upstreams:
-        return {**_names(index), **({"egress": egress} if index.other_hosts else {})}
+        # For single sign-on only the proxy and the denied networks: another provider replaces no
+        # pod.
+        signs_on = index.web.single_sign_on is not None and egress != _NO_EGRESS
+        return {**_names(index), **({"egress": egress} if index.other_hosts or signs_on else {})}
     return {
         "upstreams": [upstream_section(each, is_blocked=each.name in blocked) for each in index.upstreams],
         "egress": egress,
@@ -165,6 +170,12 @@ def _feed(feed: AdvisoryFeed) -> Manifest:
 def _names(index: PackageIndex) -> Manifest:
     """Return the private names of an index that has no policy file, which would have them."""
     return {"names": {"private": list(index.private_names)}} if index.private_names and not index.policy else {}
+
+
+def _web(index: PackageIndex) -> Manifest:
+    """Return what differs from the servers' defaults: they find sessions.yaml next to the access file."""
+    web = {**({} if index.web.enabled else {"enabled": False}), **({"images": True} if index.web.images else {})}
+    return {"web": web} if web else {}
 
 
 def _cache(index: PackageIndex) -> Manifest:

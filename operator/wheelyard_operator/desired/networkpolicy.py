@@ -33,10 +33,14 @@ _NOT_PUBLIC = {
 """All addresses, and the private and link-local ones of the IANA special-purpose registries."""
 
 
-def networkpolicy(index: PackageIndex, settings: Settings, blocked: Collection[str] = ()) -> Manifest | None:
-    """Allow only named peers to the pods, and only DNS, storage, upstreams, events and traces from them.
+def networkpolicy(
+    index: PackageIndex, settings: Settings, blocked: Collection[str] = (), token_host: str = ""
+) -> Manifest | None:
+    """Allow only named peers to the pods, and only what servers connect to from them.
 
-    `blocked` has the names of the upstreams that servers must not ask.
+    That is DNS, storage, upstreams, events, single sign-on and traces. `blocked` has the names of
+    the upstreams that servers must not ask; `token_host` is the provider's host that they ask, in
+    the form of `allowed_form`, "" for none.
     """
     network = index.network
     if network is None:
@@ -49,7 +53,7 @@ def networkpolicy(index: PackageIndex, settings: Settings, blocked: Collection[s
             "podSelector": {"matchLabels": selector_labels(index)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": _ingress(network, settings),
-            "egress": _egress(index, network, settings, blocked),
+            "egress": _egress(index, network, settings, _hosts(index, blocked, token_host)),
         },
     }
 
@@ -73,10 +77,10 @@ def _operator(settings: Settings) -> tuple[Manifest, ...]:
     return ({"namespaceSelector": {"matchLabels": home}, "podSelector": {"matchLabels": _OPERATOR_PODS}},)
 
 
-def _egress(index: PackageIndex, network: Network, settings: Settings, blocked: Collection[str]) -> list[Manifest]:
+def _egress(index: PackageIndex, network: Network, settings: Settings, hosts: Collection[str]) -> list[Manifest]:
     rules = [
         *_to_storage(index.storage, network, settings),
-        *_to_upstreams(_hosts(index, blocked), network, settings.egress),
+        *_to_upstreams(hosts, network, settings.egress),
         *_to_collector(settings),
     ]
     dns = [{"protocol": protocol, "port": each} for each in _DNS_PORTS for protocol in ("UDP", "TCP")]
@@ -95,10 +99,11 @@ def _to_storage(storage: S3Storage | VolumeStorage, network: Network, settings: 
     return rules
 
 
-def _hosts(index: PackageIndex, blocked: Collection[str]) -> set[str]:
-    """Return the hosts of upstreams, advisories and events, in the form of `allowed_form`."""
+def _hosts(index: PackageIndex, blocked: Collection[str], token_host: str) -> set[str]:
+    """Return the hosts of upstreams, advisories, events and sign-on, in the form of `allowed_form`."""
+    sign_on = {token_host} if token_host else set()
     asked = [each for each in index.upstreams if not each.offline and each.name not in blocked]
-    return {*(host for each in asked for host in each.hosts), *index.other_hosts}
+    return {*(host for each in asked for host in each.hosts), *index.other_hosts, *sign_on}
 
 
 def _to_upstreams(hosts: Collection[str], network: Network, egress: EgressSettings) -> list[Manifest]:

@@ -17,6 +17,7 @@ from wheelyard_operator.reconcile.index_findings import index_findings, policy_f
 from wheelyard_operator.reconcile.index_removal import IndexRemoval
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
+from wheelyard_operator.reconcile.server_sessions import SessionsStage
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.upstream_tokens import UpstreamTokens
@@ -42,6 +43,7 @@ class IndexReconciler:
     storage: StorageStage
     issuers: TrustedIssuersStage
     tokens: UpstreamTokens
+    sessions: SessionsStage
     ask_server: AskServer
     ask_upstreams: AskUpstreams
     ask_policy: AskPolicy
@@ -82,7 +84,7 @@ class IndexReconciler:
 
     def _apply(self, observed: ObservedIndex) -> Outcome:
         children = Children(self.kube, observed.index.meta)
-        progress = IndexChildren(self.storage, self.issuers, self.tokens, self.settings).apply(
+        progress = IndexChildren(self.storage, self.issuers, self.tokens, self.sessions, self.settings).apply(
             observed, children, self.now()
         )
         # Only now: a pod that came since the access file was written must be asked, too.

@@ -17,6 +17,7 @@ from wheelyard_operator.reconcile.optional_children import OptionalChildren, app
 from wheelyard_operator.reconcile.renamed_fields import check_field_names
 from wheelyard_operator.reconcile.server_access import ServerAccess, own_access_secret
 from wheelyard_operator.reconcile.server_policy import ServerPolicy
+from wheelyard_operator.reconcile.server_sessions import ServerSessions, SessionsStage
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
 from wheelyard_operator.reconcile.unused_credentials import remove_unused_credentials
@@ -49,6 +50,11 @@ class IndexProgress:
     problem: Problem | None = None
     """What ended it early, or what keeps rights from being in force at once."""
 
+    @property
+    def sessions(self) -> ServerSessions | None:
+        """What servers got for sessions; None also for an index without pages."""
+        return self.access.sessions if self.access else None
+
 
 @dataclass(frozen=True)
 class IndexChildren:
@@ -57,6 +63,7 @@ class IndexChildren:
     storage: StorageStage
     issuers: TrustedIssuersStage
     tokens: UpstreamTokens
+    sessions: SessionsStage
     settings: Settings
 
     def apply(self, observed: ObservedIndex, children: Children, now: str) -> IndexProgress:
@@ -64,8 +71,10 @@ class IndexChildren:
         accepted = accepted_users(observed)
         progress = IndexProgress(len(accepted), observed.deployment)
         try:
-            issuers = self.issuers.find((each.user for each in accepted), own_access_secret(observed))
-            progress.access = ServerAccess.of(observed, accepted, issuers)
+            secret = own_access_secret(observed)
+            issuers = self.issuers.find((each.user for each in accepted), secret)
+            sessions = self.sessions.find(observed, secret, now)
+            progress.access = ServerAccess.of(observed, accepted, issuers, sessions)
             progress.users = progress.access.users
             egress = self.settings.egress
             permitted = without_refused_feed(without_refused_webhook(observed, egress), egress)
@@ -107,7 +116,8 @@ class IndexChildren:
 
     def _apply_rest(self, observed: ObservedIndex, children: Children, progress: IndexProgress) -> None:
         check_field_names(observed.index)
-        progress.options = apply_optional_children(observed.index, self.settings, children)
+        token_host = progress.sessions.token_host if progress.sessions else ""
+        progress.options = apply_optional_children(observed.index, self.settings, children, token_host)
         progress.storage = self.storage.prepare(observed, children)
         progress.deployment = self._deploy(observed, progress.storage, children)
         remove_unused_credentials(observed, progress.deployment, progress.storage, self.storage, children)

@@ -9,10 +9,13 @@ from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index_children import IndexProgress
 from wheelyard_operator.reconcile.server_policy import ServerPolicy
-from wheelyard_operator.resource import Manifest
+from wheelyard_operator.reconcile.server_sessions import ServerSessions
+from wheelyard_operator.resource import Manifest, PackageIndex
+from wheelyard_operator.status.conditions import Condition
 from wheelyard_operator.status.index import IndexFindings
 from wheelyard_operator.status.options import exposed_condition, monitored_condition
 from wheelyard_operator.status.policy import PolicyFindings
+from wheelyard_operator.status.single_sign_on import single_sign_on_condition
 
 
 def policy_findings(
@@ -52,6 +55,14 @@ def index_findings(
         claim=observed.volume_claim,
         exposed=exposed_condition(index, options.live, options.problems),
         monitored=monitored_condition(index, options.live, options.problems),
+        single_sign_on=_single_sign_on(index, progress.sessions, cluster_domain),
         tolerated=(*([storage.tolerated] if storage and storage.tolerated else []), *options.tolerated),
         access_answers={name: answer and answer.usable for name, answer in answers.items()},
     )
+
+
+def _single_sign_on(index: PackageIndex, sessions: ServerSessions | None, cluster_domain: str) -> Condition | None:
+    sign_on = index.web.single_sign_on
+    if sign_on is None or sessions is None:
+        return None
+    return single_sign_on_condition(sign_on, index.url(cluster_domain), sessions.problem)

@@ -39,14 +39,18 @@ class OptionalChildren:
     """Why existing settings would not be allowed if they were new."""
 
 
-def apply_optional_children(index: PackageIndex, settings: Settings, children: Children) -> OptionalChildren:
+def apply_optional_children(
+    index: PackageIndex, settings: Settings, children: Children, token_host: str = ""
+) -> OptionalChildren:
     """Apply the requested ones and remove the others.
 
-    Raise Problem for those that an index needs.
+    Raise Problem for those that an index needs. `token_host` is the host that servers ask for
+    single sign-on, "" for none.
     """
+    blocked = blocked_upstreams(index, settings.egress)
     for kind, desired in (
         ("HorizontalPodAutoscaler", horizontalpodautoscaler(index)),
-        ("NetworkPolicy", networkpolicy(index, settings, blocked_upstreams(index, settings.egress))),
+        ("NetworkPolicy", networkpolicy(index, settings, blocked, token_host)),
         ("PodDisruptionBudget", poddisruptionbudget(index)),
     ):
         _ensure(kind, desired, index, children, READY)

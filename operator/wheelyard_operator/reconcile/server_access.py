@@ -9,12 +9,14 @@ from wheelyard_operator.desired.access_budget import LeftOut, fitting
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file
 from wheelyard_operator.desired.access_secret import access_secret
 from wheelyard_operator.desired.common import ACCESS_ANNOTATION, content_digest
+from wheelyard_operator.desired.sessions import with_sessions
 from wheelyard_operator.desired.storage_format import allowed_format, read_format
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.children import Children
 from wheelyard_operator.reconcile.pod_annotations import annotate_pods
+from wheelyard_operator.reconcile.server_sessions import ServerSessions
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest, PackageIndex
 from wheelyard_operator.status.rollout import has_ended
 
@@ -30,17 +32,23 @@ class ServerAccess:
     users: int
     """Users with a login."""
     storage_format: int
+    sessions: ServerSessions | None = None
+    """None for an index without pages."""
 
     @classmethod
     def of(
-        cls, observed: ObservedIndex, accepted: tuple[AcceptedUser, ...], issuers: TrustedIssuers
+        cls,
+        observed: ObservedIndex,
+        accepted: tuple[AcceptedUser, ...],
+        issuers: TrustedIssuers,
+        sessions: ServerSessions | None,
     ) -> "ServerAccess":
         """Return the access of the accepted users for whom there is room."""
         index = observed.index
-        fits, left_out = fitting(index, accepted, issuers)
+        fits, left_out = fitting(index, accepted, issuers, sessions.size if sessions else 0)
         text = access_file(index, fits, issuers)
         storage_format = read_format(own_access_secret(observed))
-        return cls(index, text, issuers.minting_key, left_out, len(fits), storage_format)
+        return cls(index, text, issuers.minting_key, left_out, len(fits), storage_format, sessions)
 
     def deliver(self, children: Children) -> Problem | None:
         """Write the Secret and have the kubelets sync it.
@@ -48,6 +56,8 @@ class ServerAccess:
         Return what keeps it from being in force at once.
         """
         secret = access_secret(self.index, self.access_text, self.minting_key, self.left_out, self.storage_format)
+        if self.sessions:
+            secret = with_sessions(secret, self.sessions.text, self.sessions.record)
         children.ensure(secret, ACCESS_IN_FORCE)
         return annotate_pods(self.index, ACCESS_ANNOTATION, self._digest, children, ACCESS_IN_FORCE)
 
@@ -70,9 +80,9 @@ class ServerAccess:
 
     @property
     def _digest(self) -> str:
-        if self.storage_format == OLDEST_FORMAT:
-            return content_digest(self.access_text)
-        return content_digest([self.access_text, self.storage_format])
+        storage_format = [self.storage_format] if self.storage_format > OLDEST_FORMAT else []
+        sessions = [self.sessions.text] if self.sessions else []
+        return content_digest([self.access_text, *storage_format, *sessions])
 
 
 def own_access_secret(observed: ObservedIndex) -> Manifest | None:

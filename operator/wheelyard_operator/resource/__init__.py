@@ -9,6 +9,7 @@ from wheelyard_operator.resource.meta import (
     API_VERSION,
     BUCKET_FINALIZER,
     CREDENTIALS_ANNOTATION,
+    END_SESSIONS_ANNOTATION,
     EXCEPTION,
     FINALIZER,
     GROUP,
@@ -36,6 +37,7 @@ from wheelyard_operator.resource.renamed import RenamedField
 from wheelyard_operator.resource.storage import OLDEST_FORMAT, S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import CodeArtifact, Upstream
 from wheelyard_operator.resource.user import IndexUser, Rotation
+from wheelyard_operator.resource.web import GroupRule, SingleSignOn, Web
 from wheelyard_operator.resource.webhook import Webhook
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "BUCKET_FINALIZER",
     "CREDENTIALS_ANNOTATION",
     "DEFAULT_ACCEPT",
+    "END_SESSIONS_ANNOTATION",
     "EXCEPTION",
     "FINALIZER",
     "GROUP",
@@ -64,6 +67,7 @@ __all__ = [
     "External",
     "FetchLog",
     "Grant",
+    "GroupRule",
     "HTTPRouteSpec",
     "IndexUser",
     "IngressSpec",
@@ -82,8 +86,10 @@ __all__ = [
     "RenamedField",
     "Rotation",
     "S3Storage",
+    "SingleSignOn",
     "TokenIdentity",
     "Upstream",
     "VolumeStorage",
+    "Web",
     "Webhook",
 ]

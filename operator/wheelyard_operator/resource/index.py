@@ -6,7 +6,14 @@ from wheelyard_operator.durations import parse_duration
 from wheelyard_operator.resource.access import Grant, Maximum
 from wheelyard_operator.resource.admission import NamespaceAdmission
 from wheelyard_operator.resource.external import External
-from wheelyard_operator.resource.meta import BUCKET_FINALIZER, FINALIZER, GROUP, Manifest, Meta
+from wheelyard_operator.resource.meta import (
+    BUCKET_FINALIZER,
+    END_SESSIONS_ANNOTATION,
+    FINALIZER,
+    GROUP,
+    Manifest,
+    Meta,
+)
 from wheelyard_operator.resource.monitor import Monitor
 from wheelyard_operator.resource.network import Network
 from wheelyard_operator.resource.pods import Autoscaling, Pods
@@ -15,6 +22,7 @@ from wheelyard_operator.resource.records import AdvisoryFeed, FetchLog
 from wheelyard_operator.resource.renamed import RenamedField, renamed_fields
 from wheelyard_operator.resource.storage import S3Storage, VolumeStorage
 from wheelyard_operator.resource.upstreams import Upstream
+from wheelyard_operator.resource.web import Web
 from wheelyard_operator.resource.webhook import Webhook
 from wheelyard_operator.sizes import parse_size
 
@@ -109,6 +117,7 @@ class PackageIndex:
     fetch_log: FetchLog
     webhook: Webhook | None
     """None if no events are sent."""
+    web: Web
     policy: Policy | None
     """None for an index without upstreams that has no policy: it has no policy file."""
     renamed: tuple[RenamedField, ...]
@@ -121,6 +130,7 @@ class PackageIndex:
         spec = body["spec"]
         access = spec.get("access", {})
         users = access.get("users", {})
+        annotations = body["metadata"].get("annotations", {})
         return cls(
             meta=Meta.parse(body),
             storage=_storage(body),
@@ -141,6 +151,7 @@ class PackageIndex:
             feed=AdvisoryFeed.of_index(spec),
             fetch_log=FetchLog.parse(spec.get("fetchLog", {})),
             webhook=Webhook.parse(spec["webhook"]) if "webhook" in spec else None,
+            web=Web.parse(spec.get("web", {}), annotations.get(END_SESSIONS_ANNOTATION, "")),
             policy=Policy.parse(spec.get("policy", {})) if "policy" in spec or spec.get("upstreams") else None,
             renamed=renamed_fields(body),
             status=body.get("status", {}),

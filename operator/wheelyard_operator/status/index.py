@@ -46,6 +46,8 @@ class IndexFindings:
     """None for an index without upstreams."""
     webhook: Condition | None = None
     """None for an index without a webhook."""
+    single_sign_on: Condition | None = None
+    """None for an index without a provider."""
     policy: PolicyFindings | None = None
     """None for an index without a policy, or if it was not reached."""
     tolerated: tuple[Problem, ...] = ()
@@ -99,7 +101,8 @@ def _conditions(index: PackageIndex, findings: IndexFindings, now: str) -> list[
 
 def _around(findings: IndexFindings) -> tuple[Condition | None, ...]:
     """Return the conditions that Ready does not depend on."""
-    return findings.monitored, findings.upstreams, findings.webhook, _allowed(findings.tolerated)
+    optional = findings.monitored, findings.upstreams, findings.webhook, findings.single_sign_on
+    return *optional, _allowed(findings.tolerated)
 
 
 def _allowed(tolerated: tuple[Problem, ...]) -> Condition | None:

@@ -121,6 +121,16 @@ def test_when_the_access_file_is_full_the_newest_users_of_other_namespaces_lose_
         assert ("is full" in reason) is (each in lost), each.user.meta
 
 
+def test_sessions_take_their_room_from_the_newest_users() -> None:
+    """A provider may have many keys and groups: the Secret can always be written."""
+    users = [accepted(f"u{age}", age, globs=1200) for age in range(20)]
+    assert len(fitting(INDEX, users, NONE)[0]) == len(fitting(INDEX, users, NONE, 4096)[0])
+    others = 500_000
+    kept, _ = fitting(INDEX, users, NONE, others)
+    assert 0 < packed_bytes(INDEX, kept) <= FILE_BYTES - others + 4096
+    assert [each.user.meta.name for each in kept] == [f"u{age}" for age in range(len(kept))]
+
+
 def test_a_revocation_gets_through_whatever_others_do() -> None:
     theirs = [accepted(f"n{n}", n, f"n{n}", globs=1200) for n in range(30)]
     leaver, stays = accepted("leaver", 1), accepted("stays", 2)

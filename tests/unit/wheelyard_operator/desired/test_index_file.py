@@ -4,6 +4,7 @@ import yaml
 
 from unit.wheelyard_operator.fakes import SETTINGS, an_index
 from wheelyard_operator.desired.index_file import index_file
+from wheelyard_operator.egress import EgressSettings
 
 
 def test_the_file_is_as_in_the_contract() -> None:
@@ -57,3 +58,28 @@ def test_index_servers_trace_to_the_operators_endpoint() -> None:
     settings = replace(SETTINGS, tracing_endpoint="https://collector:4318", tracing_ratio=0.5)
     tracing = {"endpoint": "https://collector:4318", "ratio": 0.5}
     assert yaml.safe_load(index_file(an_index(), settings))["tracing"] == tracing
+
+
+def test_pages_are_named_only_if_they_differ_from_the_servers_defaults() -> None:
+    """A new key would replace the servers of every index, and stop those of an older release."""
+    for web, expected in (
+        ({}, None),
+        ({"enabled": True, "images": False}, None),
+        ({"enabled": False}, {"enabled": False}),
+        ({"images": True}, {"images": True}),
+    ):
+        assert yaml.safe_load(index_file(an_index(spec={"web": web}), SETTINGS)).get("web") == expected
+
+
+def test_single_sign_on_needs_the_proxy_alone_and_no_name_of_the_provider() -> None:
+    """A changed provider replaces no pod."""
+    oidc = {"issuer": "https://a", "clientId": "i", "clientSecretRef": {"name": "s"}, "groups": []}
+    index = an_index(spec={"web": {"oidc": oidc}})
+    assert "egress" not in yaml.safe_load(index_file(index, SETTINGS))
+    proxied = replace(SETTINGS, egress=EgressSettings(proxy="http://proxy:3128"))
+    written = index_file(index, proxied)
+    assert yaml.safe_load(written)["egress"] == {"allowedHosts": ["proxy:3128"], "proxy": "http://proxy:3128"}
+    other = an_index(spec={"web": {"oidc": {**oidc, "issuer": "https://b", "clientId": "j"}}})
+    assert index_file(other, proxied) == written
+    without = an_index(spec={"web": {"enabled": False, "oidc": oidc}})
+    assert "egress" not in yaml.safe_load(index_file(without, proxied))

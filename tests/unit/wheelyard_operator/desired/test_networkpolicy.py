@@ -175,6 +175,26 @@ def test_pods_reach_public_upstreams_and_no_private_or_link_local_address() -> N
         assert not lets_out(made, peer, 443)
 
 
+def with_sign_on(token_host: str, egress: EgressSettings | None = None, **wishes: Any) -> Manifest:
+    spec = {"networkPolicy": wishes, "storage": {"volume": {"size": "1Gi"}}}
+    settings = replace(IN_CLUSTER, egress=egress or EgressSettings())
+    made = networkpolicy(an_index(spec=spec), settings, token_host=token_host)
+    assert made is not None
+    return made
+
+
+def test_pods_reach_the_token_endpoint_like_an_upstream() -> None:
+    assert with_sign_on("")["spec"]["egress"] == []
+    made = with_sign_on("dex.example.com:5556")
+    assert [port for port in (443, 5556) if lets_out(made, INTERNET, port)] == [5556]
+    assert not lets_out(made, BUILD, 5556)
+    peer = {"namespaceSelector": {"matchLabels": namespace_labels("ci")}}
+    assert lets_out(with_sign_on("dex.dex.svc:5556", upstreamTo=[peer]), BUILD, 5556)
+    proxied = with_sign_on("dex.example.com", EgressSettings(proxy="http://192.0.2.1:3128"))
+    assert not lets_out(proxied, INTERNET, 443)
+    assert lets_out(proxied, Peer(address="192.0.2.1"), 3128)
+
+
 def test_networks_of_the_cluster_are_denied_like_private_ones() -> None:
     denied = EgressSettings(denied_networks=("203.0.113.0/24", "2001:db8::/32"))
     made = with_upstreams(PYPI, egress=denied)

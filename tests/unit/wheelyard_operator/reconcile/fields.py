@@ -57,9 +57,9 @@ class Scene:
 class Case:
     """Another value than the scene's, and all that becomes different with it.
 
-    Kinds of objects; `index.yaml`, `policy.yaml`, `access file`, `pods` (their template), `logins`
-    (the content of users' Secrets); `index status`, `user status` and `exception status`, with the
-    finalizers; `S3` and `IAM`, the requests to them.
+    Kinds of objects; `index.yaml`, `policy.yaml`, `access file`, `sessions` (sessions.yaml), `pods`
+    (their template), `logins` (the content of users' Secrets); `index status`, `user status` and
+    `exception status`, with the finalizers; `S3` and `IAM`, the requests to them.
     """
 
     value: Any
@@ -119,6 +119,15 @@ TORCH = {
     "absentOn": [403],
     "offline": False,
 }
+OIDC = {
+    "issuer": "https://ci.example",
+    "clientId": "wheelyard",
+    "clientSecretRef": {"name": "client", "key": "clientSecret"},
+    "scopes": ["openid"],
+    "groupsClaim": "groups",
+    "groups": [{"provider": "platform-team", "group": "platform"}],
+    "caBundle": CERTIFICATES[0],
+}
 DOMAIN = {"domain": "acme", "domainOwner": "111122223333", "region": "eu-west-1", "roleARN": ""}
 TERM = {"key": "team", "operator": "In", "values": ["ci"]}
 
@@ -174,6 +183,7 @@ SCENES = {
                 "events": ["published"],
                 "caBundle": CERTIFICATES[0],
             },
+            "web": {"enabled": True, "images": False, "oidc": OIDC},
             "uploads": {"accept": "Installable"},
             "cache": {"size": "5Gi"},
             "redirects": {"minSize": "100Mi", "cluster": {"endpoint": ""}, "external": {"endpoint": ""}},
@@ -365,6 +375,17 @@ INDEX_CASES: dict[str, Case] = {
     "webhook.secretRef.name": Case("other-keys", "index status, pods"),
     "webhook.events": Case(["blocked"], "index.yaml, pods"),
     "webhook.caBundle": Case(CERTIFICATES[1], "index.yaml, pods"),
+    "web.enabled": Case(False, "NetworkPolicy, index status, index.yaml, pods, sessions"),
+    "web.images": Case(True, "index.yaml, pods"),
+    "web.oidc.issuer": Case("https://other.example", "index status, sessions"),
+    "web.oidc.clientId": Case("other", "sessions"),
+    "web.oidc.clientSecretRef.name": Case("other-client", "sessions"),
+    "web.oidc.clientSecretRef.key": Case("other", "sessions"),
+    "web.oidc.scopes": Case(["openid", "groups"], "sessions"),
+    "web.oidc.groupsClaim": Case("roles", "sessions"),
+    "web.oidc.groups[].provider": Case("other", "sessions"),
+    "web.oidc.groups[].group": Case("other", "sessions"),
+    "web.oidc.caBundle": Case(CERTIFICATES[1], "sessions"),
     "policy.cooldown.action": Case("Report", "policy.yaml"),
     "policy.cooldown.age": Case("3d", "policy.yaml"),
     "policy.cooldown.fixes": Case("", "policy.yaml"),

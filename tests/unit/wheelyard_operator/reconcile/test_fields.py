@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -207,13 +208,18 @@ def shared_clients() -> Clients:
 def a_world() -> Iterator[tuple[World, dict[str, set[str]]]]:
     """Make one in which nothing is left to chance, and tell what AWS is asked."""
     calls: dict[str, set[str]] = defaultdict(set)
-    numbers = itertools.count(1)
+    numbers: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+
+    def in_order(length: int) -> bytes:
+        """Return the next number for the calling module: another kind of secret changes none of its own."""
+        return next(numbers[str(sys._getframe(1).f_globals["__name__"])]).to_bytes(length, "big")
+
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     environment = {**keys, "MOTO_S3_CUSTOM_ENDPOINTS": ",".join(ENDPOINTS)}
     with (
         patch.dict(os.environ, environment),
         mock_aws(),
-        patch.object(secrets, "token_bytes", lambda length: next(numbers).to_bytes(length, "big")),
+        patch.object(secrets, "token_bytes", in_order),
     ):
         RECORDER.calls = calls
         world = Stage(STAGE)
@@ -222,12 +228,16 @@ def a_world() -> Iterator[tuple[World, dict[str, set[str]]]]:
             world.web[f"{issuer}/.well-known/openid-configuration"] = {
                 "issuer": issuer,
                 "jwks_uri": f"{issuer}/keys",
+                "authorization_endpoint": f"{issuer}/auth",
+                "token_endpoint": f"{issuer}:6443/token",
             }
             world.web[f"{issuer}/keys"] = {"keys": [RSA_KEY]}
         for name in ("keys", "other-keys"):
             mine = {"AWS_ACCESS_KEY_ID": name, "AWS_SECRET_ACCESS_KEY": name}
             world.kube.put(secret(name, mine))
         world.kube.put(secret("signing", {"secret": "s" * 32}))
+        world.kube.put(secret("client", {"clientSecret": "one", "other": "two"}))
+        world.kube.put(secret("other-client", {"clientSecret": "three"}))
         world.kube.put(secret("chosen", {"password": "correct horse"}, "kubernetes.io/basic-auth"))
         yield world, calls
 
@@ -297,6 +307,7 @@ def parts(kind: str, name: str, told: Manifest, status: Any) -> Iterator[tuple[s
         yield kind, told
     elif name == "wheelyard-main-access":
         yield "access file", json.loads(unpacked(told))
+        yield "sessions", yaml.safe_load(decoded(told, "sessions.yaml"))
     elif kind == "Secret" and USER_LABEL in told["metadata"].get("labels", {}):
         yield "logins", {key: decoded(told, key) for key in told["data"]}
     else:

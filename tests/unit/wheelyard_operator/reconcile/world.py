@@ -12,12 +12,15 @@ from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, conditi
 from wheelyard_operator.policy_states import EventsAnswer, PolicyAnswer
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
-from wheelyard_operator.provision.issuers import IssuerError, Issuers, from_cluster
+from wheelyard_operator.provision.issuer_answers import IssuerError
+from wheelyard_operator.provision.issuers import Fetch, Issuers, from_cluster
+from wheelyard_operator.provision.providers import Providers
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.endpoints import Endpoints
 from wheelyard_operator.reconcile.exception import ExceptionReconciler
 from wheelyard_operator.reconcile.index import IndexReconciler
 from wheelyard_operator.reconcile.outcome import Outcome
+from wheelyard_operator.reconcile.server_sessions import SessionsStage
 from wheelyard_operator.reconcile.storage import StorageStage
 from wheelyard_operator.reconcile.storage_provisioner import StorageProvisioner
 from wheelyard_operator.reconcile.trusted_issuers import TrustedIssuersStage
@@ -45,6 +48,8 @@ class World:
         self.seconds = 0.0
         self.now = NOW
         self.web: dict[str, Manifest] = {}
+        self.bundles: list[str] = []
+        """The authorities with which providers were asked."""
         self.answers: dict[str, bool] = {}
         self.known_formats: dict[str, int] = {}
         """The answers of pods to the probe."""
@@ -83,6 +88,11 @@ class World:
         )
         issuers = Issuers(self._fetch, from_cluster(self.kube), lambda: self.seconds)
         self.issuers = TrustedIssuersStage(issuers, self.settings)
+        self.sessions = SessionsStage(Providers(self._trusting, lambda: self.seconds), self.settings)
+
+    def _trusting(self, bundle: str) -> Fetch:
+        self.bundles.append(bundle)
+        return self._fetch
 
     def _fetch(self, url: str) -> Manifest:
         if url not in self.web:
@@ -104,6 +114,7 @@ class World:
             self.storage,
             self.issuers,
             self.tokens,
+            self.sessions,
             self.ask,
             self.ask_upstreams,
             self.ask_policy,
