@@ -6,11 +6,22 @@ from importlib.metadata import version
 from typing import TextIO
 
 from wheelyard_operator.kube import ApiError
-from wheelyard_operator.kubectl import connection, login, logs, pause, rotate, status, verify, why
+from wheelyard_operator.kubectl import (
+    connection,
+    login,
+    logs,
+    open_pages,
+    pause,
+    rotate,
+    sessions,
+    status,
+    verify,
+    why,
+)
 from wheelyard_operator.kubectl.errors import PluginError, plugin_error
 from wheelyard_operator.kubectl.terminal import Terminal
 
-_COMMANDS = (status, login, logs, rotate, pause, verify, why)
+_COMMANDS = (status, open_pages, login, sessions, logs, rotate, pause, verify, why)
 _EPILOG = "Flags of kubectl, such as -n and --context, come after the command."
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from wheelyard_operator.desired.index_file import PORT
 from wheelyard_operator.kubectl.annotations import display_name
 from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.decisions import IndexApi, explained
@@ -15,9 +14,7 @@ from wheelyard_operator.kubectl.forward import forwarded
 from wheelyard_operator.kubectl.login import index_url, read_token, secret_name_of
 from wheelyard_operator.kubectl.targets import find_index, find_user
 from wheelyard_operator.kubectl.terminal import Terminal, printable
-from wheelyard_operator.observe import read_pods, staying
 from wheelyard_operator.resource import PackageIndex
-from wheelyard_operator.status.rollout import is_ready
 
 
 def add_to(verbs: Any) -> Iterator[argparse.ArgumentParser]:
@@ -72,13 +69,5 @@ def _reached(connection: Connection, index: PackageIndex, url: str | None) -> It
     if url:
         yield index_url(url).rstrip("/")
         return
-    pod = _ready_pod(connection, index)
-    with forwarded(connection, index.meta.namespace, pod, PORT) as address:
-        yield f"http://{address}"
-
-
-def _ready_pod(connection: Connection, index: PackageIndex) -> str:
-    ready = [pod for pod in staying(read_pods(connection.kube, index)) if is_ready(pod)]
-    if not ready:
-        raise PluginError(f"No server of {display_name(index)} is ready: see kubectl wheelyard status.")
-    return str(ready[0]["metadata"]["name"])
+    with forwarded(connection, index) as forward:
+        yield f"http://{forward.address}"

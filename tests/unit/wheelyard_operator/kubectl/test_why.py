@@ -172,4 +172,4 @@ def test_without_a_ready_server_or_kubectl_the_error_names_it(
     assert "No server of PackageIndex packages/main is ready" in plugin("why", "main", "flask").err
     plugin.kube.put(running_server("server", **READY))
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert "put it into PATH, or use --url" in plugin("why", "main", "flask").err
+    assert "put it into PATH." in plugin("why", "main", "flask").err
