@@ -60,6 +60,8 @@ def translated(command: str, port: str) -> str:
     """Return a command with the names of the documents replaced by those of this test."""
     if "port-forward" in command:
         return in_background(command.replace(" 8080:", f" {port}:"), f"http://127.0.0.1:{port}/-/healthz")
+    if command.startswith("kubectl wheelyard open"):
+        return in_background(f"{command} --port {port}", f"http://127.0.0.1:{port}/-/healthz")
     command = _CHANGING.sub(r"\g<0> --dry-run=server", command)
     # Existing objects cannot be created, not even as a dry run of the server's.
     command = _CREATING.sub(r"\g<0> --dry-run=client", command)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -16,6 +18,7 @@ from support.distributions import wheel
 from support.here import Here
 from support.kubectl import eventually, run
 from support.mainjob import EXAMPLES
+from support.patience import HANG_SECONDS
 
 JANE = "jane@acme.example"
 FOLDER = "/tmp"  # noqa: S108 - in a pod of the test's own
@@ -63,7 +66,7 @@ def jane(here: Here, bucket: str, cluster: Cluster) -> Iterator[Jane]:
 
 
 def test_jane_uses_every_command_of_the_plugin(
-    jane: Jane, here: Here, s3: S3Client, bucket: str, tmp_path: Path
+    jane: Jane, here: Here, cluster: Cluster, s3: S3Client, bucket: str, tmp_path: Path
 ) -> None:
     # A user without rights learns which right is missing, Jane which names there are.
     refused = jane.attempt("status", "main", user="nobody")
@@ -88,6 +91,10 @@ def test_jane_uses_every_command_of_the_plugin(
     refused = jane.attempt("why", "main", "seen", user="nobody")
     assert "You (nobody) do not have permission" in refused.stderr
 
+    page = _opened(jane, cluster)
+    assert "<h1" in page, "the page of the index, through a real port-forward"
+    _sessions_end(jane, here)
+
     before = jane("login", "ci", "--for", "env")
     assert "has the new token" in jane("rotate", "user/ci", "--wait")
     assert jane("login", "ci", "--for", "env") != before
@@ -103,6 +110,34 @@ def test_jane_uses_every_command_of_the_plugin(
     assert [each["event"] for each in findings] == ["finding", "summary"]
     assert findings[0]["key"] == damaged
     assert here.kubectl("-n", here.namespace, "get", "jobs", "-o", "name") == ""
+
+
+def _opened(jane: Jane, cluster: Cluster) -> str:
+    """Return the page that `open` leads to, which Ctrl-C ends without an error."""
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    command = jane.command("open", "main")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as opened:
+        try:
+            assert opened.stdout
+            url = opened.stdout.readline().strip()
+            assert url.startswith("http://127.0.0.1:")
+            with urlopen(url, timeout=HANG_SECONDS) as answer:
+                page = str(answer.read().decode())
+            opened.send_signal(signal.SIGINT)
+            assert opened.wait(HANG_SECONDS) == 0
+        finally:
+            opened.kill()
+    return page
+
+
+def _sessions_end(jane: Jane, here: Here) -> None:
+    def sessions() -> str:
+        return str(here.kubectl.secret(here.namespace, "wheelyard-main-access")["sessions.yaml"])
+
+    before = sessions()
+    assert "all sessions end within seconds" in jane("sessions", "end", "main")
+    eventually(lambda: "notBefore" in sessions(), "the servers get the moment")
+    assert sessions().splitlines()[1] != before.splitlines()[1], "and another key"
 
 
 def test_logs_follow_new_servers_and_pausing_stops_the_operator(jane: Jane, here: Here, cluster: Cluster) -> None:

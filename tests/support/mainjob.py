@@ -23,6 +23,8 @@ EXAMPLES = ROOT / "examples"
 CHART = ROOT / "charts/wheelyard"
 SYSTEM = "wheelyard-system"
 ISSUER = "http://issuer.trusted.svc.cluster.local"
+SIGN_ON_ISSUER = "https://dex.example.com"
+"""The provider of the example, which does not exist."""
 """The CI service that the e2e tests play."""
 ALLOWED_BUCKETS = ("e2e-*", "wheelyard-*")
 """Those of the tests and of the examples."""
@@ -82,6 +84,7 @@ class MainJob:
             "aws.endpoints.s3": s3.endpoint,
             "aws.endpoints.iam": s3.iam_endpoint,
             "oidc.allowedIssuers[0]": ISSUER,
+            "oidc.allowedIssuers[1]": SIGN_ON_ISSUER,
         }
         self._forget_interrupted_install()
         sets = [f"--set-string={key}={value}" for key, value in values.items()]
