@@ -132,7 +132,9 @@ def _opened(jane: Jane, cluster: Cluster) -> str:
 
 def _sessions_end(jane: Jane, here: Here) -> None:
     def sessions() -> str:
-        return str(here.kubectl.secret(here.namespace, "wheelyard-main-access")["sessions.yaml"])
+        template = '{{index .data "sessions.yaml" | base64decode}}'
+        secret = ("secret", "wheelyard-main-access", "-o", f"go-template={template}")
+        return here.kubectl("-n", here.namespace, "get", *secret)
 
     before = sessions()
     assert "all sessions end within seconds" in jane("sessions", "end", "main")

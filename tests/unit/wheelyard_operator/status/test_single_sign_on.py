@@ -1,3 +1,5 @@
+import pytest
+
 from unit.wheelyard_operator.fakes import an_index
 from wheelyard_operator.condition_types import SINGLE_SIGN_ON_READY
 from wheelyard_operator.problems import Problem
@@ -30,6 +32,12 @@ def test_without_https_it_says_what_to_set_and_what_works_until_then() -> None:
     assert (found.status, found.reason) == ("False", "NoHTTPS")
     for part in ("spec.ingress.tls", "spec.external.url", "kubectl wheelyard open", "/login/oidc/callback/"):
         assert part in found.message
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080/", "http://127.0.0.1/", "http://[::1]:80/"])
+def test_one_s_own_machine_needs_no_https(url: str) -> None:
+    assert single_sign_on_condition(sign_on(), url, None).status == "True"
+    assert single_sign_on_condition(sign_on(), "http://localhost.example.com/", None).status == "False"
 
 
 def test_a_problem_comes_first() -> None:
