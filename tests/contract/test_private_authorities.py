@@ -1,5 +1,6 @@
 """Servers whose certificates are signed by a company's own authorities: the same bundle for both programs."""
 
+import json
 import os
 import ssl
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ from botocore.exceptions import SSLError
 
 from cluster.versitygw import S3Server
 from support.tls import Tls, tls
-from unit.wheelyard_operator.fakes import an_index
+from unit.wheelyard_operator.fakes import RSA_KEY, an_index
+from wheelyard_operator.__main__ import sessions
 from wheelyard_operator.desired.index_file import index_file
+from wheelyard_operator.process.calls import Calls
+from wheelyard_operator.process.leadership import Alone
+from wheelyard_operator.process.metrics import Metrics
 from wheelyard_operator.provision.clients import Clients, Credentials
 from wheelyard_operator.provision.issuer_answers import IssuerError
 from wheelyard_operator.provision.issuers import Web
@@ -108,6 +113,34 @@ def test_the_operator_trusts_them_for_issuers(tmp_path: Path) -> None:
             with pytest.raises(IssuerError, match="SSLError"):
                 Web()(f"{door.url}/document")
         server.shutdown()
+
+
+def test_each_index_trusts_its_provider_with_its_own_bundle(tmp_path: Path) -> None:
+    """The connections are those of the real operator; an authority of one index is none of another."""
+    providers = sessions(Calls(Alone(), Metrics(), lambda: None), Settings(image="none")).providers
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        with tls(f"http://127.0.0.1:{server.server_port}", tmp_path) as door:
+            _provide(tmp_path, door.url)
+            bundle = f"# of \u00c4cme Ltd\n{door.certificate.read_text()}"
+            assert providers.of(door.url, bundle).token_endpoint == f"{door.url}/token"
+            with pytest.raises(IssuerError, match="SSLError"):
+                providers.of(door.url, "")
+        server.shutdown()
+
+
+def _provide(folder: Path, url: str) -> None:
+    """Write what a provider at this URL answers."""
+    (folder / ".well-known").mkdir()
+    document = {
+        "issuer": url,
+        "authorization_endpoint": f"{url}/auth",
+        "token_endpoint": f"{url}/token",
+        "jwks_uri": f"{url}/keys",
+    }
+    (folder / ".well-known/openid-configuration").write_text(json.dumps(document))
+    (folder / "keys").write_text(json.dumps({"keys": [RSA_KEY]}))
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
