@@ -54,6 +54,7 @@ NOT_TRIED = {
     "ppc-export ": "there is no pypicloud; tests/integration/test_import.py has a dump of one",
     "kubectl patch configmap argocd-cm": "tests/e2e/test_argocd.py does it",
     "kubectl apply --filename examples/argocd/": "as above",
+    "kubectl wheelyard why": "the quick start has no upstream; tests/e2e/test_policies.py types it",
     "helm rollback": "tests/e2e/test_helm.py does it",
     "helm test": "tests/e2e/test_helm.py does it",
     "gh ": "there is no GitHub",
