@@ -9,8 +9,11 @@ from wheelyard_operator.provision.issuer_answers import Answers, IssuerError
 from wheelyard_operator.provision.issuers import Fetch, discovered, public_keys
 from wheelyard_operator.resource import Manifest
 
-_ENDPOINT = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[1-9][0-9]{0,4})?(/[!$-;=?-\[\]_a-z~]*)?", re.ASCII)
-"""Without a login and without a fragment, which RFC 6749 (section 3) forbids. A query is allowed."""
+_ENDPOINT = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[1-9][0-9]{0,4})?(/[!$-;=?A-\[\]_a-z~]*)?", re.ASCII)
+"""Without a fragment, which RFC 6749 (section 3) forbids, and without a login: servers refuse any @.
+
+A query is allowed.
+"""
 _MAX_ENDPOINT_LENGTH = 2000
 _MAX_PORT = 65_535
 

@@ -68,6 +68,7 @@ def test_indexes_with_other_authorities_do_not_share_an_answer(providers: Provid
         "HTTPS://dex.example.com/x",
         "https://dex.example.com/x#y",
         "https://me:secret@dex.example.com/x",
+        "https://dex.example.com/x@y",
         "https://dex.example.com:0/x",
         "https://dex.example.com:65536/x",
         "https://dex.example.com/x y",

@@ -1,6 +1,7 @@
 """sessions.yaml of an index, and the condition SingleSignOnReady."""
 
 import base64
+import copy
 import json
 from typing import Any
 
@@ -74,6 +75,21 @@ def test_every_index_gets_a_key_that_stays(world: World) -> None:
     world.settle()
     assert served(world) == {"keys": [key]}
     assert "SingleSignOnReady" not in str(world.get("PackageIndex", "main")["status"])
+
+
+def test_an_index_of_an_earlier_operator_gets_a_key_and_no_new_pod(world: World) -> None:
+    """With `indexServers.image`, its servers may be older than the operator."""
+    declare(world, {})
+    earlier = world.kube.objects["Secret", "packages", "wheelyard-main-access"]
+    for key in ("sessions.yaml", "wheelyard.json"):
+        del earlier["data"][key]
+    objects = (("Deployment", "spec"), ("ConfigMap", "data"))
+    before = [copy.deepcopy(world.get(kind, "wheelyard-main")[part]) for kind, part in objects]
+    world.boot()
+    world.settle()
+    assert served(world).keys() == {"keys"}
+    assert [world.get(kind, "wheelyard-main")[part] for kind, part in objects] == before
+    assert "sessions" not in before[1]["index.yaml"]
 
 
 def test_an_index_without_pages_has_no_sessions_and_asks_no_provider(world: World) -> None:
