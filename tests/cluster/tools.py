@@ -133,7 +133,14 @@ HELM_UNITTEST = Tool(
     packages=("github.com/helm-unittest/helm-unittest/cmd/helm-unittest",),
     usual_time="about half a minute",
 )
-OF_TESTS = (ARGOCD, FLUX, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
+DEX = Tool(
+    name="dex",
+    module="dex",
+    requires="github.com/dexidp/dex",
+    packages=("github.com/dexidp/dex/cmd/dex",),
+    usual_time="about 2 minutes on 2 cores",
+)
+OF_TESTS = (ARGOCD, FLUX, DEX, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
 """What the cluster does without, and its tests do not."""
 
 
