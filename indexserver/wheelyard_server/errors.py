@@ -62,6 +62,28 @@ class InvalidPublisherError(WheelyardError):
         self.code = code
 
 
+class SignOnError(WheelyardError):
+    """A login with the provider of single sign-on cannot go on; the text says what to do."""
+
+
+class LoginNeededError(SignOnError):
+    """A session cannot be renewed without a page of the provider."""
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Log in again")
+
+
+class ProviderError(WheelyardError):
+    """The provider of single sign-on gives no usable answer."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` continues "The provider ..."."""
+        super().__init__(
+            f"The provider of single sign-on {reason}. Try again in a moment, or log in with a token or a password"
+        )
+        self.reason = reason
+
+
 class ForbiddenError(WheelyardError):
     """The principal is known but may not do this."""
 

@@ -1,8 +1,6 @@
 """Sends one event to the webhook: one POST, no redirect, and only to a host that is allowed (ADR 48)."""
 
 import asyncio
-import ssl
-from typing import NamedTuple
 
 from wheelyard_server.clock import WallClock
 from wheelyard_server.events.cloud_events import MEDIA_TYPE
@@ -10,15 +8,11 @@ from wheelyard_server.events.queue import Waiting
 from wheelyard_server.events.signing import SecretFolder, UnusableSecretError, signatures
 from wheelyard_server.settings.upstreams import Egress
 from wheelyard_server.settings.webhook import WebhookSettings
-from wheelyard_server.tls import client_context
 from wheelyard_server.upstream import urls
-from wheelyard_server.upstream.allowed_hosts import AllowedHosts
 from wheelyard_server.upstream.bodies import discard
-from wheelyard_server.upstream.connections import Connections
 from wheelyard_server.upstream.failures import NETWORK_ERRORS, ForbiddenTargetError, in_words
 from wheelyard_server.upstream.http_times import retry_after
-from wheelyard_server.upstream.proxies import Proxies, Proxy
-from wheelyard_server.upstream.urls import Origin
+from wheelyard_server.upstream.posts import Posts, Receiver
 
 ATTEMPT_SECONDS = 15
 """Timeout for an attempt, from the lookup of the host to the end of the answer's headers."""
@@ -38,26 +32,13 @@ class NotSentError(Exception):
         """How long the receiver asks to wait."""
 
 
-class _Reached(NamedTuple):
-    """How the receiver is reached."""
-
-    origin: Origin
-    through: tuple[Proxy, Origin] | None
-
-
 class Sender:
     """The receiver of one index's events."""
 
     def __init__(self, webhook: WebhookSettings, egress: Egress, clock: WallClock) -> None:
-        self._url = urls.parse(webhook.url)
-        self._allowed = _allowed(egress, *webhook.allowed_hosts)
-        self._reachable = _allowed(egress, *webhook.allowed_hosts, *egress.allowed_hosts)
-        """The hosts that connections may go to: the receiver's, and the proxy."""
-        self._proxies = Proxies(egress)
-        self._connections = Connections(self._reachable, ALLOWED_HOSTS)
+        receiver = Receiver(urls.parse(webhook.url), webhook.allowed_hosts, ALLOWED_HOSTS, webhook.ca_bundle)
+        self._posts = Posts(receiver, egress)
         self._secrets = SecretFolder(webhook.secret_folder)
-        self._authorities = webhook.ca_bundle
-        self._context: ssl.SSLContext | None = None
         self._clock = clock
 
     async def send(self, event: Waiting, *, is_again: bool) -> None:
@@ -71,24 +52,15 @@ class Sender:
             raise NotSentError(str(error)) from error
         except NETWORK_ERRORS as error:
             # Not chained: the text of the client's errors has the whole URL, perhaps with a secret.
-            raise NotSentError(in_words(error, urls.origin(self._url))) from None
+            raise NotSentError(in_words(error, self._posts.origin)) from None
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._connections.close()
+        await self._posts.close()
 
     async def _send(self, event: Waiting, *, is_again: bool) -> None:
-        reached = self._reached()
         headers = await asyncio.to_thread(self._headers, event)
-        answer = await self._connections.send(
-            self._url,
-            reached.origin,
-            headers,
-            tls=await self._tls(),
-            through=reached.through,
-            is_again=is_again,
-            body=event.body,
-        )
+        answer = await self._posts.send(event.body, headers, is_again=is_again)
         status, wait = answer.status, answer.headers.get("Retry-After", "")
         await discard(answer)
         if not 200 <= status < 300:
@@ -108,23 +80,3 @@ class Sender:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signatures(self._secrets.keys(), event.id, timestamp, event.body),
         }
-
-    def _reached(self) -> _Reached:
-        origin = urls.origin(self._url)
-        if not self._allowed.lists(origin):
-            raise ForbiddenTargetError(f"is at {origin.name}, which {ALLOWED_HOSTS} does not list")
-        route = self._proxies.route(origin)
-        if route is not None and not self._reachable.lists(route[1]):
-            raise ForbiddenTargetError(
-                f"must be reached through the proxy {route[1].name}, which {ALLOWED_HOSTS} does not list"
-            )
-        return _Reached(origin, route)
-
-    async def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = await asyncio.to_thread(client_context, self._authorities)
-        return self._context
-
-
-def _allowed(egress: Egress, *hosts: str) -> AllowedHosts:
-    return AllowedHosts(Egress(allowed_hosts=hosts, denied_networks=egress.denied_networks))

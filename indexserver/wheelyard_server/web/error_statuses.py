@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.InvalidRequestError: 400,
     errors.InvalidUploadError: 400,
+    errors.SignOnError: 400,
     errors.FilenameDeletedError: 400,
     errors.UnauthenticatedError: 401,
     errors.ForbiddenError: 403,
@@ -29,6 +30,7 @@ _STATUS: dict[type[errors.WheelyardError], int] = {
     errors.TooManyAttemptsError: 429,
     errors.TooManyNewNamesError: 429,
     errors.RefreshedLatelyError: 429,
+    errors.ProviderError: 502,
     errors.UpstreamAnswerError: 502,
     errors.BusyError: 503,
     errors.UnsafeStorageError: 503,
