@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from support.issuers import TestIssuer
 from support.properties import given
 from support.tls import certificate_of_an_authority
 from unit.wheelyard_operator.fakes import RSA_KEY, exception_body
-from unit.wheelyard_operator.reconcile.fields import OIDC, POLICY, TORCH
+from unit.wheelyard_operator.reconcile.fields import CERTIFICATES, OIDC, POLICY, TORCH
 from wheelyard_operator import passwords as operator_passwords
 from wheelyard_operator import tokens as operator_tokens
 from wheelyard_operator.desired.access_file import AcceptedUser, TrustedIssuers, access_file, packed
@@ -32,6 +33,7 @@ from wheelyard_operator.kubectl.verify_job import verify_job
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.openid_provider import Provider
 from wheelyard_operator.policy_minimum import RULES, PolicyMinimum
+from wheelyard_operator.provision import providers
 from wheelyard_operator.reconcile.server_policy import ServerPolicy
 from wheelyard_operator.resource import IndexUser, PackageException, PackageIndex, SingleSignOn
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
@@ -42,6 +44,7 @@ from wheelyard_server import settings as server_settings
 from wheelyard_server.access import access_file as server_access
 from wheelyard_server.access import tokens as server_tokens
 from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
+from wheelyard_server.access.open_id_provider import MappedGroup, OpenIdProvider
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import Access, access_of
 from wheelyard_server.access.rules import ANONYMOUS, Method, Verb
@@ -329,6 +332,42 @@ def test_index_yaml_says_which_pages_there_are() -> None:
         read = server_settings.parse(index_file(index(web=web), OPERATOR).encode())
         assert (read.web, read.sessions_file) == (expected, sessions)
     assert server_web.SESSIONS_FILE == SESSIONS_FILE
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=253)
+ENDPOINTS = st.from_regex(providers._ENDPOINT, fullmatch=True).filter(providers._is_endpoint)
+"""All that the operator takes from a discovery document."""
+
+
+@given(
+    endpoint=ENDPOINTS,
+    client=PRINTABLE,
+    claim=PRINTABLE,
+    secret=PRINTABLE,
+    group=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=253).filter(
+        lambda text: not re.search(r"[\x00-\x1f\x7f]", text)
+    ),
+)
+def test_the_server_parses_every_provider_that_the_operator_may_write(
+    endpoint: str, client: str, claim: str, secret: str, group: str
+) -> None:
+    """A file that servers refuse would cost the login by form, too."""
+    body = {**OIDC, "clientId": client, "groupsClaim": claim, "groups": [{"provider": group, "group": "platform"}]}
+    provider = replace(DEX, authorization_endpoint=endpoint, token_endpoint=endpoint)
+    section = oidc_section(SingleSignOn.parse(body), provider, secret, CERTIFICATES[0])
+    read = msgspec.convert(yaml.safe_load(sessions_file(SessionsRecord("key"), section))["oidc"], OpenIdProvider)
+    assert read == OpenIdProvider(
+        issuer="https://ci.example",
+        client_id=client,
+        client_secret=secret,
+        authorization_endpoint=endpoint,
+        token_endpoint=endpoint,
+        keys=(RSA_KEY,),
+        scopes=("openid",),
+        groups_claim=claim,
+        groups=(MappedGroup(provider=group, group="platform"),),
+        ca_bundle=CERTIFICATES[0],
+    )
 
 
 def test_index_yaml_has_the_feed_of_advisories_and_the_fetch_log() -> None:
