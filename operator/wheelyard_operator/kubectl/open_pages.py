@@ -5,6 +5,7 @@ import webbrowser
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from wheelyard_operator.condition_types import EXPOSED
 from wheelyard_operator.kubectl.annotations import display_name
 from wheelyard_operator.kubectl.connection import Connection
 from wheelyard_operator.kubectl.errors import PluginError
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace, connection: Connection, terminal: Termina
         raise PluginError(f"{display_name(index)} has no pages: spec.web.enabled is false.")
     if index.external.url and not (arguments.forward or arguments.port):
         _show(index.external.url, terminal, in_browser=arguments.browser)
+        _warn(index, terminal)
         return 0
     try:
         with forwarded(connection, index, arguments.port) as forward:
@@ -62,6 +64,12 @@ def _show(url: str, terminal: Terminal, *, in_browser: bool) -> None:
     terminal.line(url)
     if in_browser and not webbrowser.open(url):
         terminal.note("No browser was found here: open the URL yourself.")
+
+
+def _warn(index: PackageIndex, terminal: Terminal) -> None:
+    for each in index.status.get("conditions", ()):
+        if each["type"] == EXPOSED and each["status"] != "True":
+            terminal.note(f"The URL may not work now: {each['message']}")
 
 
 def _keep(forward: Forward, index: PackageIndex, terminal: Terminal) -> NoReturn:

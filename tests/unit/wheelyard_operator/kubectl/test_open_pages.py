@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.wheelyard_operator.kubectl.plugin import Plugin, reconciled_index, running_server
+from unit.wheelyard_operator.kubectl.plugin import Plugin, conditions, reconciled_index, running_server
 from wheelyard_operator.kubectl.forward import Forward
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -75,6 +75,15 @@ def test_an_external_url_is_opened_in_a_browser_if_asked(plugin: Plugin, opened:
     assert opened == []
     assert plugin("open", "main", "--browser").out == "https://a.example.com/team/pypi/\n"
     assert opened == ["https://a.example.com/team/pypi/"]
+
+
+def test_it_says_if_the_url_may_not_work(plugin: Plugin) -> None:
+    plugin.kube.put(
+        reconciled_index(spec=INGRESS, status={"conditions": conditions(Ready="False", Exposed="False")})
+    )
+    shown = plugin("open", "main")
+    assert (shown.code, shown.out) == (0, "https://pypi.example.com/\n")
+    assert shown.err == "The URL may not work now: The message of Exposed.\n"
 
 
 def test_without_a_browser_it_says_so(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
