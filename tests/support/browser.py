@@ -12,7 +12,7 @@ from cluster import debian
 
 SECONDS = 120
 """Until a page must have said something."""
-_OPTIONS = (
+OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
@@ -46,7 +46,7 @@ class Site:
     def said(self, path: str, profile: Path) -> str:
         """Open a page in a fresh browser, and return what it says."""
         debian.install_packages(("chromium",))
-        command = ["chromium", *_OPTIONS, f"--user-data-dir={profile}", f"{self.origin}{path}"]
+        command = ["chromium", *OPTIONS, f"--user-data-dir={profile}", f"{self.origin}{path}"]
         log = profile.with_suffix(".log")
         with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as browser:
             try:
