@@ -91,8 +91,12 @@ matrix: $(READY) ## The tests of `integration` with all other clients instead of
 	$(BIN)/pytest $(PARALLEL) -m matrix tests/integration
 
 .PHONY: browser
-browser: $(READY) ## Pages of other sites, and pip in the browser, in a real Chromium; not part of `make test`
+browser: $(READY) ## The pages for people, pages of other sites, and pip, in a real Chromium; not part of `make test`
 	$(BIN)/pytest -m browser tests/integration
+
+.PHONY: screens
+screens: $(READY) ## Take the pictures of the pages for people again, in docs/pictures, in a real Chromium
+	@PYTHONPATH=tests:indexserver:operator $(BIN)/python -m support.screens docs/pictures
 
 .PHONY: release-tests
 release-tests: $(READY) ## The image of a release, built twice, and run on amd64 and arm64; CI runs it after `make test`

@@ -69,16 +69,23 @@ class Chromium:
         context = (await self.send("Target.createBrowserContext"))["browserContextId"]
         target = (await self.send("Target.createTarget", url="about:blank", browserContextId=context))["targetId"]
         session = (await self.send("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
-        page = self._pages[session] = Page(self, session)
+        page = self._pages[session] = Page(self, session, context)
         for domain in ("Page", "Runtime", "Network", "Log", "DOM", "Accessibility"):
             await page.send(f"{domain}.enable")
         await page.send("Page.setLifecycleEventsEnabled", enabled=True)
+        # Several pages are open, and each acts like the one in front.
+        await page.send("Emulation.setFocusEmulationEnabled", enabled=True)
         await page.look(width, scheme)
         if not has_scripts:
             await page.send("Emulation.setScriptExecutionDisabled", value=True)
         yield page
         await self.send("Target.disposeBrowserContext", browserContextId=context)
         del self._pages[session]
+
+    async def allow_clipboard(self, page: "Page") -> None:
+        """Let a page read and write the clipboard, as people do who are asked."""
+        permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        await self.send("Browser.grantPermissions", permissions=permissions, browserContextId=page.context)
 
 
 @dataclass
@@ -87,6 +94,8 @@ class Page:
 
     browser: Chromium
     session: str
+    context: str
+    """Its cookies, its storage and its permissions."""
     complaints: list[str] = field(default_factory=list)
     """Errors and warnings of the console, of scripts, and of the network, with their texts."""
     requests: list[str] = field(default_factory=list)
@@ -138,7 +147,7 @@ class Page:
 
     async def look(self, width: int, scheme: Scheme) -> None:
         """Set the width in pixels and the color scheme."""
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 800}  # noqa: PLR2004
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 800}
         await self.send("Emulation.setDeviceMetricsOverride", **metrics)
         feature = {"name": "prefers-color-scheme", "value": scheme}
         await self.send("Emulation.setEmulatedMedia", features=[feature])
@@ -155,6 +164,13 @@ class Page:
         result = await self.send("Runtime.evaluate", **sent)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
+
+    async def eventually(self, expression: str) -> Any:
+        """Return the value of an expression once it is true."""
+        async with asyncio.timeout(SECONDS):
+            while not (value := await self.evaluate(expression)):
+                await asyncio.sleep(0.02)
+        return value
 
     async def press(self, *keys: str, shift: bool = False) -> None:
         """Press keys: `Tab`, `Enter`, and the like."""
@@ -192,9 +208,9 @@ class Page:
         """Return roles and names of all that a screen reader knows and that has a name."""
         return [f"{node['role']['value']} {_name(node)}" for node in await self.accessibility() if _name(node)]
 
-    async def screen(self) -> bytes:
-        """Return a picture of the whole page, as PNG."""
-        sent = {"format": "png", "captureBeyondViewport": True}
+    async def picture(self, quality: int = 80) -> bytes:
+        """Return a picture of the whole page, as WebP."""
+        sent = {"format": "webp", "quality": quality, "captureBeyondViewport": True}
         return base64.b64decode((await self.send("Page.captureScreenshot", **sent))["data"])
 
     async def overflow(self) -> int:

@@ -1,6 +1,7 @@
 """Checks what one principal may do, and records each attempt."""
 
 from wheelyard_server.access.audit import AuditRecord
+from wheelyard_server.access.rights import Right
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from wheelyard_server.names import NormalizedName
@@ -19,6 +20,19 @@ class PermissionChecks:
     def verbs(self) -> tuple[Verb, ...]:
         """Return the verbs that the principal may use on at least some projects."""
         return tuple(verb for verb in Verb if self._rules.allows_some(self.principal, verb))
+
+    @property
+    def rights(self) -> tuple[Right, ...]:
+        """Return what the principal may do at its listener, and as which subjects."""
+        found = (Right.of(grant).for_principal(self.principal) for grant in self._rules.grants)
+        return tuple(right for right in found if right.subjects)
+
+    @property
+    def rights_of_everybody(self) -> tuple[Right, ...]:
+        """Return all grants of the listener, for principals that may manage the whole index; () for others."""
+        if not self._rules.allows_all(self.principal, Verb.MANAGE):
+            return ()
+        return tuple(map(Right.of, self._rules.grants))
 
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)

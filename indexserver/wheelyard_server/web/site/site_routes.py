@@ -5,11 +5,15 @@ from collections.abc import Iterable, Iterator
 from aiohttp import web
 
 from wheelyard_server.web.http.redirects import moved_permanently
+from wheelyard_server.web.site.access import access
 from wheelyard_server.web.site.assets import ASSETS, asset
 from wheelyard_server.web.site.home import home
+from wheelyard_server.web.site.projects import projects
 
 _PAGES = [
     web.get("/", home),
+    web.get("/projects/", projects),
+    web.get("/access/", access),
 ]
 
 

@@ -138,12 +138,17 @@ REFUSED_TO_EVERYONE = {
 }
 """Answers to those who may ask, if it is not 200."""
 LISTINGS = ("/simple/", "/api/v1/projects")
+PAGES_OF_LISTS = {("GET", "/projects/")}
+"""Pages with lists, tested by their links."""
 FOR_SOME_PROJECTS = {("POST", "/api/v1/policy/plan"), ("GET", "/api/v1/vulnerabilities")}
 """For users with a permission on any project, tested with their handlers."""
 FOR_EVERYBODY = {
     ("GET", "/"),
+    ("GET", "/access/"),
     ("GET", "/_/site/{sha256}/{filename}"),
     # Redirects, which look nothing up, or tell nothing of what may not be read.
+    ("GET", "/access"),
+    ("GET", "/projects"),
     ("GET", "/simple"),
     ("GET", "/legacy"),
     ("GET", "/legacy/"),
@@ -268,12 +273,28 @@ async def test_lists_have_readable_projects_and_no_others(
     assert {each["name"] for each in json.loads(await answer.read())["projects"]} == readable
 
 
+@pytest.mark.parametrize(("method", "path"), sorted(PAGES_OF_LISTS))
+async def test_pages_without_a_session_list_what_anonymous_may_read(
+    client: Client, listener: Listener, method: str, path: str
+) -> None:
+    headers = auth(token_of("boss"))  # Pages never read it.
+    answer = await client.request(method, path, headers=headers, allow_redirects=False)
+    readable = {
+        project for project, verbs in zip(PROJECTS, MAY["anonymous", listener], strict=True) if "r" in verbs
+    }
+    assert answer.status == (200 if readable else 303)
+    text = await answer.text()
+    assert {project for project in PROJECTS if f"/project/{project}/" in text} == readable
+
+
 def test_no_route_is_left_out() -> None:
     tested = {(method, _generic(path)) for routes in ROUTES_BY_VERB.values() for method, path in routes}
     listings = {("GET", path) for path in LISTINGS}
     routes = {(each.method, _generic(each.path)) for each in ROUTES}
     of_all = set(ROUTES_OF_THE_WHOLE_INDEX) | FOR_SOME_PROJECTS
-    assert routes - FOR_EVERYBODY == tested | listings | of_all | {("GET", "/mirror/{upstream}/{path:.+}")}
+    assert routes - FOR_EVERYBODY == tested | listings | PAGES_OF_LISTS | of_all | {
+        ("GET", "/mirror/{upstream}/{path:.+}")
+    }
 
 
 def _generic(path: str) -> str:
