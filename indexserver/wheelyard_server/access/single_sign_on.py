@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from wheelyard_server.access.id_tokens import Person, person_of
 from wheelyard_server.access.open_id_provider import OpenIdProvider
-from wheelyard_server.access.pending_logins import PendingLogin
+from wheelyard_server.access.pending_logins import PendingLogin, signed, verified
 from wheelyard_server.clock import WallClock
 from wheelyard_server.errors import ForbiddenError, LoginNeededError, NotFoundError, SignOnError
 from wheelyard_server.openid import Client, CodeGrant, TokenEndpoint
@@ -25,6 +25,25 @@ _NOT_SILENT = frozenset(
 """Answers to `prompt=none`: the provider would have to show a page (OpenID Connect Core 1.0, 3.1.2.6)."""
 
 
+class Basis(NamedTuple):
+    """The part of the sessions file that single sign-on is based on."""
+
+    provider: OpenIdProvider | None
+    keys: tuple[str, ...]
+    """32 bytes each, in URL-safe base64. The first signs, all verify."""
+
+
+class Begun(NamedTuple):
+    """A login that has begun."""
+
+    state: str
+    """Names the login in the provider's answer."""
+    cookie: str
+    """Kept by the browser until the answer comes."""
+    url: str
+    """Where the browser goes now."""
+
+
 class SignedOn(NamedTuple):
     """A person with groups that count here."""
 
@@ -36,19 +55,34 @@ class SignedOn(NamedTuple):
 class SingleSignOn:
     """Logins with the provider that is in force."""
 
-    def __init__(
-        self, provider: Callable[[], OpenIdProvider | None], endpoint: TokenEndpoint, clock: WallClock
-    ) -> None:
-        """Take a function that returns the provider in force, None if there is none."""
-        self._provider = provider
+    def __init__(self, basis: Callable[[], Basis], endpoint: TokenEndpoint, clock: WallClock) -> None:
+        """Take a function that returns the basis in force."""
+        self._basis = basis
         self._endpoint = endpoint
         self._clock = clock
 
-    def begin(self, redirect_uri: str, next_path: str, *, is_silent: bool) -> tuple[PendingLogin, str]:
-        """Return a new login, and the URL to send the browser to; raise `NotFoundError` without a provider."""
+    @property
+    def issuer(self) -> str:
+        """Return the provider in force, "" if there is none."""
+        provider = self._basis().provider
+        return provider.issuer if provider else ""
+
+    def begin(self, redirect_uri: str, next_path: str, *, is_silent: bool) -> Begun:
+        """Return a new login; raise `NotFoundError` without a provider."""
         provider = self._known()
         login = PendingLogin.begin(provider.issuer, redirect_uri, next_path, is_silent=is_silent)
-        return login, _authorization_url(provider, login)
+        cookie = signed(login, self._basis().keys, self._clock())
+        return Begun(login.state, cookie, _authorization_url(provider, login))
+
+    def pending(self, cookie: str) -> PendingLogin:
+        """Return the login that a browser has begun; raise `SignOnError` if it has begun none lately."""
+        login = verified(cookie, self._basis().keys, self._clock())
+        if login is None:
+            raise SignOnError(
+                "This answer of the provider belongs to no login that this browser has begun in the last 10 "
+                "minutes. Log in again"
+            )
+        return login
 
     async def finish(self, login: PendingLogin, answer: Mapping[str, str], address: str) -> SignedOn:
         """Return who has logged in, by the provider's answer: the query that the browser brought.
@@ -67,7 +101,7 @@ class SingleSignOn:
         return SignedOn(person, _known_groups(provider, person))
 
     def _known(self) -> OpenIdProvider:
-        provider = self._provider()
+        provider = self._basis().provider
         if provider is None:
             raise NotFoundError("This index has no single sign-on: log in with a token or a password")
         return provider

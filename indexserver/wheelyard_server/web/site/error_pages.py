@@ -29,19 +29,24 @@ async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamR
     except UnauthenticatedError:
         return to_login(request)
     except WheelyardError as error:
-        return await _page(request, error)
+        return await error_page(request, error)
 
 
 def to_login(request: web.Request) -> web.Response:
     """Return the redirect to the login page, which leads back."""
     is_page = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
-    query = f"?{urlencode({'next': request.path_qs})}" if is_page else ""
-    location = f"{relative(request, LOGIN)}{query}"
+    location = login_url(request, request.path_qs) if is_page else relative(request, LOGIN)
     # Neither a challenge of HTTP nor a status that browsers answer with a login of their own.
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
 
 
-async def _page(request: web.Request, error: WheelyardError) -> web.Response:
+def login_url(request: web.Request, next_path: str) -> str:
+    """Return the reference to the login page, which leads to a path of this index."""
+    return f"{relative(request, LOGIN)}?{urlencode({'next': next_path})}"
+
+
+async def error_page(request: web.Request, error: WheelyardError) -> web.Response:
+    """Return the page of an error."""
     status = HTTPStatus(status_of(error))
     sentence = _STORAGE_FAILS if isinstance(error, StorageError) else str(error)[:_MAX_SENTENCE_LENGTH]
     return await request.app[SITE].page(

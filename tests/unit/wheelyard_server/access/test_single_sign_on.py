@@ -8,10 +8,11 @@ import pytest
 from support.sign_on import CLIENT, ISSUER, NOW, PROVIDER, provider
 from wheelyard_server.access.open_id_provider import OpenIdProvider
 from wheelyard_server.access.pending_logins import PendingLogin
-from wheelyard_server.access.single_sign_on import MAX_CODE_LENGTH, SignedOn, SingleSignOn
+from wheelyard_server.access.single_sign_on import MAX_CODE_LENGTH, Basis, SignedOn, SingleSignOn
 from wheelyard_server.errors import ForbiddenError, LoginNeededError, NotFoundError, SignOnError
 from wheelyard_server.openid import Client, CodeGrant
 
+KEYS = ("A" * 43,)
 CALLBACK = "https://pypi.example.com/login/oidc/callback/"
 
 
@@ -34,14 +35,16 @@ class Flow:
     def __init__(self) -> None:
         self.provider: OpenIdProvider | None = provider()
         self.endpoint = Endpoint()
-        self.sign_on = SingleSignOn(lambda: self.provider, self.endpoint, lambda: NOW)
+        self.sign_on = SingleSignOn(lambda: Basis(self.provider, KEYS), self.endpoint, lambda: NOW)
         self.login: PendingLogin | None = None
 
     def begin(self, *, is_silent: bool = False) -> dict[str, str]:
         """Begin a login; return the query that the provider gets."""
-        self.login, url = self.sign_on.begin(CALLBACK, "/project/a/", is_silent=is_silent)
+        begun = self.sign_on.begin(CALLBACK, "/project/a/", is_silent=is_silent)
+        self.login = self.sign_on.pending(begun.cookie)
+        assert self.login.state == begun.state
         self.endpoint.nonce = self.login.nonce
-        return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
+        return {name: value for name, (value,) in parse_qs(urlsplit(begun.url).query).items()}
 
     async def finish(self, **answer: str) -> SignedOn:
         """Bring the answer of the provider, with these changes."""
@@ -78,6 +81,18 @@ def test_the_query_of_an_endpoint_is_kept_and_openid_is_always_asked_for(flow: F
     flow.provider = provider(authorization_endpoint=f"{ISSUER}/auth?tenant=a%2Fb", scopes=("profile",))
     query = flow.begin()
     assert (query["tenant"], query["scope"], query["client_id"]) == ("a/b", "openid profile", CLIENT)
+
+
+@pytest.mark.parametrize("cookie", ["", "eyJ.eyJ.abc"])
+def test_an_answer_without_a_login_is_refused(flow: Flow, cookie: str) -> None:
+    with pytest.raises(SignOnError, match="no login that this browser has begun"):
+        flow.sign_on.pending(cookie)
+
+
+def test_the_provider_in_force_has_a_name(flow: Flow) -> None:
+    assert flow.sign_on.issuer == ISSUER
+    flow.provider = None
+    assert flow.sign_on.issuer == ""
 
 
 async def test_a_person_logs_in(flow: Flow) -> None:
