@@ -37,7 +37,7 @@ def locks() -> Iterator[Lock]:
     """Return all lock files; the image's follows that of development, which it is a part of."""
     hashes = "--generate-hashes"
     yield Lock("pyproject.toml", DEVELOPMENT, (hashes, "--all-extras", "--group", "dev"))
-    image = ("--extra", "operator", "--extra", "tracing", "--constraint", DEVELOPMENT)
+    image = ("--extra", "operator", "--extra", "tracing", "--extra", "web", "--constraint", DEVELOPMENT)
     yield Lock("pyproject.toml", IMAGE, (hashes, *image, *_WHEELS_ONLY))
     for source in sorted(ROOT.glob("tests/*/locks/*.in")):
         path = source.relative_to(ROOT)

@@ -38,6 +38,7 @@ from wheelyard_server.events.delivery import LAST_SECONDS
 from wheelyard_server.events.opening import Webhook, open_webhook
 from wheelyard_server.feed.opening import open_feed
 from wheelyard_server.followed_file import CHECK_SECONDS
+from wheelyard_server.readmes.opening import open_readmes
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
 from wheelyard_server.storage.measured import MeasuredStorage
@@ -64,6 +65,7 @@ from wheelyard_server.web.http.lifecycle import LIFECYCLE, Lifecycle
 from wheelyard_server.web.pages.rendering import OriginPageCache
 from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import CORS_HANDLERS, routes
+from wheelyard_server.web.site.descriptions import READMES
 from wheelyard_server.web.site.error_pages import PAGES, errors_as_pages
 from wheelyard_server.web.site.site import SITE, Site
 from wheelyard_server.web.site.site_routes import PAGE_HANDLERS
@@ -137,6 +139,8 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     app[LISTENER_PORTS] = ListenerPorts(settings.listeners.external.port if settings.listeners.external else None)
     app[ADMISSION] = Admission(settings.limits, budget)
     _add_pages(app, settings)
+    app[READMES] = open_readmes(settings, metrics.count_readme)
+    app.on_cleanup.append(_close_readmes)
     if settings.performance.fast_lane:
         app[LANE] = _fast_lane(app, settings, RequestLog(log_handler, enabled=settings.logs.requests), sampling)
     listeners = settings.listeners
@@ -328,6 +332,10 @@ async def _close_connections(app: web.Application) -> None:
     for each in app[UPSTREAMS].values():
         await each.close()
     await app[CATALOG].advisories.close()
+
+
+async def _close_readmes(app: web.Application) -> None:
+    await app[READMES].close()
 
 
 async def _close_passwords(app: web.Application) -> None:

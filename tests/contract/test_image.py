@@ -20,7 +20,7 @@ DOCKERFILES = ("Dockerfile", "tests/cluster/dependencies.Dockerfile", "tests/clu
 def test_the_image_has_all_that_the_project_requires() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    required = [*project["dependencies"], *extras["operator"], *extras["tracing"]]
+    required = [*project["dependencies"], *extras["operator"], *extras["tracing"], *extras["web"]]
     pinned = re.findall(r"^\S+==\S+", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE)
     names = {canonicalize_name(Requirement(each).name) for each in pinned}
     assert {canonicalize_name(Requirement(each).name) for each in required} <= names

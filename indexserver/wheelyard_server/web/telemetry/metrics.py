@@ -81,6 +81,9 @@ class Metrics:
             buckets=_STORAGE_BOUNDS,
             registry=self.registry,
         )
+        self._readmes = Counter(
+            "wheelyard_readmes", "READMEs by their outcome.", ("outcome",), registry=self.registry
+        )
         usable = Gauge(
             "wheelyard_access_file_usable",
             "1 if the newest access file is in force, 0 if it was refused.",
@@ -118,6 +121,10 @@ class Metrics:
         """Count a call of the storage; see `MeasuredStorage`."""
         self._storage_calls.labels(operation, outcome).inc()
         self._storage_seconds.labels(operation).observe(seconds)
+
+    def count_readme(self, outcome: str) -> None:
+        """Count a README that was rendered, or not; see `readmes.frames.Outcome`."""
+        self._readmes.labels(outcome).inc()
 
     def export_catalog(self, counts: Counts) -> None:
         """Export what the catalog counts."""
