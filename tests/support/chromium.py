@@ -152,6 +152,14 @@ class Page:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         await self.send("Emulation.setEmulatedMedia", features=[feature])
 
+    async def ignore_policy(self) -> None:
+        """Ignore the Content-Security-Policy of all pages that are opened from now on."""
+        await self.send("Page.setBypassCSP", enabled=True)
+
+    async def settle(self) -> None:
+        """Wait until the page has been painted twice: what begins with its first picture has begun."""
+        await self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     async def open(self, url: str) -> None:
         """Open a URL and wait until all of it has loaded."""
         async with self.loading():
