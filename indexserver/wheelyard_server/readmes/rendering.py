@@ -67,8 +67,8 @@ def load() -> None:
     # it would read for each text.
     Writer.apply_template = lambda _writer: ""
     readme_renderer.rst.SETTINGS["stylesheet_path"] = ""
-    # For each name that it does not know, Pygments would look for plugins in all installed
-    # packages.
+    # For a name that it does not know, Pygments would look for plugins in all installed packages,
+    # which a renderer cannot read.
     pygments.plugin.iter_entry_points = lambda _group: ()
     for folder in (docutils.parsers.rst.directives, pygments.lexers):
         for module in iter_modules([str(Path(folder.__file__).parent)]):

@@ -59,6 +59,7 @@ async def test_middlewares_are_in_an_order_that_each_of_them_relies_on(settings:
         "lifecycle.Lifecycle.middleware",  # A request that comes too early reaches nothing else.
         "metrics.Metrics.middleware",  # It counts the statuses that errors become,
         "error_statuses.errors_as_responses",  # which is here.
+        "error_pages.errors_as_pages",  # So that a page for people says what went wrong.
         "audit.audit_requests",  # It records what is refused to another site,
         "cross_site.refuse_cross_site",  # which is here, before any handler.
         "unsent.Unsent.middleware",

@@ -1,6 +1,3 @@
-import os
-import platform
-
 import pytest
 
 from support.readme_child import attempts
@@ -8,7 +5,6 @@ from wheelyard_server.readmes import walls
 from wheelyard_server.readmes.child_process import Child
 from wheelyard_server.readmes.frames import Task
 from wheelyard_server.readmes.markups import Markup
-from wheelyard_server.readmes.system_calls import filter_system_calls
 
 NEW_DESCRIPTORS = {"libc: socket", "libc: read", "libc: read the environment", "libc: write", "libc: pipe"}
 
@@ -46,24 +42,6 @@ class TestWithoutAFilter:
     ) -> None:
         await (await Child.start(command)).close()
         assert "have no filter of system calls" in caplog.text
-
-
-def test_the_filter_is_for_the_architectures_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert platform.machine() in {"x86_64", "aarch64"}
-    monkeypatch.setattr(platform, "machine", lambda: "s390x")
-    assert filter_system_calls() is False
-
-
-def test_a_call_that_is_not_allowed_fails_and_ends_nothing() -> None:
-    pid = os.fork()
-    if pid == 0:
-        filtered = filter_system_calls()
-        try:
-            os.getcwd()  # noqa: PTH109 - the plain call is what is tried
-        except PermissionError:
-            os._exit(0 if filtered else 1)
-        os._exit(2)
-    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_a_renderer_has_less_memory_than_a_pod() -> None:
