@@ -9,6 +9,8 @@ import gc
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -35,6 +37,8 @@ _OUTCOMES = {0: Outcome.RENDERED, _INVALID: Outcome.INVALID, _LARGE: Outcome.LAR
 _LIMITS = {signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL}
 """The signals of a limit in time. Also SIGKILL by the kernel if a machine has no memory left."""
 _MAX_FILES = 1 << 16
+_NICE = 10
+"""A server that has work to do gets about ten times as much of a processor: sched(7)."""
 SLOW_SECONDS = walls.PROCESSOR_SECONDS / 4
 """Less processor time than this in all of the time is the fault of the machine."""
 
@@ -50,9 +54,16 @@ def serve(render: Renderer) -> None:
 
 
 def _detach() -> None:
-    """Keep nothing of the server but the pipes."""
+    """Keep nothing of the server but the pipes, and stand back behind it."""
     os.closerange(3, _MAX_FILES)
     os.chdir("/")
+    os.nice(_NICE)
+    # One of several processes of a server is bound to some processors, which it needs itself.
+    with suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    # If memory runs out, the kernel ends this process before the server: proc_pid_oom_score_adj(5).
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _can_filter() -> bool:

@@ -20,7 +20,7 @@ from wheelyard_server.readmes.frames import Answer
 
 log = logging.getLogger(__name__)
 
-MEMORY_BYTES = 4 * 1024 * 1024
+MEMORY_BYTES = 2 * 1024 * 1024
 DISK_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 300
 """Bytes of an entry without HTML."""

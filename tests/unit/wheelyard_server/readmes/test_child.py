@@ -64,6 +64,12 @@ async def test_it_ends_when_its_server_does(command: tuple[str, ...]) -> None:
     assert not Path(f"/proc/{child.pid}").exists()
 
 
+async def test_it_stands_back_behind_its_server(child: Child) -> None:
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) >= min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
+    assert os.sched_getaffinity(child.pid) >= os.sched_getaffinity(0)
+    assert Path(f"/proc/{child.pid}/oom_score_adj").read_text() == "1000\n"
+
+
 async def test_texts_of_all_scripts_come_back_as_they_are(child: Child) -> None:
     text = "h\N{LATIN SMALL LETTER E WITH ACUTE} \N{SNOWMAN} \N{PILE OF POO}"
     assert (await ask(child, text)).html == f"<p>{text}</p>"
