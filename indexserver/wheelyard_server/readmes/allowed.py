@@ -7,7 +7,7 @@ after it is read, as `<script>` or `<svg>` would.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 TAGS = frozenset(
@@ -78,13 +78,24 @@ class ForeignHtmlError(Exception):
 
 def check(html: str) -> None:
     """Raise `ForeignHtmlError` unless this is a sequence of whole, allowed elements; takes linear time."""
-    if "<" in _TAG.sub("", html):
+    opened: list[str] = []
+    known: set[str] = set()
+    end = 0
+    # One tag after the other: in a thread, this lets the server's loop run in between.
+    for found in _TAG.finditer(html):
+        tag, closing, name, attributes = found[0], found[1], found[2], found[3]
+        if "<" in html[end : found.start()]:
+            break
+        # Tags repeat: an element of highlighted code has one of about fifty.
+        if tag not in known:
+            _check_tag(closing, name, attributes)
+            known.add(tag)
+        _nest(opened, closing, name)
+        end = found.end()
+    if "<" in html[end:]:
         raise ForeignHtmlError("something that is no tag")
-    tags = _TAG.findall(html)
-    # Tags repeat: an element of highlighted code has one of about fifty.
-    for closing, name, attributes in set(tags):
-        _check_tag(closing, name, attributes)
-    _check_nesting((closing, name) for closing, name, _ in tags)
+    if opened:
+        raise ForeignHtmlError(f"<{opened[-1]}> without an end")
 
 
 def _check_tag(closing: str, name: str, attributes: str) -> None:
@@ -101,16 +112,12 @@ def is_allowed(tag: str, attribute: str, value: str) -> bool:
     return wanted is not None and re.fullmatch(wanted, value) is not None
 
 
-def _check_nesting(tags: Iterator[tuple[str, str]]) -> None:
-    """Check that no tag closes an element of the page around the README, or leaves one open."""
-    opened: list[str] = []
-    for closing, name in tags:
-        if closing:
-            if not opened or opened.pop() != name:
-                raise ForeignHtmlError(f"</{name}>")
-        elif name not in _VOID:
-            opened.append(name)
-            if len(opened) > MAX_DEPTH:
-                raise ForeignHtmlError("elements that are nested too deeply")
-    if opened:
-        raise ForeignHtmlError(f"<{opened[-1]}> without an end")
+def _nest(opened: list[str], closing: str, name: str) -> None:
+    """Open or close an element; no tag may close one of the page around the README."""
+    if closing:
+        if not opened or opened.pop() != name:
+            raise ForeignHtmlError(f"</{name}>")
+    elif name not in _VOID:
+        opened.append(name)
+        if len(opened) > MAX_DEPTH:
+            raise ForeignHtmlError("elements that are nested too deeply")
