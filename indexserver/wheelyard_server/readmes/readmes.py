@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -223,5 +224,6 @@ def _plain(text: str, note: str = "") -> Readme:
     return Readme(f'<pre class="text">{escape(shown)}</pre>', note)
 
 
+@cache
 def _edition() -> str:
     return " ".join([_EDITION, *(f"{each}={version(each)}" for each in _LIBRARIES)])
