@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 from wheelyard_server.readmes.child_process import ANSWER_SECONDS, COMMAND, Child, ChildError
@@ -68,18 +67,18 @@ class Readmes:
 
     def __init__(
         self,
-        folder: Path | None,
+        kept: KeptReadmes | None,
         count: Callable[[str], None],
         *,
         images: bool = False,
         command: Sequence[str] | None = COMMAND,
         times: Times | None = None,
     ) -> None:
-        """`folder` keeps READMEs on the disk; `count` is called with each `Outcome`.
+        """`kept` has READMEs on the disk, too; `count` is called with each `Outcome`.
 
         `command` starts the child; without it, all READMEs are plain text.
         """
-        self._kept = KeptReadmes(folder)
+        self._kept = kept or KeptReadmes(None)
         self._count = count
         self._images = images
         self._command = command

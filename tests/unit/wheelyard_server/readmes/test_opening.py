@@ -6,6 +6,7 @@ import pytest
 
 from support.patience import until
 from wheelyard_server.readmes import opening
+from wheelyard_server.readmes.kept import KeptReadmes
 from wheelyard_server.readmes.opening import open_readmes
 from wheelyard_server.settings import Cache, Folder, Settings, StorageSettings
 from wheelyard_server.settings.web import WebSettings
@@ -44,6 +45,22 @@ async def test_a_server_without_pages_says_nothing_of_it(
     monkeypatch.setattr(opening, "find_spec", lambda _name: None)
     open_readmes(msgspec.structs.replace(settings, web=WebSettings(enabled=False)), ignored)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(("cache_bytes", "readme_bytes"), [(8_000, 1_000), (10 * 1024**3, 64 * 1024**2)])
+def test_their_share_of_the_disk_is_small(
+    settings: Settings, tmp_path: Path, cache_bytes: int, readme_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Noted(KeptReadmes):
+        def __init__(self, folder: Path | None, max_bytes: int) -> None:
+            super().__init__(folder, max_bytes)
+            made.append(max_bytes)
+
+    monkeypatch.setattr(opening, "KeptReadmes", Noted)
+    open_readmes(msgspec.structs.replace(settings, cache=Cache(tmp_path / "cache", cache_bytes)), ignored)
+    assert made == [readme_bytes]
 
 
 async def test_readmes_are_kept_in_the_folder_of_the_cache_and_images_are_a_setting(
