@@ -10,10 +10,13 @@ import msgspec
 from aiohttp import web
 
 from wheelyard_server.access.catalog_access import CatalogAccess
+from wheelyard_server.access.current_sessions import CurrentSessions
 from wheelyard_server.access.hash_slots import HashSlots, memory_for_hashes
 from wheelyard_server.access.listeners import ListenerPorts
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CurrentAccess
+from wheelyard_server.access.session_file import SessionFile
+from wheelyard_server.access.sessions import Sessions
 from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.advisories.advisories_of_index import ConfiguredFeed
@@ -132,7 +135,7 @@ def build(settings: Settings, storage: Storage, log_handler: LogHandler | None =
     if webhook is not None:
         _announce(app, webhook)
     app[PASSWORDS] = passwords = _passwords(settings)
-    app[CATALOG_ACCESS] = CatalogAccess(catalog, access, passwords)
+    app[CATALOG_ACCESS] = CatalogAccess(catalog, access, passwords, _sessions(app, settings))
     app[TOKEN_EXCHANGE] = TokenExchange(access, catalog.use_once)
     app.on_cleanup.append(_close_passwords)
     app[UNSENT] = unsent
@@ -287,6 +290,21 @@ async def _follow_access_file(app: web.Application) -> AsyncIterator[None]:
 def _passwords(settings: Settings) -> PasswordChecker:
     slots = HashSlots(memory_for_hashes(settings.performance.processes))
     return PasswordChecker(time.monotonic, slots=slots)
+
+
+def _sessions(app: web.Application, settings: Settings) -> Sessions:
+    if settings.sessions_file is None:
+        return Sessions(SessionFile, settings.index or "", utc_now)
+    current = CurrentSessions(settings.sessions_file, time.time)
+
+    async def follow(app: web.Application) -> AsyncIterator[None]:
+        loop = app[BACKGROUND].start("following the sessions file", current.follow, CHECK_SECONDS)
+        yield
+        loop.stop()
+        current.close()
+
+    app.cleanup_ctx.append(follow)
+    return Sessions(lambda: current.file, settings.index or "", utc_now)
 
 
 def _enforce_policy(app: web.Application, path: Path | None) -> PolicyStates:

@@ -44,7 +44,7 @@ class FollowedFile(ABC):
         """Read the file; raise `InvalidSettingsError` or `OSError` if that fails, since none is in force yet."""
         self._path = path
         self._clock = clock
-        text = path.read_bytes()
+        text = self._first()
         self._seen: bytes | str = text
         self.looked = clock()
         """When the file was last checked for changes, in seconds since 1970."""
@@ -84,6 +84,10 @@ class FollowedFile(ABC):
         else:
             log.info("The %s file has changed and is in force", self.kind)
         self._seen = seen
+
+    def _first(self) -> bytes:
+        """Return the content of the file at the start."""
+        return self._path.read_bytes()
 
     def _enforced(self, seen: bytes | str) -> FileState:
         if isinstance(seen, str):

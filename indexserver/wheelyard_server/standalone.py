@@ -6,6 +6,7 @@ first start and printed once.
 
 import atexit
 import os
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import msgspec
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
+from wheelyard_server.access.session_file import SessionFile
 from wheelyard_server.catalog.ownership import FORMAT_FILE
 from wheelyard_server.errors import InvalidSettingsError
 from wheelyard_server.model import FORMAT
@@ -35,6 +37,7 @@ from wheelyard_server.settings.part import GIB
 from wheelyard_server.settings.upstream_arguments import OtherIndexes
 from wheelyard_server.settings.upstream_logins import UpstreamLogin
 from wheelyard_server.settings.upstreams import UpstreamSettings
+from wheelyard_server.settings.web import SESSIONS_FILE
 
 DEFAULT_STORAGE = "file:wheelyard-data"
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -182,6 +185,7 @@ def _write_access_file(path: Path, digest: str) -> Path:
         ),
     )
     path.write_bytes(msgspec.yaml.encode(file))
+    path.with_name(SESSIONS_FILE).write_bytes(msgspec.yaml.encode(SessionFile(keys=(secrets.token_urlsafe(32),))))
     # No other server uses this storage.
     path.with_name(FORMAT_FILE).write_text(f"{FORMAT}\n")
     return path

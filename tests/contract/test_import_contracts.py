@@ -17,7 +17,7 @@ S3 = {f"{SERVER}.storage.{name}" for name in ("s3", "s3_errors", "s3_streams")}
 FOR_WEB = {
     "access": {
         "audit", "catalog_access", "guard", "known_readers", "listeners", "minting", "readable", "rules",
-        "token_exchange",
+        "sessions",         "token_exchange",
     },
     "catalog": {
         "advisories.state", "quarantine",

@@ -30,6 +30,8 @@ class AuditVerb(StrEnum):
     """Refusing files by hand."""
     LIFT = "lift"
     """Ending a quarantine."""
+    LOGIN = "login"
+    """Beginning a session at the pages."""
     MINT = "mint"
     """Exchanging a CI token for a token of this index."""
 

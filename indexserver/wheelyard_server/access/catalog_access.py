@@ -3,16 +3,19 @@
 Nothing above this package holds the catalog itself or decides which listener's rules apply.
 """
 
+import base64
 from datetime import UTC, datetime
 
 from wheelyard_server.access.audit import AuditRecord
-from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
+from wheelyard_server.access.authenticate import TOKEN_USER, PresentedCredentials, authenticate
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.readable import ReadableCatalog
 from wheelyard_server.access.reloading import Access, CurrentAccess
-from wheelyard_server.access.rules import ANONYMOUS, Principal, Verb
+from wheelyard_server.access.rules import ANONYMOUS, Method, Principal, Verb
+from wheelyard_server.access.sessions import Sessions
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.errors import UnauthenticatedError
 from wheelyard_server.settings import Listener
 
 
@@ -34,15 +37,36 @@ class Login:
         return self._principal
 
 
+class SessionLogin:
+    """The session of one request to a page; see `Login`."""
+
+    def __init__(self, sessions: Sessions, cookie: str, address: str) -> None:
+        """Take the value of the session cookie, "" if there is none, and the client's address."""
+        self.address = address
+        self._sessions = sessions
+        self._cookie = cookie
+
+    async def principal(self, access: Access, _passwords: PasswordChecker) -> Principal:
+        """Return who this is by an access file: anonymous, if the session counts for nothing."""
+        found = self._sessions.principal(self._cookie, access.accepted_users) if self._cookie else None
+        return found or ANONYMOUS
+
+
 class CatalogAccess:
     """The only way from a request to the catalog."""
 
-    def __init__(self, catalog: Catalog, access: CurrentAccess, passwords: PasswordChecker) -> None:
+    def __init__(
+        self, catalog: Catalog, access: CurrentAccess, passwords: PasswordChecker, sessions: Sessions
+    ) -> None:
+        self.sessions = sessions
+        """The sessions of people at the pages."""
         self._catalog = catalog
         self._access = access
         self._passwords = passwords
 
-    async def guarded_catalog(self, login: Login, listener: Listener, record: AuditRecord) -> GuardedCatalog:
+    async def guarded_catalog(
+        self, login: Login | SessionLogin, listener: Listener, record: AuditRecord
+    ) -> GuardedCatalog:
         """Return the catalog as the sender may use it, by the rules that are in force now at this listener.
 
         Raises what `authenticate` raises for credentials that are not valid.
@@ -50,6 +74,19 @@ class CatalogAccess:
         access, record.address = self._access.access, login.address
         principal = await login.principal(access, self._passwords)
         return GuardedCatalog(self._catalog, access.rules_for(listener), principal, listener, record)
+
+    async def log_in(self, user: str, secret: str, address: str, record: AuditRecord) -> str:
+        """Begin a session by a user name and a token or a password, and return its cookie.
+
+        An empty name is for a token, which has its user. Raises what `authenticate` raises.
+        """
+        access, record.address = self._access.access, address
+        encoded = base64.b64encode(f"{user or TOKEN_USER}:{secret}".encode()).decode()
+        principal = await Login(f"Basic {encoded}", address).principal(access, self._passwords)
+        record.principal, record.method = principal, principal.method
+        if principal.method not in (Method.TOKEN, Method.PASSWORD):
+            raise UnauthenticatedError("Log in to pages with a token of this index or a password")
+        return self.sessions.of_user(principal, secret, access.accepted_users)
 
     def readable_catalog(self) -> ReadableCatalog:
         """Return the catalog as the fast lane may read it."""

@@ -33,6 +33,10 @@ class Method(StrEnum):
     PASSWORD = "password"  # noqa: S105 - a word
     SERVICE_ACCOUNT = "serviceaccount"
     TRUSTED_PUBLISHER = "trusted-publisher"
+    SESSION = "session"
+    """By the cookie of a login by form, at pages for people."""
+    SINGLE_SIGN_ON = "single-sign-on"
+    """By the cookie of a login with the provider, at pages for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,16 @@ class Principal:
         """Return the principal of a user who has logged in."""
         subjects = {_ANYBODY, "authenticated", f"user:{name}", *(f"group:{group}" for group in groups)}
         return cls(name, frozenset(subjects), method)
+
+    @classmethod
+    def of_person(cls, issuer: str, subject: str, groups: Iterable[str]) -> "Principal":
+        """Return the principal of a person whom a provider has logged in.
+
+        It has no subject `user:`, and no IndexUser and no group has a `#` in its name: so grants
+        for users never count for a person.
+        """
+        subjects = {_ANYBODY, "authenticated", *(f"group:{group}" for group in groups)}
+        return cls(f"oidc:{issuer}#{subject}", frozenset(subjects), Method.SINGLE_SIGN_ON)
 
     @property
     def groups(self) -> tuple[str, ...]:

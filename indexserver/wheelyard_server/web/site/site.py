@@ -15,6 +15,7 @@ from wheelyard_server.web.http.redirects import relative
 from wheelyard_server.web.pages.negotiation import Encoding
 from wheelyard_server.web.pages.representation import Representation, encoding_for
 from wheelyard_server.web.site.assets import ASSET_PATHS
+from wheelyard_server.web.site.forms import form_token
 from wheelyard_server.web.site.page_headers import page_headers
 from wheelyard_server.web.site.visitors import visitor
 
@@ -64,7 +65,17 @@ class Site:
         def asset(name: str) -> str:
             return url(ASSET_PATHS[name])
 
-        return {"index": self.index, "root": root_url(request), "url": url, "asset": asset, "path": request.path}
+        def proof(path: str) -> str:
+            return form_token(request, path)
+
+        return {
+            "index": self.index,
+            "form_token": proof,
+            "root": root_url(request),
+            "url": url,
+            "asset": asset,
+            "path": request.path,
+        }
 
 
 @cache

@@ -8,12 +8,16 @@ from wheelyard_server.web.http.redirects import moved_permanently
 from wheelyard_server.web.site.access import access
 from wheelyard_server.web.site.assets import ASSETS, asset
 from wheelyard_server.web.site.home import home
+from wheelyard_server.web.site.login import log_in, log_out, login_page
 from wheelyard_server.web.site.projects import projects
 
 _PAGES = [
     web.get("/", home),
     web.get("/projects/", projects),
     web.get("/access/", access),
+    web.get("/login/", login_page),
+    web.post("/login/", log_in),
+    web.post("/logout/", log_out),
 ]
 
 

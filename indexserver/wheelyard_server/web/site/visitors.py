@@ -6,11 +6,15 @@ everywhere. All other paths of the index never read the cookie.
 
 from aiohttp import web
 
-from wheelyard_server.access.catalog_access import Login
+from wheelyard_server.access.catalog_access import SessionLogin
 from wheelyard_server.access.guard import GuardedCatalog
+from wheelyard_server.errors import InvalidRequestError
 from wheelyard_server.web.context import CATALOG_ACCESS, RECORD, listener_of
 from wheelyard_server.web.http.proxies import client_of
+from wheelyard_server.web.site.cookies import cookie_name
 
+SESSION = "wheelyard"
+"""The name of the session cookie, see `cookie_name`."""
 _VISITOR = web.RequestKey("visitor", GuardedCatalog)
 
 
@@ -18,7 +22,17 @@ async def visitor(request: web.Request) -> GuardedCatalog:
     """Return the catalog as the visitor may use it now."""
     found = request.get(_VISITOR)
     if found is None:
-        access, login = request.app[CATALOG_ACCESS], Login(None, client_of(request))
+        access = request.app[CATALOG_ACCESS]
+        login = SessionLogin(access.sessions, session_cookie(request), client_of(request))
         found = await access.guarded_catalog(login, listener_of(request), request[RECORD])
         request[_VISITOR] = found
     return found
+
+
+def session_cookie(request: web.Request) -> str:
+    """Return the value of the session cookie, "" if there is none, or if it came by plain HTTP from elsewhere."""
+    try:
+        name = cookie_name(request, SESSION)
+    except InvalidRequestError:
+        return ""
+    return request.cookies.get(name, "")

@@ -15,7 +15,10 @@ from wheelyard_server.access.catalog_access import CatalogAccess, Login
 from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.rules import Method, Verb
+from wheelyard_server.access.session_file import SessionFile
+from wheelyard_server.access.sessions import Sessions
 from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.clock import utc_now
 from wheelyard_server.errors import UnauthenticatedError
 from wheelyard_server.settings import Listener
 
@@ -29,7 +32,8 @@ class World:
         self.current = CurrentAccess(self.file, lambda: 0)
         self.storage = MemoryStorage()
         passwords = PasswordChecker(lambda: 0)
-        self.access = CatalogAccess(Catalog(self.storage), self.current, passwords)
+        sessions = Sessions(SessionFile, "", utc_now)
+        self.access = CatalogAccess(Catalog(self.storage), self.current, passwords, sessions)
 
     def change(self, access: AccessFile) -> None:
         self.file.write_bytes(msgspec.yaml.encode(access))

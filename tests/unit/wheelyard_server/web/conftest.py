@@ -12,6 +12,7 @@ from support.http import Client
 from support.memory_storage import MemoryStorage
 from support.patience import HANG_SECONDS
 from support.serving import LimitedServer
+from support.sessions import write_sessions
 from wheelyard_server import app
 from wheelyard_server import storage as storages
 from wheelyard_server.settings import Folder, Limits, Listener, Settings, StorageSettings
@@ -27,6 +28,7 @@ def storage() -> MemoryStorage:
 def settings(tmp_path: Path) -> Settings:
     access_file = tmp_path / "access.yaml"
     access_file.write_bytes(msgspec.yaml.encode(ACCESS))
+    write_sessions(tmp_path)
     return Settings(
         storage=StorageSettings(folder=Folder(path=tmp_path / "unused")),
         access_file=access_file,

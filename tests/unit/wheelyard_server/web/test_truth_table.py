@@ -160,6 +160,10 @@ FOR_EVERYBODY = {
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/-/healthz"),
     ("GET", "/-/readyz"),
+    ("GET", "/login"),
+    ("GET", "/login/"),
+    ("POST", "/login/"),
+    ("POST", "/logout/"),
     ("GET", "/_/oidc/audience"),
     ("POST", "/_/oidc/mint-token"),
 }
