@@ -1,7 +1,8 @@
 """A child of READMEs whose renderer does what a text says: it tries to get out, or takes all it can.
 
-`python -I readme_child.py [brief | hurried | without-filter | silent | foreign]`. The frames, the
-forks and the walls are the real ones.
+`python -I readme_child.py [real | brief | hurried | without-filter | silent | foreign]`. The
+frames, the forks and the walls are the real ones; with `real` the renderer is, too, on a machine as
+busy as may be.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from wheelyard_server.readmes import child, walls
+from wheelyard_server.readmes import child, rendering, walls
 from wheelyard_server.readmes.frames import MAX_HTML_BYTES, Task, write_all
 
 # Functions of libc that are looked up before the walls stand can be called behind them, and such
@@ -142,7 +143,9 @@ def main() -> None:
         sys.stdin.read()
     elif mode == "foreign":
         write_all(1, b"\xff" * 100)
-    child.serve(render)
+    if mode == "real":
+        rendering.load()
+    child.serve(rendering.render if mode == "real" else render)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ _OUTCOMES = {0: Outcome.RENDERED, _INVALID: Outcome.INVALID, _LARGE: Outcome.LAR
 _LIMITS = {signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL}
 """The signals of a limit in time. Also SIGKILL by the kernel if a machine has no memory left."""
 _MAX_FILES = 1 << 16
-_NICE = 10
-"""A server that has work to do gets about ten times as much of a processor: sched(7)."""
+_NICE = 5
+"""A server that has work to do gets about three times as much of a processor: sched(7)."""
 SLOW_SECONDS = walls.PROCESSOR_SECONDS / 4
 """Less processor time than this in all of the time is the fault of the machine."""
 

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from support.patience import until
+from support.readmes import until_rendered
 from wheelyard_server.readmes import opening
 from wheelyard_server.readmes.kept import KeptReadmes
 from wheelyard_server.readmes.opening import open_readmes
@@ -69,8 +70,7 @@ async def test_readmes_are_kept_in_the_folder_of_the_cache_and_images_are_a_sett
     with_cache = msgspec.structs.replace(settings, cache=Cache(tmp_path / "cache"), web=WebSettings(images=True))
     readmes = open_readmes(with_cache, ignored)
     image = ("![A](https://example.com/a.png)", "text/markdown")
-    await readmes.html(*image, "a")
-    await until(lambda: readmes.cached(readmes.key(*image)))
+    await until_rendered(readmes, *image)
     assert '<img src="https://example.com/a.png"' in (await readmes.html(*image, "a")).html
     await until(lambda: not readmes.is_working)
     assert len(list((tmp_path / "cache/readmes").glob("*/*"))) == 1

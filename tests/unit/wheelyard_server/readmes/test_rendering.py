@@ -7,7 +7,7 @@ import lxml.html
 import pytest
 
 from support.hostile_readmes import HOSTILE
-from wheelyard_server.readmes.child_process import COMMAND, Child
+from wheelyard_server.readmes.child_process import Child
 from wheelyard_server.readmes.frames import MAX_TEXT_BYTES, Answer, Outcome, Task
 from wheelyard_server.readmes.markups import Markup, markup_of
 
@@ -37,8 +37,8 @@ ELEMENTS_OF_PAGES = {
 
 
 @pytest.fixture
-def command() -> tuple[str, ...]:
-    return COMMAND
+def command(command: tuple[str, ...]) -> tuple[str, ...]:
+    return (*command, "real")
 
 
 async def answer(child: Child, text: str, markup: Markup, *, images: bool = False) -> Answer:

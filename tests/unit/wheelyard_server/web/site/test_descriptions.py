@@ -7,7 +7,8 @@ import pytest
 
 from support import readme_child
 from support.http import Client
-from support.patience import HANG_SECONDS, until
+from support.patience import HANG_SECONDS
+from support.readmes import until_rendered
 from support.routes import publish_demo
 from wheelyard_server.readmes import child_process
 from wheelyard_server.readmes.readmes import MAX_WAITING, Readmes, Times
@@ -39,6 +40,5 @@ async def test_the_application_has_readmes_and_no_child_until_it_needs_one(clien
     assert client.app is not None
     readmes = client.app[READMES]
     assert readmes.child is None
-    await readmes.html("# a", "text/markdown", "a")
-    await until(lambda: readmes.cached(readmes.key("# a", "text/markdown")))
+    await until_rendered(readmes, "# a", "text/markdown")
     assert readmes.child is not None
