@@ -21,11 +21,14 @@ MAX_FIELD_LENGTH = 1000
 _SHOWN_AGAIN = "Open the page again, and send its form"
 
 
-async def own_form(request: web.Request) -> MultiMapping[str]:
-    """Return the fields of a form that the visitor's session was shown; raise `ForbiddenError` for any other."""
+async def own_form(request: web.Request, page: str) -> MultiMapping[str]:
+    """Return the fields of a form that a page has shown to this session; raise `ForbiddenError` for any other.
+
+    `page` is the path that `form_token` was given.
+    """
     fields = await anonymous_form(request)
     sessions, token = request.app[CATALOG_ACCESS].sessions, fields.get(FORM_TOKEN, "")
-    if not sessions.is_form_token(token, session_cookie(request), request.path):
+    if not sessions.is_form_token(token, session_cookie(request), page):
         raise ForbiddenError(f"This form was not made for your session, or your session has ended. {_SHOWN_AGAIN}")
     return fields
 
@@ -44,7 +47,7 @@ async def anonymous_form(request: web.Request) -> MultiMapping[str]:
 
 
 def form_token(request: web.Request, path: str) -> str:
-    """Return the proof for a form that is sent to a path of this index."""
+    """Return the proof for the forms of a page, which they send as `FORM_TOKEN`."""
     return request.app[CATALOG_ACCESS].sessions.form_token(session_cookie(request), path)
 
 

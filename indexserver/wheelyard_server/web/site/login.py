@@ -18,6 +18,7 @@ from wheelyard_server.web.site.next_paths import next_path
 from wheelyard_server.web.site.site import SITE
 from wheelyard_server.web.site.visitors import SESSION
 
+LOGOUT = "/logout/"
 _CLOSED = (
     "This index has no keys of sessions, so its pages have no logins. Those who run it can write a sessions file"
 )
@@ -47,7 +48,7 @@ async def log_in(request: web.Request) -> web.Response:
 
 async def log_out(request: web.Request) -> web.Response:
     """End the session of this browser."""
-    await own_form(request)
+    await own_form(request, LOGOUT)
     response = _to(request, "/")
     delete_cookie(request, response, cookie_name(request, SESSION))
     return response

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 from aiohttp import web
 
 from wheelyard_server.web.http.redirects import moved_permanently
+from wheelyard_server.web.site import manage
 from wheelyard_server.web.site.access import access
 from wheelyard_server.web.site.assets import ASSETS, asset
 from wheelyard_server.web.site.home import home
 from wheelyard_server.web.site.login import log_in, log_out, login_page
 from wheelyard_server.web.site.projects import projects
 
+_MANAGE = "/project/{project}/manage/"
 _PAGES = [
     web.get("/", home),
     web.get("/projects/", projects),
@@ -18,6 +20,12 @@ _PAGES = [
     web.get("/login/", login_page),
     web.post("/login/", log_in),
     web.post("/logout/", log_out),
+    web.get(f"{_MANAGE}", manage.manage),
+    web.get(f"{_MANAGE}delete/", manage.ask_to_delete),
+    web.post(f"{_MANAGE}delete/", manage.delete),
+    web.post(f"{_MANAGE}yank/", manage.yank),
+    web.post(f"{_MANAGE}unyank/", manage.unyank),
+    web.post(f"{_MANAGE}status/", manage.set_status),
 ]
 
 
