@@ -2,13 +2,14 @@
 
 Permissions are checked against the project under which a file is stored, never against the claims
 of a URL: every method looks the file up in the document of the project that it has checked. Reads
-are here, changes in `guarded_changes.py`, the fetch log in `guarded_log.py`.
+are here and in `guarded_pages.py`, changes in `guarded_changes.py`, the fetch log in
+`guarded_log.py`.
 """
 
 from functools import partial
 
 from wheelyard_server.access.audit import AuditRecord
-from wheelyard_server.access.guarded_log import GuardedLog
+from wheelyard_server.access.guarded_pages import GuardedPages
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
@@ -31,7 +32,7 @@ from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.settings import Listener
 
 
-class GuardedCatalog(GuardedLog):
+class GuardedCatalog(GuardedPages):
     """The part of `catalog` that `rules` allow to `principal`; attempts are written to `record`.
 
     Every method raises the catalog's own errors, `UnauthenticatedError` if a login might allow
@@ -48,25 +49,19 @@ class GuardedCatalog(GuardedLog):
 
     async def projects(self) -> Projects:
         """Return all readable projects, by name."""
-        self._require_some(Verb.READ)
-        readers = self._rules.granting(self.principal, Verb.READ)
-        return await (await self._catalog.projects()).selected(readers.grants, readers.cover)
+        return await self._readable(await self._catalog.projects())
 
     async def projects_for_mirrors(self) -> SerialListing:
         """Return all readable projects with their serials."""
-        self._require_some(Verb.READ)
-        readers = self._rules.granting(self.principal, Verb.READ)
         projects, horizon = await self._catalog.projects_for_mirrors()
-        return SerialListing(await projects.selected(readers.grants, readers.cover), horizon)
+        return SerialListing(await self._readable(projects), horizon)
 
     async def mirrored_projects(self, upstream: str) -> Projects:
         """Return all readable projects that are mirrored from an upstream, or from any if it is `*`, by name.
 
         Raises `InvalidRequestError` for an upstream that this index neither has nor had.
         """
-        self._require_some(Verb.READ)
-        readers = self._rules.granting(self.principal, Verb.READ)
-        readable = await (await self._catalog.mirrored_projects()).selected(readers.grants, readers.cover)
+        readable = await self._readable(await self._catalog.mirrored_projects())
         if upstream == "*":
             return readable
         found = await readable.of_upstream(upstream)

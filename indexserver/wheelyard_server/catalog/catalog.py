@@ -1,6 +1,6 @@
 """The catalog: all operations on projects and files, for the layers above."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from wheelyard_server.catalog.advisories.advisories_of_index import AdvisoriesOfIndex, ConfiguredFeed
@@ -172,20 +172,46 @@ class Catalog(CatalogChanges):
         and `RefusedFileError` for an unknown name that a rule refuses. No upstream is asked for a
         refused name, so a known one is shown as it was last known.
         """
+        known, is_refused = await self._read(name)
+        return await self._view(known if is_refused else await self._mirrors.current(known, asker))
+
+    async def known_project(self, name: NormalizedName) -> ProjectView:
+        """Return a project as the storage has it: no upstream is asked about it or about its files.
+
+        Raises `NotFoundError`, and `RefusedFileError` for an unknown name that a rule refuses.
+        """
+        known, _ = await self._read(name)
+        return await self._known_view(known)
+
+    async def _read(self, name: NormalizedName) -> tuple[FreshProject, bool]:
+        """Return a project as it was read, and whether a rule refuses its name."""
         self.counts.page_reads += 1
         known = await self._reader.read(name)
         refusal = self.mirrored.refusal_of_name(known.stored)
         if refusal is not None and self._documents.view(known.stored) is None:
             raise refusal
-        return await self._view(await self._mirrors.current(known, asker) if refusal is None else known)
+        return known, refusal is not None
+
+    async def known_names(self, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
+        """Return the names of projects among these, by a list that may be a minute old; see `ProjectList.known`.
+
+        Projects of an upstream that this index no longer has are not among them.
+        """
+        owners = ("", *self.upstreams)
+        found = await self._projects.known(names)
+        return frozenset(NormalizedName(entry.name) for entry in found if entry.upstream in owners)
 
     async def _view(self, seen: FreshProject) -> ProjectView:
+        view = await self._known_view(seen)
+        if view.offers.lacks_facts:
+            self._facts.look_up_later(view)
+        return view
+
+    async def _known_view(self, seen: FreshProject) -> ProjectView:
         view = self._documents.view(seen.stored)
         if view is None:
             raise NotFoundError("No such project in this index")
         await view.offers.prepare()
-        if view.offers.lacks_facts:
-            self._facts.look_up_later(view)
         if seen.stale_seconds is None and seen.forwarded is None:
             return view
         return replace(

@@ -131,6 +131,10 @@ class MirroredCatalog:
         """Return METADATA of an upstream's file; see `MirroredMetadata.read`, also for the errors."""
         return await self._downloads.core_metadata(_listed(source))
 
+    async def kept_metadata(self, source: MirroredSource) -> bytes | None:
+        """Return METADATA of an upstream's file if it is kept; None if an upstream had to be asked."""
+        return await self._downloads.kept_metadata(_listed(source))
+
     async def provenance(self, source: MirroredSource) -> bytes:
         """Return the provenance object of an upstream's file; see `MirroredProvenance.read`."""
         return await self._downloads.provenance(_listed(source))

@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 
 READS_AT_ONCE = 64
 LISTED_AT_ONCE = 16
+RECENT_SECONDS = 60.0
+"""A list of this age is recent enough for `known`; one of a folder is compared with the folder."""
+PATIENCE_SECONDS = 0.25
+"""How long `known` waits for a newer list."""
 CHANGES_KEPT_IN_MEMORY = 100
 """After more changes than this, a new snapshot is written."""
 
@@ -75,6 +79,23 @@ class ProjectList:
         """Return the projects that are mirrored from upstreams, just as fresh."""
         await self.listing()
         return self._mirrored
+
+    async def known(self, names: Iterable[NormalizedName]) -> tuple[ProjectEntry, ...]:
+        """Return the projects with these names, own and mirrored, by a recent list.
+
+        A storage of many projects takes long to list, so an older list counts if a new one is not
+        there soon.
+        """
+        if not self._is_recent():
+            await asyncio.wait([self._shared.next_call("")], timeout=PATIENCE_SECONDS)
+        lists = self._listing.projects, self._mirrored
+        found = (projects.entry(name) for name in names for projects in lists)
+        return tuple(entry for entry in found if entry is not None)
+
+    def _is_recent(self) -> bool:
+        if self._local is not None:
+            return self._fingerprint is not None and self._fingerprint == self._folder_fingerprint()
+        return self._clock() - self._checked < RECENT_SECONDS
 
     async def listing(self) -> SerialListing:
         """Return the same projects, with the horizon of their serials."""

@@ -1,7 +1,7 @@
 """The projects of an index as a list: its entries, what readers may see of it, and serials for mirrors."""
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -67,6 +67,13 @@ class Projects:
         """Return the entries that follow a name, whether it is in the list or not; "" precedes all."""
         start = bisect_right(self.entries, layout.document(NormalizedName(name)), key=_key) if name else 0
         return self.entries[start:]
+
+    def entry(self, name: NormalizedName) -> ProjectEntry | None:
+        """Return the entry of a project; None if it is not in the list."""
+        key = layout.document(name)
+        place = bisect_left(self.entries, key, key=_key)
+        found = self.entries[place : place + 1]
+        return found[0] if found and found[0].name == name else None
 
     @cached_property
     def serial(self) -> int:

@@ -99,6 +99,10 @@ class Downloads:
         """Return a file's METADATA; see `MirroredMetadata.read`."""
         return await self._metadata.read(listed)
 
+    async def kept_metadata(self, listed: ListedFile) -> bytes | None:
+        """Return a file's METADATA if it is kept; see `MirroredMetadata.kept`."""
+        return await self._metadata.kept(listed)
+
     @property
     def extracting(self) -> frozenset["asyncio.Task[None]"]:
         """Return the extractions of METADATA that no client waits for."""

@@ -65,10 +65,15 @@ class MirroredMetadata:
         digest = listed.file.core_metadata_sha256
         if digest is None:
             raise NotFoundError("The core metadata of this file is not known")
-        body = await self._objects.kept(digest) if digest else None
+        body = await self.kept(listed)
         if body is not None:
             return body
         return await self._fetching(f"{listed.identity} {digest}", partial(self._fetch, listed))
+
+    async def kept(self, listed: ListedFile) -> bytes | None:
+        """Return METADATA if its bytes are in memory or in the storage; None if not, or if that does not answer."""
+        digest = listed.file.core_metadata_sha256
+        return await self._objects.kept(digest) if digest else None
 
     async def find(self, listed: ListedFile) -> bytes | None:
         """Return METADATA of a file, of the upstream or from the wheel itself; None if there is none to be had.
