@@ -23,12 +23,14 @@ from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.mirrored_projects import mirror, never_asked
 from support.serving import LimitedServer
+from support.sessions import FROM_HERE, session_of
 from wheelyard_server import app
 from wheelyard_server.access import tokens
 from wheelyard_server.access.access_file import AccessFile, User
 from wheelyard_server.access.rules import Grant, Verb
 from wheelyard_server.app import CATALOG
 from wheelyard_server.settings import Listener, Settings
+from wheelyard_server.web.context import CATALOG_ACCESS
 from wheelyard_server.web.http.lifecycle import LIFECYCLE
 from wheelyard_server.web.routes import ROUTES, UPLOAD_PATHS
 
@@ -142,6 +144,15 @@ PAGES_OF_LISTS = {("GET", "/projects/")}
 """Pages with lists, tested by their links."""
 FOR_SOME_PROJECTS = {("POST", "/api/v1/policy/plan"), ("GET", "/api/v1/vulnerabilities")}
 """For users with a permission on any project, tested with their handlers."""
+MANAGE = "/project/{project}/manage/"
+FORMS_BY_VERB = {
+    "y": (("yank/", {"version": "1.0"}), ("unyank/", {"version": "1.0"})),
+    "d": (("delete/", {"version": "1.0", "typed": "1.0"}),),
+    "m": (("status/", {"status": "active"}),),
+}
+"""The forms of pages for people, by the verb that they need."""
+PAGES_BY_VERBS = {MANAGE: "ydm", f"{MANAGE}delete/?version=1.0": "d"}
+"""Pages for people who may read a project and have one of these verbs."""
 FOR_EVERYBODY = {
     ("GET", "/"),
     ("GET", "/access/"),
@@ -256,6 +267,70 @@ async def test_the_projects_of_an_upstream_have_the_same_rights(
     assert wrong == []
 
 
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_no_path_but_pages_reads_the_session(
+    client: Client, storage: MemoryStorage, listener: Listener, subject: str, tmp_path: Path
+) -> None:
+    before, session = dict(storage.objects), await _session(client, subject)
+    wrong = []
+    for (project, allowed), verb in product(zip(PROJECTS, MAY["anonymous", listener], strict=True), "rpydm"):
+        digest = json.loads(before[f"projects/{project}.json"])["files"][0]["sha256"]
+        wheel = WHEEL.format(module=project.replace("-", "_"))
+        for method, template in ROUTES_BY_VERB[verb]:
+            path = template.format(project=project, sha256=digest, wheel=wheel)
+            body: dict[str, Any] = {"data": form(tmp_path / wheel)} if template in UPLOAD_PATHS else {}
+            if method == "PUT":
+                body = {"json": BODIES.get(template.split("/")[3], {}) if verb == "m" else {}}
+            answer = await client.request(method, path, headers=session, **body)
+            if answer.status != (200 if verb in allowed else 401):
+                wrong.append(f"{subject} {method} {path} on {listener}: {answer.status}")
+    for method, path in ROUTES_OF_THE_WHOLE_INDEX:
+        body = {"json": BODIES["quarantine"]} if "quarantine" in path and method == "PUT" else {}
+        answer = await client.request(method, path.format(sha256="a" * 64), headers=session, **body)
+        if answer.status != 401:
+            wrong.append(f"{subject} {method} {path} on {listener}: {answer.status}")
+    whoami = await (await client.get("/api/v1/whoami", headers=session)).json()
+    assert (wrong, whoami["user"]) == ([], None)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_pages_have_the_rights_of_the_session(
+    client: Client, storage: MemoryStorage, listener: Listener, subject: str
+) -> None:
+    before, session = dict(storage.objects), await _session(client, subject)
+    wrong = []
+    for project, allowed in zip(PROJECTS, MAY[subject, listener], strict=True):
+        for template, verbs in PAGES_BY_VERBS.items():
+            path = template.format(project=project)
+            answer = await client.get(path, headers=session, allow_redirects=False)
+            may = "r" in allowed and not set(verbs).isdisjoint(allowed)
+            expected = 200 if may else 303 if subject == "anonymous" else 403 if "r" in allowed else 404
+            if answer.status != expected:
+                wrong.append(f"{subject} GET {path} on {listener}: {answer.status}, not {expected}")
+        for verb, (action, fields) in ((verb, each) for verb, forms in FORMS_BY_VERB.items() for each in forms):
+            path = MANAGE.format(project=project)
+            sent = {**fields, "form-token": _form_token(client, session, path)}
+            headers = FROM_HERE | session
+            answer = await client.post(path + action, data=sent, headers=headers, allow_redirects=False)
+            changed = {key for key in before if key.startswith("projects/") and before[key] != storage.objects[key]}
+            storage.objects.clear()
+            storage.objects.update(before)
+            done = verb in allowed
+            is_done = answer.status == 303 and "login" not in answer.headers["Location"]
+            if is_done != done or (changed and not done) or (verb == "d" and bool(changed) != done):
+                wrong.append(f"{subject} POST {path}{action} on {listener}: {answer.status}, {changed}")
+    assert wrong == []
+
+
+async def _session(client: Client, subject: str) -> dict[str, str]:
+    return {} if subject == "anonymous" else await session_of(client, token_of(subject))
+
+
+def _form_token(client: Client, session: dict[str, str], path: str) -> str:
+    assert client.app is not None
+    return client.app[CATALOG_ACCESS].sessions.form_token(session.get("Cookie", "=").partition("=")[2], path)
+
+
 def _refusal(subject: str, verb: str) -> int:
     if subject == "anonymous":
         return 401
@@ -296,7 +371,10 @@ def test_no_route_is_left_out() -> None:
     listings = {("GET", path) for path in LISTINGS}
     routes = {(each.method, _generic(each.path)) for each in ROUTES}
     of_all = set(ROUTES_OF_THE_WHOLE_INDEX) | FOR_SOME_PROJECTS
-    assert routes - FOR_EVERYBODY == tested | listings | PAGES_OF_LISTS | of_all | {
+    pages = {("GET", _generic(path)) for path in PAGES_BY_VERBS}
+    pages |= {("GET", path.removesuffix("/")) for _, path in pages}
+    pages |= {("POST", f"{MANAGE}{action}") for forms in FORMS_BY_VERB.values() for action, _ in forms}
+    assert routes - FOR_EVERYBODY == tested | listings | PAGES_OF_LISTS | of_all | pages | {
         ("GET", "/mirror/{upstream}/{path:.+}")
     }
 

@@ -43,10 +43,10 @@ class Index:
         self.first = FakeUpstream("first", "https://first.example.com/simple/")
         self.second = FakeUpstream("second", "https://second.example.com/simple/")
 
-    def replica(self, *packages: str, private: tuple[str, ...] = (), **settings: int) -> Catalog:
+    def replica(self, *packages: str, private: tuple[str, ...] = (), new_names_per_hour: int = 2_000) -> Catalog:
         """Return a replica; `packages` are the globs of the first upstream."""
         both = configured(self.first, *packages), configured(self.second)
-        return replica(self.storage, self.time, *both, private=private, **settings)
+        return replica(self.storage, self.time, *both, private=private, new_names_per_hour=new_names_per_hour)
 
     @property
     def writes(self) -> int:
