@@ -59,6 +59,8 @@ class Sender:
         await self._posts.close()
 
     async def _send(self, event: Waiting, *, is_again: bool) -> None:
+        # Before the secret is read: the host comes first, which teams cannot allow themselves.
+        self._posts.check()
         headers = await asyncio.to_thread(self._headers, event)
         answer = await self._posts.send(event.body, headers, is_again=is_again)
         status, wait = answer.status, answer.headers.get("Retry-After", "")

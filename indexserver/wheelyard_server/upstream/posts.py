@@ -46,6 +46,10 @@ class Posts:
         """Return the host that gets the requests."""
         return urls.origin(self._receiver.url)
 
+    def check(self) -> None:
+        """Raise `ForbiddenTargetError` for a receiver that may not be asked."""
+        self._route()
+
     async def send(self, body: bytes, headers: dict[str, str], *, is_again: bool) -> aiohttp.ClientResponse:
         """Return the answer, whose body is not read yet; if `is_again`, of a new connection.
 
