@@ -16,7 +16,7 @@ from support.documents import NOT_TRIED, PAGES, ROOT, Block
 from wheelyard_operator.provision.iam_policy import storage_policy
 from wheelyard_operator.resource import PackageIndex, S3Storage
 from wheelyard_server import settings
-from wheelyard_server.access import access_file
+from wheelyard_server.access import access_file, session_file
 from wheelyard_server.settings.policy import parse_policy
 
 BLOCKS = [block for page in PAGES for block in documents.blocks(page)]
@@ -117,7 +117,12 @@ def strict(schema: Any, *, partial: bool) -> Any:
 
 @pytest.mark.parametrize(
     ("title", "parse"),
-    [("index.yaml", settings.parse), ("access.yaml", access_file.parse), ("policy.yaml", parse_policy)],
+    [
+        ("index.yaml", settings.parse),
+        ("access.yaml", access_file.parse),
+        ("policy.yaml", parse_policy),
+        ("sessions.yaml", session_file.parse),
+    ],
 )
 def test_the_server_s_files_are_read(title: str, parse: Callable[[bytes], object]) -> None:
     """All blocks of a title are parts of one file."""

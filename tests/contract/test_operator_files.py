@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
 from hypothesis import strategies as st
@@ -34,6 +33,7 @@ from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.openid_provider import Provider
 from wheelyard_operator.policy_minimum import RULES, PolicyMinimum
 from wheelyard_operator.provision import providers
+from wheelyard_operator.reconcile import server_sessions
 from wheelyard_operator.reconcile.server_policy import ServerPolicy
 from wheelyard_operator.resource import IndexUser, PackageException, PackageIndex, SingleSignOn
 from wheelyard_operator.resource.publishers import GITHUB_ISSUER
@@ -42,6 +42,7 @@ from wheelyard_operator.settings import Settings
 from wheelyard_server import __main__ as server_command_line
 from wheelyard_server import settings as server_settings
 from wheelyard_server.access import access_file as server_access
+from wheelyard_server.access import session_file
 from wheelyard_server.access import tokens as server_tokens
 from wheelyard_server.access.authenticate import PresentedCredentials, authenticate
 from wheelyard_server.access.open_id_provider import MappedGroup, OpenIdProvider
@@ -334,6 +335,17 @@ def test_index_yaml_says_which_pages_there_are() -> None:
     assert server_web.SESSIONS_FILE == SESSIONS_FILE
 
 
+def test_the_server_parses_the_key_of_sessions_and_their_end() -> None:
+    made = SessionsRecord().after("", "2026-11-30T12:00:00Z", server_sessions._new_key)
+    read = session_file.parse(sessions_file(made).encode())
+    assert (len(read.keys), read.not_before, read.oidc) == (1, None, None)
+    ended = made.after("1", "2026-11-30T12:00:00Z", server_sessions._new_key)
+    read_later = session_file.parse(sessions_file(ended).encode())
+    assert read_later.not_before == datetime(2026, 11, 30, 12, 0, 1, tzinfo=UTC)
+    assert read_later.keys != read.keys
+
+
+SESSIONS_KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=253)
 ENDPOINTS = st.from_regex(providers._ENDPOINT, fullmatch=True).filter(providers._is_endpoint)
 """All that the operator takes from a discovery document."""
@@ -355,8 +367,8 @@ def test_the_server_parses_every_provider_that_the_operator_may_write(
     body = {**OIDC, "clientId": client, "groupsClaim": claim, "groups": [{"provider": group, "group": "platform"}]}
     provider = replace(DEX, authorization_endpoint=endpoint, token_endpoint=endpoint)
     section = oidc_section(SingleSignOn.parse(body), provider, secret, CERTIFICATES[0])
-    read = msgspec.convert(yaml.safe_load(sessions_file(SessionsRecord("key"), section))["oidc"], OpenIdProvider)
-    assert read == OpenIdProvider(
+    read = session_file.parse(sessions_file(SessionsRecord(SESSIONS_KEY), section).encode())
+    assert read.oidc == OpenIdProvider(
         issuer="https://ci.example",
         client_id=client,
         client_secret=secret,
@@ -556,6 +568,7 @@ def test_the_examples_of_the_contract_are_what_the_server_reads() -> None:
     assert (defaults.limits, defaults.performance) == (server_settings.Limits(), server_settings.Performance())
     access = access_yaml.replace("sha256:9f86d0...", "sha256:" + "0" * 64)
     assert server_access.parse(access.encode()).grants[0].subjects == ("anonymous",)
+    assert session_file.parse(sessions_yaml.encode()).keys
     sign_on = SingleSignOn.parse({**OIDC, "caBundle": "PEM"})
     written = sessions_file(SessionsRecord("key", "2026-11-30T12:00:00Z"), oidc_section(sign_on, DEX, "s", "PEM"))
     shape, example = yaml.safe_load(written), yaml.safe_load(sessions_yaml)
