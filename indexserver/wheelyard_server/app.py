@@ -76,7 +76,7 @@ from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
 from wheelyard_server.web.telemetry.audit import audit_requests
 from wheelyard_server.web.telemetry.event_metrics import events_route
 from wheelyard_server.web.telemetry.logs import LogHandler, RequestLog
-from wheelyard_server.web.telemetry.metrics import Metrics, metrics_app
+from wheelyard_server.web.telemetry.metrics import FOLLOWED_SESSIONS, Metrics, metrics_app
 from wheelyard_server.web.telemetry.policy_states import PolicyStates
 from wheelyard_server.web.telemetry.refusals import announce_refusals, record_refusals
 from wheelyard_server.web.telemetry.sampling import Sampling
@@ -304,6 +304,7 @@ def _sessions(app: web.Application, settings: Settings) -> Sessions:
         current.close()
 
     app.cleanup_ctx.append(follow)
+    app[METRICS_APP][FOLLOWED_SESSIONS] = current
     return Sessions(lambda: current.file, settings.index or "", utc_now)
 
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 
-class PolicyFileState(NamedTuple):
-    """The policy file that a server uses."""
+class FileState(NamedTuple):
+    """The policy file or the sessions file that a server uses."""
 
     revision: str
     """SHA-256 of the file in force, "" if there is none."""
@@ -40,7 +40,7 @@ class QuarantineState(NamedTuple):
 class PolicyAnswer(NamedTuple):
     """What an index server says about its policy."""
 
-    file: PolicyFileState
+    file: FileState
     advisories: AdvisoriesState | None
     """None if the server does not say."""
     quarantine: QuarantineState

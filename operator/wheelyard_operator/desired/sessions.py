@@ -1,5 +1,6 @@
 """Renders sessions.yaml, which docs/contract.md describes, and keeps the operator's record of it."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -104,6 +105,11 @@ def oidc_section(sign_on: SingleSignOn, provider: Provider, client_secret: str, 
 def with_sessions(secret: Manifest, text: str, record: str) -> Manifest:
     """Return the access Secret with sessions.yaml and the record."""
     return {**secret, "data": {**secret["data"], **encoded({SESSIONS_FILE: text, SESSIONS_RECORD: record})}}
+
+
+def digest_of(text: str) -> str:
+    """Return the SHA-256 of sessions.yaml, in hex, as servers report it."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _object(text: str) -> dict[str, Any]:

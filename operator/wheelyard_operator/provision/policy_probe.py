@@ -5,8 +5,8 @@ from typing import Any
 from wheelyard_operator.policy_states import (
     AdvisoriesState,
     EventsAnswer,
+    FileState,
     PolicyAnswer,
-    PolicyFileState,
     QuarantineState,
 )
 
@@ -22,7 +22,7 @@ def parse_policy(body: dict[str, Any]) -> PolicyAnswer:
     """Return the answer of `GET /policy`; raise ValueError, LookupError, TypeError or AttributeError."""
     advisories, quarantine = body.get("advisories"), body.get("quarantine", _NOTHING)
     return PolicyAnswer(
-        file=_file(_NO_FILE if body["file"] is None else body["file"]),
+        file=parse_file(body["file"]),
         advisories=None if advisories is None else _advisories(advisories),
         quarantine=_quarantine(quarantine),
     )
@@ -36,8 +36,10 @@ def parse_events(body: dict[str, Any]) -> EventsAnswer:
     return EventsAnswer(_text(body["failing"]), float(since))
 
 
-def _file(body: dict[str, Any]) -> PolicyFileState:
-    return PolicyFileState(_text(body["revision"]), _flag(body["usable"]), _text(body["error"]))
+def parse_file(body: dict[str, Any] | None) -> FileState:
+    """Return what a server says about a file that it follows, None for no file; raise as `parse_policy`."""
+    body = _NO_FILE if body is None else body
+    return FileState(_text(body["revision"]), _flag(body["usable"]), _text(body["error"]))
 
 
 def _advisories(body: dict[str, Any]) -> AdvisoriesState:

@@ -8,8 +8,8 @@ from socket import SHUT_RDWR, socket
 from threading import Timer
 from typing import Any, NamedTuple, TypeVar
 
-from wheelyard_operator.policy_states import EventsAnswer, PolicyAnswer
-from wheelyard_operator.provision.policy_probe import parse_events, parse_policy
+from wheelyard_operator.policy_states import EventsAnswer, FileState, PolicyAnswer
+from wheelyard_operator.provision.policy_probe import parse_events, parse_file, parse_policy
 from wheelyard_operator.resource import OLDEST_FORMAT, Manifest
 from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
@@ -36,6 +36,8 @@ class Answer(NamedTuple):
     """Whether it uses the access file that it has, and still watches it."""
     known_format: int
     """The newest format of the storage that it knows."""
+    sessions: FileState | None = None
+    """The sessions file that it uses, None for a server that does not know one."""
 
 
 AskServer = Callable[[Manifest], Answer | None]
@@ -113,7 +115,8 @@ def _parse(body: dict[str, Any]) -> Answer:
     usable, known = body["usable"], body.get("knownFormat", OLDEST_FORMAT)
     if not isinstance(usable, bool) or type(known) is not int or not OLDEST_FORMAT <= known <= _NEWEST:
         raise ValueError
-    return Answer(usable and not body.get("stuck"), known)
+    sessions = parse_file(body["sessions"]) if "sessions" in body else None
+    return Answer(usable and not body.get("stuck"), known, sessions)
 
 
 def _parse_upstreams(body: dict[str, Any]) -> UpstreamsAnswer:

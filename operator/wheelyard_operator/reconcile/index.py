@@ -13,7 +13,7 @@ from wheelyard_operator.reconcile.endpoints import BusyError
 from wheelyard_operator.reconcile.feed_policy import feed_refusal
 from wheelyard_operator.reconcile.finalizers import Finalizers, missing_finalizers
 from wheelyard_operator.reconcile.index_children import IndexChildren, IndexProgress
-from wheelyard_operator.reconcile.index_findings import index_findings, policy_findings
+from wheelyard_operator.reconcile.index_findings import index_findings, policy_findings, sessions_used
 from wheelyard_operator.reconcile.index_removal import IndexRemoval
 from wheelyard_operator.reconcile.outcome import GONE, Outcome
 from wheelyard_operator.reconcile.report import report, report_pause, report_problem
@@ -28,6 +28,7 @@ from wheelyard_operator.status.conditions import Condition, is_stalled
 from wheelyard_operator.status.index import index_status
 from wheelyard_operator.status.policy import PolicyFindings
 from wheelyard_operator.status.rollout import is_ready
+from wheelyard_operator.status.single_sign_on import is_pending
 from wheelyard_operator.status.upstreams import upstreams_condition
 from wheelyard_operator.status.webhook import webhook_condition
 
@@ -98,7 +99,7 @@ class IndexReconciler:
             "key": progress.storage.next_rotation if progress.storage else "",
             "certificate": certificate_expiry(observed.certificate_secret),
         }
-        return Outcome(after=_seconds_to_next(progress, policy), state=state, ends=expiries)
+        return Outcome(after=_seconds_to_next(progress, policy, answers), state=state, ends=expiries)
 
     def _ask_servers(self, pods: tuple[Manifest, ...]) -> dict[str, Answer | None]:
         ready = (pod for pod in staying(pods) if is_ready(pod))
@@ -161,9 +162,14 @@ def _talking(pods: tuple[Manifest, ...], answers: dict[str, Answer | None]) -> l
     return [pod for pod in pods if answers.get(pod["metadata"]["name"]) is not None]
 
 
-def _seconds_to_next(progress: IndexProgress, policy: PolicyFindings | None) -> float | None:
+def _seconds_to_next(
+    progress: IndexProgress, policy: PolicyFindings | None, answers: dict[str, Answer | None]
+) -> float | None:
     if progress.problem or progress.options.problems:
         return _RETRY_SECONDS
+    sessions = progress.sessions
+    if sessions and is_pending(sessions.digest, sessions_used(answers)):
+        return _SOON_SECONDS
     if policy and policy.is_pending:
         return _SOON_SECONDS
     return _SOON_SECONDS if progress.storage and progress.storage.is_rotating else None

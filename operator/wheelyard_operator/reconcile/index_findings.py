@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from wheelyard_operator.desired.common import selector_labels
 from wheelyard_operator.observe import ObservedIndex, staying
-from wheelyard_operator.policy_states import PolicyAnswer
+from wheelyard_operator.policy_states import FileState, PolicyAnswer
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.provision.server_probe import Answer
 from wheelyard_operator.reconcile.index_children import IndexProgress
@@ -55,14 +55,21 @@ def index_findings(
         claim=observed.volume_claim,
         exposed=exposed_condition(index, options.live, options.problems),
         monitored=monitored_condition(index, options.live, options.problems),
-        single_sign_on=_single_sign_on(index, progress.sessions, cluster_domain),
+        single_sign_on=_single_sign_on(index, progress.sessions, sessions_used(answers), cluster_domain),
         tolerated=(*([storage.tolerated] if storage and storage.tolerated else []), *options.tolerated),
         access_answers={name: answer and answer.usable for name, answer in answers.items()},
     )
 
 
-def _single_sign_on(index: PackageIndex, sessions: ServerSessions | None, cluster_domain: str) -> Condition | None:
+def sessions_used(answers: Mapping[str, Answer | None]) -> dict[str, FileState | None]:
+    """Return the sessions file of each pod that answered, by name."""
+    return {name: answer.sessions for name, answer in answers.items() if answer}
+
+
+def _single_sign_on(
+    index: PackageIndex, sessions: ServerSessions | None, used: Mapping[str, FileState | None], cluster_domain: str
+) -> Condition | None:
     sign_on = index.web.single_sign_on
     if sign_on is None or sessions is None:
         return None
-    return single_sign_on_condition(sign_on, index.url(cluster_domain), sessions.problem)
+    return single_sign_on_condition(sign_on, index.url(cluster_domain), sessions.problem, sessions.digest, used)

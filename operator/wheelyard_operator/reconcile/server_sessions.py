@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wheelyard_operator.condition_types import SINGLE_SIGN_ON_READY
 from wheelyard_operator.desired.common import decoded
-from wheelyard_operator.desired.sessions import SessionsRecord, oidc_section, sessions_file
+from wheelyard_operator.desired.sessions import SessionsRecord, digest_of, oidc_section, sessions_file
 from wheelyard_operator.observe import ObservedIndex
 from wheelyard_operator.openid_provider import Provider
 from wheelyard_operator.problems import Problem
@@ -35,6 +35,11 @@ class ServerSessions:
     token_host: str = ""
     """The host that servers ask, in the form of `allowed_form`; "" without single sign-on."""
     problem: Problem | None = None
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of sessions.yaml."""
+        return digest_of(self.text)
 
     @property
     def size(self) -> int:

@@ -19,6 +19,7 @@ from wheelyard_server.catalog.counts import Counts, KeptSize
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.catalog.quarantine import SharedQuarantine
 from wheelyard_server.events.opening import Webhook
+from wheelyard_server.followed_file import FollowedFile
 from wheelyard_server.model import FORMAT
 from wheelyard_server.upstream import Upstream
 from wheelyard_server.web.context import BACKGROUND, RECORD, SENDERS
@@ -35,11 +36,16 @@ from wheelyard_server.web.telemetry.collectors import (
     RequestMetrics,
 )
 from wheelyard_server.web.telemetry.event_metrics import EventMetrics
+from wheelyard_server.web.telemetry.followed_files import described
 from wheelyard_server.web.telemetry.policy_states import PolicyStates
 from wheelyard_server.web.telemetry.upstream_metrics import KeptMetrics, UpstreamMetrics, UpstreamStates
 
 NO_ROUTE = "none"
 _STORAGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+FOLLOWED_SESSIONS = web.AppKey("followed_sessions", FollowedFile)
+"""The sessions file of a server with pages, in the application of metrics."""
 
 
 class AccessFileState(Protocol):
@@ -212,7 +218,7 @@ def metrics_app(
     async def scrape(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def access_file(_request: web.Request) -> web.Response:
+    async def access_file(request: web.Request) -> web.Response:
         content = {
             "usable": access.usable,
             "loaded": int(access.loaded),
@@ -220,6 +226,7 @@ def metrics_app(
             "failing": background.failing,
             "stuck": background.late,
             "knownFormat": FORMAT,
+            "sessions": described(request.app.get(FOLLOWED_SESSIONS)),
         }
         return web.Response(text=json.dumps(content), content_type="application/json")
 

@@ -8,6 +8,7 @@ from wheelyard_server.catalog.counts import Counts
 from wheelyard_server.catalog.policy_file import FollowedPolicyFile
 from wheelyard_server.catalog.quarantine import SharedQuarantine
 from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
+from wheelyard_server.web.telemetry.followed_files import described
 
 
 class PolicyStates:
@@ -30,7 +31,7 @@ class PolicyStates:
         """Return the content of the answer."""
         used = self._counts.decisions.exceptions
         return {
-            "file": None if self._file is None else _described(self._file),
+            "file": described(self._file),
             "advisories": self._advisories.described(),
             "quarantine": {
                 "entries": msgspec.to_builtins(self._quarantine.entries),
@@ -42,14 +43,3 @@ class PolicyStates:
                 for reason, each in used.items()
             ],
         }
-
-
-def _described(file: FollowedPolicyFile) -> dict[str, Any]:
-    state = file.state
-    return {
-        "revision": state.revision,
-        "usable": state.usable,
-        "error": state.error,
-        "loaded": int(state.loaded),
-        "looked": int(file.looked),
-    }

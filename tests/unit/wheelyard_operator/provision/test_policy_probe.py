@@ -5,8 +5,8 @@ import pytest
 from wheelyard_operator.policy_states import (
     AdvisoriesState,
     EventsAnswer,
+    FileState,
     PolicyAnswer,
-    PolicyFileState,
     QuarantineState,
 )
 from wheelyard_operator.provision.policy_probe import parse_events, parse_policy
@@ -27,7 +27,7 @@ QUARANTINE = {
 def test_an_answer_is_read() -> None:
     found = parse_policy({"file": {**FILE, "loaded": 1}, "advisories": ADVISORIES, "quarantine": QUARANTINE})
     assert found == PolicyAnswer(
-        PolicyFileState("ab" * 32, True, ""),
+        FileState("ab" * 32, True, ""),
         AdvisoriesState("osv", 12, False, False, "", ""),
         QuarantineState(
             7,
@@ -43,7 +43,7 @@ def test_an_answer_is_read() -> None:
 
 
 def test_a_server_may_say_less() -> None:
-    assert parse_policy({"file": None}) == PolicyAnswer(PolicyFileState("", True, ""), None, QuarantineState(0, ()))
+    assert parse_policy({"file": None}) == PolicyAnswer(FileState("", True, ""), None, QuarantineState(0, ()))
 
 
 def test_texts_are_bounded() -> None:

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from wheelyard_operator.policy_states import FileState
 from wheelyard_operator.provision.server_probe import Answer, ServerProbe
 from wheelyard_operator.upstream_states import UpstreamsAnswer, UpstreamState
 
@@ -39,6 +40,15 @@ def server() -> Iterator[ThreadingHTTPServer]:
         (b'{"usable": true, "looked": 1, "failing": [], "stuck": []}', Answer(usable=True, known_format=1)),
         (b'{"usable": true, "stuck": ["following the access file"]}', Answer(usable=False, known_format=1)),
         (b'{"usable": false, "knownFormat": 2}', Answer(usable=False, known_format=2)),
+        (
+            b'{"usable": true, "sessions": null}',
+            Answer(usable=True, known_format=1, sessions=FileState("", True, "")),
+        ),
+        (
+            b'{"usable": true, "sessions": {"revision": "9f", "usable": false, "error": "no\\u001b keys"}}',
+            Answer(usable=True, known_format=1, sessions=FileState("9f", False, "no  keys")),
+        ),
+        (b'{"usable": true, "sessions": "9f"}', None),
         (b'{"usable": true, "knownFormat": true}', None),
         (b'{"usable": true, "knownFormat": 1.5}', None),
         (b'{"usable": true, "knownFormat": 0}', None),

@@ -14,7 +14,7 @@ from wheelyard_operator.desired.common import content_digest
 from wheelyard_operator.desired.policy_file import digest_of
 from wheelyard_operator.kube import ApiError
 from wheelyard_operator.policy_minimum import PolicyMinimum
-from wheelyard_operator.policy_states import PolicyAnswer, PolicyFileState, QuarantineState
+from wheelyard_operator.policy_states import FileState, PolicyAnswer, QuarantineState
 from wheelyard_operator.resource import Manifest
 
 CONFIGMAP = "wheelyard-main-policy"
@@ -33,7 +33,7 @@ def policy(world: World) -> Any:
 
 
 def answer(revision: str, error: str = "") -> PolicyAnswer:
-    return PolicyAnswer(PolicyFileState(revision, not error, error), None, QuarantineState(0, ()))
+    return PolicyAnswer(FileState(revision, not error, error), None, QuarantineState(0, ()))
 
 
 def consenting(**more: Any) -> Manifest:

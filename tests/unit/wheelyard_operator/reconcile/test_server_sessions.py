@@ -13,6 +13,8 @@ from unit.wheelyard_operator.fakes import RSA_KEY, FakeKube, condition, index_bo
 from unit.wheelyard_operator.reconcile.world import MAIN, World
 from wheelyard_operator.desired.access_file import unpacked
 from wheelyard_operator.desired.common import decoded, encoded
+from wheelyard_operator.desired.sessions import digest_of
+from wheelyard_operator.policy_states import FileState
 from wheelyard_operator.resource import END_SESSIONS_ANNOTATION, Manifest
 
 DEX = "https://dex.example.com"
@@ -57,8 +59,12 @@ def declare(world: World, web: Any = None, **spec: Any) -> Any:
     return served(world)
 
 
+def text(world: World) -> str:
+    return decoded(world.get("Secret", "wheelyard-main-access"), "sessions.yaml")
+
+
 def served(world: World) -> Any:
-    return yaml.safe_load(decoded(world.get("Secret", "wheelyard-main-access"), "sessions.yaml"))
+    return yaml.safe_load(text(world))
 
 
 def found(world: World) -> tuple[str, str, str]:
@@ -226,6 +232,21 @@ def test_new_keys_of_the_provider_reach_the_servers(world: World) -> None:
     assert [each["kid"] for each in served(world)["oidc"]["keys"]] == ["two"]
     assert world.get("Pod", "p")["metadata"]["annotations"]["wheelyard.dev/access"] != before
     assert world.get("Deployment", "wheelyard-main")["spec"]["template"] == template, "no pod is replaced"
+
+
+def test_the_condition_follows_the_servers(world: World) -> None:
+    declare(world)
+    world.kube.put({**server_pod("one"), "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    world.answers = {"one": True}
+    for state, reason, after in (
+        (None, "ServersTooOld", None),
+        (FileState("earlier", True, ""), "Updating", 3.0),
+        (FileState("earlier", False, "no"), "SessionsFileRefused", None),
+        (FileState(digest_of(text(world)), True, ""), "Ready", None),
+    ):
+        world.sessions_files = {"one": state} if state else {}
+        (outcome,) = world.look()
+        assert (found(world)[1], outcome.after) == (reason, after)
 
 
 def test_a_settled_index_is_not_written_again(world: World) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from support import buckets
 from support.code_artifact import FakeCodeArtifact
 from unit.wheelyard_operator.fakes import NOW, SETTINGS, FakeKube, Fuse, condition, namespace_body
-from wheelyard_operator.policy_states import EventsAnswer, PolicyAnswer
+from wheelyard_operator.policy_states import EventsAnswer, FileState, PolicyAnswer
 from wheelyard_operator.provision.clients import Clients, new_session
 from wheelyard_operator.provision.iam import IamUsers
 from wheelyard_operator.provision.issuer_answers import IssuerError
@@ -53,6 +53,8 @@ class World:
         self.answers: dict[str, bool] = {}
         self.known_formats: dict[str, int] = {}
         """The answers of pods to the probe."""
+        self.sessions_files: dict[str, FileState] = {}
+        """What pods say about their sessions file."""
         self.upstreams: dict[str, UpstreamsAnswer] = {}
         """What pods say about their upstreams."""
         self.events: dict[str, EventsAnswer] = {}
@@ -125,7 +127,9 @@ class World:
 
     def ask(self, pod: Manifest) -> Answer | None:
         name = pod["metadata"]["name"]
-        return Answer(self.answers[name], self.known_formats.get(name, 2)) if name in self.answers else None
+        if name not in self.answers:
+            return None
+        return Answer(self.answers[name], self.known_formats.get(name, 2), self.sessions_files.get(name))
 
     def ask_upstreams(self, pod: Manifest) -> UpstreamsAnswer | None:
         return self.upstreams.get(pod["metadata"]["name"])

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from unit.wheelyard_operator.fakes import NOW
-from wheelyard_operator.policy_states import AdvisoriesState, PolicyAnswer, PolicyFileState, QuarantineState
+from wheelyard_operator.policy_states import AdvisoriesState, FileState, PolicyAnswer, QuarantineState
 from wheelyard_operator.problems import Problem
 from wheelyard_operator.resource import Policy
 from wheelyard_operator.status.conditions import Condition
@@ -15,7 +15,7 @@ EXCEPTION = {"packages": ["urllib3"], "versions": "==2", "from": ["cooldown"], "
 
 
 def answer(revision: str = "a", error: str = "", **changes: Any) -> PolicyAnswer:
-    file = PolicyFileState(revision, not error, error)
+    file = FileState(revision, not error, error)
     return PolicyAnswer(**{"file": file, "advisories": CURRENT, "quarantine": NOTHING, **changes})
 
 

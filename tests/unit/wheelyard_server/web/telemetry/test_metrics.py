@@ -1,10 +1,11 @@
 """The metrics for Prometheus, complete and without names."""
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import aiohttp
 import pytest
@@ -17,6 +18,7 @@ from support.logs import collected
 from support.memory_storage import Fault, MemoryStorage
 from wheelyard_server.app import ACCESS, METRICS, METRICS_APP
 from wheelyard_server.web.telemetry.logs import LineFormatter
+from wheelyard_server.web.telemetry.metrics import FOLLOWED_SESSIONS
 
 
 @pytest.fixture
@@ -93,7 +95,30 @@ async def test_a_broken_access_file_is_seen(client: Client, metrics: Client, tmp
     assert (found["wheelyard_access_file_usable"], found[loaded]) == (0, before[loaded])
     told = await (await metrics.get("/access")).json()
     assert told.pop("looked") >= int(before[loaded])
+    assert told.pop("sessions")["usable"], "of another file"
     assert told == {"usable": False, "loaded": int(before[loaded]), "failing": [], "stuck": [], "knownFormat": 2}
+
+
+async def test_the_operator_sees_which_sessions_file_is_used(
+    client: Client, metrics: Client, tmp_path: Path
+) -> None:
+    assert client.app is not None
+    followed = client.app[METRICS_APP][FOLLOWED_SESSIONS]
+
+    async def reported(text: str) -> Any:
+        """Return what is reported once this file is there. It comes whole, and is read in the file's own thread."""
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(tmp_path / "sessions.yaml")
+        await followed.follow()
+        return (await (await metrics.get("/access")).json())["sessions"]
+
+    text = f"keys: [{base64.urlsafe_b64encode(bytes(32)).decode()}]"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    used = await reported(text)
+    assert (used["revision"], used["usable"], used["error"]) == (digest, True, "")
+    refused = await reported("keys: [short]")
+    assert (refused["revision"], refused["usable"]) == (digest, False), "the last good one stays"
+    assert "keys" in refused["error"]
 
 
 async def test_clients_by_their_family(client: Client, metrics: Client) -> None:
@@ -193,6 +218,8 @@ async def test_how_many_requests_shared_how_many_looks(client: Client, metrics: 
     assert 1 <= gained("wheelyard_revalidations_total") < 20
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/access"])
-async def test_metrics_are_not_served_on_the_index_port(client: Client, path: str) -> None:
-    assert (await client.get(path)).status == 404
+async def test_metrics_are_not_served_on_the_index_port(client: Client) -> None:
+    assert (await client.get("/metrics")).status == 404
+    page = await client.get("/access", allow_redirects=False)
+    assert page.status == 301, "it is a page for people there"
+    assert "knownFormat" not in await (await client.get("/access")).text()
