@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support import axe
+from support.access import OWNER
 from support.chromium import NARROWEST, WIDE, Chromium, Page, chromium
 from support.screens import SCHEMES
 from support.server import Server
@@ -103,6 +104,37 @@ async def test_without_scripts_no_button_does_nothing(shown: Server, browser: Ch
     async with browser.page(has_scripts=False) as page:
         await page.open(f"{shown.url}/")
         assert await _visible(page, "button.copy") == []
+
+
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_the_keyboard_alone_logs_in_and_out(shown: Server, browser: Chromium, has_scripts: bool) -> None:  # noqa: FBT001 - pytest's
+    async with browser.page(has_scripts=has_scripts) as page:
+        await page.open(f"{shown.url}/login/?next=/access/")
+        await page.tab_to("Token or password")
+        await page.write(OWNER)
+        async with page.loading():
+            await page.press("Enter")
+        assert await page.eventually("document.querySelector('h1').textContent") == "Access"
+        assert await _text(page, ".who span") == ["team.owner"]
+        assert "group:owners" in await page.evaluate("document.querySelector('main').textContent")
+        await page.look(NARROWEST, "dark")
+        assert await page.overflow() <= 0
+        await page.tab_to("Log out")
+        async with page.loading():
+            await page.press("Enter")
+        assert await _text(page, ".who a") == ["Log in"]
+
+
+async def test_axe_finds_nothing_on_pages_of_a_manager(shown: Server, browser: Chromium) -> None:
+    for scheme in SCHEMES:
+        async with browser.page(scheme=scheme) as page:
+            await page.open(f"{shown.url}/login/?next=/access/")
+            await page.tab_to("Token or password")
+            await page.write(OWNER)
+            async with page.loading():
+                await page.press("Enter")
+            assert await _text(page, "h2") == ["What you may do", "All grants", "Change it"]
+            assert await axe.findings(page) == []
 
 
 async def _text(page: Page, selector: str) -> list[str]:

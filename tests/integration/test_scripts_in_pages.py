@@ -24,10 +24,11 @@ from support.upstreams.mirroring import index
 pytestmark = pytest.mark.browser
 BOTH = pytest.mark.parametrize("has_policy", [True, False], ids=["with the policy", "without it"])
 TYPES = {"markdown": "text/markdown", "rest": "text/x-rst"}
-ADDRESSES = (("/projects/", "q"), ("/projects/", "page"))
+ADDRESSES = (("/projects/", "q"), ("/projects/", "page"), ("/login/", "next"))
 """Pages, and the names of texts in their queries."""
 PARTS: tuple[str, ...] = ()
 """The pages of each project."""
+STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 UNSAFE = """[...document.querySelectorAll("*")].flatMap((element) => {
   const found = [...element.attributes].filter(({name, value}) =>
     name.startsWith("on") || name === "style" || name === "srcdoc"
@@ -97,7 +98,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[Chromium]:
         yield running
 
 
-async def opened(page: Page, url: str) -> list[str]:
+async def opened(page: Page, url: str, *expected: int) -> list[str]:
     """Return what is wrong with a page that was opened."""
     await page.open(url)
     await page.settle()
@@ -106,6 +107,8 @@ async def opened(page: Page, url: str) -> list[str]:
     wrong = [*page.dialogs, *elsewhere, *await page.evaluate(UNSAFE)]
     page.dialogs.clear()
     page.requests.clear()
+    if await page.evaluate(STATUS) not in expected:
+        wrong.append(await page.evaluate("document.body.textContent"))
     return [f"{url}: {each}" for each in wrong]
 
 
@@ -125,11 +128,11 @@ async def test_no_text_of_an_uploader_runs(
         if not has_policy:
             await page.ignore_policy()
         for path in ("projects/", "projects/?page=2", ""):
-            wrong += await opened(page, f"{server.url}/{path}")
+            wrong += await opened(page, f"{server.url}/{path}", 200)
         for each in odd:
             project = f"{server.url}/project/{each.name.replace('_', '-')}/"
             for path in PARTS:
-                wrong += await opened(page, f"{project}{path}")
+                wrong += await opened(page, f"{project}{path}", 200)
     assert wrong == []
 
 
@@ -142,7 +145,7 @@ async def test_no_text_of_an_address_runs(server: Server, browser: Chromium, has
         for vector in vectors():
             if vector.place in ("query", "next"):
                 for path, name in ADDRESSES:
-                    wrong += await opened(page, f"{server.url}{path}?{urlencode({name: vector.text})}")
+                    wrong += await opened(page, f"{server.url}{path}?{urlencode({name: vector.text})}", 200, 400)
     assert wrong == []
 
 

@@ -10,6 +10,7 @@ from support import distributions
 from support.access import OWNER
 from support.command_line import wheelyard
 from support.server import Server
+from support.sessions import write_sessions
 from support.upstreams.mirroring import Index, index, mirror_settings
 from support.upstreams.running import upstream
 from support.upstreams.stock import APP, Stock, sample
@@ -71,6 +72,7 @@ PAGES = {
     "projects": "/projects/",
     "search": "/projects/?q=acme+orders",
     "access": "/access/",
+    "login": "/login/",
 }
 """The pages that everybody may see, by a name of each."""
 ERRORS = {"bad-request": "/projects/?page=x"}
@@ -79,6 +81,8 @@ ERRORS = {"bad-request": "/projects/?page=x"}
 @contextmanager
 def showcase(home: Path) -> Iterator[Server]:
     """Run the index for as long as a block takes."""
+    (home / "server").mkdir(parents=True)
+    write_sessions(home / "server")
     with (
         upstream("pypi", _public()) as other,
         index(home, mirror_settings(home, other, private=["acme-*"])) as made,

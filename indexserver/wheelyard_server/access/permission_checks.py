@@ -34,6 +34,11 @@ class PermissionChecks:
             return ()
         return tuple(map(Right.of, self._rules.grants))
 
+    def require_any_right(self) -> None:
+        """Refuse a client without a login that may do nothing at all."""
+        if self.principal.is_anonymous and not self.verbs:
+            raise UnauthenticatedError("Log in to use this index")
+
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)
 

@@ -38,6 +38,7 @@ _USER = re.compile(r"([a-z0-9-]+)\.([a-z0-9.-]+)")
 async def access(request: web.Request) -> web.Response:
     """Show the visitor's rights; managers of the whole index see the grants of everybody."""
     catalog = await visitor(request)
+    catalog.require_any_right()
     site = request.app[SITE]
     return await site.page(
         request,

@@ -20,6 +20,7 @@ class Way(NamedTuple):
 async def home(request: web.Request) -> web.Response:
     """Show the command lines that install from and publish to this index, and how many projects there are."""
     catalog = await visitor(request)
+    catalog.require_any_right()
     root, verbs = root_url(request), catalog.verbs
     count = len(await catalog.projects()) if Verb.READ in verbs else None
     return await request.app[SITE].page(
