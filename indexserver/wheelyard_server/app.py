@@ -17,6 +17,7 @@ from wheelyard_server.access.passwords import PasswordChecker
 from wheelyard_server.access.reloading import CurrentAccess
 from wheelyard_server.access.session_file import SessionFile
 from wheelyard_server.access.sessions import Sessions
+from wheelyard_server.access.single_sign_on import SingleSignOn
 from wheelyard_server.access.token_exchange import TokenExchange
 from wheelyard_server.background import Background
 from wheelyard_server.catalog.advisories.advisories_of_index import ConfiguredFeed
@@ -41,6 +42,7 @@ from wheelyard_server.events.delivery import LAST_SECONDS
 from wheelyard_server.events.opening import Webhook, open_webhook
 from wheelyard_server.feed.opening import open_feed
 from wheelyard_server.followed_file import CHECK_SECONDS
+from wheelyard_server.openid.token_requests import TokenRequests
 from wheelyard_server.readmes.opening import open_readmes
 from wheelyard_server.settings import S3, Redirect, Settings
 from wheelyard_server.storage import Storage, s3
@@ -70,6 +72,7 @@ from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import CORS_HANDLERS, routes
 from wheelyard_server.web.site.descriptions import READMES
 from wheelyard_server.web.site.error_pages import PAGES, errors_as_pages
+from wheelyard_server.web.site.single_sign_on import SINGLE_SIGN_ON
 from wheelyard_server.web.site.site import SITE, Site
 from wheelyard_server.web.site.site_routes import PAGE_HANDLERS
 from wheelyard_server.web.telemetry.advisory_metrics import AdvisoryStates
@@ -165,6 +168,8 @@ def _add_pages(app: web.Application, settings: Settings) -> None:
     app[HAS_SITE] = settings.web.enabled
     app[SITE] = Site(settings.web, settings.index or "")
     app[PAGES] = PAGE_HANDLERS
+    sessions = app[CATALOG_ACCESS].sessions
+    app[SINGLE_SIGN_ON] = SingleSignOn(lambda: sessions.basis, TokenRequests(settings.egress), utc_now)
 
 
 def _fast_lane(

@@ -46,6 +46,13 @@ class UnauthenticatedError(LoginError):
     """The credentials are missing or invalid."""
 
 
+class SessionOverError(UnauthenticatedError):
+    """The session of a page is over; the provider that began it may renew it."""
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Log in again")
+
+
 class TooManyAttemptsError(LoginError):
     """A client guesses passwords, or keeps sending an old one."""
 

@@ -16,8 +16,8 @@ S3 = {f"{SERVER}.storage.{name}" for name in ("s3", "s3_errors", "s3_streams")}
 
 FOR_WEB = {
     "access": {
-        "audit", "catalog_access", "guard", "known_readers", "listeners", "minting", "readable", "rules",
-        "sessions",         "token_exchange",
+        "audit", "catalog_access", "guard", "known_readers", "listeners", "minting", "pending_logins", "readable",
+        "rules", "sessions", "single_sign_on", "token_exchange",
     },
     "catalog": {
         "advisories.state", "quarantine",

@@ -5,6 +5,7 @@ from typing import Any
 
 from support.issuers import TestIssuer
 from wheelyard_server.access.open_id_provider import MappedGroup, OpenIdProvider
+from wheelyard_server.openid import Client, CodeGrant
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ISSUER = "https://login.example.com"
@@ -31,3 +32,20 @@ def provider(**changes: Any) -> OpenIdProvider:
 def id_token(**changes: Any) -> str:
     """Return an ID token with these claims; None removes one."""
     return PROVIDER.sign(NOW, **changes)
+
+
+class Endpoint:
+    """A token endpoint that exchanges each code for an ID token with the claims that a test wants."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Any] = {}
+        self.asked: list[tuple[Client, CodeGrant, str]] = []
+        self.nonce = ""
+        self.error: Exception | None = None
+
+    async def id_token(self, client: Client, grant: CodeGrant, address: str) -> str:
+        """See `TokenEndpoint.id_token`."""
+        self.asked.append((client, grant, address))
+        if self.error is not None:
+            raise self.error
+        return id_token(**{"nonce": self.nonce, **self.claims})

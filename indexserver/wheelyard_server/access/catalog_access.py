@@ -14,6 +14,7 @@ from wheelyard_server.access.readable import ReadableCatalog
 from wheelyard_server.access.reloading import Access, CurrentAccess
 from wheelyard_server.access.rules import ANONYMOUS, Method, Principal, Verb
 from wheelyard_server.access.sessions import Sessions
+from wheelyard_server.access.single_sign_on import SignedOn
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.errors import UnauthenticatedError
 from wheelyard_server.settings import Listener
@@ -87,6 +88,12 @@ class CatalogAccess:
         if principal.method not in (Method.TOKEN, Method.PASSWORD):
             raise UnauthenticatedError("Log in to pages with a token of this index or a password")
         return self.sessions.of_user(principal, secret, access.accepted_users)
+
+    def log_in_person(self, signed_on: SignedOn, record: AuditRecord) -> str:
+        """Begin a session of a person whom the provider has logged in, and return its cookie."""
+        cookie = self.sessions.of_person(signed_on)
+        record.principal = self.sessions.principal(cookie, self._access.access.accepted_users)
+        return cookie
 
     def readable_catalog(self) -> ReadableCatalog:
         """Return the catalog as the fast lane may read it."""

@@ -4,6 +4,7 @@ The checks are those of OpenID Connect Core 1.0, section 3.1.3.7.
 """
 
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from wheelyard_server.errors import SignOnError, UnauthenticatedError
 
 MAX_SUBJECT_LENGTH = 255
 """OpenID Connect Core 1.0, section 2."""
+_SUBJECT = re.compile(rf"[ -~]{{1,{MAX_SUBJECT_LENGTH}}}")
 MAX_GROUP_LENGTH = 256
 
 
@@ -37,7 +39,7 @@ def person_of(provider: OpenIdProvider, unverified_token: str, nonce: str, now: 
     claims = _verified(provider, unverified_token, now)
     _check_for_login(provider, claims, nonce)
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT_LENGTH or not subject.isprintable():
+    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
         raise _refused("its `sub` names no person")
     return Person(provider.issuer, subject, _groups(claims.get(provider.groups_claim)))
 

@@ -19,7 +19,7 @@ from wheelyard_server.access import tokens
 from wheelyard_server.access.accepted_users import AcceptedUsers, principal_of
 from wheelyard_server.access.rules import Method, Principal
 from wheelyard_server.access.session_file import SessionFile
-from wheelyard_server.access.single_sign_on import SignedOn
+from wheelyard_server.access.single_sign_on import Basis, SignedOn
 from wheelyard_server.clock import WallClock
 
 LIFETIME = timedelta(hours=8)
@@ -53,6 +53,12 @@ class Sessions:
         provider = self._file().oidc
         return provider.issuer if provider is not None and self.is_open else ""
 
+    @property
+    def basis(self) -> Basis:
+        """Return what single sign-on is based on now."""
+        file = self._file()
+        return Basis(file.oidc if file.keys else None, file.keys)
+
     def of_user(self, principal: Principal, secret: str, accepted_users: AcceptedUsers) -> str:
         """Return the cookie of a user who has logged in with a token or a password."""
         claims = {"sub": principal.name, "cred": _credential(principal, secret, accepted_users)}
@@ -61,7 +67,8 @@ class Sessions:
     def of_person(self, signed_on: SignedOn) -> str:
         """Return the cookie of a person whom the provider has logged in."""
         person = signed_on.person
-        claims = {"iss": person.issuer, "sub": person.subject, "groups": list(signed_on.known_groups)}
+        groups = list(map(_short, signed_on.known_groups))
+        claims = {"iss": person.issuer, "sub": person.subject, "groups": groups}
         return self._signed(claims, SIGN_ON_LIFETIME)
 
     def principal(self, cookie: str, accepted_users: AcceptedUsers) -> Principal | None:
@@ -113,7 +120,8 @@ class Sessions:
         provider = self._file().oidc
         if provider is None or provider.issuer != claims["iss"]:
             return None
-        groups = provider.index_groups(frozenset(claims["groups"]))
+        known = [each.provider for each in provider.groups if _short(each.provider) in claims["groups"]]
+        groups = provider.index_groups(known)
         return Principal.of_person(claims["iss"], claims["sub"], groups) if groups else None
 
 
@@ -135,6 +143,11 @@ def _credential(principal: Principal, secret: str, accepted_users: AcceptedUsers
 def _all_hashes(user: str, accepted_users: AcceptedUsers) -> str:
     """Return all password hashes of a user: each change of a password ends the sessions by passwords."""
     return " ".join(sorted(each.hash for each in accepted_users.passwords.get(user, ())))
+
+
+def _short(group: str) -> str:
+    """Return a digest of a group's name: a cookie has no room for a hundred names."""
+    return base64.urlsafe_b64encode(hashlib.sha256(group.encode()).digest()[:12]).decode()
 
 
 def _fingerprint(digest: str) -> str:

@@ -6,13 +6,14 @@ from urllib.parse import urlencode
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from wheelyard_server.errors import StorageError, UnauthenticatedError, WheelyardError
+from wheelyard_server.errors import SessionOverError, StorageError, UnauthenticatedError, WheelyardError
 from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http import request_ids
 from wheelyard_server.web.http.redirects import relative
 from wheelyard_server.web.site.site import SITE
 
 LOGIN = "/login/"
+SINGLE_SIGN_ON = "/login/oidc/"
 _MAX_SENTENCE_LENGTH = 1000
 _STORAGE_FAILS = "The storage does not answer: try again in a moment"
 PAGES = web.AppKey("pages", frozenset)
@@ -26,6 +27,8 @@ async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     try:
         return await handler(request)
+    except SessionOverError:
+        return _to_renewal(request)
     except UnauthenticatedError:
         return to_login(request)
     except WheelyardError as error:
@@ -37,6 +40,15 @@ def to_login(request: web.Request) -> web.Response:
     is_page = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
     location = login_url(request, request.path_qs) if is_page else relative(request, LOGIN)
     # Neither a challenge of HTTP nor a status that browsers answer with a login of their own.
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
+
+
+def _to_renewal(request: web.Request) -> web.Response:
+    """Return the redirect that renews a session: the provider shows nothing, and leads back."""
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+        return to_login(request)
+    query = urlencode({"silent": "", "next": request.path_qs})
+    location = f"{relative(request, SINGLE_SIGN_ON)}?{query}"
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-MAX_LENGTH = 1000
+MAX_LENGTH = 500
 _FORM = re.compile(r"/(?!/)[A-Za-z0-9._~%!$&*+,=:@/-]*(?:\?[A-Za-z0-9._~%!$&*+,=:@/?-]*)?")
 """Without a host, and without characters that HTML, or browsers that repair URLs, treat specially."""
 _OF_LOGINS = re.compile(r"/(?:login|logout)(?![A-Za-z0-9._~-])")

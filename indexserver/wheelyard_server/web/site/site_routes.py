@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from aiohttp import web
 
 from wheelyard_server.web.http.redirects import moved_permanently
-from wheelyard_server.web.site import manage
+from wheelyard_server.web.site import manage, single_sign_on
 from wheelyard_server.web.site.access import access
 from wheelyard_server.web.site.assets import ASSETS, asset
 from wheelyard_server.web.site.home import home
@@ -19,6 +19,8 @@ _PAGES = [
     web.get("/access/", access),
     web.get("/login/", login_page),
     web.post("/login/", log_in),
+    web.get("/login/oidc/", single_sign_on.begin),
+    web.get("/login/oidc/callback/", single_sign_on.callback),
     web.post("/logout/", log_out),
     web.get(f"{_MANAGE}", manage.manage),
     web.get(f"{_MANAGE}delete/", manage.ask_to_delete),

@@ -1,32 +1,18 @@
 """The flow of single sign-on: what goes to the provider, and which answers count."""
 
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from support.sign_on import CLIENT, ISSUER, NOW, PROVIDER, provider
+from support.sign_on import CLIENT, ISSUER, NOW, Endpoint, provider
 from wheelyard_server.access.open_id_provider import OpenIdProvider
 from wheelyard_server.access.pending_logins import PendingLogin
 from wheelyard_server.access.single_sign_on import MAX_CODE_LENGTH, Basis, SignedOn, SingleSignOn
 from wheelyard_server.errors import ForbiddenError, LoginNeededError, NotFoundError, SignOnError
-from wheelyard_server.openid import Client, CodeGrant
+from wheelyard_server.openid import CodeGrant
 
 KEYS = ("A" * 43,)
 CALLBACK = "https://pypi.example.com/login/oidc/callback/"
-
-
-class Endpoint:
-    """Exchanges each code for an ID token with the claims that a test wants."""
-
-    def __init__(self) -> None:
-        self.claims: dict[str, Any] = {}
-        self.asked: list[tuple[Client, CodeGrant, str]] = []
-        self.nonce = ""
-
-    async def id_token(self, client: Client, grant: CodeGrant, address: str) -> str:
-        self.asked.append((client, grant, address))
-        return PROVIDER.sign(NOW, **{"nonce": self.nonce, **self.claims})
 
 
 class Flow:

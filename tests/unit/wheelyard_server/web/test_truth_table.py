@@ -175,6 +175,10 @@ FOR_EVERYBODY = {
     ("GET", "/login/"),
     ("POST", "/login/"),
     ("POST", "/logout/"),
+    ("GET", "/login/oidc"),
+    ("GET", "/login/oidc/"),
+    ("GET", "/login/oidc/callback"),
+    ("GET", "/login/oidc/callback/"),
     ("GET", "/_/oidc/audience"),
     ("POST", "/_/oidc/mint-token"),
 }
