@@ -1,6 +1,7 @@
 """Single sign-on with Dex, a real provider: the real server, over real HTTP, as a person goes through it."""
 
 import asyncio
+import hashlib
 import json
 import re
 import urllib.request
@@ -143,22 +144,19 @@ class Browser:
 @pytest.fixture
 async def browser(world: World) -> AsyncIterator[Browser]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        browser = Browser(world, session)
         world.write()
-        await followed(browser)
-        yield browser
+        await followed(world)
+        yield Browser(world, session)
 
 
-async def followed(browser: Browser) -> None:
-    """Wait until the server has put the file in force, by what a new login is sent to."""
-    text = (browser.world.server.access_file.parent / "sessions.yaml").read_text()
-    endpoint = re.search("authorizationEndpoint: (\\S+)", text)
-    assert endpoint is not None
-    location = ""
-    while not location.startswith(endpoint[1]):
-        async with browser.session.get(f"{browser.world.url}/login/oidc/", allow_redirects=False) as answer:
-            location = answer.headers.get("Location", "")
-    browser.session.cookie_jar.clear()
+async def followed(world: World) -> None:
+    """Wait until the server has put the file in force."""
+    written = (world.server.access_file.parent / "sessions.yaml").read_bytes()
+    async with aiohttp.ClientSession() as session, asyncio.timeout(HANG_SECONDS):
+        revision = ""
+        while revision != hashlib.sha256(written).hexdigest():
+            async with session.get(f"{world.server.metrics_url}/access") as answer:
+                revision = (await answer.json())["sessions"]["revision"]
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +208,7 @@ async def test_a_session_that_is_over_is_renewed_without_a_page(browser: Browser
     world = browser.world
     browser.headers = {"X-Remote-User": "alice", "X-Remote-Group": "team-a"}
     world.write(dex.HEADER)
-    await followed(browser)
+    await followed(browser.world)
     browser.session.cookie_jar.update_cookies({"wheelyard": over(world)}, URL(world.url))
     status, text = await browser.open("/projects/?q=team")
     assert (status, browser.visited[-1]) == (200, f"{world.url}/projects/?q=team")
@@ -222,7 +220,7 @@ async def test_a_person_who_has_left_the_group_is_not_renewed(browser: Browser, 
     world = browser.world
     browser.headers = {"X-Remote-User": "alice", "X-Remote-Group": "everyone"}
     world.write(dex.HEADER)
-    await followed(browser)
+    await followed(browser.world)
     browser.session.cookie_jar.update_cookies({"wheelyard": over(world)}, URL(world.url))
     status, text = await browser.open("/projects/")
     assert status == 403
@@ -241,8 +239,8 @@ def over(world: World) -> str:
 async def test_a_request_to_end_all_sessions_ends_them(browser: Browser, project: str) -> None:
     await browser.log_in("alice")
     browser.world.write(notBefore=(datetime.now(UTC) + timedelta(seconds=2)).isoformat())
-    while project in (await browser.open("/projects/"))[1]:
-        pass
+    await followed(browser.world)
+    assert project not in (await browser.open("/projects/"))[1]
     assert "Log in" in (await browser.open("/"))[1]
 
 
@@ -261,6 +259,7 @@ async def test_a_provider_that_is_down_at_the_callback_is_a_page(browser: Browse
     assert "log in with a token or a password" in text
 
 
+@pytest.mark.browser
 async def test_a_real_browser_logs_in_from_another_site(browser: Browser, project: str, tmp_path: Path) -> None:
     """The provider is another site: the answer comes without the Strict cookie, and the page goes on by itself."""
     world = browser.world

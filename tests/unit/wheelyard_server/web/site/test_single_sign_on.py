@@ -242,6 +242,14 @@ async def test_a_person_is_no_user_of_the_index_by_any_spelling(browser: Browser
     assert principal.subjects == {"anonymous", "authenticated", "group:platform"}
 
 
+async def test_a_person_in_a_hundred_mapped_groups_has_a_session(browser: Browser) -> None:
+    """Browsers keep no cookie of more than 4096 bytes."""
+    names = [f"{each:0100}" for each in range(100)]
+    browser.change(oidc=provider(groups=tuple(MappedGroup(provider=each, group=each) for each in names)))
+    assert (await browser.log_in(groups=names, sub="s" * 255))[0] == 200
+    assert browser.principal().groups == tuple(names)
+
+
 async def test_a_changed_map_counts_at_once(browser: Browser) -> None:
     await browser.log_in()
     assert await browser.who() == NAME
