@@ -200,6 +200,8 @@ def _kept(known: Projects, entries: tuple[ProjectEntry, ...]) -> Projects:
 
 def _has_changed(listed: Listed, entries: dict[str, ProjectEntry]) -> bool:
     entry = entries.get(layout.project_of(listed.key))
-    # Without a listing ETag it may have changed. Without a serial, an older release wrote the
-    # snapshot.
-    return entry is None or not listed.listing_etag or entry.listing_etag != listed.listing_etag or not entry.serial
+    # Without a listing ETag it may have changed.
+    if entry is None or not listed.listing_etag or entry.listing_etag != listed.listing_etag:
+        return True
+    # An older release wrote the snapshot.
+    return not entry.serial or (entry.published is None and entry.files > 0 and not entry.upstream)

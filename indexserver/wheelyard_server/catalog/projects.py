@@ -1,8 +1,10 @@
 """The projects of an index as a list: its entries, what readers may see of it, and serials for mirrors."""
 
 import asyncio
+import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,6 +25,8 @@ SELECTIONS_BYTES = 32 * 1024**2
 BYTES_PER_ENTRY = 8
 """Memory of an entry in a selection, which shares the entries of the list."""
 BYTES_PER_SELECTION = 500
+NEWEST = 10
+"""Releases in the list of the newest ones."""
 SELECTED_AT_ONCE = 500
 """Maximum number of projects, or of files of a project, that are searched on the event loop."""
 
@@ -44,6 +48,12 @@ class ProjectEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """See `serials`; 0 in a snapshot of a release without serials."""
     upstream: str = ""
     """The upstream that it is mirrored from; "" if it is this index's own."""
+    published: datetime | None = None
+    """When its newest file was first published, in UTC; None for a mirrored project."""
+    newest: str = ""
+    """The version of that file."""
+    publisher: str = ""
+    """The user who published that file."""
 
 
 class Projects:
@@ -74,6 +84,12 @@ class Projects:
         place = bisect_left(self.entries, key, key=_key)
         found = self.entries[place : place + 1]
         return found[0] if found and found[0].name == name else None
+
+    @cached_property
+    def newest(self) -> Sequence[ProjectEntry]:
+        """Return the projects of the newest releases, the newest first, without those that offer no files."""
+        offering = (entry for entry in self.entries if entry.published is not None and entry.status.offers_files)
+        return heapq.nlargest(NEWEST, offering, key=_published)
 
     @cached_property
     def serial(self) -> int:
@@ -142,6 +158,7 @@ class SerialListing(NamedTuple):
 def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
     """Return a project's entry."""
     version = latest(by_version(project.all_files))
+    last = max(project.files, key=lambda file: file.upload_time, default=None)
     summaries = (file.summary for file in reversed(project.files) if file.version == version and file.summary)
     return ProjectEntry(
         name=project.name,
@@ -152,6 +169,9 @@ def entry_of(project: Project, listing_etag: str) -> ProjectEntry:
         files=file_count(project),
         serial=last_serial(project),
         upstream=project.owner,
+        published=None if last is None else last.upload_time,
+        newest="" if last is None else last.version,
+        publisher="" if last is None else last.uploader,
     )
 
 
@@ -184,6 +204,11 @@ def latest(files: Mapping[str, Sequence[OfferedFile]]) -> str | None:
 
     newest = max((each for key, each in files.items() if key), key=preference, default=None)
     return None if newest is None else newest[0].version
+
+
+def _published(entry: ProjectEntry) -> datetime:
+    assert entry.published is not None  # noqa: S101 - the caller has asked
+    return entry.published
 
 
 def _key(entry: ProjectEntry) -> str:

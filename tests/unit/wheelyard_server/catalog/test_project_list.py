@@ -2,7 +2,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,10 +15,11 @@ from wheelyard_server.catalog import edits, project_list
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.catalog.edits import Selection
 from wheelyard_server.catalog.project_list import ProjectList
-from wheelyard_server.catalog.projects import ProjectEntry, Projects, by_version, latest
+from wheelyard_server.catalog.projects import ProjectEntry, Projects, by_version, entry_of, latest
 from wheelyard_server.errors import StorageUnavailableError
-from wheelyard_server.model import File
+from wheelyard_server.model import File, Project
 from wheelyard_server.model.mirror import Mirror, MirroredFile
+from wheelyard_server.model.status import Status
 from wheelyard_server.names import NormalizedName, parse_project_name
 from wheelyard_server.settings import Freshness
 from wheelyard_server.storage import Listed, Storage
@@ -290,3 +291,25 @@ async def test_changes_of_other_writers_are_seen_without_listing_etags() -> None
     await publish(storage, "a", "2.0")
     assert [entry.version for entry in await projects.read()] == ["2.0"]
     assert [entry.version for entry in await new_list(storage).read()] == ["2.0"]
+
+
+def test_the_newest_releases_are_those_of_this_index_that_offer_files() -> None:
+    def of(number: int, status: Status = Status.ACTIVE) -> ProjectEntry:
+        made = file(f"p-{number}.tar.gz", version=str(number))
+        released = msgspec.structs.replace(made, upload_time=made.upload_time + timedelta(hours=number))
+        return entry_of(Project(name=f"p{number:02}", files=(made, released), status=status), "1")
+
+    mirrored = ProjectEntry(name="other", listing_etag="1", files=1, upstream="pypi")
+    listed = Projects([*map(of, range(12)), of(99, Status.QUARANTINED), mirrored])
+    assert [entry.name for entry in listed.newest] == [f"p{number:02}" for number in range(11, 1, -1)]
+    assert (listed.newest[0].newest, listed.newest[0].publisher) == ("11", file("p-1.tar.gz").uploader)
+
+
+async def test_a_snapshot_of_a_release_without_times_is_read_again() -> None:
+    storage = MemoryStorage()
+    await publish(storage, "a")
+    await new_list(storage).read()
+    (entry,) = (await new_list(storage).read()).entries
+    old = msgspec.structs.replace(entry, published=None, newest="", publisher="")
+    storage.objects["catalog/projects.json"] = msgspec.json.encode([old])
+    assert (await new_list(storage).read()).entries == (entry,)
