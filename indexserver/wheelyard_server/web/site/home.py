@@ -18,13 +18,19 @@ class Way(NamedTuple):
 
 
 async def home(request: web.Request) -> web.Response:
-    """Show the command lines that install from and publish to this index, and how many projects there are."""
+    """Show the command lines that install from and publish to this index, and its newest releases."""
     catalog = await visitor(request)
     catalog.require_any_right()
     root, verbs = root_url(request), catalog.verbs
-    count = len(await catalog.projects()) if Verb.READ in verbs else None
+    readable = await catalog.projects() if Verb.READ in verbs else None
     return await request.app[SITE].page(
-        request, "home.html", count=count, verbs=verbs, installs=installs(root), publishes=publishes(root)
+        request,
+        "home.html",
+        count=None if readable is None else len(readable),
+        newest=readable.newest if readable else (),
+        verbs=verbs,
+        installs=installs(root),
+        publishes=publishes(root),
     )
 
 

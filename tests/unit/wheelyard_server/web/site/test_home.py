@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from support.http import Client
+from support import distributions
+from support.access import PUBLISHER, READER
+from support.http import Client, auth, form
 from support.routes import publish_demo
+from support.sessions import session_of
 
 
 async def test_it_shows_how_to_use_this_index(client: Client, tmp_path: Path) -> None:
@@ -18,6 +21,17 @@ async def test_it_shows_how_to_use_this_index(client: Client, tmp_path: Path) ->
     ):
         assert command in text
     assert "1 project of its own" in text
+    assert "demo 1.0</a>" in text
+    assert "by ci.publisher" in text
+
+
+async def test_releases_that_a_visitor_may_not_read_are_not_among_the_newest(
+    client: Client, tmp_path: Path
+) -> None:
+    path = distributions.wheel(tmp_path, "secret_x")
+    assert (await client.post("/legacy/", data=form(path), headers=auth(PUBLISHER))).status == 200
+    assert "secret-x" not in await (await client.get("/")).text()
+    assert "secret-x 1.0" in await (await client.get("/", headers=await session_of(client, READER))).text()
 
 
 async def test_a_browser_that_has_it_gets_no_second_one(client: Client) -> None:
