@@ -138,7 +138,7 @@ DEX = Tool(
     module="dex",
     requires="github.com/dexidp/dex",
     packages=("github.com/dexidp/dex/cmd/dex",),
-    usual_time="about 2 minutes on 2 cores",
+    usual_time="about a minute",
 )
 OF_TESTS = (ARGOCD, FLUX, DEX, ACTIONLINT, KUBECONFORM, KUBE_SCORE, HELM_UNITTEST)
 """What the cluster does without, and its tests do not."""
