@@ -24,6 +24,7 @@ from wheelyard_server.catalog.advisories.advisories_of_index import ConfiguredFe
 from wheelyard_server.catalog.announcements import ANNOUNCE_SECONDS
 from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.contents.cache import FileCache
+from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.contents.redirects import FileRedirects, PresignedUrls
 from wheelyard_server.catalog.contents.verified_files import VerifiedFiles
 from wheelyard_server.catalog.inspection import ArchiveLimits
@@ -72,6 +73,10 @@ from wheelyard_server.web.pages.simple_pages import ProjectPages, RootPages
 from wheelyard_server.web.routes import CORS_HANDLERS, routes
 from wheelyard_server.web.site.descriptions import READMES
 from wheelyard_server.web.site.error_pages import PAGES, errors_as_pages
+from wheelyard_server.web.site.project import DESCRIBED, DESCRIBED_BYTES, RELEASES
+from wheelyard_server.web.site.project_page import CACHED_BYTES as SITE_BYTES
+from wheelyard_server.web.site.project_page import PROJECT_PAGES as SITE_PROJECT_PAGES
+from wheelyard_server.web.site.releases import Releases
 from wheelyard_server.web.site.single_sign_on import SINGLE_SIGN_ON
 from wheelyard_server.web.site.site import SITE, Site
 from wheelyard_server.web.site.site_routes import PAGE_HANDLERS
@@ -167,6 +172,9 @@ def _add_pages(app: web.Application, settings: Settings) -> None:
     app[JSON_PAGES] = OriginPageCache(CACHED_BYTES)
     app[HAS_SITE] = settings.web.enabled
     app[SITE] = Site(settings.web, settings.index or "")
+    app[SITE_PROJECT_PAGES] = OriginPageCache(SITE_BYTES)
+    app[DESCRIBED] = MemoryCache(DESCRIBED_BYTES)
+    app[RELEASES] = Releases()
     app[PAGES] = PAGE_HANDLERS
     sessions = app[CATALOG_ACCESS].sessions
     app[SINGLE_SIGN_ON] = SingleSignOn(lambda: sessions.basis, TokenRequests(settings.egress), utc_now)

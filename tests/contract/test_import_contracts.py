@@ -23,7 +23,8 @@ FOR_WEB = {
         "advisories.state", "quarantine",
         "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
         "mirrors.shadows", "policy_file", "exposures", "fetches.answers", "plans", "fetches.fetch_log",
-        "inspection.wording", "projects", "publish", "scratch", "scratch_budget", "serials", "stored_project",
+        "inspection.wording", "projects", "provenance.publishers", "publish",
+        "scratch", "scratch_budget", "serials", "stored_project",
     },
 }  # fmt: skip
 """Modules that web may import. No other one: it would get past the guard, or decide about rights itself."""

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from wheelyard_server.catalog.catalog import Catalog, Policy
-from wheelyard_server.catalog.mirrors.contents import Space
 from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.mirrors.sources import ConfiguredUpstream
 from wheelyard_server.errors import (
@@ -189,8 +188,7 @@ def replica(
     *upstreams: ConfiguredUpstream,
     private: tuple[str, ...] = (),
     new_names_per_hour: int = 2_000,
-    space: Space | None = None,
 ) -> Catalog:
-    """Return the catalog of one replica of an index with these upstreams; without `space` it fetches no files."""
+    """Return the catalog of one replica of an index with these upstreams."""
     wanted = Upstreams(upstreams, private, new_names_per_hour, clock.monotonic)
-    return Catalog(storage, Policy(upstreams=wanted, space=space), now=clock.now, may_raise_format=lambda: True)
+    return Catalog(storage, Policy(upstreams=wanted), now=clock.now, may_raise_format=lambda: True)

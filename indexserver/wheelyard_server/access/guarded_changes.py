@@ -1,5 +1,7 @@
 """The changes of the catalog that one principal may make."""
 
+from datetime import datetime
+
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.permission_checks import PermissionChecks
 from wheelyard_server.access.rules import Principal, Rules, Verb
@@ -57,6 +59,10 @@ class GuardedChanges(PermissionChecks):
         """Return the upstreams that have a project of this name, too."""
         self._require(Verb.MANAGE, name)
         return await self._catalog.shadows(name)
+
+    def confirmed(self, view: ProjectView) -> datetime | None:
+        """Return when its upstream last confirmed a project, in UTC; None if it is this index's own."""
+        return self._catalog.confirmed(view)
 
     async def claim(self, name: NormalizedName) -> Project:
         """Make a name this index's own and return the project."""

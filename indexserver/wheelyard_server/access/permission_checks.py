@@ -2,7 +2,7 @@
 
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.rights import Right
-from wheelyard_server.access.rules import Principal, Rules, Verb
+from wheelyard_server.access.rules import ANONYMOUS, Principal, Rules, Verb
 from wheelyard_server.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from wheelyard_server.names import NormalizedName
 
@@ -38,6 +38,10 @@ class PermissionChecks:
         """Refuse a client without a login that may do nothing at all."""
         if self.principal.is_anonymous and not self.verbs:
             raise UnauthenticatedError("Log in to use this index")
+
+    def is_public(self, name: NormalizedName) -> bool:
+        """Return whether a project may be read without a login."""
+        return self._rules.allows(ANONYMOUS, Verb.READ, name)
 
     def _may(self, verb: Verb, name: NormalizedName) -> bool:
         return self._rules.allows(self.principal, verb, name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from wheelyard_server.catalog.advisories.advisories_of_index import AdvisoriesOfIndex, ConfiguredFeed
 from wheelyard_server.catalog.announcements import Announcements
@@ -225,6 +226,11 @@ class Catalog(CatalogChanges):
             self._mirrors.recheck(cached.stored.project)
         if listed.file.conflict:
             self._mirrors.give_up(listed)
+
+    def confirmed(self, view: ProjectView) -> datetime | None:
+        """Return when its upstream last confirmed a project, in UTC; None if it is this index's own."""
+        mirror = view.project.mirror
+        return None if mirror is None else self._mirrors.confirmed(view.project, mirror)
 
     async def revalidated_project(self, name: NormalizedName) -> ProjectView:
         """Do as `project`, with less work if nothing has changed, for a caller that asks for many clients.

@@ -41,6 +41,11 @@ class Readme(NamedTuple):
     """Why it is plain text, as a sentence for readers; "" if that is as it should be."""
 
     @property
+    def is_final(self) -> bool:
+        """Return whether it stays like this: no page may be kept with one that had no time to be rendered."""
+        return self.note != _NOTES[Outcome.BUSY]
+
+    @property
     def has_code(self) -> bool:
         """Return whether it needs the stylesheet of highlighted code."""
         return '<span class="' in self.html

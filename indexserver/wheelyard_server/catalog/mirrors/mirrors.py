@@ -6,6 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 
 from wheelyard_server.catalog.counts import Counts
@@ -31,6 +32,7 @@ from wheelyard_server.errors import (
     WheelyardError,
 )
 from wheelyard_server.model import Change, Project
+from wheelyard_server.model.mirror import Mirror
 from wheelyard_server.names import NormalizedName
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,13 @@ class Mirrors:
         if owner is None or project.mirror is None:
             return not self._upstreams or claims.is_local(project)
         return self._revalidation.is_fresh(owner, project, project.mirror)
+
+    def confirmed(self, project: Project, mirror: Mirror) -> datetime:
+        """Return when its upstream last confirmed a mirror, as far as this replica knows, in UTC."""
+        owner = self.owner(project)
+        if owner is None:
+            return mirror.fetched
+        return self._now() - timedelta(seconds=self._revalidation.seconds(owner, project, mirror))
 
     def renew(self, project: Project) -> None:
         """Ask for the page of a mirror if it is no longer fresh, without waiting."""

@@ -55,6 +55,10 @@ class Revalidation:
         """Return whether a mirror needs no question."""
         return owner.offline or self._ages.is_fresh(self._ages.of(project.name, mirror, owner.freshness))
 
+    def seconds(self, owner: ConfiguredUpstream, project: Project, mirror: Mirror) -> float:
+        """Return the time since the upstream last confirmed a mirror."""
+        return self._ages.seconds(self._ages.of(project.name, mirror, owner.freshness))
+
     def begin(
         self, owner: ConfiguredUpstream, project: Project, mirror: Mirror, *, even_if_fresh: bool = False
     ) -> None:

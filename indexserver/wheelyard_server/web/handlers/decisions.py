@@ -159,12 +159,13 @@ def _decisions(
         upstream=view.project.owner or None,
         on_name=VerdictDetails.of(view.offers.verdict_on_name),
         notes=notes,
-        files=tuple([_decision(view, file) for file in shown]),
+        files=tuple([decision(view, file) for file in shown]),
         next=following,
     )
 
 
-def _decision(view: ProjectView, file: File | MirroredFile) -> FileDecision:
+def decision(view: ProjectView, file: File | MirroredFile) -> FileDecision:
+    """Return what rules decide about a file of a project."""
     return FileDecision(
         filename=file.filename,
         version=file.version,

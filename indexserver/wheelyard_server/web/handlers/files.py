@@ -1,5 +1,6 @@
 """`GET /files/<project>/<sha256>/<filename>`: files, their metadata and their provenance."""
 
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 
@@ -113,7 +114,14 @@ def _cache_control(*, has_login: bool) -> str:
 
 async def _send_content(request: web.Request, filename: str) -> web.StreamResponse:
     catalog, name, file = await _find_file(request, filename)
-    response = web.StreamResponse(headers=file_headers(file.sha256, has_login=_has_login(request)))
+    return await send_file(request, catalog, name, file, file_headers(file.sha256, has_login=_has_login(request)))
+
+
+async def send_file(
+    request: web.Request, catalog: GuardedCatalog, name: NormalizedName, file: File, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Send the bytes of a file, or of the range that is asked for, or a redirect to them; count the fetch."""
+    response = web.StreamResponse(headers=headers)
     if matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response

@@ -103,7 +103,7 @@ async def _answer(request: web.Request, version: Version | None, folder: str = "
     if page is None:
         rows = view.file_count
         files = await _RENDERING(lambda: _files_of_version(view, version), rows)
-        source = _metadata_source(files)
+        source = metadata_source(files)
         described = b"" if source is None else await catalog.description(view, source)
 
         def make(root: str) -> Representation:
@@ -138,7 +138,7 @@ def _files_of_version(view: ProjectView, version: Version | None) -> Sequence[Of
     return files
 
 
-def _metadata_source(files: Sequence[OfferedFile]) -> OfferedFile | None:
+def metadata_source(files: Sequence[OfferedFile]) -> OfferedFile | None:
     """Return the file whose metadata describes a version: an sdist may leave fields for later (Dynamic).
 
     None: an upstream has no metadata of this version.

@@ -5,6 +5,7 @@ The path is that at the upstream, so that a lock file's URL can be mapped back
 get past the login and the policy.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 
@@ -56,7 +57,14 @@ async def _find_file(request: web.Request, path: str) -> tuple[GuardedCatalog, M
 
 async def _send_content(request: web.Request, path: str) -> web.StreamResponse:
     catalog, source = await _find_file(request, path)
-    response = web.StreamResponse(headers=kept_headers(source.file.sha256))
+    return await send_mirrored(request, catalog, source, kept_headers(source.file.sha256))
+
+
+async def send_mirrored(
+    request: web.Request, catalog: GuardedCatalog, source: MirroredSource, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Send the bytes of an upstream's file, or of a range, or a redirect to them; count the fetch."""
+    response = web.StreamResponse(headers=headers)
     if source.file.sha256 and matches(request, response.headers["ETag"]):
         response.set_status(304)
         return response

@@ -9,6 +9,11 @@ def moved_permanently(request: web.Request, path: str) -> web.HTTPMovedPermanent
 
 
 def relative(request: web.Request, path: str) -> str:
-    """Return a path of the index as a reference from the request's own (RFC 3986, section 4.2)."""
-    up = "../" * (request.path.count("/") - 1)
+    """Return a path of the index as a reference from the request's own."""
+    return relative_from(request.path, path)
+
+
+def relative_from(page: str, path: str) -> str:
+    """Return a path of the index as a reference from that of a page (RFC 3986, section 4.2)."""
+    up = "../" * (page.count("/") - 1)
     return f"{up}{path.removeprefix('/')}" or "./"

@@ -34,7 +34,7 @@ class Links(NamedTuple):
 
 async def projects(request: web.Request) -> web.Response:
     """Show a page of the projects that the visitor may read."""
-    query, number = _query(request), _page(request)
+    query, number = _query(request), page_number(request)
     found = await search(await visitor(request), _words(query))
     start = (number - 1) * ROWS
     shown = found[start : start + ROWS]
@@ -104,7 +104,8 @@ def _words(query: str) -> Sequence[str]:
     return sorted(set(query.lower().split()), key=len, reverse=True)
 
 
-def _page(request: web.Request) -> int:
+def page_number(request: web.Request) -> int:
+    """Return the `page` of a query; raise `InvalidRequestError`."""
     text = request.query.get("page", "1")
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
     if not 1 <= number <= MAX_PAGES:

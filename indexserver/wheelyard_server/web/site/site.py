@@ -1,7 +1,7 @@
 """Makes pages of templates and facts."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from wheelyard_server.settings.web import WebSettings
 from wheelyard_server.web.context import root_url
 from wheelyard_server.web.http.headers import matches
-from wheelyard_server.web.http.redirects import relative
+from wheelyard_server.web.http.redirects import relative_from
 from wheelyard_server.web.pages.negotiation import Encoding
 from wheelyard_server.web.pages.representation import Representation, encoding_for
 from wheelyard_server.web.site.assets import ASSET_PATHS
@@ -36,7 +36,9 @@ class Site:
         self, request: web.Request, template: str, status: HTTPStatus = HTTPStatus.OK, **facts: object
     ) -> web.Response:
         """Return the page that a template makes of facts, for the visitor of this request."""
-        known = {**self._shared(request), "principal": (await visitor(request)).principal, **facts}
+        principal = (await visitor(request)).principal
+        shared = self.shared(root_url(request), request.path, partial(form_token, request))
+        known = {**shared, "principal": principal, **facts}
         return self.answer(request, self.rendered(template, known), status)
 
     def rendered(self, template: str, facts: Mapping[str, Any]) -> Representation:
@@ -56,25 +58,25 @@ class Site:
             headers["Content-Encoding"] = encoding
         return web.Response(body=page.body_in(encoding), status=status, headers=headers)
 
-    def _shared(self, request: web.Request) -> dict[str, object]:
-        """Return what every template may use."""
+    def shared(self, root: str, page: str, proof: Callable[[str], str]) -> dict[str, object]:
+        """Return what every template may use, for the page at a path of the index at `root`.
+
+        `proof` returns the token of the visitor's form that goes to a path.
+        """
 
         def url(path: str) -> str:
-            return relative(request, path)
+            return relative_from(page, path)
 
         def asset(name: str) -> str:
             return url(ASSET_PATHS[name])
 
-        def proof(path: str) -> str:
-            return form_token(request, path)
-
         return {
             "index": self.index,
             "form_token": proof,
-            "root": root_url(request),
+            "root": root,
             "url": url,
             "asset": asset,
-            "path": request.path,
+            "path": page,
         }
 
 

@@ -8,9 +8,14 @@ from wheelyard_server.web.http.redirects import moved_permanently
 from wheelyard_server.web.site import manage, single_sign_on
 from wheelyard_server.web.site.access import access
 from wheelyard_server.web.site.assets import ASSETS, asset
+from wheelyard_server.web.site.downloads import download
+from wheelyard_server.web.site.files import files, files_of_version
 from wheelyard_server.web.site.home import home
 from wheelyard_server.web.site.login import log_in, log_out, login_page
+from wheelyard_server.web.site.policy import policy
+from wheelyard_server.web.site.project import project, version
 from wheelyard_server.web.site.projects import projects
+from wheelyard_server.web.site.versions import versions
 
 _MANAGE = "/project/{project}/manage/"
 _PAGES = [
@@ -28,6 +33,13 @@ _PAGES = [
     web.post(f"{_MANAGE}yank/", manage.yank),
     web.post(f"{_MANAGE}unyank/", manage.unyank),
     web.post(f"{_MANAGE}status/", manage.set_status),
+    web.get("/project/{project}/", project),
+    web.get("/project/{project}/files/", files),
+    web.get("/project/{project}/versions/", versions),
+    web.get("/project/{project}/policy/", policy),
+    web.get("/project/{project}/download/{sha256}/{filename}", download),
+    web.get("/project/{project}/{version}/files/", files_of_version),
+    web.get("/project/{project}/{version}/", version),
 ]
 
 

@@ -8,14 +8,15 @@ import pytest
 
 from support import distributions
 from support.catalogs import DEMO, publish, upload
-from support.fake_upstream import FakeTime, FakeUpstream, configured, page_file, replica
+from support.fake_upstream import FakeTime, FakeUpstream, configured, page_file
 from support.memory_storage import MemoryStorage
 from unit.wheelyard_server.access.test_guard import EDITOR, READER, RULES, SECRET
 from wheelyard_server.access.audit import AuditRecord
 from wheelyard_server.access.guard import GuardedCatalog
 from wheelyard_server.access.rules import ANONYMOUS, Principal, Verb
-from wheelyard_server.catalog.catalog import Catalog
+from wheelyard_server.catalog.catalog import Catalog, Policy
 from wheelyard_server.catalog.mirrors.contents import Space
+from wheelyard_server.catalog.mirrors.mirrors import Upstreams
 from wheelyard_server.catalog.scratch import Scratch
 from wheelyard_server.catalog.scratch_budget import ScratchBudget
 from wheelyard_server.errors import NotFoundError, UnauthenticatedError
@@ -31,6 +32,11 @@ Guard = Callable[[Principal], GuardedCatalog]
 
 def guards(catalog: Catalog) -> Guard:
     return lambda principal: GuardedCatalog(catalog, RULES, principal, Listener.CLUSTER, AuditRecord())
+
+
+def replica(storage: MemoryStorage, upstream: FakeUpstream, time: FakeTime, space: Space) -> Catalog:
+    upstreams = Upstreams((configured(upstream),), clock=time.monotonic)
+    return Catalog(storage, Policy(upstreams=upstreams, space=space), now=time.now, may_raise_format=lambda: True)
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ def space(tmp_path: Path) -> Space:
 
 @pytest.fixture
 def guard(storage: MemoryStorage, upstream: FakeUpstream, time: FakeTime, space: Space) -> Guard:
-    return guards(replica(storage, time, configured(upstream), space=space))
+    return guards(replica(storage, upstream, time, space))
 
 
 async def test_a_known_project_of_an_upstream_is_shown_without_asking_the_upstream(
@@ -117,7 +123,7 @@ async def test_the_metadata_of_a_mirrored_file_is_known_once_a_client_has_fetche
     assert upstream.calls == []
     await editor.description(view, view.files[0])
     upstream.fail()
-    for each in (editor, guards(replica(storage, time, configured(upstream), space=space))(EDITOR)):
+    for each in (editor, guards(replica(storage, upstream, time, space))(EDITOR)):
         assert await each.known_description(await each.known_project(MIRRORED), view.files[0]) == METADATA
 
 

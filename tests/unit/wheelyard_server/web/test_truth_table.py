@@ -151,7 +151,17 @@ FORMS_BY_VERB = {
     "m": (("status/", {"status": "active"}),),
 }
 """The forms of pages for people, by the verb that they need."""
-PAGES_BY_VERBS = {MANAGE: "ydm", f"{MANAGE}delete/?version=1.0": "d"}
+PAGES_BY_VERBS = {
+    "/project/{project}/": "r",
+    "/project/{project}/1.0/": "r",
+    "/project/{project}/files/": "r",
+    "/project/{project}/1.0/files/": "r",
+    "/project/{project}/versions/": "r",
+    "/project/{project}/policy/": "r",
+    "/project/{project}/download/{sha256}/{wheel}": "r",
+    MANAGE: "ydm",
+    f"{MANAGE}delete/?version=1.0": "d",
+}
 """Pages for people who may read a project and have one of these verbs."""
 FOR_EVERYBODY = {
     ("GET", "/"),
@@ -305,7 +315,9 @@ async def test_pages_have_the_rights_of_the_session(
     wrong = []
     for project, allowed in zip(PROJECTS, MAY[subject, listener], strict=True):
         for template, verbs in PAGES_BY_VERBS.items():
-            path = template.format(project=project)
+            digest = json.loads(before[f"projects/{project}.json"])["files"][0]["sha256"]
+            wheel = WHEEL.format(module=project.replace("-", "_"))
+            path = template.format(project=project, sha256=digest, wheel=wheel)
             answer = await client.get(path, headers=session, allow_redirects=False)
             may = "r" in allowed and not set(verbs).isdisjoint(allowed)
             expected = 200 if may else 303 if subject == "anonymous" else 403 if "r" in allowed else 404
