@@ -9,11 +9,12 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from packaging.metadata import RawMetadata, parse_email
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from bench.places import kept
@@ -29,6 +30,7 @@ GIGABYTE = 1_000_000_000
 SMALL_UPLOADS = 12_000
 BOUNDARY = "----wheelyard-bench"
 UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
+_PLAIN = "Summary: Made for the bench\nRequires-Python: >=3.9\n"
 REQUIREMENTS = REPOSITORY / "tests/integration/distributions/application"
 """`.in`: what an application asks for; `.txt`: all that it gets."""
 
@@ -96,17 +98,17 @@ def huge_projects() -> Iterator[Project]:
     for number in range(HUGE_PROJECTS):
         name = f"huge-{number:05}"
         files = (
-            _file(f"{name.replace('-', '_')}-{version}.0-py3-none-any.whl", f"{version}.0", digest, 1, digest)
+            made_file(f"{name.replace('-', '_')}-{version}.0-py3-none-any.whl", f"{version}.0", digest, 1, digest)
             for version, digest in enumerate(digests, 1)
         )
         yield Project(name=name, files=tuple(files))
 
 
-def write_wheel(folder: Path, project: str, version: str, size: int = 0) -> Path:
-    """Write a pure wheel of at least `size` bytes; nothing in it is compressed."""
+def write_wheel(folder: Path, project: str, version: str, size: int = 0, extra: str = _PLAIN) -> Path:
+    """Write a pure wheel of at least `size` bytes, `extra` in its METADATA; nothing in it is compressed."""
     name = project.replace("-", "_")
     path = folder / f"{name}-{version}-py3-none-any.whl"
-    files = wheel_files(name, version, extra="Summary: Made for the bench\nRequires-Python: >=3.9\n")
+    files = wheel_files(name, version, extra=extra)
     if size:
         # Random bytes, so that no server gains by compressing them.
         files[f"{name}.bin"] = os.urandom(min(size, 1_000_000)) * -(-size // min(size, 1_000_000))
@@ -125,7 +127,7 @@ def form_head(wheel: Path, project: str, version: str) -> bytes:
     """Return what comes before the wheel in its upload form."""
     with wheel.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    fields = {
+    said = {
         ":action": "file_upload",
         "protocol_version": "1",
         "metadata_version": "2.3",
@@ -136,18 +138,38 @@ def form_head(wheel: Path, project: str, version: str) -> bytes:
         "requires_python": ">=3.9",
         "sha256_digest": digest,
     }
-    parts = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    )
     content = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="content"; filename="{wheel.name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    return ("".join(parts) + content).encode()
+    return fields([*said.items(), *_description(raw_metadata(wheel))]) + content.encode()
 
 
-FORM_TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
+def fields(said: Iterable[tuple[str, str]]) -> bytes:
+    """Return fields of a form."""
+    parts = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in said
+    )
+    return "".join(parts).encode()
+
+
+def raw_metadata(wheel: Path) -> RawMetadata:
+    """Return the fields of the METADATA of a wheel."""
+    return parse_email(core_metadata(wheel))[0]
+
+
+def _description(raw: RawMetadata) -> Iterator[tuple[str, str]]:
+    """Yield what a form says of a wheel that has a README, as twine sends it."""
+    if "description" in raw:
+        for name in ("summary", "description", "description_content_type", "license", "keywords"):
+            yield from ((name, str(value)) for value in [raw.get(name)] if value)
+        yield from (("classifiers", each) for each in raw.get("classifiers", ()))
+        yield from (("requires_dist", each) for each in raw.get("requires_dist", ()))
+        yield from (("project_urls", f"{label}, {url}") for label, url in raw.get("project_urls", {}).items())
+
+
+FORM_END = f"--{BOUNDARY}--\r\n".encode()
+FORM_TAIL = b"\r\n" + FORM_END
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
 
@@ -191,10 +213,12 @@ def _described(wheel: Path) -> File:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     version = str(parse_wheel_filename(wheel.name)[1])
     read = core_metadata(wheel)
-    return _file(wheel.name, version, digest, wheel.stat().st_size, hashlib.sha256(read).hexdigest())
+    made = made_file(wheel.name, version, digest, wheel.stat().st_size, hashlib.sha256(read).hexdigest())
+    return made.replace(summary=parse_email(read)[0].get("summary", ""))
 
 
-def _file(filename: str, version: str, digest: str, size: int, metadata_digest: str) -> File:
+def made_file(filename: str, version: str, digest: str, size: int, metadata_digest: str) -> File:
+    """Return what Wheelyard knows of a made wheel."""
     return File(
         filename=filename,
         version=version,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 
-from bench import data
+from bench import data, texts
 from bench.data import Tree
 from bench.effort import Effort
 from bench.servers.base import NotOffered, Running, Server, program_name
@@ -16,6 +16,8 @@ TREES: dict[str, Callable[[], Tree | None]] = {
     "made": data.made,
     "real": data.real,
     "huge": lambda: data.HUGE,
+    "described": texts.described,
+    "searched": texts.searched,
     "none": lambda: None,
 }
 

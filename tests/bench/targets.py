@@ -12,6 +12,8 @@ FOLDER, TOKEN, S3 = ("wheelyard",), ("wheelyard-token",), ("wheelyard-s3",)
 ANY = (*FOLDER, "wheelyard-2", *S3, "wheelyard-s3-2s", "wheelyard-s3-redirects")
 MIRROR, RUST_MIRRORS = ("wheelyard-mirror",), ("pypiron-mirror", "peryx-mirror")
 MIRRORS = (*RUST_MIRRORS, "devpi-mirror", "proxpi-mirror", "simple-repository-server-mirror")
+PEOPLE, PEOPLE_AIOHTTP = ("wheelyard-pages",), ("wheelyard-pages-aiohttp",)
+OTHER_PAGES = ("pypiron-pages", "devpi-web", "simple-repository-browser")
 PYTHON_PEERS = ("pypiserver", "devpi", "proxpi", "simple-repository-server")
 
 
@@ -211,4 +213,26 @@ TARGETS: Sequence[Target] = (
     Target("hot pages and files with policies: CPU, to those without", 1.05, _RULES_CPU, at_least=False),
     Target("downloads with the fetch log: CPU, to those without", 1.01, _LOG_CPU, at_least=False),
     Target("memory after 2,000 projects", 200, _terms(["memory/resident/used"], FOLDER), "MB", at_least=False),
+    Target(
+        "first visit to a project's page, all that it loads",
+        14 * 1024,
+        _terms(["people/visit/bytes"], PEOPLE),
+        "bytes",
+        at_least=False,
+    ),
+    Target("requests to other sites", 0, _terms(["people/visit/elsewhere"], PEOPLE), "requests", at_least=False),
+    Target("the same page, warm, to its simple page", 1.2, _terms(["people/warm/times"], PEOPLE), at_least=False),
+    Target("the same by aiohttp", 3, _terms(["people/warm/times"], PEOPLE_AIOHTTP), at_least=False),
+    Target("its rate, to the best other page", 10, _terms(["people/warm/rate"], PEOPLE, OTHER_PAGES)),
+    Target(
+        "first page of a project, 95 % of them", 150, _terms(["people/cold/most"], PEOPLE), "ms", at_least=False
+    ),
+    Target("simple page beside slow READMEs", 1.1, _terms(["people/burning/times"], PEOPLE), at_least=False),
+    Target("search in 50,000 projects, to 10,000", 5, _terms(["search/many/times"], PEOPLE), at_least=False),
+    Target(
+        "search in 10,000 projects, to devpi",
+        0.1,
+        _terms(["search/two/p50"], PEOPLE, ("devpi-web",)),
+        at_least=False,
+    ),
 )

@@ -13,6 +13,7 @@ from bench.measures import (
     memory,
     mirrors,
     pages,
+    people,
     policies,
     stalls,
     starts,
@@ -39,5 +40,7 @@ ALL: Sequence[Group] = (
     herd.GROUP,
     mirrors.RULES,
     policies.GROUP,
+    people.GROUP,
+    people.SEARCH,
 )
 BY_NAME = {group.name: group for group in ALL}

@@ -6,7 +6,7 @@ stay in the report, with the reason.
 
 from collections.abc import Sequence
 
-from bench.servers import far, gates, mirrors
+from bench.servers import far, gates, mirrors, pages
 from bench.servers.base import Server
 from bench.servers.devpi import Devpi
 from bench.servers.nginx import Nginx
@@ -28,5 +28,6 @@ ALL: Sequence[Server] = (
     *mirrors.ALL,
     *far.ALL,
     *gates.ALL,
+    *pages.ALL,
 )
 BY_NAME = {server.name: server for server in ALL}

@@ -98,6 +98,10 @@ class Server(ABC):
     upload_method = "POST"
     max_files: int | None = None
     """The most files of a project that it accepts within minutes; None: there is no such limit."""
+    project_page = ""
+    """Path of a project's page for people, with `{project}` and `{version}` in it; "": it has none."""
+    search = ""
+    """Path of a search by people, up to the words."""
     groups: frozenset[str] = COMPARED
     """Measures that it takes part in."""
 

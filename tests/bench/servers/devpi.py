@@ -51,7 +51,7 @@ class Devpi(PyPIServer):
             running = self.start(home, None)
             try:
                 wait_until_answers(running, "/+api")
-                publish(running, tree, workers=1)
+                self.fill(running, tree)
             finally:
                 running.stop()
             for each in (home / "server").iterdir():
@@ -59,10 +59,14 @@ class Devpi(PyPIServer):
             shutil.rmtree(home)
 
         empty = self._empty()
-        return kept(f"{tree.name}-devpi-{empty.name}", make)
+        return kept(f"{tree.name}-{self.lock}-{empty.name}", make)
+
+    def fill(self, running: Running, tree: Tree) -> None:
+        """Give an empty server the wheels of a tree."""
+        publish(running, tree, workers=1)
 
     def _empty(self) -> Path:
-        return kept(f"empty-devpi-{self.install()}", self._make_empty)
+        return kept(f"empty-{self.lock}-{self.install()}", self._make_empty)
 
     def _make_empty(self, folder: Path) -> None:
         server = folder / "server"

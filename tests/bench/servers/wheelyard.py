@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from bench import data, ticking
+from bench import data, texts, ticking
 from bench.data import Tree
 from bench.places import kept
 from bench.servers import s3
@@ -70,12 +70,16 @@ class Wheelyard(Server):
     def prepare(self, tree: Tree | None) -> None:
         """See `Server.prepare`."""
         if tree:
-            _bucket(tree) if self.on_s3 else _folder(tree)
+            _bucket(tree) if self.on_s3 else self.folder(tree)
+
+    def folder(self, tree: Tree) -> Path:
+        """Return a storage folder with the wheels of a tree, which the server may change only a little."""
+        return _folder(tree)
 
     def start(self, home: Path, tree: Tree | None) -> Running:
         """See `Server.start`."""
         if not self.on_s3:
-            stored = _folder(tree) if tree else home / "storage"
+            stored = self.folder(tree) if tree else home / "storage"
             _forget_catalog(stored)
             return self._run(home, {"folder": {"path": str(stored)}})
         bucket = _bucket(tree) if tree else home
@@ -171,7 +175,7 @@ def _forget_catalog(storage_folder: Path) -> None:
 
 def _folder(tree: Tree) -> Path:
     """Return a storage folder with the wheels of a tree, in the layout that the server itself keeps."""
-    write = _write_huge if tree == data.HUGE else _write
+    write = {data.HUGE: _write_huge, texts.MANY: _write_many}.get(tree, _write)
     return kept(f"{tree.name}-wheelyard-{FORMAT}", lambda folder: write(tree, folder))
 
 
@@ -191,6 +195,12 @@ def _write_huge(_tree: Tree, folder: Path) -> None:
     for project in data.huge_projects():
         _write_document(project, folder)
     _write_tiny_files(folder)
+
+
+def _write_many(_tree: Tree, folder: Path) -> None:
+    _write_identity(folder)
+    for project in texts.many_projects():
+        _write_document(project, folder)
 
 
 def _write_identity(folder: Path) -> None:
