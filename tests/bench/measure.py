@@ -17,6 +17,7 @@ TREES: dict[str, Callable[[], Tree | None]] = {
     "real": data.real,
     "huge": lambda: data.HUGE,
     "described": texts.described,
+    "slow": texts.slow,
     "searched": texts.searched,
     "none": lambda: None,
 }
@@ -114,8 +115,8 @@ class Subject:
 
 def first_path(running: Running, tree: Tree | None) -> str:
     """Return what a server is asked to find out whether it works; the root page may take long to make."""
-    if tree is None:
-        return running.page("")
+    if tree is None or running.server.ready:
+        return running.server.ready or running.page("")
     if tree == data.HUGE:
         return running.page("" if running.server.name == "nginx" else "huge-00007")
     return running.page(tree.projects()[0])

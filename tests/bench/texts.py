@@ -12,7 +12,7 @@ from bench.data import Tree, made_file, write_wheel
 from bench.places import kept
 from wheelyard_server.model import Project
 
-DESCRIBED, SEARCHED_NAME = "described-1", "searched-1"
+DESCRIBED, SLOW_NAME, SEARCHED_NAME = "described-2", "slow-1", "searched-2"
 """Names of trees."""
 SHOWN, RELEASES = "made-web", 40
 DEPENDENCIES = tuple(f"made-part-{number}" for number in range(6))
@@ -22,57 +22,53 @@ SLOW = tuple(f"made-slow-{number}" for number in range(10))
 """Each has a README of 240 KB of tables, in which nothing is malicious."""
 SEARCHED, MANY_SEARCHED = 10_000, 50_000
 WORDS = ("amber", "ledger")
-FOUND = "made-amber-ledger"
-"""A project that has both words in its name and in its summary."""
+FOUND = "a-amber-ledger"
+"""A project that has both words in its name and in its summary; its name is the first of all."""
 
-_NOUNS = tuple(
-    [
-        "anchor",
-        "basin",
-        "cabinet",
-        "delta",
-        "engine",
-        "forest",
-        "gallery",
-        "harbor",
-        "island",
-        "journal",
-        "kernel",
-        "ledger",
-        "meadow",
-        "network",
-        "orchard",
-        "parser",
-        "quarry",
-        "router",
-        "signal",
-        "tunnel",
-    ]
-)
-_KINDS = tuple(
-    [
-        "amber",
-        "brisk",
-        "calm",
-        "dense",
-        "early",
-        "fluent",
-        "gentle",
-        "hollow",
-        "ivory",
-        "jagged",
-        "keen",
-        "lucid",
-        "mellow",
-        "narrow",
-        "open",
-        "plain",
-        "quiet",
-        "rapid",
-        "stable",
-        "tidy",
-    ]
-)
+_NOUNS = [
+    "anchor",
+    "basin",
+    "cabinet",
+    "delta",
+    "engine",
+    "forest",
+    "gallery",
+    "harbor",
+    "island",
+    "journal",
+    "kernel",
+    "ledger",
+    "meadow",
+    "network",
+    "orchard",
+    "parser",
+    "quarry",
+    "router",
+    "signal",
+    "tunnel",
+]
+_KINDS = [
+    "amber",
+    "brisk",
+    "calm",
+    "dense",
+    "early",
+    "fluent",
+    "gentle",
+    "hollow",
+    "ivory",
+    "jagged",
+    "keen",
+    "lucid",
+    "mellow",
+    "narrow",
+    "open",
+    "plain",
+    "quiet",
+    "rapid",
+    "stable",
+    "tidy",
+]
 _SENTENCE = "The {} {} takes what the {} {} has and hands it to the {} {}, one item after another."
 
 
@@ -81,12 +77,17 @@ def described() -> Tree:
     return Tree(DESCRIBED, kept(DESCRIBED, _make_described))
 
 
+def slow() -> Tree:
+    """Return projects whose READMEs take long to render, and one other."""
+    return Tree(SLOW_NAME, kept(SLOW_NAME, _make_slow))
+
+
 def searched() -> Tree:
     """Return 10,000 projects of one wheel each, every one with a summary."""
     return Tree(SEARCHED_NAME, kept(SEARCHED_NAME, _make_searched))
 
 
-MANY = Tree("searched-many-1", Path("/nonexistent"))
+MANY = Tree("searched-many-2", Path("/nonexistent"))
 """50,000 such projects: names and summaries only, since no client downloads their files."""
 
 
@@ -134,7 +135,7 @@ def _words(seed: str) -> Iterator[str]:
 
 
 def _make_described(folder: Path) -> None:
-    for project in (*DEPENDENCIES, *COLD, *SLOW, SHOWN):
+    for project in (*DEPENDENCIES, *COLD, SHOWN):
         (folder / project).mkdir()
     for release in range(1, RELEASES + 1):
         write_wheel(folder / SHOWN, SHOWN, f"{release}.0", extra=_metadata(readme(SHOWN, 4_000), DEPENDENCIES))
@@ -142,8 +143,14 @@ def _make_described(folder: Path) -> None:
         write_wheel(folder / project, project, "1.0", extra=_metadata(readme(project, 2_000)))
     for number, project in enumerate(COLD):
         write_wheel(folder / project, project, "1.0", extra=_metadata(readme(project, 2_000 + 550 * number)))
+
+
+def _make_slow(folder: Path) -> None:
     for project in SLOW:
+        (folder / project).mkdir()
         write_wheel(folder / project, project, "1.0", extra=_metadata(tables(project, 240_000)))
+    (folder / DEPENDENCIES[0]).mkdir()
+    write_wheel(folder / DEPENDENCIES[0], DEPENDENCIES[0], "1.0", extra=_metadata(readme(DEPENDENCIES[0], 2_000)))
 
 
 def _metadata(text: str, dependencies: tuple[str, ...] = ()) -> str:

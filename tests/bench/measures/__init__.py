@@ -41,6 +41,7 @@ ALL: Sequence[Group] = (
     mirrors.RULES,
     policies.GROUP,
     people.GROUP,
+    people.SLOW,
     people.SEARCH,
 )
 BY_NAME = {group.name: group for group in ALL}

@@ -16,7 +16,7 @@ from bench.servers.publishing import wait_until_answers
 from bench.visits import AS_A_BROWSER, visit
 from bench.web import Client
 
-_PATIENCE_SECONDS = 300
+_PATIENCE_SECONDS = 30
 _WORDS = quote_plus(" ".join(texts.WORDS))
 
 
@@ -47,24 +47,32 @@ def _visit(subject: Subject) -> dict[str, float]:
     }
 
 
-def _warm(subject: Subject) -> dict[str, float]:
-    """Measure the page and the simple page of the same project in turn."""
-    running, seconds = subject.running, subject.effort.seconds
-    shown, simple = [Send(_shown(running))], [Send(running.page(texts.SHOWN))]
-    _seconds(running, shown[0].path)
+def _warm(subject: Subject) -> dict[str, float | NotOffered]:
+    running, seconds, path = subject.running, subject.effort.seconds, _shown(subject.running)
+    _seconds(running, path)
     if subject.warm_up:
-        load.run(running, shown, subject.warm_up, AS_A_BROWSER)
-        load.run(running, simple, subject.warm_up, GZIP)
-    page = load.run(running, shown, seconds, AS_A_BROWSER)
-    other = load.run(running, simple, seconds, GZIP)
-    alone = load.run(running, shown, seconds, AS_A_BROWSER, connections=1)
+        load.run(running, [Send(path)], subject.warm_up, AS_A_BROWSER)
+    page = load.run(running, [Send(path)], seconds, AS_A_BROWSER)
+    alone = load.run(running, [Send(path)], seconds, AS_A_BROWSER, connections=1)
     return {
         "rate": page.rate,
         "cpu": page.cpu_microseconds,
         "p99": page.p99,
         "alone": alone.p50,
-        "times": other.rate / page.rate,
-        "cpu-times": page.cpu_microseconds / other.cpu_microseconds,
+        **_compared(subject, page),
+    }
+
+
+def _compared(subject: Subject, page: load.Result) -> dict[str, float | NotOffered]:
+    """Compare the page with the simple page of the same project."""
+    running = subject.running
+    if not running.server.pages:
+        nothing = NotOffered("it has no simple pages")
+        return {"times": nothing, "cpu-times": nothing}
+    simple = load.run(running, [Send(running.page(texts.SHOWN))], subject.effort.seconds, GZIP)
+    return {
+        "times": simple.rate / page.rate,
+        "cpu-times": page.cpu_microseconds / simple.cpu_microseconds,
     }
 
 
@@ -88,7 +96,9 @@ def _slow_pages(running: Running) -> Iterator[None]:
 def _burning(subject: Subject) -> dict[str, float]:
     seconds = max(2, subject.effort.seconds)
     with subject.fresh(subject.tree) as running:
-        simple = [Send(running.page(texts.SHOWN))]
+        if not running.server.pages:
+            raise NotOffered("it has no simple pages")
+        simple = [Send(running.page(texts.DEPENDENCIES[0]))]
         load.run(running, simple, seconds, GZIP, connections=1)
         idle = load.run(running, simple, seconds, GZIP, connections=1)
         with _slow_pages(running):
@@ -173,6 +183,13 @@ GROUP = Group(
             ),
             _cold,
         ),
+    ),
+)
+SLOW = Group(
+    "slow-readmes",
+    "Pages of installers while slow READMEs are wanted",
+    "slow",
+    (
         Measure(
             "burning",
             (

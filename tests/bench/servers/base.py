@@ -89,7 +89,9 @@ class Server(ABC):
     settings: str
     """In words, for the report."""
     pages = "/simple/"
-    """Path of the root page."""
+    """Path of the root page; "": it has none."""
+    ready = ""
+    """Path that shows whether it works; "": a page of installers."""
     uploads: str | None = None
     """Path of the upload API; None: it takes none."""
     login = (USER, PASSWORD)

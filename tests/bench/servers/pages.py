@@ -14,7 +14,7 @@ from bench.servers.pypiron import Pypiron
 from bench.servers.wheelyard import Wheelyard
 from wheelyard_server.model import FORMAT
 
-GROUPS = frozenset({"people", "search"})
+GROUPS = frozenset({"people", "slow-readmes", "search"})
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class WheelyardPages(Wheelyard):
 
     def folder(self, tree: Tree) -> Path:
         """See `Wheelyard.folder`."""
-        if tree.name != texts.DESCRIBED:
+        if tree.name not in (texts.DESCRIBED, texts.SLOW_NAME):
             return super().folder(tree)
         return kept(f"{tree.name}-wheelyard-{FORMAT}", lambda folder: self._fill(folder, tree))
 
@@ -85,6 +85,7 @@ class Browser(PyPIServer):
     settings = "uvicorn as its command starts it, over a Wheelyard on a folder, which is not measured"
     lock, distribution = "simple-repository-browser", "simple-repository-browser"
     project_page, search = "/project/{project}", "/search?query="
+    pages, ready = "", "/"
     groups = GROUPS
 
     def prepare(self, tree: Tree | None) -> None:
@@ -97,7 +98,7 @@ class Browser(PyPIServer):
         wait_until_answers(index, index.page(""))
         port = free_port()
         place = ("--host", "127.0.0.1", "--port", str(port), "--cache-dir", str(home / "browser"))
-        command = (self.program(self.lock), *place, "--no-popular-project-crawl", index.url + index.page(""))
+        command = (self.program(self.lock), *place, "--no-popular-project-crawl", index.index_url())
         running = start_program(self, home, command, port)
         return replace(running, aids=index.programs)
 
