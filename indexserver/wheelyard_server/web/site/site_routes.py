@@ -15,6 +15,7 @@ from wheelyard_server.web.site.login import log_in, log_out, login_page
 from wheelyard_server.web.site.policy import policy
 from wheelyard_server.web.site.project import project, version
 from wheelyard_server.web.site.projects import projects
+from wheelyard_server.web.site.statistics import statistics
 from wheelyard_server.web.site.versions import versions
 
 _MANAGE = "/project/{project}/manage/"
@@ -37,6 +38,7 @@ _PAGES = [
     web.get("/project/{project}/files/", files),
     web.get("/project/{project}/versions/", versions),
     web.get("/project/{project}/policy/", policy),
+    web.get("/project/{project}/statistics/", statistics),
     web.get("/project/{project}/download/{sha256}/{filename}", download),
     web.get("/project/{project}/{version}/files/", files_of_version),
     web.get("/project/{project}/{version}/", version),

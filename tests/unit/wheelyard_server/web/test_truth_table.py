@@ -158,6 +158,7 @@ PAGES_BY_VERBS = {
     "/project/{project}/1.0/files/": "r",
     "/project/{project}/versions/": "r",
     "/project/{project}/policy/": "r",
+    "/project/{project}/statistics/": "r",
     "/project/{project}/download/{sha256}/{wheel}": "r",
     MANAGE: "ydm",
     f"{MANAGE}delete/?version=1.0": "d",
