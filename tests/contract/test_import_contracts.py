@@ -21,7 +21,8 @@ FOR_WEB = {
     },
     "catalog": {
         "advisories.state", "quarantine",
-        "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "inspection.metadata",
+        "contents.content", "contents.memory_cache", "counts", "edits", "event_loop_turns", "history",
+        "inspection.metadata",
         "mirrors.shadows", "policy_file", "exposures", "fetches.answers", "plans", "fetches.fetch_log",
         "inspection.wording", "projects", "provenance.publishers", "publish",
         "scratch", "scratch_budget", "serials", "stored_project",

@@ -8,6 +8,7 @@ from wheelyard_server.web.http.redirects import moved_permanently
 from wheelyard_server.web.site import manage, single_sign_on
 from wheelyard_server.web.site.access import access
 from wheelyard_server.web.site.assets import ASSETS, asset
+from wheelyard_server.web.site.changes import changes
 from wheelyard_server.web.site.downloads import download
 from wheelyard_server.web.site.files import files, files_of_version
 from wheelyard_server.web.site.home import home
@@ -37,6 +38,7 @@ _PAGES = [
     web.get("/project/{project}/", project),
     web.get("/project/{project}/files/", files),
     web.get("/project/{project}/versions/", versions),
+    web.get("/project/{project}/history/", changes),
     web.get("/project/{project}/policy/", policy),
     web.get("/project/{project}/statistics/", statistics),
     web.get("/project/{project}/download/{sha256}/{filename}", download),

@@ -157,6 +157,7 @@ PAGES_BY_VERBS = {
     "/project/{project}/files/": "r",
     "/project/{project}/1.0/files/": "r",
     "/project/{project}/versions/": "r",
+    "/project/{project}/history/": "r",
     "/project/{project}/policy/": "r",
     "/project/{project}/statistics/": "r",
     "/project/{project}/download/{sha256}/{wheel}": "r",
