@@ -14,11 +14,15 @@ from support.attestations import attested
 from support.http import Client, auth, form
 from support.memory_storage import MemoryStorage
 from support.mirrored_projects import mirror, never_asked
+from support.sessions import session_of
 from wheelyard_server.app import CATALOG, UPSTREAMS
 from wheelyard_server.catalog.documents import Documents
 from wheelyard_server.names import parse_project_name
+from wheelyard_server.readmes.frames import Outcome
+from wheelyard_server.readmes.readmes import _NOTES, Readme
 from wheelyard_server.settings import Settings
 from wheelyard_server.settings.policy import parse_policy
+from wheelyard_server.web.site.descriptions import READMES
 from wheelyard_server.web.site.project import RELEASES
 
 HEADERS = """Summary: A <b>framework</b>
@@ -301,3 +305,56 @@ async def test_versions_that_do_not_exist_are_not_remembered(client: Client, tmp
         await page(client, f"/project/demo/9.{number}/", 404)
     assert client.app is not None
     assert sum(map(len, client.app[RELEASES]._known.values())) == 0
+
+
+async def test_a_session_reads_what_its_user_may_and_gets_its_own_pages(client: Client, tmp_path: Path) -> None:
+    """A page that is kept for one visitor is never sent to another."""
+    for name in ("demo", "secret_x"):
+        await publish(client, tmp_path, name, extra="Requires-Dist: secret-x\n")
+    publisher, owner = await session_of(client, PUBLISHER), await session_of(client, OWNER)
+    link = '<a href="../../project/secret-x/">secret-x</a>'
+    shown: dict[str, str] = {}
+    for session in ("", "publisher", "owner", "", "publisher"):
+        headers = {"": {}, "publisher": publisher, "owner": owner}[session]
+        text = await (await client.get("/project/demo/", headers=headers)).text()
+        assert shown.setdefault(session, text) == text
+    assert link in shown["publisher"]
+    assert link not in shown[""] + shown["owner"]
+    assert "ci.publisher</" in shown["publisher"]
+    assert "Log out" not in shown[""]
+    assert [each for each in shown if ">Manage</a>" in shown[each]] == ["owner"]
+    secret = await (await client.get("/project/secret-x/", headers=publisher)).text()
+    assert "This index wants a login" in secret
+    assert "This index wants a login" not in shown["publisher"]
+
+
+@pytest.mark.parametrize(
+    "suffix", ["", "1.0/", "files/", "1.0/files/", "versions/", "history/", "policy/", "statistics/"]
+)
+async def test_a_hidden_project_and_a_missing_one_are_the_same_but_for_their_names(
+    client: Client, tmp_path: Path, suffix: str
+) -> None:
+    await publish(client, tmp_path, "secret_x")
+    session = await session_of(client, OWNER)
+    texts = []
+    for name in ("secret-x", "secret-y"):
+        answer = await client.get(f"/project/{name}/{suffix}", headers=session)
+        assert answer.status == 404
+        texts.append((await answer.text()).replace(answer.headers["X-Request-Id"], "").replace(name, ""))
+    assert texts[0] == texts[1]
+
+
+async def test_a_readme_that_had_no_time_to_be_rendered_is_not_kept(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(client, tmp_path, extra="\nThe README.")
+    assert client.app is not None
+    answers = iter((Readme("<pre>text</pre>", _NOTES[Outcome.BUSY]), Readme("<p>HTML</p>")))
+
+    async def html(*_: str) -> Readme:
+        return next(answers)
+
+    monkeypatch.setattr(client.app[READMES], "html", html)
+    assert "<pre>text</pre>" in await page(client, "/project/demo/")
+    for _ in range(2):
+        assert "<p>HTML</p>" in await page(client, "/project/demo/")
