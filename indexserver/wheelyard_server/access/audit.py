@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wheelyard_server.access.rules import Method, Principal
+from wheelyard_server.errors import LoginError
 
 
 class AuditVerb(StrEnum):
@@ -32,6 +33,8 @@ class AuditVerb(StrEnum):
     """Ending a quarantine."""
     LOGIN = "login"
     """Beginning a session at the pages."""
+    LOGOUT = "logout"
+    """Ending a session."""
     MINT = "mint"
     """Exchanging a CI token for a token of this index."""
 
@@ -69,3 +72,9 @@ class AuditRecord:
     """The answer denies that the project exists; in fact, the principal may not read it."""
     outcome: AuditOutcome | None = None
     """None for a permitted read, which is not audited."""
+
+    def fail(self, error: BaseException) -> None:
+        """Record why the request failed, and for a refused login, who the client said to be."""
+        self.reason = str(error) or type(error).__name__
+        if isinstance(error, LoginError) and (self.principal is None or self.principal.is_anonymous):
+            self.method, self.presented_user = Method(error.tried), error.presented_user

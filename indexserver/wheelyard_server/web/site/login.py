@@ -40,7 +40,10 @@ async def log_in(request: web.Request) -> web.Response:
     try:
         cookie = await access.log_in(user, fields.get("secret", "").strip(), client_of(request), request[RECORD])
     except (LoginError, BusyError) as error:
-        return await _form(request, wanted, user, error)
+        page = await _form(request, wanted, user, error)
+        # The page itself is for an anonymous visitor.
+        request[RECORD].fail(error)
+        return page
     response = _to(request, wanted)
     set_cookie(request, response, Cookie(name, cookie, int(LIFETIME.total_seconds()), SameSite.STRICT))
     return response
@@ -48,6 +51,7 @@ async def log_in(request: web.Request) -> web.Response:
 
 async def log_out(request: web.Request) -> web.Response:
     """End the session of this browser."""
+    request[RECORD].verb = AuditVerb.LOGOUT
     await own_form(request, LOGOUT)
     response = _to(request, "/")
     delete_cookie(request, response, cookie_name(request, SESSION))

@@ -7,8 +7,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from wheelyard_server.access.audit import AuditOutcome, AuditRecord, AuditVerb
-from wheelyard_server.access.rules import ANONYMOUS, Method
-from wheelyard_server.errors import LoginError, RefusedFileError
+from wheelyard_server.access.rules import ANONYMOUS
+from wheelyard_server.errors import RefusedFileError
 from wheelyard_server.web.context import RECORD, listener_of
 from wheelyard_server.web.error_statuses import status_of
 from wheelyard_server.web.http.proxies import client_of
@@ -32,9 +32,7 @@ async def audit_requests(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         response = await handler(request)
     except BaseException as error:
-        record.reason = str(error) or type(error).__name__
-        if isinstance(error, LoginError) and record.principal is None:
-            record.method, record.presented_user = Method(error.tried), error.presented_user
+        record.fail(error)
         if not (isinstance(error, RefusedFileError) and record.verb is AuditVerb.READ):
             # `Decisions` logs a line an hour, also for a file that a thousand jobs ask for.
             _conclude(request, record, status_of(error))

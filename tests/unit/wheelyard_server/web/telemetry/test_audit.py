@@ -21,6 +21,7 @@ from support.issuers import TestIssuer
 from support.logs import audit_lines, collected
 from support.memory_storage import MemoryStorage
 from support.patience import until
+from support.sessions import FROM_HERE, session_of
 from wheelyard_server.access.audit import AuditVerb
 from wheelyard_server.app import CATALOG
 from wheelyard_server.settings import Listener
@@ -181,6 +182,21 @@ async def test_every_route_that_writes_has_its_verb_even_for_a_request_that_mean
     assert (line["verb"] == AuditVerb.PUBLISH) is (path in UPLOAD_PATHS)
     assert line["status"] == answer.status
     assert line["outcome"] == ("refused" if answer.status in (401, 403) else "failed")
+
+
+async def test_a_refused_login_to_pages_has_the_name_that_was_claimed(client: Client, log: io.StringIO) -> None:
+    await client.post("/login/", data={"user": "web.reader", "secret": "x"}, headers=FROM_HERE)
+    line = only(log)
+    assert (line["verb"], line["outcome"], line["user"]) == ("login", "refused", "anonymous")
+    assert (line["method"], line["claimed"]) == ("password", "web.reader")
+    assert line["reason"] == "Wrong user name or password, or not a valid token"
+
+
+async def test_a_login_to_pages_has_its_user(client: Client, log: io.StringIO) -> None:
+    await session_of(client, PUBLISHER)
+    line = only(log)
+    assert (line["verb"], line["outcome"]) == ("login", "done")
+    assert (line["user"], line["method"]) == ("ci.publisher", "token")
 
 
 @pytest.mark.parametrize("listener", [Listener.EXTERNAL])
