@@ -9,6 +9,7 @@ import pytest
 from support import axe
 from support.access import OWNER
 from support.chromium import NARROWEST, WIDE, Chromium, Page, chromium
+from support.fetching import fetch
 from support.screens import SCHEMES
 from support.server import Server
 from support.showcase import ERRORS, PAGES, showcase
@@ -125,16 +126,71 @@ async def test_the_keyboard_alone_logs_in_and_out(shown: Server, browser: Chromi
         assert await _text(page, ".who a") == ["Log in"]
 
 
+@pytest.mark.parametrize(
+    ("project", "version", "has_scripts"), [("acme-labels", "3.0.2", True), ("acme-units", "2.3.1", False)]
+)
+async def test_the_keyboard_alone_yanks_and_deletes(
+    shown: Server,
+    browser: Chromium,
+    project: str,
+    version: str,
+    has_scripts: bool,  # noqa: FBT001 - pytest's
+) -> None:
+    async with browser.page(has_scripts=has_scripts) as page:
+        await log_in(page, shown, f"/project/{project}/manage/")
+        await page.tab_to(version)
+        await page.press(" ")
+        await page.tab_to("Reason, which installers show")
+        await page.write("prints the wrong carrier")
+        await go(page, "Yank")
+        assert await _text(page, ".tag") == ["yanked"]
+        assert "prints the wrong carrier" in await page.evaluate("document.querySelector('table').textContent")
+        await look_at(page)
+        await page.tab_to(version)
+        await page.press(" ")
+        await go(page, "Delete\u2026")
+        assert "cannot be undone" in await page.evaluate("document.querySelector('main').textContent")
+        await look_at(page)
+        [typed] = await _text(page, "label code")
+        await page.tab_to(f"Type {typed} to delete")
+        await page.write(typed)
+        await go(page, "Delete for good")
+        left = await page.evaluate("document.querySelector('main').textContent")
+        assert page.complaints == []
+    answer = fetch(f"{shown.url}/simple/{project}/", Accept="text/html")
+    assert answer.status == 404 or f"-{version}-" not in answer.body.decode(), left
+
+
 async def test_axe_finds_nothing_on_pages_of_a_manager(shown: Server, browser: Chromium) -> None:
     for scheme in SCHEMES:
         async with browser.page(scheme=scheme) as page:
-            await page.open(f"{shown.url}/login/?next=/access/")
-            await page.tab_to("Token or password")
-            await page.write(OWNER)
-            async with page.loading():
-                await page.press("Enter")
+            await log_in(page, shown, "/access/")
             assert await _text(page, "h2") == ["What you may do", "All grants", "Change it"]
             assert await axe.findings(page) == []
+
+
+async def log_in(page: Page, shown: Server, following: str) -> None:
+    """Log in as an owner, and go to another page."""
+    await page.open(f"{shown.url}/login/?next={following}")
+    await page.tab_to("Token or password")
+    await page.write(OWNER)
+    async with page.loading():
+        await page.press("Enter")
+
+
+async def go(page: Page, button: str) -> None:
+    """Press a button that leads to another page."""
+    await page.tab_to(button)
+    async with page.loading():
+        await page.press("Enter")
+
+
+async def look_at(page: Page) -> None:
+    """Check a page in a narrow window; axe-core needs scripts, but not those of the page."""
+    await page.look(NARROWEST, "dark")
+    assert await page.overflow() <= 0
+    assert await axe.findings(page) == []
+    await page.look(WIDE, "light")
 
 
 async def _text(page: Page, selector: str) -> list[str]:

@@ -149,8 +149,10 @@ class Page:
         """Set the width in pixels and the color scheme."""
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 800}
         await self.send("Emulation.setDeviceMetricsOverride", **metrics)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        await self.send("Emulation.setEmulatedMedia", features=[feature])
+        # Without transitions, since colors in between are of neither scheme.
+        media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in media.items()]
+        await self.send("Emulation.setEmulatedMedia", features=features)
 
     async def ignore_policy(self) -> None:
         """Ignore the Content-Security-Policy of all pages that are opened from now on."""
