@@ -26,7 +26,7 @@ BOTH = pytest.mark.parametrize("has_policy", [True, False], ids=["with the polic
 TYPES = {"markdown": "text/markdown", "rest": "text/x-rst"}
 ADDRESSES = (("/projects/", "q"), ("/projects/", "page"), ("/login/", "next"))
 """Pages, and the names of texts in their queries."""
-PARTS: tuple[str, ...] = ()
+PARTS = ("", "files/", "versions/")
 """The pages of each project."""
 STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 UNSAFE = """[...document.querySelectorAll("*")].flatMap((element) => {

@@ -73,9 +73,16 @@ PAGES = {
     "search": "/projects/?q=acme+orders",
     "access": "/access/",
     "login": "/login/",
+    "project": "/project/acme-forecast/",
+    "version": "/project/acme-forecast/2.0/",
+    "mirrored": "/project/public-needed/",
+    "deprecated": "/project/acme-legacy-orders/",
+    "files": "/project/acme-forecast/files/",
+    "versions": "/project/acme-forecast/versions/",
+    "policy": "/project/public-app/policy/",
 }
 """The pages that everybody may see, by a name of each."""
-ERRORS = {"bad-request": "/projects/?page=x"}
+ERRORS = {"bad-request": "/projects/?page=x", "not-found": "/project/acme-none/"}
 
 
 @contextmanager

@@ -123,7 +123,9 @@ async def delete(request: web.Request) -> web.Response:
     name = _name(request)
     fields = await own_form(request, _path(name))
     deletion = Deletion(name, _versions(fields))
-    if fields.get("typed", "").strip() != deletion.to_type:
+    if "typed" not in fields:  # The form of the page before, which asks for this one.
+        return await _ask(request, deletion.versions)
+    if fields["typed"].strip() != deletion.to_type:
         return await _ask(request, deletion.versions, f"Type {deletion.to_type} to delete. Nothing was deleted")
 
     async def change(catalog: GuardedCatalog, name: NormalizedName, selection: Selection) -> Sequence[File]:

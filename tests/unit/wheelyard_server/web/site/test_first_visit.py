@@ -13,7 +13,7 @@ MAX_BYTES = 14 * 1024
 """About what a server may send before the first acknowledgment: ten packets (RFC 6928)."""
 
 
-@pytest.mark.parametrize("path", ["/", "/projects/", "/access/", "/projects/?page=x"])
+@pytest.mark.parametrize("path", ["/", "/projects/", "/access/", "/projects/?page=x", "/project/demo/"])
 async def test_a_page_and_all_it_loads_are_one_round_trip(client: Client, tmp_path: Path, path: str) -> None:
     await publish_demo(client, tmp_path)
     page = await client.get(path, headers={"Accept-Encoding": "identity"})
