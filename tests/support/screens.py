@@ -10,7 +10,7 @@ from support.chromium import NARROW, WIDE, Chromium, Scheme, chromium
 from support.showcase import PAGES, showcase
 
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-QUALITY = 70
+QUALITY = 50
 
 
 async def take(url: str, folder: Path, profile: Path) -> None:
