@@ -80,6 +80,8 @@ PAGES = {
     "files": "/project/acme-forecast/files/",
     "versions": "/project/acme-forecast/versions/",
     "policy": "/project/public-app/policy/",
+    "history": "/project/acme-forecast/history/",
+    "statistics": "/project/acme-forecast/statistics/",
 }
 """The pages that everybody may see, by a name of each."""
 ERRORS = {"bad-request": "/projects/?page=x", "not-found": "/project/acme-none/"}
