@@ -17,7 +17,7 @@ S3 = {f"{SERVER}.storage.{name}" for name in ("s3", "s3_errors", "s3_streams")}
 FOR_WEB = {
     "access": {
         "audit", "catalog_access", "guard", "known_readers", "listeners", "minting", "pending_logins", "readable",
-        "rules", "sessions", "single_sign_on", "token_exchange",
+        "rules", "sessions", "single_sign_on", "token_exchange", "upstreams_in_use",
     },
     "catalog": {
         "advisories.state", "quarantine",

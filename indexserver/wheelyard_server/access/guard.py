@@ -3,13 +3,13 @@
 Permissions are checked against the project under which a file is stored, never against the claims
 of a URL: every method looks the file up in the document of the project that it has checked. Reads
 are here and in `guarded_pages.py`, changes in `guarded_changes.py`, the fetch log in
-`guarded_log.py`.
+`guarded_log.py`, and what concerns the whole index in `guarded_index.py`.
 """
 
 from functools import partial
 
 from wheelyard_server.access.audit import AuditRecord
-from wheelyard_server.access.guarded_pages import GuardedPages
+from wheelyard_server.access.guarded_index import GuardedIndex
 from wheelyard_server.access.rules import Principal, Rules, Verb
 from wheelyard_server.catalog.catalog import Catalog
 from wheelyard_server.catalog.contents.content import Content
@@ -32,7 +32,7 @@ from wheelyard_server.names import NormalizedName, possible_projects
 from wheelyard_server.settings import Listener
 
 
-class GuardedCatalog(GuardedPages):
+class GuardedCatalog(GuardedIndex):
     """The part of `catalog` that `rules` allow to `principal`; attempts are written to `record`.
 
     Every method raises the catalog's own errors, `UnauthenticatedError` if a login might allow

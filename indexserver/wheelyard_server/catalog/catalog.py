@@ -84,6 +84,8 @@ class Catalog(CatalogChanges):
         self.upstreams = tuple(each.upstream.name for each in policy.upstreams.configured)
         """The names of the upstreams, in order."""
         asked = policy.upstreams
+        self.configured_upstreams = asked.configured
+        """The upstreams themselves, in the same order."""
         self.basis = CurrentBasis(policy_of(asked.configured, asked.private, asked.index))
         """The basis of all verdicts, which others change while the server runs."""
         self.decisions = Decisions(self.counts, now)

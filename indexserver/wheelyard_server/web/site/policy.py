@@ -117,7 +117,7 @@ def _rule(objection: ObjectionDetails) -> Rule:
         reason=words.line(objection.reason),
         times=_times(objection),
         exception=exception,
-        advisories=tuple(map(_advisory, objection.advisories)),
+        advisories=tuple(map(advisory_link, objection.advisories)),
     )
 
 
@@ -127,5 +127,6 @@ def _times(objection: ObjectionDetails) -> str:
     return " ".join(filter(None, (since, until)))
 
 
-def _advisory(id_: str) -> AdvisoryLink:
+def advisory_link(id_: str) -> AdvisoryLink:
+    """Return an advisory with its page, by an id that anyone may have written."""
     return AdvisoryLink(words.line(id_, 100), _ADVISORY.format(id_) if _ID.fullmatch(id_) else "")

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 from packaging.version import Version
 
+from wheelyard_server.access.rules import Verb
 from wheelyard_server.catalog.contents.memory_cache import MemoryCache
 from wheelyard_server.catalog.provenance.publishers import publisher_of
 from wheelyard_server.model import File
@@ -105,6 +106,7 @@ async def _key(request: web.Request, known: Known, release: Release, found: Desc
         visitor=catalog.principal,
         log_out="" if catalog.principal.is_anonymous else form_token(request, LOG_OUT),
         is_managed=known.is_managed,
+        manages_all=catalog.may_all(Verb.MANAGE),
         is_public=catalog.is_public(known.name),
     )
 

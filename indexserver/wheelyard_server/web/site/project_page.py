@@ -60,6 +60,8 @@ class PageKey(NamedTuple):
     """The token of the form in the head that logs out, see `form_token`; "" without a login."""
     is_managed: bool
     """Whether the visitor may change anything of the project."""
+    manages_all: bool
+    """Whether the head of the page has the links for managers of the whole index."""
     is_public: bool
     """Whether anonymous may read the project, so that installers need no login."""
 
@@ -85,6 +87,7 @@ def render(site: Site, key: PageKey, facts: Facts, root: str) -> Representation:
     known = {
         **site.shared(root, key.path, lambda _: key.log_out),
         "principal": key.visitor,
+        "manages_all": key.manages_all,
         "name": facts.project.name,
         "label": described.label or facts.project.name,
         "release": release,

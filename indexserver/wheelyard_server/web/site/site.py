@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from wheelyard_server.access.rules import Verb
 from wheelyard_server.settings.web import WebSettings
 from wheelyard_server.web.context import root_url
 from wheelyard_server.web.http.headers import matches
@@ -36,9 +37,10 @@ class Site:
         self, request: web.Request, template: str, status: HTTPStatus = HTTPStatus.OK, **facts: object
     ) -> web.Response:
         """Return the page that a template makes of facts, for the visitor of this request."""
-        principal = (await visitor(request)).principal
+        catalog = await visitor(request)
         shared = self.shared(root_url(request), request.path, partial(form_token, request))
-        known = {**shared, "principal": principal, **facts}
+        head = {"principal": catalog.principal, "manages_all": catalog.may_all(Verb.MANAGE)}
+        known = {**shared, **head, **facts}
         return self.answer(request, self.rendered(template, known), status)
 
     def rendered(self, template: str, facts: Mapping[str, Any]) -> Representation:

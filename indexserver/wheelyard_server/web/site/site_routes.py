@@ -7,6 +7,7 @@ from aiohttp import web
 from wheelyard_server.web.http.redirects import moved_permanently
 from wheelyard_server.web.site import manage, single_sign_on
 from wheelyard_server.web.site.access import access
+from wheelyard_server.web.site.advisories import advisories
 from wheelyard_server.web.site.assets import ASSETS, asset
 from wheelyard_server.web.site.changes import changes
 from wheelyard_server.web.site.downloads import download
@@ -17,6 +18,7 @@ from wheelyard_server.web.site.policy import policy
 from wheelyard_server.web.site.project import project, version
 from wheelyard_server.web.site.projects import projects
 from wheelyard_server.web.site.statistics import statistics
+from wheelyard_server.web.site.upstreams import upstreams
 from wheelyard_server.web.site.versions import versions
 
 _MANAGE = "/project/{project}/manage/"
@@ -24,6 +26,8 @@ _PAGES = [
     web.get("/", home),
     web.get("/projects/", projects),
     web.get("/access/", access),
+    web.get("/upstreams/", upstreams),
+    web.get("/advisories/", advisories),
     web.get("/login/", login_page),
     web.post("/login/", log_in),
     web.get("/login/oidc/", single_sign_on.begin),

@@ -165,6 +165,8 @@ PAGES_BY_VERBS = {
     f"{MANAGE}delete/?version=1.0": "d",
 }
 """Pages for people who may read a project and have one of these verbs."""
+PAGES_OF_THE_WHOLE_INDEX = ("/upstreams/", "/advisories/")
+"""Pages for people who may manage all projects."""
 FOR_EVERYBODY = {
     ("GET", "/"),
     ("GET", "/access/"),
@@ -340,6 +342,18 @@ async def test_pages_have_the_rights_of_the_session(
     assert wrong == []
 
 
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("path", PAGES_OF_THE_WHOLE_INDEX)
+async def test_pages_of_the_whole_index_are_for_managers_of_all_projects(
+    client: Client, subject: str, path: str
+) -> None:
+    expected = {"anonymous": 303, "boss": 200}.get(subject, 403)
+    answer = await client.get(path, headers=await _session(client, subject), allow_redirects=False)
+    assert answer.status == expected
+    basic = {} if subject == "anonymous" else auth(token_of(subject))
+    assert (await client.get(path, headers=basic, allow_redirects=False)).status == 303
+
+
 async def _session(client: Client, subject: str) -> dict[str, str]:
     return {} if subject == "anonymous" else await session_of(client, token_of(subject))
 
@@ -389,7 +403,7 @@ def test_no_route_is_left_out() -> None:
     listings = {("GET", path) for path in LISTINGS}
     routes = {(each.method, _generic(each.path)) for each in ROUTES}
     of_all = set(ROUTES_OF_THE_WHOLE_INDEX) | FOR_SOME_PROJECTS
-    pages = {("GET", _generic(path)) for path in PAGES_BY_VERBS}
+    pages = {("GET", _generic(path)) for path in (*PAGES_BY_VERBS, *PAGES_OF_THE_WHOLE_INDEX)}
     pages |= {("GET", path.removesuffix("/")) for _, path in pages}
     pages |= {("POST", f"{MANAGE}{action}") for forms in FORMS_BY_VERB.values() for action, _ in forms}
     assert routes - FOR_EVERYBODY == tested | listings | PAGES_OF_LISTS | of_all | pages | {
