@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
     """What a form has done to a version."""
 
     version: str
-    files: int
+    filenames: tuple[str, ...] = ()
     fault: str = ""
     status: int = HTTPStatus.OK
 
@@ -124,6 +124,7 @@ async def delete(request: web.Request) -> web.Response:
     fields = await own_form(request, _path(name))
     deletion = Deletion(name, _versions(fields))
     if "typed" not in fields:  # The form of the page before, which asks for this one.
+        request[RECORD].verb = AuditVerb.READ
         return await _ask(request, deletion.versions)
     if fields["typed"].strip() != deletion.to_type:
         return await _ask(request, deletion.versions, f"Type {deletion.to_type} to delete. Nothing was deleted")
@@ -158,7 +159,7 @@ async def _change(request: web.Request, versions: Sequence[str], change: _Change
     """Change each version for itself, and lead back to the page; if some fail, show what became of each."""
     catalog, name = await visitor(request), _name(request)
     outcomes = [await _outcome(catalog, name, version, change) for version in versions]
-    request[RECORD].files = tuple(f"{name}=={each.version}" for each in outcomes if not each.fault)
+    request[RECORD].files = tuple(filename for each in outcomes for filename in each.filenames)
     if any(each.fault for each in outcomes):
         return await _page(request, Managed(catalog, name, await catalog.known_project(name)), "", outcomes)
     return _to(request, _path(name), done) if done else _to(request, "/projects/")
@@ -166,11 +167,12 @@ async def _change(request: web.Request, versions: Sequence[str], change: _Change
 
 async def _outcome(catalog: GuardedCatalog, name: NormalizedName, version: str, change: _Change) -> Outcome:
     try:
-        return Outcome(version, len(await change(catalog, name, Selection(parse_version(version)))))
+        files = await change(catalog, name, Selection(parse_version(version)))
     except UnauthenticatedError:
         raise
     except WheelyardError as error:
-        return Outcome(version, 0, str(error), status_of(error))
+        return Outcome(version, (), str(error), status_of(error))
+    return Outcome(version, tuple(file.filename for file in files))
 
 
 async def _managed(request: web.Request, *verbs: Verb) -> Managed:

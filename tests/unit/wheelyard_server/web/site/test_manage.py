@@ -1,6 +1,7 @@
 """Yank, status and delete by forms: done by those with the right, from the page's own form, and by nothing else."""
 
 import json
+import logging
 import re
 from itertools import product
 from pathlib import Path
@@ -177,3 +178,22 @@ async def test_a_selection_has_a_bound(client: Client, versions: list[str]) -> N
     session = await session_of(client, OWNER)
     answer = await send(client, session, "yank/", version=versions)
     assert answer.status in (400, 404)
+
+
+async def test_the_audit_log_has_what_was_done_and_not_what_was_asked(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await session_of(client, OWNER)
+    caplog.set_level(logging.INFO, "audit")
+    caplog.clear()
+    await send(client, session, "delete/", version="1.0")
+    await send(client, session, "delete/", version="1.0", typed="1")
+    await send(client, session, "delete/", version="1.0", typed="1.0")
+    fields = [vars(record)["fields"] for record in caplog.records if record.name == "audit"]
+    assert [(each["verb"], each["outcome"], each.get("files")) for each in fields] == [
+        ("delete", "failed", None),
+        ("delete", "done", ("demo-1.0-py3-none-any.whl",)),
+    ]
+    assert {(each["user"], each["method"], each["project"]) for each in fields} == {
+        ("team.owner", "session", "demo")
+    }
