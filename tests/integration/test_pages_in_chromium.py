@@ -169,6 +169,18 @@ async def test_axe_finds_nothing_on_pages_of_a_manager(shown: Server, browser: C
             assert await axe.findings(page) == []
 
 
+@pytest.mark.parametrize(("path", "heading"), [("/upstreams/", "pypi up"), ("/advisories/", "Quarantined by hand")])
+async def test_axe_finds_nothing_on_pages_about_the_whole_index(
+    shown: Server, browser: Chromium, path: str, heading: str
+) -> None:
+    for scheme in SCHEMES:
+        async with browser.page(scheme=scheme) as page:
+            await log_in(page, shown, path)
+            assert heading in await _text(page, "h2")
+            await look_at(page, has_scripts=True)
+            assert page.complaints == []
+
+
 async def log_in(page: Page, shown: Server, following: str) -> None:
     """Log in as an owner, and go to another page."""
     await page.open(f"{shown.url}/login/?next={following}")
