@@ -39,6 +39,7 @@ LOOPS = (
     "following the advisories",
     "fetching advisories",
     "following the quarantine",
+    "following the sessions file",
 )
 """All loops of a server, which the functions below start."""
 
@@ -52,7 +53,8 @@ SUPERVISED = {
     "serving.check_writes": LOOPS[3:4],
     "serving.keep_fetch_log": LOOPS[5:7],
     "serving.follow_advisories": LOOPS[7:9],
-    "serving.follow_quarantine": LOOPS[9:],
+    "serving.follow_quarantine": LOOPS[9:10],
+    "app._sessions": LOOPS[10:],
     "web.front.connection_server.Server.__init__": LOOPS[1:3],
 }
 """Where loops begin."""
@@ -82,6 +84,10 @@ NO_LOOPS = {
     "catalog.mirrors.first_pages.FirstPages.make": "of a request",
     "catalog.mirrors.mirrors.Mirrors.give_up": "of a request",
     "catalog.mirrors.revalidation.Revalidation._ask": "of a request",
+    "readmes.readmes.Readmes._add": "it waits for `_render_all`, which renders what waits",
+    "readmes.readmes.Readmes._render_all": "while READMEs wait",
+    "readmes.readmes.Readmes._end_idle_child": "of a child that renders nothing",
+    "readmes.readmes.Readmes._end_child": "of a child that renders nothing",
     "sliced.in_slices": "of a page",
     "upstream.files.FileChunks.__anext__": "of a download",
     "catalog.mirrors.metadata.MirroredMetadata.extract_later": "of a request",
