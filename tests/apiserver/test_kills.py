@@ -10,6 +10,7 @@ import pytest
 
 from apiserver.world import CHILDREN, World, exists
 from cluster import S3Server
+from support.iam_users import user_names
 from support.rest import Manifest
 from wheelyard_operator import tokens
 from wheelyard_operator.desired.access_file import unpacked
@@ -39,10 +40,7 @@ def resource(world: World, kind: str, name: str, spec: Manifest) -> None:
 
 
 def iam_users(world: World) -> list[str]:
-    prefix = f"wheelyard-{world.namespace}-"
-    return [
-        each["UserName"] for each in world.cloud.iam.list_users()["Users"] if each["UserName"].startswith(prefix)
-    ]
+    return user_names(world.cloud.iam, f"wheelyard-{world.namespace}-")
 
 
 def keys(world: World) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import pytest
 
 from apiserver.world import Cloud, World, run_cluster
 from cluster import S3Server
+from support.iam_users import user_names
 from support.kubectl import eventually
 from support.rest import Manifest, RefusedError, Rest, path_of
 from wheelyard_operator.kube import RealKube
@@ -221,11 +222,7 @@ def test_an_immutable_object_is_a_condition(world: World, kind: str, name: str, 
 
 def test_a_key_that_may_not_be_written_down_is_not_made(world: World) -> None:
     def keys() -> list[str]:
-        (user,) = (
-            each["UserName"]
-            for each in world.cloud.iam.list_users()["Users"]
-            if world.namespace in each["UserName"]
-        )
+        (user,) = user_names(world.cloud.iam, world.namespace)
         return [
             each["AccessKeyId"] for each in world.cloud.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
         ]

@@ -12,6 +12,7 @@ from mypy_boto3_s3 import S3Client
 
 from cluster import Cluster
 from support.here import Here
+from support.iam_users import user_names
 from support.kubectl import eventually
 from support.mainjob import MainJob
 from support.temporary import Removals, new_bucket, new_namespace
@@ -176,10 +177,10 @@ def test_what_was_provisioned_reaches_its_own_bucket_alone_and_goes_with_the_ind
         user.list_objects_v2(Bucket="wheelyard-quickstart")
     with pytest.raises(ClientError, match="AccessDenied"):
         user.create_bucket(Bucket=f"{bucket}-more")
-    mine = [each["UserName"] for each in iam.list_users()["Users"] if here.namespace in each["UserName"]]
+    mine = user_names(iam, here.namespace)
     assert len(mine) == 1
     here.kubectl("-n", here.namespace, "delete", "packageindex", "main", "--timeout=60s")
-    assert [each["UserName"] for each in iam.list_users()["Users"] if here.namespace in each["UserName"]] == []
+    assert user_names(iam, here.namespace) == []
     assert s3.get_object(Bucket=bucket, Key="team/wheelyard.json")["ContentLength"] > 0
 
 

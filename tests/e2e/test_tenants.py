@@ -8,6 +8,7 @@ from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
 from support.here import Here
+from support.iam_users import user_names
 from support.kubectl import Kubectl, eventually
 from support.mainjob import MainJob
 
@@ -151,7 +152,7 @@ def test_the_operators_credentials_unlock_and_delete_nothing_of_others(
     # Of two that are made within a second, either may be the one that is in the other's way.
     index("below", "team/")
     assert "wheelyard-whole-storage" not in children(here)
-    assert not [each for each in iam.list_users()["Users"] if f"{here.namespace}-whole" in each["UserName"]]
+    assert user_names(iam, f"{here.namespace}-whole") == []
     tenant.kubectl("-n", here.namespace, "delete", "packageindex", "whole", "below", "--wait=false")
     here.wait_for("packageindex", "whole", "StorageReady", "BucketNotDeletable")
     for name in ("whole", "below"):
@@ -171,7 +172,7 @@ def test_an_unclaimed_backup_is_not_unlocked(
     message = here.wait_for("packageindex", "main", "StorageReady", "StorageNotAssigned")
     assert f"wheelyard assign s3://{bucket}/team/ --to {here.namespace}/main" in message
     assert "wheelyard-main-storage" not in children(here)
-    assert not [each for each in iam.list_users()["Users"] if f"{here.namespace}-main" in each["UserName"]]
+    assert user_names(iam, f"{here.namespace}-main") == []
     s3.put_object(Bucket=bucket, Key=marker, Body=f'{{"format": 1, "index": "{here.namespace}/main"}}'.encode())
     here.wait_for("packageindex", "main", "Ready", "Serving")
 
