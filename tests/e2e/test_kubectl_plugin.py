@@ -115,7 +115,8 @@ def test_jane_uses_every_command_of_the_plugin(
 def _opened(jane: Jane, cluster: Cluster) -> str:
     """Return the page that `open` leads to, which Ctrl-C ends without an error."""
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
-    # A shell that runs the tests in the background has them ignore Ctrl-C, and with them what they run.
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and with them all
+    # programs that they run.
     command = ["env", "--default-signal=INT", *jane.command("open", "main")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as opened:
         try:
